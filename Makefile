@@ -1,0 +1,44 @@
+# moodal: `make` alone lists the targets.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test lint types tests benchmark clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)
+
+quickstart: $(READY)  ## install, train EEA on a look-alike of MOSEI, test it on an emotion it never saw
+	rm -rf data/quickstart runs/quickstart
+	$(BIN)/moodal synthesise mosei data/quickstart/mosei --utterances 1500 --seed 1
+	$(BIN)/moodal prepare mosei data/quickstart/mosei data/quickstart/prepared
+	$(BIN)/moodal train recipes/quickstart.toml --out runs/quickstart
+	$(BIN)/moodal inspect runs/quickstart/artefact
+	@echo "Read runs/quickstart/report.md, look at runs/quickstart/figures/, then go on with docs/README.md."
+
+test: $(READY) lint types tests  ## everything that must pass: ruff, import-linter, mypy, pytest with doctests
+
+lint: $(READY)  ## style, and the one direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(READY)  ## mypy on the package
+	$(BIN)/mypy
+
+tests: $(READY)  ## pytest with the doctests
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+benchmark: $(READY)  ## an epoch of EEA at MOSEI's size against a plain loop (about ten minutes)
+	$(BIN)/python benchmarks/epoch.py
+
+clean:  ## remove the environment and caches (not data/ or runs/)
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

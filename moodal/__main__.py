@@ -1,0 +1,6 @@
+"""``python -m moodal``, the same as ``moodal``."""
+
+from moodal.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""moodal's command line: a table of commands, each a thin call into the library.
+
+Nothing heavy is imported before a command is chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moodal import __version__
+from moodal.errors import MoodalError, UsageError
+
+Arguments = argparse.ArgumentParser
+
+
+@dataclass(frozen=True)
+class Command:
+    """What it is for, what it takes, what it does (returns what --json prints)."""
+
+    about: str
+    arguments: Callable[[Arguments], None]
+    run: Callable[[argparse.Namespace], Any]
+
+
+def _prepare_arguments(parser: Arguments) -> None:
+    parser.add_argument("corpus", help="a corpus name; `moodal prepare --list` shows them")
+    parser.add_argument("root", type=Path, help="the corpus's folder (for `table`: its file)")
+    parser.add_argument("out", type=Path, help="folder to write")
+    parser.add_argument(
+        "--encoder", action="append", default=[], metavar="STREAM=SPEC",
+        help='e.g. text=glove-50, speech=egemaps:rate=10, or speech=none; default per stream',
+    )  # fmt: skip
+    parser.add_argument("--store", type=Path, help="folder where features are kept between runs")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that compute features")
+
+
+def _prepare(args: argparse.Namespace) -> Any:
+    from moodal import prepare
+
+    encoders = dict(_pair(text, "--encoder") for text in args.encoder) or None
+    manifest, findings = prepare.prepare(
+        args.corpus, args.root, args.out, encoders=encoders, store=args.store, jobs=args.jobs
+    )
+    if not args.json:
+        for table in prepare.findings_table(manifest, findings):
+            _print(table)
+        _print(f"Written to {args.out}; fingerprint {manifest.fingerprint}.")
+    return prepare.as_json(manifest, findings)
+
+
+def _synthesise_arguments(parser: Arguments) -> None:
+    parser.add_argument("corpus", help="whose file format to write, e.g. mosei")
+    parser.add_argument("out", type=Path, help="folder to write")
+    parser.add_argument("--utterances", type=int, default=600, metavar="N")
+    parser.add_argument("--seed", type=int, default=0, metavar="S")
+
+
+def _synthesise(args: argparse.Namespace) -> Any:
+    from moodal.corpora.synthetic import LOOKALIKES
+
+    if args.corpus not in LOOKALIKES:
+        raise UsageError(f"No look-alike of {args.corpus!r}; there are {', '.join(LOOKALIKES)}.")
+    LOOKALIKES[args.corpus](args.out, args.utterances, args.seed)
+    if not args.json:
+        _print(f"A look-alike of {args.corpus} with {args.utterances} utterances is in {args.out}.")
+    return {"corpus": args.corpus, "out": str(args.out), "utterances": args.utterances}
+
+
+def _train_arguments(parser: Arguments) -> None:
+    parser.add_argument("recipe", type=Path, help="a TOML file, e.g. recipes/mosei/eea.toml")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. train.lr=1e-4")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run; goes on there")
+
+
+def _train(args: argparse.Namespace) -> Any:
+    from moodal.learn.run import run
+
+    report = run(args.recipe, args.overrides, args.out)
+    if report is not None and not args.json:
+        _show_report(report)
+        _print(f"Report: {args.out}/report.md")
+    return report
+
+
+def _evaluate_arguments(parser: Arguments) -> None:
+    parser.add_argument("artefact", type=Path)
+    parser.add_argument("prepared", type=Path, help="folder that `moodal prepare` wrote")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the report")
+    parser.add_argument("--split", default="test", help='"train", "valid", "test" or "all"')
+    parser.add_argument("--emotions", help="comma-separated; default: the corpus's")
+    parser.add_argument(
+        "--map", action="append", default=[], metavar="THEIRS=OURS",
+        help="a corpus's name for an emotion that the artefact calls otherwise",
+    )  # fmt: skip
+    parser.add_argument("--vectors", help="word vectors for emotions that the artefact never saw")
+
+
+def _evaluate(args: argparse.Namespace) -> Any:
+    from moodal.learn.evaluate import evaluate
+
+    report = evaluate(
+        args.artefact,
+        args.prepared,
+        args.out,
+        split=args.split,
+        emotions=args.emotions.split(",") if args.emotions else None,
+        names=dict(_pair(text, "--map") for text in args.map),
+        vectors=args.vectors,
+    )
+    if not args.json:
+        _show_report(report)
+        _print(f"Report: {args.out}/report.md")
+    return report
+
+
+def _import_arguments(parser: Arguments) -> None:
+    parser.add_argument("checkpoint", type=Path, help="the authors' savings/.../models/*.pt")
+    parser.add_argument("out", type=Path, help="folder of the artefact to write")
+    parser.add_argument("--labels", required=True, help="comma-separated, in the trained order")
+    parser.add_argument("--task", default="multi", choices=("multi", "single", "regression"))
+    parser.add_argument("--modalities", help="of t, a, v; needed where the file cannot tell")
+
+
+def _import(args: argparse.Namespace) -> Any:
+    from moodal.learn.importing import import_checkpoint
+
+    about = import_checkpoint(
+        args.checkpoint, args.out, args.labels.split(","), args.task, args.modalities
+    )
+    if not args.json:
+        _print(f"{about['system']['name']} with {', '.join(about['labels'])} is in {args.out}.")
+    return about
+
+
+def _inspect_arguments(parser: Arguments) -> None:
+    parser.add_argument(
+        "path", type=Path, help="artefact, prepared folder, run, recipe, checkpoint"
+    )
+
+
+def _inspect(args: argparse.Namespace) -> Any:
+    from moodal.inspecting import inspect
+
+    found = inspect(args.path)
+    if not args.json:
+        _show_tree(found)
+    return found
+
+
+COMMANDS: dict[str, Command] = {
+    "prepare": Command("read a corpus, check it, write features", _prepare_arguments, _prepare),
+    "synthesise": Command("write a look-alike of a corpus", _synthesise_arguments, _synthesise),
+    "train": Command("run a recipe from end to end", _train_arguments, _train),
+    "evaluate": Command("test an artefact on a corpus", _evaluate_arguments, _evaluate),
+    "import": Command("make an artefact of the authors' checkpoint", _import_arguments, _import),
+    "inspect": Command("say what a file or folder holds", _inspect_arguments, _inspect),
+}
+
+
+def parser() -> Arguments:
+    """The whole command line."""
+    top = Arguments(
+        prog="moodal", description="Recognise emotion from text, voice and face.",
+        epilog="Exit codes: 2 usage, 3 data, 4 unsafe file, 5 emotions, 6 output, 7 dependency.",
+    )  # fmt: skip
+    top.add_argument("--version", action="version", version=f"moodal {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(name, help=command.about, description=command.about)
+        sub.add_argument("--json", action="store_true", help="print the answer as JSON")
+        command.arguments(sub)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command; a user's mistake is one sentence and an exit code."""
+    args = parser().parse_args(argv)
+    try:
+        answer = COMMANDS[args.command].run(args)
+        if args.json and answer is not None:
+            json.dump(answer, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+            sys.stdout.write("\n")
+    except MoodalError as error:
+        print(f"moodal: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("\nmoodal: interrupted; the same command goes on from here.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"{option} {text!r} is not NAME=VALUE.")
+    return key, value
+
+
+def _print(what: Any) -> None:
+    from rich import print as rich_print
+
+    rich_print(what)
+
+
+def _show_report(report: dict[str, Any]) -> None:
+    from moodal.report import tables
+
+    tables.show(report)
+
+
+def _show_tree(found: dict[str, Any]) -> None:
+    from rich.pretty import pprint
+
+    pprint(found, expand_all=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Corpora: each is a file with ``read(root) -> Manifest`` and a line in this table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from moodal.corpora import (
+    crema_d,
+    goemotions,
+    iemocap,
+    iemocap9,
+    mosei,
+    mosei_sentiment,
+    mosi,
+    processed,
+    ravdess,
+    table,
+)
+from moodal.corpora.manifest import Manifest
+
+CORPORA: dict[str, Callable[[Path], Manifest]] = {
+    "mosei": mosei.read,
+    "iemocap": iemocap.read,
+    "iemocap-noalign": iemocap.read_noalign,
+    "iemocap9": iemocap9.read,
+    "mosi": mosi.read,
+    "mosi-noalign": mosi.read_noalign,
+    "mosei-sentiment": mosei_sentiment.read,
+    "processed": processed.read,
+    "goemotions": goemotions.read,
+    "crema-d": crema_d.read,
+    "ravdess": ravdess.read,
+    "table": table.read,
+}
+"""Name -> reader of the files that users have."""

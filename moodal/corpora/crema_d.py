@@ -1,0 +1,131 @@
+"""CREMA-D: 91 actors say 12 sentences in 6 emotions.
+
+Cao et al., "CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset", IEEE
+Transactions on Affective Computing, 2014. Labels are what was acted.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from moodal.corpora.files import AUDIO, VIDEO, folder, recordings, rows, some
+from moodal.corpora.manifest import Manifest
+from moodal.emotions import EmotionSpace
+from moodal.errors import DataError
+from moodal.types import Clip, Utterance
+
+EMOTIONS = {
+    "ANG": "anger",
+    "DIS": "disgust",
+    "FEA": "fear",
+    "HAP": "happiness",
+    "NEU": "neutral",
+    "SAD": "sadness",
+}
+
+SENTENCES = {
+    "IEO": "It's eleven o'clock.",
+    "TIE": "That is exactly what happened.",
+    "IOM": "I'm on my way to the meeting.",
+    "IWW": "I wonder what this is about.",
+    "TAI": "The airplane is almost full.",
+    "MTI": "Maybe tomorrow it will be cold.",
+    "IWL": "I would like a new alarm clock.",
+    "ITH": "I think I have a doctor's appointment.",
+    "DFA": "Don't forget a jacket.",
+    "ITS": "I think I've seen this before.",
+    "TSI": "The surface is slick.",
+    "WSI": "We'll stop in a couple of minutes.",
+}
+
+# one file of the release ends in a single X
+_NAME = re.compile(
+    rf"(?P<actor>\d{{4}})_(?P<sentence>{'|'.join(SENTENCES)})_(?P<emotion>{'|'.join(EMOTIONS)})"
+    r"_(?P<level>LO|MD|HI|XX?)"
+)
+_LEVELS = {"LO": "low", "MD": "medium", "HI": "high"}
+_VOTES = {"VoiceVote": "voice_vote", "FaceVote": "face_vote", "MultiModalVote": "multimodal_vote"}
+
+
+def read(root: Path | str) -> Manifest:
+    """Read a folder of recordings by their names, such as ``1001_DFA_ANG_XX.wav``.
+
+    Sound is looked for in ``AudioWAV/`` and in the folder itself, video in ``VideoFlash/``
+    and in the folder itself. ``VideoDemographics.csv`` gives ``sex`` and ``age``, and
+    ``metadata.csv`` or ``processedResults/summaryTable.csv`` the crowd's votes, where
+    they are there; all of these go to the utterances' ``extra``, with the ``level`` acted.
+
+    Returns:
+        Audio, video and the sentence as text; labels one-hot [N, 6]; no splits; speakers
+        are the actors.
+
+    Raises:
+        DataError: no file is named as CREMA-D names its own.
+    """
+    root = folder(root, "CREMA-D's recordings, or its AudioWAV folder")
+    audio = recordings((root / "AudioWAV", root), AUDIO)
+    video = recordings((root / "VideoFlash", root), VIDEO)
+    stems = sorted(audio.keys() | video.keys())
+    named = {stem: match for stem in stems if (match := _NAME.fullmatch(stem))}
+    others = [stem for stem in stems if stem not in named]
+    if not named:
+        found = f"found {some(others)}" if others else "found no recording at all"
+        raise DataError(
+            f"{root} holds no recording named like 1001_DFA_ANG_XX.wav ({found}); "
+            "give the folder with CREMA-D's AudioWAV in it."
+        )
+    actors, votes = _actors(root), _votes(root)
+    utterances = tuple(
+        Utterance(
+            stem,
+            speaker=match["actor"],
+            text=SENTENCES[match["sentence"]],
+            audio=Clip(audio[stem].relative_to(root).as_posix()) if stem in audio else None,
+            video=Clip(video[stem].relative_to(root).as_posix()) if stem in video else None,
+            extra={
+                "sentence": match["sentence"],
+                "level": _LEVELS.get(match["level"], "unspecified"),
+                **actors.get(match["actor"], {}),
+                **votes.get(stem, {}),
+            },
+        )
+        for stem, match in named.items()
+    )
+    codes = list(EMOTIONS)
+    notes = ["The twelve sentences were said in every emotion: the text tells nothing of it."]
+    if others:
+        notes.append(f"{len(others)} recordings with other names were left out: {some(others)}.")
+    return Manifest(
+        corpus="crema-d",
+        space=EmotionSpace(EMOTIONS.values(), "single"),
+        utterances=utterances,
+        labels=np.eye(6, dtype=np.float32)[[codes.index(m["emotion"]) for m in named.values()]],
+        licence="ODbL 1.0",
+        notes=tuple(notes),
+        root=str(root.resolve()),
+    )
+
+
+def _actors(root: Path) -> dict[str, dict[str, str]]:
+    """Actor -> sex and age, from the release's VideoDemographics.csv or from metadata.csv."""
+    actors: dict[str, dict[str, str]] = {}
+    for row in rows(root / "VideoDemographics.csv") + rows(root / "metadata.csv"):
+        lower = {str(k).lower(): v for k, v in row.items()}
+        known = {"sex": lower.get("sex") or lower.get("gender"), "age": lower.get("age")}
+        actor = lower.get("actorid") or lower.get("speaker")
+        if actor:
+            actors.setdefault(actor, {k: v.lower() for k, v in known.items() if v})
+    return actors
+
+
+def _votes(root: Path) -> dict[str, dict[str, str]]:
+    """Recording -> the crowd's majority by voice, by face and by both, as letters."""
+    votes = {}
+    for row in rows(root / "metadata.csv") + rows(root / "processedResults" / "summaryTable.csv"):
+        name = row.get("path") or row.get("FileName")
+        if name:
+            votes[Path(name).stem] = {ours: row[v] for v, ours in _VOTES.items() if row.get(v)}
+    return votes

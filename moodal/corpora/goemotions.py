@@ -1,0 +1,94 @@
+"""GoEmotions: Reddit comments with 27 emotions and neutral, any number of them at once.
+
+Demszky et al., "GoEmotions: A Dataset of Fine-Grained Emotions", ACL 2020.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from moodal.corpora.manifest import Manifest
+from moodal.emotions import EmotionSpace
+from moodal.errors import DataError
+from moodal.types import Utterance
+
+LABELS = (
+    "admiration", "amusement", "anger", "annoyance", "approval", "caring", "confusion",
+    "curiosity", "desire", "disappointment", "disapproval", "disgust", "embarrassment",
+    "excitement", "fear", "gratitude", "grief", "joy", "love", "nervousness", "optimism",
+    "pride", "realization", "relief", "remorse", "sadness", "surprise", "neutral",
+)  # fmt: skip
+"""The emotions, in the order of their ids."""
+
+SPLITS = {"train": "train", "dev": "valid", "test": "test"}
+
+
+def read(root: Path | str) -> Manifest:
+    """Read ``train.tsv``, ``dev.tsv`` and ``test.tsv``: text, label ids with commas, id.
+
+    ``labels.txt``, where there is one, names the emotions a line each, with or without
+    neutral at the end. Comments that occur twice are left for the check to report.
+
+    Returns:
+        Text only; labels [N, C] 0/1; splits train, valid (dev) and test.
+
+    Raises:
+        DataError: a file is missing, or a line is not three fields with known label ids.
+    """
+    root = Path(root)
+    names = _names(root / "labels.txt")
+    utterances, labels = [], []
+    for phase, split in SPLITS.items():
+        path = root / f"{phase}.tsv"
+        for number, line in enumerate(_lines(path), 1):
+            if not line.strip():
+                continue
+            fields = line.split("\t")
+            try:
+                text, ids, comment = fields
+                row = np.zeros(len(names), np.float32)
+                row[[_known(int(i), len(names)) for i in ids.split(",")]] = 1
+            except ValueError as error:
+                raise DataError(
+                    f"{path}, line {number}: expected text, label ids 0 to {len(names) - 1} "
+                    f"with commas, and an id, between tabs ({error}); mend that line."
+                ) from None
+            utterances.append(Utterance(comment, split=split, text=text))
+            labels.append(row)
+    return Manifest(
+        corpus="goemotions",
+        space=EmotionSpace(names, "multi"),
+        utterances=tuple(utterances),
+        labels=np.array(labels, np.float32).reshape(-1, len(names)),
+        licence="CC BY 4.0",
+        root=str(root.resolve()),
+    )
+
+
+def _names(path: Path) -> tuple[str, ...]:
+    """The emotions of ``labels.txt``, or the built-in ones where there is none."""
+    if not path.exists():
+        return LABELS
+    names = tuple(line.strip().lower() for line in _lines(path) if line.strip())
+    return names if "neutral" in names else (*names, "neutral")
+
+
+def _lines(path: Path) -> list[str]:
+    """Lines without their ends; only a line feed ends one (comments may hold odd spaces)."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise DataError(
+            f"{path} is missing; GoEmotions is train.tsv, dev.tsv and test.tsv in one folder."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text ({error}); save it as UTF-8.") from None
+    return [line.rstrip("\r") for line in text.split("\n")]
+
+
+def _known(label: int, count: int) -> int:
+    if not 0 <= label < count:
+        raise ValueError(f"no label {label}")
+    return label

@@ -1,0 +1,59 @@
+"""How many utterances the published files of each corpus have, to be checked against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Known(NamedTuple):
+    """Published totals; ``split`` "all" is the whole corpus.
+
+    Attributes:
+        utterances: split -> how many.
+        labels: split -> label -> how many.
+    """
+
+    utterances: Mapping[str, int]
+    labels: Mapping[str, Mapping[str, int]] = {}
+
+
+def _table(labels: str, **rows: tuple[int, ...]) -> dict[str, dict[str, int]]:
+    return {split: dict(zip(labels.split(), row, strict=True)) for split, row in rows.items()}
+
+
+_IEMOCAP = _table(
+    "neutral happy sad angry",
+    train=(954, 338, 690, 735),
+    valid=(358, 116, 188, 136),
+    test=(383, 135, 193, 227),
+)
+_IEMOCAP9 = _table(
+    "angry excited fear sad surprised frustrated happy neutral disgust",
+    train=(735, 686, 19, 690, 65, 1235, 338, 954, 1),
+    valid=(136, 206, 9, 188, 17, 319, 116, 358, 0),
+    test=(227, 141, 12, 193, 25, 278, 135, 383, 1),
+)
+_CREMA_D = _table(
+    "anger disgust fear happiness neutral sadness", all=(1271, 1271, 1271, 1271, 1087, 1271)
+)
+
+
+def _single(labels: Mapping[str, Mapping[str, int]]) -> Known:
+    return Known({split: sum(row.values()) for split, row in labels.items()}, labels)
+
+
+KNOWN: dict[str, Known] = {
+    "mosei": Known({"train": 15290, "valid": 2291}),
+    "iemocap": _single(_IEMOCAP),
+    "iemocap-noalign": _single(_IEMOCAP),
+    "iemocap9": _single(_IEMOCAP9),
+    "crema-d": _single(_CREMA_D),
+    "ravdess": Known({"all": 1440}),
+    "goemotions": Known({"train": 43410, "valid": 5426, "test": 5427}),
+}
+"""Corpus -> its totals; one that is not here has none that moodal knows of.
+
+MOSEI and IEMOCAP as in the files of Dai et al., AACL-IJCNLP 2020; CREMA-D, RAVDESS
+(speech) and GoEmotions as released.
+"""

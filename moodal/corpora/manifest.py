@@ -1,0 +1,227 @@
+"""Manifest: a corpus after reading, the same whatever files it came from.
+
+On disk it is a folder: ``manifest.json`` (names, spaces, hashes),
+``utterances.jsonl`` (a line each), ``labels.npy`` [N, C] and, for each stream
+with features, ``features/<stream>.npy`` [sum of T, D] beside its lengths.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moodal.emotions import EmotionSpace
+from moodal.errors import DataError, OutputError, writing
+from moodal.types import Clip, Frames, Utterance
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Utterances, their labels, and the features of each stream that has any.
+
+    Attributes:
+        corpus: the reader's name, e.g. "mosei".
+        space: the emotions, in the order of the label columns.
+        utterances: N of them.
+        labels: [N, C] float32; 0/1 for emotions, a real value for regression.
+        features: stream -> `Frames` of N sequences.
+        encoders: stream -> specification of what made its features, a JSON object
+            with at least "name" and "fingerprint"; {"name": "as-given"} for files
+            that came with features.
+        aligned: whether the streams share their steps.
+        licence: the corpus's, as stated.
+        notes: what a reader of results must know (e.g. label-bearing inputs).
+        root: the folder that relative media paths start from.
+    """
+
+    corpus: str
+    space: EmotionSpace
+    utterances: tuple[Utterance, ...]
+    labels: np.ndarray
+    features: Mapping[str, Frames] = field(default_factory=dict)
+    encoders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    aligned: bool = False
+    licence: str = "unknown"
+    notes: tuple[str, ...] = ()
+    root: str | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.utterances)
+        if self.labels.shape != (n, len(self.space)):
+            raise DataError(
+                f"{self.corpus}: {n} utterances and {len(self.space)} emotions need labels "
+                f"[{n}, {len(self.space)}]; got {tuple(self.labels.shape)}."
+            )
+        for stream, frames in self.features.items():
+            if len(frames) != n:
+                raise DataError(
+                    f"{self.corpus}: stream {stream!r} has {len(frames)} sequences "
+                    f"for {n} utterances."
+                )
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def rows(self, split: str) -> np.ndarray:
+        """Row numbers of the utterances whose official split is ``split``."""
+        return np.array([i for i, u in enumerate(self.utterances) if u.split == split], np.int64)
+
+    def column(self, name: str) -> list[str | None]:
+        """One field of every utterance: "speaker", "session", "dialogue", or a key of extra."""
+        if name in {f.name for f in dataclasses.fields(Utterance)}:
+            return [getattr(u, name) for u in self.utterances]
+        return [u.extra.get(name) for u in self.utterances]
+
+    def select(self, rows: Sequence[int] | np.ndarray) -> Manifest:
+        """Only these rows, in this order."""
+        rows = np.asarray(rows, np.int64)
+        return dataclasses.replace(
+            self,
+            utterances=tuple(self.utterances[i] for i in rows),
+            labels=self.labels[rows],
+            features={s: f.select(rows) for s, f in self.features.items()},
+        )
+
+    def merged(self, merges: Mapping[str, str]) -> Manifest:
+        """With emotions folded into others, see `EmotionSpace.merged`."""
+        return dataclasses.replace(
+            self,
+            space=self.space.merged(merges),
+            labels=self.space.merge_labels(self.labels, merges),
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything a model can see: the same input gives the same one."""
+        digest = hashlib.sha256()
+        head = [self.corpus, self.space.task, *self.space.labels]
+        digest.update(json.dumps(head).encode())
+        for u in self.utterances:
+            digest.update(json.dumps(_utterance_json(u), sort_keys=True).encode())
+        digest.update(np.ascontiguousarray(self.labels, np.float32).tobytes())
+        for stream in sorted(self.features):
+            frames = self.features[stream]
+            digest.update(stream.encode() + frames.lengths.tobytes())
+            digest.update(np.ascontiguousarray(frames.values))
+        return digest.hexdigest()[:32]
+
+    def write(self, out: Path | str) -> Path:
+        """Write the folder ``out`` in one piece: nothing of it is there until all of it is.
+
+        Raises:
+            OutputError: ``out`` holds something else, or cannot be written.
+        """
+        out = Path(out)
+        if out.exists() and not (out / "manifest.json").exists() and any(out.iterdir()):
+            raise OutputError(f"{out} is not empty and holds no manifest; choose another folder.")
+        with writing(out):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            part = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+            try:
+                self._write_into(part)
+                part.chmod(0o755)
+                if out.exists():
+                    shutil.rmtree(out)
+                os.replace(part, out)
+            except BaseException:
+                shutil.rmtree(part, ignore_errors=True)
+                raise
+        return out
+
+    def _write_into(self, folder: Path) -> None:
+        head = {
+            "format": FORMAT,
+            "corpus": self.corpus,
+            "task": self.space.task,
+            "labels": list(self.space.labels),
+            "utterances": len(self),
+            "streams": {
+                s: {"width": f.width, "steps": len(f.values), "rate": f.rate}
+                for s, f in self.features.items()
+            },
+            "encoders": {s: dict(e) for s, e in self.encoders.items()},
+            "aligned": self.aligned,
+            "licence": self.licence,
+            "notes": list(self.notes),
+            "root": self.root,
+            "fingerprint": self.fingerprint,
+        }
+        with open(folder / "utterances.jsonl", "w", encoding="utf-8") as file:
+            for u in self.utterances:
+                file.write(json.dumps(_utterance_json(u), ensure_ascii=False) + "\n")
+        np.save(folder / "labels.npy", np.ascontiguousarray(self.labels, np.float32))
+        (folder / "features").mkdir()
+        for stream, frames in self.features.items():
+            np.save(folder / "features" / f"{stream}.npy", frames.values)
+            np.save(folder / "features" / f"{stream}.lengths.npy", frames.lengths)
+        (folder / "manifest.json").write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
+
+
+def read(folder: Path | str) -> Manifest:
+    """Read a prepared folder; features are memory-mapped, not loaded.
+
+    Raises:
+        DataError: the folder, or a file in it, is missing or damaged.
+    """
+    folder = Path(folder)
+    try:
+        head = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        if head.get("format") != FORMAT:
+            raise DataError(
+                f"{folder}/manifest.json has format {head.get('format')!r}; this moodal reads "
+                f"{FORMAT}. Run `moodal prepare` again."
+            )
+        with open(folder / "utterances.jsonl", encoding="utf-8") as file:
+            utterances = tuple(_utterance(json.loads(line)) for line in file)
+        features = {}
+        for stream, about in head["streams"].items():
+            values = np.load(
+                folder / "features" / f"{stream}.npy", mmap_mode="r", allow_pickle=False
+            )
+            lengths = np.load(folder / "features" / f"{stream}.lengths.npy", allow_pickle=False)
+            features[stream] = Frames(values, lengths, about["rate"])
+        return Manifest(
+            corpus=head["corpus"],
+            space=EmotionSpace(head["labels"], head["task"]),
+            utterances=utterances,
+            labels=np.load(folder / "labels.npy", allow_pickle=False),
+            features=features,
+            encoders=head["encoders"],
+            aligned=head["aligned"],
+            licence=head["licence"],
+            notes=tuple(head["notes"]),
+            root=head["root"],
+        )
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{folder} is not a prepared corpus: {error.filename} is missing. "
+            f"Make one with `moodal prepare CORPUS ROOT {folder}`."
+        ) from None
+    except (ValueError, KeyError, TypeError, EOFError) as error:
+        raise DataError(
+            f"{folder} is damaged ({error}); make it again with `moodal prepare`."
+        ) from None
+
+
+def _utterance_json(u: Utterance) -> dict[str, Any]:
+    """An utterance as JSON, without its empty fields."""
+    return {k: v for k, v in dataclasses.asdict(u).items() if v not in (None, {})}
+
+
+def _utterance(row: dict[str, Any]) -> Utterance:
+    for key in ("audio", "video"):
+        if row.get(key) is not None:
+            row[key] = Clip(**row[key])
+    return Utterance(**row)

@@ -1,0 +1,32 @@
+"""Look-alikes: made-up corpora in the exact file format of every reader.
+
+Everything in moodal can be run on them without a licence. Their emotion can be
+learned from each stream, and not fully: see `moodal.corpora.synthetic_signal`.
+No number measured on one says anything about people. The same seed writes the
+same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from moodal.corpora import synthetic_recordings as recordings
+from moodal.corpora import synthetic_sequences as sequences
+from moodal.corpora import synthetic_text as text
+
+LOOKALIKES: dict[str, Callable[[Path, int, int], None]] = {
+    "mosei": sequences.mosei,
+    "iemocap": sequences.iemocap,
+    "iemocap-noalign": sequences.iemocap_noalign,
+    "iemocap9": sequences.iemocap9,
+    "mosi": sequences.mosi,
+    "mosi-noalign": sequences.mosi_noalign,
+    "mosei-sentiment": sequences.mosei_sentiment,
+    "processed": sequences.processed,
+    "goemotions": text.goemotions,
+    "crema-d": recordings.crema_d,
+    "ravdess": recordings.ravdess,
+    "table": recordings.table,
+}
+"""Corpus -> what writes its look-alike, called with (folder, utterances of all splits, seed)."""

@@ -1,0 +1,312 @@
+"""A pickle is a small program; here it is read as data by a machine that can call nothing.
+
+Python's own unpickler looks up what a file names and calls it. This one keeps
+the same stack and the same opcodes (`pickletools` describes them), but a name
+in a file is looked up in a table that it is given, and what stands there is
+always one of moodal's own inert builders. A name that is not in the table
+stops the reading. So no class, no function and no attribute of the running
+program can be reached, whatever the file says.
+"""
+
+from __future__ import annotations
+
+import codecs
+import pickletools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from moodal.errors import MoodalError
+
+
+class Refused(MoodalError):
+    """The pickle wants something that would run code; ``what`` says what, in a few words."""
+
+    def __init__(self, what: str):
+        super().__init__(what)
+        self.what = what
+
+
+class Inert:
+    """What a builder returns where the file goes on to BUILD it: it takes a state, as data."""
+
+    def set_state(self, state: Any) -> None:
+        """Keep ``state``, which the file gave.
+
+        Raises:
+            ValueError: it has not the expected form.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Name:
+    """A name in the table: ``build`` makes its object, or None for a name that is only data."""
+
+    dotted: str
+    build: Callable[..., Any] | None = None
+
+
+class Budget:
+    """How many bytes (or items) a file may still ask to be copied.
+
+    A file of a few bytes can point at one long string a million times; each
+    use is charged here, so that what is made stays in proportion to the file.
+    """
+
+    def __init__(self, size: int):
+        self.size = size
+        self.left = 8 * size + 65536
+
+    def spend(self, amount: int) -> None:
+        """Charge ``amount``.
+
+        Raises:
+            ValueError: the file asks for far more than it holds.
+        """
+        self.left -= amount
+        if self.left < 0:
+            raise ValueError("it asks for far more memory than it has bytes")
+
+
+class Readable(Protocol):
+    """An open file, as far as pickles need it."""
+
+    def read(self, n: int, /) -> bytes: ...
+
+    def readline(self) -> bytes: ...
+
+
+_MARK = object()
+_OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
+
+_PUSHED = {
+    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
+    *("BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
+    *("STRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"),
+}
+_CONSTANTS: dict[str, Callable[[], Any]] = {
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_LIST": list,
+    "EMPTY_TUPLE": tuple,
+    "EMPTY_DICT": dict,
+    "EMPTY_SET": set,
+}
+_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
+_GETS = {"GET", "BINGET", "LONG_BINGET"}
+
+
+def key(value: Any) -> Any:
+    """``value``, if it may be a dict's key or a set's member: plain, or a flat tuple of plain.
+
+    Raises:
+        ValueError: it is anything else (hashing deep tuples can overflow the C stack).
+    """
+    plain = (str, bytes, int, float, type(None))
+    if isinstance(value, plain):
+        return value
+    if type(value) is tuple and all(isinstance(x, plain) for x in value):
+        return value
+    raise ValueError(f"a {type(value).__name__} stands as a key")
+
+
+def shown(value: Any) -> str:
+    """A file's word, short and without control characters, fit for a message."""
+    if isinstance(value, str):
+        return value[:80].encode("unicode_escape").decode()
+    return f"a {type(value).__name__}"
+
+
+class Machine:
+    """Runs the opcodes of one pickle.
+
+    Args:
+        file: stands at the pickle's first byte; after `run`, just past its STOP.
+        names: (module, name) -> `Name`.
+        persistent: turns a persistent id into an object, or None where there are none.
+    """
+
+    def __init__(
+        self,
+        file: Readable,
+        names: Mapping[tuple[str, str], Name],
+        persistent: Callable[[Any], Any] | None = None,
+    ):
+        self.file, self.names, self.persistent = file, names, persistent
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
+
+    def run(self) -> Any:
+        """The object that the pickle describes, inert builders' products included.
+
+        Raises:
+            Refused: it names or asks for something that would run code.
+            ValueError, IndexError, KeyError, TypeError: it is damaged or no pickle.
+        """
+        while True:
+            code = self.file.read(1)
+            if not code:
+                raise ValueError("it ends before its end mark")
+            opcode = _OPCODES.get(code.decode("latin-1"))
+            if opcode is None:
+                raise ValueError(f"it holds the byte {code!r} where an instruction should be")
+            if opcode.name == "STOP":
+                return self.pop()
+            self.step(opcode.name, self.argument(opcode))
+
+    def argument(self, opcode: pickletools.OpcodeInfo) -> Any:
+        """What follows the opcode in the file, or None."""
+        if opcode.name == "STRING":  # Python 2's, which may hold bytes past ASCII
+            quoted = self.file.readline().strip()
+            if len(quoted) < 2 or quoted[:1] not in (b"'", b'"') or quoted[-1:] != quoted[:1]:
+                raise ValueError("a string in it lacks its quotes")
+            return codecs.escape_decode(quoted[1:-1])[0].decode("latin-1")
+        return opcode.arg.reader(self.file) if opcode.arg is not None else None  # type: ignore[arg-type]
+
+    def pop(self) -> Any:
+        """Take the topmost object."""
+        value = self.stack.pop()
+        if value is _MARK:
+            raise ValueError("its marks do not match")
+        return value
+
+    def top(self) -> Any:
+        """The topmost object, left where it is."""
+        if not self.stack or self.stack[-1] is _MARK:
+            raise ValueError("its marks do not match")
+        return self.stack[-1]
+
+    def marked(self) -> list[Any]:
+        """Take everything above the last mark, and the mark."""
+        items: list[Any] = []
+        while (item := self.stack.pop()) is not _MARK:
+            items.append(item)
+        return items[::-1]
+
+    def step(self, name: str, argument: Any) -> None:
+        """Carry out one opcode."""
+        stack = self.stack
+        if name in _PUSHED:
+            stack.append(argument)
+        elif name in _CONSTANTS:
+            stack.append(_CONSTANTS[name]())
+        elif name in _TUPLES:
+            stack.append(tuple([self.pop() for _ in range(_TUPLES[name])][::-1]))
+        elif name in _PUTS:
+            self.memo[argument] = self.top()
+        elif name == "MEMOIZE":
+            self.memo[len(self.memo)] = self.top()
+        elif name in _GETS:
+            stack.append(self.memo[argument])
+        elif name == "MARK":
+            stack.append(_MARK)
+        elif name == "POP":
+            stack.pop()
+        elif name == "POP_MARK":
+            self.marked()
+        elif name == "DUP":
+            stack.append(self.top())
+        elif name == "PROTO":
+            if argument > 5:
+                raise ValueError(f"it is of pickle protocol {argument}, which does not exist")
+        elif name != "FRAME" and not self.collect(name):
+            self.call(name, argument)
+
+    def collect(self, name: str) -> bool:
+        """Carry out an opcode that fills a container; False if it is none of them."""
+        if name in ("LIST", "TUPLE", "FROZENSET", "DICT"):
+            items = self.marked()
+            if name == "DICT":
+                items = [(key(k), v) for k, v in zip(items[::2], items[1::2], strict=True)]
+            kinds: dict[str, Callable[[list[Any]], Any]] = {
+                "LIST": list,
+                "TUPLE": tuple,
+                "FROZENSET": lambda members: frozenset(key(x) for x in members),
+                "DICT": dict,
+            }
+            self.stack.append(kinds[name](items))
+        elif name in ("APPEND", "APPENDS"):
+            items = [self.pop()] if name == "APPEND" else self.marked()
+            _require(self.top(), list).extend(items)
+        elif name in ("SETITEM", "SETITEMS"):
+            items = [self.pop(), self.pop()][::-1] if name == "SETITEM" else self.marked()
+            pairs = zip(items[::2], items[1::2], strict=True)
+            _require(self.top(), dict).update((key(k), v) for k, v in pairs)
+        elif name == "ADDITEMS":
+            items = self.marked()
+            _require(self.top(), set).update(key(x) for x in items)
+        else:
+            return False
+        return True
+
+    def call(self, name: str, argument: Any) -> None:
+        """Carry out an opcode that names, calls or fills an object: with inert ones alone."""
+        stack = self.stack
+        if name == "GLOBAL":
+            stack.append(self.find(*argument.split(" ", 1)))
+        elif name == "STACK_GLOBAL":
+            function, module = self.pop(), self.pop()
+            stack.append(self.find(module, function))
+        elif name in ("REDUCE", "NEWOBJ"):
+            arguments, what = self.pop(), self.pop()
+            stack.append(_make(what, arguments))
+        elif name == "NEWOBJ_EX":
+            keywords, arguments, what = self.pop(), self.pop(), self.pop()
+            if keywords:
+                raise Refused(f"calls {_called(what)} with keywords")
+            stack.append(_make(what, arguments))
+        elif name == "INST":
+            what = self.find(*argument.split(" ", 1))
+            stack.append(_make(what, tuple(self.marked())))
+        elif name == "OBJ":
+            what, *rest = self.marked()
+            stack.append(_make(what, tuple(rest)))
+        elif name == "BUILD":
+            state, target = self.pop(), self.top()
+            if isinstance(target, Inert):
+                target.set_state(state)
+            elif type(target) is not dict:  # an OrderedDict's attributes say nothing here
+                raise Refused(f"sets the inner state of a {_called(target)}")
+        elif name in ("PERSID", "BINPERSID"):
+            number = argument if name == "PERSID" else self.pop()
+            if self.persistent is None:
+                raise Refused(f"refers to an object outside itself (persistent id {shown(number)})")
+            stack.append(self.persistent(number))
+        elif name in ("EXT1", "EXT2", "EXT4"):
+            raise Refused(f"uses extension code {argument}, a hidden name")
+        else:
+            raise Refused(f"uses {name}, which needs data from outside the file")
+
+    def find(self, module: Any, name: Any) -> Name:
+        """The table's entry.
+
+        Raises:
+            Refused: there is none.
+        """
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise ValueError("it names something by an object that is no text")
+        try:
+            return self.names[module, name]
+        except KeyError:
+            raise Refused(f"names {shown(f'{module}.{name}')}") from None
+
+
+def _require(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise ValueError(f"it adds items to a {type(value).__name__} as if to a {kind.__name__}")
+    return value
+
+
+def _called(value: Any) -> str:
+    return value.dotted if isinstance(value, Name) else type(value).__name__
+
+
+def _make(what: Any, arguments: Any) -> Any:
+    if not isinstance(what, Name) or what.build is None:
+        raise Refused(f"calls {_called(what)}")
+    if type(arguments) is not tuple:
+        raise ValueError(f"it gives {what.dotted} no tuple of arguments")
+    return what.build(*arguments)

@@ -1,0 +1,142 @@
+"""From a recipe to what a training needs: corpus, experiments, space, system."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import nn
+
+from moodal.config import Recipe
+from moodal.corpora import manifest as manifests
+from moodal.corpora.manifest import Manifest
+from moodal.emotions import EmotionSpace
+from moodal.errors import UsageError
+from moodal.learn.export import parse_system
+from moodal.learn.systems import SYSTEMS
+from moodal.protocols import few_shot, folds, zero_shot
+from moodal.protocols.experiment import Experiment
+
+SELECTED_ON_TEST = "the epoch was selected on the test rows"
+
+
+def corpus(recipe: Recipe) -> Manifest:
+    """The prepared corpus of a recipe, its emotions merged, chosen and appended as asked."""
+    manifest = manifests.read(recipe.data.prepared)
+    if recipe.data.merges:
+        manifest = manifest.merged(recipe.data.merges)
+    if recipe.protocol.append_from:
+        extra = manifests.read(recipe.protocol.append_from)
+        manifest = zero_shot.append(manifest, extra, recipe.protocol.unseen)
+    if recipe.data.labels:
+        manifest = _only(manifest, recipe.data.labels)
+    return manifest
+
+
+def _only(manifest: Manifest, labels: list[str]) -> Manifest:
+    """Only these emotions; a single-label corpus loses the rows of the others."""
+    space = manifest.space.select(labels)
+    columns = [manifest.space.index(label) for label in labels]
+    kept = dataclasses.replace(manifest, space=space, labels=manifest.labels[:, columns])
+    if space.task == "single":
+        kept = kept.select(np.flatnonzero((kept.labels > 0).any(axis=1)))
+    return kept
+
+
+def space_of(recipe: Recipe, manifest: Manifest) -> EmotionSpace:
+    """The corpus's emotions with the vectors that the recipe names.
+
+    Raises:
+        SpaceError: a word has no vector.
+    """
+    if not recipe.space.vectors:
+        return manifest.space
+    from moodal.encoders.words import word_vectors
+
+    return word_vectors(recipe.space.vectors).space(
+        manifest.space.labels,
+        manifest.space.task,
+        synonyms=recipe.space.synonyms,
+        capitalised=recipe.space.capitalised,
+    )
+
+
+def experiments(recipe: Recipe, manifest: Manifest) -> list[Experiment]:
+    """The trainings that the recipe's split and protocol ask for, rows without features left out.
+
+    Raises:
+        UsageError: a fold that does not exist, or a protocol that lacks its emotions.
+    """
+    protocol = recipe.protocol
+    if protocol.name != "supervised" and not protocol.unseen:
+        raise UsageError(f"protocol {protocol.name} needs protocol.unseen, a list of emotions.")
+    made = []
+    for experiment in _chosen(recipe, list(_split(recipe, manifest))):
+        if protocol.name == "zero_shot":
+            experiment = zero_shot.hold_out(experiment, protocol.unseen)
+        elif protocol.name == "few_shot":
+            experiment = few_shot.keep(
+                experiment, protocol.unseen, shots=protocol.shots, share=protocol.share
+            )
+            if protocol.method == "scratch":
+                train = np.union1d(experiment.train, experiment.shots)
+                seen = manifest.space.labels
+                experiment = dataclasses.replace(experiment, train=train, seen=seen)
+        if recipe.train.select_on == "test":
+            stamps = (*experiment.stamps, SELECTED_ON_TEST)
+            experiment = dataclasses.replace(experiment, valid=experiment.test, stamps=stamps)
+        made.append(_with_features(experiment, parse_streams(recipe)))
+    return made
+
+
+def _split(recipe: Recipe, manifest: Manifest) -> Iterator[Experiment]:
+    split = recipe.split
+    if split.file:
+        by = "speaker" if split.by == "official" else split.by
+        yield from folds.from_file(manifest, split.file, by, split.valid_share, split.seed)
+    elif split.by == "official":
+        yield folds.official(manifest)
+    else:
+        yield from folds.grouped(manifest, split.by, split.folds, split.valid_share, split.seed)
+
+
+def _chosen(recipe: Recipe, made: list[Experiment]) -> list[Experiment]:
+    wrong = [i for i in recipe.split.only if not 0 <= i < len(made)]
+    if wrong:
+        raise UsageError(f"split.only names fold {wrong[0]}; there are {len(made)}, from 0.")
+    return [made[i] for i in recipe.split.only] or made
+
+
+def _with_features(experiment: Experiment, streams: tuple[str, ...]) -> Experiment:
+    """Without the rows that have nothing to read; the stamp counts them."""
+    features = experiment.manifest.features
+    some = np.zeros(len(experiment.manifest), bool)
+    for stream in streams:
+        if stream in features:
+            some |= features[stream].lengths > 0
+    parts = {
+        part: rows[some[rows]]
+        for part in ("train", "valid", "test", "shots")
+        if len(rows := getattr(experiment, part))
+    }
+    lost = sum(len(getattr(experiment, part)) - len(rows) for part, rows in parts.items())
+    if lost:
+        said = f"{lost} rows without any of {', '.join(streams)} left out"
+        parts["stamps"] = (*experiment.stamps, said)  # type: ignore[assignment]
+    return dataclasses.replace(experiment, **parts)  # type: ignore[arg-type]
+
+
+def parse_streams(recipe: Recipe) -> tuple[str, ...]:
+    """The modalities that the recipe's system reads."""
+    return tuple(parse_system(recipe.system, recipe.title)[1].streams)  # type: ignore[attr-defined]
+
+
+def system(recipe: Recipe, manifest: Manifest, space: EmotionSpace) -> nn.Module:
+    """The recipe's system, with random weights of the recipe's seed."""
+    name, settings = parse_system(recipe.system, recipe.title)
+    widths = {stream: frames.width for stream, frames in manifest.features.items()}
+    torch.manual_seed(recipe.train.seed)
+    built: nn.Module = SYSTEMS[name].build(settings, widths, space)
+    return built

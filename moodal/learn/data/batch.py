@@ -1,0 +1,54 @@
+"""Batch: what a system is given, padded, with the length of every sequence.
+
+Legend, for the whole learning wing: B utterances, T steps of the longest of
+them, D values a step, C emotions, H hidden width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Stream(NamedTuple):
+    """One modality of a batch, right-padded with zeros.
+
+    Attributes:
+        values: [B, T, D] float.
+        lengths: [B] int64, on the same device; 0 where the modality is absent.
+    """
+
+    values: Tensor
+    lengths: Tensor
+
+    @property
+    def mask(self) -> Tensor:
+        """[B, T] bool, True on valid steps."""
+        steps = torch.arange(self.values.shape[1], device=self.values.device)
+        return steps < self.lengths[:, None]
+
+    @property
+    def present(self) -> Tensor:
+        """[B] bool, True where the modality is there."""
+        return self.lengths > 0
+
+
+Streams = Mapping[str, Stream]
+"""Modality -> `Stream`; a modality that nobody in the batch has may be left out."""
+
+
+class Batch(NamedTuple):
+    """Inputs and targets of B utterances.
+
+    Attributes:
+        streams: see `Streams`.
+        targets: [B, C] float.
+        rows: [B] int64, the rows of the manifest they came from.
+    """
+
+    streams: Streams
+    targets: Tensor
+    rows: Tensor

@@ -1,0 +1,210 @@
+"""TensorData: a whole corpus as tensors, from which batches are gathered at once.
+
+Nothing is collated item by item: a batch is one index into the frames of each
+stream, on the device where the system computes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from moodal.corpora.manifest import Manifest
+from moodal.errors import DataError
+from moodal.learn.data.batch import Batch, Stream
+from moodal.types import Frames
+
+
+class Scale(NamedTuple):
+    """Mean and deviation of each value of a stream, [D] each."""
+
+    mean: np.ndarray
+    deviation: np.ndarray
+
+
+class _Ragged(NamedTuple):
+    """One stream: frames of all utterances end to end, and where each begins."""
+
+    values: Tensor
+    starts: Tensor
+    lengths: Tensor
+    even: int
+    """The length that all sequences have, if they lie without gaps (else 0)."""
+
+
+class TensorData:
+    """Frames and labels of N utterances on one device.
+
+    Args:
+        manifest: the corpus; its features may be memory-mapped, and stay so on a CPU.
+        streams: the modalities to hold.
+        labels: [N, C'] targets (default: the manifest's).
+        trim: cut all-zero steps at both ends of each sequence.
+        max_steps: cut sequences to this many steps (0: whole).
+        scales: stream -> `Scale` to standardise by.
+        device: where batches are wanted.
+
+    Raises:
+        DataError: the corpus has no features for a stream.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        streams: Sequence[str],
+        *,
+        labels: np.ndarray | None = None,
+        trim: bool = True,
+        max_steps: int = 0,
+        scales: Mapping[str, Scale] | None = None,
+        device: torch.device | str = "cpu",
+    ):
+        self.device = torch.device(device)
+        self.ragged: dict[str, _Ragged] = {}
+        spans = {}
+        for stream in streams:
+            if stream not in manifest.features:
+                raise DataError(
+                    f"{manifest.corpus} has no {stream} features; it has "
+                    f"{', '.join(manifest.features) or 'none at all'}."
+                )
+            frames = manifest.features[stream]
+            spans[stream] = valid_spans(frames) if trim else (frames.offsets[:-1], frames.lengths)
+        if trim and manifest.aligned:
+            spans = _common(spans, manifest.features)
+        for stream, (starts, lengths) in spans.items():
+            frames = manifest.features[stream]
+            if max_steps:
+                lengths = np.minimum(lengths, max_steps)
+            scale = (scales or {}).get(stream)
+            self.ragged[stream] = self._ragged(frames, starts, lengths, scale)
+        targets = manifest.labels if labels is None else labels
+        self.targets = torch.as_tensor(np.array(targets, np.float32), device=self.device)
+
+    def _ragged(
+        self, frames: Frames, starts: np.ndarray, lengths: np.ndarray, scale: Scale | None
+    ) -> _Ragged:
+        source = frames.values
+        if scale is not None:
+            source = ((source - scale.mean) / scale.deviation).astype(np.float32)
+        with warnings.catch_warnings():
+            # A memory map is read-only, of which torch warns; frames are only ever read.
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+            values = torch.from_numpy(source)
+        if self.device.type != "cpu":
+            values = values.to(self.device, non_blocking=True)
+        even = int(lengths[0]) if len(lengths) and (lengths == lengths[0]).all() else 0
+        if even * len(lengths) != len(values):
+            even = 0
+        return _Ragged(
+            values,
+            torch.as_tensor(starts, device=self.device),
+            torch.as_tensor(lengths, device=self.device),
+            even,
+        )
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def lengths(self) -> Tensor:
+        """[N] steps of the longest stream of each utterance."""
+        return torch.stack([r.lengths for r in self.ragged.values()]).amax(0)
+
+    def batch(self, rows: Tensor) -> Batch:
+        """The utterances ``rows`` [B], padded to the longest of them."""
+        rows = rows.to(self.device)
+        streams = {name: _gather(r, rows) for name, r in self.ragged.items()}
+        return Batch(streams, self.targets[rows], rows)
+
+
+def valid_spans(frames: Frames) -> tuple[np.ndarray, np.ndarray]:
+    """Where each sequence begins and how long it is, without all-zero steps at its ends.
+
+    Returns:
+        starts [N] into ``frames.values`` and lengths [N] (0: nothing but zeros).
+    """
+    live = np.flatnonzero((frames.values != 0).any(axis=1))
+    first = np.searchsorted(live, frames.offsets[:-1])
+    last = np.searchsorted(live, frames.offsets[1:])
+    some = last > first
+    padded = np.append(live, 0)
+    starts = np.where(some, padded[np.minimum(first, len(live))], frames.offsets[:-1])
+    ends = np.where(some, padded[np.maximum(last - 1, 0)] + 1, frames.offsets[:-1])
+    return starts, ends - starts
+
+
+def _common(
+    spans: Mapping[str, tuple[np.ndarray, np.ndarray]], features: Mapping[str, Frames]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Aligned streams keep the same steps: from the first to the last that any of them has."""
+    first = np.full(len(next(iter(spans.values()))[0]), np.iinfo(np.int64).max)
+    last = np.zeros_like(first)
+    for stream, (starts, lengths) in spans.items():
+        begin = starts - features[stream].offsets[:-1]
+        first = np.where(lengths > 0, np.minimum(first, begin), first)
+        last = np.where(lengths > 0, np.maximum(last, begin + lengths), last)
+    out = {}
+    for stream, (_, lengths) in spans.items():
+        offsets = features[stream].offsets[:-1]
+        some = lengths > 0
+        out[stream] = (
+            np.where(some, offsets + first, offsets),
+            np.where(some, last - first, 0),
+        )
+    return out
+
+
+def scales(manifest: Manifest, streams: Sequence[str], rows: np.ndarray) -> dict[str, Scale]:
+    """Mean and deviation over the non-zero steps of ``rows`` (the training rows, always)."""
+    out = {}
+    for stream in streams:
+        values = np.asarray(manifest.features[stream].select(rows).values, np.float64)
+        values = values[(values != 0).any(axis=1)]
+        if not len(values):
+            raise DataError(f"No training row has {stream}; it cannot be standardised.")
+        deviation = values.std(axis=0)
+        deviation[deviation < 1e-6] = 1.0  # a constant column stays as it is
+        out[stream] = Scale(values.mean(axis=0).astype(np.float32), deviation.astype(np.float32))
+    return out
+
+
+def epoch_batches(
+    rows: Tensor, lengths: Tensor, size: int, generator: torch.Generator
+) -> Iterator[Tensor]:
+    """The rows in random order, in batches of like length where lengths differ.
+
+    Within windows of 50 batches rows are sorted by length, then the batches are
+    shuffled: less padding, still random. With even lengths it is a plain shuffle.
+    """
+    order = rows[torch.randperm(len(rows), generator=generator)]
+    own = lengths.to(order.device)[order]
+    if len(own) and bool((own == own[0]).all()):
+        yield from order.split(size)
+        return
+    batches: list[Tensor] = []
+    for window in order.split(size * 50):
+        by_length = torch.argsort(lengths.to(window.device)[window], stable=True)
+        batches.extend(window[by_length].split(size))
+    for i in torch.randperm(len(batches), generator=generator).tolist():
+        yield batches[i]
+
+
+def _gather(stream: _Ragged, rows: Tensor) -> Stream:
+    """[B, T, D] of ``rows``, zeros beyond each length."""
+    lengths = stream.lengths[rows]
+    if stream.even:
+        whole = stream.values.view(-1, stream.even, stream.values.shape[1])
+        return Stream(whole[rows].float(), lengths)
+    if not len(stream.values):
+        return Stream(stream.values.new_zeros(len(rows), 1, stream.values.shape[1]), lengths)
+    steps = torch.arange(max(int(lengths.max()), 1), device=rows.device)
+    inside = steps < lengths[:, None]
+    index = torch.where(inside, stream.starts[rows][:, None] + steps, 0)
+    values = stream.values[index].float()
+    return Stream(values.masked_fill_(~inside[..., None], 0.0), lengths)

@@ -1,0 +1,82 @@
+"""import: the authors' checkpoints become artefacts, read without running them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moodal.corpora import pickles
+from moodal.emotions import EmotionSpace, Task
+from moodal.errors import SpaceError, UsageError
+from moodal.learn import export
+from moodal.learn.importers import authors
+from moodal.learn.systems import SYSTEMS
+
+LETTERS = {"t": "text", "a": "speech", "v": "face"}
+
+
+def streams_of(modalities: str | None) -> tuple[str, ...] | None:
+    """The authors' letters as streams: "tav" -> text, speech, face.
+
+    Raises:
+        UsageError: another letter, or one twice.
+    """
+    if modalities is None:
+        return None
+    if not set(modalities) <= set(LETTERS) or len(set(modalities)) != len(modalities):
+        raise UsageError(f"Modalities are letters of t, a and v, once each; got {modalities!r}.")
+    return tuple(LETTERS[letter] for letter in modalities)
+
+
+def import_checkpoint(
+    checkpoint: Path | str,
+    out: Path | str,
+    labels: Sequence[str],
+    task: Task = "multi",
+    modalities: str | None = None,
+) -> dict[str, Any]:
+    """Write the artefact of a checkpoint that the authors' code saved.
+
+    Args:
+        labels: the emotions of its outputs, in their order.
+        modalities: e.g. "tav", in the order in which it was trained; needed where the
+            file cannot tell.
+
+    Returns:
+        The artefact's description.
+
+    Raises:
+        UnsafeFileError: the file would run code.
+        SpaceError: its outputs are not as many as the labels.
+    """
+    state = pickles.load_state(Path(checkpoint))
+    found = authors.from_authors(state, streams=streams_of(modalities))
+    vectors = None if found.vectors is None else np.asarray(found.vectors)
+    outputs = found.outputs if vectors is None else len(vectors)
+    if outputs != len(labels):
+        raise SpaceError(
+            f"{checkpoint} scores {outputs} emotions; {len(labels)} labels were given "
+            f"({', '.join(labels)})."
+        )
+    space = EmotionSpace(labels, task, vectors, f"{Path(checkpoint).name}, textEmoEmbs")
+    entry = SYSTEMS[found.name]
+    settings = entry.Config(**found.config)
+    system = entry.build(settings, found.widths, space)
+    system.load_state_dict(found.state)
+    about = {
+        "encoders": {s: {"name": "as-given", "width": w} for s, w in found.widths.items()},
+        "activation": "identity" if task == "regression" else "sigmoid",
+        "thresholds": {"values": [0.5] * len(labels), "source": "fixed at 0.5"},
+        "calibration": None,
+        "protocol": {"name": "imported", "checkpoint": Path(checkpoint).name},
+        "metrics": {},
+        "data": {"corpus": "unknown", "trim_padding": False},
+        "licence": "as the authors' checkpoint",
+    }
+    export.export(
+        Path(out), system, found.name, settings, found.widths, space, scales={}, about=about
+    )
+    return export.artefact.read(out).about  # type: ignore[return-value]

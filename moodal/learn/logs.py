@@ -1,0 +1,116 @@
+"""What a person sees of a training: a bar with losses and time left, and TensorBoard."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class Bar:
+    """Progress on stderr: a live bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, title: str, total: int, shown: bool):
+        self._shown = shown
+        self._live = shown and sys.stderr.isatty()
+        self._title = title
+        self._total = total
+        self._done = 0
+        self._start_at = 0
+        self._began = self._said = time.monotonic()
+        self._progress: Progress | None = None
+        self._task: Any = None
+        if self._live:
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.fields[note]}"),
+                TimeElapsedColumn(),
+                TextColumn("left at most"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._task = self._progress.add_task(title, total=total, note="")
+        self._loss = ""
+        self._last_epoch = ""
+
+    def __enter__(self) -> Bar:
+        if self._progress:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._progress:
+            self._progress.stop()
+
+    def at(self, done: int) -> None:
+        """Begin at ``done`` steps (a training that goes on)."""
+        self._done = self._start_at = done
+        if self._progress:
+            self._progress.update(self._task, completed=done)
+
+    def step(self, loss: float) -> None:
+        """One more step, at this mean training loss."""
+        self._done += 1
+        if self._progress:
+            note = f"loss {loss:.4f} {self._last_epoch}"
+            self._progress.update(self._task, completed=self._done, note=note)
+
+    def epoch(self, row: dict[str, float]) -> None:
+        """The figures of an epoch that has ended."""
+        shown = {k: v for k, v in row.items() if k not in ("epoch", "seconds")}
+        self._last_epoch = "  ".join(f"{k} {v:.4f}" for k, v in shown.items())
+        now = time.monotonic()
+        if self._shown and not self._live and now - self._said >= 10:
+            self._said = now
+            pace = (now - self._began) / max(self._done - self._start_at, 1)
+            left = pace * (self._total - self._done)
+            print(
+                f"{self._title}: epoch {int(row['epoch']) + 1}  {self._last_epoch}  "
+                f"at most {left / 60:.0f} min left",
+                file=sys.stderr,
+                flush=True,
+            )
+
+
+class TensorBoard:
+    """Scalars of every epoch for TensorBoard, where it is installed."""
+
+    def __init__(self, folder: Path, first_epoch: int, shown: bool):
+        self._writer: Any = None
+        if shown and importlib.util.find_spec("tensorboard"):
+            from torch.utils.tensorboard import SummaryWriter
+
+            # epochs after the checkpoint that a killed process had logged are dropped
+            self._writer = SummaryWriter(str(folder), purge_step=first_epoch)
+
+    def __enter__(self) -> TensorBoard:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._writer:
+            self._writer.close()
+
+    def row(self, row: dict[str, float]) -> None:
+        """The figures of one epoch."""
+        if self._writer:
+            for key, value in row.items():
+                if key != "epoch":
+                    self._writer.add_scalar(key, value, int(row["epoch"]))

@@ -1,0 +1,237 @@
+"""results: predictions become a report, figures and an artefact, in a run's folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import nn
+
+from moodal.artefact import Artefact
+from moodal.config import Recipe
+from moodal.corpora.manifest import Manifest
+from moodal.emotions import EmotionSpace
+from moodal.errors import DataError, writing
+from moodal.learn.data.dataset import Scale
+from moodal.learn.export import export, parse_system
+from moodal.protocols.experiment import Experiment
+from moodal.report import figures, scored, summary, tables, thresholds
+from moodal.report.scored import Scored
+from moodal.report.thresholds import Thresholds
+
+
+class Done(NamedTuple):
+    """A finished experiment: its report and the predictions it was made of."""
+
+    report: dict[str, Any]
+    test: Scored
+
+
+def finished(folder: Path) -> Done | None:
+    """What `write` left in ``folder``, if it came to its end there."""
+    path = folder / "report.json"
+    if not path.exists():
+        return None
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path} is damaged ({error}); delete it to make it again.") from None
+    return Done(report, scored.load(folder))
+
+
+def predictions(
+    manifest: Manifest, rows: np.ndarray, logits: np.ndarray, space: EmotionSpace, subset: str
+) -> Scored:
+    """Logits of ``rows`` beside their truth, clustered by speaker, dialogue or utterance."""
+    utterances = [manifest.utterances[row] for row in rows]
+    clusters, kind = scored.clusters_of(utterances)
+    columns = [manifest.space.index(label) for label in space.labels]
+    return Scored.from_logits(
+        logits,
+        manifest.labels[rows][:, columns],
+        ids=[u.id for u in utterances],
+        labels=space.labels,
+        task=space.task,
+        clusters=clusters,
+        cluster_kind=kind,
+        subset=subset,
+        info={"corpus": manifest.corpus},
+    )
+
+
+def choose(recipe: Recipe, test: Scored, valid: Scored, seen: Sequence[str]) -> Thresholds:
+    """The recipe's thresholds; an unseen emotion keeps 0.5, for validation knows nothing of it."""
+    if recipe.report.thresholds == "fixed" or test.task != "multi":
+        return thresholds.fixed(test.labels, recipe.report.threshold)
+    chosen = thresholds.choose(valid.select(seen), recipe.report.criterion)
+    by_label = dict(zip(seen, chosen.values, strict=True))
+    values = np.array([by_label.get(x, 0.5) for x in test.labels])
+    new = [x for x in test.labels if x not in by_label]
+    notes = (f"{', '.join(new)}: unseen, so the threshold stays at 0.5.",) if new else ()
+    return Thresholds(values, chosen.source, (*chosen.notes, *notes))
+
+
+def write(
+    folder: Path,
+    recipe: Recipe,
+    experiment: Experiment,
+    system: nn.Module,
+    space: EmotionSpace,
+    logits: Mapping[str, np.ndarray],
+    history: Sequence[Mapping[str, float]],
+    scales: Mapping[str, Scale],
+    fingerprint: str,
+    *,
+    audit: Sequence[Any] = (),
+    nulls: Mapping[str, Any] | None = None,
+) -> Done:
+    """Write the artefact, the predictions, the figures and, last of all, the report.
+
+    Args:
+        space: every emotion of the test.
+        logits: "test" and "valid" -> [n, C].
+    """
+    manifest = experiment.manifest
+    name, settings = parse_system(recipe.system, recipe.title)
+    test, valid = (
+        predictions(manifest, getattr(experiment, part), logits[part], space, part)
+        for part in ("test", "valid")
+    )
+    chosen = choose(recipe, test, valid, experiment.seen)
+    train = manifest.labels[experiment.train]
+    extras: dict[str, Any] = {
+        "title": recipe.title,
+        "about": recipe.about,
+        "recipe": recipe.model_dump(mode="json"),
+        "data": {"corpus": manifest.corpus, "fingerprint": fingerprint},
+        "epochs": [dict(row) for row in history],
+    }
+    if nulls:
+        extras["nulls"] = dict(nulls)
+    report = summary.summarise(
+        test, train_targets=train, thresholds=chosen, valid=valid, draws=recipe.report.draws,
+        seed=recipe.train.seed, stamps=experiment.stamps, audit=audit,
+        unseen=experiment.unseen, extras=extras,
+    )  # fmt: skip
+    streams = [s for s in system.streams if s in manifest.features]  # type: ignore[union-attr]
+    export(
+        folder / "artefact", system, name, settings,
+        {s: manifest.features[s].width for s in streams}, space, scales=scales, report=report,
+        about={
+            "trained": list(experiment.seen),
+            "encoders": {s: dict(manifest.encoders.get(s, {})) for s in streams},
+            "activation": "identity" if space.task == "regression" else "sigmoid",
+            "thresholds": {"values": chosen.values.tolist(), "source": chosen.source},
+            "calibration": None,
+            "protocol": {
+                **recipe.protocol.model_dump(mode="json"),
+                "experiment": experiment.name, "stamps": list(experiment.stamps),
+            },
+            "metrics": headline(report),
+            "data": {
+                "corpus": manifest.corpus, "fingerprint": fingerprint,
+                "rows": {p: len(getattr(experiment, p)) for p in ("train", "valid", "test")},
+                "trim_padding": recipe.data.trim_padding, "max_steps": recipe.data.max_steps,
+                "notes": list(manifest.notes),
+            },
+            "licence": manifest.licence,
+        },
+    )  # fmt: skip
+    return _store(folder, report, test, recipe.report.figures, history)
+
+
+def write_folds(out: Path, recipe: Recipe, folds: Sequence[Done]) -> dict[str, Any]:
+    """The report over all folds, in the run's own folder."""
+    report = summary.combine(
+        [fold.report for fold in folds], [fold.test for fold in folds],
+        draws=recipe.report.draws, seed=recipe.train.seed,
+        extras={
+            "title": recipe.title, "about": recipe.about,
+            "recipe": recipe.model_dump(mode="json"),
+            "data": folds[0].report["extras"]["data"],
+        },
+    )  # fmt: skip
+    pooled = scored.join([fold.test for fold in folds])
+    return _store(out, report, pooled, recipe.report.figures, ()).report
+
+
+def report_on(
+    out: Path,
+    found: Artefact,
+    manifest: Manifest,
+    space: EmotionSpace,
+    logits: np.ndarray,
+    *,
+    split: str,
+    stamps: Sequence[str],
+) -> dict[str, Any]:
+    """The report of an artefact on a corpus it did not see in training.
+
+    The training's label distribution is not known here, so the baselines are those
+    of the tested rows themselves; the report says so.
+    """
+    rows = np.arange(len(manifest))
+    test = predictions(manifest, rows, logits, space, split)
+    by_label = dict(zip(found.about["labels"], found.about["thresholds"]["values"], strict=True))
+    values = np.array([by_label.get(label, 0.5) for label in space.labels])
+    report = summary.summarise(
+        test, train_targets=test.targets,
+        thresholds=Thresholds(values, f"the artefact's: {found.about['thresholds']['source']}"),
+        stamps=(*stamps, "baselines know the tested rows' own label distribution"),
+        unseen=[x for x in space.labels if x not in found.about["labels"]],
+        extras={
+            "title": f"{found.about['system']['name']} on {manifest.corpus}",
+            "artefact": {"weights": found.about["files"]["weights.safetensors"]},
+            "data": {"corpus": manifest.corpus, "fingerprint": manifest.fingerprint},
+        },
+    )  # fmt: skip
+    return _store(out, report, test, True, ()).report
+
+
+def headline(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The report's first figures: metric -> value and interval over all emotions."""
+    return {
+        key: {k: v for k, v in summary.overall(report["metrics"][key]).items() if k != "baselines"}
+        for key in report["headlines"]
+        if key in report["metrics"]
+    }
+
+
+def _draw(
+    folder: Path, report: dict[str, Any], test: Scored, history: Sequence[Mapping[str, float]]
+) -> None:
+    """The pictures that this report has matter for."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    for metric in report["headlines"]:
+        if "emotions" in report["metrics"].get(metric, {}):
+            figures.emotion_bars(report, metric, folder / f"{metric}.png")
+    if test.task != "regression":
+        figures.roc_curves(test, folder / "roc.png")
+    if test.task == "single":
+        figures.confusion(test, folder / "confusion.png")
+    if history:
+        figures.learning_curves(history, folder / "learning-curves.png")
+
+
+def _store(
+    folder: Path,
+    report: dict[str, Any],
+    test: Scored,
+    draw: bool,
+    history: Sequence[Mapping[str, float]],
+) -> Done:
+    """Everything that people read; report.json comes last, for it says that all is there."""
+    test.save(folder)
+    with writing(folder):
+        part = folder / ".report.md.part"
+        part.write_text(tables.markdown(report), encoding="utf-8")
+        os.replace(part, folder / "report.md")
+    if draw:
+        _draw(folder / "figures", report, test, history)
+    summary.save(report, folder / "report.json")
+    return Done(report, test)

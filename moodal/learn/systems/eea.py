@@ -1,0 +1,219 @@
+"""EEA: modality-transferable emotion embeddings, zero-shot by construction.
+
+Wenliang Dai, Zihan Liu, Tiezheng Yu, Pascale Fung: "Modality-Transferable
+Emotion Embeddings for Low-Resource Multimodal Emotion Recognition",
+AACL-IJCNLP 2020, arXiv 2009.09629. Equations, tests and known deviations are
+listed in docs/papers/eea.md.
+
+Symbols: M modalities in use; C emotions with fixed word vectors e_c [d]; r_m
+[h_m] what the RNN of modality m read; e_c^m the vector of emotion c in the
+space of modality m; w [M] the weight of each modality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from torch import Tensor, nn
+
+from moodal.emotions import EmotionSpace
+from moodal.errors import MissingStreamError, SpaceError
+from moodal.learn.data.batch import Stream, Streams
+from moodal.learn.layers.recurrent import Recurrent
+from moodal.learn.systems.system import (
+    HIDDEN,
+    StreamNames,
+    complete_hidden,
+    require_widths,
+)
+
+
+class Config(BaseModel):
+    """The paper's values; ``last_column`` reads the padded batch's last column, as published."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    streams: StreamNames = ("text", "speech", "face")
+    hidden: dict[str, int] = Field(HIDDEN, validate_default=True)
+    layers: int = Field(2, ge=1)
+    bidirectional: bool = True
+    cell: Literal["lstm", "gru"] = "lstm"
+    dropout: float = Field(0.15, ge=0, lt=1)
+    last_column: bool = False
+
+    _complete = field_validator("hidden")(complete_hidden)
+
+
+class EEA(nn.Module):
+    """Scores of any emotions that have vectors, from any of its modalities.
+
+    Args:
+        widths: stream -> D, in the order of the M modalities.
+        hidden: stream -> h_m; ``hidden["text"]`` must equal ``d``.
+        d: width of the emotion vectors.
+        layers, bidirectional, cell, dropout: of each RNN.
+        last_column: read the last column of the padded batch, valid or not.
+
+    Raises:
+        SpaceError: text is read and its hidden width is not ``d``.
+    """
+
+    open_set = True
+
+    def __init__(
+        self,
+        widths: Mapping[str, int],
+        hidden: Mapping[str, int],
+        d: int,
+        *,
+        layers: int = 2,
+        bidirectional: bool = True,
+        cell: str = "lstm",
+        dropout: float = 0.15,
+        last_column: bool = False,
+    ):
+        super().__init__()
+        if "text" in widths and hidden["text"] != d:
+            raise SpaceError(
+                f"eea compares text with the emotion vectors themselves, so the hidden width of "
+                f"text must be theirs: set system.hidden.text={d} (it is {hidden['text']})."
+            )
+        self.streams, self.hidden, self.d = tuple(widths), dict(hidden), d
+        self.last_column = last_column
+        # 3.1 one RNN per modality
+        self.rnn = nn.ModuleDict(
+            {
+                m: Recurrent(
+                    widths[m],
+                    hidden[m],
+                    layers,
+                    cell=cell,
+                    bidirectional=bidirectional,
+                    dropout=dropout,
+                )
+                for m in self.streams
+            }
+        )
+        # 3.2 maps that carry emotion vectors into the other spaces
+        self.affine = nn.ModuleDict(
+            {m: nn.Linear(d, hidden[m]) for m in self.streams if m != "text"}
+        )
+        # 3.3 the weight of each modality; one modality has none
+        m_total = len(self.streams)
+        self.weight = nn.Parameter(torch.full((m_total,), 1 / m_total)) if m_total > 1 else None
+        self._vectors: dict[tuple[str, torch.device], Tensor] = {}
+
+    def represent(self, m: str, stream: Stream) -> Tensor:
+        """r_m [B, h_m]: the RNN's output at the last step, its two directions summed."""
+        lengths = None if self.last_column else stream.lengths
+        both: Tensor = self.rnn[m](stream.values, lengths)
+        return both.sum(1)
+
+    def emotions(self, m: str, space: EmotionSpace) -> Tensor:
+        """e_c^m [C, h_m]: the vectors themselves for text, affine maps of them for the others."""
+        vectors = self.vectors(space)
+        return vectors if m == "text" else self.affine[m](vectors)
+
+    def vectors(self, space: EmotionSpace) -> Tensor:
+        """e_c [C, d] on this module's device, kept per space, without a gradient.
+
+        Raises:
+            SpaceError: the space has no vectors, or vectors of another width.
+        """
+        if space.vectors is None:
+            raise SpaceError(
+                f"eea needs a vector for each emotion; {', '.join(space.labels)} have none. "
+                "Name a source of word vectors (words=...)."
+            )
+        if space.vectors.shape[1] != self.d:
+            raise SpaceError(
+                f"This eea was built for emotion vectors of width {self.d}; those of "
+                f"{', '.join(space.labels)} are {space.vectors.shape[1]} wide. Use the same source."
+            )
+        device = next(self.parameters()).device
+        key = (space.fingerprint, device)
+        if key not in self._vectors:
+            if len(self._vectors) >= 16:  # a null of hundreds of spaces must not fill the memory
+                self._vectors.clear()
+            self._vectors[key] = torch.from_numpy(space.vectors.copy()).to(device)
+        return self._vectors[key]
+
+    def contributions(self, streams: Streams, space: EmotionSpace) -> dict[str, Tensor]:
+        """Each modality's share w_m <r_m, e_c^m> of the logits: stream -> [B, C].
+
+        The shares sum to the logits; an absent modality's share is 0.
+
+        Raises:
+            MissingStreamError: an utterance has none of the modalities.
+        """
+        given = {m: streams[m] for m in self.streams if m in streams}
+        _require_any(self.streams, given)
+        shares = {}
+        for i, m in enumerate(self.streams):
+            if m not in given:
+                continue
+            stream, e = given[m], self.emotions(m, space)
+            rows = stream.present.nonzero().squeeze(1)
+            if len(rows) == len(stream.lengths):
+                share = self.represent(m, stream) @ e.T
+            else:  # what is absent is not computed: only the rows that are there
+                there = Stream(stream.values[rows], stream.lengths[rows])
+                share = e.new_zeros(len(stream.lengths), len(e))
+                if len(rows):
+                    scores = self.represent(m, there) @ e.T
+                    share = share.to(scores.dtype).index_copy(0, rows, scores)
+            shares[m] = share if self.weight is None else self.weight[i] * share
+        return shares
+
+    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+        """Logits [B, C]: sum over modalities of w_m <r_m, e_c^m>.
+
+        Raises:
+            SpaceError: the emotions have no vectors, or vectors of another width.
+            MissingStreamError: an utterance has none of the modalities.
+        """
+        shares = list(self.contributions(streams, space).values())
+        return sum(shares[1:], start=shares[0])
+
+    forward = scores
+
+
+def _require_any(names: tuple[str, ...], given: Streams) -> None:
+    """Refuse a batch in which some utterance has no modality at all."""
+    if not given:
+        raise MissingStreamError(f"The batch has none of {', '.join(names)}, which this eea reads.")
+    lengths = torch.stack([stream.lengths for stream in given.values()])
+    empty = (lengths.amax(0) == 0).nonzero().flatten().tolist()
+    if empty:
+        raise MissingStreamError(
+            f"{len(empty)} utterances of this batch (first: row {empty[0]}) have none of "
+            f"{', '.join(names)}; leave them out, or add a stream that they have."
+        )
+
+
+def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> EEA:
+    """An EEA for a corpus's streams (stream -> D) and the vectors of ``space``.
+
+    Raises:
+        MissingStreamError: the corpus lacks a modality that ``config.streams`` names.
+        SpaceError: the emotions have no vectors, or text's hidden width is not theirs.
+    """
+    require_widths("eea", config.streams, widths)
+    if space.vectors is None:
+        raise SpaceError(
+            f"eea needs a vector for each emotion; {', '.join(space.labels)} have none. "
+            "Name a source of word vectors (words=...)."
+        )
+    return EEA(
+        {m: widths[m] for m in config.streams},
+        config.hidden,
+        space.vectors.shape[1],
+        layers=config.layers,
+        bidirectional=config.bidirectional,
+        cell=config.cell,
+        dropout=config.dropout,
+        last_column=config.last_column,
+    )

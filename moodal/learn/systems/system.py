@@ -1,0 +1,97 @@
+"""System: what the loop, the reports and the exporter ask of a model.
+
+A system is a `torch.nn.Module` whose ``forward`` is its ``scores``. Its file
+holds ``Config`` (a pydantic model with the paper's values), the module, which
+takes plain arguments, and ``build(config, widths, space)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Protocol
+
+from pydantic import AfterValidator
+from torch import Tensor
+
+from moodal.emotions import EmotionSpace
+from moodal.errors import MissingStreamError, SpaceError
+from moodal.learn.data.batch import Streams
+
+
+def _distinct(streams: tuple[str, ...]) -> tuple[str, ...]:
+    if not streams or len(set(streams)) != len(streams):
+        raise ValueError("name one or more of text, speech and face, none twice")
+    return streams
+
+
+StreamNames = Annotated[tuple[Literal["text", "speech", "face"], ...], AfterValidator(_distinct)]
+"""A config's ``streams``: any modalities in any order, none twice."""
+
+HIDDEN = {"text": 300, "speech": 200, "face": 100}
+"""Hidden widths of the RNN of each stream, as in the commands of the EEA paper."""
+
+
+def complete_hidden(hidden: dict[str, int]) -> dict[str, int]:
+    """A config's ``hidden``, streams that it does not name filled in from `HIDDEN`."""
+    if unknown := sorted(set(hidden) - set(HIDDEN)):
+        raise ValueError(f"unknown stream {', '.join(unknown)}; choose among {', '.join(HIDDEN)}")
+    if small := [m for m, width in hidden.items() if width < 1]:
+        raise ValueError(f"the width of {', '.join(small)} must be at least 1")
+    return {**HIDDEN, **hidden}
+
+
+class System(Protocol):
+    """A model that scores emotions.
+
+    Attributes:
+        streams: the modalities it reads, in its own order.
+        open_set: whether any space may be asked for (else only the trained one).
+    """
+
+    streams: tuple[str, ...]
+    open_set: bool
+
+    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+        """Logits [B, C] of the emotions of ``space``.
+
+        Raises:
+            SpaceError: the space does not fit a closed-set system, or has no vectors.
+            MissingStreamError: a modality is absent that this system cannot do without.
+        """
+        ...
+
+
+def require_space(name: str, trained: tuple[str, ...], space: EmotionSpace) -> None:
+    """Refuse a space whose labels differ from a closed-set head's, in words."""
+    if space.labels != trained:
+        raise SpaceError(
+            f"{name} is a closed-set system: its head was trained for {', '.join(trained)} and "
+            f"cannot score {', '.join(space.labels)}. Use eea for other emotions."
+        )
+
+
+def require_all(name: str, wanted: tuple[str, ...], streams: Streams) -> None:
+    """Refuse a batch in which a modality is absent, for anyone or for all, in words."""
+    for stream in wanted:
+        if stream not in streams:
+            raise MissingStreamError(
+                f"{name} needs {stream} for every utterance and got none; "
+                "use eea, which takes whatever modalities are there."
+            )
+        absent = int((streams[stream].lengths == 0).sum())
+        if absent:
+            raise MissingStreamError(
+                f"{name} needs {stream} for every utterance; {absent} of "
+                f"{len(streams[stream].lengths)} in this batch have none. Leave them out, or use "
+                "eea, which takes whatever modalities are there."
+            )
+
+
+def require_widths(name: str, wanted: tuple[str, ...], widths: Mapping[str, int]) -> None:
+    """Refuse a corpus that lacks a modality this system is built for."""
+    missing = [stream for stream in wanted if stream not in widths]
+    if missing:
+        raise MissingStreamError(
+            f"{name} is asked to read {', '.join(missing)}, but the corpus has "
+            f"{', '.join(widths) or 'no features'}; set system.streams accordingly."
+        )

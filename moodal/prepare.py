@@ -1,0 +1,208 @@
+"""Prepare a corpus: read the user's files, encode what is raw, check, and write it down."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from moodal.corpora.check import Finding, check
+from moodal.corpora.manifest import Manifest
+from moodal.errors import DataError, OutputError, UsageError
+from moodal.types import STREAMS
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+DEFAULT_ENCODERS = {"text": "glove-50", "speech": "egemaps"}
+"""Stream -> the encoder of raw media where none is asked for; no encoder reads faces yet."""
+
+MEDIA = {"text": "text", "speech": "audio", "face": "video"}
+"""Stream -> the field of an utterance that it is encoded from."""
+
+_COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
+
+
+def prepare(
+    corpus: str,
+    root: Path | str,
+    out: Path | str,
+    *,
+    encoders: Mapping[str, str] | None = None,
+    store: Path | None = None,
+    jobs: int = 1,
+) -> tuple[Manifest, list[Finding]]:
+    """Read ``corpus`` from ``root`` and write its manifest and features to ``out``.
+
+    Args:
+        corpus: a name in `moodal.corpora.CORPORA`.
+        root: the user's files, as that corpus's reader describes them.
+        out: a new folder, or one that holds an earlier manifest, which is replaced.
+        encoders: stream -> encoder with its parameters, such as ``{"speech": "egemaps:rate=5"}``,
+            or "none" to leave that stream out; streams not named get `DEFAULT_ENCODERS`.
+            Streams that came as features stay as they came, unless an encoder is asked for.
+        store: a folder that keeps features, so that a second run reads them.
+        jobs: processes that encode.
+
+    Returns:
+        The manifest, and what the check found. The same input gives the same fingerprint.
+
+    Raises:
+        UsageError: no such corpus, stream or encoder.
+        DataError: the files cannot be read, or the check found errors; nothing is written.
+        OutputError: ``out`` holds something else, or cannot be written.
+    """
+    from moodal.corpora import CORPORA  # the readers, all of them, only when one is needed
+
+    if corpus not in CORPORA:
+        near = difflib.get_close_matches(corpus, CORPORA, 1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        raise UsageError(f"No corpus is called {corpus!r}; there are {', '.join(CORPORA)}{hint}")
+    root, out = Path(root), Path(out)
+    if not root.exists():
+        raise DataError(f"{root} does not exist; give the place of {corpus}'s files.")
+    _require_place(out)
+    manifest = CORPORA[corpus](root)
+    manifest, findings = _encoded(manifest, encoders or {}, store, jobs)
+    about = [Finding("note", "corpus", note) for note in manifest.notes]
+    findings = [*about, *findings, *check(manifest)]
+    errors = [f for f in findings if f.level == "error"]
+    if errors:
+        first, more = errors[0], len(errors) - 1
+        rest = f" And {more} more such finding{'s' * (more > 1)}." if more else ""
+        raise DataError(
+            f"{corpus} in {root} was not prepared: {first.what}: {first.detail.rstrip('.')}.{rest}"
+        )
+    manifest.write(out)
+    return manifest, findings
+
+
+def _require_place(out: Path) -> None:
+    """Refuse at once what would be refused after hours of encoding."""
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file; choose a folder to write the corpus to.")
+    if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
+        raise OutputError(f"{out} is not empty and holds no manifest; choose another folder.")
+
+
+def _encoded(
+    manifest: Manifest, asked: Mapping[str, str], store: Path | None, jobs: int
+) -> tuple[Manifest, list[Finding]]:
+    """With features for every raw stream that is wanted, and notes on those left out."""
+    from moodal.encoders.corpus import encode_corpus
+    from moodal.encoders.encoder import build
+    from moodal.encoders.store import FeatureStore
+
+    wrong = sorted(asked.keys() - set(STREAMS))
+    if wrong:
+        raise UsageError(f"No stream is called {wrong[0]!r}; there are {', '.join(STREAMS)}.")
+    chosen: dict[str, str] = {}
+    findings = []
+    for stream in STREAMS:
+        raw = any(value is not None for value in manifest.column(MEDIA[stream]))
+        if stream in asked and asked[stream] != "none" and not raw:
+            raise UsageError(
+                f"{manifest.corpus} has no {MEDIA[stream]} to encode as {stream}; "
+                f"leave out {stream}={asked[stream]}."
+            )
+        if stream in asked or (raw and stream not in manifest.features):
+            spec = asked.get(stream) or DEFAULT_ENCODERS.get(stream)
+            if spec is None:
+                detail = f"There is {MEDIA[stream]}, but no encoder reads it yet: left out."
+                findings.append(Finding("note", stream, detail))
+            else:
+                chosen[stream] = spec
+    dropped = {stream for stream, spec in chosen.items() if spec == "none"}
+    manifest = dataclasses.replace(
+        manifest,
+        features={s: f for s, f in manifest.features.items() if s not in dropped},
+        encoders={s: e for s, e in manifest.encoders.items() if s not in dropped},
+    )
+    made = {stream: build(spec) for stream, spec in chosen.items() if stream not in dropped}
+    if made:
+        manifest = encode_corpus(manifest, made, FeatureStore(store) if store else None, jobs)
+    return manifest, findings
+
+
+def findings_table(manifest: Manifest, findings: Sequence[Finding]) -> list[Table]:
+    """What was read and found, as tables to print: streams, labels by split, findings."""
+    from rich.table import Table
+    from rich.text import Text
+
+    streams = Table(title=f"{manifest.corpus}: {len(manifest):,} utterances")
+    for column in ("stream", "encoder", "width", "steps", "steps each", "absent"):
+        streams.add_column(column, justify="left" if column in ("stream", "encoder") else "right")
+    for row in _streams(manifest):
+        each = f"{row['shortest']} to {row['longest']}"
+        streams.add_row(
+            row["stream"], row["encoder"], str(row["width"]), f"{row['steps']:,}", each,
+            f"{row['absent']:,}",
+        )  # fmt: skip
+
+    counts = _counts(manifest)
+    labels = Table(title="Mean target" if manifest.space.task == "regression" else "Labels")
+    labels.add_column("emotion")
+    for split in counts:
+        labels.add_column(split, justify="right")
+    labels.add_row("utterances", *(f"{c['utterances']:,}" for c in counts.values()))
+    for label in manifest.space.labels:
+        cells = (c["labels"][label] for c in counts.values())
+        labels.add_row(label, *(f"{x:,.3g}" if isinstance(x, float) else f"{x:,}" for x in cells))
+
+    found = Table(title="Findings", show_lines=False)
+    for column in ("", "what", "detail"):
+        found.add_column(column, overflow="fold")
+    for finding in findings:
+        level = Text(finding.level, _COLOURS[finding.level])
+        found.add_row(level, Text(finding.what), Text(finding.detail))
+    return [streams, labels, found]
+
+
+def as_json(manifest: Manifest, findings: Sequence[Finding]) -> dict[str, Any]:
+    """The same as one JSON object, for programs."""
+    return {
+        "corpus": manifest.corpus,
+        "fingerprint": manifest.fingerprint,
+        "task": manifest.space.task,
+        "utterances": len(manifest),
+        "streams": _streams(manifest),
+        "splits": _counts(manifest),
+        "licence": manifest.licence,
+        "findings": [dataclasses.asdict(finding) for finding in findings],
+    }
+
+
+def _streams(manifest: Manifest) -> list[dict[str, Any]]:
+    """A row per stream with features; shortest and longest are of those present."""
+    rows = []
+    for stream in sorted(manifest.features, key=STREAMS.index):
+        frames = manifest.features[stream]
+        present = frames.lengths[frames.lengths > 0]
+        rows.append(
+            {
+                "stream": stream,
+                "encoder": str(manifest.encoders.get(stream, {}).get("name", "unknown")),
+                "width": frames.width,
+                "steps": int(frames.lengths.sum()),
+                "shortest": int(present.min(initial=present.max(initial=0))),
+                "longest": int(present.max(initial=0)),
+                "absent": len(frames) - len(present),
+            }
+        )
+    return rows
+
+
+def _counts(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """Split ("none" where there is none) -> utterances, and per label positives or mean target."""
+    splits = [u.split or "none" for u in manifest.utterances]
+    counts: dict[str, dict[str, Any]] = {}
+    for split in [s for s in ("train", "valid", "test", "none") if s in splits]:
+        rows = manifest.labels[[s == split for s in splits]]
+        values = rows.mean(0) if manifest.space.task == "regression" else np.sum(rows > 0, 0)
+        named = zip(manifest.space.labels, values.tolist(), strict=True)
+        counts[split] = {"utterances": len(rows), "labels": dict(named)}
+    return counts

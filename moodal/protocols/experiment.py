@@ -1,0 +1,46 @@
+"""Experiment: what one training may see, and what it is tested on.
+
+Every protocol is a function that makes these from a manifest; no flag of a
+protocol ever reaches a system or the training loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from moodal.corpora.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Rows and emotions of one training and its test.
+
+    Attributes:
+        name: e.g. "official" or "fold 2".
+        manifest: the corpus, its label columns being the emotions of the test.
+        train, valid, test: [n] rows of the manifest, disjoint.
+        seen: the emotions that are trained; the others of the manifest are not.
+        shots: [k] rows that show an unseen emotion in a few-shot protocol.
+        stamps: words that must stand beside every number this makes.
+    """
+
+    name: str
+    manifest: Manifest
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+    seen: tuple[str, ...]
+    shots: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    stamps: tuple[str, ...] = ()
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """The emotions of the test that training never shows (but for the shots)."""
+        return tuple(x for x in self.manifest.space.labels if x not in self.seen)
+
+    @property
+    def seen_columns(self) -> list[int]:
+        """Label columns of the seen emotions."""
+        return [self.manifest.space.index(label) for label in self.seen]

@@ -1,0 +1,145 @@
+"""Splits: the corpus's official one, or folds that keep groups whole.
+
+Validation is always taken from the training side; nothing is chosen on the test.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from moodal.corpora.manifest import Manifest
+from moodal.errors import DataError, UsageError
+from moodal.protocols.experiment import Experiment
+
+
+def official(manifest: Manifest) -> Experiment:
+    """The corpus's own train, valid and test.
+
+    Raises:
+        DataError: the corpus has no such split.
+    """
+    rows = {split: manifest.rows(split) for split in ("train", "valid", "test")}
+    empty = [split for split, found in rows.items() if not len(found)]
+    if empty:
+        raise DataError(
+            f"{manifest.corpus} has no official {' or '.join(empty)} rows; "
+            "set split.by to speaker, session or another column instead."
+        )
+    return Experiment(
+        "official", manifest, rows["train"], rows["valid"], rows["test"], manifest.space.labels
+    )
+
+
+def grouped(
+    manifest: Manifest, by: str, folds: int = 0, valid_share: float = 0.15, seed: int = 0
+) -> Iterator[Experiment]:
+    """Folds in which the groups of column ``by`` are whole, each tested once.
+
+    Args:
+        by: "speaker", "session", "dialogue", or a column of the corpus's own.
+        folds: how many (0: one per group). Groups are dealt out so that folds
+            are of even size.
+        valid_share: share of the rows of the training side, in whole groups,
+            that validates.
+        seed: shuffles the groups.
+
+    Raises:
+        DataError: the column is not there, or has too few groups.
+    """
+    groups = _groups(manifest, by)
+    names = sorted(set(groups))
+    folds = folds or len(names)
+    if len(names) < max(folds, 3):
+        raise DataError(
+            f"{manifest.corpus} has {len(names)} values of {by!r}; {max(folds, 3)} are needed "
+            f"for {folds} folds with train, valid and test apart."
+        )
+    column = np.array(groups)
+    rng = np.random.default_rng(seed)
+    for number, held in enumerate(_deal(column, names, folds, rng)):
+        test = np.flatnonzero(np.isin(column, held))
+        yield _with_validation(manifest, column, test, f"fold {number}", valid_share, seed)
+
+
+def from_file(
+    manifest: Manifest, path: Path | str, by: str, valid_share: float = 0.15, seed: int = 0
+) -> Iterator[Experiment]:
+    """Published folds: a JSON object {fold: [ids of its test utterances]}.
+
+    Args:
+        by: the column whose groups validation keeps whole.
+
+    Raises:
+        DataError: the file is not such an object, or an id is not in the corpus.
+    """
+    try:
+        folds = json.loads(Path(path).read_text(encoding="utf-8"))
+        items = [(str(name), [str(x) for x in ids]) for name, ids in folds.items()]
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise DataError(
+            f"{path} is not a file of folds ({error}); it must hold {{fold: [ids of test]}}."
+        ) from None
+    row_of = {u.id: i for i, u in enumerate(manifest.utterances)}
+    column = np.array(_groups(manifest, by))
+    for name, ids in items:
+        unknown = [x for x in ids if x not in row_of]
+        if unknown:
+            raise DataError(
+                f"{path}, fold {name}: {len(unknown)} ids are not in {manifest.corpus}, "
+                f"the first {unknown[0]!r}."
+            )
+        test = np.array(sorted(row_of[x] for x in ids), np.int64)
+        yield _with_validation(manifest, column, test, f"fold {name}", valid_share, seed)
+
+
+def _groups(manifest: Manifest, by: str) -> list[str]:
+    groups = manifest.column(by)
+    lacking = sum(g is None for g in groups)
+    if lacking:
+        raise DataError(
+            f"{manifest.corpus}: {lacking} of {len(groups)} utterances have no {by!r}; "
+            "choose another column for split.by."
+        )
+    return [str(g) for g in groups]
+
+
+def _deal(
+    column: np.ndarray, names: list[str], folds: int, rng: np.random.Generator
+) -> list[list[str]]:
+    """Groups to folds, the largest first to the emptiest fold."""
+    if folds == len(names):
+        return [[name] for name in names]
+    sizes = {name: int((column == name).sum()) for name in names}
+    shuffled = [names[i] for i in rng.permutation(len(names))]
+    dealt: list[list[str]] = [[] for _ in range(folds)]
+    filled = [0] * folds
+    for name in sorted(shuffled, key=lambda n: -sizes[n]):
+        fold = filled.index(min(filled))
+        dealt[fold].append(name)
+        filled[fold] += sizes[name]
+    return dealt
+
+
+def _with_validation(
+    manifest: Manifest,
+    column: np.ndarray,
+    test: np.ndarray,
+    name: str,
+    valid_share: float,
+    seed: int,
+) -> Experiment:
+    """The rows that are not tested, parted into train and valid by whole groups."""
+    rest = np.setdiff1d(np.arange(len(manifest)), test)
+    groups = np.unique(column[rest])
+    if len(groups) < 2:
+        raise UsageError(f"{name}: one group is left beside the test; validation needs another.")
+    order = np.random.default_rng([seed, len(test)]).permutation(groups)
+    counts = np.array([(column[rest] == group).sum() for group in order])
+    wanted = valid_share * len(rest)
+    taken = max(1, min(len(groups) - 1, int(np.searchsorted(np.cumsum(counts), wanted) + 1)))
+    is_valid = np.isin(column[rest], order[:taken])
+    return Experiment(name, manifest, rest[~is_valid], rest[is_valid], test, manifest.space.labels)

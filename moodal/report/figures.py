@@ -1,0 +1,239 @@
+"""Figures of a report: bars with intervals, ROC curves, confusion, learning curves.
+
+PNG or SVG, by the ending of the path. Colours are Okabe and Ito's, which colour-blind readers
+can tell apart; lines differ in their dashes too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moodal.errors import DataError, UsageError, writing
+from moodal.metrics import METRICS, top
+from moodal.metrics.ranks import auc
+from moodal.report.scored import Scored
+
+BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#666666",
+)  # fmt: skip
+_COLOURS = (BLUE, RED, GREEN, PINK, SKY, ORANGE)
+_DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+_MOST_CURVES = 10
+
+
+def emotion_bars(report: Mapping[str, Any], metric: str, path: Path | str) -> Path:
+    """A bar per emotion with its interval, chance as a mark on each, the mean as a line.
+
+    Emotions stand from best to worst; those that training did not see are orange; one that the
+    test set leaves undefined has no bar and says so.
+    """
+    entry = report["metrics"].get(metric, {})
+    if "emotions" not in entry:
+        raise UsageError(f"The report has no {metric!r} of each emotion to draw.")
+    values = entry["emotions"]
+    known = {k: v["value"] for k, v in values.items() if v["value"] is not None}
+    order = sorted(known, key=known.__getitem__, reverse=not entry["lower_is_better"])
+    order += [label for label in values if label not in known]
+    unseen = set(report["protocol"]["unseen"])
+    with _figure(path, width=6.4, height=1.5 + 0.3 * len(order)) as (figure, axes):
+        seen_names = set()
+        for place, label in enumerate(order):
+            value = values[label]
+            if value["value"] is None:
+                axes.text(0.01, place, "undefined: " + value["gap"], va="center", color=GREY,
+                          fontsize=8, transform=axes.get_yaxis_transform())  # fmt: skip
+                continue
+            colour, name = (ORANGE, "unseen in training") if label in unseen else (BLUE, "seen")
+            bar = axes.barh(place, value["value"], color=colour, height=0.7, alpha=0.85)
+            if unseen and name not in seen_names:
+                bar.set_label(name)
+                seen_names.add(name)
+            if value["low"] is not None and value["high"] is not None:
+                axes.plot([value["low"], value["high"]], [place] * 2, color="black", lw=1.4)
+            if value["chance"] is not None:
+                mark = axes.plot(
+                    [value["chance"]] * 2, [place - 0.42, place + 0.42], color=RED, lw=2
+                )
+                if "chance" not in seen_names:
+                    mark[0].set_label("chance")
+                    seen_names.add("chance")
+        if entry["mean"]["value"] is not None:
+            axes.axvline(entry["mean"]["value"], color=GREY, ls="--", lw=1, label="mean", zorder=0)
+        axes.set_yticks(range(len(order)), order)
+        axes.set_ylim(len(order) - 0.4, -0.6)  # the first on top
+        axes.set_xlabel(
+            entry["title"] + (", with 95% intervals" if report["bootstrap"]["draws"] else "")
+        )
+        if report["task"] != "regression":
+            axes.set_xlim(0, 1)
+        axes.set_title(_title(report))
+        _legend_below(figure, axes)
+    return Path(path)
+
+
+def roc_curves(test: Scored, path: Path | str, labels: Sequence[str] | None = None) -> Path:
+    """The ROC curve of each emotion, its AUC in the legend.
+
+    Of more than ten emotions the ten with most rows are drawn, and the title says so. One that
+    no row has, or every row, has no curve.
+    """
+    defined = [
+        i for i, label in enumerate(test.labels)
+        if 0 < (test.targets[:, i] > 0).sum() < len(test) and (labels is None or label in labels)
+    ]  # fmt: skip
+    if test.task == "regression":
+        raise DataError(f"{test.subset}: values have no ROC curve; emotions have.")
+    shown = sorted(defined, key=lambda i: -int((test.targets[:, i] > 0).sum()))[:_MOST_CURVES]
+    with _figure(path, width=5.6, height=5.6) as (_, axes):
+        axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls=":", label="chance (0.50)")
+        for place, i in enumerate(sorted(shown)):
+            target, score = test.targets[:, i] > 0, test.probabilities[:, i]
+            false, true = _roc(target, score)
+            name = f"{test.labels[i]} ({float(auc(target, score)):.2f})"
+            axes.plot(false, true, label=name, lw=1.6, color=_COLOURS[place % len(_COLOURS)],
+                      ls=_DASHES[place % 5])  # fmt: skip
+        more = f": the {len(shown)} commonest of {len(defined)}"
+        more = more if len(shown) < len(defined) else ""
+        axes.set_title(f"{test.subset}{more if shown else ': no emotion has a curve'}")
+        axes.set(xlabel="false alarms (share of rows without it)", xlim=(-0.01, 1.01))
+        axes.set(ylabel="hits (share of rows with it)", ylim=(-0.01, 1.01))
+        axes.set_aspect("equal")
+        axes.legend(loc="lower right", fontsize=8, title="emotion (AUC)", title_fontsize=8)
+    return Path(path)
+
+
+def confusion(test: Scored, path: Path | str) -> Path:
+    """Single-label: of the rows of each true emotion (a line), the share decided as each other.
+
+    Raises:
+        DataError: rows may have several emotions, or values.
+    """
+    if test.task != "single":
+        raise DataError(f"{test.subset}: a confusion table needs one emotion a row ({test.task}).")
+    counts = (test.targets > 0).astype(float).T @ top(test.logits)
+    support = counts.sum(1, keepdims=True)
+    shares = np.divide(counts, support, out=np.zeros_like(counts), where=support > 0)
+    size = 1.2 + 0.55 * len(test.labels)
+    room = 0.08 * max(map(len, test.labels))
+    with _figure(path, width=size + room + 1.5, height=size + 0.7 * room) as (figure, axes):
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for i, j in np.ndindex(*shares.shape):
+            if support[i]:
+                ink = "white" if shares[i, j] > 0.55 else "black"
+                text = f"{shares[i, j]:.0%}"
+                axes.text(j, i, text, ha="center", va="center", color=ink, fontsize=8)
+        names = [f"{x} ({int(n):,})" for x, n in zip(test.labels, support[:, 0], strict=True)]
+        axes.set_yticks(range(len(names)), names)
+        axes.set_xticks(range(len(names)), test.labels, rotation=40, ha="right")
+        axes.set(xlabel="decided", ylabel="true (rows)", title=test.subset)
+        axes.spines[:].set_visible(False)
+        bar = figure.colorbar(image, ax=axes, fraction=0.045, pad=0.03)
+        bar.set_label("share of the true emotion's rows")
+    return Path(path)
+
+
+def learning_curves(rows: Sequence[Mapping[str, Any]], path: Path | str) -> Path:
+    """Losses, and every ``valid_<metric>``, over epochs; the epoch with the best of it marked.
+
+    Args:
+        rows: one per epoch: epoch, train_loss, valid_loss, valid_<metric> ...; any may lack.
+    """
+    if not rows:
+        raise DataError("There are no epochs to draw.")
+    keys = list(dict.fromkeys(k for r in rows for k in r if k.startswith(("train_", "valid_"))))
+    losses = [k for k in keys if k.endswith("_loss")]
+    scores = [k for k in keys if k not in losses and k.startswith("valid_")]
+    panels = [p for p in (losses, scores) if p]
+    if not panels:
+        raise DataError("The epochs have neither train_loss nor valid_<metric> to draw.")
+    with _figure(path, 4.6 * len(panels) + 0.4, 3.6, columns=len(panels)) as (_, axes):
+        for panel, axis in zip(panels, np.atleast_1d(axes), strict=True):
+            for place, key in enumerate(panel):
+                points = [(r["epoch"], r[key]) for r in rows if _finite(r.get(key))]
+                if not points:
+                    continue
+                x, y = zip(*points, strict=True)
+                style = {"color": _COLOURS[place % len(_COLOURS)], "ls": _DASHES[place % 5]}
+                dots = {"marker": "o", "ms": 3.5} if len(points) < 15 else {}
+                axis.plot(x, y, label=_name(key), lw=1.6, **style, **dots)
+                if key.startswith("valid_"):
+                    best = int(np.argmin(y) if _is_error(key) else np.argmax(y))
+                    axis.plot(
+                        x[best], y[best], "*", ms=12, mec="black", mew=0.6, color=style["color"]
+                    )
+            axis.plot([], [], "*", ms=9, color="white", mec="black", label="best on validation")
+            axis.set(xlabel="epoch", title="loss" if panel is losses else "validation")
+            axis.xaxis.get_major_locator().set_params(integer=True)
+            axis.grid(alpha=0.25)
+            axis.legend(fontsize=8)
+    return Path(path)
+
+
+def _roc(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """False alarms and hits, 0 to 1, at every threshold between two scores."""
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.diff(score[order]) != 0, True)
+    hits, alarms = np.cumsum(target[order])[last], np.cumsum(~target[order])[last]
+    return np.append(0, alarms / alarms[-1]), np.append(0, hits / hits[-1])
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and bool(np.isfinite(value))
+
+
+def _is_error(key: str) -> bool:
+    name = key.removeprefix("valid_")
+    return name == "loss" or (name in METRICS and METRICS[name].lower_is_better)
+
+
+def _name(key: str) -> str:
+    """A column of the epochs' table in words."""
+    name = key.removeprefix("valid_")
+    return METRICS[name].title if name in METRICS else key.replace("_", " ")
+
+
+def _title(report: Mapping[str, Any]) -> str:
+    about = report["clusters"]
+    lines = [f"{report['subset']}: {report['rows']:,} rows, {about['count']:,} {about['kind']}s"]
+    return "\n".join([*lines, *report["protocol"]["stamps"]])
+
+
+def _legend_below(figure: Any, axes: Any) -> None:
+    handles, names = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=8,
+                      frameon=False)  # fmt: skip
+
+
+@contextmanager
+def _figure(
+    path: Path | str, width: float, height: float, columns: int = 1
+) -> Iterator[tuple[Any, Any]]:
+    """A figure and its axes, written to ``path`` at the end in one piece; no display is needed."""
+    path = Path(path)
+    if path.suffix not in (".png", ".svg"):
+        raise UsageError(f"A figure is written as .png or .svg; got {path.name}.")
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    style: Any = {"axes.spines.top": False, "axes.spines.right": False, "font.size": 9,
+             "axes.titlesize": 10, "svg.hashsalt": "moodal", "svg.fonttype": "none"}  # fmt: skip
+    with matplotlib.rc_context(style):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure, figure.subplots(1, columns)
+        part = path.with_name(f".{path.stem}.part{path.suffix}")
+        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                figure.savefig(part, dpi=150, metadata=metadata)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)

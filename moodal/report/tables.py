@@ -1,0 +1,254 @@
+"""A report as people read it: report.md, and tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from moodal.report.measures import HEADLINES
+from moodal.report.summary import overall
+
+_PER_EMOTION = {
+    "multi": ("auc", "average_precision", "weighted_accuracy", "binary_f1", "weighted_f1"),
+    "single": ("recall", "precision", "binary_f1", "auc"),
+    "regression": (),
+}
+_TERMINAL = {
+    "multi": ("auc", "weighted_accuracy", "binary_f1"),
+    "single": ("recall", "binary_f1", "auc"),
+    "regression": (),
+}
+
+Rows = Sequence[Sequence[str]]
+
+
+def markdown(report: Mapping[str, Any]) -> str:
+    """A report of `summary.summarise` or `summary.combine` as Markdown."""
+    return "\n".join(_parts(report)).rstrip() + "\n"
+
+
+def show(report: Mapping[str, Any], console: Any = None) -> None:
+    """Print the headlines and the emotions as tables to a rich console (None: a new one)."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console or Console()
+    for title, rows in (
+        (f"{report['subset']}: {report['rows']:,} rows, {_clusters(report)}", _short(report)),
+        ("Each emotion", _narrow(report)),
+    ):
+        if len(rows) < 2:
+            continue
+        grid = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE)
+        for i, column in enumerate(zip(*rows, strict=True)):
+            # names break at every word, figures never; Text, for "[" would be markup
+            wide = max(len(cell) for cell in column[1:]) if i else None
+            name = "\n".join(column[0].replace("-", " ").split())
+            grid.add_column(Text(name), justify="right" if i else "left", min_width=wide)
+        for row in rows[1:]:
+            grid.add_row(*map(Text, row))
+        out.print(grid)
+    for stamp in report["protocol"]["stamps"]:
+        out.print(f"Mark of every number here: {stamp}.", highlight=False, markup=False)
+    for gap in gaps(report):
+        out.print(f"Gap: {gap}", highlight=False, markup=False)
+
+
+def _short(report: Mapping[str, Any]) -> list[list[str]]:
+    """`headlines` for a terminal of 80 columns: without what chance says already, or the file."""
+    rows = headlines(report)
+    kept = [i for i, name in enumerate(rows[0]) if name not in ("prior-random", "validation")]
+    return [[row[i] for i in kept] for row in rows]
+
+
+def _narrow(report: Mapping[str, Any]) -> list[list[str]]:
+    """`emotions` for a terminal of 80 columns: an interval for the first metric alone."""
+    rows = emotions(report, [k for k in _TERMINAL[report["task"]] if k in report["metrics"]])
+    if not rows:
+        return []
+    first = 3 if "train" in rows[0] else 2
+    return [
+        [*row[: first + 1], *(cell.split(" [")[0] for cell in row[first + 1 :])] for row in rows
+    ]
+
+
+def headlines(report: Mapping[str, Any]) -> list[list[str]]:
+    """The metrics that count first: name, value and interval, chance, and each baseline."""
+    keys = report.get("headlines") or HEADLINES[report["task"]]
+    return _metric_rows(report, list(keys))
+
+
+def emotions(report: Mapping[str, Any], keys: Sequence[str] | None = None) -> list[list[str]]:
+    """A row per emotion, then means, chance and baselines; a column per metric of ``keys``."""
+    if keys is None:
+        keys = [k for k in _PER_EMOTION[report["task"]] if k in report["metrics"]]
+    entries = [report["metrics"][k] for k in keys]
+    if not keys:
+        return []
+    counts, trained = report["test"]["counts"], report.get("train", {}).get("counts")
+    unseen = report["protocol"]["unseen"]
+    head = ["Emotion", *(["train"] if trained else []), "test", *(e["title"] for e in entries)]
+    blank = [""] * (2 if trained else 1)
+    rows = [head]
+    for label in report["labels"]:
+        count = [f"{trained[label]:,}"] if trained else []
+        name = f"{label} (unseen)" if label in unseen else label
+        rows.append(
+            [name, *count, f"{counts[label]:,}", *(_cell(e["emotions"][label]) for e in entries)]
+        )
+    for mean in ("mean", "mean_seen", "mean_unseen"):
+        if mean in entries[0]:
+            name = mean.replace("_", " of the ").replace("mean", "Mean")
+            rows.append([name, *blank, *(_cell(e[mean]) for e in entries)])
+    for name, values in _beside([e["mean"] for e in entries]):
+        rows.append([name, *blank, *values])
+    return rows
+
+
+def gaps(report: Mapping[str, Any]) -> list[str]:
+    """What is undefined and why, a sentence for each reason and emotion."""
+    metrics: dict[tuple[str, str], list[str]] = {}
+    for entry in report["metrics"].values():
+        parts = {
+            **entry.get("emotions", {}),
+            **({"all rows": entry["all"]} if "all" in entry else {}),
+        }
+        for label, value in parts.items():
+            if "gap" in value:
+                metrics.setdefault((label, value["gap"]), []).append(entry["title"])
+    return [f"{label}: no {', '.join(m)}, as {why}." for (label, why), m in metrics.items()]
+
+
+def _parts(report: Mapping[str, Any]) -> Iterator[str]:
+    protocol, boot = report["protocol"], report["bootstrap"]
+    title = report["extras"].get("title")
+    yield f"# {title + ': ' if title else ''}results on {report['subset']}\n"
+    for stamp in protocol["stamps"]:
+        yield f"> **Mark of every number here: {stamp}.**\n"
+    interval = (
+        f"Intervals are {boot['level']:.0%} percentile bootstrap, {boot['draws']:,} draws of "
+        f"whole {report['clusters']['kind']}s."
+        if boot["draws"]
+        else "No intervals were computed."
+    )
+    yield f"{report['rows']:,} rows, {_clusters(report)}, {len(report['labels'])} " + (
+        "label.\n" if len(report["labels"]) == 1 else "labels.\n"
+    )
+    yield f"{interval} Thresholds: {report['thresholds']['source']}.\n"
+    for note in [report["clusters"]["warning"], *report["thresholds"]["notes"]]:
+        if note:
+            yield f"**Note.** {note}\n"
+    yield "## In short\n"
+    yield table(headlines(report))
+    if len(report["labels"]) > 1:
+        yield "## Each emotion\n"
+        yield table(emotions(report))
+    yield "## All metrics\n"
+    yield table(_metric_rows(report, list(report["metrics"]), aliases=True))
+    if found := gaps(report):
+        yield "## Gaps\n"
+        yield _bullets(found)
+    if zero := report["extras"].get("nulls"):
+        yield "## Unseen emotions against chance\n"
+        yield table(_zero_rows(zero))
+    if "folds" in report:
+        yield "## Folds\n"
+        yield table(_fold_rows(report))
+    yield "## Audit of the split\n"
+    yield _bullets(
+        [f"{f['level']}: {f['detail']}" + _examples(f) for f in protocol["audit"]]
+        or ["No findings were handed in."]
+    )
+    if report["task"] != "regression" and report["thresholds"]["values"]:
+        yield "## Thresholds\n"
+        values = report["thresholds"]["values"].items()
+        yield table([["Emotion", "Threshold"], *([k, f"{v:.3f}"] for k, v in values)])
+
+
+def _metric_rows(
+    report: Mapping[str, Any], keys: Sequence[str], aliases: bool = False
+) -> list[list[str]]:
+    entries = [overall(report["metrics"][k]) for k in keys]
+    names = list(dict.fromkeys(n for e in entries for n in e.get("baselines", {})))
+    valid = report.get("valid", {}).get("values")
+    extra = (["validation"] if valid else []) + (["also called"] if aliases else [])
+    rows = [["Metric", "value [interval]", "chance", *names, *extra]]
+    for key, entry in zip(keys, entries, strict=True):
+        about = report["metrics"][key]
+        title = about["title"] + (" (lower is better)" if about["lower_is_better"] else "")
+        if "over" in entry and len(report["labels"]) > 1:
+            title += f", mean of {entry['over']}"
+        tail = [_number(valid[key])] if valid else []
+        tail += [about["alias"]] if aliases else []
+        beside = [_number(entry.get("baselines", {}).get(n)) for n in names]
+        rows.append([title, _cell(entry), _number(entry.get("chance")), *beside, *tail])
+    return rows
+
+
+def _beside(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
+    """Chance and the baselines of these entries, a name and a row for each."""
+    yield "chance", [_number(e.get("chance")) for e in entries]
+    for name in dict.fromkeys(n for e in entries for n in e.get("baselines", {})):
+        yield name, [_number(e.get("baselines", {}).get(name)) for e in entries]
+
+
+def _zero_rows(zero: Mapping[str, Any]) -> list[list[str]]:
+    """Unseen emotion by emotion: its AUC, the plain cosine's, and each null's."""
+    rows = [["Emotion", "AUC", "cosine of plain embeddings", "null", "mean", "95th pct", "p"]]
+    for label, about in zero.items():
+        cosine = about.get("cosine") or {}
+        name = [label, _number(about.get("auc")), cosine.get("why") or _number(cosine.get("auc"))]
+        nulls = [about[kind] for kind in ("other_words", "retrained") if about.get(kind)]
+        for null in nulls:
+            what = f"{null['what']} ({null['draws']} draws)"
+            figures = [_number(null[k]) for k in ("mean", "percentile_95", "p")]
+            rows.append([*name, what, *figures])
+            name = ["", "", ""]
+        if not nulls:
+            rows.append([*name, about.get("why", "none was drawn"), "", "", ""])
+    return rows
+
+
+def _fold_rows(report: Mapping[str, Any]) -> list[list[str]]:
+    names = [f["subset"] for f in report["folds"]]
+    rows = [["Metric", *names, "mean", "std", "pooled"]]
+    for entry in report["metrics"].values():
+        folds = entry["folds"]
+        values = [*folds["values"], folds["mean"], folds["std"], overall(entry)["value"]]
+        rows.append([entry["title"], *map(_number, values)])
+    return rows
+
+
+def _clusters(report: Mapping[str, Any]) -> str:
+    about = report["clusters"]
+    return f"{about['count']:,} {about['kind']}{'' if about['count'] == 1 else 's'}"
+
+
+def _cell(entry: Mapping[str, Any]) -> str:
+    if entry["value"] is None:
+        return "gap"
+    if entry["low"] is None or entry["high"] is None:
+        return _number(entry["value"])
+    return f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _examples(finding: Mapping[str, Any]) -> str:
+    shown = "; ".join(f"`{str(e)[:60]}`" for e in finding.get("examples", ()))
+    return f" For example {shown}." if shown else ""
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return "".join(f"- {' '.join(line.split())}\n" for line in lines)
+
+
+def table(rows: Rows, right: bool = True) -> str:
+    """A Markdown table, its first row the head; all but the first column to the right."""
+    head, *body = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    rule = ["---", *["---:" if right else "---"] * (len(head) - 1)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *body))

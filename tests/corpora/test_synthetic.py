@@ -1,0 +1,293 @@
+"""Look-alikes: every reader reads its own, each stream can be learned, and not fully."""
+
+import hashlib
+import io
+import itertools
+import pickle
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from moodal.corpora import CORPORA
+from moodal.corpora.manifest import Manifest
+from moodal.corpora.synthetic import LOOKALIKES
+from moodal.corpora.synthetic_pickle import Instance, Stored, Tensor, dumps, torch_file
+from moodal.corpora.synthetic_signal import phase_sizes
+from moodal.corpora.synthetic_words import VECTORS_FILE, word_vectors
+from moodal.errors import OutputError, UsageError
+
+SEQUENCES = (
+    "mosei", "iemocap", "iemocap-noalign", "iemocap9",
+    "mosi", "mosi-noalign", "mosei-sentiment", "processed",
+)  # fmt: skip
+RECORDED = ("crema-d", "ravdess", "table")
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+def test_every_reader_has_a_lookalike() -> None:
+    assert LOOKALIKES.keys() == CORPORA.keys()
+
+
+@pytest.mark.parametrize("name", LOOKALIKES)
+@pytest.mark.parametrize("utterances", [12, 30, 61])
+def test_every_reader_reads_its_lookalike(tmp_path: Path, name: str, utterances: int) -> None:
+    LOOKALIKES[name](tmp_path, utterances, 3)
+    manifest = CORPORA[name](tmp_path)
+    assert len(manifest) == utterances
+    assert len({u.id for u in manifest.utterances}) == utterances
+    if name not in ("crema-d", "ravdess"):
+        assert {u.split for u in manifest.utterances} == {"train", "valid", "test"}
+    if manifest.space.task == "single":
+        assert (manifest.labels.sum(1) == 1).all()
+    for frames in manifest.features.values():
+        assert np.isfinite(frames.values).all()
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    name=st.sampled_from([n for n in LOOKALIKES if n not in RECORDED]),
+    utterances=st.integers(12, 90),
+    seed=st.integers(0, 2**31),
+)
+def test_any_size_and_seed_can_be_read(
+    tmp_path_factory: pytest.TempPathFactory, name: str, utterances: int, seed: int
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    LOOKALIKES[name](folder, utterances, seed)
+    manifest = CORPORA[name](folder)
+    sizes = {split: len(manifest.rows(split)) for split in ("train", "valid", "test")}
+    assert sizes == phase_sizes(utterances)
+
+
+@pytest.mark.parametrize("name", LOOKALIKES)
+def test_same_seed_same_bytes(tmp_path: Path, name: str) -> None:
+    for folder, seed in (("a", 5), ("b", 5), ("c", 6)):
+        LOOKALIKES[name](tmp_path / folder, 24, seed)
+    assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
+    assert hashes(tmp_path / "a") != hashes(tmp_path / "c")
+
+
+def test_files_carry_no_time(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        for name in ("mosei", "ravdess"):
+            LOOKALIKES[name](tmp_path / folder / name, 12, 1)
+        time.sleep(2.1 if folder == "a" else 0)  # zip files count time in steps of two seconds
+    assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
+
+
+def test_folders_are_shared_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    for name in ("iemocap", "iemocap9"):
+        LOOKALIKES[name](tmp_path, 30, 0)
+    assert len(CORPORA["iemocap"](tmp_path)) == len(CORPORA["iemocap9"](tmp_path)) == 30
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_what_cannot_be_made_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="at least 12"):
+        LOOKALIKES["mosei"](tmp_path, 3, 0)
+    with pytest.raises(UsageError, match="0 or more"):
+        LOOKALIKES["mosei"](tmp_path, 30, -1)
+    with pytest.raises(UsageError, match="at most 6552"):
+        LOOKALIKES["crema-d"](tmp_path, 7000, 0)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="is a file"):
+        LOOKALIKES["mosei"](tmp_path / "file", 30, 0)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def means(manifest: Manifest, stream: str) -> np.ndarray:
+    """[N, D]: the mean of each utterance's steps that are not padding."""
+    return np.stack([x[x.any(1)].mean(0) for x in manifest.features[stream]])
+
+
+def probe(features: np.ndarray, labels: np.ndarray, train: np.ndarray, test: np.ndarray) -> float:
+    """Mean AUC over labels of a regularised logistic regression."""
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced"))
+    scores = []
+    for column in labels.T:
+        if 4 < column[test].sum() < len(test) and column[train].any():
+            fitted = model.fit(features[train], column[train])
+            scores.append(roc_auc_score(column[test], fitted.decision_function(features[test])))
+    return float(np.mean(scores))
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_each_stream_can_be_learned_and_not_fully(tmp_path: Path, name: str) -> None:
+    LOOKALIKES[name](tmp_path, 900, 1)
+    manifest = CORPORA[name](tmp_path)
+    labels = manifest.labels > 0
+    for stream in ("text", "speech", "face"):
+        auc = probe(means(manifest, stream), labels, manifest.rows("train"), manifest.rows("test"))
+        # five values wide, MOSI's audio holds less than the others
+        assert (0.58 if manifest.features[stream].width == 5 else 0.64) < auc < 0.92, stream
+
+
+def test_an_unseen_emotion_is_known_by_its_vector(tmp_path: Path) -> None:
+    """Regress the vectors of five emotions; the sixth one's still ranks its own rows first."""
+    LOOKALIKES["mosei"](tmp_path, 2000, 1)
+    manifest = CORPORA["mosei"](tmp_path)
+    train, test = manifest.rows("train"), manifest.rows("test")
+    vectors = np.stack([word_vectors()[label] for label in manifest.space.labels])
+    found = {}
+    for stream in ("text", "speech", "face"):
+        x = StandardScaler().fit(means(manifest, stream)[train]).transform(means(manifest, stream))
+        scores = []
+        for c in range(6):
+            rows = train[manifest.labels[train, c] == 0]
+            seen = np.delete(manifest.labels[rows], c, 1)
+            goal = (seen - seen.mean(0)) @ np.delete(vectors, c, 0)
+            gram = x[rows].T @ x[rows] + 1000 * np.eye(x.shape[1])
+            predicted = x[test] @ np.linalg.solve(gram, x[rows].T @ goal)
+            unlike = vectors[c] - vectors.mean(0)
+            scores.append(roc_auc_score(manifest.labels[test, c], predicted @ unlike))
+        found[stream] = np.mean(scores)
+    assert all(0.6 < auc < 0.9 for auc in found.values()), found
+
+
+def test_goemotions_words_tell_the_emotions(tmp_path: Path) -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    LOOKALIKES["goemotions"](tmp_path, 1500, 1)
+    manifest = CORPORA["goemotions"](tmp_path)
+    words = TfidfVectorizer().fit_transform([u.text or "" for u in manifest.utterances]).toarray()
+    auc = probe(words, manifest.labels, manifest.rows("train"), manifest.rows("test"))
+    assert 0.7 < auc < 0.95
+    assert manifest.labels.sum(0).argmax() == manifest.space.index("neutral")
+
+
+def sound(path: Path, start: float | None, end: float | None) -> np.ndarray:
+    """[13]: log energy in twelve bands, and the length."""
+    import soundfile
+
+    samples, rate = soundfile.read(path, dtype="float64")
+    samples = samples[int((start or 0) * rate) : None if end is None else int(end * rate)]
+    power = np.abs(np.fft.rfft(samples)) ** 2
+    frequency = np.fft.rfftfreq(len(samples), 1 / rate)
+    edges = np.geomspace(60, 5000, 13)
+    bands = [
+        np.log(power[(frequency >= a) & (frequency < b)].mean() + 1e-9)
+        for a, b in itertools.pairwise(edges)
+    ]
+    return np.array([*bands, len(samples) / rate])
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_voices_can_be_heard_and_tell_the_emotions(tmp_path: Path, name: str) -> None:
+    import soundfile
+
+    LOOKALIKES[name](tmp_path, 240, 1)
+    manifest = CORPORA[name](tmp_path)
+    rows = [i for i, u in enumerate(manifest.utterances) if u.audio is not None]
+    heard = [manifest.utterances[i] for i in rows]
+    about = soundfile.info(tmp_path / heard[0].audio.path)
+    assert (about.samplerate, about.channels, about.subtype) == (16000, 1, "PCM_16")
+    x = np.stack([sound(tmp_path / u.audio.path, u.audio.start, u.audio.end) for u in heard])
+    assert ((x[:, -1] > 0.8) & (x[:, -1] < 2.1)).all()
+    speakers = np.array([u.speaker for u in heard])
+    unheard = np.isin(speakers, sorted(set(speakers))[::4])
+    auc = probe(x, manifest.labels[rows], np.flatnonzero(~unheard), np.flatnonzero(unheard))
+    assert 0.58 < auc < 0.92
+
+
+def test_ravdess_faces_tell_the_emotions_and_some_clips_are_silent(tmp_path: Path) -> None:
+    LOOKALIKES["ravdess"](tmp_path, 400, 1)
+    manifest = CORPORA["ravdess"](tmp_path)
+    assert sum(u.audio is None for u in manifest.utterances) == 8
+    face = manifest.features["face"]
+    assert face.lengths.tolist() == [1] * 400
+    assert face.values.min() >= 0
+    assert face.values[:, :17].max() > 1 >= face.values[:, 17:].max()
+    rows = np.arange(400)
+    assert (
+        0.64 < probe(face.values, manifest.labels, rows[rows % 4 > 0], rows[rows % 4 == 0]) < 0.95
+    )
+
+
+def test_emotion_vectors_lie_beside_the_data(tmp_path: Path) -> None:
+    LOOKALIKES["mosei"](tmp_path, 12, 0)
+    with open(tmp_path / VECTORS_FILE, "rb") as file:
+        vectors = pickle.load(file)  # our own file, written a moment ago
+    assert all(len(v) == 300 and isinstance(v[0], float) for v in vectors.values())
+    wanted = {label for name in ("mosei", "iemocap", "iemocap9") for label in _labels(name)}
+    assert wanted | {w.capitalize() for w in wanted} <= vectors.keys()
+    assert vectors["anger"] != vectors["Anger"]
+
+
+def _labels(name: str) -> tuple[str, ...]:
+    from moodal.corpora import synthetic_sequences as sequences
+
+    return tuple({"mosei": sequences.MOSEI, "iemocap": sequences.IEMOCAP}.get(
+        name, sequences.IEMOCAP9
+    ))  # fmt: skip
+
+
+def test_mosei_files_have_the_published_faults(tmp_path: Path) -> None:
+    import h5py
+
+    LOOKALIKES["mosei"](tmp_path, 200, 0)
+    with h5py.File(tmp_path / "audio_train.h5") as audio, h5py.File(tmp_path / "ey_train.h5") as y:
+        values, labels = audio["d1"][:], y["d1"][:]
+    assert values.shape == (140, 20, 74)
+    assert np.isneginf(values).any()
+    first = (values != 0).any(2).argmax(1)  # padded at the front
+    assert (values != 0).any(2)[:, -1].all()
+    assert first.max() > 5
+    assert labels.shape == (140, 6)
+    assert (labels.sum(1) == 0).any()
+    assert ((labels > 0).sum(1) > 1).any()
+    assert labels.max() <= 3
+
+
+def test_python2_pickles_need_latin1(tmp_path: Path) -> None:
+    LOOKALIKES["iemocap9"](tmp_path, 30, 0)
+    content = (tmp_path / "text_train.p").read_bytes()
+    assert b"cnumpy.core.multiarray\n_reconstruct" in content
+    with pytest.raises(UnicodeDecodeError):
+        pickle.loads(content)
+    assert pickle.loads(content, encoding="latin1").shape == (21, 21, 300)
+
+
+class Stub:
+    """Stands for the authors' class."""
+
+
+class _AsTheAuthors(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> object:
+        return Stub if module == "src.dataset" else super().find_class(module, name)
+
+
+def test_torch_reads_what_was_written_without_it() -> None:
+    torch = pytest.importorskip("torch")
+    values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    content = dumps(Instance("src.dataset", "MOSEI", {"text": Tensor(values), "id": None}))
+    dataset = _AsTheAuthors(io.BytesIO(content)).load()
+    assert type(dataset) is Stub
+    assert torch.equal(dataset.text, torch.from_numpy(values))
+    assert dataset.id is None
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
+def test_a_storage_is_written_as_torch_writes_it() -> None:
+    torch = pytest.importorskip("torch")
+    values = np.arange(6, dtype=np.float32)
+    theirs = io.BytesIO()
+    storage = torch.from_numpy(values).storage()
+    torch.save(storage, theirs, _use_new_zipfile_serialization=False)
+    key = str(storage._untyped_storage._cdata).encode()
+    frame = b"X" + len(key).to_bytes(4, "little") + key  # torch names a storage by its address
+    assert torch_file(Stored(values)) == theirs.getvalue().replace(frame, b"X\x01\0\0\x000")

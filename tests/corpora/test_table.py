@@ -1,0 +1,160 @@
+"""One's own table: three formats, two kinds of label, and every fault in one sentence."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from moodal.corpora import table
+from moodal.errors import DataError
+
+HEADER = "id,text,audio,start,end,speaker,split,label\n"
+
+
+def csv(root: Path, text: str, name: str = "table.csv") -> Path:
+    path = root / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_row_becomes_an_utterance(tmp_path: Path) -> None:
+    text = HEADER + 'a,"Well, well",talk.wav,0.5,1.25,anna,dev,Happy\nb,Oh no,,,,ben,train,sad\n'
+    manifest = table.read(csv(tmp_path, text))
+    a, b = manifest.utterances
+    assert (a.id, a.text, a.speaker, a.split) == ("a", "Well, well", "anna", "valid")
+    assert a.audio is not None
+    assert (a.audio.path, a.audio.start, a.audio.end) == ("talk.wav", 0.5, 1.25)
+    assert b.audio is None
+    assert manifest.space.labels == ("happy", "sad")
+    assert manifest.space.task == "single"
+    assert manifest.labels.tolist() == [[1, 0], [0, 1]]
+    assert Path(manifest.root or "") == tmp_path.resolve()
+
+
+ROWS = [
+    {"id": "a", "text": "Well", "speaker": "anna", "happy": 1, "sad": 0.5, "room": "x"},
+    {"id": "b", "text": None, "audio": "b.wav", "start": 0, "happy": 0, "sad": 0, "room": None},
+]
+
+
+def test_every_format_gives_the_same(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    jsonl = csv(tmp_path, "\n".join(map(json.dumps, ROWS)) + "\n", "t.jsonl")
+    commas = csv(
+        tmp_path,
+        "id,text,speaker,happy,sad,room,audio,start\na,Well,anna,1,0.5,x,,\nb,,,0,0,,b.wav,0\n",
+    )
+    tabs = csv(tmp_path, commas.read_text().replace(",", "\t"), "t.tsv")
+    columns = list(dict.fromkeys(key for row in ROWS for key in row))
+    parquet = tmp_path / "t.parquet"
+    pyarrow.parquet.write_table(
+        pyarrow.table({key: [row.get(key) for row in ROWS] for key in columns}), parquet
+    )
+    manifests = [table.read(path) for path in (commas, tabs, jsonl, parquet)]
+    assert len({m.fingerprint for m in manifests}) == 1
+    manifest = manifests[0]
+    assert manifest.space.labels == ("happy", "sad")
+    assert manifest.space.task == "multi"
+    assert manifest.labels.tolist() == [[1, 1], [0, 0]]
+    assert manifest.utterances[0].extra == {"room": "x"}
+    assert "happy, sad" in manifest.notes[0]
+
+
+def test_columns_named_as_emotions_leave_other_numbers_alone(tmp_path: Path) -> None:
+    text = "id,text,age,emotion:Joy,emotion:fear\na,x,44,2,0\nb,y,31,0,1\n"
+    manifest = table.read(csv(tmp_path, text))
+    assert manifest.space.labels == ("joy", "fear")
+    assert [u.extra for u in manifest.utterances] == [{"age": "44"}, {"age": "31"}]
+    assert manifest.notes == ()
+
+
+def test_with_a_label_numbers_are_extra(tmp_path: Path) -> None:
+    manifest = table.read(csv(tmp_path, "id,text,age,label\na,x,44,sad\n"))
+    assert manifest.space.labels == ("sad",)
+    assert manifest.utterances[0].extra == {"age": "44"}
+
+
+@pytest.mark.parametrize("name", ["train", "Train", "valid", "val", "validation", "dev", "test"])
+def test_names_of_splits(tmp_path: Path, name: str) -> None:
+    manifest = table.read(csv(tmp_path, f"id,text,split,label\na,x,{name},sad\n"))
+    assert manifest.utterances[0].split in ("train", "valid", "test")
+
+
+def test_a_folder_with_one_table(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="found none"):
+        table.read(tmp_path)
+    csv(tmp_path, "id,text,label\na,x,sad\n")
+    assert len(table.read(tmp_path)) == 1
+    csv(tmp_path, "id,text,label\na,x,sad\n", "b.tsv")
+    with pytest.raises(DataError, match=r"found b\.tsv, table\.csv"):
+        table.read(tmp_path)
+    with pytest.raises(DataError, match="does not exist"):
+        table.read(tmp_path / "nowhere.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("text,label\nx,sad\n", "no column id"),
+        ("id,label\na,sad\n", "none of the columns text, audio, video"),
+        ("id,text\na,x\n", "no column label and no column per emotion"),
+        ("id,text,label,emotion:sad\na,x,sad,1\n", "has both a column label and emotion:sad"),
+        ("id,text,label\n", "no rows"),
+        ("id,text,label\na,x,sad\nb,y,sad\na,z,sad\n", r"row 3 \(a\) has the same id as row 1"),
+        ("id,text,label\n,x,sad\n", r"row 1 \(no id\) has no id"),
+        ("id,text,start,label\na,x,1:20,sad\n", r"row 1 \(a\) has start '1:20'"),
+        ("id,text,end,label\na,x,-2,sad\n", r"row 1 \(a\) has end '-2'"),
+        ("id,text,end,label\na,x,nan,sad\n", r"row 1 \(a\) has end 'nan'"),
+        ("id,text,start,end,label\na,x,3,2.5,sad\n", "starts at 3 s and ends at 2.5 s"),
+        ("id,text,start,end,label\na,x,,0,sad\n", "starts at 0 s and ends at 0 s"),
+        ("id,text,split,label\na,x,fold1,sad\n", "has split 'fold1', not train, valid or test"),
+        ("id,text,label\na,x,sad\nb,y,\n", r"row 2 \(b\) has no label"),
+        ("id,text,audio,label\na,,,sad\n", r"row 1 \(a\) has none of text, audio, video"),
+        ("id,text,sad,happy\na,x,1,0\nb,y,O,1\nc,z,0,1\n", r"row 2 \(b\) has sad 'O'"),
+        ("id,text,sad\na,x,1\nb,y,\n", r"row 2 \(b\) has sad 'empty'"),
+        ("id,text,sad\na,x,-1\n", r"row 1 \(a\) has sad '-1'"),
+        ("id,text,label\na,well, well,sad\n", "row 1: more cells than columns"),
+        ("id,text,Text,label\na,x,y,sad\n", "two columns 'text'"),
+        ('id,text,label\na,"x,sad\n', "row 1: unexpected end of data"),
+    ],
+)
+def test_faults_are_said_in_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+    path = csv(tmp_path, text)
+    with pytest.raises(DataError, match=said) as caught:
+        table.read(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_many_faults_are_listed_together(tmp_path: Path) -> None:
+    rows = "".join(f"u{i},x,\n" for i in range(10))
+    with pytest.raises(DataError, match=r"row 1 .*row 2 .*row 3 .*and 7 more"):
+        table.read(csv(tmp_path, "id,text,label\n" + rows))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("t.csv", b"id,text,label\na,caf\xe9,sad\n", "not UTF-8"),
+        ("t.jsonl", b'{"id": "a"\n', "line 1 is not JSON"),
+        ("t.jsonl", b"[1, 2]\n", "line 1 is not an object"),
+        ("t.parquet", b"PAR1 no", "cannot be read as Parquet"),
+        ("t.xlsx", b"", "no table that is read here"),
+    ],
+)
+def test_damaged_files(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        table.read(tmp_path / name)
+
+
+def test_the_tables_in_the_documentation(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "corpora-raw.md").read_text(encoding="utf-8")
+    one, several = (block.split("```")[0] for block in page.split("```csv\n")[1:])
+    manifest = table.read(csv(tmp_path, one))
+    assert manifest.space.labels == ("angry", "happy", "neutral")
+    assert [u.split for u in manifest.utterances] == ["train", "train", "valid", "test"]
+    manifest = table.read(csv(tmp_path, several))
+    assert manifest.labels.tolist() == [[1, 1], [0, 0]]
