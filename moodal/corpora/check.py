@@ -34,7 +34,7 @@ class _Scan:
 
 
 def check(manifest: Manifest) -> list[Finding]:
-    """Everything worth saying about a corpus, worst last within each check.
+    """Everything worth saying about a corpus, check by check.
 
     Counts against published totals, media files that are missing or cannot be read,
     duplicates across splits, duplicates with other labels, empty rows, values that

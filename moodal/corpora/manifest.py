@@ -114,7 +114,7 @@ class Manifest:
         for stream in sorted(self.features):
             frames = self.features[stream]
             digest.update(stream.encode() + frames.lengths.tobytes())
-            digest.update(np.ascontiguousarray(frames.values))
+            digest.update(np.ascontiguousarray(frames.values).data)
         return digest.hexdigest()[:32]
 
     def write(self, out: Path | str) -> Path:

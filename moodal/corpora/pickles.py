@@ -9,6 +9,7 @@ needs torch to be read; tensors come back as numpy arrays.
 from __future__ import annotations
 
 import mmap
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from moodal.corpora.unpickle import torch_files
-from moodal.corpora.unpickle.machine import Budget, Refused
+from moodal.corpora.unpickle.inert import Budget, Refused
 from moodal.corpora.unpickle.names import Record
 from moodal.errors import DataError, UnsafeFileError
 
@@ -50,7 +51,8 @@ def load(path: Path | str) -> Any:
     """
     path = Path(path)
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes and casts in damaged files
             size = path.stat().st_size
             if not size:
                 raise DataError(f"{path} is empty; fetch or copy it again.")

@@ -8,6 +8,7 @@ reviews of vocal emotion (Scherer, Speech Communication 40, 2003); sizes are mad
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,6 +90,8 @@ def write_wav(path: Path, samples: np.ndarray) -> None:
     """Write [samples] float as 16-bit PCM at 16 kHz."""
     import soundfile
 
+    content = io.BytesIO()  # a full disk is told by the file, not by the codec
+    soundfile.write(content, samples, RATE, subtype="PCM_16", format="WAV")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, samples, RATE, subtype="PCM_16")
+        path.write_bytes(content.getvalue())

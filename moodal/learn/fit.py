@@ -28,7 +28,7 @@ from moodal.learn import checkpoint
 from moodal.learn.data.dataset import TensorData, epoch_batches
 from moodal.learn.layers.losses import per_utterance
 from moodal.learn.logs import Bar, TensorBoard
-from moodal.learn.selection import figure
+from moodal.learn.selection import figure, merit
 
 Constrain = Callable[[Fabric, nn.Module], None]
 """Changes the gradients between backward and step (GEM's projection)."""
@@ -260,8 +260,7 @@ def _validate(
 
 def _keep_best(state: State, row: dict[str, float], system: nn.Module, select: str) -> None:
     """Remember the weights where the chosen figure is best so far."""
-    fixed = {"loss": -row["valid_loss"], "last": float(state.epoch)}
-    value = fixed[select] if select in fixed else row[f"valid_{select}"]
+    value = merit(select, row)
     if value > state.best or state.best_epoch < 0:
         state.best, state.best_epoch = value, state.epoch
         state.best_weights = copy.deepcopy(

@@ -23,6 +23,7 @@ from moodal.corpora import manifest as manifests
 from moodal.errors import DataError, writing
 from moodal.learn import export
 from moodal.learn.importers import authors
+from moodal.learn.selection import merit
 from moodal.protocols import zero_shot
 
 
@@ -91,10 +92,8 @@ def write(
     state = OrderedDict(authors.to_authors(system, space))
     test = _figures(report)
     epochs = report["extras"]["epochs"]
-    best = epochs[-1]["epoch"] + 1
-    chosen = [k for k in epochs[0] if k.startswith("valid_") and k != "valid_loss"]
-    if chosen:
-        best = max(epochs, key=lambda row: row[chosen[0]])["epoch"] + 1
+    select = report["extras"]["recipe"]["train"]["select"]
+    best = max(epochs, key=lambda row: merit(select, row))["epoch"] + 1
     name = _name(args, test, int(best))
     stats = {
         "args": {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()},

@@ -1,6 +1,8 @@
-"""The figure of merit that chooses the epoch, always higher is better."""
+"""The validation figure that chooses the epoch."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -13,7 +15,7 @@ def figure(name: str, logits: np.ndarray, targets: np.ndarray, task: Task) -> fl
     """Metric ``name`` of validation, its mean over the emotions for which it is defined.
 
     Decisions are one-of-C for metrics over all rows of a single-label corpus, and
-    probability above 0.5 (logit above 0) elsewhere. Errors are negated.
+    probability above 0.5 (logit above 0) elsewhere.
 
     Args:
         logits, targets: [n, C].
@@ -36,5 +38,14 @@ def figure(name: str, logits: np.ndarray, targets: np.ndarray, task: Task) -> fl
             f"train.select = {name!r} is undefined on the validation rows (an emotion is absent "
             "from them, or is in all); choose another metric or another split."
         )
-    mean = float(defined.mean())
-    return -mean if metric.lower_is_better else mean
+    return float(defined.mean())
+
+
+def merit(select: str, row: Mapping[str, float]) -> float:
+    """How good an epoch was, higher being better: of its row in the learning curves."""
+    if select == "last":
+        return row["epoch"]
+    if select == "loss":
+        return -row["valid_loss"]
+    value = row[f"valid_{select}"]
+    return -value if metrics.named(select).lower_is_better else value

@@ -49,8 +49,14 @@ from moodal.metrics.values import (
     sign_f1_nonzero,
 )
 
-__all__ = ["METRICS", "Metric", "chance", "decide", "mean_defined", "measure", "named", "top"]
-__all__ += ["why_undefined"]
+__all__ = [
+    "METRICS", "Metric", "acc2", "acc2_nonzero", "acc5", "acc7", "accuracy", "auc",
+    "average_precision", "balanced_accuracy", "binary_accuracy", "binary_f1", "chance", "decide",
+    "exact_match", "intersect_match", "intersect_match_published", "macro_f1", "mae",
+    "mean_defined", "measure", "named", "pearson", "precision", "recall", "sign_f1",
+    "sign_f1_nonzero", "subset_match", "support_weighted_f1", "top", "weighted_accuracy",
+    "weighted_f1", "why_undefined",
+]  # fmt: skip
 
 Needs = Literal["decisions", "scores", "values"]
 

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from moodal.errors import DataError, UsageError, writing
-from moodal.metrics import METRICS, top
-from moodal.metrics.ranks import auc
+from moodal.metrics import METRICS, auc, top
 from moodal.report.scored import Scored
 
 BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -132,11 +133,15 @@ class Scored:
             "clusters": self.clusters, "cluster_kind": self.cluster_kind, "subset": self.subset,
             "info": dict(self.info),
         }  # fmt: skip
-        arrays = {"probabilities": self.probabilities, "logits": self.logits}
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with _replacing(folder / f"{name}.npz") as part, open(part, "wb") as numbers:
-                np.savez(numbers, allow_pickle=False, targets=self.targets, **arrays)
+                np.savez(
+                    numbers,
+                    probabilities=self.probabilities,
+                    logits=self.logits,
+                    targets=self.targets,
+                )
             with _replacing(folder / f"{name}.json") as part:
                 part.write_text(json.dumps(head, allow_nan=False) + "\n", encoding="utf-8")
             with (
@@ -175,7 +180,7 @@ def load(folder: Path | str, name: str = "predictions") -> Scored:
             f"{folder} has no kept predictions: {error.filename} is missing; "
             "evaluate the run again."
         ) from None
-    except (ValueError, KeyError, TypeError, EOFError, OSError) as error:
+    except (ValueError, KeyError, TypeError, EOFError, OSError, BadZipFile) as error:
         raise DataError(
             f"{folder}/{name}.npz or .json is damaged ({error}); evaluate the run again."
         ) from None

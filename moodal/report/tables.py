@@ -11,12 +11,12 @@ from moodal.report.summary import overall
 _PER_EMOTION = {
     "multi": ("auc", "average_precision", "weighted_accuracy", "binary_f1", "weighted_f1"),
     "single": ("recall", "precision", "binary_f1", "auc"),
-    "regression": (),
+    "regression": ("mae", "pearson", "acc7", "acc2_nonzero"),
 }
 _TERMINAL = {
     "multi": ("auc", "weighted_accuracy", "binary_f1"),
     "single": ("recall", "binary_f1", "auc"),
-    "regression": (),
+    "regression": ("mae", "pearson"),
 }
 
 Rows = Sequence[Sequence[str]]
@@ -65,13 +65,9 @@ def _short(report: Mapping[str, Any]) -> list[list[str]]:
 
 def _narrow(report: Mapping[str, Any]) -> list[list[str]]:
     """`emotions` for a terminal of 80 columns: an interval for the first metric alone."""
-    rows = emotions(report, [k for k in _TERMINAL[report["task"]] if k in report["metrics"]])
-    if not rows:
-        return []
-    first = 3 if "train" in rows[0] else 2
-    return [
-        [*row[: first + 1], *(cell.split(" [")[0] for cell in row[first + 1 :])] for row in rows
-    ]
+    rows = emotions(report, _TERMINAL[report["task"]]) if len(report["labels"]) > 1 else []
+    end = 1 + sum(name in ("train", "test") for name in rows[0]) if rows else 0
+    return [[*row[: end + 1], *(cell.split(" [")[0] for cell in row[end + 1 :])] for row in rows]
 
 
 def headlines(report: Mapping[str, Any]) -> list[list[str]]:
@@ -82,22 +78,15 @@ def headlines(report: Mapping[str, Any]) -> list[list[str]]:
 
 def emotions(report: Mapping[str, Any], keys: Sequence[str] | None = None) -> list[list[str]]:
     """A row per emotion, then means, chance and baselines; a column per metric of ``keys``."""
-    if keys is None:
-        keys = [k for k in _PER_EMOTION[report["task"]] if k in report["metrics"]]
-    entries = [report["metrics"][k] for k in keys]
-    if not keys:
-        return []
-    counts, trained = report["test"]["counts"], report.get("train", {}).get("counts")
+    entries = [report["metrics"][k] for k in keys or _PER_EMOTION[report["task"]]]
     unseen = report["protocol"]["unseen"]
-    head = ["Emotion", *(["train"] if trained else []), "test", *(e["title"] for e in entries)]
-    blank = [""] * (2 if trained else 1)
-    rows = [head]
+    parts = {p: report[p]["counts"] for p in ("train", "test") if "counts" in report.get(p, {})}
+    blank = [""] * len(parts)
+    rows = [["Emotion", *parts, *(e["title"] for e in entries)]]
     for label in report["labels"]:
-        count = [f"{trained[label]:,}"] if trained else []
         name = f"{label} (unseen)" if label in unseen else label
-        rows.append(
-            [name, *count, f"{counts[label]:,}", *(_cell(e["emotions"][label]) for e in entries)]
-        )
+        counts = [f"{count[label]:,}" for count in parts.values()]
+        rows.append([name, *counts, *(_cell(e["emotions"][label]) for e in entries)])
     for mean in ("mean", "mean_seen", "mean_unseen"):
         if mean in entries[0]:
             name = mean.replace("_", " of the ").replace("mean", "Mean")

@@ -1,5 +1,6 @@
 """Look-alikes: every reader reads its own, each stream can be learned, and not fully."""
 
+import errno
 import hashlib
 import io
 import itertools
@@ -16,7 +17,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from moodal.corpora import CORPORA
+from moodal.corpora import CORPORA, goemotions
+from moodal.corpora import synthetic_sequences as sequences
 from moodal.corpora.manifest import Manifest
 from moodal.corpora.synthetic import LOOKALIKES
 from moodal.corpora.synthetic_pickle import Instance, Stored, Tensor, dumps, torch_file
@@ -108,6 +110,25 @@ def test_what_cannot_be_made_is_said(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is a file"):
         LOOKALIKES["mosei"](tmp_path / "file", 30, 0)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("name", ["iemocap", "goemotions", "crema-d"])
+def test_a_full_disk_leaves_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    LOOKALIKES[name](tmp_path, 12, 0)
+    before = hashes(tmp_path)
+    write, left = Path.write_bytes, iter(range(1))
+
+    def full(path: Path, content: bytes) -> int:
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, "no space")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="disk is full"):
+        LOOKALIKES[name](tmp_path, 12, 1)
+    assert hashes(tmp_path) == before
 
 
 def means(manifest: Manifest, stream: str) -> np.ndarray:
@@ -223,17 +244,9 @@ def test_emotion_vectors_lie_beside_the_data(tmp_path: Path) -> None:
     with open(tmp_path / VECTORS_FILE, "rb") as file:
         vectors = pickle.load(file)  # our own file, written a moment ago
     assert all(len(v) == 300 and isinstance(v[0], float) for v in vectors.values())
-    wanted = {label for name in ("mosei", "iemocap", "iemocap9") for label in _labels(name)}
+    wanted = {*sequences.MOSEI, *sequences.IEMOCAP, *sequences.IEMOCAP9, *goemotions.LABELS}
     assert wanted | {w.capitalize() for w in wanted} <= vectors.keys()
     assert vectors["anger"] != vectors["Anger"]
-
-
-def _labels(name: str) -> tuple[str, ...]:
-    from moodal.corpora import synthetic_sequences as sequences
-
-    return tuple({"mosei": sequences.MOSEI, "iemocap": sequences.IEMOCAP}.get(
-        name, sequences.IEMOCAP9
-    ))  # fmt: skip
 
 
 def test_mosei_files_have_the_published_faults(tmp_path: Path) -> None:

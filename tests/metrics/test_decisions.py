@@ -57,7 +57,9 @@ def test_label_sets_equal_scikit_learn(name, rows, weights):
 def test_weighted_accuracy_is_its_formula():
     targets, decisions = np.array([1, 1, 0, 0, 0]), np.array([1, 0, 0, 0, 1])
     tp, tn, p, n = 1, 2, 2, 3
-    assert metrics.weighted_accuracy(targets, decisions) == pytest.approx((tp * n / p + tn) / (2 * n))
+    assert metrics.weighted_accuracy(targets, decisions) == pytest.approx(
+        (tp * n / p + tn) / (2 * n)
+    )
 
 
 def test_sets_by_hand():

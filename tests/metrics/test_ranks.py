@@ -19,9 +19,7 @@ THEIRS = {"auc": sk.roc_auc_score, "average_precision": sk.average_precision_sco
 def test_equals_scikit_learn(name, rows, weights):
     targets, scores, _ = rows
     ours = metrics.measure(name, targets, scores=scores, weights=weights)
-    theirs = [
-        THEIRS[name](targets[:, c], scores[:, c], sample_weight=weights) for c in range(5)
-    ]
+    theirs = [THEIRS[name](targets[:, c], scores[:, c], sample_weight=weights) for c in range(5)]
     np.testing.assert_allclose(ours, theirs, atol=1e-12)
 
 

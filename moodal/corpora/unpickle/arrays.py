@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from moodal.corpora.unpickle.machine import Budget, Inert
+from moodal.corpora.unpickle.inert import Budget, Inert
 
 
 class DType(Inert):

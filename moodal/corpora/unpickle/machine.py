@@ -13,60 +13,9 @@ from __future__ import annotations
 import codecs
 import pickletools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from moodal.errors import MoodalError
-
-
-class Refused(MoodalError):
-    """The pickle wants something that would run code; ``what`` says what, in a few words."""
-
-    def __init__(self, what: str):
-        super().__init__(what)
-        self.what = what
-
-
-class Inert:
-    """What a builder returns where the file goes on to BUILD it: it takes a state, as data."""
-
-    def set_state(self, state: Any) -> None:
-        """Keep ``state``, which the file gave.
-
-        Raises:
-            ValueError: it has not the expected form.
-        """
-        raise NotImplementedError
-
-
-@dataclass(frozen=True, eq=False)
-class Name:
-    """A name in the table: ``build`` makes its object, or None for a name that is only data."""
-
-    dotted: str
-    build: Callable[..., Any] | None = None
-
-
-class Budget:
-    """How many bytes (or items) a file may still ask to be copied.
-
-    A file of a few bytes can point at one long string a million times; each
-    use is charged here, so that what is made stays in proportion to the file.
-    """
-
-    def __init__(self, size: int):
-        self.size = size
-        self.left = 8 * size + 65536
-
-    def spend(self, amount: int) -> None:
-        """Charge ``amount``.
-
-        Raises:
-            ValueError: the file asks for far more than it holds.
-        """
-        self.left -= amount
-        if self.left < 0:
-            raise ValueError("it asks for far more memory than it has bytes")
+from moodal.corpora.unpickle.inert import Inert, Name, Refused, key, shown
 
 
 class Readable(Protocol):
@@ -97,27 +46,6 @@ _CONSTANTS: dict[str, Callable[[], Any]] = {
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
 _GETS = {"GET", "BINGET", "LONG_BINGET"}
-
-
-def key(value: Any) -> Any:
-    """``value``, if it may be a dict's key or a set's member: plain, or a flat tuple of plain.
-
-    Raises:
-        ValueError: it is anything else (hashing deep tuples can overflow the C stack).
-    """
-    plain = (str, bytes, int, float, type(None))
-    if isinstance(value, plain):
-        return value
-    if type(value) is tuple and all(isinstance(x, plain) for x in value):
-        return value
-    raise ValueError(f"a {type(value).__name__} stands as a key")
-
-
-def shown(value: Any) -> str:
-    """A file's word, short and without control characters, fit for a message."""
-    if isinstance(value, str):
-        return value[:80].encode("unicode_escape").decode()
-    return f"a {type(value).__name__}"
 
 
 class Machine:
@@ -159,18 +87,26 @@ class Machine:
 
     def argument(self, opcode: pickletools.OpcodeInfo) -> Any:
         """What follows the opcode in the file, or None."""
+        if opcode.name in ("GLOBAL", "INST"):
+            return self.line().decode(), self.line().decode()
         if opcode.name == "STRING":  # Python 2's, which may hold bytes past ASCII
-            quoted = self.file.readline().strip()
+            quoted = self.line()
             if len(quoted) < 2 or quoted[:1] not in (b"'", b'"') or quoted[-1:] != quoted[:1]:
                 raise ValueError("a string in it lacks its quotes")
             return codecs.escape_decode(quoted[1:-1])[0].decode("latin-1")
         return opcode.arg.reader(self.file) if opcode.arg is not None else None  # type: ignore[arg-type]
 
+    def line(self) -> bytes:
+        """The rest of this line, without its end."""
+        line = self.file.readline()
+        if not line.endswith(b"\n"):
+            raise ValueError("it ends in the middle of a line")
+        return line[:-1]
+
     def pop(self) -> Any:
         """Take the topmost object."""
-        value = self.stack.pop()
-        if value is _MARK:
-            raise ValueError("its marks do not match")
+        value = self.top()
+        self.stack.pop()
         return value
 
     def top(self) -> Any:
@@ -181,10 +117,12 @@ class Machine:
 
     def marked(self) -> list[Any]:
         """Take everything above the last mark, and the mark."""
-        items: list[Any] = []
-        while (item := self.stack.pop()) is not _MARK:
-            items.append(item)
-        return items[::-1]
+        for depth, item in enumerate(reversed(self.stack)):
+            if item is _MARK:
+                items = self.stack[len(self.stack) - depth :]
+                del self.stack[len(self.stack) - depth - 1 :]
+                return items
+        raise ValueError("its marks do not match")
 
     def step(self, name: str, argument: Any) -> None:
         """Carry out one opcode."""
@@ -200,11 +138,15 @@ class Machine:
         elif name == "MEMOIZE":
             self.memo[len(self.memo)] = self.top()
         elif name in _GETS:
+            if argument not in self.memo:
+                raise ValueError("it refers to something that it does not hold")
             stack.append(self.memo[argument])
         elif name == "MARK":
             stack.append(_MARK)
         elif name == "POP":
-            stack.pop()
+            if not stack:
+                raise ValueError("its marks do not match")
+            stack.pop()  # a mark, too
         elif name == "POP_MARK":
             self.marked()
         elif name == "DUP":
@@ -246,7 +188,7 @@ class Machine:
         """Carry out an opcode that names, calls or fills an object: with inert ones alone."""
         stack = self.stack
         if name == "GLOBAL":
-            stack.append(self.find(*argument.split(" ", 1)))
+            stack.append(self.find(*argument))
         elif name == "STACK_GLOBAL":
             function, module = self.pop(), self.pop()
             stack.append(self.find(module, function))
@@ -259,7 +201,7 @@ class Machine:
                 raise Refused(f"calls {_called(what)} with keywords")
             stack.append(_make(what, arguments))
         elif name == "INST":
-            what = self.find(*argument.split(" ", 1))
+            what = self.find(*argument)
             stack.append(_make(what, tuple(self.marked())))
         elif name == "OBJ":
             what, *rest = self.marked()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from moodal.corpora.unpickle.arrays import Array, DType
-from moodal.corpora.unpickle.machine import Budget, Inert, Name, key
+from moodal.corpora.unpickle.inert import Budget, Inert, Name, key
 from moodal.corpora.unpickle.tensors import DTYPES, STORAGES, Storage, Tensor, rebuild
 
 RECORDS = ("MOSEI", "IEMOCAP", "MOSI")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from moodal.corpora.unpickle.arrays import elements
-from moodal.corpora.unpickle.machine import Budget
+from moodal.corpora.unpickle.inert import Budget
 
 STORAGES = {
     "DoubleStorage": "<f8",

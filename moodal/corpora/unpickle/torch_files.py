@@ -12,7 +12,8 @@ import pickletools
 import zipfile
 from typing import IO, Any
 
-from moodal.corpora.unpickle.machine import Budget, Machine, Name, shown
+from moodal.corpora.unpickle.inert import Budget, Name, shown
+from moodal.corpora.unpickle.machine import Machine
 from moodal.corpora.unpickle.names import finish, names
 from moodal.corpora.unpickle.tensors import STORAGES, Storage
 
@@ -80,6 +81,8 @@ def _zip(file: Any, budget: Budget) -> Any:
             raise ValueError("it is a zip file, but none that torch.save writes")
 
         def member(name: str) -> bytes:
+            if roots[0] + name not in members:
+                raise ValueError(f"its part {shown(name)} is missing")
             info = members[roots[0] + name]
             if info.compress_type != zipfile.ZIP_STORED:
                 raise ValueError("it is compressed, which torch.save never does")

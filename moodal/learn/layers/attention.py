@@ -130,7 +130,7 @@ class CrossEncoder(nn.Module):
         causal: bool = False,
     ):
         super().__init__()
-        self.width, self.embed, self.causal = width, embed, causal
+        self.width, self.heads, self.embed, self.causal = width, heads, embed, causal
         self.layers = nn.ModuleList(
             CrossLayer(width, heads, attention_dropout=attention, relu=relu, residual=residual)
             for _ in range(layers)
@@ -160,18 +160,30 @@ class CrossEncoder(nn.Module):
             looked_at = self.embedded(source, source_mask)
             keys = F.dropout(looked_at, self.embed, self.training)
             values = F.dropout(looked_at, self.embed, self.training)
-        steps = x.shape[1] if source is None else source.shape[1]
         masks = {
             "key_padding_mask": None if source_mask is None else ~source_mask,
-            "attn_mask": _ahead(x.shape[1], steps, x.device) if self.causal else None,
+            "attn_mask": self._ahead(x, mask, x if source is None else source, source_mask),
         }
         for layer in self.layers:
             target = layer(target, keys, values, **masks)
         normed: Tensor = self.layer_norm(target)
         return normed
 
+    def _ahead(
+        self, x: Tensor, mask: Tensor | None, source: Tensor, source_mask: Tensor | None
+    ) -> Tensor | None:
+        """[B heads, T, S] bool, True where a step may not look: later than itself + |T - S|.
 
-def _ahead(steps: int, source: int, device: torch.device) -> Tensor:
-    """[T, S] bool, True where a step may not look: later than itself, give or take |T - S|."""
-    allowed = 1 + abs(source - steps)
-    return torch.ones(steps, source, dtype=torch.bool, device=device).triu(allowed)
+        With masks T and S are each clip's own, so that its batch does not matter.
+        """
+        if not self.causal:
+            return None
+        own = [
+            torch.full((len(x),), a.shape[1], device=x.device) if m is None else m.sum(1)
+            for a, m in ((x, mask), (source, source_mask))
+        ]
+        shift = (own[1] - own[0]).abs()
+        step = torch.arange(x.shape[1], device=x.device)
+        other = torch.arange(source.shape[1], device=x.device)
+        ahead = other > step[:, None] + shift[:, None, None]
+        return ahead.repeat_interleave(self.heads, 0)

@@ -9,11 +9,11 @@ frame only, so it is one cell step from a zero state.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 GATES = {"lstm": 4, "gru": 3}
 """Gates per cell, in PyTorch's order: i f g o, and r z n."""
@@ -69,49 +69,54 @@ class Recurrent(nn.Module):
         """Outputs at the last valid step: [B, directions, H].
 
         Args:
-            values: [B, T, D], right-padded.
-            lengths: [B], each at least 1; None: the last column of every row.
+            values: [B, T, D], right-padded with any finite numbers.
+            lengths: [B], each at least 1, best on the CPU (it is read there); None:
+                the last column of every row.
         """
-        values, lengths = _trimmed(values, lengths)
-        below = self._stack(values, lengths, self.layers - 1)
+        values, own = _trimmed(values, lengths)
+        for layer in range(self.layers - 1):
+            values = self._dropped(self._layer(values, own, layer))
         top = self.layers - 1
-        forward = self._run(below, lengths, top, ("",))
-        rows = torch.arange(len(values), device=values.device)
-        last = torch.full_like(rows, values.shape[1] - 1) if lengths is None else lengths - 1
-        out = [forward[rows, last]]
+        out = [_last(self._run(values, top, ("",)), own)]
         if "_reverse" in self.directions:
-            out.append(self._first_step(below[rows, last], top, "_reverse"))
+            out.append(self._first_step(_last(values, own), top, "_reverse"))
         return torch.stack(out, 1)
 
     def steps(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Outputs at every step: [B, T, directions H], zeros on padding."""
+        """Outputs at every step: [B, T, directions H], zeros on padding; see `forward`."""
         total = values.shape[1]
-        values, lengths = _trimmed(values, lengths)
-        out = self._stack(values, lengths, self.layers)
-        return F.pad(out, (0, 0, 0, total - out.shape[1]))
+        values, own = _trimmed(values, lengths)
+        for layer in range(self.layers):
+            if layer:
+                values = self._dropped(values)
+            values = self._layer(values, own, layer)
+        if own is not None:
+            beyond = torch.arange(values.shape[1], device=values.device) >= own[:, None]
+            values = values.masked_fill(beyond[:, :, None], 0.0)
+        return F.pad(values, (0, 0, 0, total - values.shape[1]))
 
-    def _stack(self, values: Tensor, lengths: Tensor | None, layers: int) -> Tensor:
-        """The lowest ``layers`` layers, dropout between them and above all but the top one."""
-        for layer in range(layers):
-            values = self._run(values, lengths, layer, self.directions)
-            if layer < self.layers - 1:
-                values = F.dropout(values, self.dropout, self.training)
-        return values
+    def _dropped(self, values: Tensor) -> Tensor:
+        return F.dropout(values, self.dropout, self.training)
 
-    def _run(
-        self, values: Tensor, lengths: Tensor | None, layer: int, directions: tuple[str, ...]
-    ) -> Tensor:
-        """One layer over all steps: [B, T, D] -> [B, T, directions H]."""
+    def _layer(self, values: Tensor, lengths: Tensor | None, layer: int) -> Tensor:
+        """One whole layer: [B, T, D] -> [B, T, directions H]; anything on padding."""
+        if lengths is None or len(self.directions) == 1:
+            return self._run(values, layer, self.directions)
+        # Each sequence is turned round within its own length and run forwards: faster
+        # than packing wherever lengths in a batch are alike.
+        turned = self._run(_turned(values, lengths), layer, ("_reverse",))
+        return torch.cat([self._run(values, layer, ("",)), _turned(turned, lengths)], 2)
+
+    def _run(self, values: Tensor, layer: int, directions: tuple[str, ...]) -> Tensor:
+        """PyTorch's kernel over all columns: [B, T, D] -> [B, T, directions H]."""
         flat = [w for direction in directions for w in self.weights(layer, direction)]
-        both = len(directions) == 2
         zero = values.new_zeros(len(directions), len(values), self.hidden)
         start = (zero, zero) if self.cell == "lstm" else zero
-        run = torch._VF.lstm if self.cell == "lstm" else torch._VF.gru
-        if lengths is None or not both:
-            return run(values, start, flat, True, 1, 0.0, self.training, both, True)[0]
-        packed = pack_padded_sequence(values, lengths.cpu(), True, enforce_sorted=False)
-        out = run(packed.data, packed.batch_sizes, start, flat, True, 1, 0.0, self.training, both)
-        return pad_packed_sequence(packed._replace(data=out[0]), True)[0]
+        run: Any = torch._VF.lstm if self.cell == "lstm" else torch._VF.gru
+        # "train" lets cuDNN go backward; dropout between layers is not its business here
+        train = self.training or torch.is_grad_enabled()
+        out: Tensor = run(values, start, flat, True, 1, 0.0, train, len(directions) == 2, True)[0]
+        return out
 
     def _first_step(self, frame: Tensor, layer: int, direction: str) -> Tensor:
         """One cell step from a zero state: [B, D] -> [B, H]."""
@@ -130,4 +135,18 @@ def _trimmed(values: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | N
     if lengths is None:
         return values, None
     low, high = (int(x) for x in lengths.aminmax())
-    return values[:, :high], None if low == high else lengths
+    return values[:, :high], None if low == high else lengths.to(values.device)
+
+
+def _last(steps: Tensor, lengths: Tensor | None) -> Tensor:
+    """The last valid step of each row: [B, T, D] -> [B, D]."""
+    if lengths is None:
+        return steps[:, -1]
+    return steps[torch.arange(len(steps), device=steps.device), lengths - 1]
+
+
+def _turned(values: Tensor, lengths: Tensor) -> Tensor:
+    """Each row's valid steps in reverse order, its padding left behind them: [B, T, D]."""
+    steps = torch.arange(values.shape[1], device=values.device)
+    index = (lengths[:, None] - 1 - steps) % values.shape[1]
+    return values.gather(1, index[:, :, None].expand_as(values))

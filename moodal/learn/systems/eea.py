@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from moodal.emotions import EmotionSpace
 from moodal.errors import MissingStreamError, SpaceError
-from moodal.learn.data.batch import Stream, Streams
+from moodal.learn.data.batch import Streams
 from moodal.learn.layers.recurrent import Recurrent
 from moodal.learn.systems.system import (
     HIDDEN,
@@ -106,10 +106,9 @@ class EEA(nn.Module):
         self.weight = nn.Parameter(torch.full((m_total,), 1 / m_total)) if m_total > 1 else None
         self._vectors: dict[tuple[str, torch.device], Tensor] = {}
 
-    def represent(self, m: str, stream: Stream) -> Tensor:
+    def represent(self, m: str, values: Tensor, lengths: Tensor) -> Tensor:
         """r_m [B, h_m]: the RNN's output at the last step, its two directions summed."""
-        lengths = None if self.last_column else stream.lengths
-        both: Tensor = self.rnn[m](stream.values, lengths)
+        both: Tensor = self.rnn[m](values, None if self.last_column else lengths)
         return both.sum(1)
 
     def emotions(self, m: str, space: EmotionSpace) -> Tensor:
@@ -150,21 +149,22 @@ class EEA(nn.Module):
             MissingStreamError: an utterance has none of the modalities.
         """
         given = {m: streams[m] for m in self.streams if m in streams}
-        _require_any(self.streams, given)
+        lengths = _lengths(self.streams, given)
         shares = {}
         for i, m in enumerate(self.streams):
             if m not in given:
                 continue
             stream, e = given[m], self.emotions(m, space)
-            rows = stream.present.nonzero().squeeze(1)
-            if len(rows) == len(stream.lengths):
-                share = self.represent(m, stream) @ e.T
+            rows = lengths[m].nonzero().squeeze(1)
+            if len(rows) == len(lengths[m]):
+                share = self.represent(m, stream.values, lengths[m]) @ e.T
             else:  # what is absent is not computed: only the rows that are there
-                there = Stream(stream.values[rows], stream.lengths[rows])
-                share = e.new_zeros(len(stream.lengths), len(e))
+                share = e.new_zeros(len(lengths[m]), len(e))
                 if len(rows):
-                    scores = self.represent(m, there) @ e.T
-                    share = share.to(scores.dtype).index_copy(0, rows, scores)
+                    there = rows.to(e.device)
+                    r = self.represent(m, stream.values[there], lengths[m][rows])
+                    scores = r @ e.T
+                    share = share.to(scores.dtype).index_copy(0, there, scores)
             shares[m] = share if self.weight is None else self.weight[i] * share
         return shares
 
@@ -181,17 +181,18 @@ class EEA(nn.Module):
     forward = scores
 
 
-def _require_any(names: tuple[str, ...], given: Streams) -> None:
-    """Refuse a batch in which some utterance has no modality at all."""
+def _lengths(names: tuple[str, ...], given: Streams) -> dict[str, Tensor]:
+    """Lengths [B] of each given stream on the CPU, fetched at once; nobody may be without any."""
     if not given:
         raise MissingStreamError(f"The batch has none of {', '.join(names)}, which this eea reads.")
-    lengths = torch.stack([stream.lengths for stream in given.values()])
-    empty = (lengths.amax(0) == 0).nonzero().flatten().tolist()
+    every = torch.stack([stream.lengths for stream in given.values()]).cpu()
+    empty = (every.amax(0) == 0).nonzero().flatten().tolist()
     if empty:
         raise MissingStreamError(
             f"{len(empty)} utterances of this batch (first: row {empty[0]}) have none of "
             f"{', '.join(names)}; leave them out, or add a stream that they have."
         )
+    return dict(zip(given, every, strict=True))
 
 
 def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> EEA:

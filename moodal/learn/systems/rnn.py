@@ -86,7 +86,7 @@ class RNN(nn.Module):
     ):
         super().__init__()
         self.labels, self.streams = labels, tuple(widths)
-        self.fusion, self.last_column = fusion, last_column
+        self.fusion, self.hidden, self.last_column = fusion, dict(hidden), last_column
         directions = 2 if bidirectional else 1
 
         def rnn(inputs: int, outputs: int) -> Recurrent:
@@ -117,10 +117,10 @@ class RNN(nn.Module):
         require_space(name, self.labels, space)
         require_all(name, self.streams, streams)
         read = []
-        if self.fusion in ("ef", "eflf"):
-            read.append(self._last(self.joined, self._join(streams)))
         if self.fusion in ("lf", "eflf"):
             read += [self._last(self.rnn[m], streams[m]) for m in self.streams]
+        if self.fusion in ("ef", "eflf"):
+            read.append(self._last(self.joined, self._join(streams)))
         if self.fusion == "ts":
             read += self._selected(streams)
         logits: Tensor = self.out(torch.cat(read, 1))

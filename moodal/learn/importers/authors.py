@@ -1,0 +1,312 @@
+"""The authors' state dicts, to and from ours: EEA, its RNN baselines, and MulT.
+
+Which system a checkpoint holds, its cell, directions, layers and widths are read
+off names and shapes. The authors' models keep three RNNs even where fewer
+modalities are in use; what is not used is left out here, and written as zeros.
+Imported systems read the last column of the padded batch, as they were trained.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from moodal.emotions import EmotionSpace
+from moodal.errors import DataError, MoodalError, SpaceError
+from moodal.learn.layers.recurrent import GATES, Recurrent
+from moodal.learn.systems import SYSTEMS
+from moodal.learn.systems.system import HIDDEN
+from moodal.types import STREAMS
+
+PUBLISHED_WIDTHS = {"text": 300, "speech": 74, "face": 35}
+"""Values per step of the streams of CMU-MOSEI."""
+
+AFFINE = {"speech": "affineAudio", "face": "affineVisual"}
+LETTER = {"text": "l", "speech": "a", "face": "v"}
+IGNORED = re.compile(r"(^|\.)(version|_float_tensor)$")
+"""Constants that MulT's modules register as state."""
+
+
+class Imported(NamedTuple):
+    """A checkpoint in our terms.
+
+    Attributes:
+        name: the key in SYSTEMS.
+        config: values of that system's Config.
+        widths: stream -> D.
+        state: our state dict.
+        vectors: [C, d] emotion vectors (eea), else None.
+        outputs: C.
+    """
+
+    name: str
+    config: dict[str, Any]
+    widths: dict[str, int]
+    state: dict[str, Tensor]
+    vectors: Tensor | None
+    outputs: int
+
+
+def from_authors(
+    state: Mapping[str, Tensor | np.ndarray],
+    *,
+    streams: Sequence[str] | None = None,
+    widths: Mapping[str, int] = PUBLISHED_WIDTHS,
+) -> Imported:
+    """Recognise a state dict of the authors' code and rename it.
+
+    Args:
+        streams: the modalities it was trained on, in order; by default all three.
+            Must be given for an EEA of fewer: the file says how many, not which.
+        widths: stream -> D, for early fusion, whose file tells only their sum.
+
+    Raises:
+        DataError: no system of theirs has these names and shapes, or ``streams`` or
+            ``widths`` are not what the file holds.
+    """
+    given = {
+        name: torch.as_tensor(value) for name, value in state.items() if not IGNORED.search(name)
+    }
+    if streams is not None and (not streams or not set(streams) <= set(STREAMS)):
+        raise DataError(f"Streams are one or more of {', '.join(STREAMS)}; got {list(streams)}.")
+    chosen = None if streams is None else tuple(streams)
+    try:
+        if "textEmoEmbs.weight" in given:
+            found = _eea(given, chosen)
+        elif "proj1.weight" in given:
+            found = _mult(given)
+        elif "RNN.weight_ih_l0" in given:
+            found = _early(given, chosen or STREAMS, widths)
+        elif "EF_RNN.weight_ih_l0" in given:
+            found = _early_late(given, chosen or STREAMS)
+        elif "RNNs.0.weight_ih_l0" in given:
+            found = _late(given, chosen or STREAMS)
+        else:
+            names = ", ".join(list(given)[:4]) or "none at all"
+            raise DataError(f"No system of the authors' code has these weights: {names}, ...")
+    except KeyError as error:
+        raise DataError(f"This checkpoint of the authors' lacks the weight {error}.") from None
+    _require_fit(found)
+    return found
+
+
+def to_authors(
+    system: nn.Module, space: EmotionSpace, widths: Mapping[str, int] = PUBLISHED_WIDTHS
+) -> dict[str, Tensor]:
+    """The state dict that the authors' code would have saved for ``system``.
+
+    A transformer keeps our names: theirs never ran.
+
+    Args:
+        space: the trained emotions; eea writes their vectors.
+        widths: D of the modalities that ``system`` does not read, written as zeros.
+
+    Raises:
+        SpaceError: eea without vectors, or a closed-set system of other emotions.
+    """
+    state = {key: value.detach().cpu() for key, value in system.state_dict().items()}
+    kind = type(system).__name__
+    if getattr(system, "labels", space.labels) != space.labels:
+        raise SpaceError(f"This system's head is not for {', '.join(space.labels)}.")
+    if kind == "MulT":
+        return _to_mult(_renamed(state, _mult_names()))
+    if kind == "EarlyFusionTransformer":
+        return state
+    fusion = getattr(system, "fusion", "")
+    many = "LF_RNNs" if fusion == "eflf" else "RNNs"
+    names = {f"rnn.{m}.": f"{many}.{i}." for i, m in enumerate(STREAMS)}
+    names |= {"joined.": "EF_RNN." if fusion == "eflf" else "RNN."}
+    names |= {f"affine.{m}.": f"{theirs}." for m, theirs in AFFINE.items()}
+    out = _renamed(state, names)
+    if kind == "EEA":
+        if space.vectors is None:
+            raise SpaceError("The authors' checkpoint holds emotion vectors; this space has none.")
+        d = space.vectors.shape[1]
+        out["textEmoEmbs.weight"] = torch.from_numpy(space.vectors.copy())
+        out["modality_weights.weight"] = out.pop("weight", torch.ones(1))
+        for m, theirs in AFFINE.items():
+            h = system.hidden.get(m, HIDDEN[m])  # type: ignore[operator, union-attr]
+            out.setdefault(f"{theirs}.weight", torch.zeros(h, d))
+            out.setdefault(f"{theirs}.bias", torch.zeros(h))
+    return out | (_unused(system, many, widths) if fusion != "ef" else {})
+
+
+def _eea(given: dict[str, Tensor], streams: tuple[str, ...] | None) -> Imported:
+    vectors = given["textEmoEmbs.weight"]
+    total = given["modality_weights.weight"].numel()
+    streams = streams or (STREAMS if total == len(STREAMS) else ())
+    if len(streams) != total:
+        raise DataError(
+            f"This EEA was trained on {total} of the three modalities, and the file does not say "
+            "which: name them, in order."
+        )
+    config, widths, state = _rnns(given, "RNNs", streams)
+    for m in streams:
+        if m in AFFINE:
+            for part in ("weight", "bias"):
+                state[f"affine.{m}.{part}"] = given[f"{AFFINE[m]}.{part}"]
+    if total > 1:
+        state["weight"] = given["modality_weights.weight"].flatten()
+    return Imported("eea", config, widths, state, vectors, len(vectors))
+
+
+def _early(
+    given: dict[str, Tensor], streams: tuple[str, ...], widths: Mapping[str, int]
+) -> Imported:
+    cell = _cell(given, "RNN")
+    own = {m: widths[m] for m in streams}
+    if sum(own.values()) != cell.inputs:
+        raise DataError(
+            f"This early-fusion RNN reads {cell.inputs} values per step, not {own}: "
+            "say how wide each stream was."
+        )
+    config = cell.config | {"streams": streams, "width": cell.hidden, "fusion": "ef"}
+    state = {f"joined.{name}": value for name, value in cell.weights.items()}
+    return _headed(given, config, own, state)
+
+
+def _early_late(given: dict[str, Tensor], streams: tuple[str, ...]) -> Imported:
+    config, widths, state = _rnns(given, "LF_RNNs", streams)
+    joined = _cell(given, "EF_RNN")
+    state |= {f"joined.{name}": value for name, value in joined.weights.items()}
+    return _headed(given, config | {"width": joined.hidden, "fusion": "eflf"}, widths, state)
+
+
+def _late(given: dict[str, Tensor], streams: tuple[str, ...]) -> Imported:
+    config, widths, state = _rnns(given, "RNNs", streams)
+    attention = {name: value for name, value in given.items() if name.startswith("attention.")}
+    fusion = "ts" if attention else "lf"
+    return _headed(given, config | {"fusion": fusion}, widths, state | attention)
+
+
+def _headed(
+    given: dict[str, Tensor],
+    config: dict[str, Any],
+    widths: dict[str, int],
+    rest: dict[str, Tensor],
+) -> Imported:
+    head = {name: value for name, value in given.items() if name.startswith("out.")}
+    outputs = len(head["out.3.bias" if "out.3.bias" in head else "out.bias"])
+    return Imported("rnn", config, widths, rest | head, None, outputs)
+
+
+def _mult(given: dict[str, Tensor]) -> Imported:
+    state = _renamed(given, {theirs: ours for ours, theirs in _mult_names().items()})
+    streams = tuple(m for m in STREAMS if f"conv.{m}.weight" in state)
+    layers = {name.split(".")[3] for name in state if re.match(r"cross\.\w+\.layers\.", name)}
+    config = {
+        "streams": streams,
+        "width": len(state[f"conv.{streams[0]}.weight"]) if streams else 0,
+        "layers": len(layers),
+        "last_column": True,
+    }
+    widths = {m: state[f"conv.{m}.weight"].shape[1] for m in streams}
+    return Imported("mult", config, widths, state, None, len(state["out_layer.bias"]))
+
+
+def _mult_names() -> dict[str, str]:
+    """Our prefixes -> theirs, which are letters: l(anguage), a(udio), v(isual)."""
+    names = {}
+    for m, letter in LETTER.items():
+        names[f"conv.{m}."] = f"proj_{letter}."
+        names[f"memory.{m}."] = f"trans_{letter}_mem."
+        for other in LETTER.keys() - {m}:
+            names[f"cross.{m}_{other}."] = f"trans_{letter}_with_{LETTER[other]}."
+    return names
+
+
+def _to_mult(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """With the constants that their modules register."""
+    for encoder in {name.split(".")[0] for name in state if name.startswith("trans_")}:
+        state[f"{encoder}.version"] = torch.tensor([2.0])
+        state[f"{encoder}.embed_positions._float_tensor"] = torch.zeros(1)
+    return state
+
+
+class _Cell(NamedTuple):
+    """One RNN of theirs: what its shapes say, and its weights under nn.LSTM's names."""
+
+    config: dict[str, Any]
+    inputs: int
+    hidden: int
+    weights: dict[str, Tensor]
+
+
+def _cell(given: Mapping[str, Tensor], prefix: str) -> _Cell:
+    prefix += "."
+    weights = {k.removeprefix(prefix): v for k, v in given.items() if k.startswith(prefix)}
+    rows, inputs = weights["weight_ih_l0"].shape
+    hidden = weights["weight_hh_l0"].shape[1]
+    cells = [cell for cell, gates in GATES.items() if rows == gates * hidden]
+    if not cells:
+        raise DataError(f"{prefix}weight_ih_l0 has {rows} rows: no LSTM or GRU {hidden} wide has.")
+    config = {
+        "cell": cells[0],
+        "layers": len({re.sub(r"\D", "", name.split("_l")[1]) for name in weights}),
+        "bidirectional": "weight_ih_l0_reverse" in weights,
+        "last_column": True,
+    }
+    return _Cell(config, inputs, hidden, weights)
+
+
+def _rnns(
+    given: Mapping[str, Tensor], prefix: str, streams: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, int], dict[str, Tensor]]:
+    """Config, widths and weights of one RNN per stream; theirs are numbered by modality."""
+    cells = {m: _cell(given, f"{prefix}.{STREAMS.index(m)}") for m in streams}
+    config = cells[streams[0]].config | {
+        "streams": tuple(streams),
+        "hidden": {m: cell.hidden for m, cell in cells.items()},
+    }
+    weights = {f"rnn.{m}.{k}": v for m, cell in cells.items() for k, v in cell.weights.items()}
+    return config, {m: cell.inputs for m, cell in cells.items()}, weights
+
+
+def _unused(system: Any, prefix: str, widths: Mapping[str, int]) -> dict[str, Tensor]:
+    """Zeros for the RNNs of the modalities that ``system`` does not read."""
+    like: Recurrent = system.rnn[system.streams[0]]
+    out = {}
+    for i, m in enumerate(STREAMS):
+        if m not in system.streams:
+            hidden = system.hidden.get(m, HIDDEN[m])
+            both = len(like.directions) == 2
+            rnn = Recurrent(widths[m], hidden, like.layers, cell=like.cell, bidirectional=both)
+            for name, value in rnn.state_dict().items():
+                out[f"{prefix}.{i}.{name}"] = torch.zeros_like(value)
+    return out
+
+
+def _renamed(state: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> dict[str, Tensor]:
+    """With the first prefix of ``prefixes`` that a name has replaced."""
+    out = {}
+    for name, value in state.items():
+        old = next((prefix for prefix in prefixes if name.startswith(prefix)), "")
+        out[prefixes.get(old, "") + name.removeprefix(old)] = value
+    return out
+
+
+def _require_fit(found: Imported) -> None:
+    """Refuse a checkpoint of which the system it seems to hold cannot be built."""
+    labels = [str(i) for i in range(found.outputs)]
+    vectors = None if found.vectors is None else found.vectors.numpy()
+    try:
+        entry = SYSTEMS[found.name]
+        built = entry.build(
+            entry.Config(**found.config), found.widths, EmotionSpace(labels, vectors=vectors)
+        )
+    except (MoodalError, ValueError) as error:  # pydantic's error is a ValueError
+        raise DataError(f"This checkpoint looks like {found.name}, but: {error}") from None
+    wanted = {name: tuple(value.shape) for name, value in built.state_dict().items()}
+    got = {name: tuple(value.shape) for name, value in found.state.items()}
+    for name in sorted(wanted.keys() | got.keys()):
+        if wanted.get(name) != got.get(name):
+            raise DataError(
+                f"This checkpoint looks like {found.name} on {', '.join(found.widths)}, but "
+                f"{name} is {got.get(name, 'missing')} where {wanted.get(name, 'nothing')} is "
+                "expected; were these its modalities?"
+            )

@@ -1,0 +1,175 @@
+"""From files to a report and an artefact, through the real command line."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from moodal import artefact, cli
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+def test_zero_shot_from_end_to_end(mosei, small_eea, tmp_path, answer):
+    out = tmp_path / "run"
+    recipe = RECIPES / "mosei/zero-shot/anger.toml"
+    report = answer("train", recipe, *small_eea, "train.epochs=6", "--out", out)
+    assert report["protocol"]["unseen"] == ["anger"]
+    assert report["train"]["counts"]["anger"] == 0
+    null = report["extras"]["nulls"]["anger"]
+    assert null["other_words"]["draws"] == 20
+    assert 0 < null["other_words"]["p"] <= 1
+    assert report["metrics"]["auc"]["mean_seen"]["value"] > 0.6
+    for name in ("report.md", "report.json", "predictions.csv", "epochs.csv", "figures/auc.png"):
+        assert (out / name).exists(), name
+    assert "anger (unseen)" in (out / "report.md").read_text()
+    found = artefact.read(out / "artefact")
+    assert "anger" not in found.about["trained"]
+    assert found.space.labels[0] == "anger"
+
+    shown = answer("inspect", out / "artefact")
+    assert shown["verified"]
+    again = answer(
+        "evaluate", out / "artefact", mosei / "prepared", "--out", tmp_path / "again"
+    )  # fmt: skip
+    before = report["metrics"]["auc"]["emotions"]["anger"]["value"]
+    assert again["metrics"]["auc"]["emotions"]["anger"]["value"] == pytest.approx(before, abs=1e-5)
+
+
+def test_emotions_that_the_artefact_never_heard_of(mosei, small_eea, tmp_path, answer, fails):
+    out = tmp_path / "run"
+    answer(
+        "train", RECIPES / "mosei/eea.toml", *small_eea, 'data.labels=["happy", "sad"]',
+        "--out", out,
+    )  # fmt: skip
+    code, said = fails(
+        "evaluate", out / "artefact", mosei / "prepared", "--out", tmp_path / "e"
+    )
+    assert code == 5
+    assert "was not trained on anger" in said
+    vectors = mosei / "mosei" / "glove.emotions.840B.300d.pt"
+    report = answer(
+        "evaluate", out / "artefact", mosei / "prepared", "--out", tmp_path / "e",
+        "--vectors", vectors, "--emotions", "happy,fear",
+    )  # fmt: skip
+    assert report["protocol"]["unseen"] == ["fear"]
+
+
+def test_iemocap_zero_shot_appends_a_class(iemocap, tmp_path, answer):
+    report = answer(
+        "train", RECIPES / "iemocap/zero-shot/excited.toml",
+        f"data.prepared={iemocap / 'prepared/iemocap'}",
+        f"protocol.append_from={iemocap / 'prepared/iemocap9'}",
+        f"space.vectors={iemocap / 'iemocap/glove.emotions.840B.300d.pt'}",
+        "train.epochs=1", "report.draws=20", "system.hidden={text=300, speech=8, face=8}",
+        "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert report["labels"][-1] == "excited"
+    assert report["train"]["counts"]["excited"] == 0
+    assert report["test"]["counts"]["excited"] > 0
+
+
+@pytest.mark.parametrize("method", ["scratch", "finetune", "gem", "joint"])
+def test_few_shot_in_every_way(small_eea, tmp_path, answer, method):
+    report = answer(
+        "train", RECIPES / "mosei/few-shot/sad.toml", *small_eea, f"protocol.method={method}",
+        "protocol.shots=4", "protocol.adapt_epochs=3", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert (tmp_path / "run/adapted").exists() == (method != "scratch")
+    assert np.isfinite(report["metrics"]["auc"]["emotions"]["sad"]["value"])
+
+
+@pytest.mark.parametrize("name", ["rnn-ef", "rnn-lf", "rnn-eflf", "rnn-ts", "transformer", "mult"])
+def test_every_baseline_trains_and_refuses_the_unseen(small, tmp_path, answer, fails, name):
+    tiny = {"transformer": ["system.width=16", "system.heads=2", "system.layers=1"]}.get(
+        name, ["system.layers=1"]
+    )
+    if name == "mult":
+        tiny = [*tiny, "system.width=10", "system.heads=2"]
+    recipe = RECIPES / f"mosei/{name}.toml"
+    report = answer("train", recipe, *small, *tiny, "--out", tmp_path / "run")
+    assert report["rows"] > 0
+    unseen = ["protocol.name=zero_shot", 'protocol.unseen=["anger"]']
+    code, said = fails("train", recipe, *small, *tiny, *unseen, "--out", tmp_path / "other")
+    assert code == 5
+    assert "closed-set" in said
+
+
+def test_folds_by_speaker_with_intervals(tmp_path, answer):
+    cli.main(["synthesise", "crema-d", str(tmp_path / "c"), "--utterances", "60"])
+    cli.main(["prepare", "crema-d", str(tmp_path / "c"), str(tmp_path / "p"), "--encoder", "text=none"])
+    out = tmp_path / "run"
+    report = answer(
+        "train", RECIPES / "crema-d/eea.toml", f"data.prepared={tmp_path / 'p'}",
+        "split.folds=3", "train.epochs=2", "report.draws=50", "system.layers=1",
+        "system.hidden={speech=8}", "--out", out,
+    )  # fmt: skip
+    assert report["rows"] == 60
+    assert len(report["folds"]) == 3
+    assert report["clusters"]["kind"] == "speaker"
+    assert (out / "fold-1/artefact/artefact.json").exists()
+    low, high = report["metrics"]["balanced_accuracy"]["all"]["interval"]
+    assert low < report["metrics"]["balanced_accuracy"]["all"]["value"] < high
+
+
+def test_selection_on_test_is_stamped(small_eea, tmp_path, answer):
+    out = tmp_path / "run"
+    report = answer(
+        "train", RECIPES / "mosei/eea.toml", *small_eea, "train.select_on=test", "--out", out
+    )
+    assert any("selected on the test" in stamp for stamp in report["protocol"]["stamps"])
+    assert "selected on the test" in (out / "report.md").read_text()
+    assert "selected on the test" in (out / "artefact/README.md").read_text()
+
+
+def test_a_finished_run_is_not_run_again_and_another_recipe_is_refused(
+    small_eea, tmp_path, answer, fails
+):
+    command = ["train", RECIPES / "mosei/eea.toml", *small_eea, "--out", tmp_path / "run"]
+    first = answer(*command)
+    began = time.perf_counter()
+    assert answer(*command) == first
+    assert time.perf_counter() - began < 5
+    code, said = fails(*command, "train.lr=0.5")
+    assert code == 2
+    assert "another recipe" in said
+
+
+def test_a_killed_run_goes_on_to_the_very_same_weights(small_eea, tmp_path, answer, process):
+    words = [
+        "train", RECIPES / "mosei/eea.toml", *small_eea, "train.epochs=12", "train.early_stop=0",
+        "train.save_steps=1", "report.figures=false",
+    ]  # fmt: skip
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    answer(*words, "--out", whole)
+    running = process(*words, "--out", cut)
+    deadline = time.monotonic() + 120
+    while not (cut / "epochs.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not (cut / "report.json").exists(), "the run ended before it could be killed"
+    answer(*words, "--out", cut)
+    for name in ("weights.safetensors", "vectors.safetensors"):
+        assert (whole / "artefact" / name).read_bytes() == (cut / "artefact" / name).read_bytes()
+
+
+def test_two_processes_give_what_one_gives(small_eea, tmp_path, process, answer):
+    words = [
+        "train", RECIPES / "mosei/eea.toml", *small_eea, "system.dropout=0.0",
+        "train.batch_size=33", "report.figures=false",
+    ]  # fmt: skip
+    one = answer(*words, "--out", tmp_path / "one")
+    running = process(*words, "train.devices=2", "--out", tmp_path / "two", "--json")
+    out, said = running.communicate(timeout=300)
+    assert running.returncode == 0, said
+    two = json.loads(out[out.index("{") : out.rindex("}") + 1])
+    a, b = (artefact.read(tmp_path / x / "artefact").weights() for x in ("one", "two"))
+    for name in a:
+        np.testing.assert_allclose(a[name], b[name], atol=2e-5, err_msg=name)
+    key = one["metrics"]["auc"]["mean"]["value"]
+    assert two["metrics"]["auc"]["mean"]["value"] == pytest.approx(key, abs=0.01)
