@@ -104,8 +104,8 @@ def ours(space, device: str):
     return system
 
 
-def plain_epoch(manifest, device: str) -> float:
-    """Seconds of one epoch of the plain loop."""
+def plain_epoch(manifest, device: str) -> dict[str, float]:
+    """One epoch of the plain loop, and what it took."""
     import torch
     from torch.utils.data import DataLoader, Dataset
 
@@ -135,8 +135,7 @@ def plain_epoch(manifest, device: str) -> float:
     weight = pos_weight(loaders["train"].dataset.labels).to(device)  # type: ignore[attr-defined]
     loss_of = torch.nn.BCEWithLogitsLoss(pos_weight=weight)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
-    _settle(device)
-    began = time.perf_counter()
+    clock = Clock(device)
     for split, loader in loaders.items():
         model.train(split == "train")
         with torch.set_grad_enabled(split == "train"):
@@ -154,12 +153,11 @@ def plain_epoch(manifest, device: str) -> float:
                 logits.append(out.detach().cpu())
                 targets.append(labels.cpu())
         torch.cat(logits), torch.cat(targets)
-    _settle(device)
-    return time.perf_counter() - began
+    return clock.taken()
 
 
-def moodal_epoch(manifest, device: str) -> float:
-    """Seconds of one epoch of `fit`, as `moodal train` calls it."""
+def moodal_epoch(manifest, device: str) -> dict[str, float]:
+    """One epoch of `fit`, as `moodal train` calls it, and what it took."""
     import torch
 
     from moodal.config import Train
@@ -174,8 +172,7 @@ def moodal_epoch(manifest, device: str) -> float:
     train, valid = manifest.rows("train"), manifest.rows("valid")
     weight = pos_weight(data.targets[torch.from_numpy(train).to(fabric.device)])
     with tempfile.TemporaryDirectory() as folder:
-        _settle(device)
-        began = time.perf_counter()
+        clock = Clock(device)
         fit(
             fabric,
             system,
@@ -187,15 +184,36 @@ def moodal_epoch(manifest, device: str) -> float:
             Path(folder),
             pos_weight=weight,
         )
-        _settle(device)
-        return time.perf_counter() - began
+        return clock.taken()
 
 
-def _settle(device: str) -> None:
-    import torch
+class Clock:
+    """Wall and CPU seconds since it was made, and the process's peak memory in bytes."""
 
-    if device == "cuda":
-        torch.cuda.synchronize()
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.began, self.cpu = self._now()
+
+    def _now(self) -> tuple[float, float]:
+        import torch
+
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter(), time.process_time()
+
+    def taken(self) -> dict[str, float]:
+        import torch
+
+        now, cpu = self._now()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        out = {
+            "seconds": now - self.began,
+            "cpu": cpu - self.cpu,
+            "memory": peak * (1 if sys.platform == "darwin" else 1024),
+        }
+        if self.device == "cuda":
+            out["gpu"] = torch.cuda.max_memory_allocated()
+        return out
 
 
 def differences(device: str) -> dict[str, float]:
@@ -245,20 +263,8 @@ def child(side: str, scale: float, device: str, threads: int) -> None:
     if side == "differences":
         print(json.dumps(differences(device)))
         return
-    manifest = corpus(scale)
-    before = resource.getrusage(resource.RUSAGE_SELF)
     epoch = {"plain": plain_epoch, "moodal": moodal_epoch}[side]
-    seconds = epoch(manifest, device)
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    memory = after.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    out = {
-        "seconds": seconds,
-        "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-        "memory": memory,
-    }
-    if device == "cuda":
-        out["gpu"] = torch.cuda.max_memory_allocated()
-    print(json.dumps(out))
+    print(json.dumps(epoch(corpus(scale), device)))
 
 
 def run(side: str, args: argparse.Namespace) -> dict[str, float]:

@@ -180,7 +180,7 @@ def parser() -> Arguments:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command; a user's mistake is one sentence and an exit code."""
-    args = parser().parse_args(argv)
+    args = _parse(argv)
     try:
         answer = COMMANDS[args.command].run(args)
         if args.json and answer is not None:
@@ -195,6 +195,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The words as arguments; key=value may stand anywhere, which argparse does not do."""
+    top = parser()
+    args, rest = top.parse_known_args(argv)
+    overrides = [word for word in rest if "=" in word and not word.startswith("-")]
+    if rest and (len(overrides) < len(rest) or not hasattr(args, "overrides")):
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        args.overrides += overrides
+    return args
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

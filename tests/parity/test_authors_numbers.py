@@ -41,7 +41,10 @@ class Case:
         sizes = self.about.get("input_sizes", [12, 9, 6])
         widths = dict(zip(STREAM, sizes, strict=True))
         self.imported: Imported = from_authors(
-            self.part("weights."), streams=self.chosen, widths=widths
+            self.part("weights."),
+            streams=self.chosen,
+            widths=widths,
+            heads=self.about.get("num_heads", 1),
         )
         vectors = self.imported.vectors
         self.space = EmotionSpace(

@@ -1,9 +1,9 @@
 """The authors' state dicts, to and from ours: EEA, its RNN baselines, and MulT.
 
 Which system a checkpoint holds, its cell, directions, layers and widths are read
-off names and shapes. The authors' models keep three RNNs even where fewer
-modalities are in use; what is not used is left out here, and written as zeros.
-Imported systems read the last column of the padded batch, as they were trained.
+off names and shapes. Theirs keeps three RNNs even where fewer modalities are in
+use; what is not used is left out here, and written as zeros. Imported systems
+read the last column of the padded batch, as they were trained.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from moodal.emotions import EmotionSpace
 from moodal.errors import DataError, MoodalError, SpaceError
-from moodal.learn.layers.recurrent import GATES, Recurrent
+from moodal.learn.importers.shapes import cell, renamed, rnns
+from moodal.learn.layers.recurrent import Recurrent
 from moodal.learn.systems import SYSTEMS
 from moodal.learn.systems.system import HIDDEN
 from moodal.types import STREAMS
@@ -57,13 +58,16 @@ def from_authors(
     *,
     streams: Sequence[str] | None = None,
     widths: Mapping[str, int] = PUBLISHED_WIDTHS,
+    heads: int = 10,
 ) -> Imported:
     """Recognise a state dict of the authors' code and rename it.
 
     Args:
-        streams: the modalities it was trained on, in order; by default all three.
-            Must be given for an EEA of fewer: the file says how many, not which.
+        streams: the modalities it was trained on, in any order (theirs is always text,
+            speech, face); by default all three. Must be given for an EEA of fewer: the
+            file says how many, not which.
         widths: stream -> D, for early fusion, whose file tells only their sum.
+        heads: of MulT, which no shape tells; theirs were 10, and 8 for MOSEI.
 
     Raises:
         DataError: no system of theirs has these names and shapes, or ``streams`` or
@@ -74,12 +78,12 @@ def from_authors(
     }
     if streams is not None and (not streams or not set(streams) <= set(STREAMS)):
         raise DataError(f"Streams are one or more of {', '.join(STREAMS)}; got {list(streams)}.")
-    chosen = None if streams is None else tuple(streams)
+    chosen = None if streams is None else tuple(m for m in STREAMS if m in streams)
     try:
         if "textEmoEmbs.weight" in given:
             found = _eea(given, chosen)
         elif "proj1.weight" in given:
-            found = _mult(given)
+            found = _mult(given, heads)
         elif "RNN.weight_ih_l0" in given:
             found = _early(given, chosen or STREAMS, widths)
         elif "EF_RNN.weight_ih_l0" in given:
@@ -91,12 +95,14 @@ def from_authors(
             raise DataError(f"No system of the authors' code has these weights: {names}, ...")
     except KeyError as error:
         raise DataError(f"This checkpoint of the authors' lacks the weight {error}.") from None
+    except (ValueError, IndexError) as error:  # a shape that does not unpack, an unknown name
+        raise DataError(f"This checkpoint has weights of another shape ({error}).") from None
     _require_fit(found)
     return found
 
 
 def to_authors(
-    system: nn.Module, space: EmotionSpace, widths: Mapping[str, int] = PUBLISHED_WIDTHS
+    system: Any, space: EmotionSpace, widths: Mapping[str, int] = PUBLISHED_WIDTHS
 ) -> dict[str, Tensor]:
     """The state dict that the authors' code would have saved for ``system``.
 
@@ -108,13 +114,20 @@ def to_authors(
 
     Raises:
         SpaceError: eea without vectors, or a closed-set system of other emotions.
+        DataError: a baseline that joins its streams in another order than theirs.
     """
     state = {key: value.detach().cpu() for key, value in system.state_dict().items()}
     kind = type(system).__name__
     if getattr(system, "labels", space.labels) != space.labels:
         raise SpaceError(f"This system's head is not for {', '.join(space.labels)}.")
+    order = tuple(m for m in STREAMS if m in system.streams)
+    if kind != "EEA" and system.streams != order:
+        raise DataError(
+            f"The authors' code joins streams in the order {', '.join(STREAMS)}; this system "
+            f"was trained with {', '.join(system.streams)}."
+        )
     if kind == "MulT":
-        return _to_mult(_renamed(state, _mult_names()))
+        return _to_mult(renamed(state, _mult_names()))
     if kind == "EarlyFusionTransformer":
         return state
     fusion = getattr(system, "fusion", "")
@@ -122,15 +135,16 @@ def to_authors(
     names = {f"rnn.{m}.": f"{many}.{i}." for i, m in enumerate(STREAMS)}
     names |= {"joined.": "EF_RNN." if fusion == "eflf" else "RNN."}
     names |= {f"affine.{m}.": f"{theirs}." for m, theirs in AFFINE.items()}
-    out = _renamed(state, names)
+    out = renamed(state, names)
     if kind == "EEA":
         if space.vectors is None:
             raise SpaceError("The authors' checkpoint holds emotion vectors; this space has none.")
         d = space.vectors.shape[1]
         out["textEmoEmbs.weight"] = torch.from_numpy(space.vectors.copy())
-        out["modality_weights.weight"] = out.pop("weight", torch.ones(1))
+        weight = out.pop("weight", torch.ones(1))
+        out["modality_weights.weight"] = weight[[system.streams.index(m) for m in order]]
         for m, theirs in AFFINE.items():
-            h = system.hidden.get(m, HIDDEN[m])  # type: ignore[operator, union-attr]
+            h = system.hidden.get(m, HIDDEN[m])
             out.setdefault(f"{theirs}.weight", torch.zeros(h, d))
             out.setdefault(f"{theirs}.bias", torch.zeros(h))
     return out | (_unused(system, many, widths) if fusion != "ef" else {})
@@ -143,9 +157,9 @@ def _eea(given: dict[str, Tensor], streams: tuple[str, ...] | None) -> Imported:
     if len(streams) != total:
         raise DataError(
             f"This EEA was trained on {total} of the three modalities, and the file does not say "
-            "which: name them, in order."
+            "which: name them."
         )
-    config, widths, state = _rnns(given, "RNNs", streams)
+    config, widths, state = rnns(given, "RNNs", streams)
     for m in streams:
         if m in AFFINE:
             for part in ("weight", "bias"):
@@ -158,27 +172,27 @@ def _eea(given: dict[str, Tensor], streams: tuple[str, ...] | None) -> Imported:
 def _early(
     given: dict[str, Tensor], streams: tuple[str, ...], widths: Mapping[str, int]
 ) -> Imported:
-    cell = _cell(given, "RNN")
+    rnn = cell(given, "RNN")
     own = {m: widths[m] for m in streams}
-    if sum(own.values()) != cell.inputs:
+    if sum(own.values()) != rnn.inputs:
         raise DataError(
-            f"This early-fusion RNN reads {cell.inputs} values per step, not {own}: "
+            f"This early-fusion RNN reads {rnn.inputs} values per step, not {own}: "
             "say how wide each stream was."
         )
-    config = cell.config | {"streams": streams, "width": cell.hidden, "fusion": "ef"}
-    state = {f"joined.{name}": value for name, value in cell.weights.items()}
+    config = rnn.config | {"streams": streams, "width": rnn.hidden, "fusion": "ef"}
+    state = {f"joined.{name}": value for name, value in rnn.weights.items()}
     return _headed(given, config, own, state)
 
 
 def _early_late(given: dict[str, Tensor], streams: tuple[str, ...]) -> Imported:
-    config, widths, state = _rnns(given, "LF_RNNs", streams)
-    joined = _cell(given, "EF_RNN")
+    config, widths, state = rnns(given, "LF_RNNs", streams)
+    joined = cell(given, "EF_RNN")
     state |= {f"joined.{name}": value for name, value in joined.weights.items()}
     return _headed(given, config | {"width": joined.hidden, "fusion": "eflf"}, widths, state)
 
 
 def _late(given: dict[str, Tensor], streams: tuple[str, ...]) -> Imported:
-    config, widths, state = _rnns(given, "RNNs", streams)
+    config, widths, state = rnns(given, "RNNs", streams)
     attention = {name: value for name, value in given.items() if name.startswith("attention.")}
     fusion = "ts" if attention else "lf"
     return _headed(given, config | {"fusion": fusion}, widths, state | attention)
@@ -195,14 +209,15 @@ def _headed(
     return Imported("rnn", config, widths, rest | head, None, outputs)
 
 
-def _mult(given: dict[str, Tensor]) -> Imported:
-    state = _renamed(given, {theirs: ours for ours, theirs in _mult_names().items()})
+def _mult(given: dict[str, Tensor], heads: int) -> Imported:
+    state = renamed(given, {theirs: ours for ours, theirs in _mult_names().items()})
     streams = tuple(m for m in STREAMS if f"conv.{m}.weight" in state)
     layers = {name.split(".")[3] for name in state if re.match(r"cross\.\w+\.layers\.", name)}
     config = {
         "streams": streams,
         "width": len(state[f"conv.{streams[0]}.weight"]) if streams else 0,
         "layers": len(layers),
+        "heads": heads,
         "last_column": True,
     }
     widths = {m: state[f"conv.{m}.weight"].shape[1] for m in streams}
@@ -228,45 +243,6 @@ def _to_mult(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-class _Cell(NamedTuple):
-    """One RNN of theirs: what its shapes say, and its weights under nn.LSTM's names."""
-
-    config: dict[str, Any]
-    inputs: int
-    hidden: int
-    weights: dict[str, Tensor]
-
-
-def _cell(given: Mapping[str, Tensor], prefix: str) -> _Cell:
-    prefix += "."
-    weights = {k.removeprefix(prefix): v for k, v in given.items() if k.startswith(prefix)}
-    rows, inputs = weights["weight_ih_l0"].shape
-    hidden = weights["weight_hh_l0"].shape[1]
-    cells = [cell for cell, gates in GATES.items() if rows == gates * hidden]
-    if not cells:
-        raise DataError(f"{prefix}weight_ih_l0 has {rows} rows: no LSTM or GRU {hidden} wide has.")
-    config = {
-        "cell": cells[0],
-        "layers": len({re.sub(r"\D", "", name.split("_l")[1]) for name in weights}),
-        "bidirectional": "weight_ih_l0_reverse" in weights,
-        "last_column": True,
-    }
-    return _Cell(config, inputs, hidden, weights)
-
-
-def _rnns(
-    given: Mapping[str, Tensor], prefix: str, streams: Sequence[str]
-) -> tuple[dict[str, Any], dict[str, int], dict[str, Tensor]]:
-    """Config, widths and weights of one RNN per stream; theirs are numbered by modality."""
-    cells = {m: _cell(given, f"{prefix}.{STREAMS.index(m)}") for m in streams}
-    config = cells[streams[0]].config | {
-        "streams": tuple(streams),
-        "hidden": {m: cell.hidden for m, cell in cells.items()},
-    }
-    weights = {f"rnn.{m}.{k}": v for m, cell in cells.items() for k, v in cell.weights.items()}
-    return config, {m: cell.inputs for m, cell in cells.items()}, weights
-
-
 def _unused(system: Any, prefix: str, widths: Mapping[str, int]) -> dict[str, Tensor]:
     """Zeros for the RNNs of the modalities that ``system`` does not read."""
     like: Recurrent = system.rnn[system.streams[0]]
@@ -278,15 +254,6 @@ def _unused(system: Any, prefix: str, widths: Mapping[str, int]) -> dict[str, Te
             rnn = Recurrent(widths[m], hidden, like.layers, cell=like.cell, bidirectional=both)
             for name, value in rnn.state_dict().items():
                 out[f"{prefix}.{i}.{name}"] = torch.zeros_like(value)
-    return out
-
-
-def _renamed(state: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> dict[str, Tensor]:
-    """With the first prefix of ``prefixes`` that a name has replaced."""
-    out = {}
-    for name, value in state.items():
-        old = next((prefix for prefix in prefixes if name.startswith(prefix)), "")
-        out[prefixes.get(old, "") + name.removeprefix(old)] = value
     return out
 
 

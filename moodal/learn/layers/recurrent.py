@@ -9,11 +9,16 @@ frame only, so it is one cell step from a zero state.
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+# cuDNN copies weights that do not lie end to end; these are small, and the advice to
+# flatten them does not apply to layers that are called one by one.
+warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous")
 
 GATES = {"lstm": 4, "gru": 3}
 """Gates per cell, in PyTorch's order: i f g o, and r z n."""

@@ -83,7 +83,7 @@ class EEA(nn.Module):
             )
         self.streams, self.hidden, self.d = tuple(widths), dict(hidden), d
         self.last_column = last_column
-        # 3.1 one RNN per modality
+        # one encoder per modality
         self.rnn = nn.ModuleDict(
             {
                 m: Recurrent(
@@ -97,11 +97,11 @@ class EEA(nn.Module):
                 for m in self.streams
             }
         )
-        # 3.2 maps that carry emotion vectors into the other spaces
+        # the maps that carry emotion vectors into the other modalities' spaces
         self.affine = nn.ModuleDict(
             {m: nn.Linear(d, hidden[m]) for m in self.streams if m != "text"}
         )
-        # 3.3 the weight of each modality; one modality has none
+        # the weight of each modality; one modality has none
         m_total = len(self.streams)
         self.weight = nn.Parameter(torch.full((m_total,), 1 / m_total)) if m_total > 1 else None
         self._vectors: dict[tuple[str, torch.device], Tensor] = {}

@@ -2,8 +2,7 @@
 
 Dai et al., AACL-IJCNLP 2020 (arXiv 2009.09629), section 4.2, after the authors'
 public code, in which inputs were fixed at 409 values, there was one output, and
-positions indexed the batch. The width of the feed-forward layers is not stated;
-here it is 4 times the model's.
+positions indexed the batch.
 """
 
 from __future__ import annotations
@@ -30,6 +29,7 @@ class Config(BaseModel):
     width: int = Field(160, ge=4)
     layers: int = Field(4, ge=1)
     heads: int = Field(8, ge=1)
+    feedforward: int = Field(2048, ge=1)
     dropout: float = Field(0.1, ge=0, lt=1)
     last_column: bool = False
 
@@ -60,6 +60,7 @@ class EarlyFusionTransformer(nn.Module):
         width: int = 160,
         layers: int = 4,
         heads: int = 8,
+        feedforward: int = 2048,
         dropout: float = 0.1,
         last_column: bool = False,
     ):
@@ -67,9 +68,10 @@ class EarlyFusionTransformer(nn.Module):
         self.labels, self.streams, self.width = labels, tuple(widths), width
         self.last_column = last_column
         self.embed = nn.Linear(sum(widths.values()), width)
-        self.dropout = nn.Dropout(dropout)
-        layer = nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, batch_first=True)
-        self.encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        layer = nn.TransformerEncoderLayer(width, heads, feedforward, dropout, batch_first=True)
+        self.encoder = nn.TransformerEncoder(
+            layer, layers, nn.LayerNorm(width), enable_nested_tensor=False
+        )
         self.out = nn.Sequential(
             nn.Linear(width, width // 2),
             nn.ReLU(),
@@ -100,7 +102,7 @@ class EarlyFusionTransformer(nn.Module):
             mask = torch.ones_like(mask)
         positions = torch.arange(1, steps + 1, device=x.device)
         x = self.embed(x)
-        x = self.dropout(x + sinusoids(positions, self.width).to(x.dtype))
+        x = x + sinusoids(positions, self.width).to(x.dtype)
         x = self.encoder(x, src_key_padding_mask=~mask)
         weights = mask / mask.sum(1, keepdim=True)
         logits: Tensor = self.out(torch.einsum("bt,btd->bd", weights.to(x.dtype), x))
@@ -122,6 +124,7 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> Ear
         width=config.width,
         layers=config.layers,
         heads=config.heads,
+        feedforward=config.feedforward,
         dropout=config.dropout,
         last_column=config.last_column,
     )

@@ -18,7 +18,7 @@ ALL = ("text", "speech", "face")
 CASES = [
     ("eea", {"hidden": HIDDEN}, ALL),
     ("eea", {"hidden": HIDDEN, "cell": "gru", "bidirectional": False, "layers": 3}, ALL),
-    ("eea", {"hidden": HIDDEN}, ("face", "text")),
+    ("eea", {"hidden": HIDDEN}, ("text", "face")),
     ("eea", {"hidden": HIDDEN}, ("speech",)),
     ("rnn", {"fusion": "ef", "width": 6}, ALL),
     ("rnn", {"fusion": "ef", "width": 6, "layers": 1}, ("text", "face")),
@@ -26,7 +26,7 @@ CASES = [
     ("rnn", {"fusion": "lf", "hidden": HIDDEN, "cell": "gru"}, ("speech", "face")),
     ("rnn", {"fusion": "eflf", "hidden": HIDDEN, "width": 6}, ALL),
     ("rnn", {"fusion": "ts", "hidden": EQUAL}, ALL),
-    ("mult", {"width": 10, "layers": 4}, ALL),
+    ("mult", {"width": 10, "layers": 4, "heads": 10}, ALL),
 ]
 
 
@@ -56,6 +56,20 @@ def test_there_and_back(name, settings, streams) -> None:
         assert np.array_equal(found.vectors.numpy(), SPACE.vectors)
     else:
         assert found.vectors is None
+
+
+def test_another_order_of_streams_becomes_theirs() -> None:
+    _, system = build("eea", {"hidden": HIDDEN}, ("face", "text"))
+    with torch.no_grad():
+        system.weight.copy_(torch.tensor([0.9, 0.1]))
+    state = to_authors(system, SPACE)
+    torch.testing.assert_close(state["modality_weights.weight"], torch.tensor([0.1, 0.9]))
+    found = from_authors(state, streams=["face", "text"])
+    assert found.config["streams"] == ("text", "face")
+    for case in ({"fusion": "lf", "hidden": HIDDEN}, {"fusion": "ef"}):
+        _, other = build("rnn", case, ("face", "text"))
+        with pytest.raises(DataError, match="order text, speech, face"):
+            to_authors(other, SPACE)
 
 
 def test_an_eea_of_fewer_modalities_has_zeros_for_the_others() -> None:
@@ -110,6 +124,9 @@ def test_what_is_not_theirs_is_refused() -> None:
     odd = to_authors(system, SPACE) | {"RNNs.0.weight_ih_l0": torch.zeros(10, 300)}
     with pytest.raises(DataError, match="no LSTM or GRU 8 wide"):
         from_authors(odd)
+    flat = to_authors(system, SPACE) | {"RNNs.0.weight_ih_l0": torch.zeros(10)}
+    with pytest.raises(DataError, match="weights of another shape"):
+        from_authors(flat)
     _, late = build("rnn", {"fusion": "lf", "hidden": HIDDEN}, ("text", "face"))
     with pytest.raises(DataError, match="were these its modalities"):
         from_authors(to_authors(late, SPACE))

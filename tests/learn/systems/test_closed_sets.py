@@ -20,9 +20,9 @@ CASES = {
     "eflf": ("rnn", {"fusion": "eflf", "hidden": EQUAL, "width": 6, "cell": "gru"}),
     "ts": ("rnn", {"fusion": "ts", "hidden": EQUAL}),
     "ts-uni": ("rnn", {"fusion": "ts", "hidden": EQUAL, "bidirectional": False, "layers": 1}),
-    "transformer": ("transformer", {"width": 16, "layers": 2, "heads": 2}),
-    "mult": ("mult", {"width": 10, "layers": 1}),
-    "mult-causal": ("mult", {"width": 10, "layers": 1, "attention_mask": True}),
+    "transformer": ("transformer", {"width": 16, "layers": 2, "heads": 2, "feedforward": 32}),
+    "mult": ("mult", {"width": 10, "layers": 1, "heads": 5}),
+    "mult-causal": ("mult", {"width": 10, "layers": 1, "heads": 5, "attention_mask": True}),
 }
 
 

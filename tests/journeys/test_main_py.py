@@ -1,0 +1,114 @@
+"""The seed's own command line: its examples as written, its files, its checkpoints."""
+
+import os
+import pickle
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from moodal import artefact, cli
+from moodal.corpora import pickles
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+EXAMPLES = {
+    "mosei": "--cuda=0 -bs=64 -lr=1e-3 -ep=100 --model=eea --data-folder=./data/cmu-mosei/seq_length_20/data --data-seq-len=20 --dataset=mosei_emo --loss=ce --clip=1.0 --early-stop=8 --hidden-sizes 300 200 100 -mod=tav --patience=5 --aligned -bi --num-layers=2 --dropout=0.15",  # noqa: E501
+    "iemocap": "--cuda=0 -bs=64 -lr=1e-3 -ep=100 --model=eea --data-folder=./data/iemocap/seq_length_20/data --data-seq-len=20 --dataset=iemocap --loss=ce --clip=1.0 --early-stop=8 --hidden-sizes 300 200 100 -mod=tav --patience=5 --aligned -bi --num-layers=2 --dropout=0.15",  # noqa: E501
+    "ef": "--cuda=0 -bs=64 -lr=1e-3 -ep=100 --model=rnn --fusion=ef --data-folder=./data/iemocap/seq_length_20/data --data-seq-len=20 --dataset=iemocap --loss=ce --clip=1.0 --early-stop=8 --hidden-sizes 300 200 100 -mod=tav --patience=5 --aligned -bi --num-layers=2 --dropout=0.15",  # noqa: E501
+}
+SMALL = "--cuda=0 -bs=64 -lr=2e-3 -ep=2 --aligned --data-seq-len=20 -es=9"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A working folder with the data where the seed's README puts it."""
+    folder = tmp_path_factory.mktemp("seed")
+    for corpus, where in {"mosei": "cmu-mosei", "iemocap": "iemocap", "iemocap9": "iemocap"}.items():
+        data = folder / "data" / where / "seq_length_20" / "data"
+        cli.main(["synthesise", corpus, str(data), "--utterances", "60"])
+    vectors = folder / "data/cmu-mosei/seq_length_20/data/glove.emotions.840B.300d.pt"
+    (folder / "data/glove.emotions.840B.300d.pt").write_bytes(vectors.read_bytes())
+    return folder
+
+
+def main_py(place: Path, words: str) -> subprocess.CompletedProcess[str]:
+    """`python main.py` with these words, in ``place``."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "main.py"), *shlex.split(words)],
+        cwd=place, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_examples_run_as_they_are_written(place, name):
+    done = main_py(place, EXAMPLES[name])
+    assert done.returncode == 0, done.stderr
+    assert "the CPU does it" in done.stderr or "cuda" in done.stderr
+    written = [Path(p) for p in re.findall(r"Written: (.+)", done.stdout)]
+    assert [p.parent.name for p in written] == ["models", "stats", "csv"]
+    state = pickles.load_state(place / written[0])
+    if name == "ef":
+        assert state["out.weight"].shape == (4, 600)
+    else:
+        assert state["textEmoEmbs.weight"].shape == (6 if name == "mosei" else 4, 300)
+        assert state["modality_weights.weight"].shape == (3,)
+        assert state["RNNs.2.weight_ih_l0"].shape == (400, 35)
+    assert "moodal train savings/" in done.stdout
+
+
+def test_its_own_checkpoint_is_loaded_scored_and_imported(place, tmp_path):
+    model = "--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei --loss=bce -hss 300 12 8"
+    trained = main_py(place, f"{SMALL} {model}")
+    assert trained.returncode == 0, trained.stderr
+    path = re.findall(r"Written: (.+models.+)", trained.stdout)[0]
+    for flag in ("--valid", "--test"):
+        scored = main_py(place, f"{SMALL} {model} {flag} --ckpt='{path}'")
+        assert scored.returncode == 0, scored.stderr
+        assert "AUC" in scored.stdout
+    out = tmp_path / "artefact"
+    labels = "anger,disgust,fear,happy,sad,surprise"
+    cli.main(["import", str(place / path), str(out), "--labels", labels])
+    assert artefact.read(out).about["system"]["config"]["last_column"] is True
+    more = main_py(place, f"{SMALL} {model} --seed=1 --ckpt='{path}'")
+    assert more.returncode == 0, more.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei --loss=bce --zsl=2 -hss 300 8 8",
+        "--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei --fsl=0 --loss=bce --cap -hss 300 8 8 --gru",  # noqa: E501
+        "--model=eea --dataset=iemocap --data-folder=data/iemocap --zsl=5 --loss=bce -hss 300 8 8 -mod=ta",
+        "--model=rnn --fusion=lf --dataset=mosei_emo --data-folder=data/cmu-mosei --loss=bce --optim=sgd --verbose",  # noqa: E501
+        "--model=mult --dataset=iemocap --data-folder=data/iemocap --loss=bce",
+    ],
+)
+def test_the_other_flags(place, words):
+    done = main_py(place, f"{SMALL} {words}")
+    assert done.returncode == 0, done.stderr
+    path = Path(re.findall(r"Written: (.+stats.+)", done.stdout)[0])
+    stats = pickle.loads((place / path).read_bytes())  # written a moment ago by the test itself
+    assert set(stats) >= {"args", "train_stats", "valid_stats", "test_stats", "best_epoch"}
+    if "--zsl=2" in words:
+        assert path.stem.endswith("zsl2")
+        model = next((place / path).parents[1].glob("models/*zsl2.pt"))
+        assert pickles.load_state(model)["textEmoEmbs.weight"].shape == (5, 300)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("--model=eea --dataset=mosei_emo --data-folder=nowhere", 3, "nowhere is not there"),
+        ("--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei --zsl=9", 2, "5 (surprise)"),
+        ("--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei --test", 2, "--ckpt"),
+        ("--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei -mod=tx", 2, "letters of t"),
+    ],
+)
+def test_mistakes_are_one_sentence(place, words, code, said):
+    done = main_py(place, f"{SMALL} {words}")
+    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
