@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from moodal import __version__
-from moodal.errors import MoodalError, UsageError
+from moodal.errors import MissingDependencyError, MoodalError, UsageError
 
 Arguments = argparse.ArgumentParser
+
+LEARNING = ("torch", "lightning_fabric")
+"""What only the learning wing needs, and the light installation does not bring."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +192,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     except MoodalError as error:
         print(f"moodal: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name not in LEARNING:
+            raise
+        said = f"`moodal {args.command}` needs {name}: pip install 'moodal[train]'"
+        print(f"moodal: {said}.", file=sys.stderr)
+        sys.exit(MissingDependencyError.exit_code)
     except KeyboardInterrupt:
         print("\nmoodal: interrupted; the same command goes on from here.", file=sys.stderr)
         sys.exit(130)

@@ -124,8 +124,8 @@ def _with_features(experiment: Experiment, streams: tuple[str, ...]) -> Experime
     lost = sum(len(getattr(experiment, part)) - len(rows) for part, rows in parts.items())
     if lost:
         said = f"{lost} rows without any of {', '.join(streams)} left out"
-        parts["stamps"] = (*experiment.stamps, said)  # type: ignore[assignment]
-    return dataclasses.replace(experiment, **parts)  # type: ignore[arg-type]
+        parts["stamps"] = (*experiment.stamps, said)
+    return dataclasses.replace(experiment, **parts)
 
 
 def parse_streams(recipe: Recipe) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ def hold_out(experiment: Experiment, unseen: Sequence[str]) -> Experiment:
     """
     manifest = experiment.manifest
     columns = [manifest.space.index(label) for label in unseen]
-    hidden = (manifest.labels[:, columns] > 0).any(axis=1)
+    hidden = np.any(manifest.labels[:, columns] > 0, axis=1)
     train = experiment.train[~hidden[experiment.train]]
     valid = experiment.valid[~hidden[experiment.valid]]
     if not len(train) or not len(valid):

@@ -27,7 +27,11 @@ SMALL = "--cuda=0 -bs=64 -lr=2e-3 -ep=2 --aligned --data-seq-len=20 -es=9"
 def place(tmp_path_factory):
     """A working folder with the data where the seed's README puts it."""
     folder = tmp_path_factory.mktemp("seed")
-    for corpus, where in {"mosei": "cmu-mosei", "iemocap": "iemocap", "iemocap9": "iemocap"}.items():
+    for corpus, where in {
+        "mosei": "cmu-mosei",
+        "iemocap": "iemocap",
+        "iemocap9": "iemocap",
+    }.items():
         data = folder / "data" / where / "seq_length_20" / "data"
         cli.main(["synthesise", corpus, str(data), "--utterances", "60"])
     vectors = folder / "data/cmu-mosei/seq_length_20/data/glove.emotions.840B.300d.pt"
@@ -80,9 +84,9 @@ def test_its_own_checkpoint_is_loaded_scored_and_imported(place, tmp_path):
 @pytest.mark.parametrize(
     "words",
     [
-        "--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei --loss=bce --zsl=2 -hss 300 8 8",
+        "--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei --loss=bce --zsl=2 -hss 300 8 8",  # noqa: E501
         "--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei --fsl=0 --loss=bce --cap -hss 300 8 8 --gru",  # noqa: E501
-        "--model=eea --dataset=iemocap --data-folder=data/iemocap --zsl=5 --loss=bce -hss 300 8 8 -mod=ta",
+        "--model=eea --dataset=iemocap --data-folder=data/iemocap --zsl=5 --loss=bce -hss 300 8 8 -mod=ta",  # noqa: E501
         "--model=rnn --fusion=lf --dataset=mosei_emo --data-folder=data/cmu-mosei --loss=bce --optim=sgd --verbose",  # noqa: E501
         "--model=mult --dataset=iemocap --data-folder=data/iemocap --loss=bce",
     ],

@@ -46,9 +46,7 @@ def test_emotions_that_the_artefact_never_heard_of(mosei, small_eea, tmp_path, a
         "train", RECIPES / "mosei/eea.toml", *small_eea, 'data.labels=["happy", "sad"]',
         "--out", out,
     )  # fmt: skip
-    code, said = fails(
-        "evaluate", out / "artefact", mosei / "prepared", "--out", tmp_path / "e"
-    )
+    code, said = fails("evaluate", out / "artefact", mosei / "prepared", "--out", tmp_path / "e")
     assert code == 5
     assert "was not trained on anger" in said
     vectors = mosei / "mosei" / "glove.emotions.840B.300d.pt"
@@ -101,7 +99,9 @@ def test_every_baseline_trains_and_refuses_the_unseen(small, tmp_path, answer, f
 
 def test_folds_by_speaker_with_intervals(tmp_path, answer):
     cli.main(["synthesise", "crema-d", str(tmp_path / "c"), "--utterances", "60"])
-    cli.main(["prepare", "crema-d", str(tmp_path / "c"), str(tmp_path / "p"), "--encoder", "text=none"])
+    cli.main(
+        ["prepare", "crema-d", str(tmp_path / "c"), str(tmp_path / "p"), "--encoder", "text=none"]
+    )
     out = tmp_path / "run"
     report = answer(
         "train", RECIPES / "crema-d/eea.toml", f"data.prepared={tmp_path / 'p'}",

@@ -24,9 +24,7 @@ def corpus() -> Manifest:
     text = stream(labels @ VECTORS - 0.5, 0.7)
     speech = stream((labels @ VECTORS - 0.5) @ across, 1.0)
     splits = ["train"] * 200 + ["valid"] * 50 + ["test"] * 50
-    utterances = tuple(
-        Utterance(f"u{i}", split=splits[i], speaker=f"s{i % 6}") for i in range(n)
-    )
+    utterances = tuple(Utterance(f"u{i}", split=splits[i], speaker=f"s{i % 6}") for i in range(n))
     features = {"text": Frames.from_list(text), "speech": Frames.from_list(speech)}
     given = {s: {"name": "as-given", "fingerprint": "0", "width": 0} for s in features}
     return Manifest(

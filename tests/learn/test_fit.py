@@ -91,9 +91,7 @@ def test_another_trainings_folder_is_refused(corpus, space, tmp_path):
 
 
 def test_accumulated_batches_are_one_batch(corpus, space, tmp_path):
-    one, _, _ = trained(
-        corpus, space, tmp_path / "1", Train(epochs=1, batch_size=200), dropout=0.0
-    )
+    one, _, _ = trained(corpus, space, tmp_path / "1", Train(epochs=1, batch_size=200), dropout=0.0)
     four, _, _ = trained(
         corpus, space, tmp_path / "4", Train(epochs=1, batch_size=64, accumulate=4), dropout=0.0
     )

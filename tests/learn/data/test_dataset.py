@@ -83,7 +83,9 @@ def test_an_epoch_holds_every_row_once(n, size, even, seed):
 
 
 def test_standardising_uses_the_given_rows_alone():
-    values = np.concatenate([np.random.default_rng(0).normal(5, 3, (4, 9, 2)), np.full((4, 9, 2), 99)])
+    values = np.concatenate(
+        [np.random.default_rng(0).normal(5, 3, (4, 9, 2)), np.full((4, 9, 2), 99)]
+    )
     corpus = manifest({"text": Frames.from_padded(values)}, 8)
     scale = scales(corpus, ["text"], np.arange(4))
     data = TensorData(corpus, ["text"], scales=scale)
