@@ -129,7 +129,10 @@ def _retrained(
 def _cosine(
     recipe: Recipe, experiment: Experiment, truth: dict[str, np.ndarray], found: dict[str, Any]
 ) -> None:
-    """The cosine of plain text embeddings and the emotion words, less its mean over them."""
+    """The cosine of plain text embeddings and the emotion words, less its mean over them.
+
+    Once with the labels' own words, once with the synonyms that the recipe gives EEA.
+    """
     from moodal.encoders.encoder import build
     from moodal.encoders.words import word_vectors
 
@@ -139,14 +142,22 @@ def _cosine(
             found[emotion]["cosine"] = {"auc": None, "why": "the test rows have no text"}
         return
     encoder = build(f"{recipe.report.cosine}:pool=true")
-    texts = np.concatenate([encoder.encode(u.text or "") for u in utterances])
+    made = experiment.manifest.encoders.get("text", {}).get("fingerprint")
+    if made == encoder.spec()["fingerprint"]:
+        texts = np.stack([experiment.manifest.features["text"][i][0] for i in experiment.test])
+    else:
+        texts = np.concatenate([encoder.encode(u.text or "") for u in utterances])
     labels = experiment.manifest.space.labels
-    words = word_vectors(recipe.report.cosine).space(labels, "multi").vectors
-    assert words is not None
-    similar = nulls.cosine(texts, words)
-    for emotion, targets in truth.items():
-        auc = metrics.measure("auc", targets, scores=similar[:, labels.index(emotion)])
-        found[emotion]["cosine"] = {"auc": _number(auc), "encoder": recipe.report.cosine}
+    source = word_vectors(recipe.report.cosine)
+    synonyms = recipe.space.synonyms
+    for key, words in {"auc": {}, "auc_synonyms": synonyms}.items():
+        vectors = source.space(labels, "multi", synonyms=words).vectors
+        assert vectors is not None
+        similar = nulls.cosine(texts, vectors)
+        for emotion, targets in truth.items():
+            auc = metrics.measure("auc", targets, scores=similar[:, labels.index(emotion)])
+            told = found[emotion].setdefault("cosine", {"encoder": recipe.report.cosine})
+            told[key] = _number(auc)
 
 
 def _number(value: np.ndarray) -> float | None:

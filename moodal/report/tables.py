@@ -188,7 +188,10 @@ def _zero_rows(zero: Mapping[str, Any]) -> list[list[str]]:
     rows = [["Emotion", "AUC", "cosine of plain embeddings", "null", "mean", "95th pct", "p"]]
     for label, about in zero.items():
         cosine = about.get("cosine") or {}
-        name = [label, _number(about.get("auc")), cosine.get("why") or _number(cosine.get("auc"))]
+        plain = cosine.get("why") or _number(cosine.get("auc"))
+        if cosine.get("auc_synonyms") is not None:
+            plain += f"; with the synonyms {_number(cosine['auc_synonyms'])}"
+        name = [label, _number(about.get("auc")), plain]
         nulls = [about[kind] for kind in ("other_words", "retrained") if about.get(kind)]
         for null in nulls:
             what = f"{null['what']} ({null['draws']} draws)"
