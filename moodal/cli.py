@@ -18,8 +18,11 @@ from moodal.errors import MissingDependencyError, MoodalError, UsageError
 
 Arguments = argparse.ArgumentParser
 
-LEARNING = ("torch", "lightning_fabric")
-"""What only the learning wing needs, and the light installation does not bring."""
+EXTRAS = {
+    **dict.fromkeys(("torch", "lightning_fabric"), "train"),
+    **dict.fromkeys(("pyarrow", "opensmile", "onnxruntime", "tokenizers"), "features"),
+}
+"""Package that the light installation does not bring -> the extra that does."""
 
 
 @dataclass(frozen=True)
@@ -194,9 +197,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         name = (error.name or "").partition(".")[0]
-        if name not in LEARNING:
+        if name not in EXTRAS:
             raise
-        said = f"`moodal {args.command}` needs {name}: pip install 'moodal[train]'"
+        said = f"this needs the package {name}: pip install 'moodal[{EXTRAS[name]}]'"
         print(f"moodal: {said}.", file=sys.stderr)
         sys.exit(MissingDependencyError.exit_code)
     except KeyboardInterrupt:

@@ -13,7 +13,7 @@ def keep_freed() -> bool:
     """Ask glibc to keep freed memory instead of handing it back to the system.
 
     Each step frees and wants the same tens of megabytes; by default every page of
-    them is returned, fetched and cleared again, about an eighth of a training
+    them is returned, fetched and cleared again, about a tenth of a training
     step of EEA on a CPU. The process keeps its peak until it ends.
 
     Returns:
