@@ -14,9 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from moodal.emotions import EmotionSpace
-from moodal.errors import DataError, OutputError, writing
+from moodal.errors import DataError
+from moodal.files import replacing_folder
 
 FORMAT = 1
 
@@ -85,29 +83,16 @@ def write(
     """
     from safetensors.numpy import save_file
 
-    folder = Path(folder)
-    if folder.exists() and not (folder / "artefact.json").exists() and any(folder.iterdir()):
-        raise OutputError(f"{folder} is not empty and holds no artefact; choose another folder.")
-    with writing(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            save_file(_contiguous(weights), part / "weights.safetensors")
-            if vectors:
-                save_file(_contiguous(vectors), part / "vectors.safetensors")
-            (part / "README.md").write_text(card, encoding="utf-8")
-            files = {path.name: _sha256(path) for path in sorted(part.iterdir())}
-            whole = {"format": FORMAT, "moodal": _version(), **about, "files": files}
-            text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
-            (part / "artefact.json").write_text(text + "\n", encoding="utf-8")
-            part.chmod(0o755)
-            if folder.exists():
-                shutil.rmtree(folder)
-            os.replace(part, folder)
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
-    return folder
+    with replacing_folder(folder, "artefact.json") as part:
+        save_file(_contiguous(weights), part / "weights.safetensors")
+        if vectors:
+            save_file(_contiguous(vectors), part / "vectors.safetensors")
+        (part / "README.md").write_text(card, encoding="utf-8")
+        files = {path.name: _sha256(path) for path in sorted(part.iterdir())}
+        whole = {"format": FORMAT, "moodal": _version(), **about, "files": files}
+        text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
+        (part / "artefact.json").write_text(text + "\n", encoding="utf-8")
+    return Path(folder)
 
 
 def read(folder: Path | str) -> Artefact:

@@ -10,9 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from moodal.emotions import EmotionSpace
-from moodal.errors import DataError, OutputError, writing
+from moodal.errors import DataError
+from moodal.files import replacing_folder
 from moodal.types import Clip, Frames, Utterance
 
 FORMAT = 1
@@ -123,22 +121,9 @@ class Manifest:
         Raises:
             OutputError: ``out`` holds something else, or cannot be written.
         """
-        out = Path(out)
-        if out.exists() and not (out / "manifest.json").exists() and any(out.iterdir()):
-            raise OutputError(f"{out} is not empty and holds no manifest; choose another folder.")
-        with writing(out):
-            out.parent.mkdir(parents=True, exist_ok=True)
-            part = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-            try:
-                self._write_into(part)
-                part.chmod(0o755)
-                if out.exists():
-                    shutil.rmtree(out)
-                os.replace(part, out)
-            except BaseException:
-                shutil.rmtree(part, ignore_errors=True)
-                raise
-        return out
+        with replacing_folder(out, "manifest.json") as part:
+            self._write_into(part)
+        return Path(out)
 
     def _write_into(self, folder: Path) -> None:
         head = {

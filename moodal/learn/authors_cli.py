@@ -18,6 +18,7 @@ from typing import Any
 from moodal.errors import MoodalError, UsageError
 from moodal.learn import savings
 from moodal.learn.importing import import_checkpoint, streams_of
+from moodal.types import STREAMS
 
 ZERO_SHOT = {
     "mosei_emo": dict(enumerate(("anger", "disgust", "fear", "happy", "sad", "surprise"))),
@@ -194,7 +195,8 @@ def _recipe(args: argparse.Namespace, prepared: dict[str, Path], folder: Path) -
 
 
 def _system(args: argparse.Namespace) -> dict[str, Any]:
-    streams = list(streams_of(args.modalities) or ())
+    # whatever the order of the flag's letters, theirs joins text, audio, visual
+    streams = [s for s in STREAMS if s in (streams_of(args.modalities) or ())]
     if len(args.hidden_sizes) != 3:
         raise UsageError(f"--hidden-sizes wants three widths; got {len(args.hidden_sizes)}.")
     hidden = dict(zip(("text", "speech", "face"), args.hidden_sizes, strict=True))
@@ -209,8 +211,8 @@ def _system(args: argparse.Namespace) -> dict[str, Any]:
             **rnn,
         },
         "mult": {
-            "name": "mult", "streams": streams, "layers": args.num_layers,
-            "width": args.hidden_dim, "last_column": True,
+            "name": "mult", "streams": streams, "width": args.hidden_dim, "last_column": True,
+            "heads": 8 if args.dataset == "mosei_senti" else 10,
         },
         "transformer": {"name": "transformer", "streams": streams, "last_column": True},
     }[args.model]  # fmt: skip

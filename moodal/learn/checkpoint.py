@@ -5,27 +5,23 @@ Read with ``weights_only``, so that a checkpoint cannot run code.
 
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from moodal.errors import DataError, OutputError, writing
+from moodal.errors import DataError, OutputError
+from moodal.files import replacing
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write ``state`` to ``path`` in one piece: a kill leaves the old one or the new one."""
-    part = path.with_name(f".{path.name}.part")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
         try:
             torch.save(state, part)
         except RuntimeError as error:  # torch's own word for a full disk
-            part.unlink(missing_ok=True)
             raise OutputError(f"Cannot write {path}: {error}.") from None
-        os.replace(part, path)
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import csv
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,11 +22,13 @@ from torch import Tensor, nn
 
 from moodal.config import Train
 from moodal.emotions import EmotionSpace
-from moodal.errors import MoodalError, UsageError, writing
+from moodal.errors import MoodalError, UsageError
+from moodal.files import replacing
 from moodal.learn import checkpoint
 from moodal.learn.data.dataset import TensorData, epoch_batches
 from moodal.learn.layers.losses import per_utterance
 from moodal.learn.logs import Bar, TensorBoard
+from moodal.learn.memory import keep_freed
 from moodal.learn.selection import figure, merit
 
 Constrain = Callable[[Fabric, nn.Module], None]
@@ -62,6 +63,7 @@ def launch(config: Train) -> Fabric:
     if strategy == "auto" and config.devices > 1:
         # the top layer's recurrent weights of the backward direction never see a gradient
         strategy = "ddp_find_unused_parameters_true"
+    keep_freed()
     try:
         fabric = Fabric(
             accelerator=config.accelerator,
@@ -174,12 +176,10 @@ def score(
 
 def write_epochs(path: Path, history: list[dict[str, float]]) -> None:
     """The learning curves as CSV."""
-    part = path.with_name(f".{path.name}.part")
-    with writing(path), open(part, "w", newline="", encoding="utf-8") as file:
+    with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(history[0]))
         writer.writeheader()
         writer.writerows(history)
-    os.replace(part, path)
 
 
 def _groups(batches: list[Tensor], size: int) -> list[list[Tensor]]:

@@ -17,7 +17,7 @@ import numpy as np
 from moodal import metrics
 from moodal.config import Recipe
 from moodal.emotions import EmotionSpace
-from moodal.errors import writing
+from moodal.files import replacing
 from moodal.protocols.experiment import Experiment
 from moodal.report import nulls
 
@@ -118,8 +118,8 @@ def _retrained(
                 )
                 for emotion, targets in truth.items()
             }
-            with writing(kept):
-                kept.write_text(json.dumps(aucs) + "\n", encoding="utf-8")
+            with replacing(kept) as part:
+                part.write_text(json.dumps(aucs) + "\n", encoding="utf-8")
         for emotion, auc in json.loads(kept.read_text(encoding="utf-8")).items():
             drawn[emotion].append(float("nan") if auc is None else auc)
     for emotion, drawn_aucs in drawn.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from moodal.config import Recipe
 from moodal.corpora.manifest import Manifest
 from moodal.emotions import EmotionSpace
 from moodal.errors import DataError, writing
+from moodal.files import replacing
 from moodal.learn.data.dataset import Scale
 from moodal.learn.export import export, parse_system
 from moodal.protocols.experiment import Experiment
@@ -227,10 +227,8 @@ def _store(
 ) -> Done:
     """Everything that people read; report.json comes last, for it says that all is there."""
     test.save(folder)
-    with writing(folder):
-        part = folder / ".report.md.part"
+    with replacing(folder / "report.md") as part:
         part.write_text(tables.markdown(report), encoding="utf-8")
-        os.replace(part, folder / "report.md")
     if draw:
         _draw(folder / "figures", report, test, history)
     summary.save(report, folder / "report.json")

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from moodal import config as recipes
 from moodal.config import Recipe, Train
 from moodal.emotions import EmotionSpace
-from moodal.errors import SpaceError, UsageError, writing
+from moodal.errors import SpaceError, UsageError
+from moodal.files import replacing
 from moodal.learn import assemble, nulls, results
 from moodal.learn.data.dataset import Scale, TensorData, scales
 from moodal.learn.few import Gem
@@ -243,8 +244,5 @@ def claim(recipe: Recipe, fingerprint: str, out: Path) -> None:
                 "delete that folder."
             )
         return
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-        part = out / ".recipe.json.part"
+    with replacing(path) as part:
         part.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
-        part.replace(path)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import pickle
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -20,7 +19,8 @@ from typing import Any
 
 from moodal import prepare
 from moodal.corpora import manifest as manifests
-from moodal.errors import DataError, writing
+from moodal.errors import DataError
+from moodal.files import replacing
 from moodal.learn import export
 from moodal.learn.importers import authors
 from moodal.learn.selection import merit
@@ -75,11 +75,8 @@ def write_recipe(recipe: dict[str, Any], path: Path) -> Path:
     for section, values in recipe.items():
         if isinstance(values, dict):
             lines += ["", f"[{section}]", *(f"{k} = {_toml(v)}" for k, v in values.items())]
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
+    with replacing(path) as part:
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        os.replace(part, path)
     return path
 
 
@@ -106,9 +103,8 @@ def write(
     yield _dump(stats, folder / "stats" / f"{name}.pt")
     rows = "".join("".join(f"{x:.4f}," for x in row) for row in test.values())
     path = folder / "csv" / f"{name}.csv"
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{rows}\n{stats['args']}\n", encoding="utf-8")
+    with replacing(path) as part:
+        part.write_text(f"{rows}\n{stats['args']}\n", encoding="utf-8")
     yield path
 
 
@@ -152,12 +148,8 @@ def _name(args: argparse.Namespace, test: dict[str, list[float]], best: int) -> 
 
 
 def _dump(value: Any, path: Path) -> Path:
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        with open(part, "wb") as file:
-            pickle.dump(value, file)
-        os.replace(part, path)
+    with replacing(path) as part, open(part, "wb") as file:
+        pickle.dump(value, file)
     return path
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from moodal.errors import DataError, UsageError, writing
+from moodal.errors import DataError, UsageError
+from moodal.files import replacing
 from moodal.metrics import METRICS, auc, top
 from moodal.report.scored import Scored
 
@@ -227,12 +228,6 @@ def _figure(
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         yield figure, figure.subplots(1, columns)
-        part = path.with_name(f".{path.stem}.part{path.suffix}")
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                figure.savefig(part, dpi=150, metadata=metadata)
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
+        with replacing(path) as part:
+            figure.savefig(part, dpi=150, metadata=metadata)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -14,7 +13,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from moodal.emotions import Task
-from moodal.errors import DataError, writing
+from moodal.errors import DataError
+from moodal.files import replacing
 from moodal.types import Utterance
 
 FORMAT = 1
@@ -133,22 +133,16 @@ class Scored:
             "clusters": self.clusters, "cluster_kind": self.cluster_kind, "subset": self.subset,
             "info": dict(self.info),
         }  # fmt: skip
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            with _replacing(folder / f"{name}.npz") as part, open(part, "wb") as numbers:
-                np.savez(
-                    numbers,
-                    probabilities=self.probabilities,
-                    logits=self.logits,
-                    targets=self.targets,
-                )
-            with _replacing(folder / f"{name}.json") as part:
-                part.write_text(json.dumps(head, allow_nan=False) + "\n", encoding="utf-8")
-            with (
-                _replacing(folder / f"{name}.csv") as part,
-                open(part, "w", encoding="utf-8", newline="") as file,
-            ):
-                self._write_csv(file)
+        arrays = {"probabilities": self.probabilities, "logits": self.logits}
+        with replacing(folder / f"{name}.npz") as part, open(part, "wb") as numbers:
+            np.savez(numbers, allow_pickle=False, targets=self.targets, **arrays)
+        with replacing(folder / f"{name}.json") as part:
+            part.write_text(json.dumps(head, allow_nan=False) + "\n", encoding="utf-8")
+        with (
+            replacing(folder / f"{name}.csv") as part,
+            open(part, "w", encoding="utf-8", newline="") as file,
+        ):
+            self._write_csv(file)
         return folder / f"{name}.npz"
 
     def _write_csv(self, file: Any) -> None:
@@ -237,14 +231,3 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     x = np.asarray(logits, np.float64)
     raised = np.exp(x - x.max(-1, keepdims=True))
     return raised / raised.sum(-1, keepdims=True)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary name that becomes ``path`` when all went well, and is gone when not."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from moodal.errors import DataError, writing
+from moodal.errors import DataError
+from moodal.files import replacing
 from moodal.report.baselines import baselines, prior
 from moodal.report.intervals import describe
 from moodal.report.measures import HEADLINES, LINES, decisions, measures, number
@@ -132,10 +133,8 @@ def checked(report: dict[str, Any]) -> dict[str, Any]:
 def save(report: Mapping[str, Any], path: Path | str) -> Path:
     """Write report.json in one piece."""
     path = Path(path)
-    with writing(path):
-        part = path.with_name(f".{path.name}.part")
+    with replacing(path) as part:
         part.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        part.replace(path)
     return path
 
 
