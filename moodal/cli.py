@@ -131,14 +131,22 @@ def _import_arguments(parser: Arguments) -> None:
     parser.add_argument("--labels", required=True, help="comma-separated, in the trained order")
     parser.add_argument("--task", default="multi", choices=("multi", "single", "regression"))
     parser.add_argument("--modalities", help="of t, a, v; needed where the file cannot tell")
+    parser.add_argument(
+        "--widths", nargs=3, type=int, metavar=("TEXT", "SPEECH", "FACE"),
+        help="values per step, for early fusion; default 300 74 35",
+    )  # fmt: skip
+    parser.add_argument("--heads", type=int, default=10, help="of MulT (8 for MOSEI sentiment)")
 
 
 def _import(args: argparse.Namespace) -> Any:
     from moodal.learn.importing import import_checkpoint
+    from moodal.types import STREAMS
 
     about = import_checkpoint(
-        args.checkpoint, args.out, args.labels.split(","), args.task, args.modalities
-    )
+        args.checkpoint, args.out, args.labels.split(","), args.task, args.modalities,
+        widths=dict(zip(STREAMS, args.widths, strict=True)) if args.widths else None,
+        heads=args.heads,
+    )  # fmt: skip
     if not args.json:
         _print(f"{about['system']['name']} with {', '.join(about['labels'])} is in {args.out}.")
     return about

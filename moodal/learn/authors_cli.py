@@ -234,11 +234,16 @@ def _import(
     """The checkpoint as an artefact; its emotions are the corpus's, less the unseen one."""
     from moodal.corpora import manifest
 
-    space = manifest.read(next(iter(prepared.values()))).space
+    corpus = manifest.read(next(iter(prepared.values())))
+    space = corpus.space
     unseen = _emotion(args)
     labels = [x for x in space.labels if x != unseen]
     out = out or folder / "imported" / Path(args.ckpt).stem
-    import_checkpoint(args.ckpt, out, labels, space.task, args.modalities)
+    import_checkpoint(
+        args.ckpt, out, labels, space.task, args.modalities,
+        widths={s: f.width for s, f in corpus.features.items()},
+        heads=8 if args.dataset == "mosei_senti" else 10,
+    )  # fmt: skip
     return out
 
 

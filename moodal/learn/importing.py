@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ def import_checkpoint(
     labels: Sequence[str],
     task: Task = "multi",
     modalities: str | None = None,
+    widths: Mapping[str, int] | None = None,
+    heads: int = 10,
 ) -> dict[str, Any]:
     """Write the artefact of a checkpoint that the authors' code saved.
 
@@ -44,6 +46,9 @@ def import_checkpoint(
         labels: the emotions of its outputs, in their order.
         modalities: e.g. "tav", in the order in which it was trained; needed where the
             file cannot tell.
+        widths: stream -> values per step, for early fusion, whose file tells only their
+            sum (default: CMU-MOSEI's).
+        heads: of MulT, which no file tells; theirs were 10, and 8 for MOSEI sentiment.
 
     Returns:
         The artefact's description.
@@ -53,7 +58,12 @@ def import_checkpoint(
         SpaceError: its outputs are not as many as the labels.
     """
     state = pickles.load_state(Path(checkpoint))
-    found = authors.from_authors(state, streams=streams_of(modalities))
+    found = authors.from_authors(
+        state,
+        streams=streams_of(modalities),
+        widths={**authors.PUBLISHED_WIDTHS, **(widths or {})},
+        heads=heads,
+    )
     vectors = None if found.vectors is None else np.asarray(found.vectors)
     outputs = found.outputs if vectors is None else len(vectors)
     if outputs != len(labels):

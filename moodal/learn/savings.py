@@ -86,7 +86,8 @@ def write(
     """Write models, stats and csv as theirs; give the paths."""
     system, found, _ = export.load(run / "artefact")
     space = found.space.select(found.about["trained"])
-    state = OrderedDict(authors.to_authors(system, space))
+    widths = {**authors.PUBLISHED_WIDTHS, **found.about["widths"]}
+    state = OrderedDict(authors.to_authors(system, space, widths))
     test = _figures(report)
     epochs = report["extras"]["epochs"]
     select = report["extras"]["recipe"]["train"]["select"]
