@@ -50,6 +50,9 @@ class Space(Strict):
     """Look words up capitalised, as the authors' --cap does."""
     synonyms: dict[str, list[str]] = Field(default_factory=dict)
     """label -> words whose vectors are averaged."""
+    length: float = Field(default=0.0, ge=0)
+    """Scale every vector to this length (0: as they are). Sentence encoders give length 1, word
+    vectors about 5; the longer, the smaller the steps that tell emotions apart."""
 
 
 class Split(Strict):

@@ -121,6 +121,17 @@ class EmotionSpace:
         """The same emotions, known by other vectors [C, d]."""
         return EmotionSpace(self.labels, self.task, vectors, source)
 
+    def of_length(self, length: float) -> EmotionSpace:
+        """Every vector scaled to ``length``; 0 leaves them as they are.
+
+        >>> EmotionSpace(["a"], vectors=np.array([[3.0, 4.0]])).of_length(10).vectors.tolist()
+        [[6.0, 8.0]]
+        """
+        if self.vectors is None or not length:
+            return self
+        norms = np.linalg.norm(self.vectors, axis=1, keepdims=True)
+        return self.with_vectors(self.vectors * (length / np.maximum(norms, 1e-12)), self.source)
+
     def merged(self, merges: Mapping[str, str]) -> EmotionSpace:
         """With emotions folded into others, e.g. ``{"excited": "happy"}``; vectors are dropped."""
         for label in merges:

@@ -55,11 +55,15 @@ def space_of(recipe: Recipe, manifest: Manifest) -> EmotionSpace:
         return manifest.space
     from moodal.encoders.words import word_vectors
 
-    return word_vectors(recipe.space.vectors).space(
-        manifest.space.labels,
-        manifest.space.task,
-        synonyms=recipe.space.synonyms,
-        capitalised=recipe.space.capitalised,
+    return (
+        word_vectors(recipe.space.vectors)
+        .space(
+            manifest.space.labels,
+            manifest.space.task,
+            synonyms=recipe.space.synonyms,
+            capitalised=recipe.space.capitalised,
+        )
+        .of_length(recipe.space.length)
     )
 
 

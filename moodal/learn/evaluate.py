@@ -109,8 +109,10 @@ def _space(found: Artefact, manifest: Manifest, vectors: str | None) -> EmotionS
         from moodal.encoders.words import word_vectors
 
         source = word_vectors(str(vectors))
+        length = float(found.about.get("vector_length", 0))
         for label in new:
-            space = space.add(label, source.vector(label))
+            one = EmotionSpace([label], trained.task, source.vector(label)[None])
+            space = space.add(label, one.of_length(length).vectors)
     return EmotionSpace(wanted, trained.task, space.select(wanted).vectors, trained.source)
 
 

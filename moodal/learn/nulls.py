@@ -80,7 +80,8 @@ def _other_words(
     task = experiment.manifest.space.task
 
     def score_of(vectors: np.ndarray) -> np.ndarray:
-        return scores(EmotionSpace([f"word {i}" for i in range(len(vectors))], task, vectors))
+        words = EmotionSpace([f"word {i}" for i in range(len(vectors))], task, vectors)
+        return scores(words.of_length(recipe.space.length))
 
     source = word_vectors(recipe.space.vectors)
     taken = {*experiment.manifest.space.labels, *chain(*recipe.space.synonyms.values())}

@@ -124,6 +124,7 @@ def write(
         about={
             "trained": list(experiment.seen),
             "encoders": {s: dict(manifest.encoders.get(s, {})) for s in streams},
+            "vector_length": recipe.space.length,
             "activation": "identity" if space.task == "regression" else "sigmoid",
             "thresholds": {"values": chosen.values.tolist(), "source": chosen.source},
             "calibration": None,
