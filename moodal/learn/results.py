@@ -208,7 +208,8 @@ def _draw(
     """The pictures that this report has matter for."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    for metric in report["headlines"]:
+    bars = [*report["headlines"], *(["recall"] if test.task == "single" else [])]
+    for metric in bars:
         if "emotions" in report["metrics"].get(metric, {}):
             figures.emotion_bars(report, metric, folder / f"{metric}.png")
     if test.task != "regression":
