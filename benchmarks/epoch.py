@@ -6,7 +6,8 @@ The plain loop does what the published code does: PyTorch's stacked bidirectiona
 LSTM, a DataLoader with default collation, Adam, clipping, and the validation and
 the test rows scored after each epoch. The other side is `moodal.learn.fit` as
 `moodal train` runs it, checkpoint included; it scores the test rows once, after
-training, so not here. Both see the same rows, start from the same weights, and
+training, so not here. Each side's clock starts before its data set and its model
+are built and moved to the device. Both see the same rows, start from the same weights, and
 run in processes of their own, in turns. Before, one batch through both must give
 the same logits and gradients.
 """
@@ -128,6 +129,7 @@ def plain_epoch(manifest, device: str) -> dict[str, float]:
         def __getitem__(self, i: int):
             return (*(stream[i] for stream in self.streams), self.labels[i])
 
+    clock = Clock(device)
     loaders = {
         split: DataLoader(Rows(split), batch_size=BATCH, shuffle=split == "train") for split in ROWS
     }
@@ -135,7 +137,6 @@ def plain_epoch(manifest, device: str) -> dict[str, float]:
     weight = pos_weight(loaders["train"].dataset.labels).to(device)  # type: ignore[attr-defined]
     loss_of = torch.nn.BCEWithLogitsLoss(pos_weight=weight)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
-    clock = Clock(device)
     for split, loader in loaders.items():
         model.train(split == "train")
         with torch.set_grad_enabled(split == "train"):
@@ -167,12 +168,12 @@ def moodal_epoch(manifest, device: str) -> dict[str, float]:
 
     config = Train(epochs=1, batch_size=BATCH, accelerator="cuda" if device == "cuda" else "cpu")
     fabric = launch(config)
+    clock = Clock(device)
     data = TensorData(manifest, list(WIDTHS), trim=False, device=fabric.device)
     system = ours(manifest.space, device)
     train, valid = manifest.rows("train"), manifest.rows("valid")
     weight = pos_weight(data.targets[torch.from_numpy(train).to(fabric.device)])
     with tempfile.TemporaryDirectory() as folder:
-        clock = Clock(device)
         fit(
             fabric,
             system,

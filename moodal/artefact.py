@@ -1,12 +1,14 @@
 """Artefact: a trained system as a folder that anyone can read, verify and use.
 
     artefact.json        what it is: system, streams, encoders, emotions, thresholds,
-                         protocol, metrics, data, licence, and a hash of each other file
+                         protocol, metrics, data, licence, a hash of each other file, and
+                         one of its own content
     weights.safetensors  the system's weights
     vectors.safetensors  emotion vectors and feature scales, where there are any
     README.md            the model card
 
-There is no pickle in it, and reading it runs nothing. It is the one door between
+There is no pickle in it, reading it runs nothing, and no file is read that
+artefact.json does not list. It is the one door between
 the wing that learns and the wing that is used.
 """
 
@@ -17,21 +19,25 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from moodal.emotions import EmotionSpace
+from moodal.emotions import EmotionSpace, Task
 from moodal.errors import DataError
 from moodal.files import replacing_folder
 
 FORMAT = 1
 
-REQUIRED = (
-    "format", "moodal", "system", "widths", "labels", "task", "vectors", "encoders",
-    "thresholds", "calibration", "protocol", "metrics", "data", "licence", "files",
-)  # fmt: skip
-"""Keys that every artefact.json has; docs/artefact.md says what each holds."""
+KINDS: dict[str, type | tuple[type, ...]] = {
+    "format": int, "moodal": str, "system": dict, "widths": dict, "labels": list, "task": str,
+    "vectors": (str, type(None)), "encoders": dict, "thresholds": dict,
+    "calibration": (dict, type(None)), "protocol": dict, "metrics": dict, "data": dict,
+    "licence": str, "files": dict, "digest": str,
+}  # fmt: skip
+"""Keys that every artefact.json has, and their kind; docs/artefact.md says what each holds."""
+
+REQUIRED = tuple(KINDS)
 
 
 @dataclass(frozen=True)
@@ -58,12 +64,23 @@ class Artefact:
 
     def weights(self) -> dict[str, np.ndarray]:
         """The system's weights by name."""
-        return _tensors(self.folder / "weights.safetensors")
+        return self._tensors("weights.safetensors")
 
     def vectors(self) -> dict[str, np.ndarray]:
         """``emotions`` [C, d], and ``<stream>.mean``, ``<stream>.deviation`` [D]."""
-        path = self.folder / "vectors.safetensors"
-        return _tensors(path) if path.exists() else {}
+        return self._tensors("vectors.safetensors")
+
+    def _tensors(self, name: str) -> dict[str, np.ndarray]:
+        """The arrays of a file that was verified; none where artefact.json lists no such file."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        if name not in self.about["files"]:
+            return {}
+        try:
+            return load_file(self.folder / name)
+        except (SafetensorError, OSError) as error:
+            raise DataError(f"{self.folder / name} cannot be read: {error}.") from None
 
 
 def write(
@@ -76,7 +93,8 @@ def write(
     """Write an artefact in one piece; an older artefact in its place is replaced.
 
     Args:
-        about: every key of `REQUIRED` but "format", "moodal" and "files", which are set here.
+        about: every key of `REQUIRED` but "format", "moodal", "files" and "digest", which
+            are set here.
 
     Raises:
         OutputError: the folder holds something else, or cannot be written.
@@ -90,7 +108,9 @@ def write(
         (part / "README.md").write_text(card, encoding="utf-8")
         files = {path.name: _sha256(path) for path in sorted(part.iterdir())}
         whole = {"format": FORMAT, "moodal": _version(), **about, "files": files}
-        text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
+        whole = json.loads(json.dumps(whole, allow_nan=False))  # as it will be read
+        whole["digest"] = _digest(whole)
+        text = json.dumps(whole, indent=2, ensure_ascii=False)
         (part / "artefact.json").write_text(text + "\n", encoding="utf-8")
     return Path(folder)
 
@@ -118,30 +138,55 @@ def read(folder: Path | str) -> Artefact:
             f"{folder}/artefact.json has format {found!r}; this moodal ({_version()}) reads "
             f"format {FORMAT}. Use the moodal that wrote it, or train again."
         )
-    missing = [key for key in REQUIRED if key not in about]
-    if missing:
-        raise DataError(f"{folder}/artefact.json lacks {', '.join(missing)}; it is damaged.")
+    wrong = _wrong(about)
+    if wrong:
+        raise DataError(f"{folder}/artefact.json is damaged: {wrong}. Copy it again.")
     for name, digest in about["files"].items():
-        if Path(name).name != name:
-            raise DataError(f"{folder}/artefact.json names a file outside its folder: {name!r}.")
-        path = folder / name
-        if not path.exists():
-            raise DataError(f"{path} is missing; this artefact is not whole. Copy it again.")
-        if _sha256(path) != digest:
-            raise DataError(
-                f"{path} has changed since it was written; do not trust it. Copy it again."
-            )
+        _verify(folder, name, digest)
     return Artefact(folder, about)
 
 
-def _tensors(path: Path) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+def _wrong(about: Mapping[str, Any]) -> str:
+    """What is wrong with the content of an artefact.json, "" where nothing is."""
+    lacking = [key for key in REQUIRED if key not in about]
+    if lacking:
+        return f"it lacks {', '.join(lacking)}"
+    kinds = [key for key, kind in KINDS.items() if not isinstance(about[key], kind)]
+    if kinds:
+        return f"{kinds[0]} is {about[kinds[0]]!r:.40}, which is of the wrong type"
+    labels, values = about["labels"], about["thresholds"].get("values")
+    checks = {
+        "labels must be different words": labels
+        and all(isinstance(x, str) for x in labels)
+        and len(set(labels)) == len(labels),
+        f"no task is called {about['task']!r}": about["task"] in get_args(Task),
+        f"thresholds must hold {len(labels)} numbers": isinstance(values, list)
+        and len(values) == len(labels)
+        and all(type(x) in (int, float) for x in values),
+        "widths must be whole numbers above 0": all(
+            type(x) is int and x > 0 for x in about["widths"].values()
+        ),
+        "system must have a name and a config": isinstance(about["system"].get("name"), str)
+        and isinstance(about["system"].get("config"), dict),
+        "files does not list weights.safetensors": "weights.safetensors" in about["files"],
+        "its content is not what was written": about["digest"] == _digest(about),
+    }
+    return next((said for said, right in checks.items() if not right), "")
 
+
+def _verify(folder: Path, name: str, digest: str) -> None:
+    """Refuse a listed file that is not there as it was written."""
+    if Path(name).name != name:
+        raise DataError(f"{folder}/artefact.json names a file outside its folder: {name!r}.")
+    path = folder / name
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"{path} cannot be read: {error}.") from None
+        same = _sha256(path) == digest
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; this artefact is not whole. Copy it again.") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+    if not same:
+        raise DataError(f"{path} has changed since it was written; do not trust it. Copy it again.")
 
 
 def _contiguous(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -151,6 +196,12 @@ def _contiguous(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(about: Mapping[str, Any]) -> str:
+    """sha256 of artefact.json's content without "digest", whatever its layout."""
+    told = {key: value for key, value in about.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _version() -> str:

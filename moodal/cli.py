@@ -6,9 +6,10 @@ Nothing heavy is imported before a command is chosen.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,20 +36,25 @@ class Command:
 
 
 def _prepare_arguments(parser: Arguments) -> None:
-    parser.add_argument("corpus", help="a corpus name; `moodal prepare --list` shows them")
-    parser.add_argument("root", type=Path, help="the corpus's folder (for `table`: its file)")
-    parser.add_argument("out", type=Path, help="folder to write")
+    parser.add_argument("corpus", nargs="?", help="a corpus name, of those that --list shows")
+    parser.add_argument("root", nargs="?", type=Path, help="its folder (for `table`: its file)")
+    parser.add_argument("out", nargs="?", type=Path, help="folder to write")
+    parser.add_argument("--list", action="store_true", help="say which corpora there are")
     parser.add_argument(
         "--encoder", action="append", default=[], metavar="STREAM=SPEC",
         help='e.g. text=glove-50, speech=egemaps:rate=10, or speech=none; default per stream',
     )  # fmt: skip
-    parser.add_argument("--store", type=Path, help="folder where features are kept between runs")
+    parser.add_argument("--store", type=Path, help="keeps features; default: a folder beside OUT")
     parser.add_argument("--jobs", type=int, default=1, help="processes that compute features")
 
 
 def _prepare(args: argparse.Namespace) -> Any:
     from moodal import prepare
 
+    if args.list:
+        return _corpora(args.json)
+    if args.out is None:
+        raise UsageError("prepare wants CORPUS ROOT OUT; `moodal prepare --list` names corpora.")
     encoders = dict(_pair(text, "--encoder") for text in args.encoder) or None
     manifest, findings = prepare.prepare(
         args.corpus, args.root, args.out, encoders=encoders, store=args.store, jobs=args.jobs
@@ -58,6 +64,20 @@ def _prepare(args: argparse.Namespace) -> Any:
             _print(table)
         _print(f"Written to {args.out}; fingerprint {manifest.fingerprint}.")
     return prepare.as_json(manifest, findings)
+
+
+def _corpora(as_json: bool) -> dict[str, str]:
+    """Corpus -> the first line of its reader's file, which says what it is."""
+    from moodal.corpora import CORPORA
+
+    about = {
+        name: (sys.modules[read.__module__].__doc__ or "").splitlines()[0]
+        + " Unaligned." * name.endswith("-noalign")
+        for name, read in CORPORA.items()
+    }
+    if not as_json:
+        _print("\n".join(f"{name:16} {line}" for name, line in about.items()))
+    return about
 
 
 def _synthesise_arguments(parser: Arguments) -> None:
@@ -195,23 +215,30 @@ def parser() -> Arguments:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command; a user's mistake is one sentence and an exit code."""
     args = _parse(argv)
-    try:
+    with mistakes("moodal"):
         answer = COMMANDS[args.command].run(args)
         if args.json and answer is not None:
             json.dump(answer, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
             sys.stdout.write("\n")
+
+
+@contextlib.contextmanager
+def mistakes(program: str) -> Iterator[None]:
+    """Whatever a user can mend ends the program with one sentence and an exit code."""
+    try:
+        yield
     except MoodalError as error:
-        print(f"moodal: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         name = (error.name or "").partition(".")[0]
         if name not in EXTRAS:
             raise
         said = f"this needs the package {name}: pip install 'moodal[{EXTRAS[name]}]'"
-        print(f"moodal: {said}.", file=sys.stderr)
+        print(f"{program}: {said}.", file=sys.stderr)
         sys.exit(MissingDependencyError.exit_code)
     except KeyboardInterrupt:
-        print("\nmoodal: interrupted; the same command goes on from here.", file=sys.stderr)
+        print(f"\n{program}: interrupted; the same command goes on from here.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
@@ -238,6 +265,10 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 
 
 def _print(what: Any) -> None:
+    """A sentence as it is, a table drawn: brackets in a path are no markup."""
+    if isinstance(what, str):
+        print(what)
+        return
     from rich import print as rich_print
 
     rich_print(what)

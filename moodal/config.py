@@ -17,6 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from moodal.errors import UsageError
 
+SEEDS = 2**31 - 1
+"""The largest seed."""
+
 
 class Strict(BaseModel):
     """A section of a recipe: no unknown keys, no silent conversions, immutable."""
@@ -66,7 +69,7 @@ class Split(Strict):
     """Run only these folds, counted from 0."""
     valid_share: float = Field(default=0.15, gt=0, lt=1)
     """Share of the training groups that validates."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=SEEDS)
     file: str = ""
     """A JSON file of test folds ({fold: [utterance ids]}) instead of folds made here."""
 
@@ -83,6 +86,8 @@ class Protocol(Strict):
     """Rows per unseen emotion that are shown (0: use share)."""
     share: float = Field(default=0.01, gt=0, le=1)
     """Share of the rows with an unseen emotion that is shown."""
+    shots_seed: int = Field(default=-1, ge=-1, le=SEEDS)
+    """-1: the first such rows, as published; otherwise a random draw of this seed."""
     method: Literal["scratch", "finetune", "gem", "joint"] = "scratch"
     """scratch: one training with the shots; the others continue a zero-shot model."""
     margin: float = Field(default=0.01, ge=0)
@@ -118,7 +123,7 @@ class Train(Strict):
     """The validation metric that chooses the epoch, "loss", or "last" (no choice)."""
     select_on: Literal["valid", "test"] = "valid"
     """"test" is some papers' own protocol; every number it makes is stamped."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=SEEDS)
     accelerator: str = "auto"
     devices: int = Field(default=1, ge=1)
     strategy: str = "auto"
@@ -139,7 +144,8 @@ class Report(Strict):
     criterion: Literal["binary_f1", "balanced_accuracy"] = "balanced_accuracy"
     """What the validation thresholds are best at."""
     cosine: str = ""
-    """Text encoder of the cosine baseline beside zero-shot results ("minilm", "": none)."""
+    """The cosine baseline beside zero-shot results: a text encoder ("minilm"), "features" (the
+    mean of the text features, where they are of the emotion vectors' kind), or "" (none)."""
     figures: bool = True
 
 

@@ -69,7 +69,10 @@ def _manifest(path: Path) -> dict[str, Any]:
 
 
 def _run(path: Path) -> dict[str, Any]:
-    recipe = json.loads((path / "recipe.json").read_text(encoding="utf-8"))
+    try:
+        recipe = json.loads((path / "recipe.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}/recipe.json cannot be read: {error}.") from None
     curves = path / "epochs.csv"
     epochs = len(curves.read_text(encoding="utf-8").splitlines()) - 1 if curves.exists() else 0
     done = (path / "report.json").exists()

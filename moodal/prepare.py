@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import numpy as np
 
 from moodal.corpora.check import Finding, check
 from moodal.corpora.manifest import Manifest
-from moodal.errors import DataError, OutputError, UsageError
+from moodal.errors import DataError, OutputError, UsageError, writing
 from moodal.types import STREAMS
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ DEFAULT_ENCODERS = {"text": "glove-50", "speech": "egemaps"}
 
 MEDIA = {"text": "text", "speech": "audio", "face": "video"}
 """Stream -> the field of an utterance that it is encoded from."""
+
+STORE = "feature-store"
+"""Name of the folder beside OUT where features are kept, unless another is named."""
 
 _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 
@@ -45,14 +49,15 @@ def prepare(
         encoders: stream -> encoder with its parameters, such as ``{"speech": "egemaps:rate=5"}``,
             or "none" to leave that stream out; streams not named get `DEFAULT_ENCODERS`.
             Streams that came as features stay as they came, unless an encoder is asked for.
-        store: a folder that keeps features, so that a second run reads them.
-        jobs: processes that encode.
+        store: a folder that keeps features, so that a second run reads them (default:
+            `STORE` beside ``out``, shared by the corpora prepared there).
+        jobs: processes that encode, 1 or more.
 
     Returns:
         The manifest, and what the check found. The same input gives the same fingerprint.
 
     Raises:
-        UsageError: no such corpus, stream or encoder.
+        UsageError: no such corpus, stream or encoder; jobs below 1.
         DataError: the files cannot be read, or the check found errors; nothing is written.
         OutputError: ``out`` holds something else, or cannot be written.
     """
@@ -62,12 +67,14 @@ def prepare(
         near = difflib.get_close_matches(corpus, CORPORA, 1)
         hint = f"; did you mean {near[0]}?" if near else "."
         raise UsageError(f"No corpus is called {corpus!r}; there are {', '.join(CORPORA)}{hint}")
+    if jobs < 1:
+        raise UsageError(f"jobs is the number of processes that encode, 1 or more; got {jobs}.")
     root, out = Path(root), Path(out)
     if not root.exists():
         raise DataError(f"{root} does not exist; give the place of {corpus}'s files.")
     _require_place(out)
     manifest = CORPORA[corpus](root)
-    manifest, findings = _encoded(manifest, encoders or {}, store, jobs)
+    manifest, findings = _encoded(manifest, encoders or {}, store or out.parent / STORE, jobs)
     about = [Finding("note", "corpus", note) for note in manifest.notes]
     findings = [*about, *findings, *check(manifest)]
     errors = [f for f in findings if f.level == "error"]
@@ -87,10 +94,14 @@ def _require_place(out: Path) -> None:
         raise OutputError(f"{out} is a file; choose a folder to write the corpus to.")
     if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
         raise OutputError(f"{out} is not empty and holds no manifest; choose another folder.")
+    with writing(out):
+        nearest = next(folder for folder in out.absolute().parents if folder.exists())
+        with tempfile.TemporaryDirectory(dir=nearest):
+            pass
 
 
 def _encoded(
-    manifest: Manifest, asked: Mapping[str, str], store: Path | None, jobs: int
+    manifest: Manifest, asked: Mapping[str, str], store: Path, jobs: int
 ) -> tuple[Manifest, list[Finding]]:
     """With features for every raw stream that is wanted, and notes on those left out."""
     from moodal.encoders.corpus import encode_corpus
@@ -124,7 +135,7 @@ def _encoded(
     )
     made = {stream: build(spec) for stream, spec in chosen.items() if stream not in dropped}
     if made:
-        manifest = encode_corpus(manifest, made, FeatureStore(store) if store else None, jobs)
+        manifest = encode_corpus(manifest, made, FeatureStore(store), jobs)
     return manifest, findings
 
 
@@ -151,7 +162,9 @@ def findings_table(manifest: Manifest, findings: Sequence[Finding]) -> list[Tabl
     labels.add_row("utterances", *(f"{c['utterances']:,}" for c in counts.values()))
     for label in manifest.space.labels:
         cells = (c["labels"][label] for c in counts.values())
-        labels.add_row(label, *(f"{x:,.3g}" if isinstance(x, float) else f"{x:,}" for x in cells))
+        labels.add_row(
+            Text(label), *(f"{x:,.3g}" if isinstance(x, float) else f"{x:,}" for x in cells)
+        )
 
     found = Table(title="Findings", show_lines=False)
     for column in ("", "what", "detail"):

@@ -47,7 +47,11 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The scores of one utterance: probability per emotion, 0 to 1."""
+    """The scores of one utterance: probability per emotion, 0 to 1.
+
+    What prediction with an artefact (`moodal.use`) will give for each segment; nothing makes
+    one yet.
+    """
 
     id: str
     probabilities: dict[str, float]

@@ -54,21 +54,67 @@ def test_a_missing_file_is_named(folder):
         artefact.read(folder)
 
 
+def described(folder, **changes):
+    """Change artefact.json and make its digest fit, as a careful forger would."""
+    about = json.loads((folder / "artefact.json").read_text())
+    for key, value in changes.items():
+        about.pop(key) if value is ... else about.update({key: value})
+    if "digest" not in changes:
+        about["digest"] = artefact._digest(about)
+    (folder / "artefact.json").write_text(json.dumps(about))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"format": 99}, "format 99"),
         ({"labels": ...}, "lacks labels"),
-        ({"files": {"../../etc/passwd": "0"}}, "outside its folder"),
+        ({"labels": "ab"}, "labels is 'ab', which is of the wrong type"),
+        ({"labels": [1, 2]}, "labels must be different words"),
+        ({"labels": ["a", "a"]}, "labels must be different words"),
+        ({"labels": ["a"]}, "thresholds must hold 1 numbers"),
+        ({"thresholds": {"values": ["x", 0.5]}}, "thresholds must hold 2 numbers"),
+        ({"thresholds": {}}, "thresholds must hold 2 numbers"),
+        ({"task": "guess"}, "no task is called 'guess'"),
+        ({"task": ["multi"]}, "task is"),
+        ({"widths": {"text": "4"}}, "widths must be whole numbers"),
+        ({"system": {"name": "eea"}}, "system must have a name and a config"),
+        ({"files": ["weights.safetensors"]}, "files is"),
+        ({"files": {}}, "files does not list weights.safetensors"),
+        ({"files": {"weights.safetensors": "0", "../../etc/passwd": "0"}}, "has changed"),
+        ({"licence": "public domain", "digest": "0"}, "not what was written"),
     ],
 )
 def test_a_description_that_is_wrong_is_refused(folder, change, said):
-    about = json.loads((folder / "artefact.json").read_text())
-    for key, value in change.items():
-        about.pop(key) if value is ... else about.update({key: value})
-    (folder / "artefact.json").write_text(json.dumps(about))
+    described(folder, **change)
     with pytest.raises(DataError, match=said):
         artefact.read(folder)
+
+
+def test_a_file_outside_the_folder_is_never_opened(folder):
+    files = json.loads((folder / "artefact.json").read_text())["files"]
+    described(folder, files={**files, "../../etc/passwd": "0"})
+    with pytest.raises(DataError, match="outside its folder"):
+        artefact.read(folder)
+
+
+def test_a_description_edited_by_hand_is_refused_and_a_new_layout_is_not(folder):
+    path = folder / "artefact.json"
+    about = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(reversed(about.items()))))
+    assert artefact.read(folder).about["licence"] == "CC0"
+    path.write_text(path.read_text().replace("CC0", "CC1"))
+    with pytest.raises(DataError, match="not what was written"):
+        artefact.read(folder)
+
+
+def test_a_file_that_is_not_listed_is_not_read(folder):
+    files = json.loads((folder / "artefact.json").read_text())["files"]
+    described(folder, files={k: v for k, v in files.items() if k != "vectors.safetensors"})
+    found = artefact.read(folder)
+    assert (folder / "vectors.safetensors").exists()
+    assert found.vectors() == {}
+    assert found.space.vectors is None
 
 
 def test_another_folder_is_never_overwritten(tmp_path):

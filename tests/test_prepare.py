@@ -11,6 +11,7 @@ from rich.console import Console
 
 from moodal.corpora import manifest as manifests
 from moodal.corpora.synthetic import LOOKALIKES
+from moodal.encoders import corpus
 from moodal.errors import DataError, OutputError, UsageError
 from moodal.prepare import as_json, findings_table, prepare
 
@@ -148,6 +149,35 @@ def test_a_place_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="is a file"):
         prepare("mosei", root, tmp_path / "file")
+
+
+def test_nothing_is_encoded_for_a_place_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = lookalike(tmp_path / "data", "table", 12)
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(corpus, "encode_corpus", lambda *_: pytest.fail("encoded"))
+    with pytest.raises(OutputError, match="a part of that path is a file"):
+        prepare("table", root, tmp_path / "file" / "out")
+
+
+def test_a_second_run_computes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = lookalike(tmp_path / "data", "table", 12)
+    first, _ = prepare("table", root, tmp_path / "prepared" / "a")
+    assert (tmp_path / "prepared" / "feature-store").is_dir()
+    monkeypatch.setattr(corpus, "_computed", lambda _, work, *__: [1 / 0] if work else [])
+    second, _ = prepare("table", root, tmp_path / "prepared" / "b")
+    assert first.fingerprint == second.fingerprint
+
+
+def test_jobs_are_at_least_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="1 or more; got 0"):
+        prepare("table", tmp_path, tmp_path / "out", jobs=0)
+
+
+def test_a_label_in_brackets_is_printed_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("id,text,label\na,so glad,[b]joy\nb,oh,[/b]\n")
+    assert "[b]joy" in printed(*prepare("table", tmp_path / "table.csv", tmp_path / "out"))
 
 
 def test_an_earlier_manifest_is_replaced(tmp_path: Path) -> None:

@@ -38,9 +38,11 @@ def check(manifest: Manifest) -> list[Finding]:
 
     Counts against published totals, media files that are missing or cannot be read,
     duplicates across splits, duplicates with other labels, empty rows, values that
-    are not finite, constant columns, label distribution, speakers on both sides of
-    the splits. Reads every feature once.
+    are not finite, constant columns, rows and splits without an emotion, speakers on
+    both sides of the splits. Reads every feature once.
     """
+    if not len(manifest):
+        return [Finding("error", "utterances", "Nothing was found: there is no utterance.")]
     scans = {stream: _scan(frames) for stream, frames in manifest.features.items()}
     return [
         *_counts(manifest),
@@ -49,7 +51,7 @@ def check(manifest: Manifest) -> list[Finding]:
         *_empty(manifest, scans),
         *_finite(manifest, scans),
         *_constant(scans),
-        *_distribution(manifest),
+        *_labels(manifest),
         *_speakers(manifest),
     ]
 
@@ -146,23 +148,19 @@ def _constant(scans: dict[str, _Scan]) -> Iterator[Finding]:
             yield Finding("note", "constant columns", detail)
 
 
-def _distribution(manifest: Manifest) -> Iterator[Finding]:
+def _labels(manifest: Manifest) -> Iterator[Finding]:
     space = manifest.space
+    if space.task == "regression":
+        return
     for split, rows in splits(manifest).items():
         labels = manifest.labels[rows]
-        if space.task == "regression":
-            said = f"{labels.min():.2f} to {labels.max():.2f}, mean {labels.mean():.2f}"
-            yield Finding("note", "labels", f"{split}: {len(rows)} utterances, {said}.")
-            continue
-        counts = (labels > 0).sum(0)
-        said = ", ".join(f"{x} {n}" for x, n in zip(space.labels, counts, strict=True))
-        yield Finding("note", "labels", f"{split}: {len(rows)} utterances: {said}.")
         none = int((~(labels > 0).any(1)).sum())
         if none:
             level: Level = "note" if space.task == "multi" else "error"
             detail = f"{none} of {len(rows)} utterances of {split} have no emotion at all."
             yield Finding(level, "labels", detail)
-        lacking = [x for x, n in zip(space.labels, counts, strict=True) if n == 0]
+        there = (labels > 0).any(0)
+        lacking = [x for x, found in zip(space.labels, there, strict=True) if not found]
         if lacking:
             detail = f"{split} has no utterance of {some(lacking)}."
             yield Finding("warning", "labels", detail)

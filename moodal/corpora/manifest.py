@@ -163,6 +163,8 @@ def read(folder: Path | str) -> Manifest:
     folder = Path(folder)
     try:
         head = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        if not isinstance(head, dict):
+            raise ValueError("manifest.json holds no object")
         if head.get("format") != FORMAT:
             raise DataError(
                 f"{folder}/manifest.json has format {head.get('format')!r}; this moodal reads "
@@ -194,7 +196,13 @@ def read(folder: Path | str) -> Manifest:
             f"{folder} is not a prepared corpus: {error.filename} is missing. "
             f"Make one with `moodal prepare CORPUS ROOT {folder}`."
         ) from None
-    except (ValueError, KeyError, TypeError, EOFError) as error:
+    except NotADirectoryError:
+        raise DataError(
+            f"{folder} is a file; name the folder that `moodal prepare` wrote."
+        ) from None
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror or error}.") from None
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
         raise DataError(
             f"{folder} is damaged ({error}); make it again with `moodal prepare`."
         ) from None

@@ -13,11 +13,15 @@ import numpy as np
 from moodal.emotions import EmotionSpace, Task
 from moodal.encoders import glove
 from moodal.encoders.encoder import file_hash
+from moodal.encoders.glove import Glove
 from moodal.encoders.minilm import MiniLM
 from moodal.errors import DataError, MissingDependencyError, SpaceError, UsageError
 
 FREQUENT = 20_000
 """How many of the most frequent words a null distribution draws from."""
+
+STEM = 3
+"""Words that begin with the same so many letters count as kin, as "angry" and "anger" do."""
 
 
 class WordVectors:
@@ -27,6 +31,7 @@ class WordVectors:
         source: its name, as it goes into spaces and artefacts.
         find: the vector of a word, or None.
         words: the words to draw from at random, and to suggest from.
+        width: d.
     """
 
     def __init__(
@@ -34,8 +39,10 @@ class WordVectors:
         source: str,
         find: Callable[[str], np.ndarray | None],
         words: Callable[[], Collection[str]],
+        width: int,
     ):
         self.source = source
+        self.width = width
         self._find = find
         self._words = words
 
@@ -50,7 +57,7 @@ class WordVectors:
             SpaceError: there is none; says what is near.
         """
         if capitalised:
-            word = word[:1].upper() + word[1:]
+            word = _capital(word)
         vector = self._find(word)
         if vector is None:
             raise SpaceError(f"{self.source} has no vector for {word!r}{self._hint(word)}.")
@@ -91,19 +98,34 @@ class WordVectors:
         return EmotionSpace(labels, task, np.stack(vectors), self.source)
 
     def vocabulary(
-        self, n: int, seed: int, exclude: Iterable[str] = ()
+        self, n: int, seed: int, exclude: Iterable[str] = (), *, capitalised: bool = False
     ) -> tuple[tuple[str, ...], np.ndarray]:
-        """At most ``n`` different random words and their vectors, for a null distribution.
+        """At most ``n`` random words and their vectors [up to n, d], for a null distribution.
 
         Drawn from the `FREQUENT` most frequent alphabetic words of a GloVe table, for
         "minilm" from those of "glove-50", and from all words of an emotion-vector pickle.
-        A source with fewer words gives all of them.
+        Of words that differ in capitals alone, one is drawn, the lower-case one if it is
+        there. A source with fewer words gives all of them; there may be none.
+
+        Args:
+            exclude: words or phrases that are not drawn, nor any word that begins with the
+                same `STEM` letters as a word of theirs.
+            capitalised: the vectors are those of the capitalised words; words that have none
+                are not drawn.
         """
-        away = {word.lower() for word in exclude}
-        pool = [word for word in self._words() if word.lower() not in away]
-        rows = np.random.default_rng(seed).permutation(len(pool))[:n]
-        words = tuple(pool[row] for row in rows)
-        return words, np.stack([self.vector(word) for word in words])
+        away = {word[:STEM] for phrase in exclude for word in phrase.lower().split()}
+        twins = {word.lower(): word for word in self._words()}
+        twins |= {word: word for word in self._words() if word.islower()}
+        pool = [word for lower, word in twins.items() if lower[:STEM] not in away]
+        drawn: dict[str, np.ndarray] = {}
+        for row in np.random.default_rng(seed).permutation(len(pool)):
+            if len(drawn) == n:
+                break
+            word = _capital(pool[row]) if capitalised else pool[row]
+            vector = self._find(word)
+            if vector is not None:
+                drawn[word] = np.asarray(vector, np.float32)
+        return tuple(drawn), np.array(list(drawn.values()), np.float32).reshape(-1, self.width)
 
     def _hint(self, word: str) -> str:
         try:
@@ -115,6 +137,10 @@ class WordVectors:
         if lower != word and self._find(lower) is not None:
             near = [lower, *(x for x in near if x != lower)][:3]
         return f"; near it is {', '.join(near)}" if near else ""
+
+
+def _capital(word: str) -> str:
+    return word[:1].upper() + word[1:]
 
 
 def word_vectors(source: str) -> WordVectors:
@@ -131,9 +157,9 @@ def word_vectors(source: str) -> WordVectors:
         UnsafeFileError: the pickle would run code.
     """
     if source == "glove-50":
-        return WordVectors(source, _glove_vector, _frequent_words)
+        return WordVectors(source, _glove_vector, _frequent_words, Glove.width)
     if source == "minilm":
-        return WordVectors(source, _minilm_vector, _frequent_words)
+        return WordVectors(source, _minilm_vector, _frequent_words, MiniLM.width)
     path = Path(source)
     if not path.is_file():
         raise UsageError(
@@ -144,9 +170,11 @@ def word_vectors(source: str) -> WordVectors:
     if path.suffix == ".txt":
         lines, width = _text_index(path)
         frequent = list(islice(filter(str.isalpha, lines), FREQUENT))
-        return WordVectors(name, partial(_text_vector, path, lines, width), lambda: frequent)
+        find = partial(_text_vector, path, lines, width)
+        return WordVectors(name, find, lambda: frequent, width)
     vectors = _pickled(path)
-    return WordVectors(name, vectors.get, vectors.keys)
+    width = len(next(iter(vectors.values())))
+    return WordVectors(name, vectors.get, vectors.keys, width)
 
 
 def _glove_vector(word: str) -> np.ndarray | None:

@@ -13,7 +13,8 @@ from moodal.config import Recipe
 from moodal.corpora import manifest as manifests
 from moodal.corpora.manifest import Manifest
 from moodal.emotions import EmotionSpace
-from moodal.errors import UsageError
+from moodal.errors import DataError, UsageError
+from moodal.learn.data.dataset import valid_spans
 from moodal.learn.export import parse_system
 from moodal.learn.systems import SYSTEMS
 from moodal.protocols import few_shot, folds, zero_shot
@@ -68,12 +69,14 @@ def space_of(recipe: Recipe, manifest: Manifest) -> EmotionSpace:
 
 
 def experiments(recipe: Recipe, manifest: Manifest) -> list[Experiment]:
-    """The trainings that the recipe's split and protocol ask for, rows without features left out.
+    """The trainings that the recipe's split and protocol ask for.
 
     Raises:
         UsageError: a fold that does not exist, or a protocol that lacks its emotions.
     """
     protocol = recipe.protocol
+    if len(set(protocol.unseen)) < len(protocol.unseen):
+        raise UsageError("protocol.unseen names an emotion twice.")
     if protocol.name != "supervised" and not protocol.unseen:
         raise UsageError(f"protocol {protocol.name} needs protocol.unseen, a list of emotions.")
     made = []
@@ -82,8 +85,9 @@ def experiments(recipe: Recipe, manifest: Manifest) -> list[Experiment]:
             experiment = zero_shot.hold_out(experiment, protocol.unseen)
         elif protocol.name == "few_shot":
             experiment = few_shot.keep(
-                experiment, protocol.unseen, shots=protocol.shots, share=protocol.share
-            )
+                experiment, protocol.unseen, shots=protocol.shots, share=protocol.share,
+                seed=protocol.shots_seed,
+            )  # fmt: skip
             if protocol.method == "scratch":
                 train = np.union1d(experiment.train, experiment.shots)
                 seen = manifest.space.labels
@@ -91,7 +95,7 @@ def experiments(recipe: Recipe, manifest: Manifest) -> list[Experiment]:
         if recipe.train.select_on == "test":
             stamps = (*experiment.stamps, SELECTED_ON_TEST)
             experiment = dataclasses.replace(experiment, valid=experiment.test, stamps=stamps)
-        made.append(_with_features(experiment, parse_streams(recipe)))
+        made.append(experiment)
     return made
 
 
@@ -113,23 +117,37 @@ def _chosen(recipe: Recipe, made: list[Experiment]) -> list[Experiment]:
     return [made[i] for i in recipe.split.only] or made
 
 
-def _with_features(experiment: Experiment, streams: tuple[str, ...]) -> Experiment:
-    """Without the rows that have nothing to read; the stamp counts them."""
-    features = experiment.manifest.features
-    some = np.zeros(len(experiment.manifest), bool)
+def readable(experiment: Experiment, system: nn.Module, trim: bool) -> Experiment:
+    """Without the rows that the system cannot read; a stamp counts them.
+
+    A closed-set system needs every stream of a row, an open-set one any of them; a
+    stream of nothing but padding is absent where padding is trimmed.
+
+    Raises:
+        DataError: nothing is left to train, validate or test on.
+    """
+    streams: tuple[str, ...] = system.streams  # type: ignore[assignment]
+    there = []
     for stream in streams:
-        if stream in features:
-            some |= features[stream].lengths > 0
-    parts = {
-        part: rows[some[rows]]
-        for part in ("train", "valid", "test", "shots")
-        if len(rows := getattr(experiment, part))
-    }
-    lost = sum(len(getattr(experiment, part)) - len(rows) for part, rows in parts.items())
+        frames = experiment.manifest.features[stream]
+        there.append((valid_spans(frames)[1] if trim else frames.lengths) > 0)
+    every = not getattr(system, "open_set", False)
+    read = np.all(there, axis=0) if every else np.any(there, axis=0)
+    parts = {p: getattr(experiment, p) for p in ("train", "valid", "test", "shots")}
+    kept = {part: rows[read[rows]] for part, rows in parts.items()}
+    for part in ("train", "valid", "test"):
+        if not len(kept[part]):
+            raise DataError(
+                f"{experiment.name}: no {part} row has {' and '.join(streams)}; choose another "
+                "split or other streams."
+            )
+    both = np.unique(np.concatenate(list(parts.values())))
+    lost = int((~read[both]).sum())
+    stamps = experiment.stamps
     if lost:
-        said = f"{lost} rows without any of {', '.join(streams)} left out"
-        parts["stamps"] = (*experiment.stamps, said)
-    return dataclasses.replace(experiment, **parts)
+        what = f"one of {', '.join(streams)}" if every else f"any of {', '.join(streams)}"
+        stamps = (*stamps, f"{lost} rows without {what} left out")
+    return dataclasses.replace(experiment, **kept, stamps=stamps)
 
 
 def parse_streams(recipe: Recipe) -> tuple[str, ...]:

@@ -9,13 +9,15 @@ unpickled freely.
 from __future__ import annotations
 
 import argparse
-import json
+import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from moodal.errors import MoodalError, UsageError
+from moodal import artefact as artefacts
+from moodal.errors import UsageError
 from moodal.learn import savings
 from moodal.learn.importing import import_checkpoint, streams_of
 from moodal.types import STREAMS
@@ -48,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     add("-wd", "--weight-decay", type=float, default=0.0, help="weight decay")
     add("-ep", "--epochs", type=int, required=True, help="number of epochs")
     add("-es", "--early-stop", type=int, default=4, help="epochs without a better validation")
-    add("-cu", "--cuda", default="0", help="GPU number; without a GPU the CPU is used")
+    add("-cu", "--cuda", default="0", help="GPU number; without such a GPU the CPU is used")
     add("-mo", "--model", default="rnn", choices=("eea", "rnn", "mult", "transformer"))
     add("-fu", "--fusion", default="ef", choices=("ef", "lf", "eflf", "ts"), help="of rnn")
     add("-cl", "--clip", type=float, default=-1.0, help="largest gradient norm (below 0: none)")
@@ -93,22 +95,17 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the authors' command; a user's mistake is one sentence and an exit code."""
-    args = parser().parse_args(argv)
-    try:
-        _main(args, list(sys.argv[1:] if argv is None else argv))
-    except MoodalError as error:
-        print(f"main.py: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("\nmain.py: interrupted; the same command goes on from here.", file=sys.stderr)
-        sys.exit(130)
+    """Run the authors' command.
 
-
-def _main(args: argparse.Namespace, words: list[str]) -> None:
+    Raises:
+        MoodalError: a user's mistake; main.py makes one sentence and an exit code of it.
+    """
     from moodal import config
     from moodal.learn.run import run_recipe
 
+    args = parser().parse_args(argv)
+    if args.seed < 0:
+        raise UsageError(f"--seed must be 0 or more; got {args.seed}.")
     folder = Path("savings") / args.dataset
     prepared = _prepare(args, folder)
     if args.valid or args.test:
@@ -131,7 +128,9 @@ def _main(args: argparse.Namespace, words: list[str]) -> None:
         _show(report)
     for written in savings.write(folder, run, args, report):
         print(f"Written: {written}")
-    print(f"The same with moodal: moodal train {path} --out {run}")
+    if args.ckpt:
+        print(f"moodal train does not start from a checkpoint; without {args.ckpt} it would be:")
+    _same("train", path, "--out", run)
 
 
 def _prepare(args: argparse.Namespace, folder: Path) -> dict[str, Path]:
@@ -219,12 +218,13 @@ def _system(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _device(cuda: str) -> str:
-    """The GPU, or the CPU with a word."""
+    """The GPU of that number, or the CPU with a word."""
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", cuda)  # before PyTorch first looks for GPUs
     import torch
 
     if torch.cuda.is_available():
         return "cuda"
-    print(f"--cuda={cuda}: no GPU here; the CPU does it.", file=sys.stderr)
+    print(f"--cuda={cuda}: no such GPU here; the CPU does it.", file=sys.stderr)
     return "cpu"
 
 
@@ -258,20 +258,19 @@ def _score(args: argparse.Namespace, folder: Path, prepared: dict[str, Path]) ->
     out = folder / "scored" / f"{Path(args.ckpt).stem}-{split}"
     corpus = savings.with_extra(prepared, _emotion(args), folder)
     vectors = args.glove_emo_path if args.model == "eea" else None
-    emotions = json.loads((artefact / "artefact.json").read_text())["labels"]
-    report = evaluate(
-        artefact, corpus, out, split=split, vectors=vectors,
-        emotions=None if args.model == "eea" else emotions,
-    )  # fmt: skip
-    _show(report)
-    print(f"The same with moodal: moodal evaluate {artefact} {corpus} --split {split} --out {out}")
+    emotions = None if args.model == "eea" else artefacts.read(artefact).about["labels"]
+    _show(evaluate(artefact, corpus, out, split=split, vectors=vectors, emotions=emotions))
+    words = ["--vectors", vectors] if vectors else []
+    words += ["--emotions", ",".join(emotions)] if emotions else []
+    _same("evaluate", artefact, corpus, "--split", split, *words, "--out", out)
+
+
+def _same(*words: Path | str) -> None:
+    """Print the moodal command that does the same, as a shell takes it."""
+    print(f"The same with moodal: {shlex.join(['moodal', *map(str, words)])}")
 
 
 def _show(report: dict[str, Any]) -> None:
     from moodal.report import tables
 
     tables.show(report)
-
-
-if __name__ == "__main__":
-    main()

@@ -44,10 +44,13 @@ def evaluate(
         SpaceError: an emotion that the artefact cannot score.
         DataError: features of other encoders than those it was trained with.
     """
+    out = Path(out)
+    if any((out / name).exists() for name in ("recipe.json", "artefact.json", "manifest.json")):
+        raise UsageError(f"{out} holds a run, an artefact or a corpus; choose another --out.")
     system, found, scales = export.load(artefact)
     manifest = _chosen(manifests.read(prepared), split, emotions, names or {})
     space = _space(found, manifest, vectors)
-    _same_encoders(found, manifest)
+    stamps = _same_encoders(found, manifest)
     streams = [s for s in found.about["widths"] if s in manifest.features]
     data = TensorData(
         manifest, streams, scales=scales,
@@ -58,16 +61,24 @@ def evaluate(
     if not len(some):
         raise DataError(f"{prepared}: no row of {split} has any of {', '.join(streams)}.")
     logits = score(system, space, data, some)
-    stamps = []
     if len(some) < len(manifest):
         said = f"{len(manifest) - len(some)} rows without any of {', '.join(streams)} left out"
         stamps.append(said)
-    unseen = [x for x in space.labels if x not in found.about["labels"]]
-    if unseen:
+    manifest = manifest.select(some)
+    stamps += _trained_on(found, manifest)
+    trained = found.about.get("trained", found.about["labels"])
+    if unseen := [x for x in space.labels if x not in trained]:
         stamps.append(f"never trained on: {', '.join(unseen)}")
-    return results.report_on(
-        Path(out), found, manifest.select(some), space, logits, split=split, stamps=tuple(stamps)
-    )
+    return results.report_on(out, found, manifest, space, logits, split=split, stamps=stamps)
+
+
+def _trained_on(found: Artefact, manifest: Manifest) -> list[str]:
+    """A stamp if rows of the artefact's training are among these (by corpus and id)."""
+    ids = found.vectors().get("trained.ids")
+    if ids is None or found.about["data"].get("corpus") != manifest.corpus:
+        return []
+    known = int(np.isin(export.hashes([u.id for u in manifest.utterances]), ids).sum())
+    return [f"{known} of these {len(manifest)} rows were trained on"] if known else []
 
 
 def _chosen(
@@ -98,26 +109,49 @@ def _space(found: Artefact, manifest: Manifest, vectors: str | None) -> EmotionS
             )
         return trained
     new = [x for x in wanted if x not in trained.labels]
-    if new and not vectors:
+    space = trained
+    if new:
+        space = _with_new(found, trained, new, vectors)
+    return EmotionSpace(wanted, trained.task, space.select(wanted).vectors, trained.source)
+
+
+def _with_new(
+    found: Artefact, trained: EmotionSpace, new: Sequence[str], vectors: str | None
+) -> EmotionSpace:
+    """The trained space with emotions it never had, looked up as its own were."""
+    from moodal.encoders.words import word_vectors
+
+    if not vectors:
         raise SpaceError(
             f"{found.folder} was not trained on {', '.join(new)}. Name its word vectors with "
             f"--vectors to score them unseen (it was trained with {trained.source!r}), match "
             "them with --map, or leave them out with --emotions."
         )
-    space = trained
-    if new:
-        from moodal.encoders.words import word_vectors
+    source = word_vectors(vectors)
+    imported = found.about["protocol"].get("name") == "imported"
+    if source.source != trained.source and not imported:
+        raise SpaceError(
+            f"{found.folder} knows its emotions by vectors of {trained.source!r}; those of "
+            f"{source.source!r} mean something else to it. Use the same source."
+        )
+    words = found.about.get("words", {})
+    synonyms = {x: w for x, w in words.get("synonyms", {}).items() if x in new}
+    more = source.space(
+        new, trained.task, synonyms=synonyms, capitalised=words.get("capitalised", False)
+    ).of_length(words.get("length", 0.0))
+    assert more.vectors is not None
+    for label, vector in zip(new, more.vectors, strict=True):
+        trained = trained.add(label, vector)
+    return trained
 
-        source = word_vectors(str(vectors))
-        length = float(found.about.get("vector_length", 0))
-        for label in new:
-            one = EmotionSpace([label], trained.task, source.vector(label)[None])
-            space = space.add(label, one.of_length(length).vectors)
-    return EmotionSpace(wanted, trained.task, space.select(wanted).vectors, trained.source)
 
+def _same_encoders(found: Artefact, manifest: Manifest) -> list[str]:
+    """Refuse features that other encoders made than those of the training.
 
-def _same_encoders(found: Artefact, manifest: Manifest) -> None:
-    """Refuse features that other encoders made than those of the training."""
+    Features that came in files have no encoder to compare; where they came in
+    another corpus's files, a stamp says so.
+    """
+    stamps = []
     for stream, width in found.about["widths"].items():
         if stream not in manifest.features:
             continue
@@ -127,11 +161,14 @@ def _same_encoders(found: Artefact, manifest: Manifest) -> None:
                 f"{stream}: the artefact reads {width} values a step, the corpus has "
                 f"{manifest.features[stream].width}."
             )
-        if mine.get("name") == "as-given" or not mine:
-            continue  # features that came in files have no encoder to compare
-        if mine.get("fingerprint") != theirs.get("fingerprint"):
+        given = mine.get("name") == theirs.get("name") == "as-given"
+        same = mine.get("fingerprint") == theirs.get("fingerprint")
+        if given and not same:
+            stamps.append(f"{stream} features came in other files than those of the training")
+        elif not same:
             raise DataError(
                 f"{stream}: the artefact was trained on {mine.get('name')} "
                 f"({mine.get('fingerprint')}), the corpus was encoded by {theirs.get('name')} "
                 f"({theirs.get('fingerprint')}). Prepare it again with the artefact's encoder."
             )
+    return stamps

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from moodal.errors import DataError, UsageError
 from moodal.learn.data.dataset import Scale
 from moodal.learn.systems import SYSTEMS
 from moodal.report.cards import model_card
+
+ACTIVATION = {"multi": "sigmoid", "single": "softmax", "regression": "identity"}
+"""How scores become the probabilities that reports and thresholds speak of."""
 
 
 def parse_system(section: Mapping[str, Any], where: str) -> tuple[str, BaseModel]:
@@ -43,6 +47,7 @@ def export(
     scales: Mapping[str, Scale],
     about: Mapping[str, Any],
     report: Mapping[str, Any] | None = None,
+    trained_ids: Sequence[str] = (),
 ) -> Path:
     """Write a trained system as an artefact.
 
@@ -51,10 +56,14 @@ def export(
         scales: what its features were standardised by.
         about: the keys of artefact.json that are not the system's own (see docs/artefact.md).
         report: of its test, for the model card.
+        trained_ids: of the training's utterances; their hashes are kept, so that an
+            evaluation can tell which of its rows were trained on.
     """
     vectors: dict[str, np.ndarray] = {}
     if space.vectors is not None:
         vectors["emotions"] = space.vectors
+    if trained_ids:
+        vectors["trained.ids"] = hashes(trained_ids)
     for stream, scale in scales.items():
         vectors[f"{stream}.mean"] = scale.mean
         vectors[f"{stream}.deviation"] = scale.deviation
@@ -93,6 +102,14 @@ def _card(
         "use": "moodal evaluate ARTEFACT PREPARED --out REPORT",
     }
     return model_card(told, report)
+
+
+def hashes(ids: Sequence[str]) -> np.ndarray:
+    """[n] uint64, a hash of each utterance's name."""
+    return np.array(
+        [int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") for name in ids],
+        np.uint64,
+    )
 
 
 def load(folder: Path | str) -> tuple[nn.Module, artefact.Artefact, dict[str, Scale]]:

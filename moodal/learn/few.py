@@ -30,7 +30,8 @@ class Gem:
         size: rows of the memory drawn per step.
         loss: a name of `moodal.learn.layers.losses`.
         margin: the published 0.01.
-        seed: draws the memory's rows.
+
+    The memory's rows are drawn from torch's own random state, which checkpoints hold.
     """
 
     def __init__(
@@ -42,19 +43,16 @@ class Gem:
         size: int,
         loss: str,
         margin: float = 0.01,
-        seed: int = 0,
     ):
-        self.space, self.data, self.rows = space, data, rows
+        self.space, self.data, self.rows = space, data, torch.as_tensor(rows)
         self.size, self.loss, self.margin = size, loss, margin
-        self.rng = np.random.default_rng(seed)
 
     def __call__(self, fabric: Fabric, model: nn.Module) -> None:
         """Project the gradients that ``model`` holds."""
         parameters = [p for p in model.parameters() if p.requires_grad]
         step = [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in parameters]
         model.zero_grad()
-        drawn = self.rng.choice(self.rows, size=min(self.size, len(self.rows)), replace=False)
-        batch = self.data.batch(torch.as_tensor(drawn))
+        batch = self.data.batch(self.rows[torch.randperm(len(self.rows))[: self.size]])
         logits = model(batch.streams, self.space)
         fabric.backward(per_utterance(self.loss, logits, batch.targets).mean())
         memory = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]

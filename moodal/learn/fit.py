@@ -11,7 +11,6 @@ import copy
 import csv
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from moodal.config import Train
 from moodal.emotions import EmotionSpace
 from moodal.errors import MoodalError, UsageError
 from moodal.files import replacing
-from moodal.learn import checkpoint
+from moodal.learn.checkpoint import State, restore, saver
 from moodal.learn.data.dataset import TensorData, epoch_batches
 from moodal.learn.layers.losses import per_utterance
 from moodal.learn.logs import Bar, TensorBoard
@@ -35,22 +34,6 @@ Constrain = Callable[[Fabric, nn.Module], None]
 """Changes the gradients between backward and step (GEM's projection)."""
 
 OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
-
-
-@dataclass
-class State:
-    """Where a training stands: what a checkpoint holds beside weights and optimiser."""
-
-    epoch: int = 0
-    step: int = 0
-    """Steps done within the epoch."""
-    loss_sum: float = 0.0
-    rows_done: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
-    best: float = -float("inf")
-    best_epoch: int = -1
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-    seconds: float = 0.0
 
 
 def launch(config: Train) -> Fabric:
@@ -117,12 +100,12 @@ def fit(
     state = State()
     resume = folder / "resume.pt"
     if resume.exists():
-        state = _restore(resume, signature, system, optimiser, scheduler, fabric)
+        state = restore(resume, signature, system, optimiser, scheduler, fabric)
     train_rows, lengths = torch.as_tensor(train), data.lengths.cpu()
     steps = -(-len(train) // (config.batch_size * config.accumulate))
     bar = Bar(title, config.epochs * steps, fabric.is_global_zero)
     board = TensorBoard(folder / "tensorboard", state.epoch, fabric.is_global_zero)
-    save = _saver(resume, signature, system, optimiser, scheduler, fabric)
+    save = saver(resume, signature, system, optimiser, scheduler, fabric)
 
     with bar, board:
         bar.at(state.epoch * steps + state.step)
@@ -144,6 +127,7 @@ def fit(
                     began = time.perf_counter()
                     save(state)
             row = _validate(model, space, data, valid, config, pos_weight, state)
+            row["lr"] = optimiser.param_groups[0]["lr"]
             scheduler.step(row["valid_loss"])
             _keep_best(state, row, system, config.select)
             row["seconds"] = round(state.seconds + time.perf_counter() - began, 3)
@@ -270,44 +254,3 @@ def _keep_best(state: State, row: dict[str, float], system: nn.Module, select: s
 
 def _stopped(state: State, config: Train) -> bool:
     return bool(config.early_stop) and state.epoch - 1 - state.best_epoch >= config.early_stop
-
-
-def _saver(
-    path: Path, signature: str, system: nn.Module, optimiser: Any, scheduler: Any, fabric: Fabric
-) -> Callable[[State], None]:
-    def save(state: State) -> None:
-        every: Any = fabric.all_gather(torch.get_rng_state().to(torch.int64))
-        rng = every.reshape(fabric.world_size, -1)
-        if fabric.is_global_zero:
-            whole = {
-                "signature": signature,
-                "state": dict(vars(state)),
-                "model": system.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "scheduler": scheduler.state_dict(),
-                "rng": rng.to(torch.uint8).cpu(),
-                "cuda_rng": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
-            }
-            checkpoint.save(path, whole)
-        fabric.barrier()
-
-    return save
-
-
-def _restore(
-    path: Path, signature: str, system: nn.Module, optimiser: Any, scheduler: Any, fabric: Fabric
-) -> State:
-    saved = checkpoint.load(path)
-    if saved.get("signature") != signature:
-        raise UsageError(
-            f"{path.parent} holds a training of another recipe or other data; choose another "
-            "--out, or delete that folder."
-        )
-    system.load_state_dict(saved["model"])
-    optimiser.load_state_dict(saved["optimiser"])
-    scheduler.load_state_dict(saved["scheduler"])
-    rng = saved["rng"]
-    torch.set_rng_state(rng[fabric.global_rank % len(rng)].contiguous())
-    if saved["cuda_rng"] is not None and torch.cuda.is_available():
-        torch.cuda.set_rng_state(saved["cuda_rng"])
-    return State(**saved["state"])

@@ -12,6 +12,7 @@ from moodal.corpora import pickles
 from moodal.emotions import EmotionSpace, Task
 from moodal.errors import SpaceError, UsageError
 from moodal.learn import export
+from moodal.learn.export import ACTIVATION
 from moodal.learn.importers import authors
 from moodal.learn.systems import SYSTEMS
 
@@ -78,7 +79,7 @@ def import_checkpoint(
     system.load_state_dict(found.state)
     about = {
         "encoders": {s: {"name": "as-given", "width": w} for s, w in found.widths.items()},
-        "activation": "identity" if task == "regression" else "sigmoid",
+        "activation": ACTIVATION[task],
         "thresholds": {"values": [0.5] * len(labels), "source": "fixed at 0.5"},
         "calibration": None,
         "protocol": {"name": "imported", "checkpoint": Path(checkpoint).name},

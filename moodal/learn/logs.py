@@ -70,7 +70,7 @@ class Bar:
 
     def epoch(self, row: dict[str, float]) -> None:
         """The figures of an epoch that has ended."""
-        shown = {k: v for k, v in row.items() if k not in ("epoch", "seconds")}
+        shown = {k: v for k, v in row.items() if k not in ("epoch", "seconds", "lr")}
         self._last_epoch = "  ".join(f"{k} {v:.4f}" for k, v in shown.items())
         now = time.monotonic()
         if self._shown and not self._live and now - self._said >= 10:

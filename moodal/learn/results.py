@@ -17,7 +17,7 @@ from moodal.emotions import EmotionSpace
 from moodal.errors import DataError, writing
 from moodal.files import replacing
 from moodal.learn.data.dataset import Scale
-from moodal.learn.export import export, parse_system
+from moodal.learn.export import ACTIVATION, export, parse_system
 from moodal.protocols.experiment import Experiment
 from moodal.report import figures, scored, summary, tables, thresholds
 from moodal.report.scored import Scored
@@ -65,7 +65,8 @@ def predictions(
 
 def choose(recipe: Recipe, test: Scored, valid: Scored, seen: Sequence[str]) -> Thresholds:
     """The recipe's thresholds; an unseen emotion keeps 0.5, for validation knows nothing of it."""
-    if recipe.report.thresholds == "fixed" or test.task != "multi":
+    on_test = recipe.train.select_on == "test"  # then there are no validation rows to choose on
+    if recipe.report.thresholds == "fixed" or test.task != "multi" or on_test:
         return thresholds.fixed(test.labels, recipe.report.threshold)
     chosen = thresholds.choose(valid.select(seen), recipe.report.criterion)
     by_label = dict(zip(seen, chosen.values, strict=True))
@@ -101,11 +102,13 @@ def write(
         predictions(manifest, getattr(experiment, part), logits[part], space, part)
         for part in ("test", "valid")
     )
-    chosen = choose(recipe, test, valid, experiment.seen)
-    train = manifest.labels[experiment.train]
+    trained = [x for x in space.labels if x not in experiment.unseen]
+    chosen = choose(recipe, test, valid, trained)
+    train = manifest.labels[experiment.shown]
     extras: dict[str, Any] = {
         "title": recipe.title,
         "about": recipe.about,
+        "experiment": experiment.name,
         "recipe": recipe.model_dump(mode="json"),
         "data": {"corpus": manifest.corpus, "fingerprint": fingerprint},
         "epochs": [dict(row) for row in history],
@@ -113,7 +116,8 @@ def write(
     if nulls:
         extras["nulls"] = dict(nulls)
     report = summary.summarise(
-        test, train_targets=train, thresholds=chosen, valid=valid, draws=recipe.report.draws,
+        test, train_targets=train, thresholds=chosen,
+        valid=None if recipe.train.select_on == "test" else valid, draws=recipe.report.draws,
         seed=recipe.train.seed, stamps=experiment.stamps, audit=audit,
         unseen=experiment.unseen, extras=extras,
     )  # fmt: skip
@@ -121,11 +125,12 @@ def write(
     export(
         folder / "artefact", system, name, settings,
         {s: manifest.features[s].width for s in streams}, space, scales=scales, report=report,
+        trained_ids=[manifest.utterances[row].id for row in experiment.shown],
         about={
-            "trained": list(experiment.seen),
+            "trained": trained,
             "encoders": {s: dict(manifest.encoders.get(s, {})) for s in streams},
-            "vector_length": recipe.space.length,
-            "activation": "identity" if space.task == "regression" else "sigmoid",
+            "words": recipe.space.model_dump(mode="json", exclude={"vectors"}),
+            "activation": ACTIVATION[space.task],
             "thresholds": {"values": chosen.values.tolist(), "source": chosen.source},
             "calibration": None,
             "protocol": {
@@ -147,6 +152,11 @@ def write(
 
 def write_folds(out: Path, recipe: Recipe, folds: Sequence[Done]) -> dict[str, Any]:
     """The report over all folds, in the run's own folder."""
+    drawn = {
+        f"{emotion}, {fold.report['extras']['experiment']}": null
+        for fold in folds
+        for emotion, null in fold.report["extras"].get("nulls", {}).items()
+    }
     report = summary.combine(
         [fold.report for fold in folds], [fold.test for fold in folds],
         draws=recipe.report.draws, seed=recipe.train.seed,
@@ -154,6 +164,7 @@ def write_folds(out: Path, recipe: Recipe, folds: Sequence[Done]) -> dict[str, A
             "title": recipe.title, "about": recipe.about,
             "recipe": recipe.model_dump(mode="json"),
             "data": folds[0].report["extras"]["data"],
+            **({"nulls": drawn} if drawn else {}),
         },
     )  # fmt: skip
     pooled = scored.join([fold.test for fold in folds])
@@ -170,20 +181,21 @@ def report_on(
     split: str,
     stamps: Sequence[str],
 ) -> dict[str, Any]:
-    """The report of an artefact on a corpus it did not see in training.
+    """The report of an artefact on a corpus, by `moodal.learn.evaluate`.
 
     The training's label distribution is not known here, so the baselines are those
     of the tested rows themselves; the report says so.
     """
     rows = np.arange(len(manifest))
     test = predictions(manifest, rows, logits, space, split)
+    trained = found.about.get("trained", found.about["labels"])
     by_label = dict(zip(found.about["labels"], found.about["thresholds"]["values"], strict=True))
     values = np.array([by_label.get(label, 0.5) for label in space.labels])
     report = summary.summarise(
         test, train_targets=test.targets,
         thresholds=Thresholds(values, f"the artefact's: {found.about['thresholds']['source']}"),
         stamps=(*stamps, "baselines know the tested rows' own label distribution"),
-        unseen=[x for x in space.labels if x not in found.about["labels"]],
+        unseen=[x for x in space.labels if x not in trained],
         extras={
             "title": f"{found.about['system']['name']} on {manifest.corpus}",
             "artefact": {"weights": found.about["files"]["weights.safetensors"]},

@@ -22,13 +22,14 @@ from torch import Tensor, nn
 from moodal import config as recipes
 from moodal.config import Recipe, Train
 from moodal.emotions import EmotionSpace
-from moodal.errors import SpaceError, UsageError
+from moodal.errors import DataError, SpaceError, UsageError
 from moodal.files import replacing
 from moodal.learn import assemble, nulls, results
 from moodal.learn.data.dataset import Scale, TensorData, scales
 from moodal.learn.few import Gem
 from moodal.learn.fit import fit, launch, score
 from moodal.learn.layers.losses import pos_weight
+from moodal.learn.selection import require
 from moodal.protocols.audit import audit
 from moodal.protocols.experiment import Experiment
 
@@ -71,17 +72,25 @@ def run_recipe(
         UsageError: ``out`` holds a run of another recipe.
     """
     manifest = assemble.corpus(recipe)
+    require(recipe.train.select, recipe.train.loss, manifest.space.task)
     space = assemble.space_of(recipe, manifest)
-    experiments = assemble.experiments(recipe, manifest)
+    nulls.require(recipe, manifest, space)
+    experiments = []
+    for experiment in assemble.experiments(recipe, manifest):
+        system = assemble.system(recipe, manifest, space.select(experiment.seen))
+        _require_open(recipe, experiment, system)
+        _start_from(system, initial)
+        trim = recipe.data.trim_padding
+        experiments.append(assemble.readable(experiment, system, trim))
     fingerprint = manifest.fingerprint
-    claim(recipe, fingerprint, out)
     fabric = launch(recipe.train)
+    claim(recipe, fingerprint, out)
     folds = []
     for experiment in experiments:
         folder = out if len(experiments) == 1 else out / experiment.name.replace(" ", "-")
         done = results.finished(folder)
         if done is None:
-            findings = audit(manifest, experiment.train, experiment.valid, experiment.test)
+            findings = audit(manifest, experiment.shown, experiment.valid, experiment.test)
             trained = train(fabric, recipe, experiment, space, folder, fingerprint, initial)
             null = against(fabric, recipe, experiment, trained, folder, fingerprint)
             if fabric.is_global_zero:
@@ -116,14 +125,7 @@ def train(
     )
     data = tensors(recipe, experiment, streams, scaled, fabric, experiment.seen_columns)
     system = assemble.system(recipe, experiment.manifest, seen)
-    if initial is not None:
-        system.load_state_dict(dict(initial))
-    if experiment.unseen and not getattr(system, "open_set", False):
-        raise SpaceError(
-            f"{recipe.system['name']} is a closed-set system and cannot score "
-            f"{', '.join(experiment.unseen)}, which training does not show; use eea, or "
-            'protocol.method = "scratch".'
-        )
+    _start_from(system, initial)
     history = fit(
         fabric, system, seen, data, experiment.train, experiment.valid, recipe.train, folder,
         pos_weight=weights(recipe.train, data, experiment.train),
@@ -134,6 +136,27 @@ def train(
     if recipe.protocol.name == "few_shot" and recipe.protocol.method != "scratch":
         trained = adapt(fabric, recipe, experiment, trained, folder / "adapted", fingerprint)
     return trained
+
+
+def _require_open(recipe: Recipe, experiment: Experiment, system: nn.Module) -> None:
+    """Refuse a closed-set system for emotions that its training does not show."""
+    if experiment.held_out and not getattr(system, "open_set", False):
+        raise SpaceError(
+            f"{recipe.system['name']} is a closed-set system and cannot score "
+            f"{', '.join(experiment.held_out)}, which training does not show; use eea, or "
+            'protocol.method = "scratch".'
+        )
+
+
+def _start_from(system: nn.Module, initial: Mapping[str, Tensor] | None) -> None:
+    """Load the weights to start from, if any."""
+    if initial is None:
+        return
+    try:
+        system.load_state_dict(dict(initial))
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip()
+        raise DataError(f"The checkpoint does not fit this system: {first}") from None
 
 
 def adapt(
@@ -153,12 +176,12 @@ def adapt(
     data = tensors(recipe, experiment, streams, before.scales, fabric, None)
     rows, weighted, constrain = experiment.shots, None, None
     if protocol.method == "joint":
-        rows = np.union1d(experiment.shots, experiment.train)
+        rows = experiment.shown
         weighted = weights(recipe.train, data, rows)
     elif protocol.method == "gem":
         constrain = Gem(
             before.seen, before.data, experiment.train, size=recipe.train.batch_size,
-            loss=recipe.train.loss, margin=protocol.margin, seed=recipe.train.seed,
+            loss=recipe.train.loss, margin=protocol.margin,
         )  # fmt: skip
     settings = recipe.train.model_copy(
         update={"epochs": protocol.adapt_epochs, "select": "last", "early_stop": 0}
@@ -229,7 +252,7 @@ def signature(recipe: Recipe, fingerprint: str, part: str) -> str:
 
 
 def claim(recipe: Recipe, fingerprint: str, out: Path) -> None:
-    """Say in ``out`` what is run there; refuse a folder where something else was.
+    """Say in ``out`` what is run there; refuse a folder where something else was begun.
 
     Raises:
         UsageError: another recipe, or other data, was run there.
@@ -237,8 +260,13 @@ def claim(recipe: Recipe, fingerprint: str, out: Path) -> None:
     """
     whole = {"data": fingerprint, **recipe.model_dump(mode="json")}
     path = out / "recipe.json"
-    if path.exists():
-        if json.loads(path.read_text(encoding="utf-8")) != whole:
+    begun = (out / "report.json").exists() or any(out.rglob("resume.pt"))
+    if path.exists() and begun:
+        try:
+            same = json.loads(path.read_text(encoding="utf-8")) == whole
+        except ValueError:
+            same = False
+        if not same:
             raise UsageError(
                 f"{out} holds a run of another recipe or other data; choose another --out, or "
                 "delete that folder."

@@ -116,17 +116,20 @@ def _figures(report: dict[str, Any]) -> dict[str, list[float]]:
     for key in keys:
         entry = report["metrics"].get(key)
         if entry and "emotions" in entry:
-            values = [entry["emotions"][x]["value"] for x in report["labels"]]
-            found[key] = [
-                float("nan") if v is None else v for v in (*values, entry["mean"]["value"])
-            ]
+            entries = (*(entry["emotions"][x] for x in report["labels"]), entry["mean"])
+            found[key] = [_number(e["value"]) for e in entries]
     if not found:  # sentiment
         found = {
-            key: [entry["mean"]["value"] or 0.0]
+            key: [_number(entry["mean"]["value"])]
             for key, entry in report["metrics"].items()
             if "mean" in entry
         }
     return found
+
+
+def _number(value: float | None) -> float:
+    """A report's figure; nan where it is undefined."""
+    return float("nan") if value is None else value
 
 
 def _name(args: argparse.Namespace, test: dict[str, list[float]], best: int) -> str:

@@ -21,12 +21,9 @@ def figure(name: str, logits: np.ndarray, targets: np.ndarray, task: Task) -> fl
         logits, targets: [n, C].
 
     Raises:
-        UsageError: no such metric, or not one for this task.
+        UsageError: the metric is defined for no emotion of these rows.
     """
     metric = metrics.named(name)
-    if task not in metric.tasks:
-        known = ", ".join(k for k, m in metrics.METRICS.items() if task in m.tasks)
-        raise UsageError(f"train.select = {name!r} is not for a {task} corpus; choose: {known}.")
     if task == "single" and not metric.per_emotion:
         decisions = metrics.top(logits)
     else:
@@ -39,6 +36,19 @@ def figure(name: str, logits: np.ndarray, targets: np.ndarray, task: Task) -> fl
             "from them, or is in all); choose another metric or another split."
         )
     return float(defined.mean())
+
+
+def require(select: str, loss: str, task: Task) -> None:
+    """Refuse, before any training, a metric or a loss that is not for this task.
+
+    Raises:
+        UsageError: says which are.
+    """
+    if select not in ("loss", "last") and task not in metrics.named(select).tasks:
+        known = ", ".join(k for k, m in metrics.METRICS.items() if task in m.tasks)
+        raise UsageError(f"train.select = {select!r} is not for a {task} corpus; choose: {known}.")
+    if task == "regression" and loss not in ("l1", "mse"):
+        raise UsageError(f"train.loss = {loss!r} is for emotions; a sentiment takes l1 or mse.")
 
 
 def merit(select: str, row: Mapping[str, float]) -> float:

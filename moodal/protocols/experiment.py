@@ -36,9 +36,19 @@ class Experiment:
     stamps: tuple[str, ...] = ()
 
     @property
-    def unseen(self) -> tuple[str, ...]:
-        """The emotions of the test that training never shows (but for the shots)."""
+    def held_out(self) -> tuple[str, ...]:
+        """The emotions of the test that the (first) training does not show."""
         return tuple(x for x in self.manifest.space.labels if x not in self.seen)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """The emotions of the test that no training shows: those held out, without shots."""
+        return () if len(self.shots) else self.held_out
+
+    @property
+    def shown(self) -> np.ndarray:
+        """[n] every row that any training sees: ``train`` and ``shots``."""
+        return np.union1d(self.train, self.shots)
 
     @property
     def seen_columns(self) -> list[int]:

@@ -1,7 +1,7 @@
 """Few-shot: an emotion of which training shows a handful of rows.
 
 The published code keeps the first ceil(1%) + 1 rows with the emotion and all
-rows without it; `keep` gives those very rows (``first=True``), or a seeded draw.
+rows without it; `keep` gives those very rows, or a random draw.
 """
 
 from __future__ import annotations
@@ -27,19 +27,25 @@ def count(rows: int, share: float) -> int:
 
 
 def keep(
-    experiment: Experiment, emotions: Sequence[str], *, shots: int = 0, share: float = 0.01
+    experiment: Experiment,
+    emotions: Sequence[str],
+    *,
+    shots: int = 0,
+    share: float = 0.01,
+    seed: int = -1,
 ) -> Experiment:
     """Show only a few training rows of each of ``emotions``.
 
-    The first such rows are kept, as published. With ``shots`` exactly that many,
-    else `count` of ``share``. ``train`` becomes the rows of the zero-shot
-    protocol, ``shots`` the few; a training from scratch uses both.
+    The first such rows are kept, as published, or with ``seed`` >= 0 a random draw.
+    With ``shots`` exactly that many, else `count` of ``share``. ``train`` becomes the
+    rows of the zero-shot protocol, ``shots`` the few; a training from scratch uses both.
 
     Raises:
         DataError: fewer rows carry the emotion than are asked for.
     """
     manifest = experiment.manifest
     chosen: set[int] = set()
+    told = []
     for emotion in emotions:
         column = manifest.labels[:, manifest.space.index(emotion)]
         rows = experiment.train[column[experiment.train] > 0]
@@ -49,6 +55,11 @@ def keep(
                 f"{len(rows)} training rows carry {emotion!r}; {wanted} are asked for. "
                 "Lower protocol.shots."
             )
+        if seed >= 0:
+            rows = np.random.default_rng(seed).permutation(rows)
         chosen.update(int(row) for row in rows[:wanted])
+        told.append(f"few-shot: training was shown {wanted} rows of {emotion}")
     held = hold_out(experiment, emotions)
-    return dataclasses.replace(held, shots=np.array(sorted(chosen), np.int64))
+    return dataclasses.replace(
+        held, shots=np.array(sorted(chosen), np.int64), stamps=(*held.stamps, *told)
+    )

@@ -6,6 +6,7 @@ Validation is always taken from the training side; nothing is chosen on the test
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,26 +75,43 @@ def from_file(
         by: the column whose groups validation keeps whole.
 
     Raises:
-        DataError: the file is not such an object, or an id is not in the corpus.
+        DataError: the file is not such an object, a fold has no plain name or no ids, an id
+            is not in the corpus or stands twice. Nothing is yielded before all is checked.
     """
-    try:
-        folds = json.loads(Path(path).read_text(encoding="utf-8"))
-        items = [(str(name), [str(x) for x in ids]) for name, ids in folds.items()]
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise DataError(
-            f"{path} is not a file of folds ({error}); it must hold {{fold: [ids of test]}}."
-        ) from None
     row_of = {u.id: i for i, u in enumerate(manifest.utterances)}
-    column = np.array(_groups(manifest, by))
-    for name, ids in items:
+    folds = _read(Path(path))
+    seen: dict[str, str] = {}
+    for name, ids in folds.items():
+        where = f"{path}, fold {name!r}"
+        if not re.fullmatch(r"\w[\w ]*", name):
+            raise DataError(f"{where}: a name has letters, digits, _ and spaces only.")
+        if not ids:
+            raise DataError(f"{where}: there is no id in it.")
         unknown = [x for x in ids if x not in row_of]
         if unknown:
             raise DataError(
-                f"{path}, fold {name}: {len(unknown)} ids are not in {manifest.corpus}, "
+                f"{where}: {len(unknown)} ids are not in {manifest.corpus}, "
                 f"the first {unknown[0]!r}."
             )
+        for x in ids:
+            if x in seen:
+                raise DataError(f"{where}: {x!r} is already in fold {seen[x]!r}; test it once.")
+            seen[x] = name
+    column = np.array(_groups(manifest, by))
+    for name, ids in folds.items():
         test = np.array(sorted(row_of[x] for x in ids), np.int64)
         yield _with_validation(manifest, column, test, f"fold {name}", valid_share, seed)
+
+
+def _read(path: Path) -> dict[str, list[str]]:
+    """Fold -> the ids of its test utterances."""
+    try:
+        folds = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not a file of folds: {error}.") from None
+    if not isinstance(folds, dict) or not all(isinstance(ids, list) for ids in folds.values()):
+        raise DataError(f"{path} is not a file of folds: it must hold {{fold: [ids of test]}}.")
+    return {name: [str(x) for x in ids] for name, ids in folds.items()}
 
 
 def _groups(manifest: Manifest, by: str) -> list[str]:

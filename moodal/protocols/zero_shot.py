@@ -39,6 +39,8 @@ def hold_out(experiment: Experiment, unseen: Sequence[str]) -> Experiment:
             "rows are left; hold out fewer emotions."
         )
     seen = tuple(label for label in experiment.seen if label not in unseen)
+    if not seen:
+        raise DataError("Every emotion is held out; leave at least one to train on.")
     return dataclasses.replace(experiment, train=train, valid=valid, seen=seen)
 
 
@@ -62,6 +64,10 @@ def append(manifest: Manifest, extra: Manifest, emotions: Sequence[str]) -> Mani
     labels = np.zeros((len(manifest) + len(added), len(manifest.space) + len(emotions)), np.float32)
     labels[: len(manifest), : len(manifest.space)] = manifest.labels
     labels[len(manifest) :, len(manifest.space) :] = added.labels[:, columns]
+    for column, label in enumerate(manifest.space.labels):
+        if label in extra.space.labels:  # a row of several emotions keeps those known here
+            labels[len(manifest) :, column] = added.labels[:, extra.space.index(label)]
+    shared = [stream for stream in manifest.features if stream in added.features]
     utterances = tuple(
         dataclasses.replace(u, id=f"{extra.corpus}:{u.id}") for u in added.utterances
     )
@@ -71,8 +77,9 @@ def append(manifest: Manifest, extra: Manifest, emotions: Sequence[str]) -> Mani
         utterances=manifest.utterances + utterances,
         labels=labels,
         features={
-            stream: frames.concatenate(added.features[stream])
-            for stream, frames in manifest.features.items()
-            if stream in added.features
+            stream: manifest.features[stream].concatenate(added.features[stream])
+            for stream in shared
         },
+        encoders={s: e for s, e in manifest.encoders.items() if s in shared},
+        notes=(*manifest.notes, *(n for n in extra.notes if n not in manifest.notes)),
     )

@@ -49,7 +49,7 @@ def test_a_clean_corpus_has_nothing_to_look_into():
     findings = check(_manifest())
     assert {f.level for f in findings} == {"ok", "note"}
     assert all(isinstance(f, Finding) and f.detail.endswith(".") for f in findings)
-    assert {f.what for f in findings} == {"counts", "duplicates", "empty rows", "values", "labels"}
+    assert {f.what for f in findings} == {"counts", "duplicates", "empty rows", "values"}
 
 
 def test_published_counts_match_and_do_not():
@@ -143,16 +143,14 @@ def test_constant_columns_are_named():
     assert said == [("note", "1 of 3 columns of speech never change: 1.")]
 
 
-def test_label_distribution():
+def test_rows_and_splits_without_an_emotion():
     manifest = _manifest()
-    assert _said(manifest, "labels")[0] == (
-        "note",
-        "train: 4 utterances: neutral 1, happy 1, sad 1, angry 1.",
-    )
+    assert _said(manifest, "labels") == []
     manifest.labels[0] = 0
-    said = _said(manifest, "labels")
-    assert ("error", "1 of 4 utterances of train have no emotion at all.") in said
-    assert ("warning", "train has no utterance of neutral.") in said
+    assert _said(manifest, "labels") == [
+        ("error", "1 of 4 utterances of train have no emotion at all."),
+        ("warning", "train has no utterance of neutral."),
+    ]
     multi = dataclasses.replace(manifest, space=EmotionSpace(LABELS, "multi"))
     assert ("note", "1 of 4 utterances of train have no emotion at all.") in _said(multi, "labels")
     value = dataclasses.replace(
@@ -160,7 +158,11 @@ def test_label_distribution():
         space=EmotionSpace(["sentiment"], "regression"),
         labels=np.linspace(-3, 3, 12, dtype=np.float32)[:, None],
     )
-    assert _said(value, "labels")[0] == ("note", "train: 4 utterances, -3.00 to 1.91, mean -0.55.")
+    assert _said(value, "labels") == []
+
+
+def test_a_corpus_without_utterances_is_an_error():
+    assert [f.level for f in check(_manifest().select([]))] == ["error"]
 
 
 def test_speakers_on_both_sides():

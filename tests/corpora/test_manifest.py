@@ -73,6 +73,8 @@ def damaged(folder, name, change):
         ("manifest.json", lambda b: b.replace(b'"labels"', b'"lables"')),
         ("manifest.json", lambda b: b.replace(b'"format": 1', b'"format": 9')),
         ("manifest.json", lambda b: b"{"),
+        ("manifest.json", lambda b: b"[" + b + b"]"),
+        ("manifest.json", lambda b: b.replace(b'"streams": {', b'"streams": [], "x": {')),
     ],
 )
 def test_damage_is_one_sentence(small, tmp_path, name, change):
@@ -89,6 +91,20 @@ def test_a_missing_file_is_named(small, tmp_path):
     with pytest.raises(DataError, match=r"labels\.npy is missing"):
         manifests.read(folder)
     assert json.loads((folder / "manifest.json").read_text())["utterances"] == 2
+
+
+def test_a_file_and_a_folder_that_may_not_be_read(small, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="is a file; name the folder"):
+        manifests.read(tmp_path / "file")
+    folder = small.write(tmp_path / "p")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(np, "load", refuse)
+    with pytest.raises(DataError, match=r"cannot be read: Permission denied\."):
+        manifests.read(folder)
 
 
 def test_sizes_must_agree(small):

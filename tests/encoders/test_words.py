@@ -61,9 +61,20 @@ def test_the_authors_pickle_is_read(authors):
     np.testing.assert_array_equal(authors.vector("anger", capitalised=True), [1] * 300)
     assert authors.source.startswith("glove.emotions.840B.300d.pt (")
     words, vectors = authors.vocabulary(3, seed=0, exclude=["joy"])
-    assert set(words) == {"anger", "Anger", "sad"}
-    assert vectors.shape == (3, 300)
-    assert len(authors.vocabulary(99, seed=0)[0]) == 4
+    assert set(words) == {"anger", "sad"}
+    assert vectors.shape == (2, 300)
+    assert len(authors.vocabulary(99, seed=0)[0]) == 3
+
+
+def test_drawn_words_are_no_kin_of_the_excluded_ones(authors):
+    words, vectors = authors.vocabulary(9, seed=0, exclude=["ANGRY at sadness"])
+    assert words == ("joy",)
+    np.testing.assert_array_equal(vectors, [[2] * 300])
+    words, vectors = authors.vocabulary(9, seed=0, capitalised=True)
+    assert words == ("Anger",)
+    np.testing.assert_array_equal(vectors, [[1] * 300])
+    words, vectors = authors.vocabulary(9, seed=0, exclude=["anger", "joy", "sad"])
+    assert (words, vectors.shape) == ((), (0, 300))
 
 
 class Hostile:

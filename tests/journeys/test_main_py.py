@@ -1,5 +1,6 @@
 """The seed's own command line: its examples as written, its files, its checkpoints."""
 
+import argparse
 import os
 import pickle
 import re
@@ -20,6 +21,7 @@ EXAMPLES = {
     "iemocap": "--cuda=0 -bs=64 -lr=1e-3 -ep=100 --model=eea --data-folder=./data/iemocap/seq_length_20/data --data-seq-len=20 --dataset=iemocap --loss=ce --clip=1.0 --early-stop=8 --hidden-sizes 300 200 100 -mod=tav --patience=5 --aligned -bi --num-layers=2 --dropout=0.15",  # noqa: E501
     "ef": "--cuda=0 -bs=64 -lr=1e-3 -ep=100 --model=rnn --fusion=ef --data-folder=./data/iemocap/seq_length_20/data --data-seq-len=20 --dataset=iemocap --loss=ce --clip=1.0 --early-stop=8 --hidden-sizes 300 200 100 -mod=tav --patience=5 --aligned -bi --num-layers=2 --dropout=0.15",  # noqa: E501
 }
+VECTORS = "data/glove.emotions.840B.300d.pt"
 SMALL = "--cuda=0 -bs=64 -lr=2e-3 -ep=2 --aligned --data-seq-len=20 -es=9"
 
 
@@ -47,6 +49,12 @@ def main_py(place: Path, words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+def the_same(done: subprocess.CompletedProcess[str]) -> argparse.Namespace:
+    """The moodal command that it printed, as moodal's command line takes it."""
+    _, *words = shlex.split(done.stdout.partition("The same with moodal: ")[2])
+    return cli.parser().parse_args(words)
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_examples_run_as_they_are_written(place, name):
     done = main_py(place, EXAMPLES[name])
@@ -61,7 +69,7 @@ def test_the_examples_run_as_they_are_written(place, name):
         assert state["textEmoEmbs.weight"].shape == (6 if name == "mosei" else 4, 300)
         assert state["modality_weights.weight"].shape == (3,)
         assert state["RNNs.2.weight_ih_l0"].shape == (400, 35)
-    assert "moodal train savings/" in done.stdout
+    assert str(the_same(done).recipe).startswith("savings/")
 
 
 def test_its_own_checkpoint_is_loaded_scored_and_imported(place, tmp_path):
@@ -73,12 +81,15 @@ def test_its_own_checkpoint_is_loaded_scored_and_imported(place, tmp_path):
         scored = main_py(place, f"{SMALL} {model} {flag} --ckpt='{path}'")
         assert scored.returncode == 0, scored.stderr
         assert "AUC" in scored.stdout
+        same = the_same(scored)
+        assert (same.split, same.vectors) == (flag[2:], VECTORS)
     out = tmp_path / "artefact"
     labels = "anger,disgust,fear,happy,sad,surprise"
     cli.main(["import", str(place / path), str(out), "--labels", labels])
     assert artefact.read(out).about["system"]["config"]["last_column"] is True
     more = main_py(place, f"{SMALL} {model} --seed=1 --ckpt='{path}'")
     assert more.returncode == 0, more.stderr
+    assert "moodal train does not start from a checkpoint" in more.stdout
 
 
 @pytest.mark.parametrize(
@@ -110,9 +121,35 @@ def test_the_other_flags(place, words):
         ("--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei --zsl=9", 2, "5 (surprise)"),
         ("--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei --test", 2, "--ckpt"),
         ("--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei -mod=tx", 2, "letters of t"),
+        ("--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei --seed -1", 2, "0 or more"),
     ],
 )
 def test_mistakes_are_one_sentence(place, words, code, said):
     done = main_py(place, f"{SMALL} {words}")
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_closed_set_checkpoint_and_a_space_in_a_path(place):
+    model = "--model=rnn --fusion=lf --dataset=iemocap --data-folder=data/iemocap --loss=bce"
+    trained = main_py(place, f"{SMALL} {model} -ep=1")
+    path = place / re.findall(r"Written: (.+models.+)", trained.stdout)[0]
+    moved = path.with_name("my model.pt")
+    moved.write_bytes(path.read_bytes())
+    scored = main_py(place, f"{SMALL} {model} --test --ckpt='{moved}'")
+    assert scored.returncode == 0, scored.stderr
+    same = the_same(scored)
+    assert same.artefact.name == "my model"
+    assert (same.vectors, same.emotions) == (None, "neutral,happy,sad,angry")
+
+
+def test_without_torch_it_says_what_to_install(tmp_path):
+    code = "import runpy, sys; sys.modules['torch'] = None; runpy.run_path(sys.argv.pop(1), run_name='__main__')"  # noqa: E501
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(ROOT / "main.py"), "-bs=1"],
+        cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 7, done.stderr
+    assert done.stderr.splitlines() == [
+        "main.py: this needs the package torch: pip install 'moodal[train]'."
+    ]

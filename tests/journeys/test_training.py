@@ -1,5 +1,6 @@
 """From files to a report and an artefact, through the real command line."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from moodal import artefact, cli
+from moodal.corpora import manifest as manifests
+from moodal.types import Frames
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -36,6 +39,9 @@ def test_zero_shot_from_end_to_end(mosei, small_eea, tmp_path, answer):
     again = answer(
         "evaluate", out / "artefact", mosei / "prepared", "--out", tmp_path / "again"
     )  # fmt: skip
+    assert again["protocol"]["unseen"] == ["anger"]
+    assert "never trained on: anger" in again["protocol"]["stamps"]
+    assert null["cosine"]["encoder"] == "features"
     before = report["metrics"]["auc"]["emotions"]["anger"]["value"]
     assert again["metrics"]["auc"]["emotions"]["anger"]["value"] == pytest.approx(before, abs=1e-5)
 
@@ -78,6 +84,10 @@ def test_few_shot_in_every_way(small_eea, tmp_path, answer, method):
         "protocol.shots=4", "protocol.adapt_epochs=3", "--out", tmp_path / "run",
     )  # fmt: skip
     assert (tmp_path / "run/adapted").exists() == (method != "scratch")
+    assert "few-shot: training was shown 4 rows of sad" in report["protocol"]["stamps"]
+    assert report["protocol"]["unseen"] == []
+    assert report["train"]["counts"]["sad"] == 4
+    assert "sad" in artefact.read(tmp_path / "run/artefact").about["trained"]
     assert np.isfinite(report["metrics"]["auc"]["emotions"]["sad"]["value"])
 
 
@@ -122,6 +132,8 @@ def test_selection_on_test_is_stamped(small_eea, tmp_path, answer):
         "train", RECIPES / "mosei/eea.toml", *small_eea, "train.select_on=test", "--out", out
     )
     assert any("selected on the test" in stamp for stamp in report["protocol"]["stamps"])
+    assert report["thresholds"]["source"].startswith("fixed")
+    assert "valid" not in report
     assert "selected on the test" in (out / "report.md").read_text()
     assert "selected on the test" in (out / "artefact/README.md").read_text()
 
@@ -175,3 +187,50 @@ def test_two_processes_give_what_one_gives(small_eea, tmp_path, process, answer)
         np.testing.assert_allclose(a[name], b[name], atol=2e-5, err_msg=name)
     key = one["metrics"]["auc"]["mean"]["value"]
     assert two["metrics"]["auc"]["mean"]["value"] == pytest.approx(key, abs=0.01)
+
+
+def test_scores_of_training_rows_are_stamped_and_never_land_in_a_run(
+    mosei, small_eea, tmp_path, answer, fails
+):
+    out = tmp_path / "run"
+    answer("train", RECIPES / "mosei/eea.toml", *small_eea, "--out", out)
+    words = ["evaluate", out / "artefact", mosei / "prepared", "--split", "all"]
+    report = answer(*words, "--out", tmp_path / "all")
+    assert "168 of these 240 rows were trained on" in report["protocol"]["stamps"]
+    for place in (out, out / "artefact", mosei / "prepared"):
+        code, said = fails(*words, "--out", place)
+        assert code == 2
+        assert "choose another --out" in said
+
+
+def test_folds_of_a_zero_shot_protocol_keep_their_nulls(small_eea, tmp_path, mosei, answer):
+    report = answer(
+        "train", RECIPES / "mosei/zero-shot/anger.toml", *small_eea, "split.by=id",
+        "split.folds=3", "split.only=[0, 1]", "train.epochs=1", "report.figures=false",
+        "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert set(report["extras"]["nulls"]) == {"anger, fold 0", "anger, fold 1"}
+
+
+def test_a_row_of_padding_only_is_left_out_and_counted(mosei, small, tmp_path, answer):
+    corpus = manifests.read(mosei / "prepared")
+    speech = corpus.features["speech"]
+    values = np.array(speech.values)
+    values[speech.offsets[3] : speech.offsets[4]] = 0
+    blank = dataclasses.replace(
+        corpus, features={**corpus.features, "speech": Frames(values, speech.lengths)}
+    )
+    blank.write(tmp_path / "blank")
+    report = answer(
+        "train", RECIPES / "mosei/rnn-lf.toml", *small, f"data.prepared={tmp_path / 'blank'}",
+        "system.layers=1", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert any("rows without one of text, speech, face" in s for s in report["protocol"]["stamps"])
+
+
+def test_a_run_that_never_began_does_not_hold_its_folder(small_eea, tmp_path, answer, fails):
+    words = ["train", RECIPES / "mosei/eea.toml", *small_eea, "--out", tmp_path / "run"]
+    assert fails(*words, "train.accelerator=abacus")[0] == 2
+    assert not (tmp_path / "run").exists()
+    assert fails(*words, "train.lr=1e30", "train.clip=0")[0] == 1
+    assert answer(*words)["rows"] > 0

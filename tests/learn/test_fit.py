@@ -7,6 +7,7 @@ import torch
 from moodal.config import Train
 from moodal.errors import UsageError
 from moodal.learn.data.dataset import TensorData
+from moodal.learn.few import Gem
 from moodal.learn.fit import fit, launch, score
 from moodal.learn.systems import eea
 
@@ -81,6 +82,19 @@ def test_a_stopped_training_goes_on_to_the_same_weights(corpus, space, tmp_path)
     with pytest.raises(Power):
         trained(corpus, space, tmp_path / "cut", config, constrain=fails_later())
     again, _, _ = trained(corpus, space, tmp_path / "cut", config)
+    assert same(whole, again)
+
+
+def test_gem_goes_on_to_the_same_weights_too(corpus, space, tmp_path):
+    def gem():
+        data = TensorData(corpus, ("text", "speech"))
+        return Gem(space, data, ROWS["train"], size=16, loss="bce", margin=0.01)
+
+    config = Train(epochs=4, select="last")
+    whole, _, _ = trained(corpus, space, tmp_path / "whole", config, constrain=gem())
+    first = config.model_copy(update={"epochs": 2})
+    trained(corpus, space, tmp_path / "cut", first, constrain=gem())
+    again, _, _ = trained(corpus, space, tmp_path / "cut", config, constrain=gem())
     assert same(whole, again)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from moodal.errors import UsageError
-from moodal.learn.selection import figure, merit
+from moodal.learn.selection import figure, merit, require
 
 LOGITS = np.array([[2.0, -1.0], [-1.0, 3.0], [1.0, 0.5]])
 TARGETS = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
@@ -33,4 +33,9 @@ def test_errors_count_downwards():
 
 def test_metrics_of_other_tasks_are_refused():
     with pytest.raises(UsageError, match="not for a multi corpus"):
-        figure("mae", LOGITS, TARGETS, "multi")
+        require("mae", "bce", "multi")
+    with pytest.raises(UsageError, match="l1 or mse"):
+        require("mae", "bce", "regression")
+    with pytest.raises(UsageError, match="No metric 'foo'"):
+        require("foo", "bce", "multi")
+    require("last", "mse", "regression")

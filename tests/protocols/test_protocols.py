@@ -86,9 +86,27 @@ def test_published_folds(tmp_path):
     path.write_text(json.dumps({"1": ["u0", "u1"], "2": ["u4", "u5"]}))
     first, second = folds.from_file(corpus, path, "speaker")
     assert (first.test.tolist(), second.test.tolist()) == ([0, 1], [4, 5])
-    path.write_text(json.dumps({"1": ["nobody"]}))
-    with pytest.raises(DataError, match="first 'nobody'"):
-        list(folds.from_file(corpus, path, "speaker"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"1": ["u0"], "2": ["nobody"]}, "fold '2': 1 ids are not in made up, the first 'nobody'"),
+        ({"1": ["u0"], "2": ["u1", "u1"]}, "'u1' is already in fold '2'"),
+        ({"1": ["u0"], "2": ["u2", "u0"]}, "'u0' is already in fold '1'"),
+        ({"1": ["u0"], "2": []}, "fold '2': there is no id"),
+        ({"1": ["u0"], "../2": ["u2"]}, "fold '../2': a name has letters"),
+        ({"1": ["u0"], "": ["u2"]}, "fold '': a name has letters"),
+        ({"1": "u0"}, "must hold"),
+        (["u0"], "must hold"),
+    ],
+)
+def test_wrong_folds_are_refused_before_the_first_is_made(tmp_path, content, said):
+    corpus = manifest(np.zeros((6, 2)), speaker=list("aabbcc"))
+    path = tmp_path / "folds.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=said):
+        next(folds.from_file(corpus, path, "speaker"))
 
 
 def test_official_split_must_be_there():

@@ -46,7 +46,7 @@ class TensorData:
         labels: [N, C'] targets (default: the manifest's).
         trim: cut all-zero steps at both ends of each sequence.
         max_steps: cut sequences to this many steps (0: whole).
-        scales: stream -> `Scale` to standardise by.
+        scales: stream -> `Scale` to standardise by; all-zero steps stay zero.
         device: where batches are wanted.
 
     Raises:
@@ -91,7 +91,8 @@ class TensorData:
     ) -> _Ragged:
         source = frames.values
         if scale is not None:
-            source = ((source - scale.mean) / scale.deviation).astype(np.float32)
+            there = (source != 0).any(axis=1, keepdims=True)  # as `scales` counts steps
+            source = ((source - scale.mean) / scale.deviation * there).astype(np.float32)
         with warnings.catch_warnings():
             # A memory map is read-only, of which torch warns; frames are only ever read.
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")

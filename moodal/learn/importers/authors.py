@@ -67,7 +67,7 @@ def from_authors(
             speech, face); by default all three. Must be given for an EEA of fewer: the
             file says how many, not which.
         widths: stream -> D, for early fusion, whose file tells only their sum.
-        heads: of MulT, which no shape tells; theirs were 10, and 8 for MOSEI.
+        heads: of MulT, which no shape tells; theirs were 10, and 8 for MOSEI sentiment.
 
     Raises:
         DataError: no system of theirs has these names and shapes, or ``streams`` or

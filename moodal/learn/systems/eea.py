@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
+from moodal.config import Strict
 from moodal.emotions import EmotionSpace
 from moodal.errors import MissingStreamError, SpaceError
 from moodal.learn.data.batch import Streams
@@ -31,10 +32,8 @@ from moodal.learn.systems.system import (
 )
 
 
-class Config(BaseModel):
+class Config(Strict):
     """The paper's values; ``last_column`` reads the padded batch's last column, as published."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     streams: StreamNames = ("text", "speech", "face")
     hidden: dict[str, int] = Field(HIDDEN, validate_default=True)
@@ -104,7 +103,7 @@ class EEA(nn.Module):
         # the weight of each modality; one modality has none
         m_total = len(self.streams)
         self.weight = nn.Parameter(torch.full((m_total,), 1 / m_total)) if m_total > 1 else None
-        self._vectors: dict[tuple[str, torch.device], Tensor] = {}
+        self._vectors: dict[tuple[str, torch.device, torch.dtype], Tensor] = {}
 
     def represent(self, m: str, values: Tensor, lengths: Tensor) -> Tensor:
         """r_m [B, h_m]: the RNN's output at the last step, its two directions summed."""
@@ -117,7 +116,7 @@ class EEA(nn.Module):
         return vectors if m == "text" else self.affine[m](vectors)
 
     def vectors(self, space: EmotionSpace) -> Tensor:
-        """e_c [C, d] on this module's device, kept per space, without a gradient.
+        """e_c [C, d] on this module's device and in its precision, kept, without a gradient.
 
         Raises:
             SpaceError: the space has no vectors, or vectors of another width.
@@ -125,19 +124,19 @@ class EEA(nn.Module):
         if space.vectors is None:
             raise SpaceError(
                 f"eea needs a vector for each emotion; {', '.join(space.labels)} have none. "
-                "Name a source of word vectors (words=...)."
+                "Name a source of word vectors: space.vectors=glove-50, for example."
             )
         if space.vectors.shape[1] != self.d:
             raise SpaceError(
                 f"This eea was built for emotion vectors of width {self.d}; those of "
                 f"{', '.join(space.labels)} are {space.vectors.shape[1]} wide. Use the same source."
             )
-        device = next(self.parameters()).device
-        key = (space.fingerprint, device)
+        like = next(self.parameters())
+        key = (space.fingerprint, like.device, like.dtype)
         if key not in self._vectors:
             if len(self._vectors) >= 16:  # a null of hundreds of spaces must not fill the memory
                 self._vectors.clear()
-            self._vectors[key] = torch.from_numpy(space.vectors.copy()).to(device)
+            self._vectors[key] = torch.from_numpy(space.vectors.copy()).to(like)
         return self._vectors[key]
 
     def contributions(self, streams: Streams, space: EmotionSpace) -> dict[str, Tensor]:
@@ -206,7 +205,7 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> EEA
     if space.vectors is None:
         raise SpaceError(
             f"eea needs a vector for each emotion; {', '.join(space.labels)} have none. "
-            "Name a source of word vectors (words=...)."
+            "Name a source of word vectors: space.vectors=glove-50, for example."
         )
     return EEA(
         {m: widths[m] for m in config.streams},

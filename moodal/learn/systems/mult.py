@@ -10,13 +10,14 @@ padding is masked and the last valid step is read, unless ``last_column``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from moodal.config import Strict
 from moodal.emotions import EmotionSpace
 from moodal.learn.data.batch import Stream, Streams
 from moodal.learn.layers.attention import CrossEncoder
@@ -26,20 +27,21 @@ KERNELS = {"text": 3, "speech": 5, "face": 3}
 """Steps that each temporal convolution sees."""
 
 
-class Config(BaseModel):
-    """The EEA authors' values for IEMOCAP; ``attention_dropout`` is per looked-at stream."""
+Share = Annotated[float, Field(ge=0, lt=1)]
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class Config(Strict):
+    """The EEA authors' values for IEMOCAP; ``attention_dropout`` is per looked-at stream."""
 
     streams: StreamNames = ("text", "speech", "face")
     width: int = Field(40, ge=4)
     heads: int = Field(10, ge=1)
     layers: int = Field(4, ge=1)
-    attention_dropout: dict[str, float] = {"text": 0.25, "speech": 0.0, "face": 0.0}
-    relu_dropout: float = Field(0.1, ge=0, lt=1)
-    residual_dropout: float = Field(0.1, ge=0, lt=1)
-    embed_dropout: float = Field(0.3, ge=0, lt=1)
-    out_dropout: float = Field(0.1, ge=0, lt=1)
+    attention_dropout: dict[str, Share] = Field({"text": 0.25, "speech": 0.0, "face": 0.0})
+    relu_dropout: Share = 0.1
+    residual_dropout: Share = 0.1
+    embed_dropout: Share = 0.3
+    out_dropout: Share = 0.1
     attention_mask: bool = False
     last_column: bool = False
 

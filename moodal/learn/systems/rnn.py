@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
+from moodal.config import Strict
 from moodal.emotions import EmotionSpace
 from moodal.errors import DataError
 from moodal.learn.data.batch import Stream, Streams
@@ -29,10 +30,8 @@ from moodal.learn.systems.system import (
 )
 
 
-class Config(BaseModel):
+class Config(Strict):
     """``hidden`` are the widths of the RNN per stream, ``width`` that of the joined one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     streams: StreamNames = ("text", "speech", "face")
     fusion: Literal["ef", "lf", "eflf", "ts"] = "lf"

@@ -1,7 +1,7 @@
 """System: what the loop, the reports and the exporter ask of a model.
 
 A system is a `torch.nn.Module` whose ``forward`` is its ``scores``. Its file
-holds ``Config`` (a pydantic model with the paper's values), the module, which
+holds ``Config`` (a `moodal.config.Strict` with the paper's values), the module, which
 takes plain arguments, and ``build(config, widths, space)``.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, Protocol
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from moodal.emotions import EmotionSpace
@@ -24,8 +24,10 @@ def _distinct(streams: tuple[str, ...]) -> tuple[str, ...]:
     return streams
 
 
-StreamNames = Annotated[tuple[Literal["text", "speech", "face"], ...], AfterValidator(_distinct)]
-"""A config's ``streams``: any modalities in any order, none twice."""
+StreamNames = Annotated[
+    tuple[Literal["text", "speech", "face"], ...], Field(strict=False), AfterValidator(_distinct)
+]
+"""A config's ``streams``: any modalities in any order, none twice; TOML has them as a list."""
 
 HIDDEN = {"text": 300, "speech": 200, "face": 100}
 """Hidden widths of the RNN of each stream, as in the commands of the EEA paper."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from moodal.config import Strict
 from moodal.emotions import EmotionSpace
 from moodal.errors import DataError
 from moodal.learn.data.batch import Streams
@@ -20,10 +21,8 @@ from moodal.learn.layers.attention import sinusoids
 from moodal.learn.systems.system import StreamNames, require_all, require_space, require_widths
 
 
-class Config(BaseModel):
+class Config(Strict):
     """``last_column`` averages over the whole padded batch, valid or not."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     streams: StreamNames = ("text", "speech", "face")
     width: int = Field(160, ge=4)

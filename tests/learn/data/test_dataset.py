@@ -92,3 +92,15 @@ def test_standardising_uses_the_given_rows_alone():
     seen = data.batch(torch.arange(4)).streams["text"].values
     torch.testing.assert_close(seen.mean((0, 1)), torch.zeros(2), atol=1e-5, rtol=0)
     torch.testing.assert_close(seen.std((0, 1), correction=0), torch.ones(2), atol=1e-5, rtol=0)
+
+
+def test_standardising_leaves_empty_steps_empty():
+    values = np.random.default_rng(0).normal(5, 3, (4, 9, 2))
+    values[:, 6] = 0
+    corpus = manifest({"text": Frames.from_padded(values)}, 4)
+    scale = scales(corpus, ["text"], np.arange(4))
+    for trim in (True, False):
+        data = TensorData(corpus, ["text"], scales=scale, trim=trim)
+        seen = data.batch(torch.arange(4)).streams["text"].values
+        assert not seen[:, 6].any()
+        assert seen[:, [0, 8]].all()

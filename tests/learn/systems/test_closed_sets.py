@@ -106,6 +106,11 @@ def test_one_stream_is_enough_where_nothing_looks_across(case, widths, space, ma
         ("mult", {"attention_dropout": {"text": 0.1}}, "lacks speech, face"),
         ("transformer", {"width": 20, "heads": 8}, "must divide"),
         ("transformer", {"unknown": 1}, "not permitted"),
+        ("mult", {"attention_dropout": {"text": 1.0, "speech": 0, "face": 0}}, "less than 1"),
+        ("mult", {"attention_dropout": {"text": -0.1, "speech": 0, "face": 0}}, "greater than"),
+        ("mult", {"layers": "2"}, "valid integer"),
+        ("rnn", {"bidirectional": "off"}, "valid boolean"),
+        ("transformer", {"dropout": "0.1"}, "valid number"),
     ],
 )
 def test_wrong_settings_are_refused_in_words(name, wrong, words) -> None:

@@ -159,7 +159,7 @@ def test_text_must_be_as_wide_as_the_vectors(widths, space) -> None:
 
 def test_spaces_that_do_not_fit_are_refused(widths, space, make_streams) -> None:
     system, streams = build(widths, space), make_streams([2])
-    with pytest.raises(SpaceError, match="angry, happy have none"):
+    with pytest.raises(SpaceError, match=r"angry, happy have none.*space\.vectors="):
         system(streams, EmotionSpace(["angry", "happy"]))
     with pytest.raises(SpaceError, match="width 8; those of angry are 5 wide"):
         system(streams, EmotionSpace(["angry"], vectors=np.ones((1, 5))))
@@ -167,6 +167,15 @@ def test_spaces_that_do_not_fit_are_refused(widths, space, make_streams) -> None
         eea.build(eea.Config(), widths, EmotionSpace(["angry"]))
     with pytest.raises(MissingStreamError, match="asked to read face"):
         eea.build(eea.Config(), {"text": 8, "speech": 6}, space)
+
+
+def test_half_precision(widths, space, make_streams) -> None:
+    system, streams = build(widths, space), make_streams([3, 2])
+    exact = system(streams, space)
+    half = {m: Stream(s.values.bfloat16(), s.lengths) for m, s in streams.items()}
+    logits = system.bfloat16()(half, space)
+    assert logits.dtype == torch.bfloat16
+    torch.testing.assert_close(logits.float(), exact, atol=0.05, rtol=0.1)
 
 
 def test_emotion_vectors_are_kept_but_never_trained(widths, space, make_streams) -> None:
@@ -192,6 +201,13 @@ def test_emotion_vectors_are_kept_but_never_trained(widths, space, make_streams)
         {"dropout": 1.0},
         {"cell": "rnn"},
         {"unknown": 1},
+        {"layers": "2"},
+        {"layers": 2.0},
+        {"hidden": {"text": "8"}},
+        {"bidirectional": "off"},
+        {"last_column": 1},
+        {"dropout": "0.1"},
+        {"streams": "text"},
     ],
 )
 def test_wrong_settings_are_refused(wrong) -> None:

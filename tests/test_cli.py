@@ -1,0 +1,22 @@
+"""The command line: what it prints is what is meant, letter by letter."""
+
+import json
+
+from moodal import cli
+from moodal.corpora import CORPORA
+
+
+def test_brackets_in_a_path_are_printed(tmp_path, capsys):
+    out = tmp_path / "[bold]data[/x]" / ("long " * 30).strip()
+    cli.main(["synthesise", "goemotions", str(out), "--utterances", "12"])
+    assert f"is in {out}." in capsys.readouterr().out
+    cli.main(["prepare", "goemotions", str(out), str(out.parent / "p")])
+    assert f"Written to {out.parent / 'p'};" in capsys.readouterr().out
+
+
+def test_prepare_lists_the_corpora(capsys):
+    cli.main(["prepare", "--list"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(CORPORA)
+    cli.main(["prepare", "--list", "--json"])
+    assert json.loads(capsys.readouterr().out)["ravdess"].startswith("RAVDESS: 24 actors")

@@ -1,0 +1,46 @@
+"""What the guide tells readers to type is taken by the command line, and names what is there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from moodal import cli, config
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+
+
+def commands(page: Path) -> list[str]:
+    """The lines of code that run moodal, continued lines joined."""
+    text = re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))
+    return re.findall(r"^(?:    |\$ )?(moodal [a-z].+)$", text, re.MULTILINE)
+
+
+def parsed(command: str):
+    return cli._parse(shlex.split(command, comments=True)[1:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+def test_commands_are_taken(page, capsys):
+    for command in commands(page):
+        try:
+            args = parsed(command)
+        except SystemExit:
+            pytest.fail(f"{command}\n{capsys.readouterr().err}")
+        if args.command == "train" and args.recipe.suffix == ".toml":
+            config.load(ROOT / args.recipe, args.overrides)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+def test_recipes_that_are_named_are_there(page):
+    named = re.findall(r"recipes/[\w./-]+\.toml", page.read_text(encoding="utf-8"))
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_commands_are_found():
+    found = [command for page in PAGES for command in commands(page)]
+    assert len(found) > 15
+    with pytest.raises(SystemExit):
+        parsed("moodal train recipes/quickstart.toml --outt runs")
