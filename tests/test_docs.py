@@ -13,9 +13,11 @@ PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 
 
 def commands(page: Path) -> list[str]:
-    """The lines of code that run moodal, continued lines joined."""
+    """The lines of code, indented or fenced, that run moodal; continued lines joined."""
     text = re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))
-    return re.findall(r"^(?:    |\$ )?(moodal [a-z].+)$", text, re.MULTILINE)
+    fenced = "\n".join(text.split("```")[1::2])
+    indented = re.findall(r"^ {4}(moodal .+)$", text, re.MULTILINE)
+    return indented + re.findall(r"^(?:\$ )?(moodal .+)$", fenced, re.MULTILINE)
 
 
 def parsed(command: str):

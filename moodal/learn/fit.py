@@ -140,6 +140,7 @@ def fit(
             board.row(row)
             bar.epoch(row)
     system.load_state_dict(state.best_weights)
+    system.float()  # after training in bf16-true, scores and artefacts are of 32 bits again
     return state.history
 
 

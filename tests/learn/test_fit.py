@@ -122,8 +122,9 @@ def test_every_loss_and_optimiser_lowers_it(corpus, space, tmp_path, loss, optim
     assert history[-1]["train_loss"] < history[0]["train_loss"]
 
 
-def test_bf16_learns_too(corpus, space, tmp_path):
-    config = Train(epochs=8, lr=0.02, precision="bf16-mixed")
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true"])
+def test_bf16_learns_too(corpus, space, tmp_path, precision):
+    config = Train(epochs=8, lr=0.02, precision=precision)
     _, _, history = trained(corpus, space, tmp_path, config)
     assert history[-1]["train_loss"] < history[0]["train_loss"] - 0.02
 

@@ -74,7 +74,9 @@ def from_authors(
             ``widths`` are not what the file holds.
     """
     given = {
-        name: torch.as_tensor(value) for name, value in state.items() if not IGNORED.search(name)
+        name: torch.as_tensor(value).clone() if isinstance(value, Tensor) else torch.tensor(value)
+        for name, value in state.items()
+        if not IGNORED.search(name)
     }
     if streams is not None and (not streams or not set(streams) <= set(STREAMS)):
         raise DataError(f"Streams are one or more of {', '.join(STREAMS)}; got {list(streams)}.")

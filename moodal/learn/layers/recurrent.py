@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from moodal.errors import UsageError
+
 # cuDNN copies weights that do not lie end to end; these are small, and the advice to
 # flatten them does not apply to layers that are called one by one.
 warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous")
@@ -62,6 +64,32 @@ class Recurrent(nn.Module):
                 }.items():
                     values = torch.empty(shape).uniform_(-bound, bound)
                     self.register_parameter(f"{name}_l{layer}{direction}", nn.Parameter(values))
+
+    def start_near_identity(self, gain: float = 0.25) -> None:
+        """Begin with an output of about ``gain`` times the input (of deviation 1), its direction.
+
+        The cell's input is the frame itself, its input and output gates are open; what
+        else there is begins small.
+
+        Raises:
+            UsageError: not one LSTM layer of one direction with the width of its input.
+        """
+        if (self.cell, self.layers, len(self.directions)) != ("lstm", 1, 1) or (
+            self.get_parameter("weight_ih_l0").shape[1] != self.hidden
+        ):
+            raise UsageError(
+                'start = "identity" needs one LSTM layer of one direction, as wide as its input: '
+                'set system.layers=1, bidirectional=false, cell="lstm", and hidden to the width.'
+            )
+        ih, hh, b_ih, b_hh = self.weights(0, "")
+        i, _, g, o = (slice(k * self.hidden, (k + 1) * self.hidden) for k in range(4))
+        with torch.no_grad():
+            ih *= 0.1
+            hh *= 0.1
+            b_ih.zero_()
+            b_hh.zero_()
+            ih[g] = gain * torch.eye(self.hidden)
+            b_ih[i] = b_ih[o] = 2.0
 
     def weights(self, layer: int, direction: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """weight_ih [G H, D], weight_hh [G H, H], bias_ih [G H], bias_hh [G H]."""

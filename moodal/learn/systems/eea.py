@@ -13,7 +13,7 @@ space of modality m; w [M] the weight of each modality.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, field_validator
@@ -42,6 +42,9 @@ class Config(Strict):
     cell: Literal["lstm", "gru"] = "lstm"
     dropout: float = Field(0.15, ge=0, lt=1)
     last_column: bool = False
+    start: Literal["random", "identity"] = "random"
+    """identity: text's RNN begins by handing on its input, for text features and emotion
+    vectors of one kind (e.g. both MiniLM's); not in the paper."""
 
     _complete = field_validator("hidden")(complete_hidden)
 
@@ -55,6 +58,7 @@ class EEA(nn.Module):
         d: width of the emotion vectors.
         layers, bidirectional, cell, dropout: of each RNN.
         last_column: read the last column of the padded batch, valid or not.
+        start: "identity" begins with r_text close to the text's own vectors.
 
     Raises:
         SpaceError: text is read and its hidden width is not ``d``.
@@ -73,6 +77,7 @@ class EEA(nn.Module):
         cell: str = "lstm",
         dropout: float = 0.15,
         last_column: bool = False,
+        start: str = "random",
     ):
         super().__init__()
         if "text" in widths and hidden["text"] != d:
@@ -83,19 +88,11 @@ class EEA(nn.Module):
         self.streams, self.hidden, self.d = tuple(widths), dict(hidden), d
         self.last_column = last_column
         # one encoder per modality
-        self.rnn = nn.ModuleDict(
-            {
-                m: Recurrent(
-                    widths[m],
-                    hidden[m],
-                    layers,
-                    cell=cell,
-                    bidirectional=bidirectional,
-                    dropout=dropout,
-                )
-                for m in self.streams
-            }
-        )
+        kind: dict[str, Any] = {"cell": cell, "bidirectional": bidirectional, "dropout": dropout}
+        rnns = {m: Recurrent(widths[m], hidden[m], layers, **kind) for m in self.streams}
+        if start == "identity" and "text" in rnns:
+            rnns["text"].start_near_identity()
+        self.rnn = nn.ModuleDict(rnns)
         # the maps that carry emotion vectors into the other modalities' spaces
         self.affine = nn.ModuleDict(
             {m: nn.Linear(d, hidden[m]) for m in self.streams if m != "text"}
@@ -216,4 +213,5 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> EEA
         cell=config.cell,
         dropout=config.dropout,
         last_column=config.last_column,
+        start=config.start,
     )

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from moodal.errors import UsageError
 from moodal.learn.layers.recurrent import Recurrent
 
 TORCH = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -135,3 +136,15 @@ def test_in_double_precision_gradients_pass_gradcheck() -> None:
     rnn = Recurrent(3, 2, 2, bidirectional=True).double()
     values = torch.randn(2, 3, 3, dtype=torch.double, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: rnn(x, torch.tensor([3, 2])), values)
+
+
+def test_an_identity_start_hands_its_input_on():
+    layer = Recurrent(6, 6, 1)
+    layer.start_near_identity()
+    x = torch.randn(50, 1, 6)
+    out = layer(x)[:, 0]
+    assert nn.functional.cosine_similarity(out, x[:, 0]).min().item() > 0.9
+    with pytest.raises(UsageError, match="one LSTM layer"):
+        Recurrent(6, 5, 1).start_near_identity()
+    with pytest.raises(UsageError, match="one LSTM layer"):
+        Recurrent(6, 6, 1, cell="gru").start_near_identity()
