@@ -7,7 +7,6 @@ import pickle
 import sys
 import types
 from collections import OrderedDict, defaultdict
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,16 +63,6 @@ def same(found, wanted) -> bool:
             and np.array_equal(found, wanted)
         )
     return found == wanted
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(data: bytes) -> Path:
-        path = tmp_path / "given.pkl"
-        path.write_bytes(data)
-        return path
-
-    return write
 
 
 def saved(value, *, zipped: bool) -> bytes:

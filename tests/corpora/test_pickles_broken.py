@@ -8,7 +8,6 @@ import pickle
 import warnings
 import zipfile
 from collections import OrderedDict
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,16 +33,6 @@ NUMPY = [
     np.array([["a", None], [(1, 2), [3.0]]], object),
 ]
 PLAIN = [OrderedDict(a=1), {1, "two"}, (1, 2.5, "é", True, None, 10**30, b"")]
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(data: bytes) -> Path:
-        path = tmp_path / "given.pkl"
-        path.write_bytes(data)
-        return path
-
-    return write
 
 
 def saved(value, *, zipped: bool) -> bytes:

@@ -21,16 +21,6 @@ from moodal.corpora import pickles
 from moodal.errors import UnsafeFileError
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(data: bytes) -> Path:
-        path = tmp_path / "given.pkl"
-        path.write_bytes(data)
-        return path
-
-    return write
-
-
 def saved(value, *, zipped: bool) -> bytes:
     out = io.BytesIO()
     torch.save(value, out, _use_new_zipfile_serialization=zipped)
