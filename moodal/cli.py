@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -183,8 +184,29 @@ def _inspect(args: argparse.Namespace) -> Any:
 
     found = inspect(args.path)
     if not args.json:
-        _show_tree(found)
+        _show_tree(found if found["kind"] != "artefact" else _short(found))
     return found
+
+
+def _short(artefact: dict[str, Any]) -> dict[str, Any]:
+    """An artefact on a screen; --json has all of it."""
+    sizes = artefact["weights"].values()
+    values = artefact["thresholds"]["values"]
+    keys = ("kind", "verified", "labels", "trained", "task", "vectors", "widths", "licence")
+    return {
+        **{key: artefact[key] for key in keys if key in artefact},
+        "system": artefact["system"]["name"],
+        "parameters": sum(math.prod(size) for size in sizes),
+        "corpus": artefact["data"].get("corpus"),
+        "protocol": artefact["protocol"].get("name"),
+        "stamps": artefact["protocol"].get("stamps", []),
+        "thresholds": {k: round(v, 3) for k, v in zip(artefact["labels"], values, strict=True)},
+        "test": {
+            name: f"{m['value']:.3f} [{m['low']:.3f}, {m['high']:.3f}]"
+            for name, m in artefact["metrics"].items()
+            if m.get("low") is not None
+        },
+    }
 
 
 COMMANDS: dict[str, Command] = {
@@ -283,7 +305,7 @@ def _show_report(report: dict[str, Any]) -> None:
 def _show_tree(found: dict[str, Any]) -> None:
     from rich.pretty import pprint
 
-    pprint(found, expand_all=True)
+    pprint(found, expand_all=len(found) > 20)
 
 
 if __name__ == "__main__":

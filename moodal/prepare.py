@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from moodal.corpora import manifest as manifests
 from moodal.corpora.check import Finding, check
-from moodal.corpora.manifest import Manifest
+from moodal.corpora.manifest import MADE_UP, Manifest
+from moodal.corpora.synthetic_files import MARK
 from moodal.errors import DataError, OutputError, UsageError, writing
 from moodal.types import STREAMS
 
@@ -72,8 +74,10 @@ def prepare(
     root, out = Path(root), Path(out)
     if not root.exists():
         raise DataError(f"{root} does not exist; give the place of {corpus}'s files.")
-    _require_place(out)
+    _require_place(out, corpus)
     manifest = CORPORA[corpus](root)
+    if ((root if root.is_dir() else root.parent) / MARK).exists():
+        manifest = dataclasses.replace(manifest, notes=(*manifest.notes, MADE_UP))
     manifest, findings = _encoded(manifest, encoders or {}, store or out.parent / STORE, jobs)
     about = [Finding("note", "corpus", note) for note in manifest.notes]
     findings = [*about, *findings, *check(manifest)]
@@ -88,12 +92,16 @@ def prepare(
     return manifest, findings
 
 
-def _require_place(out: Path) -> None:
-    """Refuse at once what would be refused after hours of encoding."""
+def _require_place(out: Path, corpus: str) -> None:
+    """Refuse at once what would be refused after hours of encoding, or would lose something."""
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file; choose a folder to write the corpus to.")
     if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
         raise OutputError(f"{out} is not empty and holds no manifest; choose another folder.")
+    if (out / "manifest.json").exists():
+        there = manifests.read(out).corpus
+        if there != corpus and corpus not in ("processed", "table"):
+            raise OutputError(f"{out} holds {there}; choose another folder, or delete it.")
     with writing(out):
         nearest = next(folder for folder in out.absolute().parents if folder.exists())
         with tempfile.TemporaryDirectory(dir=nearest):
@@ -210,10 +218,10 @@ def _streams(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def _counts(manifest: Manifest) -> dict[str, dict[str, Any]]:
-    """Split ("none" where there is none) -> utterances, and per label positives or mean target."""
-    splits = [u.split or "none" for u in manifest.utterances]
+    """Split ("all" where there is none) -> utterances, and per label positives or mean target."""
+    splits = [u.split or "all" for u in manifest.utterances]
     counts: dict[str, dict[str, Any]] = {}
-    for split in [s for s in ("train", "valid", "test", "none") if s in splits]:
+    for split in [s for s in ("train", "valid", "test", "all") if s in splits]:
         rows = manifest.labels[[s == split for s in splits]]
         values = rows.mean(0) if manifest.space.task == "regression" else np.sum(rows > 0, 0)
         named = zip(manifest.space.labels, values.tolist(), strict=True)

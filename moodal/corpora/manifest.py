@@ -24,6 +24,9 @@ from moodal.types import Clip, Frames, Utterance
 
 FORMAT = 1
 
+MADE_UP = "Made-up data, a look-alike: no figure on it says anything about people."
+"""The note of a corpus that `moodal synthesise` wrote."""
+
 
 @dataclass(frozen=True)
 class Manifest:

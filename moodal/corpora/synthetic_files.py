@@ -16,6 +16,11 @@ from moodal.errors import OutputError, UsageError, writing
 FEWEST = 12
 """Utterances of the smallest look-alike."""
 
+MARK = "LOOK-ALIKE.txt"
+"""The file that says that a folder's data are made up."""
+
+MARKED = "The data in this folder were made up by `moodal synthesise`; nobody said or felt them.\n"
+
 
 def generator(seed: int, *names: str) -> np.random.Generator:
     """Random numbers of one part of one corpus: the same for the same seed and names."""
@@ -45,7 +50,17 @@ def staged(out: Path | str, utterances: int, seed: int) -> Iterator[Path]:
         part = Path(tempfile.mkdtemp(prefix=".part-", dir=out))
         try:
             yield part
-            for file in sorted(p for p in part.rglob("*") if p.is_file()):
+            made = sorted(p for p in part.rglob("*") if p.is_file())
+            taken = [
+                out / p.relative_to(part) for p in made if (out / p.relative_to(part)).exists()
+            ]
+            if taken and not (out / MARK).exists():
+                raise OutputError(
+                    f"{taken[0]} is there already and no look-alike of moodal's; choose an empty "
+                    "folder, so that no real data is lost."
+                )
+            (out / MARK).write_text(MARKED, encoding="utf-8")
+            for file in made:
                 place = out / file.relative_to(part)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 file.replace(place)

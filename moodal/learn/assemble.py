@@ -11,7 +11,7 @@ from torch import nn
 
 from moodal.config import Recipe
 from moodal.corpora import manifest as manifests
-from moodal.corpora.manifest import Manifest
+from moodal.corpora.manifest import MADE_UP, Manifest
 from moodal.emotions import EmotionSpace
 from moodal.errors import DataError, UsageError
 from moodal.learn.data.dataset import valid_spans
@@ -95,6 +95,8 @@ def experiments(recipe: Recipe, manifest: Manifest) -> list[Experiment]:
         if recipe.train.select_on == "test":
             stamps = (*experiment.stamps, SELECTED_ON_TEST)
             experiment = dataclasses.replace(experiment, valid=experiment.test, stamps=stamps)
+        if MADE_UP in manifest.notes:
+            experiment = dataclasses.replace(experiment, stamps=(*experiment.stamps, MADE_UP[:-1]))
         made.append(experiment)
     return made
 

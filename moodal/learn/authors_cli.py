@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     add("--loss", default="l1", choices=("l1", "mse", "ce", "bce"), help="loss function")
     add("--optim", default="adam", choices=("adam", "sgd"), help="optimiser")
     add("--threshold", type=float, default=0.5, help="probability from which an emotion counts")
-    add("--verbose", action="store_true", help="print the report's tables")
+    add("--verbose", action="store_true", help="accepted; the report is always printed")
     add("-mod", "--modalities", default="tav", help="letters of t, a, v")
     add("--valid", action="store_true", help="only score the validation rows of --ckpt")
     add("--test", action="store_true", help="only score the test rows of --ckpt")
@@ -124,8 +124,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     report = run_recipe(parsed, run, initial)
     if report is None:
         return
-    if args.verbose:
-        _show(report)
+    _show(report)
     for written in savings.write(folder, run, args, report):
         print(f"Written: {written}")
     if args.ckpt:

@@ -88,10 +88,13 @@ def _chosen(
     if split != "all":
         rows = manifest.rows(split)
         if not len(rows):
-            raise UsageError(f"The corpus has no {split!r} rows; use --split all.")
+            has = sorted({u.split for u in manifest.utterances if u.split})
+            known = ", ".join([*has, "all"])
+            raise UsageError(f"The corpus has no {split!r} rows; --split may be {known}.")
         manifest = manifest.select(rows)
     manifest = manifest.merged(names)
     if emotions:
+        emotions = [names.get(x, x) for x in emotions]  # the corpus's names, or the artefact's
         space = manifest.space.select(emotions)
         columns = [manifest.space.index(x) for x in emotions]
         manifest = dataclasses.replace(manifest, space=space, labels=manifest.labels[:, columns])

@@ -28,21 +28,20 @@ class Bar:
         self._task: Any = None
         if self._live:
             self._progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
+                BarColumn(bar_width=24),
                 TextColumn("{task.fields[note]}"),
                 TimeElapsedColumn(),
-                TextColumn("left at most"),
+                TextColumn("left <"),
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
             )
             self._task = self._progress.add_task(title, total=total, note="")
-        self._loss = ""
-        self._last_epoch = ""
+        self._last_epoch = "epoch 1 "
 
     def __enter__(self) -> Bar:
         if self._progress:
+            print(self._title, file=sys.stderr, flush=True)
             self._progress.start()
         return self
 
@@ -58,6 +57,8 @@ class Bar:
     def at(self, done: int) -> None:
         """Begin at ``done`` steps (a training that goes on)."""
         self._done = self._start_at = done
+        if done and self._shown:
+            print(f"{self._title}: going on after step {done:,}", file=sys.stderr, flush=True)
         if self._progress:
             self._progress.update(self._task, completed=done)
 
@@ -65,20 +66,21 @@ class Bar:
         """One more step, at this mean training loss."""
         self._done += 1
         if self._progress:
-            note = f"loss {loss:.4f} {self._last_epoch}"
+            note = f"{self._last_epoch}loss {loss:.3f}"
             self._progress.update(self._task, completed=self._done, note=note)
 
     def epoch(self, row: dict[str, float]) -> None:
         """The figures of an epoch that has ended."""
         shown = {k: v for k, v in row.items() if k not in ("epoch", "seconds", "lr")}
-        self._last_epoch = "  ".join(f"{k} {v:.4f}" for k, v in shown.items())
+        said = "  ".join(f"{k} {v:.4f}" for k, v in shown.items())
+        self._last_epoch = f"epoch {int(row['epoch']) + 2} "
         now = time.monotonic()
         if self._shown and not self._live and now - self._said >= 10:
             self._said = now
             pace = (now - self._began) / max(self._done - self._start_at, 1)
             left = pace * (self._total - self._done)
             print(
-                f"{self._title}: epoch {int(row['epoch']) + 1}  {self._last_epoch}  "
+                f"{self._title}: epoch {int(row['epoch']) + 1}  {said}  "
                 f"at most {left / 60:.0f} min left",
                 file=sys.stderr,
                 flush=True,

@@ -141,6 +141,7 @@ def write(
             "data": {
                 "corpus": manifest.corpus, "fingerprint": fingerprint,
                 "rows": {p: len(getattr(experiment, p)) for p in ("train", "valid", "test")},
+                "trained": report["train"],
                 "trim_padding": recipe.data.trim_padding, "max_steps": recipe.data.max_steps,
                 "notes": list(manifest.notes),
             },
@@ -183,18 +184,19 @@ def report_on(
 ) -> dict[str, Any]:
     """The report of an artefact on a corpus, by `moodal.learn.evaluate`.
 
-    The training's label distribution is not known here, so the baselines are those
-    of the tested rows themselves; the report says so.
+    Baselines are those of the artefact's training; where it does not tell its label
+    distribution (an import), those of the tested rows themselves, and a stamp says so.
     """
     rows = np.arange(len(manifest))
     test = predictions(manifest, rows, logits, space, split)
     trained = found.about.get("trained", found.about["labels"])
     by_label = dict(zip(found.about["labels"], found.about["thresholds"]["values"], strict=True))
     values = np.array([by_label.get(label, 0.5) for label in space.labels])
+    known = _trained_targets(found, test)
     report = summary.summarise(
-        test, train_targets=test.targets,
+        test, train_targets=test.targets if known is None else known,
         thresholds=Thresholds(values, f"the artefact's: {found.about['thresholds']['source']}"),
-        stamps=(*stamps, "baselines know the tested rows' own label distribution"),
+        stamps=(*stamps, *(UNKNOWN if known is None else ())),
         unseen=[x for x in space.labels if x not in trained],
         extras={
             "title": f"{found.about['system']['name']} on {manifest.corpus}",
@@ -203,6 +205,26 @@ def report_on(
         },
     )  # fmt: skip
     return _store(out, report, test, True, ()).report
+
+
+UNKNOWN = ("training's label distribution is unknown: baselines are of the tested rows",)
+
+
+def _trained_targets(found: Artefact, test: Scored) -> np.ndarray | None:
+    """Targets [rows, C] of the same label counts as the artefact's training had, if it tells.
+
+    An emotion that it never saw has none.
+    """
+    told = found.about["data"].get("trained")
+    if told is None or test.task == "regression":
+        return None
+    targets = np.zeros((told["rows"], len(test.labels)), np.float32)
+    first = 0
+    for column, label in enumerate(test.labels):
+        count = told["counts"].get(label, 0)
+        targets[first : first + count, column] = 1
+        first += count if test.task == "single" else 0
+    return targets
 
 
 def headline(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -113,7 +113,14 @@ def combine(
     )  # fmt: skip
     for key, entry in report["metrics"].items():
         entry["folds"] = _folds(key, reports)
-    report["folds"] = [{"subset": r["subset"], "rows": r["rows"]} for r in reports]
+    report["folds"] = [
+        {
+            "subset": r["subset"],
+            "name": r["extras"].get("experiment", r["subset"]),
+            "rows": r["rows"],
+        }
+        for r in reports
+    ]
     report["extras"] = dict(extras or {})
     return checked(report)
 

@@ -50,6 +50,8 @@ def show(report: Mapping[str, Any], console: Any = None) -> None:
         for row in rows[1:]:
             grid.add_row(*map(Text, row))
         out.print(grid)
+    for label, zero in report["extras"].get("nulls", {}).items():
+        out.print(_zero_line(label, zero), highlight=False, markup=False)
     for stamp in report["protocol"]["stamps"]:
         out.print(f"Mark of every number here: {stamp}.", highlight=False, markup=False)
     for gap in gaps(report):
@@ -148,7 +150,7 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
     yield "## Audit of the split\n"
     yield _bullets(
         [f"{f['level']}: {f['detail']}" + _examples(f) for f in protocol["audit"]]
-        or ["No findings were handed in."]
+        or ["Nothing was found that both sides share."]
     )
     if report["task"] != "regression" and report["thresholds"]["values"]:
         yield "## Thresholds\n"
@@ -203,8 +205,22 @@ def _zero_rows(zero: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
+def _zero_line(label: str, zero: Mapping[str, Any]) -> str:
+    """What an unseen emotion's AUC is worth, in a line."""
+    parts = [f"Unseen {label}: AUC {_number(zero.get('auc'))}"]
+    for kind, words in {"other_words": "with other words", "retrained": "permuted"}.items():
+        if null := zero.get(kind):
+            parts.append(
+                f"{words} {_number(null['mean'])} (p {_number(null['p'])}, {null['draws']} draws)"
+            )
+    cosine = zero.get("cosine") or {}
+    if cosine.get("auc") is not None:
+        parts.append(f"untrained cosine {_number(cosine['auc'])}")
+    return "; ".join(parts) + "."
+
+
 def _fold_rows(report: Mapping[str, Any]) -> list[list[str]]:
-    names = [f["subset"] for f in report["folds"]]
+    names = [f.get("name", f["subset"]) for f in report["folds"]]
     rows = [["Metric", *names, "mean", "std", "pooled"]]
     for entry in report["metrics"].values():
         folds = entry["folds"]

@@ -235,3 +235,27 @@ def test_interrupting_says_how_to_go_on(small_eea, tmp_path, process):
 def test_json_is_json(mosei, answer):
     assert answer("inspect", mosei / "prepared")["utterances"] == 240
     assert cli.parser().prog == "moodal"
+
+
+def test_real_data_is_never_overwritten_by_a_look_alike(tmp_path, fails):
+    (tmp_path / "text_train_emb.h5").write_bytes(b"years of permissions")
+    code, said = fails("synthesise", "mosei", tmp_path, "--utterances", "12")
+    assert code == 6
+    assert "text_train_emb.h5 is there already" in said
+    assert (tmp_path / "text_train_emb.h5").read_bytes() == b"years of permissions"
+    assert [p.name for p in tmp_path.iterdir()] == ["text_train_emb.h5"]
+
+
+def test_a_look_alike_is_marked_wherever_its_figures_go(mosei, small_eea, tmp_path, answer):
+    report = answer("train", RECIPES / "mosei/eea.toml", *small_eea, "--out", tmp_path / "run")
+    assert any(stamp.startswith("Made-up data") for stamp in report["protocol"]["stamps"])
+    assert "Made-up data" in (tmp_path / "run/report.md").read_text()
+    assert "Made-up data" in (tmp_path / "run/artefact/README.md").read_text()
+
+
+def test_another_corpus_is_not_prepared_over_one(mosei, tmp_path, fails):
+    shutil.copytree(mosei / "prepared", tmp_path / "p")
+    cli.main(["synthesise", "iemocap", str(tmp_path / "i"), "--utterances", "30"])
+    code, said = fails("prepare", "iemocap", tmp_path / "i", tmp_path / "p")
+    assert code == 6
+    assert "holds mosei" in said

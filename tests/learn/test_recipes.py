@@ -19,6 +19,7 @@ WIDTHS = {
     "crema-d": {"speech": 25},
     "ravdess": {"speech": 25, "face": 35},
     "goemotions": {"text": 384},
+    "table": {"text": 50, "speech": 25},
     "": {"text": 300, "speech": 74, "face": 35},
 }
 VECTORS = {"glove-50": 50, "minilm": 384}
