@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -180,33 +179,12 @@ def _inspect_arguments(parser: Arguments) -> None:
 
 
 def _inspect(args: argparse.Namespace) -> Any:
-    from moodal.inspecting import inspect
+    from moodal.inspecting import brief, inspect
 
     found = inspect(args.path)
     if not args.json:
-        _show_tree(found if found["kind"] != "artefact" else _short(found))
+        _show_tree(brief(found) if found["kind"] == "artefact" else found)
     return found
-
-
-def _short(artefact: dict[str, Any]) -> dict[str, Any]:
-    """An artefact on a screen; --json has all of it."""
-    sizes = artefact["weights"].values()
-    values = artefact["thresholds"]["values"]
-    keys = ("kind", "verified", "labels", "trained", "task", "vectors", "widths", "licence")
-    return {
-        **{key: artefact[key] for key in keys if key in artefact},
-        "system": artefact["system"]["name"],
-        "parameters": sum(math.prod(size) for size in sizes),
-        "corpus": artefact["data"].get("corpus"),
-        "protocol": artefact["protocol"].get("name"),
-        "stamps": artefact["protocol"].get("stamps", []),
-        "thresholds": {k: round(v, 3) for k, v in zip(artefact["labels"], values, strict=True)},
-        "test": {
-            name: f"{m['value']:.3f} [{m['low']:.3f}, {m['high']:.3f}]"
-            for name, m in artefact["metrics"].items()
-            if m.get("low") is not None
-        },
-    }
 
 
 COMMANDS: dict[str, Command] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,27 @@ def inspect(path: Path | str) -> dict[str, Any]:
             return read(path)
     known = ", ".join(e for endings in _FILES for e in endings)
     raise DataError(f"{path}: moodal can inspect folders of its own and files that end in {known}.")
+
+
+def brief(artefact: dict[str, Any]) -> dict[str, Any]:
+    """Of what `inspect` says of an artefact, as much as a screen holds."""
+    sizes = artefact["weights"].values()
+    values = artefact["thresholds"]["values"]
+    keys = ("kind", "verified", "labels", "trained", "task", "vectors", "widths", "licence")
+    return {
+        **{key: artefact[key] for key in keys if key in artefact},
+        "system": artefact["system"]["name"],
+        "parameters": sum(math.prod(size) for size in sizes),
+        "corpus": artefact["data"].get("corpus"),
+        "protocol": artefact["protocol"].get("name"),
+        "stamps": artefact["protocol"].get("stamps", []),
+        "thresholds": {k: round(v, 3) for k, v in zip(artefact["labels"], values, strict=True)},
+        "test": {
+            name: f"{m['value']:.3f} [{m['low']:.3f}, {m['high']:.3f}]"
+            for name, m in artefact["metrics"].items()
+            if m.get("low") is not None
+        },
+    }
 
 
 def _artefact(path: Path) -> dict[str, Any]:
