@@ -62,6 +62,11 @@ class Artefact:
             self.about["vectors"] or "",
         )
 
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The emotions that its training showed (imports do not tell: all of them)."""
+        return tuple(self.about.get("trained", self.about["labels"]))
+
     def weights(self) -> dict[str, np.ndarray]:
         """The system's weights by name."""
         return self._tensors("weights.safetensors")

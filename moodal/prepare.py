@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import tempfile
@@ -74,8 +75,9 @@ def prepare(
     root, out = Path(root), Path(out)
     if not root.exists():
         raise DataError(f"{root} does not exist; give the place of {corpus}'s files.")
-    _require_place(out, corpus)
+    _require_place(out)
     manifest = CORPORA[corpus](root)
+    _require_same_corpus(out, manifest.corpus)
     if ((root if root.is_dir() else root.parent) / MARK).exists():
         manifest = dataclasses.replace(manifest, notes=(*manifest.notes, MADE_UP))
     manifest, findings = _encoded(manifest, encoders or {}, store or out.parent / STORE, jobs)
@@ -92,20 +94,26 @@ def prepare(
     return manifest, findings
 
 
-def _require_place(out: Path, corpus: str) -> None:
-    """Refuse at once what would be refused after hours of encoding, or would lose something."""
+def _require_place(out: Path) -> None:
+    """Refuse at once what would be refused after hours of encoding."""
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file; choose a folder to write the corpus to.")
     if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
         raise OutputError(f"{out} is not empty and holds no manifest; choose another folder.")
-    if (out / "manifest.json").exists():
-        there = manifests.read(out).corpus
-        if there != corpus and corpus not in ("processed", "table"):
-            raise OutputError(f"{out} holds {there}; choose another folder, or delete it.")
     with writing(out):
         nearest = next(folder for folder in out.absolute().parents if folder.exists())
         with tempfile.TemporaryDirectory(dir=nearest):
             pass
+
+
+def _require_same_corpus(out: Path, corpus: str) -> None:
+    """Refuse to replace another corpus; a damaged or older manifest may be made again."""
+    if not (out / "manifest.json").exists():
+        return
+    with contextlib.suppress(DataError):
+        there = manifests.read(out).corpus
+        if there != corpus:
+            raise OutputError(f"{out} holds {there}; choose another folder, or delete it.")
 
 
 def _encoded(

@@ -187,3 +187,11 @@ def test_an_earlier_manifest_is_replaced(tmp_path: Path) -> None:
     assert manifests.read(out).fingerprint == made.fingerprint
     assert np.load(out / "labels.npy").shape == (30, 6)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b", "out"]
+
+
+def test_a_damaged_manifest_may_be_made_again(tmp_path):
+    LOOKALIKES["mosei"](tmp_path / "files", 30, 0)
+    first, _ = prepare("mosei", tmp_path / "files", tmp_path / "p")
+    (tmp_path / "p" / "labels.npy").write_bytes(b"")
+    again, _ = prepare("mosei", tmp_path / "files", tmp_path / "p")
+    assert again.fingerprint == first.fingerprint

@@ -66,8 +66,7 @@ def evaluate(
         stamps.append(said)
     manifest = manifest.select(some)
     stamps += _trained_on(found, manifest)
-    trained = found.about.get("trained", found.about["labels"])
-    if unseen := [x for x in space.labels if x not in trained]:
+    if unseen := [x for x in space.labels if x not in found.trained]:
         stamps.append(f"never trained on: {', '.join(unseen)}")
     return results.report_on(out, found, manifest, space, logits, split=split, stamps=stamps)
 

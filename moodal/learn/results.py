@@ -189,7 +189,6 @@ def report_on(
     """
     rows = np.arange(len(manifest))
     test = predictions(manifest, rows, logits, space, split)
-    trained = found.about.get("trained", found.about["labels"])
     by_label = dict(zip(found.about["labels"], found.about["thresholds"]["values"], strict=True))
     values = np.array([by_label.get(label, 0.5) for label in space.labels])
     known = _trained_targets(found, test)
@@ -197,7 +196,7 @@ def report_on(
         test, train_targets=test.targets if known is None else known,
         thresholds=Thresholds(values, f"the artefact's: {found.about['thresholds']['source']}"),
         stamps=(*stamps, *(UNKNOWN if known is None else ())),
-        unseen=[x for x in space.labels if x not in trained],
+        unseen=[x for x in space.labels if x not in found.trained],
         extras={
             "title": f"{found.about['system']['name']} on {manifest.corpus}",
             "artefact": {"weights": found.about["files"]["weights.safetensors"]},
