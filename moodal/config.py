@@ -42,6 +42,11 @@ class Data(Strict):
     """Only these emotions, in this order (default: the corpus's)."""
     max_steps: int = Field(default=0, ge=0)
     """Longest sequence kept, in steps (0: all of it)."""
+    where: dict[str, str] = Field(default_factory=dict)
+    """Only utterances with these values in these columns, e.g. {style = "improvised"}."""
+    views: Literal["none", "any", "given", "made"] = "none"
+    """Which second views training may draw: those that came with the corpus, those that
+    `moodal prepare --views` made, or any of them. Each epoch draws one per utterance."""
 
 
 class Space(Strict):
@@ -72,6 +77,11 @@ class Split(Strict):
     seed: int = Field(default=0, ge=0, le=SEEDS)
     file: str = ""
     """A JSON file of test folds ({fold: [utterance ids]}) instead of folds made here."""
+    valid_by: str = ""
+    """The column whose groups validation keeps whole ("": the one of ``by``)."""
+    apart: str = ""
+    """A column whose values are held out too: each fold's test rows are tested value by value,
+    by a training that has seen no row of that value, e.g. "script"."""
 
 
 class Protocol(Strict):
@@ -107,7 +117,15 @@ class Train(Strict):
     batch_size: int = Field(default=64, ge=1)
     accumulate: int = Field(default=1, ge=1)
     """Batches whose gradients are added before one step."""
+    max_frames: int = Field(default=0, ge=0)
+    """Longest sequence times rows of what is computed at once (0: a batch at once). The rows of
+    one step stay batch_size x accumulate; they are parted by length into as many pieces as it
+    takes, whose gradients are added."""
     lr: float = Field(default=1e-3, gt=0)
+    backbone_lr: float = Field(default=0.0, ge=0)
+    """Rate of a pre-trained backbone's parameters (0: the same as lr)."""
+    warmup: float = Field(default=0.0, ge=0, lt=1)
+    """Share of all steps over which the rate rises from 0."""
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     weight_decay: float = Field(default=0.0, ge=0)
     loss: Literal["bce", "ce", "l1", "mse"] = "bce"
@@ -146,6 +164,11 @@ class Report(Strict):
     cosine: str = ""
     """The cosine baseline beside zero-shot results: a text encoder ("minilm"), "features" (the
     mean of the text features, where they are of the emotion vectors' kind), or "" (none)."""
+    by: list[str] = Field(default_factory=list)
+    """Columns whose values are also told apart, e.g. ["style"]: scripted and improvised turns."""
+    words: bool = False
+    """Beside the system: what the words alone tell (TF-IDF, logistic regression), trained on the
+    same rows. Single-label corpora with texts only."""
     figures: bool = True
 
 

@@ -31,7 +31,12 @@ class Utterance:
     """One stretch of one speaker's speech: what is known of it beside its labels.
 
     ``split`` is "train", "valid", "test" or None; ``dialogue`` is the video or
-    conversation it was cut from; ``extra`` holds what one corpus alone knows.
+    conversation it was cut from; ``augmented_text`` and ``augmented_audio`` are
+    second views of it that the corpus brings (back-translations, re-synthesised
+    speech); ``extra`` holds what one corpus alone knows, by these names where they
+    fit: "script" (the lines that were read; absent where nobody read any), "style"
+    ("scripted" or "improvised"), "ctc_text" (the transcript as CTC's target, where
+    it is not ``text``).
     """
 
     id: str
@@ -42,6 +47,8 @@ class Utterance:
     text: str | None = None
     audio: Clip | None = None
     video: Clip | None = None
+    augmented_text: tuple[str, ...] = ()
+    augmented_audio: tuple[Clip, ...] = ()
     extra: dict[str, str] = field(default_factory=dict)
 
 
@@ -62,7 +69,7 @@ class Frames:
     """N sequences of different length, end to end in one array.
 
     Attributes:
-        values: [sum of lengths, D] float32 (may be memory-mapped).
+        values: [sum of lengths, D] float32, or float16 (may be memory-mapped).
         lengths: [N] int64; 0 where this stream is absent.
         rate: steps per second, or None where steps are words.
 
@@ -93,7 +100,9 @@ class Frames:
             raise DataError(
                 f"Sequences of a stream must be [T, D] with one D; got widths {widths}."
             )
-        values = np.concatenate(sequences).astype(np.float32, copy=False)
+        values = np.concatenate(sequences)
+        if values.dtype != np.float16:
+            values = values.astype(np.float32, copy=False)
         return cls(values, np.array([len(s) for s in sequences]), rate)
 
     @classmethod
@@ -144,3 +153,37 @@ class Frames:
             raise DataError(f"Cannot join streams of widths {self.width} and {other.width}.")
         values = np.concatenate([self.values, other.values])
         return Frames(values, np.concatenate([self.lengths, other.lengths]), self.rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Second views of one stream of a corpus: any number for each utterance.
+
+    Attributes:
+        frames: of V views, in the stream's own width.
+        rows: [V] int64, ascending: the utterance that each is a view of.
+        given: [V] bool, True where the view came with the corpus, False where it was made.
+        source: what they are, in words.
+    """
+
+    frames: Frames
+    rows: np.ndarray
+    given: np.ndarray
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not len(self.frames) == len(self.rows) == len(self.given):
+            raise DataError(
+                f"{len(self.frames)} views need as many rows and marks; got {len(self.rows)} "
+                f"and {len(self.given)}."
+            )
+
+    def select(self, rows: Iterable[int] | np.ndarray) -> Views:
+        """The views of the utterances ``rows``, which are numbered anew in that order."""
+        rows = np.asarray(list(rows) if not isinstance(rows, np.ndarray) else rows, np.int64)
+        first = np.searchsorted(self.rows, rows, side="left")
+        count = np.searchsorted(self.rows, rows, side="right") - first
+        ends = np.cumsum(count)
+        kept = np.arange(int(count.sum())) + np.repeat(first - ends + count, count)
+        own = np.repeat(np.arange(len(rows)), count)
+        return Views(self.frames.select(kept), own, self.given[kept], self.source)

@@ -2,7 +2,8 @@
 
 On disk it is a folder: ``manifest.json`` (names, spaces, hashes),
 ``utterances.jsonl`` (a line each), ``labels.npy`` [N, C] and, for each stream
-with features, ``features/<stream>.npy`` [sum of T, D] beside its lengths.
+with features, ``features/<stream>.npy`` [sum of T, D] beside its lengths; second
+views, where there are any, lie in ``views/`` in the same way, with their rows.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from moodal.emotions import EmotionSpace
 from moodal.errors import DataError
 from moodal.files import replacing_folder
-from moodal.types import Clip, Frames, Utterance
+from moodal.types import Clip, Frames, Utterance, Views
 
 FORMAT = 1
 
@@ -45,6 +46,7 @@ class Manifest:
         licence: the corpus's, as stated.
         notes: what a reader of results must know (e.g. label-bearing inputs).
         root: the folder that relative media paths start from.
+        views: stream -> second views of it, see `moodal.types.Views`.
     """
 
     corpus: str
@@ -57,6 +59,7 @@ class Manifest:
     licence: str = "unknown"
     notes: tuple[str, ...] = ()
     root: str | None = None
+    views: Mapping[str, Views] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.utterances)
@@ -93,6 +96,7 @@ class Manifest:
             utterances=tuple(self.utterances[i] for i in rows),
             labels=self.labels[rows],
             features={s: f.select(rows) for s, f in self.features.items()},
+            views={s: v.select(rows) for s, v in self.views.items()},
         )
 
     def merged(self, merges: Mapping[str, str]) -> Manifest:
@@ -116,6 +120,11 @@ class Manifest:
             frames = self.features[stream]
             digest.update(stream.encode() + frames.lengths.tobytes())
             digest.update(np.ascontiguousarray(frames.values).data)
+        for stream in sorted(self.views):
+            views = self.views[stream]
+            digest.update(f"view {stream}".encode() + views.rows.tobytes())
+            digest.update(views.frames.lengths.tobytes() + views.given.tobytes())
+            digest.update(np.ascontiguousarray(views.frames.values).data)
         return digest.hexdigest()[:32]
 
     def write(self, out: Path | str) -> Path:
@@ -144,6 +153,7 @@ class Manifest:
             "licence": self.licence,
             "notes": list(self.notes),
             "root": self.root,
+            "views": {s: {"source": v.source, "count": len(v.rows)} for s, v in self.views.items()},
             "fingerprint": self.fingerprint,
         }
         with open(folder / "utterances.jsonl", "w", encoding="utf-8") as file:
@@ -154,6 +164,12 @@ class Manifest:
         for stream, frames in self.features.items():
             np.save(folder / "features" / f"{stream}.npy", frames.values)
             np.save(folder / "features" / f"{stream}.lengths.npy", frames.lengths)
+        for stream, views in self.views.items():
+            (folder / "views").mkdir(exist_ok=True)
+            np.save(folder / "views" / f"{stream}.npy", views.frames.values)
+            np.save(folder / "views" / f"{stream}.lengths.npy", views.frames.lengths)
+            np.save(folder / "views" / f"{stream}.rows.npy", np.asarray(views.rows, np.int64))
+            np.save(folder / "views" / f"{stream}.given.npy", np.asarray(views.given, bool))
         (folder / "manifest.json").write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
 
 
@@ -182,6 +198,10 @@ def read(folder: Path | str) -> Manifest:
             )
             lengths = np.load(folder / "features" / f"{stream}.lengths.npy", allow_pickle=False)
             features[stream] = Frames(values, lengths, about["rate"])
+        views = {
+            stream: _views(folder / "views", stream, about["source"])
+            for stream, about in head.get("views", {}).items()
+        }
         return Manifest(
             corpus=head["corpus"],
             space=EmotionSpace(head["labels"], head["task"]),
@@ -193,6 +213,7 @@ def read(folder: Path | str) -> Manifest:
             licence=head["licence"],
             notes=tuple(head["notes"]),
             root=head["root"],
+            views=views,
         )
     except FileNotFoundError as error:
         raise DataError(
@@ -211,13 +232,25 @@ def read(folder: Path | str) -> Manifest:
         ) from None
 
 
+def _views(folder: Path, stream: str, source: str) -> Views:
+    def part(name: str) -> np.ndarray:
+        path = folder / f"{stream}{name}.npy"
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        return array
+
+    return Views(Frames(part(""), part(".lengths")), part(".rows"), part(".given"), source)
+
+
 def _utterance_json(u: Utterance) -> dict[str, Any]:
     """An utterance as JSON, without its empty fields."""
-    return {k: v for k, v in dataclasses.asdict(u).items() if v not in (None, {})}
+    return {k: v for k, v in dataclasses.asdict(u).items() if v not in (None, {}, ())}
 
 
 def _utterance(row: dict[str, Any]) -> Utterance:
     for key in ("audio", "video"):
         if row.get(key) is not None:
             row[key] = Clip(**row[key])
+    for key, kind in (("augmented_text", str), ("augmented_audio", lambda x: Clip(**x))):
+        if key in row:
+            row[key] = tuple(map(kind, row[key]))
     return Utterance(**row)

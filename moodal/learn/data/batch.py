@@ -40,6 +40,19 @@ Streams = Mapping[str, Stream]
 """Modality -> `Stream`; a modality that nobody in the batch has may be left out."""
 
 
+class Transcripts(NamedTuple):
+    """What was said, as CTC's targets.
+
+    Attributes:
+        characters: [B, L] int64, numbers of `moodal.learn.data.characters.CHARACTERS`,
+            right-padded with 0 (the blank, which no transcript holds).
+        lengths: [B] int64; 0 where nothing is known.
+    """
+
+    characters: Tensor
+    lengths: Tensor
+
+
 class Batch(NamedTuple):
     """Inputs and targets of B utterances.
 
@@ -47,8 +60,13 @@ class Batch(NamedTuple):
         streams: see `Streams`.
         targets: [B, C] float.
         rows: [B] int64, the rows of the manifest they came from.
+        transcripts: where the corpus has texts and the system asks for them.
+        views: a second view of each stream that has any, in the widths of ``streams``; an
+            utterance without one has its own values there.
     """
 
     streams: Streams
     targets: Tensor
     rows: Tensor
+    transcripts: Transcripts | None = None
+    views: Streams | None = None

@@ -8,7 +8,7 @@ takes plain arguments, and ``build(config, widths, space)``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, NamedTuple, Protocol
 
 from pydantic import AfterValidator, Field
 from torch import Tensor
@@ -42,8 +42,31 @@ def complete_hidden(hidden: dict[str, int]) -> dict[str, int]:
     return {**HIDDEN, **hidden}
 
 
+class Objective(NamedTuple):
+    """What training lowers, where it is more than a loss of the logits.
+
+    Attributes:
+        each: [B], every term in it, weighted; training lowers its mean.
+        parts: name -> scalar, detached: each term before its weight, a mean over the rows, and
+            counts ("ctc_infinite"); for the learning curves.
+    """
+
+    each: Tensor
+    parts: dict[str, Tensor]
+
+
 class System(Protocol):
     """A model that scores emotions.
+
+    Some have more; the loop and the reports use it where it is there:
+
+    - ``objective(batch, space) -> Objective``: its own training loss (then ``train.loss`` must be
+      "ce"); ``transcribes``: it wants ``batch.transcripts``; ``second_views``: and ``batch.views``.
+    - ``transcribe(streams) -> list[str]``: what its CTC head reads, B strings.
+    - ``backbone_parameters() -> list``: the parameters that ``train.backbone_lr`` is for.
+    - ``features``: stream -> {"name", "parameters"} of the encoder specification that it must be
+      given (a part of it), checked against the corpus before training.
+    - ``portable``: the config from which it can be built again without files of the user's.
 
     Attributes:
         streams: the modalities it reads, in its own order.

@@ -1,0 +1,56 @@
+"""CHARACTERS: what CTC spells transcripts with, wav2vec 2.0's character set.
+
+The vocabulary of Baevski et al., "wav2vec 2.0", NeurIPS 2020, as fine-tuned on
+LibriSpeech: number 0 is CTC's blank, "|" parts words.
+"""
+
+from __future__ import annotations
+
+import re
+
+CHARACTERS = ("<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ")
+"""Number -> character, 32 of them."""
+
+BLANK = 0
+NUMBERS = {character: i for i, character in enumerate(CHARACTERS)}
+
+
+def clean(text: str) -> str:
+    """``text`` as CTC's target: upper case, only letters, apostrophes and single spaces.
+
+    Typographic apostrophes count as typed ones; every other character is taken out, as the
+    published code does.
+
+    >>> clean("Well, what’s the problem?  Let me change it.")
+    "WELL WHAT'S THE PROBLEM LET ME CHANGE IT"
+    """
+    kept = re.sub(r"[^A-Z' ]", "", text.upper().replace("’", "'").replace("\n", " "))
+    return " ".join(kept.split())
+
+
+def spell(text: str) -> list[int]:
+    """The numbers of the cleaned characters of ``text``, spaces as "|".
+
+    >>> spell("A b.")
+    [7, 4, 24]
+    """
+    return [NUMBERS["|" if c == " " else c] for c in clean(text)]
+
+
+def unspell(numbers: list[int]) -> str:
+    """The text of numbers that CTC's decoding left: specials dropped, "|" as a space.
+
+    >>> unspell([7, 4, 24])
+    'A B'
+    """
+    letters = (CHARACTERS[i] for i in numbers if i >= NUMBERS["|"])
+    return " ".join("".join(" " if c == "|" else c for c in letters).split())
+
+
+def collapse(best: list[int]) -> list[int]:
+    """Greedy CTC: repeats once, blanks away.
+
+    >>> collapse([0, 7, 7, 0, 7, 24])
+    [7, 7, 24]
+    """
+    return [x for i, x in enumerate(best) if x != BLANK and (i == 0 or best[i - 1] != x)]
