@@ -9,7 +9,7 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from moodal.errors import MissingDependencyError, MoodalError, UsageError
 Arguments = argparse.ArgumentParser
 
 EXTRAS = {
-    **dict.fromkeys(("torch", "lightning_fabric"), "train"),
-    **dict.fromkeys(("pyarrow", "opensmile", "onnxruntime", "tokenizers"), "features"),
+    **dict.fromkeys(("torch", "lightning_fabric", "transformers"), "train"),
+    **dict.fromkeys(("pyarrow", "opensmile", "onnxruntime", "tokenizers", "av"), "features"),
 }
 """Package that the light installation does not bring -> the extra that does."""
 
@@ -46,6 +46,11 @@ def _prepare_arguments(parser: Arguments) -> None:
     )  # fmt: skip
     parser.add_argument("--store", type=Path, help="keeps features; default: a folder beside OUT")
     parser.add_argument("--jobs", type=int, default=1, help="processes that compute features")
+    parser.add_argument(
+        "--views", type=int, default=0, metavar="N",
+        help="second views: all that the corpus brings, and N made where it brings none",
+    )  # fmt: skip
+    parser.add_argument("--views-seed", type=int, default=0, metavar="S")
 
 
 def _prepare(args: argparse.Namespace) -> Any:
@@ -57,13 +62,25 @@ def _prepare(args: argparse.Namespace) -> Any:
         raise UsageError("prepare wants CORPUS ROOT OUT; `moodal prepare --list` names corpora.")
     encoders = dict(_pair(text, "--encoder") for text in args.encoder) or None
     manifest, findings = prepare.prepare(
-        args.corpus, args.root, args.out, encoders=encoders, store=args.store, jobs=args.jobs
-    )
+        args.corpus, args.root, args.out, encoders=encoders, store=args.store, jobs=args.jobs,
+        views=args.views, views_seed=args.views_seed, others=_other_encoders(encoders or {}),
+    )  # fmt: skip
     if not args.json:
         for table in prepare.findings_table(manifest, findings):
             _print(table)
         _print(f"Written to {args.out}; fingerprint {manifest.fingerprint}.")
     return prepare.as_json(manifest, findings)
+
+
+def _other_encoders(asked: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """The encoders that need PyTorch, where one is asked for that no light one is."""
+    from moodal.encoders import ENCODERS
+
+    if {spec.partition(":")[0].strip() for spec in asked.values()} <= {"none", *ENCODERS}:
+        return None
+    from moodal.learn import encoders
+
+    return encoders.ENCODERS
 
 
 def _corpora(as_json: bool) -> dict[str, str]:
@@ -102,12 +119,13 @@ def _train_arguments(parser: Arguments) -> None:
     parser.add_argument("recipe", type=Path, help="a TOML file, e.g. recipes/mosei/eea.toml")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. train.lr=1e-4")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; goes on there")
+    parser.add_argument("--jobs", type=int, default=1, help="folds that are trained at once")
 
 
 def _train(args: argparse.Namespace) -> Any:
     from moodal.learn.run import run
 
-    report = run(args.recipe, args.overrides, args.out)
+    report = run(args.recipe, args.overrides, args.out, jobs=args.jobs)
     if report is not None and not args.json:
         _show_report(report)
         _print(f"Report: {args.out}/report.md")
@@ -125,6 +143,10 @@ def _evaluate_arguments(parser: Arguments) -> None:
         help="a corpus's name for an emotion that the artefact calls otherwise",
     )  # fmt: skip
     parser.add_argument("--vectors", help="word vectors for emotions that the artefact never saw")
+    parser.add_argument(
+        "--where", action="append", default=[], metavar="COLUMN=VALUE",
+        help="only such rows, e.g. session=Ses05",
+    )  # fmt: skip
 
 
 def _evaluate(args: argparse.Namespace) -> Any:
@@ -138,6 +160,7 @@ def _evaluate(args: argparse.Namespace) -> Any:
         emotions=args.emotions.split(",") if args.emotions else None,
         names=dict(_pair(text, "--map") for text in args.map),
         vectors=args.vectors,
+        where=dict(_pair(text, "--where") for text in args.where),
     )
     if not args.json:
         _show_report(report)
@@ -146,16 +169,25 @@ def _evaluate(args: argparse.Namespace) -> Any:
 
 
 def _import_arguments(parser: Arguments) -> None:
-    parser.add_argument("checkpoint", type=Path, help="the authors' savings/.../models/*.pt")
+    parser.add_argument(
+        "checkpoint", type=Path,
+        help="the authors' savings/.../models/*.pt, or MMER's {session}_model.pt",
+    )  # fmt: skip
     parser.add_argument("out", type=Path, help="folder of the artefact to write")
     parser.add_argument("--labels", required=True, help="comma-separated, in the trained order")
-    parser.add_argument("--task", default="multi", choices=("multi", "single", "regression"))
+    parser.add_argument(
+        "--task", choices=("multi", "single", "regression"),
+        help="default: single for MMER's systems, else multi",
+    )  # fmt: skip
     parser.add_argument("--modalities", help="of t, a, v; needed where the file cannot tell")
     parser.add_argument(
         "--widths", nargs=3, type=int, metavar=("TEXT", "SPEECH", "FACE"),
         help="values per step, for early fusion; default 300 74 35",
     )  # fmt: skip
-    parser.add_argument("--heads", type=int, default=10, help="of MulT (8 for MOSEI sentiment)")
+    parser.add_argument(
+        "--heads", type=int,
+        help="of MulT (default 10; 8 for MOSEI sentiment), or of MMER's systems (default 12)",
+    )  # fmt: skip
 
 
 def _import(args: argparse.Namespace) -> Any:
@@ -187,11 +219,30 @@ def _inspect(args: argparse.Namespace) -> Any:
     return found
 
 
+def _compare_arguments(parser: Arguments) -> None:
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="two or more runs")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the comparison")
+    parser.add_argument("--draws", type=int, default=1000, help="of the bootstrap; 0: no intervals")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _compare(args: argparse.Namespace) -> Any:
+    from moodal.comparing import compare
+    from moodal.report import compared
+
+    made = compare(args.runs, args.out, draws=args.draws, seed=args.seed)
+    if not args.json:
+        compared.show(made)
+        _print(f"Written to {args.out}/compare.md")
+    return made
+
+
 COMMANDS: dict[str, Command] = {
     "prepare": Command("read a corpus, check it, write features", _prepare_arguments, _prepare),
     "synthesise": Command("write a look-alike of a corpus", _synthesise_arguments, _synthesise),
     "train": Command("run a recipe from end to end", _train_arguments, _train),
     "evaluate": Command("test an artefact on a corpus", _evaluate_arguments, _evaluate),
+    "compare": Command("set runs against each other", _compare_arguments, _compare),
     "import": Command("make an artefact of the authors' checkpoint", _import_arguments, _import),
     "inspect": Command("say what a file or folder holds", _inspect_arguments, _inspect),
 }

@@ -22,6 +22,9 @@ from moodal.types import STREAMS
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from moodal.encoders.encoder import Encoder
+    from moodal.encoders.store import FeatureStore
+
 DEFAULT_ENCODERS = {"text": "glove-50", "speech": "egemaps"}
 """Stream -> the encoder of raw media where none is asked for; no encoder reads faces yet."""
 
@@ -42,6 +45,9 @@ def prepare(
     encoders: Mapping[str, str] | None = None,
     store: Path | None = None,
     jobs: int = 1,
+    views: int = 0,
+    views_seed: int = 0,
+    others: Mapping[str, type[Any]] | None = None,
 ) -> tuple[Manifest, list[Finding]]:
     """Read ``corpus`` from ``root`` and write its manifest and features to ``out``.
 
@@ -55,16 +61,22 @@ def prepare(
         store: a folder that keeps features, so that a second run reads them (default:
             `STORE` beside ``out``, shared by the corpora prepared there).
         jobs: processes that encode, 1 or more.
+        views: second views made of each utterance that came without any, per encoded stream
+            (0: none are made, and given ones are left out).
+        views_seed: what decides how they are made.
+        others: encoders beside those of `moodal.encoders.ENCODERS`, see
+            `moodal.learn.encoders.ENCODERS`.
 
     Returns:
         The manifest, and what the check found. The same input gives the same fingerprint.
 
     Raises:
-        UsageError: no such corpus, stream or encoder; jobs below 1.
+        UsageError: no such corpus, stream or encoder; jobs below 1, views below 0.
         DataError: the files cannot be read, or the check found errors; nothing is written.
         OutputError: ``out`` holds something else, or cannot be written.
     """
     from moodal.corpora import CORPORA  # the readers, all of them, only when one is needed
+    from moodal.encoders.store import FeatureStore
 
     if corpus not in CORPORA:
         near = difflib.get_close_matches(corpus, CORPORA, 1)
@@ -72,6 +84,8 @@ def prepare(
         raise UsageError(f"No corpus is called {corpus!r}; there are {', '.join(CORPORA)}{hint}")
     if jobs < 1:
         raise UsageError(f"jobs is the number of processes that encode, 1 or more; got {jobs}.")
+    if views < 0:
+        raise UsageError(f"views is the number of second views, 0 or more; got {views}.")
     root, out = Path(root), Path(out)
     if not root.exists():
         raise DataError(f"{root} does not exist; give the place of {corpus}'s files.")
@@ -80,7 +94,10 @@ def prepare(
     _require_same_corpus(out, manifest.corpus)
     if ((root if root.is_dir() else root.parent) / MARK).exists():
         manifest = dataclasses.replace(manifest, notes=(*manifest.notes, MADE_UP))
-    manifest, findings = _encoded(manifest, encoders or {}, store or out.parent / STORE, jobs)
+    keeper = FeatureStore(store or out.parent / STORE)
+    manifest, made, findings = _encoded(manifest, encoders or {}, keeper, jobs, others or {})
+    if views:
+        manifest = _with_views(manifest, made, keeper, jobs, views, views_seed)
     about = [Finding("note", "corpus", note) for note in manifest.notes]
     findings = [*about, *findings, *check(manifest)]
     errors = [f for f in findings if f.level == "error"]
@@ -117,12 +134,16 @@ def _require_same_corpus(out: Path, corpus: str) -> None:
 
 
 def _encoded(
-    manifest: Manifest, asked: Mapping[str, str], store: Path, jobs: int
-) -> tuple[Manifest, list[Finding]]:
-    """With features for every raw stream that is wanted, and notes on those left out."""
+    manifest: Manifest,
+    asked: Mapping[str, str],
+    store: FeatureStore,
+    jobs: int,
+    others: Mapping[str, type[Any]],
+) -> tuple[Manifest, dict[str, Encoder], list[Finding]]:
+    """With features for every raw stream that is wanted, their encoders, and notes on those
+    left out."""
     from moodal.encoders.corpus import encode_corpus
     from moodal.encoders.encoder import build
-    from moodal.encoders.store import FeatureStore
 
     wrong = sorted(asked.keys() - set(STREAMS))
     if wrong:
@@ -149,10 +170,29 @@ def _encoded(
         features={s: f for s, f in manifest.features.items() if s not in dropped},
         encoders={s: e for s, e in manifest.encoders.items() if s not in dropped},
     )
-    made = {stream: build(spec) for stream, spec in chosen.items() if stream not in dropped}
+    made = {s: build(spec, others) for s, spec in chosen.items() if s not in dropped}
     if made:
-        manifest = encode_corpus(manifest, made, FeatureStore(store), jobs)
-    return manifest, findings
+        manifest = encode_corpus(manifest, made, store, jobs)
+    return manifest, made, findings
+
+
+def _with_views(
+    manifest: Manifest,
+    encoders: Mapping[str, Encoder],
+    store: FeatureStore,
+    jobs: int,
+    count: int,
+    seed: int,
+) -> Manifest:
+    """With second views of every stream that was encoded here."""
+    from moodal.encoders.views import with_views
+
+    if not encoders:
+        raise UsageError(
+            f"{manifest.corpus} came as features, of which no second views can be made; "
+            "leave --views out."
+        )
+    return with_views(manifest, encoders, store=store, jobs=jobs, count=count, seed=seed)
 
 
 def findings_table(manifest: Manifest, findings: Sequence[Finding]) -> list[Table]:

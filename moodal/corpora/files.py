@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -51,6 +52,25 @@ def rows(path: Path) -> list[dict[str, str]]:
             return list(csv.DictReader(file))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is not a CSV table in UTF-8 ({error}).") from None
+
+
+def text_lines(path: Path) -> list[str]:
+    """The lines of a text file, whatever ends them; UTF-8, or else Windows-1252."""
+    return re.split(r"\r\n|\r|\n", decoded(path.read_bytes()))
+
+
+def decoded(content: bytes) -> str:
+    r"""Text of unknown encoding: UTF-8 where it is that, else Windows-1252, else Latin-1.
+
+    >>> decoded("é".encode()), decoded(b"It\x92s"), decoded(b"a\x81b")
+    ('é', 'It’s', 'a\x81b')
+    """
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            pass
+    return content.decode("latin-1")
 
 
 def some(names: Iterable[str], shown: int = 3) -> str:

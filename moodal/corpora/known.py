@@ -38,6 +38,18 @@ _CREMA_D = _table(
     "anger disgust fear happiness neutral sadness", all=(1271, 1271, 1271, 1271, 1087, 1271)
 )
 
+_RELEASE = _table(
+    "angry happy excited sad neutral frustrated fear surprised disgust other undecided",
+    all=(1103, 595, 1041, 1084, 1708, 1849, 40, 107, 2, 3, 2507),
+)
+_MMER = _table("happy excited angry neutral sad", all=(595, 1041, 1103, 1708, 1084))
+_MELD = _table(
+    "anger disgust fear joy neutral sadness surprise",
+    train=(1109, 271, 268, 1743, 4710, 683, 1205),
+    valid=(153, 22, 40, 163, 470, 111, 150),
+    test=(345, 68, 50, 402, 1256, 208, 281),
+)
+
 
 def _single(labels: Mapping[str, Mapping[str, int]]) -> Known:
     return Known({split: sum(row.values()) for split, row in labels.items()}, labels)
@@ -48,12 +60,15 @@ KNOWN: dict[str, Known] = {
     "iemocap": _single(_IEMOCAP),
     "iemocap-noalign": _single(_IEMOCAP),
     "iemocap9": _single(_IEMOCAP9),
+    "iemocap-release": _single(_RELEASE),
+    "mmer": _single(_MMER),
+    "meld": _single(_MELD),
     "crema-d": _single(_CREMA_D),
     "ravdess": Known({"all": 1440}),
     "goemotions": Known({"train": 43410, "valid": 5426, "test": 5427}),
 }
 """Corpus -> its totals; one that is not here has none that moodal knows of.
 
-MOSEI and IEMOCAP as in the files of Dai et al., AACL-IJCNLP 2020; CREMA-D, RAVDESS
-(speech) and GoEmotions as released.
+MOSEI and IEMOCAP as in the files of Dai et al., AACL-IJCNLP 2020; IEMOCAP's release, MELD,
+CREMA-D, RAVDESS (speech) and GoEmotions as released; MMER's csv as its authors published it.
 """

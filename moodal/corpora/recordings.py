@@ -16,9 +16,8 @@ def media(manifest: Manifest) -> Iterator[Finding]:
     """Recordings that are missing, cannot be read, or are the same file twice."""
     clips: dict[str, list[int]] = defaultdict(list)
     for row, u in enumerate(manifest.utterances):
-        for clip in (u.audio, u.video):
-            if clip is not None:
-                clips[clip.path].append(row)
+        for path in {c.path for c in (u.audio, u.video, *u.augmented_audio) if c is not None}:
+            clips[path].append(row)
     if not clips:
         return
     root = Path(manifest.root or ".")

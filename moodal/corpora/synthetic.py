@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from moodal.corpora import synthetic_iemocap as iemocap_files
+from moodal.corpora import synthetic_meld as meld_files
 from moodal.corpora import synthetic_recordings as recordings
 from moodal.corpora import synthetic_sequences as sequences
 from moodal.corpora import synthetic_text as text
@@ -24,6 +26,9 @@ LOOKALIKES: dict[str, Callable[[Path, int, int], None]] = {
     "mosi-noalign": sequences.mosi_noalign,
     "mosei-sentiment": sequences.mosei_sentiment,
     "processed": sequences.processed,
+    "iemocap-release": iemocap_files.release,
+    "mmer": iemocap_files.mmer,
+    "meld": meld_files.meld,
     "goemotions": text.goemotions,
     "crema-d": recordings.crema_d,
     "ravdess": recordings.ravdess,

@@ -19,7 +19,13 @@ from moodal.errors import DataError
 from moodal.types import Clip, Utterance
 
 CONTENT = ("text", "audio", "video")
-RESERVED = ("id", *CONTENT, "start", "end", "speaker", "session", "dialogue", "split", "label")
+SECOND = ("augmented_text", "augmented_audio")
+"""Second views: a text, and paths of recordings with a semicolon between them."""
+
+RESERVED = (
+    *("id", *CONTENT, *SECOND),
+    *("start", "end", "speaker", "session", "dialogue", "split", "label"),
+)
 """Column names that are no emotion; ``id`` is required."""
 
 PREFIX = "emotion:"
@@ -37,10 +43,10 @@ def read(root: Path | str) -> Manifest:
     """Read a CSV, TSV, JSONL or Parquet file, or a folder that holds exactly one.
 
     Columns: ``id``; any of ``text``, ``audio``, ``video`` (paths from the table's folder);
-    ``start`` and ``end`` in seconds; ``speaker``, ``session``, ``dialogue``, ``split``; and
-    either ``label``, one emotion a row, or a column per emotion with 0 or an intensity:
-    those named ``emotion:...``, or, where none is, every other column of numbers. Columns
-    left over go to the utterances' ``extra``.
+    ``augmented_text`` and ``augmented_audio``; ``start`` and ``end`` in seconds; ``speaker``,
+    ``session``, ``dialogue``, ``split``; and either ``label``, one emotion a row, or a column
+    per emotion with 0 or an intensity: those named ``emotion:...``, or, where none is, every
+    other column of numbers. Columns left over go to the utterances' ``extra``.
 
     Returns:
         Task "single" with a label column (emotions in alphabetical order), else "multi"
@@ -206,9 +212,13 @@ def _utterance(row: Row, kept: set[str]) -> Utterance:
     for media in ("audio", "video"):
         clip = row.get(media)
         fields[media] = None if clip is None else Clip(clip, *times)
+    again = row.get("augmented_text")
+    paths = (path.strip() for path in (row.get("augmented_audio") or "").split(";"))
     split = row.get("split")
     return Utterance(
         str(row["id"]),
+        augmented_text=() if again is None else (again,),
+        augmented_audio=tuple(Clip(path) for path in paths if path),
         split=None if split is None else SPLITS[split.lower()],
         extra={k: v for k, v in row.items() if k not in kept and v is not None},
         **fields,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,10 @@ from moodal.errors import DataError, MissingDependencyError
 Row = dict[str, str | None]
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path, decode: Callable[[bytes], str] | None = None) -> list[Row]:
     """Read any of `ENDINGS`; cells are stripped, column names too and in lower case.
+
+    ``decode`` turns the bytes of a CSV file into text; without it they must be UTF-8.
 
     Raises:
         DataError: the file is of another kind, is damaged, or has no rows.
@@ -24,6 +28,8 @@ def read_rows(path: Path) -> list[Row]:
     kind = ENDINGS.get(path.suffix.lower())
     if kind is None:
         raise DataError(f"{path} is no table that is read here; use one of {', '.join(ENDINGS)}.")
+    if kind is _csv and decode:
+        kind = partial(_csv, decode=decode)
     try:
         rows = [{str(k).strip().lower(): _cell(v) for k, v in row.items()} for row in kind(path)]
     except UnicodeDecodeError as error:
@@ -41,8 +47,11 @@ def _cell(value: Any) -> str | None:
     return str(value).strip() or None
 
 
-def _csv(path: Path, delimiter: str = ",") -> Iterator[dict[str, Any]]:
-    with open(path, encoding="utf-8-sig", newline="") as file:
+def _csv(
+    path: Path, delimiter: str = ",", decode: Callable[[bytes], str] | None = None
+) -> Iterator[dict[str, Any]]:
+    text = path.read_bytes().decode("utf-8-sig") if decode is None else decode(path.read_bytes())
+    with io.StringIO(text, newline="") as file:
         reader = csv.DictReader(file, delimiter=delimiter, strict=True)
         number = 0
         try:

@@ -1,14 +1,19 @@
-"""The table of encoders: a dataclass and a line each."""
+"""The table of encoders that need no PyTorch: a dataclass and a line each.
+
+Those that do stand in `moodal.learn.encoders.ENCODERS`.
+"""
 
 from typing import Any
 
 from moodal.encoders.egemaps import Egemaps
 from moodal.encoders.glove import Glove
 from moodal.encoders.minilm import MiniLM
+from moodal.encoders.wave import Wave
 
 ENCODERS: dict[str, type[Any]] = {
     "glove-50": Glove,
     "minilm": MiniLM,
     "egemaps": Egemaps,
+    "wave": Wave,
 }
 """Name -> dataclass that meets `moodal.encoders.encoder.Encoder`."""

@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 
 from moodal.corpora.manifest import Manifest
-from moodal.encoders.encoder import Encoder, Item
+from moodal.encoders.encoder import Encoder, Item, dtype_of
 from moodal.encoders.store import FeatureStore, resolved
 from moodal.errors import DataError, MoodalError, UsageError
 from moodal.types import Frames, Utterance
 
 PACK = {"text": 256, "speech": 16, "face": 4}
 """Items encoded and kept at a time: what a kill may lose, per process."""
+
+ATTEMPTS = 3
+"""How often damaged entries of a store are computed anew before it is given up."""
 
 Result = tuple[str, np.ndarray | str]
 """A key with its features [T, D], or with the sentence that says why there are none."""
@@ -60,7 +63,15 @@ def encode_corpus(
             raise UsageError(
                 f"Encoder {encoder.spec()['name']} reads {encoder.stream}, not {stream}."
             )
-        frames, unreadable = _encode_stream(manifest, encoder, store, jobs, skip_unreadable)
+        frames, unreadable = encode_items(
+            encoder,
+            [_medium(u, stream, manifest.root) for u in manifest.utterances],
+            store,
+            jobs,
+            f"{manifest.corpus} {stream}",
+            skip_unreadable=skip_unreadable,
+            names=[u.id for u in manifest.utterances],
+        )
         features[stream], specs[stream] = frames, encoder.spec()
         if unreadable:
             notes.append(f"{stream}: {unreadable}; left out as absent.")
@@ -74,22 +85,44 @@ def encode_corpus(
     )
 
 
-def _encode_stream(
-    manifest: Manifest, encoder: Encoder, store: FeatureStore | None, jobs: int, skip: bool
+def encode_items(
+    encoder: Encoder,
+    items: Sequence[Item | None],
+    store: FeatureStore | None = None,
+    jobs: int = 1,
+    what: str = "items",
+    *,
+    skip_unreadable: bool = False,
+    names: Sequence[str] | None = None,
 ) -> tuple[Frames, str]:
-    """The frames of one stream, and what media could not be read, if any."""
+    """The frames of any texts or clips, in their order; one that is None has length 0.
+
+    Args:
+        encoder: what encodes them; equal ones are encoded once.
+        items: texts, or clips whose paths can be opened as they stand.
+        store: None computes everything and keeps nothing.
+        jobs: processes; 1 works in this one.
+        what: what they are, for the progress bar and messages: "crema-d speech".
+        skip_unreadable: unreadable media get length 0 and a note.
+        names: what messages call each (default: its number).
+
+    Returns:
+        The frames, in the encoder's dtype, and what media could not be read, in words.
+
+    Raises:
+        DataError: media cannot be read, see `encode_corpus`.
+    """
     # Without a store its keys still tell equal media apart; nothing is written.
     keeper = store or FeatureStore("unused")
-    items: dict[str, Item] = {}
+    media: dict[str, Item] = {}
     keys: dict[int, str] = {}
     lost: dict[int, str] = {}
-    for row, u in enumerate(manifest.utterances):
-        item = _medium(u, encoder.stream, manifest.root)
+    for row, item in enumerate(items):
         if item is None:
             continue
         try:
             keys[row] = keeper.key(item)
-            items[keys[row]] = item
+            media[keys[row]] = item
         except DataError as error:
             lost[row] = str(error)
     if store:
@@ -98,28 +131,68 @@ def _encode_stream(
     def settle(failed: Mapping[str, str]) -> str:
         """What could not be read, in words; an error unless it may be skipped."""
         lost.update((row, failed[key]) for row, key in keys.items() if key in failed)
-        why = {manifest.utterances[row].id: lost[row] for row in sorted(lost)}
-        if lost and not skip:
-            raise DataError(f"{manifest.corpus}: {_listed(why)}; mend or remove them.")
+        why = {names[row] if names else f"number {row}": lost[row] for row in sorted(lost)}
+        if lost and not skip_unreadable:
+            raise DataError(f"{what}: {_listed(why)}; mend or remove them.")
         return _listed(why) if lost else ""
 
-    found = store.read(encoder, items.keys()) if store else {}
-    missing = {key: item for key, item in items.items() if key not in found}
-    failed = _refused(encoder, missing)
-    settle(failed)
-    work = [(key, item) for key, item in missing.items() if key not in failed]
-    for results in _computed(encoder, work, jobs, f"{manifest.corpus} {encoder.stream}"):
-        fresh = {key: value for key, value in results if not isinstance(value, str)}
-        failed.update((key, value) for key, value in results if isinstance(value, str))
-        if store:
-            store.write(encoder, fresh)
-        found.update(fresh)
-    unreadable = settle(failed)
+    failed: dict[str, str] = {}
+    for _ in range(ATTEMPTS):
+        # The lengths of all, and the values only of what no store keeps.
+        known = store.lengths(encoder, media.keys()) if store else {}
+        held: dict[str, np.ndarray] = {}
+        missing = {k: m for k, m in media.items() if k not in known and k not in failed}
+        failed |= _refused(encoder, missing)
+        settle(failed)
+        work = [(key, item) for key, item in missing.items() if key not in failed]
+        for results in _computed(encoder, work, jobs, what):
+            fresh = {key: value for key, value in results if not isinstance(value, str)}
+            failed.update((key, value) for key, value in results if isinstance(value, str))
+            known |= {key: len(value) for key, value in fresh.items()}
+            if store:
+                store.write(encoder, fresh)
+            else:
+                held.update(fresh)
+        unreadable = settle(failed)
+        lengths = np.array([known.get(keys.get(row, ""), 0) for row in range(len(items))], np.int64)
+        source = store.packs(encoder, known.keys()) if store else _taken(held)
+        values = _filled(encoder, lengths, keys, source)
+        if values is not None:  # else a pack was damaged and is gone: its entries anew
+            return Frames(values, lengths, encoder.rate), unreadable
+    raise DataError(
+        f"The feature store in {keeper.folder} cannot be read; delete it or name another."
+    )
 
-    nothing = np.zeros((0, encoder.width), np.float32)
-    rows = [found.get(keys.get(row, ""), nothing) for row in range(len(manifest))]
-    values = np.concatenate([nothing, *rows])
-    return Frames(values, np.array([len(row) for row in rows]), encoder.rate), unreadable
+
+def _taken(held: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+    """Entries one by one, each given up as it is handed out."""
+    for key in list(held):
+        yield {key: held.pop(key)}
+
+
+def _filled(
+    encoder: Encoder,
+    lengths: np.ndarray,
+    keys: Mapping[int, str],
+    source: Iterator[dict[str, np.ndarray]],
+) -> np.ndarray | None:
+    """[sum of lengths, D] with every row's values; None if the source lacks some.
+
+    One array is made and filled as the source gives: a corpus may be most of the memory.
+    """
+    values = np.empty((int(lengths.sum()), encoder.width), dtype_of(encoder))
+    starts = np.cumsum(lengths) - lengths
+    rows: dict[str, list[int]] = {}
+    for row, key in keys.items():
+        if lengths[row]:
+            rows.setdefault(key, []).append(row)
+    for pack in source:
+        for key, entry in pack.items():
+            for row in rows.pop(key, ()):
+                if len(entry) != lengths[row]:
+                    return None
+                values[starts[row] : starts[row] + lengths[row]] = entry
+    return None if rows else values
 
 
 def _refused(encoder: Encoder, items: Mapping[str, Item]) -> dict[str, str]:

@@ -14,7 +14,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -31,9 +31,11 @@ Item = str | Clip
 class Encoder(Protocol):
     """Features of one modality.
 
-    Two methods are optional, and used where an encoder has them:
-    ``encode_many(items) -> list of [T, D]``, where that is faster than one by one, and
-    ``check(item)``, which raises DataError at once for what cannot be read.
+    Some things are optional, and used where an encoder has them: ``encode_many(items) ->
+    list of [T, D]``, where that is faster than one by one; ``check(item)``, which raises
+    DataError at once for what cannot be read; ``encode_samples(audio) -> [T, D]`` for
+    [samples] at 16,000 a second, where it reads speech; ``dtype``, "float16" where half
+    precision is enough (else "float32").
     """
 
     @property
@@ -56,12 +58,17 @@ class Encoder(Protocol):
         ...
 
     def encode(self, item: Any) -> np.ndarray:
-        """Features [T, D] float32, finite; T is 0 where there is nothing to encode.
+        """Features [T, D], finite; T is 0 where there is nothing to encode.
 
         Raises:
             DataError: the medium cannot be read.
         """
         ...
+
+
+def dtype_of(encoder: Encoder) -> str:
+    """The precision in which its features are kept: "float32" or "float16"."""
+    return str(getattr(encoder, "dtype", "float32"))
 
 
 class _Named(Protocol):
@@ -77,7 +84,12 @@ class _Named(Protocol):
 
 
 def specification(
-    encoder: _Named, *, packages: Iterable[str], weights: Iterable[Path] = (), revision: int = 1
+    encoder: _Named,
+    *,
+    packages: Iterable[str],
+    weights: Iterable[Path] = (),
+    revision: int = 1,
+    places: Collection[str] = (),
 ) -> dict[str, Any]:
     """The JSON object that says what an encoder computes.
 
@@ -86,6 +98,8 @@ def specification(
         packages: the distributions whose version changes the numbers.
         weights: files that are part of the function.
         revision: raised whenever moodal's own part of the function changes.
+        places: parameters that only say where the weights lie: the same weights elsewhere are
+            the same encoder.
 
     Returns:
         ``name``, ``parameters``, ``version`` (of the packages), ``width`` and
@@ -97,17 +111,23 @@ def specification(
         "version": ", ".join(f"{p} {importlib.metadata.version(p)}" for p in packages),
         "width": encoder.width,
     }
-    whole = [about, revision, [file_hash(path) for path in weights]]
+    hashes = [file_hash(path) for path in weights]
+    kept = {k: v for k, v in about["parameters"].items() if k not in places}
+    whole = [{**about, "parameters": kept}, revision, hashes]
     digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode())
+    if not about["version"]:
+        about["version"] = f"weights {hashes[0][:12]}" if hashes else "without weights"
     return {**about, "fingerprint": digest.hexdigest()[:32]}
 
 
-def build(spec: str | Mapping[str, Any]) -> Encoder:
+def build(spec: str | Mapping[str, Any], others: Mapping[str, type[Any]] | None = None) -> Encoder:
     """The encoder that a specification names.
 
     Args:
         spec: ``"egemaps"``, ``"egemaps:rate=10"``, or the JSON object of a manifest or an
             artefact. With a fingerprint, the encoder must still be the same one.
+        others: encoders beside those of `moodal.encoders.ENCODERS`, such as
+            `moodal.learn.encoders.ENCODERS`, which need PyTorch.
 
     Raises:
         UsageError: no such encoder or parameter, or the fingerprint differs.
@@ -124,7 +144,7 @@ def build(spec: str | Mapping[str, Any]) -> Encoder:
     else:
         name, parameters = str(spec.get("name")), dict(spec.get("parameters", {}))
         expected, version = spec.get("fingerprint"), spec.get("version", "of unknown version")
-    encoder = _make(name.strip(), parameters)
+    encoder = _make(name.strip(), parameters, others or {})
     if expected is not None:
         now = encoder.spec()
         if now["fingerprint"] != expected:
@@ -136,26 +156,27 @@ def build(spec: str | Mapping[str, Any]) -> Encoder:
     return encoder
 
 
-def _make(name: str, parameters: Mapping[str, Any]) -> Encoder:
+def _make(name: str, parameters: Mapping[str, Any], others: Mapping[str, type[Any]]) -> Encoder:
     from moodal.encoders import ENCODERS  # the table's modules import this one
+
+    known: dict[str, type[Any]] = {**ENCODERS, **others}
 
     if name == "as-given":
         raise UsageError(
             "These features came with the corpus's files, and no encoder here makes them; "
             "they can be read, not computed from raw media."
         )
-    if name not in ENCODERS:
+    if name not in known:
         raise UsageError(
-            f"No encoder is called {name!r}{_nearest(name, ENCODERS)}; "
-            f"there are {', '.join(ENCODERS)}."
+            f"No encoder is called {name!r}{_nearest(name, known)}; there are {', '.join(known)}."
         )
-    kind = ENCODERS[name]
+    kind = known[name]
     fields = {f.name: f for f in dataclasses.fields(kind)}
     for key in parameters:
         if key not in fields:
-            known = f"it has {', '.join(fields)}" if fields else "it has none"
+            its = f"it has {', '.join(fields)}" if fields else "it has none"
             raise UsageError(
-                f"Encoder {name} has no parameter {key!r}{_nearest(key, fields)}; {known}."
+                f"Encoder {name} has no parameter {key!r}{_nearest(key, fields)}; {its}."
             )
     values = {key: _typed(name, key, v, fields[key].default) for key, v in parameters.items()}
     encoder: Encoder = kind(**values)

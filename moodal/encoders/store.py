@@ -19,17 +19,19 @@ import logging
 import os
 import tempfile
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from moodal.encoders.encoder import Encoder, Item, file_hash
+from moodal.encoders.encoder import Encoder, Item, dtype_of, file_hash
 from moodal.errors import DataError, writing
 from moodal.types import Clip
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class FeatureStore:
@@ -65,20 +67,32 @@ class FeatureStore:
         return hashlib.sha256(f"file\n{content}\n{span}".encode()).hexdigest()
 
     def read(self, encoder: Encoder, keys: Collection[str]) -> dict[str, np.ndarray]:
-        """Those of ``keys`` that are here and sound: key -> [T, D] float32."""
-        wanted = set(keys)
+        """Those of ``keys`` that are here and sound: key -> [T, D] in the encoder's dtype."""
         found: dict[str, np.ndarray] = {}
-        shelf = self._shelf(encoder)
-        for path in sorted(shelf.glob("*.npz")) if wanted else ():
-            try:
-                found.update(_read_pack(path, wanted - found.keys(), encoder.width))
-            except PermissionError as error:
-                raise DataError(f"Cannot read {path}: {error.strerror}.") from None
-            except Exception as error:  # whatever zip and npy readers raise on damaged bytes
-                log.warning("%s is damaged (%s); its features are computed again.", path, error)
-                with contextlib.suppress(OSError):
-                    path.unlink()
+        for pack in self.packs(encoder, keys):
+            found.update(pack)
         return found
+
+    def packs(self, encoder: Encoder, keys: Collection[str]) -> Iterator[dict[str, np.ndarray]]:
+        """The same a pack at a time, each key once, so that not all is in memory at once."""
+        wanted, dtype = set(keys), np.dtype(dtype_of(encoder))
+        for path in self._paths(encoder):
+            if not wanted:
+                return
+            found = _sound(path, lambda p: _read_pack(p, wanted, encoder.width, dtype))  # noqa: B023
+            wanted -= found.keys()
+            yield found
+
+    def lengths(self, encoder: Encoder, keys: Collection[str]) -> dict[str, int]:
+        """Those of ``keys`` that are here: key -> T; their values are not read, nor checked."""
+        wanted = set(keys)
+        found: dict[str, int] = {}
+        for path in self._paths(encoder) if wanted else ():
+            found.update(_sound(path, _read_lengths))
+        return {key: steps for key, steps in found.items() if key in wanted}
+
+    def _paths(self, encoder: Encoder) -> list[Path]:
+        return sorted(self._shelf(encoder).glob("*.npz"))
 
     def write(self, encoder: Encoder, entries: Mapping[str, np.ndarray]) -> None:
         """Keep ``entries``, key -> [T, D], as one pack.
@@ -88,7 +102,7 @@ class FeatureStore:
         """
         if not entries:
             return
-        shelf = self._shelf(encoder)
+        shelf, dtype = self._shelf(encoder), dtype_of(encoder)
         name = hashlib.sha256("".join(sorted(entries)).encode()).hexdigest()[:24]
         with writing(shelf):
             shelf.mkdir(parents=True, exist_ok=True)
@@ -97,7 +111,7 @@ class FeatureStore:
                     part,
                     keys=np.array([bytes.fromhex(key) for key in entries], dtype="V32"),
                     lengths=np.array([len(v) for v in entries.values()], np.int64),
-                    values=np.concatenate(list(entries.values())).astype(np.float32, copy=False),
+                    values=np.concatenate(list(entries.values())).astype(dtype, copy=False),
                 )
 
     def remember(self) -> None:
@@ -151,21 +165,51 @@ def _replacing(path: Path) -> Any:
         raise
 
 
-def _read_pack(path: Path, wanted: set[str], width: int) -> dict[str, np.ndarray]:
+def _sound(path: Path, read: Callable[[Path], dict[str, T]]) -> dict[str, T]:
+    """What ``read`` finds in a pack; a damaged one is thrown away and holds nothing."""
+    try:
+        return read(path)
+    except FileNotFoundError:  # another process found it damaged
+        return {}
+    except PermissionError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}.") from None
+    except Exception as error:  # whatever zip and npy readers raise on damaged bytes
+        log.warning("%s is damaged (%s); its features are computed again.", path, error)
+        with contextlib.suppress(OSError):
+            path.unlink()
+        return {}
+
+
+def _index(pack: zipfile.ZipFile) -> tuple[list[str], np.ndarray]:
+    """A pack's keys, and how many steps each has."""
+    keys = [key.tobytes().hex() for key in _member(pack, "keys")]
+    lengths = _member(pack, "lengths")
+    if lengths.shape != (len(keys),) or lengths.dtype != np.int64 or (lengths < 0).any():
+        raise ValueError("keys and lengths do not fit")
+    return keys, lengths
+
+
+def _read_lengths(path: Path) -> dict[str, int]:
+    with zipfile.ZipFile(path) as pack:
+        keys, lengths = _index(pack)
+        pack.getinfo("values.npy")
+    return dict(zip(keys, lengths.tolist(), strict=True))
+
+
+def _read_pack(
+    path: Path, wanted: set[str], width: int, dtype: np.dtype[Any]
+) -> dict[str, np.ndarray]:
     """The ``wanted`` entries of a pack; its values are read only if it has any.
 
     Raises:
         Exception: the pack is damaged; of many kinds.
     """
     with zipfile.ZipFile(path) as pack:
-        keys = [key.tobytes().hex() for key in _member(pack, "keys")]
-        lengths = _member(pack, "lengths")
-        if lengths.shape != (len(keys),) or lengths.dtype != np.int64 or (lengths < 0).any():
-            raise ValueError("keys and lengths do not fit")
+        keys, lengths = _index(pack)
         if wanted.isdisjoint(keys):
             return {}
         values = _member(pack, "values")
-    if values.shape != (lengths.sum(), width) or values.dtype != np.float32:
+    if values.shape != (lengths.sum(), width) or values.dtype != dtype:
         raise ValueError("values and lengths do not fit")
     ends = np.cumsum(lengths)
     spans = zip(keys, ends - lengths, ends, strict=True)

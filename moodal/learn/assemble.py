@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,14 +19,15 @@ from moodal.learn.data.dataset import valid_spans
 from moodal.learn.export import parse_system
 from moodal.learn.systems import SYSTEMS
 from moodal.protocols import few_shot, folds, zero_shot
+from moodal.protocols.apart import hold_apart
+from moodal.protocols.authors import authors
 from moodal.protocols.experiment import Experiment
-
-SELECTED_ON_TEST = "the epoch was selected on the test rows"
+from moodal.protocols.where import only
 
 
 def corpus(recipe: Recipe) -> Manifest:
     """The prepared corpus of a recipe, its emotions merged, chosen and appended as asked."""
-    manifest = manifests.read(recipe.data.prepared)
+    manifest = only(manifests.read(recipe.data.prepared), recipe.data.where)
     if recipe.data.merges:
         manifest = manifest.merged(recipe.data.merges)
     if recipe.protocol.append_from:
@@ -93,8 +95,7 @@ def experiments(recipe: Recipe, manifest: Manifest) -> list[Experiment]:
                 seen = manifest.space.labels
                 experiment = dataclasses.replace(experiment, train=train, seen=seen)
         if recipe.train.select_on == "test":
-            stamps = (*experiment.stamps, SELECTED_ON_TEST)
-            experiment = dataclasses.replace(experiment, valid=experiment.test, stamps=stamps)
+            experiment = authors(experiment)
         if MADE_UP in manifest.notes:
             experiment = dataclasses.replace(experiment, stamps=(*experiment.stamps, MADE_UP[:-1]))
         made.append(experiment)
@@ -102,14 +103,24 @@ def experiments(recipe: Recipe, manifest: Manifest) -> list[Experiment]:
 
 
 def _split(recipe: Recipe, manifest: Manifest) -> Iterator[Experiment]:
+    """The folds, each parted by the column whose values are held out too, if there is one."""
+    for fold in _folds(recipe, manifest):
+        if recipe.split.apart:
+            yield from hold_apart(fold, recipe.split.apart)
+        else:
+            yield fold
+
+
+def _folds(recipe: Recipe, manifest: Manifest) -> Iterator[Experiment]:
     split = recipe.split
+    share = (split.valid_share, split.seed, split.valid_by)
     if split.file:
         by = "speaker" if split.by == "official" else split.by
-        yield from folds.from_file(manifest, split.file, by, split.valid_share, split.seed)
+        yield from folds.from_file(manifest, split.file, by, *share)
     elif split.by == "official":
         yield folds.official(manifest)
     else:
-        yield from folds.grouped(manifest, split.by, split.folds, split.valid_share, split.seed)
+        yield from folds.grouped(manifest, split.by, split.folds, *share)
 
 
 def _chosen(recipe: Recipe, made: list[Experiment]) -> list[Experiment]:
@@ -150,6 +161,33 @@ def readable(experiment: Experiment, system: nn.Module, trim: bool) -> Experimen
         what = f"one of {', '.join(streams)}" if every else f"any of {', '.join(streams)}"
         stamps = (*stamps, f"{lost} rows without {what} left out")
     return dataclasses.replace(experiment, **kept, stamps=stamps)
+
+
+def require_features(system: nn.Module, manifest: Manifest) -> None:
+    """Refuse features that the system's backbone does not go on from.
+
+    Raises:
+        DataError: says how to prepare the corpus instead.
+    """
+    wanted: dict[str, dict[str, Any]] = getattr(system, "features", {})
+    for stream, about in wanted.items():
+        there = manifest.encoders.get(stream, {})
+        parameters = dict(about.get("parameters", {}))
+        has = {key: there.get("parameters", {}).get(key) for key in parameters}
+        if there.get("name") != about["name"] or has != parameters:
+            spec = about["name"]
+            if parameters:
+                spec += ":" + ",".join(f"{key}={value}" for key, value in parameters.items())
+            raise DataError(
+                f"{manifest.corpus} was prepared with {stream}={_said(there)}; this system needs "
+                f"--encoder {stream}={spec}. Prepare it so, or change the recipe's backbone."
+            )
+
+
+def _said(spec: Mapping[str, Any]) -> str:
+    """An encoder as it is asked for."""
+    given = ",".join(f"{key}={value}" for key, value in spec.get("parameters", {}).items())
+    return f"{spec.get('name', 'nothing')}" + (f":{given}" if given else "")
 
 
 def parse_streams(recipe: Recipe) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ class State:
     """Steps done within the epoch."""
     loss_sum: float = 0.0
     rows_done: int = 0
+    parts: dict[str, float] = field(default_factory=dict)
+    """Sums over the epoch of the terms of a system's own objective."""
     history: list[dict[str, float]] = field(default_factory=list)
     best: float = -float("inf")
     best_epoch: int = -1

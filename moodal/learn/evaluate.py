@@ -16,7 +16,8 @@ from moodal.emotions import EmotionSpace
 from moodal.errors import DataError, SpaceError, UsageError
 from moodal.learn import export, results
 from moodal.learn.data.dataset import TensorData
-from moodal.learn.fit import score
+from moodal.learn.scoring import score
+from moodal.protocols.where import only
 
 
 def evaluate(
@@ -28,6 +29,7 @@ def evaluate(
     emotions: Sequence[str] | None = None,
     names: Mapping[str, str] | None = None,
     vectors: str | None = None,
+    where: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Score a corpus with an artefact and report as training does.
 
@@ -39,6 +41,7 @@ def evaluate(
         emotions: which of the corpus's to score (default: all of them).
         names: the corpus's name of an emotion -> the artefact's; nothing is guessed.
         vectors: source of vectors for emotions that the artefact was not trained on.
+        where: only rows with these values in these columns, e.g. {"session": "Ses05"}.
 
     Raises:
         SpaceError: an emotion that the artefact cannot score.
@@ -48,7 +51,7 @@ def evaluate(
     if any((out / name).exists() for name in ("recipe.json", "artefact.json", "manifest.json")):
         raise UsageError(f"{out} holds a run, an artefact or a corpus; choose another --out.")
     system, found, scales = export.load(artefact)
-    manifest = _chosen(manifests.read(prepared), split, emotions, names or {})
+    manifest = _chosen(only(manifests.read(prepared), where or {}), split, emotions, names or {})
     space = _space(found, manifest, vectors)
     stamps = _same_encoders(found, manifest)
     streams = [s for s in found.about["widths"] if s in manifest.features]
@@ -57,12 +60,21 @@ def evaluate(
         trim=bool(found.about["data"].get("trim_padding", True)),
         max_steps=int(found.about["data"].get("max_steps", 0)),
     )  # fmt: skip
-    some = np.flatnonzero(data.lengths.numpy() > 0)
+    lengths = np.stack([ragged.lengths.numpy() for ragged in data.ragged.values()])
+    every = not getattr(system, "open_set", False)
+    some = np.flatnonzero(lengths.all(0) if every else lengths.any(0))
+    which = "all" if every else "any"
     if not len(some):
-        raise DataError(f"{prepared}: no row of {split} has any of {', '.join(streams)}.")
-    logits = score(system, space, data, some)
+        raise DataError(f"{prepared}: no row of {split} has {which} of {', '.join(streams)}.")
+    closed = space.vectors is None and space.task != "regression"
+    logits = score(
+        system, found.space if closed else space, data, some,
+        max_frames=int(found.about["data"].get("max_frames", 0)),
+    )  # fmt: skip
+    if closed:
+        logits = logits[:, [found.space.index(label) for label in space.labels]]
     if len(some) < len(manifest):
-        said = f"{len(manifest) - len(some)} rows without any of {', '.join(streams)} left out"
+        said = f"{len(manifest) - len(some)} rows without {which} of {', '.join(streams)} left out"
         stamps.append(said)
     manifest = manifest.select(some)
     stamps += _trained_on(found, manifest)
@@ -104,12 +116,13 @@ def _space(found: Artefact, manifest: Manifest, vectors: str | None) -> EmotionS
     """The corpus's emotions with the artefact's vectors, and new ones from ``vectors``."""
     trained, wanted = found.space, manifest.space.labels
     if trained.task == "regression" or trained.vectors is None:
-        if wanted != trained.labels:
+        others = [x for x in wanted if x not in trained.labels]
+        if others or (trained.task == "regression" and wanted != trained.labels):
             raise SpaceError(
                 f"{found.folder} scores {', '.join(trained.labels)} only; the corpus has "
                 f"{', '.join(wanted)}. Use --emotions and --map to match them."
             )
-        return trained
+        return trained.select(wanted)
     new = [x for x in wanted if x not in trained.labels]
     space = trained
     if new:
@@ -154,6 +167,7 @@ def _same_encoders(found: Artefact, manifest: Manifest) -> list[str]:
     another corpus's files, a stamp says so.
     """
     stamps = []
+    imported = found.about["protocol"].get("name") == "imported"
     for stream, width in found.about["widths"].items():
         if stream not in manifest.features:
             continue
@@ -163,6 +177,10 @@ def _same_encoders(found: Artefact, manifest: Manifest) -> list[str]:
                 f"{stream}: the artefact reads {width} values a step, the corpus has "
                 f"{manifest.features[stream].width}."
             )
+        if imported and mine.get("name") == "as-given" != theirs.get("name"):
+            made = theirs.get("name")
+            stamps.append(f"{stream} is of {made}; the checkpoint does not say what made its own")
+            continue
         given = mine.get("name") == theirs.get("name") == "as-given"
         same = mine.get("fingerprint") == theirs.get("fingerprint")
         if given and not same:

@@ -10,12 +10,14 @@ import numpy as np
 
 from moodal.corpora import pickles
 from moodal.emotions import EmotionSpace, Task
+from moodal.encoders.wave import Wave
 from moodal.errors import SpaceError, UsageError
 from moodal.learn import export
 from moodal.learn.export import ACTIVATION
 from moodal.learn.importers import authors
 from moodal.learn.systems import SYSTEMS
 
+MMER = ("mmer", "cai_sota", "unimodal_baseline")
 LETTERS = {"t": "text", "a": "speech", "v": "face"}
 
 
@@ -36,20 +38,22 @@ def import_checkpoint(
     checkpoint: Path | str,
     out: Path | str,
     labels: Sequence[str],
-    task: Task = "multi",
+    task: Task | None = None,
     modalities: str | None = None,
     widths: Mapping[str, int] | None = None,
-    heads: int = 10,
+    heads: int | None = None,
 ) -> dict[str, Any]:
     """Write the artefact of a checkpoint that the authors' code saved.
 
     Args:
         labels: the emotions of its outputs, in their order.
+        task: what its outputs are (default: "single" for MMER's systems, else "multi").
         modalities: e.g. "tav", in the order in which it was trained; needed where the
             file cannot tell.
         widths: stream -> values per step, for early fusion, whose file tells only their
             sum (default: CMU-MOSEI's).
-        heads: of MulT, which no file tells; theirs were 10, and 8 for MOSEI sentiment.
+        heads: of MulT and of MMER's systems, which no file tells (default: 10 and 12; theirs
+            of MulT were 8 for MOSEI sentiment).
 
     Returns:
         The artefact's description.
@@ -72,22 +76,37 @@ def import_checkpoint(
             f"{checkpoint} scores {outputs} emotions; {len(labels)} labels were given "
             f"({', '.join(labels)})."
         )
-    space = EmotionSpace(labels, task, vectors, f"{Path(checkpoint).name}, textEmoEmbs")
+    task = task or ("single" if found.name in MMER else "multi")
+    source = "" if vectors is None else f"{Path(checkpoint).name}, textEmoEmbs"
+    space = EmotionSpace(labels, task, vectors, source)
     entry = SYSTEMS[found.name]
     settings = entry.Config(**found.config)
     system = entry.build(settings, found.widths, space)
     system.load_state_dict(found.state)
     about = {
-        "encoders": {s: {"name": "as-given", "width": w} for s, w in found.widths.items()},
+        "encoders": {s: _encoder(s, width) for s, width in found.widths.items()},
         "activation": ACTIVATION[task],
         "thresholds": {"values": [0.5] * len(labels), "source": "fixed at 0.5"},
         "calibration": None,
         "protocol": {"name": "imported", "checkpoint": Path(checkpoint).name},
         "metrics": {},
-        "data": {"corpus": "unknown", "trim_padding": False},
+        "data": {"corpus": "unknown", "trim_padding": False} | _piece(found.widths),
         "licence": "as the authors' checkpoint",
     }
+    settings = getattr(system, "portable", settings)
     export.export(
         Path(out), system, found.name, settings, found.widths, space, scales={}, about=about
     )
     return export.artefact.read(out).about  # type: ignore[return-value]
+
+
+def _encoder(stream: str, width: int) -> dict[str, Any]:
+    """What a checkpoint read: the samples of speech, else features that only its makers know."""
+    if stream == "speech" and width == 1:
+        return Wave().spec()
+    return {"name": "as-given", "width": width}
+
+
+def _piece(widths: Mapping[str, int]) -> dict[str, int]:
+    """How much is computed at once of a system that reads samples: 8 of the longest clips."""
+    return {"max_frames": 8 * Wave().longest} if widths.get("speech") == 1 else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import sys
 import time
 from pathlib import Path
@@ -18,7 +19,9 @@ class Bar:
 
     def __init__(self, title: str, total: int, shown: bool):
         self._shown = shown
-        self._live = shown and sys.stderr.isatty()
+        # several processes would draw over each other's bars
+        alone = multiprocessing.parent_process() is None
+        self._live = shown and alone and sys.stderr.isatty()
         self._title = title
         self._total = total
         self._done = 0

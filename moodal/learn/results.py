@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,9 +44,18 @@ def finished(folder: Path) -> Done | None:
 
 
 def predictions(
-    manifest: Manifest, rows: np.ndarray, logits: np.ndarray, space: EmotionSpace, subset: str
+    manifest: Manifest,
+    rows: np.ndarray,
+    logits: np.ndarray,
+    space: EmotionSpace,
+    subset: str,
+    by: Sequence[str] = (),
 ) -> Scored:
-    """Logits of ``rows`` beside their truth, clustered by speaker, dialogue or utterance."""
+    """Logits of ``rows`` beside their truth, clustered by speaker, dialogue or utterance.
+
+    Args:
+        by: columns whose values the report tells apart.
+    """
     utterances = [manifest.utterances[row] for row in rows]
     clusters, kind = scored.clusters_of(utterances)
     columns = [manifest.space.index(label) for label in space.labels]
@@ -60,6 +69,10 @@ def predictions(
         cluster_kind=kind,
         subset=subset,
         info={"corpus": manifest.corpus},
+        groups={
+            name: [str(column[row] or "") for row in rows]
+            for name, column in ((name, manifest.column(name)) for name in by)
+        },
     )
 
 
@@ -89,17 +102,22 @@ def write(
     *,
     audit: Sequence[Any] = (),
     nulls: Mapping[str, Any] | None = None,
+    beside: Callable[[Scored], Mapping[str, Any]] = lambda test: {},
 ) -> Done:
     """Write the artefact, the predictions, the figures and, last of all, the report.
 
     Args:
         space: every emotion of the test.
         logits: "test" and "valid" -> [n, C].
+        beside: further extras of the report, of the predictions of the test.
     """
     manifest = experiment.manifest
     name, settings = parse_system(recipe.system, recipe.title)
+    settings = getattr(system, "portable", settings)
     test, valid = (
-        predictions(manifest, getattr(experiment, part), logits[part], space, part)
+        predictions(
+            manifest, getattr(experiment, part), logits[part], space, part, recipe.report.by
+        )
         for part in ("test", "valid")
     )
     trained = [x for x in space.labels if x not in experiment.unseen]
@@ -115,6 +133,7 @@ def write(
     }
     if nulls:
         extras["nulls"] = dict(nulls)
+    extras |= beside(test)
     report = summary.summarise(
         test, train_targets=train, thresholds=chosen,
         valid=None if recipe.train.select_on == "test" else valid, draws=recipe.report.draws,
@@ -143,6 +162,7 @@ def write(
                 "rows": {p: len(getattr(experiment, p)) for p in ("train", "valid", "test")},
                 "trained": report["train"],
                 "trim_padding": recipe.data.trim_padding, "max_steps": recipe.data.max_steps,
+                "max_frames": recipe.train.max_frames,
                 "notes": list(manifest.notes),
             },
             "licence": manifest.licence,

@@ -1,6 +1,7 @@
 """Audio files -> arrays.
 
-Reads what libsndfile reads (WAV, FLAC, Ogg Vorbis and Opus, MP3, AIFF, ...).
+Reads what libsndfile reads (WAV, FLAC, Ogg Vorbis and Opus, MP3, AIFF, ...), and with PyAV
+the sound of video files and other containers (MP4, MKV, WebM, M4A, ...).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moodal.errors import DataError
+from moodal.media.containers import NotAContainer, Sound
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -49,13 +51,16 @@ def read_audio(
     import soxr
 
     with _opened(path) as file:
-        first, last = _span(file, path, start, end)
-        try:
-            file.seek(first)
-            samples = file.read(last - first, dtype="float32", always_2d=True)
-        except (soundfile.LibsndfileError, RuntimeError) as error:
-            raise DataError(f"Cannot decode audio {path}: {error}; record it anew.") from None
-        native = file.samplerate
+        native, frames = _extent(file)
+        first, last = _span(native, frames, path, start, end)
+        if isinstance(file, Sound):
+            samples = file.samples(first, last)
+        else:
+            try:
+                file.seek(first)
+                samples = file.read(last - first, dtype="float32", always_2d=True)
+            except (soundfile.LibsndfileError, RuntimeError) as error:
+                raise DataError(f"Cannot decode audio {path}: {error}; record it anew.") from None
     if not len(samples):
         raise DataError(f"Audio {path} ends before its header says; record it anew.")
     if not np.isfinite(samples).all():
@@ -78,11 +83,19 @@ def check_audio(path: Path | str, start: float | None = None, end: float | None 
         DataError: as `read_audio`, but for damage further in.
     """
     with _opened(path) as file:
-        first, last = _span(file, path, start, end)
-        return float((last - first) / file.samplerate)
+        native, frames = _extent(file)
+        first, last = _span(native, frames, path, start, end)
+        return float((last - first) / native)
 
 
-def _opened(path: Path | str) -> SoundFile:
+def _extent(file: SoundFile | Sound) -> tuple[int, int]:
+    """Samples a second, and how many there are."""
+    if isinstance(file, Sound):
+        return file.rate, round(file.seconds * file.rate)
+    return int(file.samplerate), int(file.frames)
+
+
+def _opened(path: Path | str) -> SoundFile | Sound:
     import soundfile
 
     path = Path(path)
@@ -93,22 +106,26 @@ def _opened(path: Path | str) -> SoundFile:
     try:
         return soundfile.SoundFile(str(path))
     except (soundfile.LibsndfileError, RuntimeError, OSError):
+        pass
+    try:
+        return Sound(path)
+    except NotAContainer:
         raise DataError(
-            f"Cannot read audio {path}: not a WAV, FLAC, Ogg, MP3 or AIFF file, or damaged; "
-            f"convert it, e.g. `ffmpeg -i {path.name} {path.stem}.wav`."
+            f"Cannot read audio {path}: not a WAV, FLAC, Ogg, MP3 or AIFF file, no video with "
+            f"sound, or damaged; convert it, e.g. `ffmpeg -i {path.name} {path.stem}.wav`."
         ) from None
 
 
 def _span(
-    file: SoundFile, path: Path | str, start: float | None, end: float | None
+    rate: int, frames: int, path: Path | str, start: float | None, end: float | None
 ) -> tuple[int, int]:
     """First sample and the one after the last, at the file's own rate."""
-    if not file.frames:
+    if not frames:
         raise DataError(f"Audio {path} holds no samples.")
-    seconds = file.frames / file.samplerate
+    seconds = frames / rate
     begin = 0.0 if start is None else start
     stop = seconds if end is None else end
     if not 0 <= begin < stop <= seconds + SLACK or begin >= seconds:
         raise DataError(f"Audio {path} is {seconds:.3f} s long and has no span {begin}-{stop} s.")
-    first = min(round(begin * file.samplerate), file.frames - 1)
-    return first, max(first + 1, min(round(stop * file.samplerate), file.frames))
+    first = min(round(begin * rate), frames - 1)
+    return first, max(first + 1, min(round(stop * rate), frames))

@@ -38,6 +38,7 @@ from moodal.metrics.decisions import (
 )
 from moodal.metrics.ranks import auc, average_precision
 from moodal.metrics.rows import mean_defined
+from moodal.metrics.spelling import character_error_rate, edit_distances
 from moodal.metrics.values import (
     acc2,
     acc2_nonzero,
@@ -51,11 +52,12 @@ from moodal.metrics.values import (
 
 __all__ = [
     "METRICS", "Metric", "acc2", "acc2_nonzero", "acc5", "acc7", "accuracy", "auc",
-    "average_precision", "balanced_accuracy", "binary_accuracy", "binary_f1", "chance", "decide",
-    "exact_match", "intersect_match", "intersect_match_published", "macro_f1", "mae",
-    "mean_defined", "measure", "named", "pearson", "precision", "recall", "sign_f1",
-    "sign_f1_nonzero", "subset_match", "support_weighted_f1", "top", "weighted_accuracy",
-    "weighted_f1", "why_undefined",
+    "average_precision", "balanced_accuracy", "binary_accuracy", "binary_f1",
+    "character_error_rate", "chance", "decide", "edit_distances", "exact_match",
+    "intersect_match", "intersect_match_published", "macro_f1", "mae", "mean_defined",
+    "measure", "named", "pearson", "precision", "recall", "sign_f1", "sign_f1_nonzero",
+    "subset_match", "support_weighted_f1", "top", "weighted_accuracy", "weighted_f1",
+    "why_undefined",
 ]  # fmt: skip
 
 Needs = Literal["decisions", "scores", "values"]
@@ -96,12 +98,12 @@ _P, _PN, _SPREAD = ("positives",), ("positives", "negatives"), ("spread",)
 METRICS: dict[str, Metric] = {
     # all rows together, one class a row
     "accuracy": Metric(
-        accuracy, "decisions", False, _SINGLE, None, (), "Accuracy",
-        "WA; MMER's code prints it as UA",
+        accuracy, "decisions", False, _SINGLE, None, (), "Accuracy (WA)",
+        "weighted accuracy; MMER's code prints it as UA",
     ),
     "balanced_accuracy": Metric(
-        balanced_accuracy, "decisions", False, _SINGLE, "1/C", (), "Balanced accuracy",
-        "UA, UAR, mean recall; MMER's code prints it as WA",
+        balanced_accuracy, "decisions", False, _SINGLE, "1/C", (), "Balanced accuracy (UA)",
+        "unweighted accuracy, UAR, mean recall; MMER's code prints it as WA",
     ),
     "macro_f1": Metric(
         macro_f1, "decisions", False, _BOTH, None, (), "Macro F1", "mean of binary F1",

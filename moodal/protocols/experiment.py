@@ -6,7 +6,9 @@ protocol ever reaches a system or the training loop.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +26,8 @@ class Experiment:
         seen: the emotions that are trained; the others of the manifest are not.
         shots: [k] rows that show an unseen emotion in a few-shot protocol.
         stamps: words that must stand beside every number this makes.
+        split: which groups are on which side, JSON values for the report: "by" and "test",
+            "valid_by" and "valid" (a column and its values), "apart" (column -> value).
     """
 
     name: str
@@ -34,6 +38,7 @@ class Experiment:
     seen: tuple[str, ...]
     shots: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     stamps: tuple[str, ...] = ()
+    split: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def held_out(self) -> tuple[str, ...]:

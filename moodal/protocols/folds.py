@@ -5,10 +5,12 @@ Validation is always taken from the training side; nothing is chosen on the test
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,9 +38,17 @@ def official(manifest: Manifest) -> Experiment:
 
 
 def grouped(
-    manifest: Manifest, by: str, folds: int = 0, valid_share: float = 0.15, seed: int = 0
+    manifest: Manifest,
+    by: str,
+    folds: int = 0,
+    valid_share: float = 0.15,
+    seed: int = 0,
+    valid_by: str = "",
 ) -> Iterator[Experiment]:
     """Folds in which the groups of column ``by`` are whole, each tested once.
+
+    A fold of one group is named by it ("fold Ses01") where all names are plain words; others
+    are numbered from 0.
 
     Args:
         by: "speaker", "session", "dialogue", or a column of the corpus's own.
@@ -47,11 +57,14 @@ def grouped(
         valid_share: share of the rows of the training side, in whole groups,
             that validates.
         seed: shuffles the groups.
+        valid_by: the column whose groups validation keeps whole ("": ``by``): with ``by`` =
+            "session", "session" validates on a speaker pair, "dialogue" on some dialogues.
 
     Raises:
-        DataError: the column is not there, or has too few groups.
+        DataError: a column is not there, or has too few groups.
     """
     groups = _groups(manifest, by)
+    valid = np.array(_groups(manifest, valid_by, "split.valid_by") if valid_by else groups)
     names = sorted(set(groups))
     folds = folds or len(names)
     if len(names) < max(folds, 3):
@@ -61,18 +74,28 @@ def grouped(
         )
     column = np.array(groups)
     rng = np.random.default_rng(seed)
+    by_name = folds == len(names) and _plain(names)
     for number, held in enumerate(_deal(column, names, folds, rng)):
         test = np.flatnonzero(np.isin(column, held))
-        yield _with_validation(manifest, column, test, f"fold {number}", valid_share, seed)
+        fold = _with_validation(
+            manifest, valid, test, f"fold {held[0] if by_name else number}", valid_share, seed
+        )
+        yield _told(fold, valid, valid_by or by, {"by": by, "test": sorted(held)})
 
 
 def from_file(
-    manifest: Manifest, path: Path | str, by: str, valid_share: float = 0.15, seed: int = 0
+    manifest: Manifest,
+    path: Path | str,
+    by: str,
+    valid_share: float = 0.15,
+    seed: int = 0,
+    valid_by: str = "",
 ) -> Iterator[Experiment]:
     """Published folds: a JSON object {fold: [ids of its test utterances]}.
 
     Args:
-        by: the column whose groups validation keeps whole.
+        by, valid_by: the column whose groups validation keeps whole; the latter where both
+            are given.
 
     Raises:
         DataError: the file is not such an object, a fold has no plain name or no ids, an id
@@ -97,10 +120,12 @@ def from_file(
             if x in seen:
                 raise DataError(f"{where}: {x!r} is already in fold {seen[x]!r}; test it once.")
             seen[x] = name
-    column = np.array(_groups(manifest, by))
+    key = "split.valid_by" if valid_by else "split.by"
+    column = np.array(_groups(manifest, valid_by or by, key))
     for name, ids in folds.items():
         test = np.array(sorted(row_of[x] for x in ids), np.int64)
-        yield _with_validation(manifest, column, test, f"fold {name}", valid_share, seed)
+        fold = _with_validation(manifest, column, test, f"fold {name}", valid_share, seed)
+        yield _told(fold, column, valid_by or by, {"by": "file", "test": [name]})
 
 
 def _read(path: Path) -> dict[str, list[str]]:
@@ -114,15 +139,27 @@ def _read(path: Path) -> dict[str, list[str]]:
     return {name: [str(x) for x in ids] for name, ids in folds.items()}
 
 
-def _groups(manifest: Manifest, by: str) -> list[str]:
+def _groups(manifest: Manifest, by: str, key: str = "split.by") -> list[str]:
     groups = manifest.column(by)
     lacking = sum(g is None for g in groups)
     if lacking:
         raise DataError(
             f"{manifest.corpus}: {lacking} of {len(groups)} utterances have no {by!r}; "
-            "choose another column for split.by."
+            f"choose another column for {key}."
         )
     return [str(g) for g in groups]
+
+
+def _plain(names: list[str]) -> bool:
+    """Whether all of them can name folders, on systems that ignore case too."""
+    short = all(re.fullmatch(r"[\w-]{1,40}", name) for name in names)
+    return short and len({name.casefold() for name in names}) == len(names)
+
+
+def _told(fold: Experiment, column: np.ndarray, valid_by: str, split: dict[str, Any]) -> Experiment:
+    """The fold with its groups named, for its report."""
+    valid = sorted({str(x) for x in column[fold.valid]})
+    return dataclasses.replace(fold, split={**split, "valid_by": valid_by, "valid": valid})
 
 
 def _deal(

@@ -8,13 +8,15 @@ affirm every emotion; ``prior-random`` says each at random as often as training 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from moodal.emotions import Task
 from moodal.errors import DataError
 from moodal.metrics import METRICS, chance, measure
+from moodal.report.measures import number, overall
 
 _DRAWS = 50  # of prior-random; the spread of their mean is far below the test's own
 
@@ -23,6 +25,16 @@ def prior(train_targets: np.ndarray) -> np.ndarray:
     """[C]: the share of training rows [N, C] with each emotion; 0 where it is unknown (NaN)."""
     known = np.nan_to_num(np.asarray(train_targets, np.float64))
     return (known > 0).mean(0)
+
+
+def distribution(targets: np.ndarray, task: Task, labels: Sequence[str]) -> dict[str, Any]:
+    """How many rows, and how many of each emotion (the mean value for regression)."""
+    if task == "regression":
+        with np.errstate(invalid="ignore"):
+            what, values = "means", [number(v) for v in np.nanmean(targets, 0)]
+    else:
+        what, values = "counts", [round(v * len(targets)) for v in prior(targets)]
+    return {"rows": len(targets), what: dict(zip(labels, values, strict=True))}
 
 
 def baselines(
@@ -55,6 +67,36 @@ def baselines(
     }
     made["prior-random"] = _random(name, task, targets, train_targets, seed)
     return made
+
+
+def mean_baselines(
+    reports: Sequence[Mapping[str, Any]], labels: Sequence[str]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Key -> baseline -> row-weighted mean over folds, those left out where it is undefined.
+
+    Args:
+        reports: of the folds, each with "rows" and "metrics".
+    """
+
+    def mean(entries: Sequence[Mapping[str, Any]], name: str) -> float:
+        pairs = [
+            (e["baselines"][name], r["rows"])
+            for e, r in zip(entries, reports, strict=True)
+            if e.get("baselines", {}).get(name) is not None
+        ]
+        return sum(v * n for v, n in pairs) / sum(n for _, n in pairs) if pairs else np.nan
+
+    out: dict[str, dict[str, np.ndarray]] = {}
+    for key, first in reports[0]["metrics"].items() if reports else ():
+        entries = [r["metrics"][key] for r in reports]
+        names = list(dict.fromkeys(n for e in entries for n in overall(e).get("baselines", {})))
+        if "all" in first:
+            rows = [e["all"] for e in entries]
+            out[key] = {name: np.array(mean(rows, name)) for name in names}
+        else:
+            by_label = [[e["emotions"][label] for e in entries] for label in labels]
+            out[key] = {n: np.array([mean(rows, n) for rows in by_label]) for n in names}
+    return out
 
 
 def _constant(

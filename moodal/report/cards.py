@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from moodal.report.tables import emotions, gaps, headlines, table
+from moodal.report.cells import bullets, table
+from moodal.report.tables import emotions, gaps, headlines
 
 LIMITS = (
     "It recognises what people display and what raters or actors called it, not what anyone feels.",
@@ -57,8 +58,8 @@ def model_card(artefact: Mapping[str, Any], report: Mapping[str, Any] | None = N
         parts += ["Its inputs are made by these encoders, and by no others:\n"]
         parts += [table(rows, right=False)]
     parts += ["## How good it is\n", *_results(report, str(a.get("protocol") or ""))]
-    parts += ["## Limits\n", _bullets([*LIMITS, *a.get("limits", ()), *_warnings(report)])]
-    parts += ["## Not to be used for\n", _bullets([*NOT_FOR, *a.get("not_for", ())])]
+    parts += ["## Limits\n", bullets([*LIMITS, *a.get("limits", ()), *_warnings(report)])]
+    parts += ["## Not to be used for\n", bullets([*NOT_FOR, *a.get("not_for", ())])]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -113,7 +114,7 @@ def _results(report: Mapping[str, Any] | None, protocol: str) -> list[str]:
     if len(report["labels"]) > 1:
         parts.append(table(emotions(report)))
     if found := gaps(report):
-        parts.append(_bullets(found))
+        parts.append(bullets(found))
     return parts
 
 
@@ -125,7 +126,3 @@ def _warnings(report: Mapping[str, Any] | None) -> list[str]:
     found += [f["detail"] for f in report["protocol"]["audit"] if f["what"] == "notes"]
     warning = report["clusters"]["warning"]
     return [*dict.fromkeys(found), *([warning] if warning else [])]
-
-
-def _bullets(lines: Sequence[str]) -> str:
-    return "".join(f"- {' '.join(line.split())}\n" for line in lines)

@@ -174,6 +174,44 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], path: Path | str) -> Path
     return Path(path)
 
 
+def differences(made: Mapping[str, Any], path: Path | str) -> Path:
+    """Of a comparison: each run's headline figures and, right of them, its less the first's.
+
+    Runs whose numbers bear a mark are orange.
+    """
+    runs, keys = made["runs"], made["headlines"]
+    with _figure(path, 9, 1.2 + 0.34 * len(runs) * len(keys), columns=2) as (figure, axes):
+        places = []
+        for block, key in enumerate(keys):
+            for line, run in enumerate(runs):
+                place = block * (len(runs) + 0.7) + line
+                places.append((place, run["name"]))
+                colour = ORANGE if run["stamps"] else BLUE
+                for axis, kind in zip(axes, ("metrics", "difference"), strict=True):
+                    entry = run.get(kind, {}).get(key, {"value": None})
+                    if entry["value"] is None:
+                        continue
+                    if entry["low"] is not None and entry["high"] is not None:
+                        axis.plot([entry["low"], entry["high"]], [place] * 2, color="black", lw=1.4)
+                    axis.plot(entry["value"], place, "o", color=colour, mec="black", mew=0.6)
+            axes[0].annotate(
+                made["titles"][key], (0, block * (len(runs) + 0.7) - 0.62), fontsize=8,
+                xycoords=("axes fraction", "data"), fontweight="bold", va="center",
+            )  # fmt: skip
+        axes[0].set_yticks([p for p, _ in places], [name for _, name in places])
+        axes[1].set_yticks([])
+        axes[1].axvline(0, color=GREY, lw=1, ls="--", zorder=0)
+        for axis in axes:
+            axis.set_ylim(places[-1][0] + 0.7, -1)  # the first on top
+            axis.grid(axis="x", alpha=0.25)
+        axes[0].set_xlabel("value" + (", with 95% interval" if made["bootstrap"]["draws"] else ""))
+        axes[1].set_xlabel(f"less {runs[0]['name']}")
+        marked = dict.fromkeys(s for run in runs for s in run["stamps"])
+        lines = [f"{made['rows']:,} rows that all runs tested", *(f"orange: {s}" for s in marked)]
+        figure.suptitle("\n".join(lines), fontsize=9)
+    return Path(path)
+
+
 def _roc(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """False alarms and hits, 0 to 1, at every threshold between two scores."""
     order = np.argsort(-score, kind="stable")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,6 +81,7 @@ def measures(
     groups: Mapping[str, Sequence[int]],
     draws: int = 1000,
     seed: int = 0,
+    only: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Key of a line -> its entry, JSON values only (docs/reports.md says what is in it).
 
@@ -89,9 +90,10 @@ def measures(
         beside: baselines.
         groups: name of a mean -> the columns it is taken over, e.g. {"mean": [0, 1, 2]}.
         draws: of the bootstrap; 0 for no intervals.
+        only: the keys to tell (default: all of the task's).
     """
-    lines = LINES[scored.task]
-    statistics = {line.key: _statistic(line, scored, decided) for line in lines}
+    lines = [line for line in LINES[scored.task] if only is None or line.key in only]
+    statistics = {line.key: statistic(line, scored, decided) for line in lines}
     drawn = intervals(statistics, scored.clusters, draws=draws, seed=seed)
     rows = np.ones(len(scored))
     out = {}
@@ -167,6 +169,19 @@ class _Values(NamedTuple):
         return entry
 
 
+def overall(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a metric's entry, the one for all rows or the mean over emotions."""
+    return entry["all"] if "all" in entry else entry["mean"]
+
+
+def means(labels: Sequence[str], unseen: Sequence[str]) -> dict[str, list[int]]:
+    """Name of a mean over emotions -> its columns."""
+    new = [i for i, label in enumerate(labels) if label in unseen]
+    old = [i for i, label in enumerate(labels) if label not in unseen]
+    every = {"mean": [*range(len(labels))]}
+    return every | ({"mean_seen": old, "mean_unseen": new} if new and old else {})
+
+
 def number(value: np.ndarray | float | None) -> float | None:
     """As a JSON number; None for what is not finite."""
     return None if value is None or not np.isfinite(value) else float(value)
@@ -179,9 +194,7 @@ def _predictions(line: Line, scored: Scored, decided: Decisions) -> np.ndarray:
     return scored.logits if line.each else scored.probabilities
 
 
-def _statistic(
-    line: Line, scored: Scored, decided: Decisions
-) -> Callable[[np.ndarray], np.ndarray]:
+def statistic(line: Line, scored: Scored, decided: Decisions) -> Callable[[np.ndarray], np.ndarray]:
     """The metric of this line as a function of row weights [N] or [R, N]."""
     function, predictions = METRICS[line.metric].function, _predictions(line, scored, decided)
     return lambda weights: function(scored.targets, predictions, weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ class Scored:
         cluster_kind: what the clusters are.
         subset: which part of which corpus, e.g. "test" or "fold 2 test".
         info: what else belongs to them, JSON values only (corpus, fingerprint, system, seed).
+        groups: column -> N values ("" where a row has none), by which reports tell the rows
+            apart, e.g. {"style": ("scripted", "improvised", ...)}.
 
     Raises:
         DataError: the sizes do not agree, or a number is NaN or infinite.
@@ -52,10 +55,13 @@ class Scored:
     cluster_kind: ClusterKind = "utterance"
     subset: str = "test"
     info: Mapping[str, Any] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("ids", "labels", "clusters"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        groups = {column: tuple(map(str, values)) for column, values in self.groups.items()}
+        object.__setattr__(self, "groups", groups)
         if self.task not in get_args(Task) or self.cluster_kind not in get_args(ClusterKind):
             raise DataError(f"No task {self.task!r} or no cluster kind {self.cluster_kind!r}.")
         shape = (len(self.ids), len(self.labels))
@@ -73,10 +79,9 @@ class Scored:
                     f"{self.subset}: the {name} of {self.ids[row]!r} hold NaN or infinity; "
                     "look at its features and at the training loss."
                 )
-        if len(self.clusters) != shape[0]:
-            raise DataError(
-                f"{self.subset}: {shape[0]} utterances, but {len(self.clusters)} clusters."
-            )
+        for what, names in {"clusters": self.clusters, **self.groups}.items():
+            if len(names) != shape[0]:
+                raise DataError(f"{self.subset}: {shape[0]} utterances, but {len(names)} {what}.")
 
     @classmethod
     def from_logits(
@@ -91,16 +96,17 @@ class Scored:
         cluster_kind: ClusterKind = "utterance",
         subset: str = "test",
         info: Mapping[str, Any] | None = None,
+        groups: Mapping[str, Sequence[str]] | None = None,
     ) -> Scored:
         """With the probabilities that the task makes of logits [N, C]."""
         logits = np.asarray(logits)
         makers = {"multi": sigmoid, "single": softmax}
         made = makers[task](logits) if task in makers else logits
-        groups = ids if clusters is None else clusters
+        drawn = ids if clusters is None else clusters
         return cls(
             ids=tuple(ids), probabilities=made, logits=logits, targets=targets,
-            labels=tuple(labels), task=task, clusters=tuple(groups), cluster_kind=cluster_kind,
-            subset=subset, info=info or {},
+            labels=tuple(labels), task=task, clusters=tuple(drawn), cluster_kind=cluster_kind,
+            subset=subset, info=info or {}, groups={k: tuple(v) for k, v in (groups or {}).items()},
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -114,11 +120,22 @@ class Scored:
     def select(self, labels: Sequence[str]) -> Scored:
         """Only the columns of ``labels``, in that order; probabilities stay as they are."""
         columns = [self.labels.index(label) for label in labels]
-        return Scored(
-            ids=self.ids, probabilities=self.probabilities[:, columns],
-            logits=self.logits[:, columns], targets=self.targets[:, columns],
-            labels=tuple(labels), task=self.task, clusters=self.clusters,
-            cluster_kind=self.cluster_kind, subset=self.subset, info=self.info,
+        return dataclasses.replace(
+            self, probabilities=self.probabilities[:, columns], logits=self.logits[:, columns],
+            targets=self.targets[:, columns], labels=tuple(labels),
+        )  # fmt: skip
+
+    def rows(self, which: Sequence[int] | np.ndarray) -> Scored:
+        """Only these rows, in this order."""
+        which = np.asarray(which, np.int64)
+
+        def of(names: Sequence[str]) -> tuple[str, ...]:
+            return tuple(names[i] for i in which)
+
+        return dataclasses.replace(
+            self, ids=of(self.ids), probabilities=self.probabilities[which],
+            logits=self.logits[which], targets=self.targets[which], clusters=of(self.clusters),
+            groups={column: of(values) for column, values in self.groups.items()},
         )  # fmt: skip
 
     def save(self, folder: Path | str, name: str = "predictions") -> Path:
@@ -131,7 +148,7 @@ class Scored:
         head = {
             "format": FORMAT, "ids": self.ids, "labels": self.labels, "task": self.task,
             "clusters": self.clusters, "cluster_kind": self.cluster_kind, "subset": self.subset,
-            "info": dict(self.info),
+            "info": dict(self.info), **({"groups": self.groups} if self.groups else {}),
         }  # fmt: skip
         arrays = {"probabilities": self.probabilities, "logits": self.logits}
         with replacing(folder / f"{name}.npz") as part, open(part, "wb") as numbers:
@@ -149,10 +166,12 @@ class Scored:
         kind = "value" if self.task == "regression" else "probability"
         writer = csv.writer(file)
         truth = [f"true:{label}" for label in self.labels]
-        writer.writerow(["id", self.cluster_kind, *truth, *(f"{kind}:{x}" for x in self.labels)])
+        scores = (f"{kind}:{label}" for label in self.labels)
+        writer.writerow(["id", self.cluster_kind, *self.groups, *truth, *scores])
         for row, (name, cluster) in enumerate(zip(self.ids, self.clusters, strict=True)):
+            told = (values[row] for values in self.groups.values())
             said = (f"{p:.6g}" for p in self.probabilities[row])
-            writer.writerow([name, cluster, *(f"{t:g}" for t in self.targets[row]), *said])
+            writer.writerow([name, cluster, *told, *(f"{t:g}" for t in self.targets[row]), *said])
 
 
 def load(folder: Path | str, name: str = "predictions") -> Scored:
@@ -216,6 +235,11 @@ def join(parts: Sequence[Scored], subset: str = "all folds") -> Scored:
         cluster_kind=first.cluster_kind if same_kind else "utterance",
         subset=subset,
         info=first.info,
+        groups={
+            column: tuple(x for p in parts for x in p.groups[column])
+            for column in first.groups
+            if all(column in p.groups for p in parts)
+        },
     )
 
 

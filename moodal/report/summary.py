@@ -15,9 +15,18 @@ import numpy as np
 
 from moodal.errors import DataError
 from moodal.files import replacing
-from moodal.report.baselines import baselines, prior
+from moodal.report.baselines import baselines, distribution, mean_baselines
+from moodal.report.groups import by_group
 from moodal.report.intervals import describe
-from moodal.report.measures import HEADLINES, LINES, decisions, measures, number
+from moodal.report.measures import (
+    HEADLINES,
+    LINES,
+    decisions,
+    means,
+    measures,
+    number,
+    overall,
+)
 from moodal.report.scored import Scored, join
 from moodal.report.thresholds import Thresholds, fixed
 
@@ -63,10 +72,19 @@ def summarise(
     }
     decided = decisions(test, chosen.values)
     report = _head(test, chosen, draws, seed, stamps, audit, unseen)
-    report["train"] = _distribution(train, test)
+    report["train"] = distribution(train, test.task, test.labels)
     report["metrics"] = measures(
-        test, decided, beside, groups=_groups(test.labels, unseen), draws=draws, seed=seed
+        test, decided, beside, groups=means(test.labels, unseen), draws=draws, seed=seed
     )
+    if test.groups:
+        report["groups"] = by_group(
+            test, decided, unseen,
+            lambda column, value, part: {
+                line.key: baselines(line.metric, part.task, part.targets, train, seed)
+                for line in LINES[part.task] if line.key in HEADLINES[part.task]
+            },
+            draws=draws, seed=seed,
+        )  # fmt: skip
     if valid is not None and len(valid):
         report["valid"] = _values(valid, chosen, unseen)
     report["extras"] = dict(extras or {})
@@ -108,11 +126,17 @@ def combine(
     report = _head(pooled, chosen, draws, seed, list(marks), audit, unseen)
     report["thresholds"]["values"] = {}
     report["metrics"] = measures(
-        pooled, decided, _mean_baselines(reports, pooled.labels),
-        groups=_groups(pooled.labels, unseen), draws=draws, seed=seed,
+        pooled, decided, mean_baselines(reports, pooled.labels),
+        groups=means(pooled.labels, unseen), draws=draws, seed=seed,
     )  # fmt: skip
     for key, entry in report["metrics"].items():
         entry["folds"] = _folds(key, reports)
+    if pooled.groups:
+        report["groups"] = by_group(
+            pooled, decided, unseen,
+            lambda column, value, part: mean_baselines(_told(reports, column, value), part.labels),
+            draws=draws, seed=seed,
+        )  # fmt: skip
     report["folds"] = [
         {
             "subset": r["subset"],
@@ -161,7 +185,7 @@ def _head(
         "labels": list(test.labels),
         "rows": len(test),
         "info": dict(test.info),
-        "test": _distribution(test.targets, test),
+        "test": distribution(test.targets, test.task, test.labels),
         "clusters": describe(test.clusters, test.cluster_kind),
         "bootstrap": {"draws": draws, "seed": seed, "level": 0.95},
         "thresholds": {
@@ -194,35 +218,18 @@ def _thresholds(test: Scored, given: Thresholds | np.ndarray | None) -> Threshol
     return given
 
 
-def _groups(labels: Sequence[str], unseen: Sequence[str]) -> dict[str, list[int]]:
-    """Name of a mean -> its columns."""
-    new = [i for i, label in enumerate(labels) if label in unseen]
-    old = [i for i, label in enumerate(labels) if label not in unseen]
-    groups = {"mean": [*range(len(labels))]}
-    return groups | ({"mean_seen": old, "mean_unseen": new} if new and old else {})
-
-
-def _distribution(targets: np.ndarray, test: Scored) -> dict[str, Any]:
-    """How many rows, and how many of each emotion (the mean value for regression)."""
-    if test.task == "regression":
-        with np.errstate(invalid="ignore"):
-            what, values = "means", [number(v) for v in np.nanmean(targets, 0)]
-    else:
-        what, values = "counts", [round(v * len(targets)) for v in prior(targets)]
-    return {"rows": len(targets), what: dict(zip(test.labels, values, strict=True))}
-
-
 def _values(valid: Scored, chosen: Thresholds, unseen: Sequence[str]) -> dict[str, Any]:
     """Key -> value over all emotions, of the validation rows."""
-    groups = _groups(valid.labels, unseen)
+    groups = means(valid.labels, unseen)
     entries = measures(valid, decisions(valid, chosen.values), {}, groups=groups, draws=0)
     values = {key: overall(entry)["value"] for key, entry in entries.items()}
     return {"subset": valid.subset, "rows": len(valid), "values": values}
 
 
-def overall(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of a metric's entry, the one for all rows or the mean over emotions."""
-    return entry["all"] if "all" in entry else entry["mean"]
+def _told(reports: Sequence[Mapping[str, Any]], column: str, value: str) -> list[dict[str, Any]]:
+    """What those folds say of a group that have rows of it."""
+    told = (r.get("groups", {}).get(column, {}).get(value) for r in reports)
+    return [entry for entry in told if entry is not None]
 
 
 def _folds(key: str, reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -233,29 +240,3 @@ def _folds(key: str, reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "mean": number(float(np.mean(known))) if known else None,
         "std": number(float(np.std(known, ddof=1))) if len(known) > 1 else None,
     }
-
-
-def _mean_baselines(
-    reports: Sequence[Mapping[str, Any]], labels: Sequence[str]
-) -> dict[str, dict[str, np.ndarray]]:
-    """Key -> baseline -> row-weighted mean over folds, those left out where it is undefined."""
-
-    def mean(entries: Sequence[Mapping[str, Any]], name: str) -> float:
-        pairs = [
-            (e["baselines"][name], r["rows"])
-            for e, r in zip(entries, reports, strict=True)
-            if e.get("baselines", {}).get(name) is not None
-        ]
-        return sum(v * n for v, n in pairs) / sum(n for _, n in pairs) if pairs else np.nan
-
-    out: dict[str, dict[str, np.ndarray]] = {}
-    for key, first in reports[0]["metrics"].items():
-        entries = [r["metrics"][key] for r in reports]
-        names = list(dict.fromkeys(n for e in entries for n in overall(e).get("baselines", {})))
-        if "all" in first:
-            rows = [e["all"] for e in entries]
-            out[key] = {name: np.array(mean(rows, name)) for name in names}
-        else:
-            by_label = [[e["emotions"][label] for e in entries] for label in labels]
-            out[key] = {n: np.array([mean(rows, n) for rows in by_label]) for n in names}
-    return out

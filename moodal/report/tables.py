@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from moodal.report.cells import bullets, cell, grid, number, table
 from moodal.report.measures import HEADLINES
+from moodal.report.sections import (
+    audit_lines,
+    beside_words,
+    group_rows,
+    split_lines,
+    transcript_line,
+)
 from moodal.report.summary import overall
 
 _PER_EMOTION = {
@@ -19,7 +27,11 @@ _TERMINAL = {
     "regression": ("mae", "pearson"),
 }
 
-Rows = Sequence[Sequence[str]]
+SWAPPED = (
+    "UA (unweighted accuracy) is the balanced accuracy and WA (weighted accuracy) the plain one, "
+    "as the field has them; MMER's published code prints its UA as WA and its WA as UA."
+)
+"""Said wherever both stand."""
 
 
 def markdown(report: Mapping[str, Any]) -> str:
@@ -29,27 +41,23 @@ def markdown(report: Mapping[str, Any]) -> str:
 
 def show(report: Mapping[str, Any], console: Any = None) -> None:
     """Print the headlines and the emotions as tables to a rich console (None: a new one)."""
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     out = console or Console()
     for title, rows in (
         (f"{report['subset']}: {report['rows']:,} rows, {_clusters(report)}", _short(report)),
         ("Each emotion", _narrow(report)),
     ):
-        if len(rows) < 2:
-            continue
-        grid = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE)
-        for i, column in enumerate(zip(*rows, strict=True)):
-            # names break at every word, figures never; Text, for "[" would be markup
-            wide = max(len(cell) for cell in column[1:]) if i else None
-            name = "\n".join(column[0].replace("-", " ").split())
-            grid.add_column(Text(name), justify="right" if i else "left", min_width=wide)
-        for row in rows[1:]:
-            grid.add_row(*map(Text, row))
-        out.print(grid)
+        if len(rows) > 1:
+            out.print(grid(title, rows))
+    for column, values in report.get("groups", {}).items():
+        rows = group_rows(column, values, report["extras"].get("words"))
+        # an interval for the first metric alone, as a terminal has 80 columns
+        narrow = [[*row[:3], *(c.split(" [")[0] for c in row[3:])] for row in rows]
+        out.print(grid(f"By {column}", narrow))
+    for line in (beside_words(report), transcript_line(report)):
+        if line:
+            out.print(line, highlight=False, markup=False)
     for label, zero in report["extras"].get("nulls", {}).items():
         out.print(_zero_line(label, zero), highlight=False, markup=False)
     for stamp in report["protocol"]["stamps"]:
@@ -88,11 +96,11 @@ def emotions(report: Mapping[str, Any], keys: Sequence[str] | None = None) -> li
     for label in report["labels"]:
         name = f"{label} (unseen)" if label in unseen else label
         counts = [f"{count[label]:,}" for count in parts.values()]
-        rows.append([name, *counts, *(_cell(e["emotions"][label]) for e in entries)])
+        rows.append([name, *counts, *(cell(e["emotions"][label]) for e in entries)])
     for mean in ("mean", "mean_seen", "mean_unseen"):
         if mean in entries[0]:
             name = mean.replace("_", " of the ").replace("mean", "Mean")
-            rows.append([name, *blank, *(_cell(e[mean]) for e in entries)])
+            rows.append([name, *blank, *(cell(e[mean]) for e in entries)])
     for name, values in _beside([e["mean"] for e in entries]):
         rows.append([name, *blank, *values])
     return rows
@@ -131,8 +139,17 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
     for note in [report["clusters"]["warning"], *report["thresholds"]["notes"]]:
         if note:
             yield f"**Note.** {note}\n"
+    yield from split_lines(report)
     yield "## In short\n"
     yield table(headlines(report))
+    if report["task"] == "single":
+        yield SWAPPED + "\n"
+    for line in (beside_words(report), transcript_line(report)):
+        if line:
+            yield line + "\n"
+    for column, values in report.get("groups", {}).items():
+        yield f"## By {column}\n"
+        yield table(group_rows(column, values, report["extras"].get("words")))
     if len(report["labels"]) > 1:
         yield "## Each emotion\n"
         yield table(emotions(report))
@@ -140,7 +157,7 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
     yield table(_metric_rows(report, list(report["metrics"]), aliases=True))
     if found := gaps(report):
         yield "## Gaps\n"
-        yield _bullets(found)
+        yield bullets(found)
     if zero := report["extras"].get("nulls"):
         yield "## Unseen emotions against chance\n"
         yield table(_zero_rows(zero))
@@ -148,10 +165,7 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
         yield "## Folds\n"
         yield table(_fold_rows(report))
     yield "## Audit of the split\n"
-    yield _bullets(
-        [f"{f['level']}: {f['detail']}" + _examples(f) for f in protocol["audit"]]
-        or ["Nothing was found that both sides share."]
-    )
+    yield bullets(audit_lines(protocol["audit"]) or ["Nothing was found that both sides share."])
     if report["task"] != "regression" and report["thresholds"]["values"]:
         yield "## Thresholds\n"
         values = report["thresholds"]["values"].items()
@@ -171,18 +185,18 @@ def _metric_rows(
         title = about["title"] + (" (lower is better)" if about["lower_is_better"] else "")
         if "over" in entry and len(report["labels"]) > 1:
             title += f", mean of {entry['over']}"
-        tail = [_number(valid[key])] if valid else []
+        tail = [number(valid[key])] if valid else []
         tail += [about["alias"]] if aliases else []
-        beside = [_number(entry.get("baselines", {}).get(n)) for n in names]
-        rows.append([title, _cell(entry), _number(entry.get("chance")), *beside, *tail])
+        beside = [number(entry.get("baselines", {}).get(n)) for n in names]
+        rows.append([title, cell(entry), number(entry.get("chance")), *beside, *tail])
     return rows
 
 
 def _beside(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
     """Chance and the baselines of these entries, a name and a row for each."""
-    yield "chance", [_number(e.get("chance")) for e in entries]
+    yield "chance", [number(e.get("chance")) for e in entries]
     for name in dict.fromkeys(n for e in entries for n in e.get("baselines", {})):
-        yield name, [_number(e.get("baselines", {}).get(name)) for e in entries]
+        yield name, [number(e.get("baselines", {}).get(name)) for e in entries]
 
 
 def _zero_rows(zero: Mapping[str, Any]) -> list[list[str]]:
@@ -190,14 +204,14 @@ def _zero_rows(zero: Mapping[str, Any]) -> list[list[str]]:
     rows = [["Emotion", "AUC", "cosine of plain embeddings", "null", "mean", "95th pct", "p"]]
     for label, about in zero.items():
         cosine = about.get("cosine") or {}
-        plain = cosine.get("why") or _number(cosine.get("auc"))
+        plain = cosine.get("why") or number(cosine.get("auc"))
         if cosine.get("auc_synonyms") is not None:
-            plain += f"; with the synonyms {_number(cosine['auc_synonyms'])}"
-        name = [label, _number(about.get("auc")), plain]
+            plain += f"; with the synonyms {number(cosine['auc_synonyms'])}"
+        name = [label, number(about.get("auc")), plain]
         nulls = [about[kind] for kind in ("other_words", "retrained") if about.get(kind)]
         for null in nulls:
             what = f"{null['what']} ({null['draws']} draws)"
-            figures = [_number(null[k]) for k in ("mean", "percentile_95", "p")]
+            figures = [number(null[k]) for k in ("mean", "percentile_95", "p")]
             rows.append([*name, what, *figures])
             name = ["", "", ""]
         if not nulls:
@@ -207,15 +221,15 @@ def _zero_rows(zero: Mapping[str, Any]) -> list[list[str]]:
 
 def _zero_line(label: str, zero: Mapping[str, Any]) -> str:
     """What an unseen emotion's AUC is worth, in a line."""
-    parts = [f"Unseen {label}: AUC {_number(zero.get('auc'))}"]
+    parts = [f"Unseen {label}: AUC {number(zero.get('auc'))}"]
     for kind, words in {"other_words": "with other words", "retrained": "permuted"}.items():
         if null := zero.get(kind):
             parts.append(
-                f"{words} {_number(null['mean'])} (p {_number(null['p'])}, {null['draws']} draws)"
+                f"{words} {number(null['mean'])} (p {number(null['p'])}, {null['draws']} draws)"
             )
     cosine = zero.get("cosine") or {}
     if cosine.get("auc") is not None:
-        parts.append(f"untrained cosine {_number(cosine['auc'])}")
+        parts.append(f"untrained cosine {number(cosine['auc'])}")
     return "; ".join(parts) + "."
 
 
@@ -225,38 +239,10 @@ def _fold_rows(report: Mapping[str, Any]) -> list[list[str]]:
     for entry in report["metrics"].values():
         folds = entry["folds"]
         values = [*folds["values"], folds["mean"], folds["std"], overall(entry)["value"]]
-        rows.append([entry["title"], *map(_number, values)])
+        rows.append([entry["title"], *map(number, values)])
     return rows
 
 
 def _clusters(report: Mapping[str, Any]) -> str:
     about = report["clusters"]
     return f"{about['count']:,} {about['kind']}{'' if about['count'] == 1 else 's'}"
-
-
-def _cell(entry: Mapping[str, Any]) -> str:
-    if entry["value"] is None:
-        return "gap"
-    if entry["low"] is None or entry["high"] is None:
-        return _number(entry["value"])
-    return f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _examples(finding: Mapping[str, Any]) -> str:
-    shown = "; ".join(f"`{str(e)[:60]}`" for e in finding.get("examples", ()))
-    return f" For example {shown}." if shown else ""
-
-
-def _bullets(lines: Sequence[str]) -> str:
-    return "".join(f"- {' '.join(line.split())}\n" for line in lines)
-
-
-def table(rows: Rows, right: bool = True) -> str:
-    """A Markdown table, its first row the head; all but the first column to the right."""
-    head, *body = ([cell.replace("|", "\\|") for cell in row] for row in rows)
-    rule = ["---", *["---:" if right else "---"] * (len(head) - 1)]
-    return "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *body))

@@ -1,10 +1,12 @@
 """Look-alikes: every reader reads its own, each stream can be learned, and not fully."""
 
+import difflib
 import errno
 import hashlib
 import io
 import itertools
 import pickle
+import sys
 import time
 from pathlib import Path
 
@@ -20,17 +22,28 @@ from sklearn.preprocessing import StandardScaler
 from moodal.corpora import CORPORA, goemotions
 from moodal.corpora import synthetic_sequences as sequences
 from moodal.corpora.manifest import Manifest
+from moodal.corpora.mmer_csv import EMOTIONS
 from moodal.corpora.synthetic import LOOKALIKES
+from moodal.corpora.synthetic_dialogues import PRIOR, dialogues
+from moodal.corpora.synthetic_files import MARK, listed
 from moodal.corpora.synthetic_pickle import Instance, Stored, Tensor, dumps, torch_file
 from moodal.corpora.synthetic_signal import phase_sizes
+from moodal.corpora.synthetic_speech import PAIRS, TONES, spelt
 from moodal.corpora.synthetic_words import VECTORS_FILE, word_vectors
-from moodal.errors import OutputError, UsageError
+from moodal.errors import MissingDependencyError, OutputError, UsageError
 
 SEQUENCES = (
     "mosei", "iemocap", "iemocap-noalign", "iemocap9",
     "mosi", "mosi-noalign", "mosei-sentiment", "processed",
 )  # fmt: skip
 RECORDED = ("crema-d", "ravdess", "table")
+SPOKEN = ("iemocap-release", "mmer", "meld")
+
+
+def needs(name: str) -> None:
+    """Skip where the package that writes this look-alike is not installed."""
+    if name == "meld":
+        pytest.importorskip("av")
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -48,11 +61,12 @@ def test_every_reader_has_a_lookalike() -> None:
 @pytest.mark.parametrize("name", LOOKALIKES)
 @pytest.mark.parametrize("utterances", [12, 30, 61])
 def test_every_reader_reads_its_lookalike(tmp_path: Path, name: str, utterances: int) -> None:
+    needs(name)
     LOOKALIKES[name](tmp_path, utterances, 3)
     manifest = CORPORA[name](tmp_path)
     assert len(manifest) == utterances
     assert len({u.id for u in manifest.utterances}) == utterances
-    if name not in ("crema-d", "ravdess"):
+    if name not in ("crema-d", "ravdess", "iemocap-release", "mmer"):
         assert {u.split for u in manifest.utterances} == {"train", "valid", "test"}
     if manifest.space.task == "single":
         assert (manifest.labels.sum(1) == 1).all()
@@ -62,7 +76,7 @@ def test_every_reader_reads_its_lookalike(tmp_path: Path, name: str, utterances:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    name=st.sampled_from([n for n in LOOKALIKES if n not in RECORDED]),
+    name=st.sampled_from([n for n in LOOKALIKES if n not in (*RECORDED, *SPOKEN)]),
     utterances=st.integers(12, 90),
     seed=st.integers(0, 2**31),
 )
@@ -78,6 +92,7 @@ def test_any_size_and_seed_can_be_read(
 
 @pytest.mark.parametrize("name", LOOKALIKES)
 def test_same_seed_same_bytes(tmp_path: Path, name: str) -> None:
+    needs(name)
     for folder, seed in (("a", 5), ("b", 5), ("c", 6)):
         LOOKALIKES[name](tmp_path / folder, 24, seed)
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
@@ -104,6 +119,11 @@ def test_what_cannot_be_made_is_said(tmp_path: Path) -> None:
         LOOKALIKES["mosei"](tmp_path, 3, 0)
     with pytest.raises(UsageError, match="0 or more"):
         LOOKALIKES["mosei"](tmp_path, 30, -1)
+    for name in ("crema-d", "mmer", "iemocap-release"):
+        with pytest.raises(UsageError, match="0 or more"):
+            LOOKALIKES[name](tmp_path, 30, -1)
+        with pytest.raises(UsageError, match="at least 12"):
+            LOOKALIKES[name](tmp_path, 11, 0)
     with pytest.raises(UsageError, match="at most 6552"):
         LOOKALIKES["crema-d"](tmp_path, 7000, 0)
     (tmp_path / "file").touch()
@@ -223,6 +243,144 @@ def test_voices_can_be_heard_and_tell_the_emotions(tmp_path: Path, name: str) ->
     unheard = np.isin(speakers, sorted(set(speakers))[::4])
     auc = probe(x, manifest.labels[rows], np.flatnonzero(~unheard), np.flatnonzero(unheard))
     assert 0.58 < auc < 0.92
+
+
+def read_back(samples: np.ndarray) -> str:
+    """The letters of a spelling voice, by its loudest two tones every 10 ms: no training."""
+    size, hop = 320, 160
+    starts = range(0, len(samples) - size, hop)
+    frames = np.stack([samples[i : i + size] for i in starts]) * np.hanning(size)
+    turns = np.exp(-2j * np.pi * TONES[:, None] * np.arange(size) / 16000)
+    heard = np.abs(frames @ turns.T)
+    pairs = np.sort(np.argsort(heard, 1)[:, -2:], 1)
+    second = np.sort(heard, 1)[:, -2]
+    letters = {pair: letter for letter, pair in PAIRS.items()}
+    out, run = "", []
+    for pair, loud in zip(pairs, second > 0.35 * np.percentile(second, 80), strict=True):
+        if loud:
+            run.append(letters.get(tuple(pair.tolist()), "?"))
+        elif run:
+            out += max(set(run), key=run.count) * (len(run) > 1)
+            run = []
+    return out
+
+
+def test_what_is_said_can_be_read_from_the_sound(tmp_path: Path) -> None:
+    import soundfile
+
+    LOOKALIKES["iemocap-release"](tmp_path, 60, 1)
+    found = []
+    for u in CORPORA["iemocap-release"](tmp_path).utterances:
+        samples, _ = soundfile.read(tmp_path / u.audio.path)
+        said = spelt(u.text).replace(" ", "")
+        found.append(difflib.SequenceMatcher(None, said, read_back(samples), False).ratio())
+    assert np.mean(found) > 0.9
+
+
+def spoken(samples: np.ndarray) -> np.ndarray:
+    """[5]: loudness, the hum's spectrum by its centre and spread, and the seconds."""
+    power = np.abs(np.fft.rfft(samples)) ** 2
+    frequency = np.fft.rfftfreq(len(samples), 1 / 16000)
+    low = (frequency > 60) & (frequency < 950)
+    p, f = power[low] / power[low].sum(), np.log(frequency[low])
+    centre = (p * f).sum()
+    peak = f[p.argmax()]
+    loudness = np.log(np.mean(samples**2))
+    return np.array([loudness, centre, (p * (f - centre) ** 2).sum(), peak, len(samples) / 16000])
+
+
+@pytest.fixture(scope="module")
+def mmer(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    folder = tmp_path_factory.mktemp("mmer")
+    LOOKALIKES["mmer"](folder, 400, 1)
+    return CORPORA["mmer"](folder)
+
+
+def test_spelling_voices_tell_the_emotions_to_unseen_sessions(mmer: Manifest) -> None:
+    import soundfile
+
+    manifest, root = mmer, Path(mmer.root or "")
+    us = manifest.utterances
+    about = soundfile.info(root / us[0].audio.path)
+    assert (about.samplerate, about.channels, about.subtype) == (16000, 1, "PCM_16")
+    sounds = [soundfile.read(root / u.audio.path)[0] for u in us]
+    assert all(0.5 < len(x) / 16000 < 8 for x in sounds)
+    assert all(0.003 < np.sqrt(np.mean(x**2)) < 0.4 for x in sounds)
+    x = np.stack([spoken(s) for s in sounds])
+    unheard = np.array([u.session in ("Ses01", "Ses05") for u in us])
+    auc = probe(x, manifest.labels, np.flatnonzero(~unheard), np.flatnonzero(unheard))
+    assert 0.62 < auc < 0.92
+
+
+def test_words_tell_most_where_their_script_was_seen() -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.metrics import balanced_accuracy_score
+
+    lines = dialogues(600, 1, "mmer", {word: PRIOR[word] for word in EMOTIONS})
+    words = TfidfVectorizer().fit_transform([line.text for line in lines])
+    labels = np.array([line.emotion for line in lines])
+    sessions = np.array([line.name[:5] for line in lines])
+    scripts = np.array([line.dialogue[7:] * ("script" in line.dialogue) for line in lines])
+    model = LogisticRegression(C=10, max_iter=500, class_weight="balanced")
+    known, apart = (np.empty(len(lines), object) for _ in range(2))
+    for session in sorted(set(sessions)):
+        test = sessions == session
+        known[test] = model.fit(words[~test], labels[~test]).predict(words[test])
+        for script in sorted(set(scripts[test]) - {""}):
+            train, rows = ~test & (scripts != script), test & (scripts == script)
+            apart[rows] = model.fit(words[train], labels[train]).predict(words[rows])
+    read = scripts != ""
+    improvised = balanced_accuracy_score(labels[~read], known[~read])
+    scripted = balanced_accuracy_score(labels[read], known[read])
+    held_out = balanced_accuracy_score(labels[read], apart[read])
+    assert 0.35 < held_out < improvised + 0.1 < scripted < 0.95
+
+
+def test_token_arrays_tell_the_emotions(mmer: Manifest) -> None:
+    tested = np.array([u.session == "Ses05" for u in mmer.utterances])
+    rows = np.flatnonzero(~tested), np.flatnonzero(tested)
+    assert 0.65 < probe(means(mmer, "text"), mmer.labels, *rows) < 0.95
+    assert len(mmer.views["text"].rows) == 400
+    assert {len(u.augmented_audio) for u in mmer.utterances} == {0, 1, 2}
+
+
+def test_meld_clips_have_sound_and_pictures(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    LOOKALIKES["meld"](tmp_path, 12, 1)
+    manifest = CORPORA["meld"](tmp_path)
+    u = manifest.utterances[0]
+    with av.open(str(tmp_path / u.video.path)) as file:
+        (video,), (audio,) = file.streams.video, file.streams.audio
+        assert (video.width, video.height, audio.rate) == (48, 48, 16000)
+        sound = np.concatenate([f.to_ndarray()[0] for f in file.decode(audio)])
+    assert len(sound) / 16000 > 0.8
+    assert len(sound) / 16000 < 8
+    said = spelt(u.text or "").replace(" ", "")
+    assert difflib.SequenceMatcher(None, said, read_back(sound), False).ratio() > 0.7
+    assert manifest.notes == ("1 clips of train are missing: dia2_utt0.",)
+
+
+def test_meld_without_pyav_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingDependencyError, match="pip install av"):
+        LOOKALIKES["meld"](tmp_path / "m", 12, 0)
+    assert not (tmp_path / "m").exists()
+
+
+def test_real_files_beside_made_up_ones_are_not_replaced(tmp_path: Path) -> None:
+    LOOKALIKES["crema-d"](tmp_path, 12, 0)
+    made = listed(tmp_path)
+    assert made == {n for n in hashes(tmp_path) if n != MARK}
+    LOOKALIKES["goemotions"](tmp_path, 12, 0)  # beside it
+    assert listed(tmp_path) == {n for n in hashes(tmp_path) if n != MARK}
+    LOOKALIKES["goemotions"](tmp_path, 12, 1)  # in place of the made-up one
+    (tmp_path / "iemocap.csv").write_text("real")
+    before = hashes(tmp_path)
+    with pytest.raises(OutputError, match=r"iemocap\.csv is there already"):
+        LOOKALIKES["mmer"](tmp_path, 12, 0)
+    assert hashes(tmp_path) == before
 
 
 def test_ravdess_faces_tell_the_emotions_and_some_clips_are_silent(tmp_path: Path) -> None:

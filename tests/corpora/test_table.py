@@ -158,3 +158,15 @@ def test_the_tables_in_the_documentation(tmp_path: Path) -> None:
     assert [u.split for u in manifest.utterances] == ["train", "train", "valid", "test"]
     manifest = table.read(csv(tmp_path, several))
     assert manifest.labels.tolist() == [[1, 1], [0, 0]]
+
+
+def test_second_views(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(
+        "id,text,audio,label,augmented_text,augmented_audio\n"
+        "a,Hi.,a.wav,happy,Hello.,x/a1.wav; x/a2.wav\n"
+        "b,Oh.,b.wav,sad,,\n"
+    )
+    a, b = table.read(tmp_path).utterances
+    assert a.augmented_text == ("Hello.",)
+    assert [clip.path for clip in a.augmented_audio] == ["x/a1.wav", "x/a2.wav"]
+    assert (b.augmented_text, b.augmented_audio, b.extra) == ((), (), {})

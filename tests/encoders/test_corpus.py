@@ -153,7 +153,7 @@ def test_unreadable_media_are_named_together_before_any_work(tmp_path, speech, m
     manifest = clips(tmp_path, *names)
     worked = []
     monkeypatch.setattr(corpus, "encode_pack", lambda *a: worked.append(a))
-    words = r"voices: 4 media cannot be read: u1 \(.*bad\.wav.*\); u2 \(.*gone\.wav.*and 1 more"
+    words = r"voices speech: 4 media cannot be read: u1 \(.*bad\.wav.*\); u2 \(.*gone\.wav.*and 1 more"
     with pytest.raises(DataError, match=words):
         encode_corpus(manifest, {"speech": build("egemaps")}, FeatureStore(tmp_path / "s"))
     assert worked == []

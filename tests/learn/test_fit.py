@@ -8,7 +8,8 @@ from moodal.config import Train
 from moodal.errors import UsageError
 from moodal.learn.data.dataset import TensorData
 from moodal.learn.few import Gem
-from moodal.learn.fit import fit, launch, score
+from moodal.learn.fit import fit, launch
+from moodal.learn.scoring import score
 from moodal.learn.systems import eea
 
 ROWS = {"train": np.arange(200), "valid": np.arange(200, 250), "test": np.arange(250, 300)}

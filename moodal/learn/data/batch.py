@@ -70,3 +70,14 @@ class Batch(NamedTuple):
     rows: Tensor
     transcripts: Transcripts | None = None
     views: Streams | None = None
+
+
+def either(first: Tensor, a: Stream, b: Stream) -> Stream:
+    """Row by row ``a`` where ``first`` [B], else ``b``."""
+    steps = max(a.values.shape[1], b.values.shape[1])
+
+    def wide(stream: Stream) -> Tensor:
+        return torch.nn.functional.pad(stream.values, (0, 0, 0, steps - stream.values.shape[1]))
+
+    values = torch.where(first[:, None, None], wide(a), wide(b))
+    return Stream(values, torch.where(first, a.lengths, b.lengths))

@@ -7,7 +7,7 @@ stream, on the device where the system computes.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +16,12 @@ from torch import Tensor
 
 from moodal.corpora.manifest import Manifest
 from moodal.errors import DataError
-from moodal.learn.data.batch import Batch, Stream
+from moodal.learn.data.batch import Batch, Stream, Streams, Transcripts, either
+from moodal.learn.data.seconds import spelled, wanted
 from moodal.types import Frames
+
+LARGE = 1 << 28
+"""Bytes of frames above which they are standardised batch by batch."""
 
 
 class Scale(NamedTuple):
@@ -35,6 +39,17 @@ class _Ragged(NamedTuple):
     lengths: Tensor
     even: int
     """The length that all sequences have, if they lie without gaps (else 0)."""
+    scale: tuple[Tensor, Tensor] | None
+    """Mean and deviation that are still to be applied, where the frames are too many to copy."""
+
+
+class _Second(NamedTuple):
+    """Second views of one stream, the utterance of each, and the one drawn for each utterance."""
+
+    ragged: _Ragged
+    rows: np.ndarray
+    drawn: np.ndarray
+    """[N] the view that this epoch shows, -1 where there is none."""
 
 
 class TensorData:
@@ -47,10 +62,12 @@ class TensorData:
         trim: cut all-zero steps at both ends of each sequence.
         max_steps: cut sequences to this many steps (0: whole).
         scales: stream -> `Scale` to standardise by; all-zero steps stay zero.
+        transcripts: hold what was said, for CTC.
+        views: hold second views, and draw one per utterance at `draw_views`.
         device: where batches are wanted.
 
     Raises:
-        DataError: the corpus has no features for a stream.
+        DataError: the corpus has no features for a stream, or no view of any.
     """
 
     def __init__(
@@ -62,6 +79,8 @@ class TensorData:
         trim: bool = True,
         max_steps: int = 0,
         scales: Mapping[str, Scale] | None = None,
+        transcripts: bool = False,
+        views: str = "none",
         device: torch.device | str = "cpu",
     ):
         self.device = torch.device(device)
@@ -74,7 +93,7 @@ class TensorData:
                     f"{', '.join(manifest.features) or 'none at all'}."
                 )
             frames = manifest.features[stream]
-            spans[stream] = valid_spans(frames) if trim else (frames.offsets[:-1], frames.lengths)
+            spans[stream] = _spans(frames, trim)
         if trim and manifest.aligned:
             spans = _common(spans, manifest.features)
         for stream, (starts, lengths) in spans.items():
@@ -85,12 +104,26 @@ class TensorData:
             self.ragged[stream] = self._ragged(frames, starts, lengths, scale)
         targets = manifest.labels if labels is None else labels
         self.targets = torch.as_tensor(np.array(targets, np.float32), device=self.device)
+        self.transcripts = spelled(manifest, self.device) if transcripts else None
+        self.views: dict[str, _Second] = {}
+        for stream, given in wanted(manifest, streams, views).items():
+            starts, lengths = _spans(given.frames, trim)
+            if max_steps:
+                lengths = np.minimum(lengths, max_steps)
+            ragged = self._ragged(given.frames, starts, lengths, (scales or {}).get(stream))
+            self.views[stream] = _Second(ragged, given.rows, np.full(len(manifest), -1))
+        self.draw_views(0, 0)
 
     def _ragged(
         self, frames: Frames, starts: np.ndarray, lengths: np.ndarray, scale: Scale | None
     ) -> _Ragged:
-        source = frames.values
-        if scale is not None:
+        source, later = frames.values, None
+        if scale is not None and source.nbytes > LARGE:
+            later = (
+                torch.as_tensor(scale.mean, device=self.device),
+                torch.as_tensor(scale.deviation, device=self.device),
+            )
+        elif scale is not None:
             there = (source != 0).any(axis=1, keepdims=True)  # as `scales` counts steps
             source = ((source - scale.mean) / scale.deviation * there).astype(np.float32)
         with warnings.catch_warnings():
@@ -107,6 +140,7 @@ class TensorData:
             torch.as_tensor(starts, device=self.device),
             torch.as_tensor(lengths, device=self.device),
             even,
+            later,
         )
 
     def __len__(self) -> int:
@@ -117,11 +151,45 @@ class TensorData:
         """[N] steps of the longest stream of each utterance."""
         return torch.stack([r.lengths for r in self.ragged.values()]).amax(0)
 
+    def draw_views(self, seed: int, epoch: int) -> None:
+        """Draw the view of every utterance that an epoch shows: the same for the same numbers."""
+        for number, second in enumerate(self.views.values()):
+            rng = np.random.default_rng([seed, epoch, number])
+            first, last = (
+                np.searchsorted(second.rows, np.arange(len(self)), side)
+                for side in ("left", "right")
+            )
+            count = last - first
+            drawn = first + (rng.random(len(self)) * count).astype(np.int64)
+            second.drawn[:] = np.where(count > 0, drawn, -1)
+
     def batch(self, rows: Tensor) -> Batch:
         """The utterances ``rows`` [B], padded to the longest of them."""
         rows = rows.to(self.device)
         streams = {name: _gather(r, rows) for name, r in self.ragged.items()}
-        return Batch(streams, self.targets[rows], rows)
+        said = None
+        if self.transcripts is not None:
+            characters, lengths = self.transcripts
+            own = lengths[rows]
+            longest = max(int(own.max()), 1) if len(own) else 1
+            said = Transcripts(characters[rows, :longest], own)
+        views = self._second(streams, rows) if self.views else None
+        return Batch(streams, self.targets[rows], rows, said, views)
+
+    def _second(self, streams: Streams, rows: Tensor) -> Streams:
+        """The drawn view of each row in each stream; where there is none, its own values."""
+        out = dict(streams)
+        for name, second in self.views.items():
+            drawn = torch.from_numpy(second.drawn).to(self.device)[rows]
+            there = drawn >= 0
+            if there.any():
+                view = _gather(second.ragged, drawn.clamp(min=0))
+                out[name] = view if there.all() else either(there, view, streams[name])
+        return out
+
+
+def _spans(frames: Frames, trim: bool) -> tuple[np.ndarray, np.ndarray]:
+    return valid_spans(frames) if trim else (frames.offsets[:-1], frames.lengths)
 
 
 def valid_spans(frames: Frames) -> tuple[np.ndarray, np.ndarray]:
@@ -165,35 +233,24 @@ def scales(manifest: Manifest, streams: Sequence[str], rows: np.ndarray) -> dict
     """Mean and deviation over the non-zero steps of ``rows`` (the training rows, always)."""
     out = {}
     for stream in streams:
-        values = np.asarray(manifest.features[stream].select(rows).values, np.float64)
-        values = values[(values != 0).any(axis=1)]
-        if not len(values):
+        frames = manifest.features[stream]
+        count, total, squares = 0, np.zeros(frames.width), np.zeros(frames.width)
+        for block in np.array_split(rows, -(-len(rows) // 256)):
+            values = np.asarray(frames.select(block).values, np.float64)
+            values = values[(values != 0).any(axis=1)]
+            if not count and len(values):
+                origin = values.mean(axis=0)  # near the mean, so that squares lose nothing
+            count += len(values)
+            if len(values):
+                total += (values - origin).sum(axis=0)
+                squares += ((values - origin) ** 2).sum(axis=0)
+        if not count:
             raise DataError(f"No training row has {stream}; it cannot be standardised.")
-        deviation = values.std(axis=0)
+        mean = total / count
+        deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
         deviation[deviation < 1e-6] = 1.0  # a constant column stays as it is
-        out[stream] = Scale(values.mean(axis=0).astype(np.float32), deviation.astype(np.float32))
+        out[stream] = Scale((mean + origin).astype(np.float32), deviation.astype(np.float32))
     return out
-
-
-def epoch_batches(
-    rows: Tensor, lengths: Tensor, size: int, generator: torch.Generator
-) -> Iterator[Tensor]:
-    """The rows in random order, in batches of like length where lengths differ.
-
-    Within windows of 50 batches rows are sorted by length, then the batches are
-    shuffled: less padding, still random. With even lengths it is a plain shuffle.
-    """
-    order = rows[torch.randperm(len(rows), generator=generator)]
-    own = lengths.to(order.device)[order]
-    if len(own) and bool((own == own[0]).all()):
-        yield from order.split(size)
-        return
-    batches: list[Tensor] = []
-    for window in order.split(size * 50):
-        by_length = torch.argsort(lengths.to(window.device)[window], stable=True)
-        batches.extend(window[by_length].split(size))
-    for i in torch.randperm(len(batches), generator=generator).tolist():
-        yield batches[i]
 
 
 def _gather(stream: _Ragged, rows: Tensor) -> Stream:
@@ -201,11 +258,19 @@ def _gather(stream: _Ragged, rows: Tensor) -> Stream:
     lengths = stream.lengths[rows]
     if stream.even:
         whole = stream.values.view(-1, stream.even, stream.values.shape[1])
-        return Stream(whole[rows].float(), lengths)
+        return Stream(_scaled(whole[rows].float(), stream.scale), lengths)
     if not len(stream.values):
         return Stream(stream.values.new_zeros(len(rows), 1, stream.values.shape[1]), lengths)
     steps = torch.arange(max(int(lengths.max()), 1), device=rows.device)
     inside = steps < lengths[:, None]
     index = torch.where(inside, stream.starts[rows][:, None] + steps, 0)
-    values = stream.values[index].float()
-    return Stream(values.masked_fill_(~inside[..., None], 0.0), lengths)
+    values = stream.values[index].float().masked_fill_(~inside[..., None], 0.0)
+    return Stream(_scaled(values, stream.scale), lengths)
+
+
+def _scaled(values: Tensor, scale: tuple[Tensor, Tensor] | None) -> Tensor:
+    """Standardised frames; all-zero steps stay zero."""
+    if scale is None:
+        return values
+    there = (values != 0).any(-1, keepdim=True)
+    return (values - scale[0]) / scale[1] * there

@@ -1,4 +1,4 @@
-"""The authors' state dicts, to and from ours: EEA, its RNN baselines, and MulT.
+"""The authors' state dicts, to and from ours: EEA, its RNN baselines, MulT, and MMER's three.
 
 Which system a checkpoint holds, its cell, directions, layers and widths are read
 off names and shapes. Theirs keeps three RNNs even where fewer modalities are in
@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from moodal.emotions import EmotionSpace
+from moodal.emotions import EmotionSpace, Task
 from moodal.errors import DataError, MoodalError, SpaceError
+from moodal.learn.importers import mmer
+from moodal.learn.importers.imported import Imported
 from moodal.learn.importers.shapes import cell, renamed, rnns
 from moodal.learn.layers.recurrent import Recurrent
 from moodal.learn.systems import SYSTEMS
@@ -33,32 +35,12 @@ IGNORED = re.compile(r"(^|\.)(version|_float_tensor)$")
 """Constants that MulT's modules register as state."""
 
 
-class Imported(NamedTuple):
-    """A checkpoint in our terms.
-
-    Attributes:
-        name: the key in SYSTEMS.
-        config: values of that system's Config.
-        widths: stream -> D.
-        state: our state dict.
-        vectors: [C, d] emotion vectors (eea), else None.
-        outputs: C.
-    """
-
-    name: str
-    config: dict[str, Any]
-    widths: dict[str, int]
-    state: dict[str, Tensor]
-    vectors: Tensor | None
-    outputs: int
-
-
 def from_authors(
     state: Mapping[str, Tensor | np.ndarray],
     *,
     streams: Sequence[str] | None = None,
     widths: Mapping[str, int] = PUBLISHED_WIDTHS,
-    heads: int = 10,
+    heads: int | None = None,
 ) -> Imported:
     """Recognise a state dict of the authors' code and rename it.
 
@@ -67,7 +49,8 @@ def from_authors(
             speech, face); by default all three. Must be given for an EEA of fewer: the
             file says how many, not which.
         widths: stream -> D, for early fusion, whose file tells only their sum.
-        heads: of MulT, which no shape tells; theirs were 10, and 8 for MOSEI sentiment.
+        heads: of MulT, or of MMER's systems, which no shape tells; theirs were 10 (8 for MOSEI
+            sentiment) and 12, which is also what is taken where none are named.
 
     Raises:
         DataError: no system of theirs has these names and shapes, or ``streams`` or
@@ -85,7 +68,9 @@ def from_authors(
         if "textEmoEmbs.weight" in given:
             found = _eea(given, chosen)
         elif "proj1.weight" in given:
-            found = _mult(given, heads)
+            found = _mult(given, heads or 10)
+        elif mmer.is_mmer(given):
+            found = mmer.from_authors(given, heads or mmer.HEADS)
         elif "RNN.weight_ih_l0" in given:
             found = _early(given, chosen or STREAMS, widths)
         elif "EF_RNN.weight_ih_l0" in given:
@@ -128,6 +113,8 @@ def to_authors(
             f"The authors' code joins streams in the order {', '.join(STREAMS)}; this system "
             f"was trained with {', '.join(system.streams)}."
         )
+    if kind in ("MMER", "CaiSota", "UnimodalBaseline"):
+        return mmer.to_authors(system)
     if kind == "MulT":
         return _to_mult(renamed(state, _mult_names()))
     if kind == "EarlyFusionTransformer":
@@ -263,10 +250,11 @@ def _require_fit(found: Imported) -> None:
     """Refuse a checkpoint of which the system it seems to hold cannot be built."""
     labels = [str(i) for i in range(found.outputs)]
     vectors = None if found.vectors is None else found.vectors.numpy()
+    task: Task = "single" if found.name in ("mmer", "cai_sota") else "multi"
     try:
         entry = SYSTEMS[found.name]
         built = entry.build(
-            entry.Config(**found.config), found.widths, EmotionSpace(labels, vectors=vectors)
+            entry.Config(**found.config), found.widths, EmotionSpace(labels, task, vectors)
         )
     except (MoodalError, ValueError) as error:  # pydantic's error is a ValueError
         raise DataError(f"This checkpoint looks like {found.name}, but: {error}") from None

@@ -2,11 +2,14 @@
 
 from types import ModuleType
 
-from moodal.learn.systems import eea, mult, rnn, transformer
+from moodal.learn.systems import cai_sota, eea, mmer, mult, rnn, transformer, unimodal_baseline
 
 SYSTEMS: dict[str, ModuleType] = {
     "eea": eea,
     "rnn": rnn,
     "transformer": transformer,
     "mult": mult,
+    "mmer": mmer,
+    "cai_sota": cai_sota,
+    "unimodal_baseline": unimodal_baseline,
 }

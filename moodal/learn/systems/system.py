@@ -8,14 +8,15 @@ takes plain arguments, and ``build(config, widths, space)``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from moodal.emotions import EmotionSpace
-from moodal.errors import MissingStreamError, SpaceError
-from moodal.learn.data.batch import Streams
+from moodal.errors import DataError, MissingStreamError, SpaceError, UsageError
+from moodal.learn.backbones.settings import Backbone
+from moodal.learn.data.batch import Batch, Streams, Transcripts
 
 
 def _distinct(streams: tuple[str, ...]) -> tuple[str, ...]:
@@ -120,3 +121,51 @@ def require_widths(name: str, wanted: tuple[str, ...], widths: Mapping[str, int]
             f"{name} is asked to read {', '.join(missing)}, but the corpus has "
             f"{', '.join(widths) or 'no features'}; set system.streams accordingly."
         )
+
+
+def require_single(name: str, space: EmotionSpace) -> None:
+    """Refuse a space in which an utterance may have several emotions, or a number."""
+    if space.task != "single":
+        raise SpaceError(
+            f"{name} chooses one emotion of several (task single); here the task is {space.task}: "
+            "use eea or rnn."
+        )
+
+
+def require_transcripts(name: str, off: str, batch: Batch) -> Transcripts:
+    """The batch's transcripts; refuse a batch without, in words.
+
+    Args:
+        off: the setting that does without them.
+    """
+    if batch.transcripts is None:
+        raise DataError(
+            f"{name} learns to transcribe, and the corpus has no transcripts; set system.{off}, "
+            "or prepare a corpus with texts."
+        )
+    return batch.transcripts
+
+
+def wanted_features(stream: str, settings: Backbone, width: int) -> dict[str, dict[str, Any]]:
+    """A system's ``features`` for a stream of ``width`` values that its backbone is to read.
+
+    A backbone that trains reads what its frozen front-end gave (speech), the samples themselves
+    or token ids (both one value a step); without a path features of any other kind will do.
+
+    Raises:
+        UsageError: samples or token ids, and no backbone to read them.
+    """
+    if width == 1 and not (settings.path or settings.architecture):
+        kind = "samples" if stream == "speech" else "token ids"
+        raise UsageError(
+            f"The {stream} of this corpus is {kind}, which a backbone must read: set "
+            f"system.{stream}.path, or prepare the corpus with an encoder that gives features."
+        )
+    if stream == "speech" and width == 1:
+        return {stream: {"name": "wave"}}
+    if not settings.path:
+        return {}
+    if stream == "speech":
+        given = {"path": settings.path, "layer": 0}
+        return {stream: {"name": "speech-backbone", "parameters": given}}
+    return {stream: {"name": "tokens", "parameters": {"path": settings.path}}}

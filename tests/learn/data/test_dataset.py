@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from moodal.corpora.manifest import Manifest
 from moodal.emotions import EmotionSpace
-from moodal.learn.data.dataset import TensorData, epoch_batches, scales, valid_spans
+from moodal.learn.data.buckets import epoch_batches
+from moodal.learn.data.dataset import TensorData, scales, valid_spans
 from moodal.types import Frames, Utterance
 
 

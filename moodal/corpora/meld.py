@@ -1,0 +1,181 @@
+"""MELD: 13,708 utterances of dialogues from Friends, as csv files and mp4 clips.
+
+Poria et al., "MELD: A Multimodal Multi-Party Dataset for Emotion Recognition in
+Conversations", ACL 2019.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from moodal.corpora.files import decoded, folder, some
+from moodal.corpora.manifest import Manifest
+from moodal.corpora.table_rows import Row, read_rows
+from moodal.emotions import EmotionSpace
+from moodal.errors import DataError
+from moodal.types import Clip, Utterance
+
+EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
+SPLITS = {"train": "train", "dev": "valid", "test": "test"}
+FOLDERS = {
+    "train": "train_splits",
+    "dev": "dev_splits_complete",
+    "test": "output_repeated_splits_test",
+}
+"""Part -> the folder of its clips in the release."""
+
+COLUMNS = ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID")
+KEPT = {"sentiment": "sentiment", "season": "season", "episode": "episode",
+        "starttime": "start", "endtime": "end"}  # fmt: skip
+"""Column -> its name in ``extra``."""
+
+_CLIP = re.compile(r"(?:final_videos_test)?(dia\d+_utt\d+)")
+
+
+def read(root: Path | str) -> Manifest:
+    """Read ``train_sent_emo.csv``, ``dev_sent_emo.csv``, ``test_sent_emo.csv`` and the clips.
+
+    Clips are ``dia{D}_utt{U}.mp4`` in the folders of `FOLDERS`, or in others whose name begins
+    with train, dev or test (or ends in it), anywhere below ``root``; there need not be any.
+    The csv files may lie in ``root`` or below it. Characters that were saved in the wrong
+    encoding are mended.
+
+    Returns:
+        Text, and the clip as both audio and video; labels one-hot [N, 7]; splits train, valid
+        (dev) and test. Ids are ``train_dia0_utt0`` and so on. Clips that are missing leave
+        their utterance without, and are counted in the notes.
+
+    Raises:
+        DataError: a csv is missing, lacks a column, or has wrong rows: the first three are told.
+    """
+    root = folder(root, "MELD's train_sent_emo.csv, dev_sent_emo.csv and test_sent_emo.csv")
+    utterances: list[Utterance] = []
+    columns: list[int] = []
+    notes: list[str] = []
+    for part, split in SPLITS.items():
+        path = _table(root, part)
+        rows = _rows(path)
+        clips = _clips(root, part)
+        missing = []
+        for row in rows:
+            clip = f"dia{row['dialogue_id']}_utt{row['utterance_id']}"
+            place = clips.pop(clip, None)
+            if place is None:
+                missing.append(clip)
+            utterances.append(_utterance(part, split, clip, row, place, root))
+            columns.append(EMOTIONS.index(str(row["emotion"]).lower()))
+        if len(missing) == len(rows):
+            notes.append(f"There are no clips of {part}: its utterances have text only.")
+        elif missing:
+            notes.append(f"{len(missing)} clips of {part} are missing: {some(missing)}.")
+        if clips:
+            notes.append(f"{len(clips)} clips of {part} stand in no row: {some(clips)}.")
+    return Manifest(
+        corpus="meld",
+        space=EmotionSpace(EMOTIONS, "single"),
+        utterances=tuple(utterances),
+        labels=np.eye(len(EMOTIONS), dtype=np.float32)[columns],
+        licence="GPL 3.0 (the repository); the recordings are from a television series",
+        notes=tuple(notes),
+        root=str(root.resolve()),
+    )
+
+
+def _table(root: Path, part: str) -> Path:
+    """The csv of one part, in ``root`` or nearest below it."""
+    name = f"{part}_sent_emo.csv"
+    found = sorted(root.rglob(name), key=lambda p: (len(p.parts), p))
+    if not found:
+        raise DataError(
+            f"{root} holds no {name}; MELD is train_sent_emo.csv, dev_sent_emo.csv and "
+            "test_sent_emo.csv with the folders of clips."
+        )
+    return found[0]
+
+
+def _rows(path: Path) -> list[Row]:
+    """The csv's rows, by column in lower case, all of them right."""
+    rows = read_rows(path, decoded)
+    there = {key for row in rows for key in row}
+    missing = [column for column in COLUMNS if column.lower() not in there]
+    if missing:
+        raise DataError(
+            f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)} (it has "
+            f"{', '.join(sorted(there))})."
+        )
+    problems = [f"row {i} {what}" for i, what in _problems(rows)]
+    if problems:
+        raise DataError(
+            f"{path}: {some(problems)}. Rows are counted from 1, below the header; emotions are "
+            f"{', '.join(EMOTIONS)}."
+        )
+    return rows
+
+
+def _problems(rows: Sequence[Row]) -> Iterator[tuple[int, str]]:
+    first: dict[tuple[str, str], int] = {}
+    for number, row in enumerate(rows, 1):
+        key = str(row["dialogue_id"]), str(row["utterance_id"])
+        if not all(part.isdecimal() for part in key):
+            yield number, f"has no whole numbers as Dialogue_ID and Utterance_ID ({key})"
+        elif first.setdefault(key, number) != number:
+            yield number, f"is dialogue {key[0]}, utterance {key[1]}, as row {first[key]} is"
+        if str(row["emotion"]).lower() not in EMOTIONS:
+            yield number, f"has the emotion {row['emotion'] or ''!r}"
+
+
+def _clips(root: Path, part: str) -> dict[str, Path]:
+    """``dia0_utt0`` -> its file, of the clips of one part.
+
+    The release's test folder holds some clips a second time, as ``final_videos_testdia...``;
+    the plain name counts. "._dia..." are macOS's, and no clips.
+    """
+    folders = [p for p in root.rglob(FOLDERS[part]) if p.is_dir()] or [
+        p
+        for p in sorted(root.rglob("*"))
+        if p.is_dir() and re.search(rf"(^|[_-]){part}|{part}$", p.name.lower())
+    ]
+    found: dict[str, Path] = {}
+    for place in folders:
+        for path in sorted(place.rglob("*.mp4")):
+            match = _CLIP.fullmatch(path.stem)
+            if match and (match[1] not in found or path.stem == match[1]):
+                found[match[1]] = path
+    return found
+
+
+def _utterance(
+    part: str, split: str, clip: str, row: Row, place: Path | None, root: Path
+) -> Utterance:
+    media = None if place is None else Clip(place.relative_to(root).as_posix())
+    speaker = row["speaker"]
+    return Utterance(
+        f"{part}_{clip}",
+        split=split,
+        speaker=None if speaker is None else mended(speaker),
+        dialogue=f"{part}_dia{row['dialogue_id']}",
+        text=None if row["utterance"] is None else mended(row["utterance"]),
+        audio=media,
+        video=media,
+        extra={ours: value for column, ours in KEPT.items() if (value := row.get(column))},
+    )
+
+
+def mended(text: str) -> str:
+    r"""Text whose characters were decoded wrongly once, as MELD's files have them.
+
+    >>> mended("It\x92s \x85 fine"), mended("Donâ€™t"), mended("café")
+    ('It’s … fine', 'Don’t', 'café')
+    """
+    if "â" in text or "Ã" in text:  # UTF-8 that was taken for Windows-1252
+        with contextlib.suppress(UnicodeError):
+            text = text.encode("cp1252").decode("utf-8")
+    # Windows-1252 that was taken for Latin-1
+    return re.sub(
+        "[\x80-\x9f]", lambda m: m[0].encode("latin-1").decode("cp1252", errors="ignore"), text
+    )

@@ -1,0 +1,81 @@
+"""buckets: which rows make a step, and which of them are computed together.
+
+What an optimiser's step is made of (``batch_size * accumulate`` rows) is the recipe's;
+what is computed at once is the memory's. Both are of like length, so that little is
+padded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def epoch_batches(
+    rows: Tensor, lengths: Tensor, size: int, generator: torch.Generator
+) -> Iterator[Tensor]:
+    """The rows in random order, in batches of like length where lengths differ.
+
+    Within windows of 50 batches rows are sorted by length, then the batches are
+    shuffled: less padding, still random. With even lengths it is a plain shuffle.
+    """
+    order = rows[torch.randperm(len(rows), generator=generator)]
+    own = lengths.to(order.device)[order]
+    if len(own) and bool((own == own[0]).all()):
+        yield from order.split(size)
+        return
+    batches: list[Tensor] = []
+    for window in order.split(size * 50):
+        by_length = torch.argsort(lengths.to(window.device)[window], stable=True)
+        batches.extend(window[by_length].split(size))
+    for i in torch.randperm(len(batches), generator=generator).tolist():
+        yield batches[i]
+
+
+def steps(
+    rows: Tensor,
+    lengths: Tensor,
+    *,
+    size: int,
+    accumulate: int,
+    max_frames: int,
+    generator: torch.Generator,
+) -> list[list[Tensor]]:
+    """An epoch: for each optimiser step, the batches whose gradients are added.
+
+    Args:
+        rows: [n] what is trained on.
+        lengths: [N] steps of every row of the corpus.
+        size: rows of a batch.
+        accumulate: batches of a step.
+        max_frames: rows times the longest of a batch, at most (0: any); the step's rows are then
+            parted by length into as many batches as it takes.
+    """
+    batches = list(epoch_batches(rows, lengths, size, generator))
+    groups = [batches[i : i + accumulate] for i in range(0, len(batches), accumulate)]
+    if not max_frames:
+        return groups
+    return [by_frames(torch.cat(group), lengths, max_frames) for group in groups]
+
+
+def by_frames(rows: Tensor, lengths: Tensor, most: int) -> list[Tensor]:
+    """``rows`` by length, in pieces of at most ``most`` frames, padding counted.
+
+    A row that is longer by itself is a piece by itself.
+
+    >>> lengths = torch.tensor([5, 1, 2, 4])
+    >>> [piece.tolist() for piece in by_frames(torch.arange(4), lengths, 8)]
+    [[1, 2], [3], [0]]
+    """
+    own = lengths[rows].cpu().numpy()
+    order = np.argsort(own, kind="stable")
+    pieces: list[list[int]] = []
+    for i in order.tolist():
+        # sorted: the newest is the longest
+        if not pieces or (len(pieces[-1]) + 1) * own[i] > most:
+            pieces.append([])
+        pieces[-1].append(i)
+    return [rows[torch.as_tensor(piece)] for piece in pieces]

@@ -1,0 +1,55 @@
+"""scoring: what a system says of rows, batched by length, shared among processes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from moodal.emotions import EmotionSpace
+from moodal.learn.data.buckets import by_frames
+from moodal.learn.data.dataset import TensorData
+
+
+def score(
+    model: nn.Module,
+    space: EmotionSpace,
+    data: TensorData,
+    rows: np.ndarray,
+    size: int = 512,
+    max_frames: int = 0,
+    fabric: Fabric | None = None,
+) -> np.ndarray:
+    """Logits [n, C] of ``rows``, in their order, without dropout; batched by length.
+
+    Args:
+        size: rows of a batch, or with ``max_frames`` their most, padding counted.
+        fabric: each of its processes scores a share, and all get the whole.
+    """
+    model.eval()
+    out = np.zeros((len(rows), len(space)), np.float32)
+    place = {int(row): i for i, row in enumerate(rows)}
+    rank, world = (fabric.global_rank, fabric.world_size) if fabric else (0, 1)
+    with torch.no_grad():
+        for part in batches_of(data, rows, size, max_frames)[rank::world]:
+            batch = data.batch(part)
+            own = [place[row] for row in part.tolist()]
+            out[own] = model(batch.streams, space).float().cpu().numpy()
+    if fabric is not None and world > 1:
+        shared: Any = fabric.all_reduce(torch.from_numpy(out).to(fabric.device), reduce_op="sum")
+        out = shared.cpu().numpy()
+    return out
+
+
+def batches_of(
+    data: TensorData, rows: np.ndarray, size: int = 512, max_frames: int = 0
+) -> list[Tensor]:
+    """``rows`` in batches of like length, for what has no order."""
+    lengths = data.lengths.cpu()
+    if max_frames:
+        return by_frames(torch.as_tensor(rows), lengths, max_frames)
+    order = np.argsort(lengths.numpy()[rows], kind="stable")
+    return [torch.as_tensor(rows[part]) for part in np.array_split(order, -(-len(rows) // size))]

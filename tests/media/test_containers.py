@@ -1,0 +1,137 @@
+"""Sound out of video files and other containers, at any rate and with any channels."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from moodal.errors import DataError, MissingDependencyError
+from moodal.media.audio import check_audio, read_audio
+
+av = pytest.importorskip("av")
+
+
+def tone(seconds, rate, hertz=440.0):
+    return (0.5 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype("f4")
+
+
+def film(path: Path, samples: np.ndarray, rate: int, codec: str, *, picture: bool = True) -> Path:
+    """A file with ``samples`` [n, channels], and a black picture where wanted."""
+    layout = {1: "mono", 2: "stereo", 6: "5.1"}[samples.shape[1]]
+    with av.open(str(path), "w") as file:
+        video = None
+        if picture:
+            video = file.add_stream("mpeg4" if path.suffix != ".webm" else "libvpx", rate=10)
+            video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+        sound = file.add_stream(codec, rate=rate, layout=layout)
+        if video is not None:
+            for i in range(max(1, round(len(samples) / rate * 10))):
+                image = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), "rgb24")
+                image.pts = i
+                file.mux(video.encode(image))
+            file.mux(video.encode(None))
+        planes = np.ascontiguousarray(samples.T)
+        frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=layout)
+        frame.sample_rate, frame.pts = rate, 0
+        resampler = av.AudioResampler(
+            format=sound.codec_context.format, layout=layout, rate=rate,
+            frame_size=sound.codec_context.frame_size or None,
+        )  # fmt: skip
+        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            file.mux(sound.encode(piece))
+        file.mux(sound.encode(None))
+    return path
+
+
+FILES = [
+    ("clip.mp4", "aac", 44100, 1),
+    ("clip.mp4", "aac", 48000, 2),
+    ("clip.mp4", "aac", 48000, 6),
+    ("clip.mkv", "pcm_s16le", 16000, 1),
+    ("clip.mkv", "libopus", 48000, 2),
+    ("clip.webm", "libopus", 48000, 1),
+    ("clip.mov", "pcm_s16le", 22050, 2),
+    ("clip.avi", "pcm_s16le", 8000, 1),
+]
+
+
+def written(tmp_path, name, codec, rate, channels, **options):
+    samples = np.repeat(tone(2.0, rate)[:, None], channels, axis=1)
+    try:
+        return film(tmp_path / name, samples, rate, codec, **options)
+    except av.FFmpegError as error:
+        pytest.skip(f"this FFmpeg does not write {name}: {error}")
+
+
+@pytest.mark.parametrize(("name", "codec", "rate", "channels"), FILES)
+def test_the_sound_of_a_video_is_read(tmp_path, name, codec, rate, channels):
+    path = written(tmp_path, name, codec, rate, channels)
+    audio = read_audio(path)
+    assert audio.dtype == np.float32
+    assert abs(len(audio) - 32000) < 1100  # codecs add up to a block
+    assert abs(check_audio(path) - 2.0) < 0.07
+    middle = slice(4000, 28000)
+    want = tone(2.0, 16000)
+    assert np.abs(audio[middle] - want[middle]).max() < 0.15
+    assert np.corrcoef(audio[middle], want[middle])[0, 1] > 0.99
+    assert read_audio(path, rate=rate, mono=False).shape[1] == channels
+
+
+@pytest.mark.parametrize(("name", "codec", "rate", "channels"), FILES[:1] + FILES[3:5])
+def test_a_span_is_that_part_of_the_whole(tmp_path, name, codec, rate, channels):
+    path = written(tmp_path, name, codec, rate, channels)
+    whole = read_audio(path, rate=rate)
+    for start, end in ((0.0, 0.5), (0.5, 1.25), (1.3, 1.9)):
+        span = read_audio(path, rate=rate, start=start, end=end)
+        part = whole[round(start * rate) : round(end * rate)]
+        assert len(span) == len(part)
+        # MKV's time stamps are rounded to 1 ms
+        shifts = range(-rate // 500, rate // 500 + 1) if name.endswith("mkv") else (0,)
+        inner = slice(len(part) // 4, -len(part) // 4)
+        nearest = min(np.abs(span - np.roll(part, by))[inner].max() for by in shifts)
+        assert nearest < 2e-3 if codec != "libopus" else nearest < 0.05
+    assert check_audio(path, 0.5, 1.25) == pytest.approx(0.75)
+    with pytest.raises(DataError, match=r"has no span 1.0-5.0"):
+        read_audio(path, start=1.0, end=5.0)
+
+
+def test_an_m4a_without_a_picture_is_read(tmp_path):
+    path = written(tmp_path, "clip.m4a", "aac", 16000, 1, picture=False)
+    assert abs(len(read_audio(path)) - 32000) < 1100
+
+
+def test_a_video_without_sound_is_told(tmp_path):
+    with av.open(str(tmp_path / "mute.mp4"), "w") as file:
+        video = file.add_stream("mpeg4", rate=10)
+        video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+        for i in range(5):
+            image = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), "rgb24")
+            image.pts = i
+            file.mux(video.encode(image))
+        file.mux(video.encode(None))
+    for look in (read_audio, check_audio):
+        with pytest.raises(DataError, match=r"mute\.mp4 holds no sound"):
+            look(tmp_path / "mute.mp4")
+
+
+@pytest.mark.parametrize("kept", [0, 100, 0.3, 0.9])
+def test_a_damaged_video_is_refused_or_decoded_but_never_a_traceback(tmp_path, kept):
+    path = written(tmp_path, "clip.mp4", "aac", 16000, 1)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: kept if isinstance(kept, int) else int(kept * len(whole))])
+    with pytest.raises(DataError, match=r"clip\.mp4"):
+        read_audio(path)
+
+
+def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
+    path = written(tmp_path, "clip.mp4", "aac", 16000, 1)
+    (tmp_path / "words.wav").write_bytes(b"these are words" * 20)
+    soundfile.write(tmp_path / "good.wav", tone(0.1, 16000), 16000)
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingDependencyError, match=r"clip\.mp4 wants the package av"):
+        read_audio(path)
+    with pytest.raises(DataError, match="not a WAV"):
+        read_audio(tmp_path / "words.wav")
+    assert len(read_audio(tmp_path / "good.wav")) == 1600
