@@ -28,6 +28,7 @@ from moodal.report.summary import checked, save
 
 SCHEMA = "moodal.compare/1"
 SELECTION = "train.select_on"
+_SELECTING = {SELECTION, "train.early_stop", "split.valid_by", "split.valid_share"}
 
 _NO_MATTER = ("title", "about", "report")  # keys of a recipe that decide no prediction
 
@@ -202,7 +203,7 @@ def _about(run: Run, first: Run, shared: int) -> dict[str, Any]:
         "left_out": tested - shared,
         "stamps": list(run.report["protocol"]["stamps"]),
         "differs": {key: [theirs.get(key), mine.get(key)] for key in changed} if known else None,
-        "gap": known and changed == [SELECTION],
+        "gap": known and SELECTION in changed and _SELECTING.issuperset(changed),
     }
 
 

@@ -98,6 +98,10 @@ def prepare(
     manifest, made, findings = _encoded(manifest, encoders or {}, keeper, jobs, others or {})
     if views:
         manifest = _with_views(manifest, made, keeper, jobs, views, views_seed)
+    else:
+        # views that came as features are of no use beside features of another encoder
+        kept = {s: v for s, v in manifest.views.items() if s not in made}
+        manifest = dataclasses.replace(manifest, views=kept)
     about = [Finding("note", "corpus", note) for note in manifest.notes]
     findings = [*about, *findings, *check(manifest)]
     errors = [f for f in findings if f.level == "error"]
@@ -169,6 +173,7 @@ def _encoded(
         manifest,
         features={s: f for s, f in manifest.features.items() if s not in dropped},
         encoders={s: e for s, e in manifest.encoders.items() if s not in dropped},
+        views={s: v for s, v in manifest.views.items() if s not in dropped},
     )
     made = {s: build(spec, others) for s, spec in chosen.items() if s not in dropped}
     if made:
@@ -187,6 +192,8 @@ def _with_views(
     """With second views of every stream that was encoded here."""
     from moodal.encoders.views import with_views
 
+    if not encoders and manifest.views:
+        return manifest  # they came as features, like all else
     if not encoders:
         raise UsageError(
             f"{manifest.corpus} came as features, of which no second views can be made; "

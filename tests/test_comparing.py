@@ -91,6 +91,18 @@ def test_the_gap_of_the_authors_protocol_is_named_and_stamped(pair, tmp_path):
     assert (tmp_path / "out" / "compare.png").stat().st_size > 5000
 
 
+def test_what_else_differs_is_no_gap(pair, tmp_path):
+    third = {"train": {"select_on": "test", "lr": 0.1, "early_stop": 0}}
+    fourth = {"train": {"select_on": "test", "lr": 0.2}}
+    more = [
+        _run(tmp_path / name, _scored(), **recipe)
+        for name, recipe in (("third", third), ("fourth", fourth))
+    ]
+    made = compare([pair[0], *more], tmp_path / "out", draws=0)
+    assert [run["gap"] for run in made["runs"]] == [False, True, False]
+    assert "It differs from valid in train.select_on, train.lr." in compared.markdown(made)
+
+
 def test_only_shared_rows_count_in_any_order_of_rows_and_labels(tmp_path):
     first = _scored()
     shuffled = first.rows(np.random.default_rng(0).permutation(80)[:50])

@@ -1,5 +1,6 @@
 """Prepare: from a user's folder to a manifest, or to one sentence about what is wrong."""
 
+import dataclasses
 import io
 import json
 import shutil
@@ -195,3 +196,50 @@ def test_a_damaged_manifest_may_be_made_again(tmp_path):
     (tmp_path / "p" / "labels.npy").write_bytes(b"")
     again, _ = prepare("mosei", tmp_path / "files", tmp_path / "p")
     assert again.fingerprint == first.fingerprint
+
+
+def test_views_are_made_of_what_was_encoded(tmp_path, monkeypatch):
+    from moodal.encoders import views
+
+    asked = []
+
+    def with_views(manifest, encoders, *, store, jobs, count, seed):
+        asked.append((sorted(encoders), store.folder.name, jobs, count, seed))
+        return manifest
+
+    monkeypatch.setattr(views, "with_views", with_views)
+    root = lookalike(tmp_path / "data", "table", 12)
+    prepare("table", root, tmp_path / "a", views=2, views_seed=7)
+    prepare("table", root, tmp_path / "b")
+    assert asked == [(["speech", "text"], "feature-store", 1, 2, 7)]
+
+
+def test_views_that_cannot_be_made(tmp_path):
+    root = lookalike(tmp_path / "data", "mosei", 12)
+    with pytest.raises(UsageError, match="came as features"):
+        prepare("mosei", root, tmp_path / "out", views=1)
+    with pytest.raises(UsageError, match="0 or more; got -1"):
+        prepare("mosei", root, tmp_path / "out", views=-1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_views_that_came_as_features_stay_unless_their_stream_is_encoded_anew(
+    tmp_path, monkeypatch
+):
+    from moodal import corpora
+    from moodal.types import Frames, Views
+
+    root = lookalike(tmp_path / "data", "table", 12)
+
+    def with_some(path):
+        made = corpora.CORPORA["table"](path)
+        views = Views(Frames.from_list([np.ones((2, 5))] * 12), np.arange(12), np.ones(12, bool))
+        text = Frames.from_list([np.ones((3, 5))] * 12)
+        return dataclasses.replace(made, views={"text": views}, features={"text": text})
+
+    monkeypatch.setitem(corpora.CORPORA, "given", with_some)
+    kept, _ = prepare("given", root, tmp_path / "a", encoders={"speech": "none"}, views=1)
+    assert list(kept.views) == ["text"]
+    for encoders in ({"text": "glove-50"}, {"text": "none"}):
+        anew, _ = prepare("given", root, tmp_path / "b", encoders=encoders)
+        assert not anew.views

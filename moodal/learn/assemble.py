@@ -96,10 +96,27 @@ def experiments(recipe: Recipe, manifest: Manifest) -> list[Experiment]:
                 experiment = dataclasses.replace(experiment, train=train, seen=seen)
         if recipe.train.select_on == "test":
             experiment = authors(experiment)
+        if known := _known_speakers(experiment):
+            experiment = dataclasses.replace(experiment, stamps=(*experiment.stamps, known))
         if MADE_UP in manifest.notes:
             experiment = dataclasses.replace(experiment, stamps=(*experiment.stamps, MADE_UP[:-1]))
         made.append(experiment)
     return made
+
+
+def _known_speakers(experiment: Experiment) -> str:
+    """The stamp of figures for voices that training has heard; "" where it has heard none.
+
+    A corpus's own split is the corpus's affair: its audit says the same.
+    """
+    if experiment.name == "official":
+        return ""
+    speakers = experiment.manifest.column("speaker")
+    tested = {speakers[row] for row in experiment.test} - {None}
+    heard = tested & {speakers[row] for row in experiment.shown}
+    if not heard:
+        return ""
+    return f"speaker-dependent: {len(heard)} of {len(tested)} test speakers are in training too"
 
 
 def _split(recipe: Recipe, manifest: Manifest) -> Iterator[Experiment]:
@@ -163,13 +180,20 @@ def readable(experiment: Experiment, system: nn.Module, trim: bool) -> Experimen
     return dataclasses.replace(experiment, **kept, stamps=stamps)
 
 
-def require_features(system: nn.Module, manifest: Manifest) -> None:
+def require_features(recipe: Recipe, system: nn.Module, manifest: Manifest) -> None:
     """Refuse features that the system's backbone does not go on from.
 
     Raises:
         DataError: says how to prepare the corpus instead.
+        UsageError: the recipe would change the features first.
     """
     wanted: dict[str, dict[str, Any]] = getattr(system, "features", {})
+    changed = [k for k in ("standardise", "trim_padding") if getattr(recipe.data, k)]
+    if wanted and changed:
+        raise UsageError(
+            f"{recipe.system['name']}'s backbone goes on from the frames as they are; set "
+            f"data.{changed[0]}=false."
+        )
     for stream, about in wanted.items():
         there = manifest.encoders.get(stream, {})
         parameters = dict(about.get("parameters", {}))

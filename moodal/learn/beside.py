@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,20 +10,27 @@ import torch
 from torch import nn
 
 from moodal.config import Recipe
+from moodal.learn.data.characters import clean
 from moodal.learn.data.dataset import TensorData
 from moodal.learn.scoring import batches_of
-from moodal.learn.words_alone import words_alone, words_entry
+from moodal.learn.words_alone import words_alone, words_combined, words_entry
 from moodal.protocols.experiment import Experiment
 from moodal.report.scored import Scored
-from moodal.report.transcripts import ctc_entry
+from moodal.report.transcripts import ctc_combined, ctc_entry
 
 
 def of(
-    recipe: Recipe, experiment: Experiment, system: nn.Module, data: TensorData, test: Scored
+    recipe: Recipe,
+    experiment: Experiment,
+    system: nn.Module,
+    data: TensorData,
+    history: Sequence[Mapping[str, float]],
+    test: Scored,
 ) -> dict[str, Any]:
     """The extras of a report: "words" and "ctc", where the recipe and the system have them.
 
     Args:
+        history: a row per epoch of the training.
         test: the system's own predictions of the test rows.
     """
     draws, seed = recipe.report.draws, recipe.train.seed
@@ -32,7 +40,28 @@ def of(
         extras["words"] = words_entry(test, logits, draws, seed)
     if data.transcripts is not None and hasattr(system, "transcribe"):
         references, read = transcripts(system, data, experiment, recipe.train.max_frames)
-        extras["ctc"] = ctc_entry(references, read, test.clusters, draws, seed)
+        last = history[-1] if history else {}
+        infinite = {}
+        if "train_ctc_infinite" in last:
+            infinite["losses of the last epoch"] = int(last["train_ctc_infinite"])
+        extras["ctc"] = ctc_entry(references, read, test.clusters, draws, seed, infinite)
+    return extras
+
+
+def combined(
+    recipe: Recipe, reports: Sequence[Mapping[str, Any]], tests: Sequence[Scored]
+) -> dict[str, Any]:
+    """The same of all folds together, where every fold has them."""
+    draws, seed = recipe.report.draws, recipe.train.seed
+    extras: dict[str, Any] = {}
+    found = {
+        name: [r["extras"][name] for r in reports if name in r["extras"]]
+        for name in ("words", "ctc")
+    }
+    if len(found["words"]) == len(reports):
+        extras["words"] = words_combined(found["words"], tests, draws, seed)
+    if len(found["ctc"]) == len(reports):
+        extras["ctc"] = ctc_combined(found["ctc"], draws, seed)
     return extras
 
 
@@ -40,10 +69,8 @@ def transcripts(
     system: Any, data: TensorData, experiment: Experiment, max_frames: int = 0
 ) -> tuple[list[str], list[str]]:
     """What was said in each test row, as CTC spells it, and what the system read."""
-    from moodal.learn.data.characters import clean
-
     utterances = [experiment.manifest.utterances[row] for row in experiment.test]
-    references = [clean(u.extra.get("ctc_text") or u.text or "") for u in utterances]
+    references = [clean(u.extra.get("ctc_text", u.text) or "") for u in utterances]
     place = {int(row): i for i, row in enumerate(experiment.test)}
     read = [""] * len(references)
     system.eval()

@@ -94,7 +94,7 @@ def recipe_of(args: argparse.Namespace, backbone: str, prepared: Path) -> Recipe
         system |= {"form": "2022", "alpha": 0.001 if args.alpha is None else args.alpha}
     again = args.data_path_audio_augmented or args.data_path_roberta_augmented
     told = "epoch chosen on a training session" if args.honest else "the authors' protocol"
-    split = {"valid_by": "session", "valid_share": 0.25} if args.honest else {}
+    split = {"valid_by": "session", "valid_share": 0.2} if args.honest else {}
     values = {
         "title": f"{args.run} on IEMOCAP with {backbone}",
         "about": f"python main_mmer.py --run {args.run}; {told}.",

@@ -16,6 +16,7 @@ from moodal.corpora.manifest import Manifest
 from moodal.emotions import EmotionSpace
 from moodal.errors import DataError, writing
 from moodal.files import replacing
+from moodal.learn import beside
 from moodal.learn.data.dataset import Scale
 from moodal.learn.export import ACTIVATION, export, parse_system
 from moodal.protocols.experiment import Experiment
@@ -102,14 +103,14 @@ def write(
     *,
     audit: Sequence[Any] = (),
     nulls: Mapping[str, Any] | None = None,
-    beside: Callable[[Scored], Mapping[str, Any]] = lambda test: {},
+    more: Callable[[Scored], Mapping[str, Any]] = lambda test: {},
 ) -> Done:
     """Write the artefact, the predictions, the figures and, last of all, the report.
 
     Args:
         space: every emotion of the test.
         logits: "test" and "valid" -> [n, C].
-        beside: further extras of the report, of the predictions of the test.
+        more: further extras of the report, of the predictions of the test.
     """
     manifest = experiment.manifest
     name, settings = parse_system(recipe.system, recipe.title)
@@ -130,10 +131,11 @@ def write(
         "recipe": recipe.model_dump(mode="json"),
         "data": {"corpus": manifest.corpus, "fingerprint": fingerprint},
         "epochs": [dict(row) for row in history],
+        "split": dict(experiment.split),
     }
     if nulls:
         extras["nulls"] = dict(nulls)
-    extras |= beside(test)
+    extras |= more(test)
     report = summary.summarise(
         test, train_targets=train, thresholds=chosen,
         valid=None if recipe.train.select_on == "test" else valid, draws=recipe.report.draws,
@@ -186,6 +188,7 @@ def write_folds(out: Path, recipe: Recipe, folds: Sequence[Done]) -> dict[str, A
             "recipe": recipe.model_dump(mode="json"),
             "data": folds[0].report["extras"]["data"],
             **({"nulls": drawn} if drawn else {}),
+            **beside.combined(recipe, [f.report for f in folds], [f.test for f in folds]),
         },
     )  # fmt: skip
     pooled = scored.join([fold.test for fold in folds])

@@ -25,8 +25,10 @@ from moodal.learn import assemble, beside, nulls, parallel, results
 from moodal.learn.fit import launch
 from moodal.learn.selection import require
 from moodal.learn.training import Trained, start_from, train
+from moodal.learn.words_alone import require_words
 from moodal.protocols.audit import audit
 from moodal.protocols.experiment import Experiment
+from moodal.protocols.where import require_columns
 
 
 def run(
@@ -68,11 +70,14 @@ def run_recipe(
     require(recipe.train.select, recipe.train.loss, manifest.space.task)
     space = assemble.space_of(recipe, manifest)
     nulls.require(recipe, manifest, space)
+    require_columns(manifest, recipe.report.by, "report.by")
+    if recipe.report.words:
+        require_words(manifest)
     experiments = []
     for experiment in assemble.experiments(recipe, manifest):
         system = assemble.system(recipe, manifest, space.select(experiment.seen))
         _require_open(recipe, experiment, system)
-        assemble.require_features(system, manifest)
+        assemble.require_features(recipe, system, manifest)
         start_from(system, initial)
         trim = recipe.data.trim_padding
         experiments.append(assemble.readable(experiment, system, trim))
@@ -89,7 +94,13 @@ def run_recipe(
         folder = out if len(experiments) == 1 else out / experiment.name.replace(" ", "-")
         done = results.finished(folder)
         if done is None:
-            findings = audit(manifest, experiment.shown, experiment.valid, experiment.test)
+            findings = audit(
+                manifest,
+                experiment.shown,
+                experiment.valid,
+                experiment.test,
+                _reads(recipe, system),
+            )
             trained = train(fabric, recipe, experiment, space, folder, fingerprint, initial)
             null = against(fabric, recipe, experiment, trained, folder, fingerprint)
             logits = {p: trained.scores(getattr(experiment, p)) for p in ("test", "valid")}
@@ -97,8 +108,9 @@ def run_recipe(
                 done = results.write(
                     folder, recipe, experiment, trained.system, space, logits, trained.history,
                     trained.scales, fingerprint, audit=findings, nulls=null,
-                    beside=partial(
-                        beside.of, recipe, experiment, trained.system, trained.data
+                    more=partial(
+                        beside.of, recipe, experiment, trained.system, trained.data,
+                        trained.history,
                     ),
                 )  # fmt: skip
         if done is not None:
@@ -112,6 +124,12 @@ def run_recipe(
 
 def _part(recipe: Recipe, out: Path, initial: Mapping[str, Tensor] | None, part: int) -> None:
     run_recipe(recipe, out, initial, part=part)
+
+
+def _reads(recipe: Recipe, system: nn.Module) -> tuple[str, ...]:
+    """The streams that a system learns from; one that writes the words down knows them too."""
+    streams = assemble.parse_streams(recipe)
+    return (*streams, "text") if getattr(system, "transcribes", False) else streams
 
 
 def _require_open(recipe: Recipe, experiment: Experiment, system: nn.Module) -> None:

@@ -99,9 +99,9 @@ def _notes(made: Mapping[str, Any]) -> Iterator[str]:
 def _how(run: Mapping[str, Any], made: Mapping[str, Any]) -> str:
     first = made["runs"][0]
     if run["gap"]:
-        key = made["headlines"][0]
+        key, changed = made["headlines"][0], ", ".join(run["differs"])
         return (
-            f"It differs from {first['name']} in train.select_on alone: "
+            f"It differs from {first['name']} in the selection alone ({changed}): "
             f"{difference(run['difference'][key])} of {made['titles'][key]} is the gap of the "
             "authors' protocol, which selects on the test and keeps no rows for validation"
         )

@@ -12,7 +12,7 @@ import pytest
 from moodal.corpora.manifest import Manifest
 from moodal.emotions import EmotionSpace
 from moodal.encoders import corpus
-from moodal.encoders.corpus import encode_corpus
+from moodal.encoders.corpus import encode_corpus, encode_items
 from moodal.encoders.encoder import build
 from moodal.encoders.store import FeatureStore
 from moodal.errors import DataError, MoodalError, UsageError
@@ -153,7 +153,9 @@ def test_unreadable_media_are_named_together_before_any_work(tmp_path, speech, m
     manifest = clips(tmp_path, *names)
     worked = []
     monkeypatch.setattr(corpus, "encode_pack", lambda *a: worked.append(a))
-    words = r"voices speech: 4 media cannot be read: u1 \(.*bad\.wav.*\); u2 \(.*gone\.wav.*and 1 more"
+    words = (
+        r"voices speech: 4 media cannot be read: u1 \(.*bad\.wav.*\); u2 \(.*gone\.wav.*and 1 more"
+    )
     with pytest.raises(DataError, match=words):
         encode_corpus(manifest, {"speech": build("egemaps")}, FeatureStore(tmp_path / "s"))
     assert worked == []
@@ -186,6 +188,40 @@ def test_damage_found_only_while_decoding_is_told_after_the_rest_is_kept(tmp_pat
 def test_a_corpus_without_the_medium_is_refused():
     with pytest.raises(DataError, match="letters: not one utterance has text"):
         encode_corpus(texts(None, ""), {"text": Counting()})
+
+
+def test_values_damaged_behind_whole_lengths_are_mended(tmp_path):
+    manifest, store = texts("a b", "c"), FeatureStore(tmp_path)
+    one = encode_corpus(manifest, {"text": Counting()}, store)
+    (pack,) = tmp_path.rglob("*.npz")
+    content = bytearray(pack.read_bytes())
+    at = content.index(np.float32(3).tobytes(), content.index(b"values.npy"))  # the text's length
+    content[at] ^= 1
+    pack.write_bytes(content)
+    again = Counting()
+    two = encode_corpus(manifest, {"text": again}, store)
+    assert sorted(again.asked) == ["a b", "c"]
+    assert one.fingerprint == two.fingerprint
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_any_items_can_be_encoded_in_their_order(tmp_path, kept):
+    store = FeatureStore(tmp_path) if kept else None
+    items = ["a b", None, "c", "a b", ""]
+    frames, unreadable = encode_items(Counting(), items, store)
+    assert frames.lengths.tolist() == [2, 0, 1, 2, 0]
+    assert frames.values.ravel().tolist() == [3, 3, 1, 3, 3]
+    assert unreadable == ""
+    nothing, _ = encode_items(Counting(), [None, None], store)
+    assert nothing.lengths.tolist() == [0, 0]
+    assert nothing.values.shape == (0, 1)
+
+
+def test_half_precision_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(Counting, "dtype", "float16", raising=False)
+    for store in (FeatureStore(tmp_path), None):
+        frames, _ = encode_items(Counting(), ["a b", "c"], store)
+        assert frames.values.dtype == np.float16
 
 
 def test_an_encoder_under_the_wrong_stream_is_refused():

@@ -3,15 +3,19 @@ import importlib.metadata
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from moodal.encoders import ENCODERS
 from moodal.encoders.egemaps import Egemaps
-from moodal.encoders.encoder import build, file_hash, package_folder
+from moodal.encoders.encoder import build, file_hash, package_folder, specification
 from moodal.errors import MissingDependencyError, UsageError
 
-SPECS = ["glove-50", "minilm", "minilm:pool=true", "egemaps", "egemaps:rate=25"]
+SPECS = [
+    "glove-50", "minilm", "minilm:pool=true", "egemaps", "egemaps:rate=25", "wave",
+    "wave:longest=16000",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -102,3 +106,40 @@ def test_neither_the_table_nor_encoding_text_needs_pytorch():
         "assert not never & set(sys.modules), never & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@dataclasses.dataclass(frozen=True)
+class Elsewhere:
+    """An encoder of a folder's weights."""
+
+    path: str = ""
+    name = "elsewhere"
+    stream = "text"
+    width = 3
+
+    def spec(self):
+        weights = [Path(self.path) / "w.bin"]
+        return specification(self, packages=[], weights=weights, places=("path",))
+
+
+def test_other_encoders_stand_beside_the_light_ones(tmp_path):
+    (tmp_path / "w.bin").write_bytes(b"weights")
+    table = {"elsewhere": Elsewhere}
+    encoder = build(f"elsewhere:path={tmp_path}", table)
+    assert build(encoder.spec(), table) == encoder
+    assert build("glove-50", table) == build("glove-50")
+    with pytest.raises(UsageError, match=r"did you mean 'elsewhere'\?\); there are .*wave, elsewh"):
+        build("elsewere", table)
+    with pytest.raises(UsageError, match="No encoder is called 'elsewhere'"):
+        build("elsewhere")
+
+
+def test_where_weights_lie_is_not_part_of_a_fingerprint(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "w.bin").write_bytes(b"the same")
+    one, two = (Elsewhere(str(tmp_path / name)).spec() for name in ("a", "b"))
+    assert one["fingerprint"] == two["fingerprint"]
+    assert one["version"] == two["version"] != ""
+    (tmp_path / "b" / "w.bin").write_bytes(b"changed!")
+    assert Elsewhere(str(tmp_path / "b")).spec()["fingerprint"] != one["fingerprint"]

@@ -169,3 +169,34 @@ def test_real_features_survive(store):
     entries = {store.key("What a day!"): glove.encode("What a day!")}
     store.write(glove, entries)
     same(store.read(glove, entries), entries)
+
+
+@dataclass(frozen=True)
+class Halves(Letters):
+    """The same in half precision."""
+
+    dtype: ClassVar[str] = "float16"
+
+    def spec(self):
+        return {**super().spec(), "fingerprint": "halves"}
+
+
+def test_half_precision_is_kept_as_it_is(store):
+    entries = {store.key(text): Halves().encode(text).astype(np.float16) for text in TEXTS}
+    store.write(Halves(), entries)
+    found = store.read(Halves(), entries)
+    assert {value.dtype for value in found.values()} == {np.dtype(np.float16)}
+    for key, value in entries.items():
+        np.testing.assert_array_equal(found[key], value)
+    kept(store)  # an encoder in single precision beside it
+    assert store.read(Letters(), entries)[store.key("one")].dtype == np.float32
+
+
+def test_lengths_are_told_without_the_values(store, monkeypatch):
+    entries = kept(store)
+    monkeypatch.setattr("moodal.encoders.store._read_pack", lambda *_: pytest.fail("read"))
+    assert store.lengths(Letters(), [store.key("three"), store.key("four")]) == {
+        store.key("three"): 5
+    }
+    assert store.lengths(Letters(), entries).keys() == entries.keys()
+    assert store.lengths(Letters(), []) == {}

@@ -198,11 +198,15 @@ class SpeechBackbone(nn.Module):
 
     @torch.no_grad()
     def front_end(self, waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Samples [B, S] and [B] -> the front-end's frames [B, T, D] and [B], clip by clip."""
-        frames = [
-            self._front_alone(wave[:n]) if n else wave.new_zeros(0, self.front)
-            for wave, n in zip(waves, lengths.tolist(), strict=True)
-        ]
+        """Samples [B, S] and [B] -> the front-end's frames [B, T, D] and [B], clip by clip.
+
+        In single precision even where the rest is not, as frames that were kept are made.
+        """
+        with torch.autocast(waves.device.type, enabled=False):
+            frames = [
+                self._front_alone(wave[:n].float()) if n else wave.new_zeros(0, self.front)
+                for wave, n in zip(waves, lengths.tolist(), strict=True)
+            ]
         counts = torch.tensor([len(f) for f in frames], device=lengths.device)
         padded = pad_sequence(frames, batch_first=True)
         return F.pad(padded, (0, 0, 0, int(padded.shape[1] == 0))), counts

@@ -53,7 +53,7 @@ def wanted(manifest: Manifest, streams: Sequence[str], views: str) -> dict[str, 
 
 def spelled(manifest: Manifest, device: torch.device) -> Transcripts:
     """Every utterance's ``ctc_text``, else its text, as numbers of characters [N, L]."""
-    rows = [spell(u.extra.get("ctc_text") or u.text or "") for u in manifest.utterances]
+    rows = [spell(u.extra.get("ctc_text", u.text) or "") for u in manifest.utterances]
     if not any(rows):
         raise DataError(f"{manifest.corpus} has no texts, which CTC spells; set the loss without.")
     out = np.full((len(rows), max(map(len, rows))), BLANK, np.int64)

@@ -54,6 +54,19 @@ def test_a_clips_frames_in_a_padded_batch_are_those_it_has_alone(networks, name)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
+def test_in_half_the_precision_frames_are_about_the_same(networks, name):
+    backbone = build_speech(Backbone(path=networks[name]), 1).eval()
+    values, lengths = waves([6000, 3000])
+    with torch.no_grad():
+        want = backbone(values, lengths)[0]
+        with torch.autocast("cpu", torch.bfloat16):
+            got = backbone(values, lengths)[0].float()
+            front = backbone.front_end(values[..., 0], lengths)[0]
+    assert ((got - want).norm() / want.norm()) < 0.15
+    torch.testing.assert_close(front, backbone.front_end(values[..., 0], lengths)[0])
+
+
+@pytest.mark.parametrize("name", FAMILIES)
 def test_frames_kept_before_give_what_samples_give(networks, name):
     samples = build_speech(Backbone(path=networks[name]), 1).eval()
     kept = build_speech(Backbone(path=networks[name]), samples.front).eval()
