@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from moodal.config import Recipe, parse
+from moodal.corpora import manifest as manifests
 from moodal.corpora import mmer_csv
 from moodal.corpora.manifest import Manifest
 from moodal.errors import DataError, UsageError
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
         f"to be had {EMBEDDED}, which comes with moodal (the reports say which)",
     )  # fmt: skip
     add("--layers", type=int, default=0, help="transformer layers of it that are used (0: all)")
+    add("--sessions", type=int, nargs="*", default=[], help="held out, e.g. 1 3 (default: each)")
     add("--seed", type=int, default=0)
     add("--jobs", type=int, default=1, help="processes that compute frames, and folds at once")
     add("--device", default="auto", help="auto, cpu or gpu; theirs wanted CUDA")
@@ -94,7 +96,9 @@ def recipe_of(args: argparse.Namespace, backbone: str, prepared: Path) -> Recipe
         system |= {"form": "2022", "alpha": 0.001 if args.alpha is None else args.alpha}
     again = args.data_path_audio_augmented or args.data_path_roberta_augmented
     told = "epoch chosen on a training session" if args.honest else "the authors' protocol"
-    split = {"valid_by": "session", "valid_share": 0.2} if args.honest else {}
+    split: dict[str, Any] = {"valid_by": "session", "valid_share": 0.2} if args.honest else {}
+    if args.sessions:
+        split["only"] = _numbers(prepared, args.sessions)
     values = {
         "title": f"{args.run} on IEMOCAP with {backbone}",
         "about": f"python main_mmer.py --run {args.run}; {told}.",
@@ -115,6 +119,16 @@ def recipe_of(args: argparse.Namespace, backbone: str, prepared: Path) -> Recipe
         "report": {"by": ["style"], "words": True},
     }  # fmt: skip
     return parse(Recipe, values, "main_mmer.py")
+
+
+def _numbers(prepared: Path, sessions: Sequence[int]) -> list[int]:
+    """The folds that hold out these sessions."""
+    there = sorted({str(u.session) for u in manifests.read(prepared).utterances})
+    wanted = [f"Ses{number:02d}" for number in sessions]
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        raise UsageError(f"--sessions: the csv has no {missing[0]}; it has {', '.join(there)}.")
+    return [there.index(name) for name in wanted]
 
 
 def _backbone(asked: str) -> tuple[str, str]:
@@ -138,7 +152,6 @@ def _prepared(args: argparse.Namespace, backbone: str, notice: str) -> Path:
     """The corpus with the frames that the system reads, kept under the saving path."""
     import dataclasses
 
-    from moodal.corpora import manifest as manifests
     from moodal.encoders.corpus import encode_corpus
     from moodal.encoders.encoder import build
     from moodal.encoders.store import FeatureStore

@@ -30,9 +30,10 @@ def write(folder: Path, run: Path, recipe: Recipe) -> Iterator[Path]:
     """
     manifest = assemble.corpus(recipe)
     metrics: dict[str, dict[str, float]] = {}
-    for experiment in assemble.experiments(recipe, manifest):
+    experiments = assemble.experiments(recipe, manifest)
+    for experiment in experiments:
         session = _session(experiment.manifest.utterances[experiment.test[0]].session)
-        place = run / experiment.name.replace(" ", "-")
+        place = run / experiment.name.replace(" ", "-") if len(experiments) > 1 else run
         done = results.finished(place)
         if done is None:
             continue
