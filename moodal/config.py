@@ -126,6 +126,9 @@ class Train(Strict):
     """Rate of a pre-trained backbone's parameters (0: the same as lr)."""
     warmup: float = Field(default=0.0, ge=0, lt=1)
     """Share of all steps over which the rate rises from 0."""
+    decay: Literal["plateau", "linear"] = "plateau"
+    """plateau: the rate falls as ``patience`` says; linear: from the warm-up's end to 0 at the
+    last step of all epochs, as pre-trained backbones are fine-tuned."""
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     weight_decay: float = Field(default=0.0, ge=0)
     loss: Literal["bce", "ce", "l1", "mse"] = "bce"

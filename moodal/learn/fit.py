@@ -29,7 +29,7 @@ from moodal.learn.logs import Bar, TensorBoard
 from moodal.learn.memory import keep_freed
 from moodal.learn.scoring import score
 from moodal.learn.selection import figure, merit
-from moodal.learn.step import COUNTS, Constrain, parameters, step, warm_up
+from moodal.learn.step import COUNTS, Constrain, parameters, set_rates, step
 
 OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
@@ -92,7 +92,7 @@ def fit(
         parameters(system, config), lr=config.lr, weight_decay=config.weight_decay
     )
     for group in optimiser.param_groups:
-        group["warm_to"] = group["lr"]
+        group["full_lr"] = group["lr"]
     model, wrapped = fabric.setup(system, optimiser)
     if hasattr(system, "objective"):
         model.mark_forward_method("objective")
@@ -122,7 +122,8 @@ def fit(
                 max_frames=config.max_frames * fabric.world_size, generator=generator,
             )  # fmt: skip
             for group in epoch[state.step :]:
-                warm_up(optimiser, state.epoch * per_epoch + state.step, warm)
+                number = state.epoch * per_epoch + state.step
+                set_rates(optimiser, number, warm, config.epochs * per_epoch, config.decay)
                 loss, parts = step(
                     fabric, model, wrapped, space, data, group, config, pos_weight, constrain
                 )

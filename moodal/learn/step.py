@@ -36,11 +36,16 @@ def parameters(system: nn.Module, config: Train) -> list[dict[str, Any]]:
     return groups
 
 
-def warm_up(optimiser: Any, number: int, warm: int) -> None:
-    """Raise the rate in a straight line over the first ``warm`` steps."""
+def set_rates(optimiser: Any, number: int, warm: int, total: int, decay: str) -> None:
+    """The rates of step ``number`` of ``total``: rising to step ``warm``, then as decay says."""
     if number < warm:
-        for group in optimiser.param_groups:
-            group["lr"] = group["warm_to"] * (number + 1) / warm
+        share = (number + 1) / warm
+    elif decay == "linear":
+        share = (total - number) / max(total - warm, 1)
+    else:
+        return
+    for group in optimiser.param_groups:
+        group["lr"] = group["full_lr"] * share
 
 
 COUNTS = ("ctc_infinite",)
