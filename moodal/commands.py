@@ -128,6 +128,10 @@ def evaluate_arguments(parser: Arguments) -> None:
         "--where", action="append", default=[], metavar="COLUMN=VALUE",
         help="only such rows, e.g. session=Ses05",
     )  # fmt: skip
+    parser.add_argument(
+        "--by", action="append", default=[], metavar="COLUMN",
+        help="a column whose values the report tells apart, e.g. style",
+    )  # fmt: skip
 
 
 def evaluate(args: argparse.Namespace) -> Any:
@@ -142,6 +146,7 @@ def evaluate(args: argparse.Namespace) -> Any:
         names=dict(_pair(text, "--map") for text in args.map),
         vectors=args.vectors,
         where=dict(_pair(text, "--where") for text in args.where),
+        by=args.by,
     )
     if not args.json:
         _show_report(report)

@@ -107,6 +107,15 @@ class Manifest:
             labels=self.space.merge_labels(self.labels, merges),
         )
 
+    def only(self, labels: Sequence[str]) -> Manifest:
+        """With these emotions alone, in this order; single-label rows of others are left out."""
+        space = self.space.select(labels)
+        columns = [self.space.index(label) for label in labels]
+        kept = dataclasses.replace(self, space=space, labels=self.labels[:, columns])
+        if space.task == "single" and len(space) < len(self.space):
+            kept = kept.select(np.flatnonzero((kept.labels > 0).any(axis=1)))
+        return kept
+
     @property
     def fingerprint(self) -> str:
         """Hash of everything a model can see: the same input gives the same one."""

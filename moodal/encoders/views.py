@@ -138,7 +138,7 @@ def _joined(blocks: list[Block], encoder: Encoder, source: str) -> Views:
         for features in frames:
             values[starts[view] : starts[view] + len(features)] = features
             view += 1
-        del frames, features
+        del frames
     return Views(Frames(values, lengths[order], encoder.rate), rows[order], given[order], source)
 
 

@@ -14,8 +14,10 @@ from moodal.config import Recipe
 from moodal.corpora import manifest as manifests
 from moodal.corpora.manifest import MADE_UP, Manifest
 from moodal.emotions import EmotionSpace
+from moodal.encoders.encoder import build
 from moodal.errors import DataError, UsageError
 from moodal.learn.data.dataset import valid_spans
+from moodal.learn.encoders import ENCODERS
 from moodal.learn.export import parse_system
 from moodal.learn.systems import SYSTEMS
 from moodal.protocols import few_shot, folds, zero_shot
@@ -34,18 +36,8 @@ def corpus(recipe: Recipe) -> Manifest:
         extra = manifests.read(recipe.protocol.append_from)
         manifest = zero_shot.append(manifest, extra, recipe.protocol.unseen)
     if recipe.data.labels:
-        manifest = _only(manifest, recipe.data.labels)
+        manifest = manifest.only(recipe.data.labels)
     return manifest
-
-
-def _only(manifest: Manifest, labels: list[str]) -> Manifest:
-    """Only these emotions; a single-label corpus loses the rows of the others."""
-    space = manifest.space.select(labels)
-    columns = [manifest.space.index(label) for label in labels]
-    kept = dataclasses.replace(manifest, space=space, labels=manifest.labels[:, columns])
-    if space.task == "single":
-        kept = kept.select(np.flatnonzero((kept.labels > 0).any(axis=1)))
-    return kept
 
 
 def space_of(recipe: Recipe, manifest: Manifest) -> EmotionSpace:
@@ -180,6 +172,29 @@ def readable(experiment: Experiment, system: nn.Module, trim: bool) -> Experimen
     return dataclasses.replace(experiment, **kept, stamps=stamps)
 
 
+def require_objective(recipe: Recipe, system: nn.Module) -> None:
+    """Refuse settings under which a system's own objective would not be what the recipe says.
+
+    Raises:
+        UsageError: says which key to change.
+    """
+    if not hasattr(system, "objective"):
+        return
+    name, train = recipe.system["name"], recipe.train
+    if train.loss != "ce":
+        raise UsageError(f"{name} has an objective of its own; set train.loss=ce, its main term.")
+    if getattr(system, "second_views", False) and recipe.data.views == "none":
+        raise UsageError(
+            f"{name} is to contrast second views (system.losses has augmentation), but data.views "
+            'is "none": prepare the corpus with --views and set data.views, or leave that loss out.'
+        )
+    if getattr(system, "faithful", False) and (train.max_frames or train.devices > 1):
+        raise UsageError(
+            f"{name} in faithful mode computes over a whole batch; set train.max_frames=0 and "
+            "train.devices=1."
+        )
+
+
 def require_features(recipe: Recipe, system: nn.Module, manifest: Manifest) -> None:
     """Refuse features that the system's backbone does not go on from.
 
@@ -197,8 +212,7 @@ def require_features(recipe: Recipe, system: nn.Module, manifest: Manifest) -> N
     for stream, about in wanted.items():
         there = manifest.encoders.get(stream, {})
         parameters = dict(about.get("parameters", {}))
-        has = {key: there.get("parameters", {}).get(key) for key in parameters}
-        if there.get("name") != about["name"] or has != parameters:
+        if not _same_encoder(about, there):
             spec = about["name"]
             if parameters:
                 spec += ":" + ",".join(f"{key}={value}" for key, value in parameters.items())
@@ -206,6 +220,15 @@ def require_features(recipe: Recipe, system: nn.Module, manifest: Manifest) -> N
                 f"{manifest.corpus} was prepared with {stream}={_said(there)}; this system needs "
                 f"--encoder {stream}={spec}. Prepare it so, or change the recipe's backbone."
             )
+
+
+def _same_encoder(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
+    """Whether what the backbone wants is what made the features: of the same weights, that is."""
+    if there.get("name") != wanted["name"]:
+        return False
+    asked = {**there.get("parameters", {}), **wanted.get("parameters", {})}
+    now: Any = build({"name": wanted["name"], "parameters": asked}, ENCODERS)
+    return bool(now.spec()["fingerprint"] == there.get("fingerprint"))
 
 
 def _said(spec: Mapping[str, Any]) -> str:

@@ -12,11 +12,13 @@ from torch import nn
 from moodal.config import Recipe
 from moodal.learn.data.characters import clean
 from moodal.learn.data.dataset import TensorData
-from moodal.learn.scoring import batches_of
+from moodal.learn.scoring import batches_of, scoring_sizes
 from moodal.learn.words_alone import words_alone, words_combined, words_entry
+from moodal.protocols.audit import Finding
 from moodal.protocols.experiment import Experiment
 from moodal.report.scored import Scored
 from moodal.report.transcripts import ctc_combined, ctc_entry
+from moodal.types import Utterance
 
 
 def of(
@@ -39,13 +41,27 @@ def of(
         logits = words_alone(experiment.manifest, experiment, seed)
         extras["words"] = words_entry(test, logits, draws, seed)
     if data.transcripts is not None and hasattr(system, "transcribe"):
-        references, read = transcripts(system, data, experiment, recipe.train.max_frames)
+        sizes = scoring_sizes(system, recipe.train)
+        references, read = transcripts(
+            system, data, experiment.manifest.utterances, experiment.test, **sizes
+        )
         last = history[-1] if history else {}
         infinite = {}
         if "train_ctc_infinite" in last:
             infinite["losses of the last epoch"] = int(last["train_ctc_infinite"])
         extras["ctc"] = ctc_entry(references, read, test.clusters, draws, seed, infinite)
     return extras
+
+
+def views_told(data: TensorData, experiment: Experiment) -> list[Finding]:
+    """How many training rows had a second view, stream by stream; the others were their own."""
+    rows, found = experiment.train, []
+    for stream, second in data.views.items():
+        count = int((second.drawn[rows] >= 0).sum())
+        share = count / len(rows)
+        detail = f"{share:.1%} of the training rows have a second view of {stream}."
+        found.append(Finding("note", "views", "train", count, share, (), detail))
+    return found
 
 
 def combined(
@@ -66,17 +82,27 @@ def combined(
 
 
 def transcripts(
-    system: Any, data: TensorData, experiment: Experiment, max_frames: int = 0
+    system: Any,
+    data: TensorData,
+    utterances: Sequence[Utterance],
+    rows: np.ndarray,
+    size: int = 64,
+    max_frames: int = 0,
 ) -> tuple[list[str], list[str]]:
-    """What was said in each test row, as CTC spells it, and what the system read."""
-    utterances = [experiment.manifest.utterances[row] for row in experiment.test]
-    references = [clean(u.extra.get("ctc_text", u.text) or "") for u in utterances]
-    place = {int(row): i for i, row in enumerate(experiment.test)}
+    """What was said in each of ``rows``, as CTC spells it, and what the system read.
+
+    Args:
+        utterances: all of the corpus of ``data``.
+        size, max_frames: of a batch, see `moodal.learn.scoring.score`.
+    """
+    said = [utterances[row] for row in rows]
+    references = [clean(u.extra.get("ctc_text", u.text) or "") for u in said]
+    place = {int(row): i for i, row in enumerate(rows)}
     read = [""] * len(references)
     system.eval()
     with torch.no_grad():
-        for part in batches_of(data, np.asarray(experiment.test), 64, max_frames):
-            said = system.transcribe(data.batch(part).streams)
-            for row, text in zip(part.tolist(), said, strict=True):
+        for part in batches_of(data, np.asarray(rows), size, max_frames):
+            heard = system.transcribe(data.batch(part, views=False).streams)
+            for row, text in zip(part.tolist(), heard, strict=True):
                 read[place[row]] = text
     return references, read

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,13 @@ import numpy as np
 
 from moodal.artefact import Artefact
 from moodal.corpora import manifest as manifests
-from moodal.corpora.manifest import Manifest
+from moodal.corpora.manifest import MADE_UP, Manifest
 from moodal.emotions import EmotionSpace
 from moodal.errors import DataError, SpaceError, UsageError
-from moodal.learn import export, results
+from moodal.learn import beside, export, results
 from moodal.learn.data.dataset import TensorData
 from moodal.learn.scoring import score
-from moodal.protocols.where import only
+from moodal.protocols.where import only, require_columns
 
 
 def evaluate(
@@ -30,6 +29,7 @@ def evaluate(
     names: Mapping[str, str] | None = None,
     vectors: str | None = None,
     where: Mapping[str, str] | None = None,
+    by: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Score a corpus with an artefact and report as training does.
 
@@ -42,6 +42,7 @@ def evaluate(
         names: the corpus's name of an emotion -> the artefact's; nothing is guessed.
         vectors: source of vectors for emotions that the artefact was not trained on.
         where: only rows with these values in these columns, e.g. {"session": "Ses05"}.
+        by: columns whose values the report tells apart, e.g. ["style"].
 
     Raises:
         SpaceError: an emotion that the artefact cannot score.
@@ -51,14 +52,19 @@ def evaluate(
     if any((out / name).exists() for name in ("recipe.json", "artefact.json", "manifest.json")):
         raise UsageError(f"{out} holds a run, an artefact or a corpus; choose another --out.")
     system, found, scales = export.load(artefact)
-    manifest = _chosen(only(manifests.read(prepared), where or {}), split, emotions, names or {})
+    whole = only(manifests.read(prepared), where or {}, "--where")
+    require_columns(whole, by, "--by")
+    manifest = _chosen(whole, split, emotions, names or {})
     space = _space(found, manifest, vectors)
-    stamps = _same_encoders(found, manifest)
+    stamps = [*found.about["protocol"].get("stamps", ()), *_same_encoders(found, manifest)]
+    if MADE_UP in manifest.notes:
+        stamps.append(MADE_UP[:-1])
     streams = [s for s in found.about["widths"] if s in manifest.features]
     data = TensorData(
         manifest, streams, scales=scales,
         trim=bool(found.about["data"].get("trim_padding", True)),
         max_steps=int(found.about["data"].get("max_steps", 0)),
+        transcripts=_spells(system, manifest),
     )  # fmt: skip
     lengths = np.stack([ragged.lengths.numpy() for ragged in data.ragged.values()])
     every = not getattr(system, "open_set", False)
@@ -67,20 +73,30 @@ def evaluate(
     if not len(some):
         raise DataError(f"{prepared}: no row of {split} has {which} of {', '.join(streams)}.")
     closed = space.vectors is None and space.task != "regression"
-    logits = score(
-        system, found.space if closed else space, data, some,
-        max_frames=int(found.about["data"].get("max_frames", 0)),
-    )  # fmt: skip
+    sizes = found.about["data"].get("scoring", {})
+    logits = score(system, found.space if closed else space, data, some, **sizes)
     if closed:
         logits = logits[:, [found.space.index(label) for label in space.labels]]
     if len(some) < len(manifest):
         said = f"{len(manifest) - len(some)} rows without {which} of {', '.join(streams)} left out"
         stamps.append(said)
-    manifest = manifest.select(some)
+    whole_rows, manifest = manifest, manifest.select(some)
     stamps += _trained_on(found, manifest)
     if unseen := [x for x in space.labels if x not in found.trained]:
         stamps.append(f"never trained on: {', '.join(unseen)}")
-    return results.report_on(out, found, manifest, space, logits, split=split, stamps=stamps)
+    read = None
+    if data.transcripts is not None:
+        read = beside.transcripts(system, data, whole_rows.utterances, some, **sizes)
+    return results.report_on(
+        out, found, manifest, space, logits,
+        split=split, stamps=list(dict.fromkeys(stamps)), by=by, read=read,
+    )  # fmt: skip
+
+
+def _spells(system: Any, manifest: Manifest) -> bool:
+    """Whether the system writes down what it hears, and the corpus knows what was said."""
+    said = any(u.extra.get("ctc_text", u.text) for u in manifest.utterances)
+    return bool(getattr(system, "transcribes", False)) and said
 
 
 def _trained_on(found: Artefact, manifest: Manifest) -> list[str]:
@@ -105,10 +121,8 @@ def _chosen(
         manifest = manifest.select(rows)
     manifest = manifest.merged(names)
     if emotions:
-        emotions = [names.get(x, x) for x in emotions]  # the corpus's names, or the artefact's
-        space = manifest.space.select(emotions)
-        columns = [manifest.space.index(x) for x in emotions]
-        manifest = dataclasses.replace(manifest, space=space, labels=manifest.labels[:, columns])
+        # the corpus's names, or the artefact's
+        manifest = manifest.only([names.get(x, x) for x in emotions])
     return manifest
 
 

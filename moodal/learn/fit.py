@@ -11,10 +11,12 @@ import copy
 import csv
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
 
 from moodal.config import Train
@@ -27,7 +29,7 @@ from moodal.learn.data.dataset import TensorData
 from moodal.learn.layers.losses import per_utterance
 from moodal.learn.logs import Bar, TensorBoard
 from moodal.learn.memory import keep_freed
-from moodal.learn.scoring import score
+from moodal.learn.scoring import score, scoring_sizes
 from moodal.learn.selection import figure, merit
 from moodal.learn.step import COUNTS, Constrain, parameters, set_rates, step
 
@@ -40,10 +42,10 @@ def launch(config: Train) -> Fabric:
     Raises:
         UsageError: this machine has no such accelerator, or not so many.
     """
-    strategy = config.strategy
+    strategy: Any = config.strategy
     if strategy == "auto" and config.devices > 1:
-        # the top layer's recurrent weights of the backward direction never see a gradient
-        strategy = "ddp_find_unused_parameters_true"
+        # EEA's top layer has weights that never see a gradient; no system has buffers that change
+        strategy = DDPStrategy(find_unused_parameters=True, broadcast_buffers=False)
     keep_freed()
     try:
         fabric = Fabric(
@@ -138,7 +140,7 @@ def fit(
                     state.seconds += time.perf_counter() - began
                     began = time.perf_counter()
                     save(state)
-            row = _validate(fabric, model, space, data, valid, config, pos_weight, state)
+            row = _validate(fabric, system, model, space, data, valid, config, pos_weight, state)
             row["lr"] = optimiser.param_groups[0]["lr"]
             scheduler.step(row["valid_loss"])
             _keep_best(state, row, system, config.select)
@@ -167,6 +169,7 @@ def write_epochs(path: Path, history: list[dict[str, float]]) -> None:
 
 def _validate(
     fabric: Fabric,
+    system: nn.Module,
     model: nn.Module,
     space: EmotionSpace,
     data: TensorData,
@@ -175,7 +178,7 @@ def _validate(
     pos_weight: Tensor | None,
     state: State,
 ) -> dict[str, float]:
-    told = score(model, space, data, valid, max_frames=config.max_frames, fabric=fabric)
+    told = score(model, space, data, valid, fabric=fabric, **scoring_sizes(system, config))
     logits = torch.from_numpy(told)
     targets = data.targets[torch.as_tensor(valid, device=data.device)].cpu()
     weight = None if pos_weight is None else pos_weight.cpu()

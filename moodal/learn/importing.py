@@ -88,9 +88,13 @@ def import_checkpoint(
         "activation": ACTIVATION[task],
         "thresholds": {"values": [0.5] * len(labels), "source": "fixed at 0.5"},
         "calibration": None,
-        "protocol": {"name": "imported", "checkpoint": Path(checkpoint).name},
+        "protocol": {
+            "name": "imported",
+            "checkpoint": Path(checkpoint).name,
+            "stamps": list(_stamps(found.name)),
+        },
         "metrics": {},
-        "data": {"corpus": "unknown", "trim_padding": False} | _piece(found.widths),
+        "data": {"corpus": "unknown", "trim_padding": False} | _scoring(found.widths),
         "licence": "as the authors' checkpoint",
     }
     settings = getattr(system, "portable", settings)
@@ -107,6 +111,15 @@ def _encoder(stream: str, width: int) -> dict[str, Any]:
     return {"name": "as-given", "width": width}
 
 
-def _piece(widths: Mapping[str, int]) -> dict[str, int]:
+def _scoring(widths: Mapping[str, int]) -> dict[str, Any]:
     """How much is computed at once of a system that reads samples: 8 of the longest clips."""
-    return {"max_frames": 8 * Wave().longest} if widths.get("speech") == 1 else {}
+    if widths.get("speech") != 1:
+        return {}
+    return {"scoring": {"size": 8, "max_frames": 8 * Wave().longest}}
+
+
+def _stamps(system: str) -> tuple[str, ...]:
+    """What must stand beside the figures of a checkpoint of the authors'."""
+    if system in ("mmer", "cai_sota", "unimodal_baseline"):
+        return ("the authors chose this checkpoint's epoch on the session that it is named after",)
+    return ()

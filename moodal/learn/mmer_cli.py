@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from moodal.config import Recipe, parse
 from moodal.corpora import manifest as manifests
 from moodal.corpora import mmer_csv
@@ -40,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     add("--run", default="mmer", choices=RUNS, help="which system")
     add("--form", default="2022", choices=("2022", "2023"), help="of mmer")
     add("--alpha", type=float, help="weight of CTC; default 0.001 for mmer, 0.1 for cai_sota")
-    add("--lambda_value", type=float, default=0.1, help="2023: weight of the auxiliary losses")
+    add("--lambda_value", type=float, help="2023: weight of the auxiliary losses; default 0.1")
     add("--epochs", type=int, default=100)
     add("--learning_rate", type=float, help="default 1e-5; 5e-5 in the 2023 form")
     add("--batch_size", type=int, default=2)
@@ -55,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0)
     add("--jobs", type=int, default=1, help="processes that compute frames, and folds at once")
     add("--device", default="auto", help="auto, cpu or gpu; theirs wanted CUDA")
+    add("--devices", type=int, default=1, help="of them; the rows of a batch are shared out")
     add("--faithful", action="store_true", help="fault by fault what their code computes")
     add("--honest", action="store_true", help="choose the epoch on a session of the training")
     return top
@@ -65,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser().parse_args(argv)
     if args.run == "mmer" and args.data_path_roberta is None:
         raise UsageError("mmer reads RoBERTa's states: give --data_path_roberta.")
+    _require_meant(args)
     from moodal.learn import mmer_savings
     from moodal.learn.run import run_recipe
 
@@ -80,6 +84,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(out / "report.md")
 
 
+def _require_meant(args: argparse.Namespace) -> None:
+    """Refuse a weight that this system has not."""
+    late = args.run == "mmer" and args.form == "2023"
+    if args.alpha is not None and (late or args.run == "unimodal_baseline"):
+        what = "mmer of 2023 has --lambda_value" if late else "unimodal_baseline has no CTC"
+        raise UsageError(f"--alpha is of no effect here: {what}.")
+    if args.lambda_value is not None and not late:
+        raise UsageError("--lambda_value is of mmer's form of 2023: add --form 2023, or leave it.")
+
+
 def recipe_of(args: argparse.Namespace, backbone: str, prepared: Path) -> Recipe:
     """These arguments as a recipe."""
     late = args.run == "mmer" and args.form == "2023"
@@ -91,10 +105,11 @@ def recipe_of(args: argparse.Namespace, backbone: str, prepared: Path) -> Recipe
     if args.run == "cai_sota":
         system["alpha"] = 0.1 if args.alpha is None else args.alpha
     elif late:
-        system |= {"form": "2023", "lambda": args.lambda_value}
+        weight = 0.1 if args.lambda_value is None else args.lambda_value
+        system |= {"form": "2023", "lambda": weight}
     elif args.run == "mmer":
         system |= {"form": "2022", "alpha": 0.001 if args.alpha is None else args.alpha}
-    again = args.data_path_audio_augmented or args.data_path_roberta_augmented
+    rate = (5e-5 if late else 1e-5) if args.learning_rate is None else args.learning_rate
     told = "epoch chosen on a training session" if args.honest else "the authors' protocol"
     split: dict[str, Any] = {"valid_by": "session", "valid_share": 0.2} if args.honest else {}
     if args.sessions:
@@ -105,13 +120,13 @@ def recipe_of(args: argparse.Namespace, backbone: str, prepared: Path) -> Recipe
         "data": {
             "prepared": str(prepared), "trim_padding": False,
             "merges": {"excited": "happy"}, "labels": list(mmer_csv.AUTHORS_ORDER),
-            "views": "given" if late and again else "none",
+            "views": "any" if late else "none",
         },
         "split": {"by": "session", **split},
         "system": system,
         "train": {
             "epochs": args.epochs, "batch_size": args.batch_size, "accumulate": args.accum_grad,
-            "lr": args.learning_rate or (5e-5 if late else 1e-5), "optimiser": "adamw",
+            "lr": rate, "optimiser": "adamw", "devices": args.devices,
             "loss": "ce", "clip": 0.0, "patience": 0, "early_stop": 0,
             "select": "balanced_accuracy", "select_on": "valid" if args.honest else "test",
             "seed": args.seed, "accelerator": args.device,
@@ -171,7 +186,8 @@ def _prepared(args: argparse.Namespace, backbone: str, notice: str) -> Path:
     store = FeatureStore(args.saving_path / "feature-store")
     manifest = encode_corpus(manifest, {"speech": encoder}, store, args.jobs)
     if args.run == "mmer" and args.form == "2023":
-        manifest = with_views(manifest, {"speech": encoder}, store, args.jobs, 0, args.seed)
+        # theirs where they are given, else one of ours
+        manifest = with_views(manifest, {"speech": encoder}, store, args.jobs, 1, args.seed)
     out: Path = args.saving_path / "prepared"
     if not (out / "manifest.json").exists() or _differs(manifests.read(out), manifest):
         manifest.write(out)
@@ -185,10 +201,18 @@ def _differs(there: Manifest, now: Manifest) -> bool:
 def _require_sound(manifest: Manifest) -> None:
     """Refuse before hours of training what cannot be trained on, all of it in one sentence."""
     silent = [u.id for u in manifest.utterances if u.audio is None]
+    bare = []
+    if "text" in manifest.features:
+        none = np.flatnonzero(manifest.features["text"].lengths == 0)
+        bare = [manifest.utterances[row].id for row in none]
     nowhere = [u.id for u in manifest.utterances if u.session is None]
     told = [
         f"{len(ids)} {what} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})"
-        for ids, what in ((silent, "have no recording"), (nowhere, "tell no session"))
+        for ids, what in (
+            (silent, "have no recording"),
+            (bare, "have no RoBERTa array"),
+            (nowhere, "tell no session"),
+        )
         if ids
     ]
     if told:

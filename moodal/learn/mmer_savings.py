@@ -20,7 +20,8 @@ def write(folder: Path, run: Path, recipe: Recipe) -> Iterator[Path]:
     """Write ``{session}_model.pt``, ``{session}_stats.txt`` and ``metric_report.pkl``.
 
     Their ``wa`` is the mean recall of the classes (the field's UA) and their ``ua`` the
-    accuracy (the field's WA): the files keep their names, a line in each says so.
+    accuracy (the field's WA): the files keep their names. ``selected_on`` in each says which
+    rows chose the epoch ("test" in the authors' protocol), ``rows`` whose figures a line has.
 
     Args:
         run: the folder of the run, one folder in it per session.
@@ -42,7 +43,7 @@ def write(folder: Path, run: Path, recipe: Recipe) -> Iterator[Path]:
         checkpoint.save(path, {"state_dict": to_authors(system)})
         yield path
         history = done.report["extras"]["epochs"]
-        yield _stats(folder / f"{session}_stats.txt", history, recipe.train.select)
+        yield _stats(folder / f"{session}_stats.txt", history, recipe)
         measured = done.report["metrics"]
         metrics[session] = {
             "wa": measured["balanced_accuracy"]["all"]["value"],
@@ -53,7 +54,8 @@ def write(folder: Path, run: Path, recipe: Recipe) -> Iterator[Path]:
     }
     path = folder / "metric_report.pkl"
     with replacing(path) as part, open(part, "wb") as file:
-        pickle.dump({"names": "wa: mean recall; ua: accuracy", **metrics}, file)
+        about = {"names": "wa: mean recall; ua: accuracy", "selected_on": recipe.train.select_on}
+        pickle.dump({**about, **metrics}, file)
     yield path
 
 
@@ -63,9 +65,10 @@ def _session(name: str | None) -> str:
     return str(int(number.group())) if number else str(name)
 
 
-def _stats(path: Path, history: list[dict[str, Any]], select: str) -> Path:
+def _stats(path: Path, history: list[dict[str, Any]], recipe: Recipe) -> Path:
     """A JSON line per epoch, and which is the best."""
-    best = max(history, key=lambda row: merit(select, row))
+    best = max(history, key=lambda row: merit(recipe.train.select, row))
+    rows = "test" if recipe.train.select_on == "test" else "validation"
     with replacing(path) as part, open(part, "w", encoding="utf-8") as file:
         for row in history:
             line = {
@@ -77,6 +80,8 @@ def _stats(path: Path, history: list[dict[str, Any]], select: str) -> Path:
                 "lr": row["lr"],
                 "seconds": row["seconds"],
                 "best": row is best,
+                "rows": rows,
+                "selected_on": rows,
                 **{k: v for k, v in row.items() if k.startswith("train_") and k != "train_loss"},
             }
             file.write(json.dumps(line) + "\n")

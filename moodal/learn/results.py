@@ -19,10 +19,12 @@ from moodal.files import replacing
 from moodal.learn import beside
 from moodal.learn.data.dataset import Scale
 from moodal.learn.export import ACTIVATION, export, parse_system
+from moodal.learn.scoring import scoring_sizes
 from moodal.protocols.experiment import Experiment
 from moodal.report import figures, scored, summary, tables, thresholds
 from moodal.report.scored import Scored
 from moodal.report.thresholds import Thresholds
+from moodal.report.transcripts import ctc_entry
 
 
 class Done(NamedTuple):
@@ -164,7 +166,7 @@ def write(
                 "rows": {p: len(getattr(experiment, p)) for p in ("train", "valid", "test")},
                 "trained": report["train"],
                 "trim_padding": recipe.data.trim_padding, "max_steps": recipe.data.max_steps,
-                "max_frames": recipe.train.max_frames,
+                "scoring": scoring_sizes(system, recipe.train),
                 "notes": list(manifest.notes),
             },
             "licence": manifest.licence,
@@ -204,6 +206,8 @@ def report_on(
     *,
     split: str,
     stamps: Sequence[str],
+    by: Sequence[str] = (),
+    read: tuple[list[str], list[str]] | None = None,
 ) -> dict[str, Any]:
     """The report of an artefact on a corpus, by `moodal.learn.evaluate`.
 
@@ -211,7 +215,8 @@ def report_on(
     distribution (an import), those of the tested rows themselves, and a stamp says so.
     """
     rows = np.arange(len(manifest))
-    test = predictions(manifest, rows, logits, space, split)
+    test = predictions(manifest, rows, logits, space, split, by)
+    ctc = {"ctc": ctc_entry(*read, test.clusters)} if read else {}
     by_label = dict(zip(found.about["labels"], found.about["thresholds"]["values"], strict=True))
     values = np.array([by_label.get(label, 0.5) for label in space.labels])
     known = _trained_targets(found, test)
@@ -224,6 +229,7 @@ def report_on(
             "title": f"{found.about['system']['name']} on {manifest.corpus}",
             "artefact": {"weights": found.about["files"]["weights.safetensors"]},
             "data": {"corpus": manifest.corpus, "fingerprint": manifest.fingerprint},
+            **ctc,
         },
     )  # fmt: skip
     return _store(out, report, test, True, ()).report

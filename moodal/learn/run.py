@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from moodal import config as recipes
 from moodal.config import Recipe
+from moodal.corpora.manifest import Manifest
 from moodal.emotions import EmotionSpace
 from moodal.errors import SpaceError, UsageError
 from moodal.files import replacing
@@ -73,14 +74,7 @@ def run_recipe(
     require_columns(manifest, recipe.report.by, "report.by")
     if recipe.report.words:
         require_words(manifest)
-    experiments = []
-    for experiment in assemble.experiments(recipe, manifest):
-        system = assemble.system(recipe, manifest, space.select(experiment.seen))
-        _require_open(recipe, experiment, system)
-        assemble.require_features(recipe, system, manifest)
-        start_from(system, initial)
-        trim = recipe.data.trim_padding
-        experiments.append(assemble.readable(experiment, system, trim))
+    experiments, reads = _checked(recipe, manifest, space, initial)
     fingerprint = manifest.fingerprint
     if jobs > 1 and len(experiments) > 1:
         claim(recipe, fingerprint, out)
@@ -94,20 +88,18 @@ def run_recipe(
         folder = out if len(experiments) == 1 else out / experiment.name.replace(" ", "-")
         done = results.finished(folder)
         if done is None:
-            findings = audit(
-                manifest,
-                experiment.shown,
-                experiment.valid,
-                experiment.test,
-                _reads(recipe, system),
-            )
+            rows = (experiment.shown, experiment.valid, experiment.test)
+            findings = audit(manifest, *rows, reads)
             trained = train(fabric, recipe, experiment, space, folder, fingerprint, initial)
             null = against(fabric, recipe, experiment, trained, folder, fingerprint)
-            logits = {p: trained.scores(getattr(experiment, p)) for p in ("test", "valid")}
+            logits = {"test": trained.scores(experiment.test)}
+            on_test = experiment.valid is experiment.test  # the authors' protocol
+            logits["valid"] = logits["test"] if on_test else trained.scores(experiment.valid)
             if fabric.is_global_zero:
                 done = results.write(
                     folder, recipe, experiment, trained.system, space, logits, trained.history,
-                    trained.scales, fingerprint, audit=findings, nulls=null,
+                    trained.scales, fingerprint, nulls=null,
+                    audit=[*findings, *beside.views_told(trained.data, experiment)],
                     more=partial(
                         beside.of, recipe, experiment, trained.system, trained.data,
                         trained.history,
@@ -126,10 +118,27 @@ def _part(recipe: Recipe, out: Path, initial: Mapping[str, Tensor] | None, part:
     run_recipe(recipe, out, initial, part=part)
 
 
-def _reads(recipe: Recipe, system: nn.Module) -> tuple[str, ...]:
-    """The streams that a system learns from; one that writes the words down knows them too."""
+def _checked(
+    recipe: Recipe, manifest: Manifest, space: EmotionSpace, initial: Mapping[str, Tensor] | None
+) -> tuple[list[Experiment], tuple[str, ...]]:
+    """The experiments, once it is sure that each can be run; and the streams learned from.
+
+    A system that writes the words down knows the text, too.
+    """
+    experiments = []
+    systems: dict[tuple[str, ...], nn.Module] = {}
+    for experiment in assemble.experiments(recipe, manifest):
+        if experiment.seen not in systems:
+            system = assemble.system(recipe, manifest, space.select(experiment.seen))
+            assemble.require_objective(recipe, system)
+            assemble.require_features(recipe, system, manifest)
+            start_from(system, initial)
+            systems[experiment.seen] = system
+        system = systems[experiment.seen]
+        _require_open(recipe, experiment, system)
+        experiments.append(assemble.readable(experiment, system, recipe.data.trim_padding))
     streams = assemble.parse_streams(recipe)
-    return (*streams, "text") if getattr(system, "transcribes", False) else streams
+    return experiments, (*streams, "text") if getattr(system, "transcribes", False) else streams
 
 
 def _require_open(recipe: Recipe, experiment: Experiment, system: nn.Module) -> None:

@@ -9,6 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from moodal.config import Train
 from moodal.emotions import EmotionSpace
 from moodal.learn.data.buckets import by_frames
 from moodal.learn.data.dataset import TensorData
@@ -26,7 +27,8 @@ def score(
     """Logits [n, C] of ``rows``, in their order, without dropout; batched by length.
 
     Args:
-        size: rows of a batch, or with ``max_frames`` their most, padding counted.
+        size: rows of a batch.
+        max_frames: rows times the longest of a batch, at most; then ``size`` counts for nothing.
         fabric: each of its processes scores a share, and all get the whole.
     """
     model.eval()
@@ -35,13 +37,23 @@ def score(
     rank, world = (fabric.global_rank, fabric.world_size) if fabric else (0, 1)
     with torch.no_grad():
         for part in batches_of(data, rows, size, max_frames)[rank::world]:
-            batch = data.batch(part)
+            batch = data.batch(part, views=False)
             own = [place[row] for row in part.tolist()]
             out[own] = model(batch.streams, space).float().cpu().numpy()
     if fabric is not None and world > 1:
         shared: Any = fabric.all_reduce(torch.from_numpy(out).to(fabric.device), reduce_op="sum")
         out = shared.cpu().numpy()
     return out
+
+
+def scoring_sizes(system: nn.Module, config: Train) -> dict[str, int]:
+    """``size`` and ``max_frames`` of the batches that are scored.
+
+    A backbone's batches are those of its training: what fits there fits here, and where padding
+    counts (faithful mode) it is the same kind of batch.
+    """
+    heavy = hasattr(system, "backbone_parameters")
+    return {"size": config.batch_size if heavy else 512, "max_frames": config.max_frames}
 
 
 def batches_of(

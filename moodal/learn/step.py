@@ -67,7 +67,8 @@ def step(
 
     Each process takes every world-size-th row. Losses are summed and divided by the
     rows of the whole group, so that the gradient is that of one process with one
-    batch, however uneven the shares.
+    batch, however uneven the shares. Terms that compare rows with each other (contrastive
+    losses) do so within what one process computes at once.
 
     Returns:
         The mean loss over all processes, and the sum over rows of each part of a system's own

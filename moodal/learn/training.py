@@ -25,7 +25,7 @@ from moodal.learn.data.dataset import Scale, TensorData, scales
 from moodal.learn.few import Gem
 from moodal.learn.fit import fit
 from moodal.learn.layers.losses import pos_weight
-from moodal.learn.scoring import score
+from moodal.learn.scoring import score, scoring_sizes
 from moodal.protocols.experiment import Experiment
 
 
@@ -42,7 +42,7 @@ class Trained:
     history: list[dict[str, float]]
 
     fabric: Fabric
-    max_frames: int = 0
+    sizes: Mapping[str, int]
 
     def scores(self, rows: np.ndarray, space: EmotionSpace | None = None) -> np.ndarray:
         """Logits [n, C] of ``rows`` for every emotion of the test, or of ``space``.
@@ -51,7 +51,7 @@ class Trained:
         """
         return score(
             self.system, space or self.space, self.data, rows,
-            max_frames=self.max_frames, fabric=self.fabric,
+            fabric=self.fabric, **self.sizes,
         )  # fmt: skip
 
 
@@ -83,7 +83,16 @@ def train(
         signature=signature(recipe, fingerprint, experiment.name),
         title=f"{recipe.title}: {experiment.name}",
     )  # fmt: skip
-    trained = Trained(system, space, seen, data, scaled, history, fabric, recipe.train.max_frames)
+    trained = Trained(
+        system,
+        space,
+        seen,
+        data,
+        scaled,
+        history,
+        fabric,
+        scoring_sizes(system, recipe.train),
+    )
     if recipe.protocol.name == "few_shot" and recipe.protocol.method != "scratch":
         trained = adapt(fabric, recipe, experiment, trained, folder / "adapted", fingerprint)
     return trained

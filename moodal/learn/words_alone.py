@@ -72,7 +72,11 @@ def words_alone(manifest: Manifest, experiment: Experiment, seed: int) -> np.nda
     vectoriser = TfidfVectorizer(
         ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w[\w']*"
     )
-    train = vectoriser.fit_transform(_texts(manifest, rows))
+    try:
+        train = vectoriser.fit_transform(_texts(manifest, rows))
+    except ValueError:  # scikit-learn's "empty vocabulary"
+        prior = manifest.labels[rows].mean(0)
+        return np.tile(np.log(np.maximum(prior, _NEVER)), (len(experiment.test), 1))
     model = LogisticRegression(
         C=INVERSE_PENALTY, class_weight="balanced", max_iter=1000, random_state=seed
     ).fit(train, classes)

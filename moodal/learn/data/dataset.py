@@ -163,8 +163,8 @@ class TensorData:
             drawn = first + (rng.random(len(self)) * count).astype(np.int64)
             second.drawn[:] = np.where(count > 0, drawn, -1)
 
-    def batch(self, rows: Tensor) -> Batch:
-        """The utterances ``rows`` [B], padded to the longest of them."""
+    def batch(self, rows: Tensor, *, views: bool = True) -> Batch:
+        """The utterances ``rows`` [B], padded to the longest of them; their views if asked for."""
         rows = rows.to(self.device)
         streams = {name: _gather(r, rows) for name, r in self.ragged.items()}
         said = None
@@ -173,8 +173,8 @@ class TensorData:
             own = lengths[rows]
             longest = max(int(own.max()), 1) if len(own) else 1
             said = Transcripts(characters[rows, :longest], own)
-        views = self._second(streams, rows) if self.views else None
-        return Batch(streams, self.targets[rows], rows, said, views)
+        second = self._second(streams, rows) if self.views and views else None
+        return Batch(streams, self.targets[rows], rows, said, second)
 
     def _second(self, streams: Streams, rows: Tensor) -> Streams:
         """The drawn view of each row in each stream; where there is none, its own values."""
