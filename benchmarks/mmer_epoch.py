@@ -11,9 +11,10 @@ added to it, one by one, the last being what the recipes use:
     buckets   a step's 8 clips are parted by length, at most --max-frames frames at once
     bf16      mixed precision
 
-Each side runs in a process of its own, from the same weights and on the same clips; its time is that
-of the epoch's steps and the validation of two clips, its CPU time that and the checkpoint. RoBERTa's
-states are computed beforehand in both, as published. On a busy machine CPU time says more.
+Each side runs in a process of its own, from the same weights and on the same clips; its time is
+that of the epoch's steps and the validation of two clips, its CPU time that and the checkpoint.
+RoBERTa's states are computed beforehand in both, as published. Where others use the machine, CPU
+time says more.
 """
 
 from __future__ import annotations

@@ -73,7 +73,8 @@ class Split(Strict):
     only: list[int] = Field(default_factory=list)
     """Run only these folds, counted from 0."""
     valid_share: float = Field(default=0.15, gt=0, lt=1)
-    """Share of the training groups that validates."""
+    """Share of the training rows that validates, in whole groups: groups are taken until it is
+    reached."""
     seed: int = Field(default=0, ge=0, le=SEEDS)
     file: str = ""
     """A JSON file of test folds ({fold: [utterance ids]}) instead of folds made here."""

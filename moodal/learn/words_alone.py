@@ -51,7 +51,7 @@ def require_words(manifest: Manifest) -> None:
 
 
 def words_alone(manifest: Manifest, experiment: Experiment, seed: int) -> np.ndarray:
-    """Log-probabilities [n_test, C] of the test rows, learnt from the texts of ``train`` alone.
+    """Log-probabilities [n_test, C] of the test rows, learnt from the texts of what training saw.
 
     Rows without a text have an empty one.
 
