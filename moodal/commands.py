@@ -225,8 +225,8 @@ def compare(args: argparse.Namespace) -> Any:
 
 def _pair(text: str, option: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"{option} {text!r} is not NAME=VALUE.")
+    if not equals or ("=" in value and option == "--map"):
+        raise UsageError(f"{option} {text!r} is not NAME=VALUE; give {option} once for each pair.")
     return key, value
 
 

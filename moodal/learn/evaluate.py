@@ -55,6 +55,7 @@ def evaluate(
     whole = only(manifests.read(prepared), where or {}, "--where")
     require_columns(whole, by, "--by")
     manifest = _chosen(whole, split, emotions, names or {})
+    others = len(whole if split == "all" else whole.rows(split)) - len(manifest)
     space = _space(found, manifest, vectors)
     stamps = [*found.about["protocol"].get("stamps", ()), *_same_encoders(found, manifest)]
     if MADE_UP in manifest.notes:
@@ -80,6 +81,8 @@ def evaluate(
     if len(some) < len(manifest):
         said = f"{len(manifest) - len(some)} rows without {which} of {', '.join(streams)} left out"
         stamps.append(said)
+    if others:
+        stamps.append(f"{others} rows of other emotions left out")
     whole_rows, manifest = manifest, manifest.select(some)
     stamps += _trained_on(found, manifest)
     if unseen := [x for x in space.labels if x not in found.trained]:
@@ -99,10 +102,15 @@ def _spells(system: Any, manifest: Manifest) -> bool:
     return bool(getattr(system, "transcribes", False)) and said
 
 
+IEMOCAP = ("iemocap-release", "mmer")
+"""Corpora whose utterances are the same turns under the same names."""
+
+
 def _trained_on(found: Artefact, manifest: Manifest) -> list[str]:
     """A stamp if rows of the artefact's training are among these (by corpus and id)."""
-    ids = found.vectors().get("trained.ids")
-    if ids is None or found.about["data"].get("corpus") != manifest.corpus:
+    ids, corpus = found.vectors().get("trained.ids"), found.about["data"].get("corpus")
+    same = corpus == manifest.corpus or {corpus, manifest.corpus} <= set(IEMOCAP)
+    if ids is None or not same:
         return []
     known = int(np.isin(export.hashes([u.id for u in manifest.utterances]), ids).sum())
     return [f"{known} of these {len(manifest)} rows were trained on"] if known else []
@@ -123,6 +131,8 @@ def _chosen(
     if emotions:
         # the corpus's names, or the artefact's
         manifest = manifest.only([names.get(x, x) for x in emotions])
+        if not len(manifest):
+            raise UsageError(f"No row of the corpus has any of {', '.join(emotions)}.")
     return manifest
 
 

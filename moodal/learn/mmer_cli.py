@@ -19,7 +19,8 @@ import numpy as np
 from moodal.config import Recipe, parse
 from moodal.corpora import manifest as manifests
 from moodal.corpora import mmer_csv
-from moodal.corpora.manifest import Manifest
+from moodal.corpora.manifest import MADE_UP, Manifest
+from moodal.corpora.synthetic_files import MARK
 from moodal.errors import DataError, UsageError
 
 PUBLISHED = "facebook/wav2vec2-base"
@@ -113,7 +114,7 @@ def recipe_of(args: argparse.Namespace, backbone: str, prepared: Path) -> Recipe
     told = "epoch chosen on a training session" if args.honest else "the authors' protocol"
     split: dict[str, Any] = {"valid_by": "session", "valid_share": 0.2} if args.honest else {}
     if args.sessions:
-        split["only"] = _numbers(prepared, args.sessions)
+        split["only"] = _numbers(manifests.read(prepared), args.sessions)
     values = {
         "title": f"{args.run} on IEMOCAP with {backbone}",
         "about": f"python main_mmer.py --run {args.run}; {told}.",
@@ -136,9 +137,9 @@ def recipe_of(args: argparse.Namespace, backbone: str, prepared: Path) -> Recipe
     return parse(Recipe, values, "main_mmer.py")
 
 
-def _numbers(prepared: Path, sessions: Sequence[int]) -> list[int]:
+def _numbers(manifest: Manifest, sessions: Sequence[int]) -> list[int]:
     """The folds that hold out these sessions."""
-    there = sorted({str(u.session) for u in manifests.read(prepared).utterances})
+    there = sorted({str(u.session) for u in manifest.utterances})
     wanted = [f"Ses{number:02d}" for number in sessions]
     missing = [name for name in wanted if name not in there]
     if missing:
@@ -180,15 +181,25 @@ def _prepared(args: argparse.Namespace, backbone: str, notice: str) -> Path:
     )  # fmt: skip
     if notice:
         manifest = dataclasses.replace(manifest, notes=(*manifest.notes, notice))
+    if any((place / MARK).exists() for place in (args.csv_path.parent, args.data_path_audio)):
+        manifest = dataclasses.replace(manifest, notes=(*manifest.notes, MADE_UP))
     _require_sound(manifest)
+    _numbers(manifest, args.sessions)
     spec = "wave" if args.faithful else f"speech-backbone:path={backbone}"
     encoder = build(spec, ENCODERS)
+    out: Path = args.saving_path / "prepared"
+    if (out / "manifest.json").exists():
+        there = manifests.read(out).encoders.get("speech", {})
+        if there.get("fingerprint") != encoder.spec()["fingerprint"]:
+            raise UsageError(
+                f"{args.saving_path} holds frames of {there.get('name')} with other settings; "
+                "choose another --saving_path, or delete that folder."
+            )
     store = FeatureStore(args.saving_path / "feature-store")
     manifest = encode_corpus(manifest, {"speech": encoder}, store, args.jobs)
     if args.run == "mmer" and args.form == "2023":
         # theirs where they are given, else one of ours
         manifest = with_views(manifest, {"speech": encoder}, store, args.jobs, 1, args.seed)
-    out: Path = args.saving_path / "prepared"
     if not (out / "manifest.json").exists() or _differs(manifests.read(out), manifest):
         manifest.write(out)
     return out

@@ -20,6 +20,7 @@ from moodal.learn import beside
 from moodal.learn.data.dataset import Scale
 from moodal.learn.export import ACTIVATION, export, parse_system
 from moodal.learn.scoring import scoring_sizes
+from moodal.protocols.authors import SELECTED_ON_TEST
 from moodal.protocols.experiment import Experiment
 from moodal.report import figures, scored, summary, tables, thresholds
 from moodal.report.scored import Scored
@@ -270,16 +271,18 @@ def _draw(
     """The pictures that this report has matter for."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    stamps = report["protocol"]["stamps"]
     bars = [*report["headlines"], *(["recall"] if test.task == "single" else [])]
     for metric in bars:
         if "emotions" in report["metrics"].get(metric, {}):
             figures.emotion_bars(report, metric, folder / f"{metric}.png")
     if test.task != "regression":
-        figures.roc_curves(test, folder / "roc.png")
+        figures.roc_curves(test, folder / "roc.png", stamps=stamps)
     if test.task == "single":
-        figures.confusion(test, folder / "confusion.png")
+        figures.confusion(test, folder / "confusion.png", stamps)
     if history:
-        figures.learning_curves(history, folder / "learning-curves.png")
+        on = "test" if SELECTED_ON_TEST in stamps else "validation"
+        figures.learning_curves(history, folder / "learning-curves.png", stamps, on)
 
 
 def _store(

@@ -20,7 +20,7 @@ from moodal import config as recipes
 from moodal.config import Recipe
 from moodal.corpora.manifest import Manifest
 from moodal.emotions import EmotionSpace
-from moodal.errors import SpaceError, UsageError
+from moodal.errors import OutputError, SpaceError, UsageError
 from moodal.files import replacing
 from moodal.learn import assemble, beside, nulls, parallel, results
 from moodal.learn.fit import launch
@@ -181,6 +181,9 @@ def claim(recipe: Recipe, fingerprint: str, out: Path) -> None:
     """
     whole = {"data": fingerprint, **recipe.model_dump(mode="json")}
     path = out / "recipe.json"
+    others = out.is_dir() and any(not p.name.startswith(".") for p in out.iterdir())
+    if others and not path.exists():
+        raise OutputError(f"{out} is not empty and holds no run; choose another folder.")
     begun = (out / "report.json").exists() or any(out.rglob("resume.pt"))
     if path.exists() and begun:
         try:

@@ -112,7 +112,7 @@ def _opened(path: Path | str) -> SoundFile | Sound:
     except NotAContainer:
         raise DataError(
             f"Cannot read audio {path}: not a WAV, FLAC, Ogg, MP3 or AIFF file, no video with "
-            f"sound, or damaged; convert it, e.g. `ffmpeg -i {path.name} {path.stem}.wav`."
+            f"sound, or damaged; convert it, e.g. `ffmpeg -i {path.name} {path.stem}-mended.wav`."
         ) from None
 
 

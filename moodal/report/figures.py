@@ -6,6 +6,7 @@ can tell apart; lines differ in their dashes too.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,7 +77,12 @@ def emotion_bars(report: Mapping[str, Any], metric: str, path: Path | str) -> Pa
     return Path(path)
 
 
-def roc_curves(test: Scored, path: Path | str, labels: Sequence[str] | None = None) -> Path:
+def roc_curves(
+    test: Scored,
+    path: Path | str,
+    labels: Sequence[str] | None = None,
+    stamps: Sequence[str] = (),
+) -> Path:
     """The ROC curve of each emotion, its AUC in the legend.
 
     Of more than ten emotions the ten with most rows are drawn, and the title says so. One that
@@ -99,7 +105,8 @@ def roc_curves(test: Scored, path: Path | str, labels: Sequence[str] | None = No
                       ls=_DASHES[place % 5])  # fmt: skip
         more = f": the {len(shown)} commonest of {len(defined)}"
         more = more if len(shown) < len(defined) else ""
-        axes.set_title(f"{test.subset}{more if shown else ': no emotion has a curve'}")
+        title = f"{test.subset}{more if shown else ': no emotion has a curve'}"
+        axes.set_title("\n".join([title, *_folded(stamps, 60)]))
         axes.set(xlabel="false alarms (share of rows without it)", xlim=(-0.01, 1.01))
         axes.set(ylabel="hits (share of rows with it)", ylim=(-0.01, 1.01))
         axes.set_aspect("equal")
@@ -107,7 +114,7 @@ def roc_curves(test: Scored, path: Path | str, labels: Sequence[str] | None = No
     return Path(path)
 
 
-def confusion(test: Scored, path: Path | str) -> Path:
+def confusion(test: Scored, path: Path | str, stamps: Sequence[str] = ()) -> Path:
     """Single-label: of the rows of each true emotion (a line), the share decided as each other.
 
     Raises:
@@ -130,17 +137,25 @@ def confusion(test: Scored, path: Path | str) -> Path:
         names = [f"{x} ({int(n):,})" for x, n in zip(test.labels, support[:, 0], strict=True)]
         axes.set_yticks(range(len(names)), names)
         axes.set_xticks(range(len(names)), test.labels, rotation=40, ha="right")
-        axes.set(xlabel="decided", ylabel="true (rows)", title=test.subset)
+        title = "\n".join([test.subset, *_folded(stamps, 45)])
+        axes.set(xlabel="decided", ylabel="true (rows)", title=title)
         axes.spines[:].set_visible(False)
         bar = figure.colorbar(image, ax=axes, fraction=0.045, pad=0.03)
         bar.set_label("share of the true emotion's rows")
     return Path(path)
 
 
-def learning_curves(rows: Sequence[Mapping[str, Any]], path: Path | str) -> Path:
+def learning_curves(
+    rows: Sequence[Mapping[str, Any]],
+    path: Path | str,
+    stamps: Sequence[str] = (),
+    chosen_on: str = "validation",
+) -> Path:
     """Losses, and every ``valid_<metric>``, over epochs; the epoch with the best of it marked.
 
     Args:
+        chosen_on: what the rows behind ``valid_`` are: "validation", or "test" where a paper's
+            protocol chooses on it.
         rows: one per epoch: epoch, train_loss, valid_loss, valid_<metric> ...; any may lack.
     """
     if not rows:
@@ -151,7 +166,9 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], path: Path | str) -> Path
     panels = [p for p in (losses, scores) if p]
     if not panels:
         raise DataError("The epochs have neither train_loss nor valid_<metric> to draw.")
-    with _figure(path, 4.6 * len(panels) + 0.4, 3.6, columns=len(panels)) as (_, axes):
+    with _figure(path, 4.6 * len(panels) + 0.4, 3.6, columns=len(panels)) as (figure, axes):
+        if stamps:
+            figure.suptitle("\n".join(_folded(stamps, 90)), fontsize=9)
         for panel, axis in zip(panels, np.atleast_1d(axes), strict=True):
             for place, key in enumerate(panel):
                 points = [(r["epoch"], r[key]) for r in rows if _finite(r.get(key))]
@@ -160,14 +177,14 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], path: Path | str) -> Path
                 x, y = zip(*points, strict=True)
                 style = {"color": _COLOURS[place % len(_COLOURS)], "ls": _DASHES[place % 5]}
                 dots = {"marker": "o", "ms": 3.5} if len(points) < 15 else {}
-                axis.plot(x, y, label=_name(key), lw=1.6, **style, **dots)
+                axis.plot(x, y, label=_name(key, chosen_on), lw=1.6, **style, **dots)
                 if key.startswith("valid_"):
                     best = int(np.argmin(y) if _is_error(key) else np.argmax(y))
                     axis.plot(
                         x[best], y[best], "*", ms=12, mec="black", mew=0.6, color=style["color"]
                     )
-            axis.plot([], [], "*", ms=9, color="white", mec="black", label="best on validation")
-            axis.set(xlabel="epoch", title="loss" if panel is losses else "validation")
+            axis.plot([], [], "*", ms=9, color="white", mec="black", label=f"best on {chosen_on}")
+            axis.set(xlabel="epoch", title="loss" if panel is losses else chosen_on)
             axis.xaxis.get_major_locator().set_params(integer=True)
             axis.grid(alpha=0.25)
             axis.legend(fontsize=8)
@@ -229,10 +246,17 @@ def _is_error(key: str) -> bool:
     return name == "loss" or (name in METRICS and METRICS[name].lower_is_better)
 
 
-def _name(key: str) -> str:
+def _name(key: str, chosen_on: str) -> str:
     """A column of the epochs' table in words."""
     name = key.removeprefix("valid_")
-    return METRICS[name].title if name in METRICS else key.replace("_", " ")
+    if name in METRICS:
+        return METRICS[name].title
+    return key.replace("valid_", f"{chosen_on}_").replace("_", " ")
+
+
+def _folded(stamps: Sequence[str], width: int) -> list[str]:
+    """Lines of at most ``width`` characters."""
+    return [line for stamp in stamps for line in textwrap.wrap(stamp, width)]
 
 
 def _title(report: Mapping[str, Any]) -> str:

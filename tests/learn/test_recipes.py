@@ -18,6 +18,7 @@ WIDTHS = {
     "iemocap-release": {"text": 768, "speech": 16},
     "iemocap-release/as-published": {"text": 768, "speech": 1},
     "iemocap-release/embedded": {"text": 384, "speech": 384},
+    "meld": {"text": 384, "speech": 384},
     "iemocap-text": {"text": 384},
     "iemocap-text/finetuned": {"text": 1},
     "mosi": {"text": 300, "speech": 5, "face": 20},

@@ -84,7 +84,7 @@ def find(name: str) -> Found:
         raise UsageError(
             f"No backbone {name!r}: it is none of {', '.join(EMBEDDED)}, no folder, and not in the "
             f"local hub cache, and nothing is downloaded here; put it there with "
-            f"`hf download {name} --local-dir models/{short}`, then say path=models/{short}."
+            f"`hf download {name} --local-dir models/{short}`, then name models/{short} instead."
         )
     return _described(name, cached)
 

@@ -78,6 +78,11 @@ def from_authors(
         elif "RNNs.0.weight_ih_l0" in given:
             found = _late(given, chosen or STREAMS)
         else:
+            if any(name.startswith("speech.") for name in given):
+                raise DataError(
+                    "This checkpoint has another backbone than wav2vec2, which the authors' "
+                    "code has no names for; use the artefact that its run wrote beside it."
+                )
             names = ", ".join(list(given)[:4]) or "none at all"
             raise DataError(f"No system of the authors' code has these weights: {names}, ...")
     except KeyError as error:
