@@ -161,7 +161,9 @@ def learning_curves(
     if not rows:
         raise DataError("There are no epochs to draw.")
     keys = list(dict.fromkeys(k for r in rows for k in r if k.startswith(("train_", "valid_"))))
-    losses = [k for k in keys if k.endswith("_loss")]
+    # a loss of several terms is set against validation by the term that both have
+    apart = ["train_loss"] if "train_ce" in keys else []
+    losses = [k for k in keys if (k.endswith("_loss") or k == "train_ce") and k not in apart]
     scores = [k for k in keys if k not in losses and k.startswith("valid_")]
     panels = [p for p in (losses, scores) if p]
     if not panels:
@@ -194,16 +196,17 @@ def learning_curves(
 def differences(made: Mapping[str, Any], path: Path | str) -> Path:
     """Of a comparison: each run's headline figures and, right of them, its less the first's.
 
-    Runs whose numbers bear a mark are orange.
+    Runs whose numbers bear a mark that others lack are orange; marks of all stand in the title.
     """
     runs, keys = made["runs"], made["headlines"]
+    everywhere = [s for s in runs[0]["stamps"] if all(s in run["stamps"] for run in runs)]
     with _figure(path, 9, 1.2 + 0.34 * len(runs) * len(keys), columns=2) as (figure, axes):
         places = []
         for block, key in enumerate(keys):
             for line, run in enumerate(runs):
                 place = block * (len(runs) + 0.7) + line
                 places.append((place, run["name"]))
-                colour = ORANGE if run["stamps"] else BLUE
+                colour = ORANGE if set(run["stamps"]) - set(everywhere) else BLUE
                 for axis, kind in zip(axes, ("metrics", "difference"), strict=True):
                     entry = run.get(kind, {}).get(key, {"value": None})
                     if entry["value"] is None:
@@ -224,7 +227,8 @@ def differences(made: Mapping[str, Any], path: Path | str) -> Path:
         axes[0].set_xlabel("value" + (", with 95% interval" if made["bootstrap"]["draws"] else ""))
         axes[1].set_xlabel(f"less {runs[0]['name']}")
         marked = dict.fromkeys(s for run in runs for s in run["stamps"])
-        lines = [f"{made['rows']:,} rows that all runs tested", *(f"orange: {s}" for s in marked)]
+        told = [s if s in everywhere else f"orange: {s}" for s in marked]
+        lines = [f"{made['rows']:,} rows that all runs tested", *told]
         figure.suptitle("\n".join(lines), fontsize=9)
     return Path(path)
 
