@@ -16,7 +16,6 @@ from moodal.corpora.known import KNOWN
 from moodal.corpora.manifest import Manifest
 from moodal.corpora.synthetic import LOOKALIKES
 from moodal.errors import DataError
-from moodal.learn.assemble import _only
 
 SPACES = Path(__file__).parents[2] / "recipes" / "iemocap-release" / "spaces"
 HEAD = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
@@ -194,7 +193,7 @@ def test_every_declared_space_counts_what_it_says(
     declared = tomllib.loads((SPACES / f"{name}.toml").read_text(encoding="utf-8"))["data"]
     manifest = made
     every = Counter(manifest.space.labels[int(c)] for c in manifest.labels.argmax(1))
-    chosen = _only(manifest.merged(declared.get("merges", {})), declared["labels"])
+    chosen = manifest.merged(declared.get("merges", {})).only(declared["labels"])
     assert list(words) == declared["labels"]
     found = dict(zip(chosen.space.labels, chosen.labels.sum(0).astype(int).tolist(), strict=True))
     wanted = {word: sum(every[w] for w in parts or (word,)) for word, parts in words.items()}
