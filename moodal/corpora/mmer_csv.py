@@ -168,7 +168,7 @@ def _rows(csv: Path) -> list[Row]:
             problems.append(f"row {number} ({name}) has the label {label or ''!r}")
     if problems:
         raise DataError(
-            f"{csv}: {some(problems)}. Rows are counted from 1, below the header; labels may be "
+            f"{csv}: {some(problems)}. Rows are counted from 1, below the header; labels are "
             f"{', '.join(LABELS)}."
         )
     return rows

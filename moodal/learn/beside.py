@@ -48,7 +48,7 @@ def of(
         last = history[-1] if history else {}
         infinite = {}
         if "train_ctc_infinite" in last:
-            infinite["losses of the last epoch"] = int(last["train_ctc_infinite"])
+            infinite["in the last epoch"] = int(last["train_ctc_infinite"])
         extras["ctc"] = ctc_entry(references, read, test.clusters, draws, seed, infinite)
     return extras
 

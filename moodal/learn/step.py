@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from moodal.config import Train
 from moodal.emotions import EmotionSpace
 from moodal.errors import MoodalError
-from moodal.learn.data.batch import Batch
+from moodal.learn.data.batch import Batch, Stream, Streams
 from moodal.learn.data.dataset import TensorData
 from moodal.learn.layers.losses import per_utterance
 from moodal.learn.systems.system import Objective
@@ -84,7 +84,7 @@ def step(
             own, weight = rows[:1], 0.0
         batch = data.batch(own)
         with fabric.no_backward_sync(model, enabled=i < len(group) - 1):
-            losses, told = _losses(model, batch, space, config, pos_weight)
+            losses, told = _losses(fabric, model, batch, space, config, pos_weight)
             loss = losses.sum() * weight
             fabric.backward(loss)
         mean += float(loss.detach()) / fabric.world_size
@@ -111,11 +111,29 @@ def step(
 
 
 def _losses(
-    model: Any, batch: Batch, space: EmotionSpace, config: Train, pos_weight: Tensor | None
+    fabric: Fabric,
+    model: Any,
+    batch: Batch,
+    space: EmotionSpace,
+    config: Train,
+    pos_weight: Tensor | None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of each row [B]: the system's own objective, or the recipe's loss of its logits."""
     if callable(getattr(model.module, "objective", None)):
-        found: Objective = model.objective(batch, space)
+        # Fabric takes care of the precision of forward alone
+        with fabric.autocast():
+            found: Objective = model.objective(_of_type(batch, model.module), space)
         return found.each, found.parts
     logits = model(batch.streams, space)
     return per_utterance(config.loss, logits, batch.targets, pos_weight), {}
+
+
+def _of_type(batch: Batch, system: nn.Module) -> Batch:
+    """The batch's values in the type of the system's parameters (bf16-true)."""
+    dtype = next(system.parameters()).dtype
+
+    def cast(streams: Streams) -> Streams:
+        return {name: Stream(s.values.to(dtype), s.lengths) for name, s in streams.items()}
+
+    views = None if batch.views is None else cast(batch.views)
+    return batch._replace(streams=cast(batch.streams), views=views)

@@ -73,7 +73,7 @@ def transcript_line(report: Mapping[str, Any]) -> str:
     told = [f"{key.replace('_', ' ')} {value:,}" if isinstance(value, int)
             else f"{key.replace('_', ' ')} {value}"
             for key, value in ctc["infinite"].items()]  # fmt: skip
-    return said + (f"; infinite: {', '.join(told)}." if told else ".")
+    return said + (f"; infinite losses: {', '.join(told)}." if told else ".")
 
 
 def audit_lines(findings: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,8 @@ def process():
         return subprocess.Popen(
             [sys.executable, "-m", module, *map(str, words)], cwd=cwd, env=ENVIRONMENT,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            # a shell's background jobs, and so their tests, are deaf to Ctrl-C otherwise
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )  # fmt: skip
 
     return start

@@ -29,7 +29,7 @@ def test_a_name_that_is_nowhere_says_what_to_put_where(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said = (
         r"No backbone 'facebook/wav2vec2-nowhere'.*nothing is downloaded.*`hf download "
-        r"facebook/wav2vec2-nowhere --local-dir models/wav2vec2-nowhere`.*path=models/wav2vec2-no"
+        r"facebook/wav2vec2-nowhere --local-dir models/wav2vec2-nowhere`.*name models/wav2vec2-no"
     )
     with pytest.raises(UsageError, match=said):
         find("facebook/wav2vec2-nowhere")
