@@ -93,7 +93,7 @@ def run_recipe(
             trained = train(fabric, recipe, experiment, space, folder, fingerprint, initial)
             null = against(fabric, recipe, experiment, trained, folder, fingerprint)
             logits = {"test": trained.scores(experiment.test)}
-            on_test = experiment.valid is experiment.test  # the authors' protocol
+            on_test = recipe.train.select_on == "test"  # then these are the same rows
             logits["valid"] = logits["test"] if on_test else trained.scores(experiment.valid)
             if fabric.is_global_zero:
                 done = results.write(
