@@ -6,6 +6,7 @@
     weights.safetensors  the system's weights
     vectors.safetensors  emotion vectors and feature scales, where there are any
     README.md            the model card
+    *.onnx, *.json, ...  of a fused artefact: a graph for each modality, and what it reads with
 
 There is no pickle in it, reading it runs nothing, and no file is read that
 artefact.json does not list. It is the one door between
@@ -75,6 +76,16 @@ class Artefact:
         """``emotions`` [C, d], and ``<stream>.mean``, ``<stream>.deviation`` [D]."""
         return self._tensors("vectors.safetensors")
 
+    def file(self, name: str) -> Path:
+        """The path of a file that was verified.
+
+        Raises:
+            DataError: artefact.json lists no such file.
+        """
+        if name not in self.about["files"]:
+            raise DataError(f"{self.folder} has no {name}; it is no whole fused artefact.")
+        return self.folder / name
+
     def _tensors(self, name: str) -> dict[str, np.ndarray]:
         """The arrays of a file that was verified; none where artefact.json lists no such file."""
         from safetensors import SafetensorError
@@ -94,12 +105,14 @@ def write(
     weights: Mapping[str, np.ndarray],
     vectors: Mapping[str, np.ndarray],
     card: str,
+    files: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write an artefact in one piece; an older artefact in its place is replaced.
 
     Args:
         about: every key of `REQUIRED` but "format", "moodal", "files" and "digest", which
             are set here.
+        files: name -> content of what else belongs to it, such as ONNX graphs.
 
     Raises:
         OutputError: the folder holds something else, or cannot be written.
@@ -111,8 +124,10 @@ def write(
         if vectors:
             save_file(_contiguous(vectors), part / "vectors.safetensors")
         (part / "README.md").write_text(card, encoding="utf-8")
-        files = {path.name: _sha256(path) for path in sorted(part.iterdir())}
-        whole = {"format": FORMAT, "moodal": _version(), **about, "files": files}
+        for name, content in (files or {}).items():
+            (part / name).write_bytes(content)
+        hashes = {path.name: _sha256(path) for path in sorted(part.iterdir())}
+        whole = {"format": FORMAT, "moodal": _version(), **about, "files": hashes}
         whole = json.loads(json.dumps(whole, allow_nan=False))  # as it will be read
         whole["digest"] = _digest(whole)
         text = json.dumps(whole, indent=2, ensure_ascii=False)

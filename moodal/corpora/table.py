@@ -18,7 +18,9 @@ from moodal.emotions import EmotionSpace
 from moodal.errors import DataError
 from moodal.types import Clip, Utterance
 
-CONTENT = ("text", "audio", "video")
+CONTENT = ("text", "audio", "video", "image", "face")
+PICTURES = ("image", "face")
+"""Pictures of a person, or of a face alone: videos of one picture, for every reader."""
 SECOND = ("augmented_text", "augmented_audio")
 """Second views: a text, and paths of recordings with a semicolon between them."""
 
@@ -43,6 +45,7 @@ def read(root: Path | str) -> Manifest:
     """Read a CSV, TSV, JSONL or Parquet file, or a folder that holds exactly one.
 
     Columns: ``id``; any of ``text``, ``audio``, ``video`` (paths from the table's folder);
+    ``image`` or ``face``, a picture in place of a video;
     ``augmented_text`` and ``augmented_audio``; ``start`` and ``end`` in seconds; ``speaker``,
     ``session``, ``dialogue``, ``split``; and either ``label``, one emotion a row, or a column
     per emotion with 0 or an intensity: those named ``emotion:...``, or, where none is, every
@@ -177,6 +180,9 @@ def _problem_of_row(row: Row) -> str | None:
     split = row.get("split")
     if split is not None and split.lower() not in SPLITS:
         return f"has split {split!r}, not train, valid or test"
+    seen = [c for c in ("video", *PICTURES) if row.get(c) is not None]
+    if len(seen) > 1:
+        return f"has {' and '.join(seen)}, of which one is read"
     if all(row.get(c) is None for c in CONTENT):
         return f"has none of {', '.join(CONTENT)}"
     return None
@@ -212,6 +218,9 @@ def _utterance(row: Row, kept: set[str]) -> Utterance:
     for media in ("audio", "video"):
         clip = row.get(media)
         fields[media] = None if clip is None else Clip(clip, *times)
+    picture = row.get("image") or row.get("face")
+    if picture is not None:
+        fields["video"] = Clip(picture)
     again = row.get("augmented_text")
     paths = (path.strip() for path in (row.get("augmented_audio") or "").split(";"))
     split = row.get("split")

@@ -8,11 +8,13 @@ from typing import Any
 from moodal.encoders.egemaps import Egemaps
 from moodal.encoders.glove import Glove
 from moodal.encoders.minilm import MiniLM
+from moodal.encoders.pieces import Pieces
 from moodal.encoders.wave import Wave
 
 ENCODERS: dict[str, type[Any]] = {
     "glove-50": Glove,
     "minilm": MiniLM,
+    "pieces": Pieces,
     "egemaps": Egemaps,
     "wave": Wave,
 }

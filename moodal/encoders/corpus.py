@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -112,6 +112,30 @@ def encode_items(
     Raises:
         DataError: media cannot be read, see `encode_corpus`.
     """
+    called = [names[row] if names else f"number {row}" for row in range(len(items))]
+
+    def settle(lost: Mapping[int, str]) -> None:
+        if lost and not skip_unreadable:
+            why = {called[row]: said for row, said in lost.items()}
+            raise DataError(f"{what}: {_listed(why)}; mend or remove them.")
+
+    frames, lost = encode_each(encoder, items, store, jobs, what, settle)
+    return frames, _listed({called[row]: said for row, said in lost.items()}) if lost else ""
+
+
+def encode_each(
+    encoder: Encoder,
+    items: Sequence[Item | None],
+    store: FeatureStore | None = None,
+    jobs: int = 1,
+    what: str = "items",
+    settle: Callable[[Mapping[int, str]], None] = lambda lost: None,
+) -> tuple[Frames, dict[int, str]]:
+    """`encode_items`, and of each row that cannot be read, why.
+
+    Args:
+        settle: called with these rows, before anything is computed and after; may raise.
+    """
     # Without a store its keys still tell equal media apart; nothing is written.
     keeper = store or FeatureStore("unused")
     media: dict[str, Item] = {}
@@ -128,13 +152,9 @@ def encode_items(
     if store:
         store.remember()
 
-    def settle(failed: Mapping[str, str]) -> str:
-        """What could not be read, in words; an error unless it may be skipped."""
+    def unreadable(failed: Mapping[str, str]) -> dict[int, str]:
         lost.update((row, failed[key]) for row, key in keys.items() if key in failed)
-        why = {names[row] if names else f"number {row}": lost[row] for row in sorted(lost)}
-        if lost and not skip_unreadable:
-            raise DataError(f"{what}: {_listed(why)}; mend or remove them.")
-        return _listed(why) if lost else ""
+        return {row: lost[row] for row in sorted(lost)}
 
     failed: dict[str, str] = {}
     for _ in range(ATTEMPTS):
@@ -143,7 +163,7 @@ def encode_items(
         held: dict[str, np.ndarray] = {}
         missing = {k: m for k, m in media.items() if k not in known and k not in failed}
         failed |= _refused(encoder, missing)
-        settle(failed)
+        settle(unreadable(failed))
         work = [(key, item) for key, item in missing.items() if key not in failed]
         for results in _computed(encoder, work, jobs, what):
             fresh = {key: value for key, value in results if not isinstance(value, str)}
@@ -153,12 +173,12 @@ def encode_items(
                 store.write(encoder, fresh)
             else:
                 held.update(fresh)
-        unreadable = settle(failed)
+        settle(unreadable(failed))
         lengths = np.array([known.get(keys.get(row, ""), 0) for row in range(len(items))], np.int64)
         source = store.packs(encoder, known.keys()) if store else _taken(held)
         values = _filled(encoder, lengths, keys, source)
         if values is not None:  # else a pack was damaged and is gone: its entries anew
-            return Frames(values, lengths, encoder.rate), unreadable
+            return Frames(values, lengths, encoder.rate), unreadable(failed)
     raise DataError(
         f"The feature store in {keeper.folder} cannot be read; delete it or name another."
     )

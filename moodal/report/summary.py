@@ -16,6 +16,7 @@ import numpy as np
 from moodal.errors import DataError
 from moodal.files import replacing
 from moodal.report.baselines import baselines, distribution, mean_baselines
+from moodal.report.calibrated import calibration
 from moodal.report.groups import by_group
 from moodal.report.intervals import describe
 from moodal.report.measures import (
@@ -76,6 +77,8 @@ def summarise(
     report["metrics"] = measures(
         test, decided, beside, groups=means(test.labels, unseen), draws=draws, seed=seed
     )
+    if told := calibration(test, draws=draws, seed=seed):
+        report["calibration"] = told
     if test.groups:
         report["groups"] = by_group(
             test, decided, unseen,
@@ -131,6 +134,8 @@ def combine(
     )  # fmt: skip
     for key, entry in report["metrics"].items():
         entry["folds"] = _folds(key, reports)
+    if told := calibration(pooled, draws=draws, seed=seed):
+        report["calibration"] = told
     if pooled.groups:
         report["groups"] = by_group(
             pooled, decided, unseen,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from moodal.report.calibrated import calibration_lines
 from moodal.report.cells import bullets, cell, grid, number, table
 from moodal.report.measures import HEADLINES
 from moodal.report.sections import (
@@ -26,6 +27,9 @@ _TERMINAL = {
     "single": ("recall", "binary_f1", "auc"),
     "regression": ("mae", "pearson"),
 }
+
+MOST_LOST = 50
+"""Rows that could not be read, at most, that report.md names."""
 
 SWAPPED = (
     "UA (unweighted accuracy) is the balanced accuracy and WA (weighted accuracy) the plain one, "
@@ -55,7 +59,7 @@ def show(report: Mapping[str, Any], console: Any = None) -> None:
         # an interval for the first metric alone, as a terminal has 80 columns
         narrow = [[*row[:3], *(c.split(" [")[0] for c in row[3:])] for row in rows]
         out.print(grid(f"By {column}", narrow))
-    for line in (beside_words(report), transcript_line(report)):
+    for line in (beside_words(report), transcript_line(report), *calibration_lines(report)):
         if line:
             out.print(line, highlight=False, markup=False)
     for label, zero in report["extras"].get("nulls", {}).items():
@@ -144,7 +148,7 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
     yield table(headlines(report))
     if report["task"] == "single":
         yield SWAPPED + "\n"
-    for line in (beside_words(report), transcript_line(report)):
+    for line in (beside_words(report), transcript_line(report), *calibration_lines(report)):
         if line:
             yield line + "\n"
     for column, values in report.get("groups", {}).items():
@@ -158,6 +162,11 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
     if found := gaps(report):
         yield "## Gaps\n"
         yield bullets(found)
+    if lost := report["extras"].get("unreadable"):
+        yield "## Not read\n"
+        told = [f"{name}: {why}" for name, why in list(lost.items())[:MOST_LOST]]
+        more = len(lost) - len(told)
+        yield bullets([*told, *([f"and {more:,} more: see report.json"] if more else [])])
     if zero := report["extras"].get("nulls"):
         yield "## Unseen emotions against chance\n"
         yield table(_zero_rows(zero))

@@ -35,12 +35,12 @@ def log_mel(wave: Tensor, bands: int = 80) -> Tensor:
     window = torch.hann_window(WINDOW, device=wave.device)
     spectrum = torch.stft(wave.float(), WINDOW, HOP, window=window, return_complex=True)
     power = (spectrum[:, :-1].abs() ** 2).contiguous()
-    loudness = (_filters(bands).to(wave.device) @ power).clamp(min=1e-10).log10()
+    loudness = (filters(bands).to(wave.device) @ power).clamp(min=1e-10).log10()
     return (torch.maximum(loudness, loudness.max() - DECADES) + 4) / 4
 
 
 @cache
-def _filters(bands: int) -> Tensor:
+def filters(bands: int) -> Tensor:
     """[bands, 201]: Slaney's triangular filters, 0 to 8 kHz."""
     from transformers.audio_utils import mel_filter_bank
 

@@ -2,10 +2,20 @@
 
 from types import ModuleType
 
-from moodal.learn.systems import cai_sota, eea, mmer, mult, rnn, transformer, unimodal_baseline
+from moodal.learn.systems import (
+    branch,
+    cai_sota,
+    eea,
+    mmer,
+    mult,
+    rnn,
+    transformer,
+    unimodal_baseline,
+)
 
 SYSTEMS: dict[str, ModuleType] = {
     "eea": eea,
+    "branch": branch,
     "rnn": rnn,
     "transformer": transformer,
     "mult": mult,

@@ -1,0 +1,208 @@
+"""compose: a recipe of a fused artefact, from corpora to the folder that predicts.
+
+    prepare  each modality's corpus, with the encoder that prediction uses
+    train    each branch (`moodal.learn.branches`)
+    fuse     learn and calibrate how they are added up (`moodal.learn.fusing`)
+    export   graphs, keys, words, card
+
+Each step is kept under ``work`` and not done again; a training that is killed goes on.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from moodal import artefact, config, prepare
+from moodal.config import Strict
+from moodal.encoders.words import word_vectors
+from moodal.errors import UsageError
+from moodal.learn import fusing, graphs
+from moodal.learn.branches import Learned, learn_branch
+from moodal.learn.cards import fused_card
+from moodal.learn.guessing import guess
+from moodal.learn.held_out import Held, hold
+from moodal.types import STREAMS
+
+
+class Part(Strict):
+    """One modality of a fused artefact."""
+
+    recipe: str
+    """Of its branch, relative to this recipe."""
+    corpus: str
+    """The reader of its corpus, see `moodal prepare`."""
+    root: str
+    """The corpus's folder, relative to ``data``."""
+    encoder: str = ""
+    """What encodes it ("": it came as features)."""
+    bits: int = 32
+    """8: the graph's matrices are kept in 8 bits."""
+    prefix: str = ""
+    """Words that begin so are another corpus's names for the same rows, tested beside."""
+    licence: str
+    """What it lets one do, as the card says it."""
+
+
+class Fused(Strict):
+    """A recipe of a fused artefact."""
+
+    name: str
+    about: str
+    licence: str
+    basics: list[str] = Field(min_length=2)
+    """The emotions that every question compares with."""
+    synonyms: dict[str, str] = Field(default_factory=dict)
+    """Other name -> word: declared once, told in every answer."""
+    sure: float = Field(default=0.7, gt=0, lt=1)
+    """Decisions are made where so many of them are right on held-out rows."""
+    seed: int = 0
+    limits: list[str] = Field(default_factory=list)
+    """What the card says of its limits, beside what is measured."""
+    parts: dict[str, Part]
+
+
+def compose(
+    path: Path | str,
+    out: Path | str,
+    *,
+    data: Path | str,
+    work: Path | str,
+    commit: str = "",
+    tell: Callable[[str], None] = print,
+) -> Path:
+    """Make a fused artefact; goes on where an earlier call was stopped.
+
+    Args:
+        path: a TOML file, see `Fused`.
+        out: folder of the artefact.
+        data: folder in which the corpora lie.
+        work: folder for features and trainings, which may be deleted afterwards.
+        commit: of the code that made it, for the card.
+        tell: is told what is done next.
+
+    Raises:
+        UsageError: a wrong key or value.
+        DataError: a corpus that is missing or damaged.
+    """
+    recipe, folder = read(path), Path(work)
+    learned: dict[str, Learned] = {}
+    for stream in STREAMS:
+        if stream in recipe.parts:
+            tell(f"{stream}: {recipe.parts[stream].corpus}")
+            learned[stream] = _learned(stream, recipe.parts[stream], Path(path), Path(data), folder)
+    tell("fusing")
+    held = {s: hold(one, recipe.basics, recipe.parts[s].prefix) for s, one in learned.items()}
+    sets = {name: _fitted(held, some, recipe) for name, some in fusing.names(list(held)).items()}
+    guesses = {s: guess(learned[s], held[s]) for s in learned}
+    tell("exporting")
+    return _write(recipe, learned, held, sets, guesses, Path(out), commit)
+
+
+def read(path: Path | str) -> Fused:
+    """A recipe of a fused artefact.
+
+    Raises:
+        UsageError: there is none, or it holds a wrong key or value.
+    """
+    try:
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path} is no recipe of a fused artefact: {error}.") from None
+    recipe = config.parse(Fused, values, str(path))
+    unknown = [s for s in recipe.parts if s not in STREAMS]
+    if unknown or not recipe.parts:
+        raise UsageError(f"{path}: parts are {', '.join(STREAMS)}; got {', '.join(unknown)}.")
+    if "neutral" not in recipe.basics:
+        raise UsageError(f"{path}: basics must name neutral, which is weighed apart.")
+    return recipe
+
+
+def _learned(stream: str, part: Part, path: Path, data: Path, work: Path) -> Learned:
+    prepared = work / "prepared" / stream
+    if not (prepared / "manifest.json").exists():
+        wanted = {s: "none" for s in STREAMS if s != stream}
+        encoders = {**wanted, stream: part.encoder} if part.encoder else None
+        prepare.prepare(part.corpus, data / part.root, prepared, encoders=encoders)
+    return learn_branch(path.parent / part.recipe, work / stream, [f'data.prepared="{prepared}"'])
+
+
+def _fitted(held: Mapping[str, Held], streams: tuple[str, ...], recipe: Fused) -> dict[str, Any]:
+    """A set's weights, and how well calibrated it is on rows that were held out of all of it."""
+    valid = {s: held[s].valid for s in streams}
+    test = {s: held[s].test for s in streams}
+    shown, labels = fusing.utterances(valid, streams, recipe.basics, recipe.seed)
+    fitted = fusing.fit_set(shown, labels, recipe.basics)
+    told = fusing.added_up(shown, fitted, recipe.basics)
+    tested, truth = fusing.utterances(test, streams, recipe.basics, recipe.seed + 1)
+    tested_told = fusing.added_up(tested, fitted, recipe.basics)
+    sure = fusing.threshold(told, labels, recipe.sure)
+    other = held[streams[0]].other if streams == ("text",) else 0.0
+    return {
+        **fitted, "other": other, "threshold": sure,
+        "made_up": len(streams) > 1, **fusing.measured(tested_told, truth, sure),
+    }  # fmt: skip
+
+
+def _write(
+    recipe: Fused, learned: Mapping[str, Learned], held: Mapping[str, Held],
+    sets: Mapping[str, Any], guesses: Mapping[str, Any], out: Path, commit: str,
+) -> Path:  # fmt: skip
+    weights: dict[str, np.ndarray] = {}
+    files: dict[str, bytes] = {}
+    branches: dict[str, Any] = {}
+    words = list(dict.fromkeys([*recipe.basics, *(w for h in held.values() for w in h.shares)]))
+    for stream, one in learned.items():
+        keys, offset = one.system.keys()
+        weights[f"{stream}.map"], weights[f"{stream}.offset"] = keys.numpy(), offset.numpy()
+        weights[f"{stream}.mean"] = held[stream].mean
+        weights[f"{stream}.covariance"] = held[stream].covariance
+        files[f"{stream}.onnx"] = graphs.graph(one.system, bits=recipe.parts[stream].bits)
+        branches[stream] = {
+            "graph": f"{stream}.onnx", "learned": held[stream].shares, "guess": guesses[stream],
+            "thresholds": held[stream].thresholds,
+            "corpus": recipe.parts[stream].corpus, "licence": recipe.parts[stream].licence,
+            "rows": {p: len(getattr(one.experiment, p)) for p in ("train", "valid", "test")},
+            "test": held[stream].tested,
+        }  # fmt: skip
+    if "text" in learned:
+        from moodal.encoders.minilm import tokenizer_file
+
+        files["tokenizer.json"] = tokenizer_file().read_bytes()
+    source = word_vectors("minilm")
+    synonyms = {w: v for one in learned.values() for w, v in one.recipe.space.synonyms.items()}
+    space = source.space(words, synonyms={w: v for w, v in synonyms.items() if w in words})
+    assert space.vectors is not None
+    vectors = {"words": space.vectors, "emotions": space.vectors[: len(recipe.basics)]}
+    manifests = {s: one.experiment.manifest for s, one in learned.items()}
+    about = {
+        "system": {"name": "fused", "config": {}},
+        "widths": {s: m.features[s].width for s, m in manifests.items()},
+        "labels": list(recipe.basics),
+        "task": "single",
+        "vectors": source.source,
+        "encoders": {s: dict(m.encoders[s]) for s, m in manifests.items()},
+        "thresholds": {"source": "none: see fused.fusion", "values": [0.0] * len(recipe.basics)},
+        "calibration": {
+            name: {k: told[k] for k in ("ece", "accuracy", "rows")} for name, told in sets.items()
+        },
+        "protocol": {"name": "fused", "experiment": "branches trained apart", "stamps": []},
+        "metrics": {s: h.tested for s, h in held.items()},
+        "data": {
+            "corpus": " + ".join(p.corpus for p in recipe.parts.values()),
+            "fingerprints": {s: m.fingerprint for s, m in manifests.items()},
+            "commit": commit,
+        },
+        "licence": recipe.licence,
+        "fused": {
+            "name": recipe.name, "basics": list(recipe.basics), "words": words,
+            "synonyms": dict(recipe.synonyms), "branches": branches, "fusion": dict(sets),
+        },
+    }  # fmt: skip
+    card, pictures = fused_card(recipe, about, held)
+    return artefact.write(out, about, weights, vectors, card, {**files, **pictures})

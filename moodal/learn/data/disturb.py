@@ -1,0 +1,105 @@
+"""Disturbances of a voice, so that training hears more rooms and microphones than its corpus.
+
+After Ko et al., "Audio Augmentation for Speech Recognition", Interspeech 2015 (speed), and
+"A Study on Data Augmentation of Reverberant Speech", ICASSP 2017 (rooms and noise). Drawn from
+torch's generator, so a seed says which. Gain is left alone: what hears is deaf to it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+RATE = 16000
+
+
+def disturbed(wave: Tensor) -> Tensor:
+    """[samples] at 16 kHz, disturbed at random; the length changes with the speed.
+
+    Each with a chance of its own: speed (0.9 to 1.1), a room (reverberation of 0.1 to 0.7 s,
+    near or far), coloured noise (5 to 40 dB below the voice), a band (telephone and other low
+    passes, tilted microphones), a coarse coder (noise that follows the spectrum), clipping.
+    """
+    if len(wave) < 800:
+        return wave
+    wave = wave / wave.abs().max().clamp(min=1e-4)
+    if _chance(0.3):
+        wave = _speed(wave, _between(0.9, 1.1))
+    if _chance(0.35):
+        wave = _room(wave, _between(0.1, 0.7), _between(0.1, 1.0))
+    if _chance(0.5):
+        wave = _noise(wave, _between(5, 40), _between(-1.0, 0.5))
+    if _chance(0.5):
+        wave = _band(wave)
+    if _chance(0.2):
+        wave = _coder(wave, _between(8, 25))
+    if _chance(0.15):
+        top = wave.abs().max() * _between(0.3, 0.9)
+        wave = wave.clamp(-top, top)
+    return wave
+
+
+def _chance(share: float) -> bool:
+    return bool(torch.rand(()) < share)
+
+
+def _between(low: float, high: float) -> float:
+    return low + (high - low) * float(torch.rand(()))
+
+
+def _even(n: int) -> int:
+    """A length near ``n`` whose Fourier transform is fast."""
+    return -(-n // 1024) * 1024
+
+
+def _speed(wave: Tensor, factor: float) -> Tensor:
+    size = max(1, round(len(wave) / factor))
+    return torch.nn.functional.interpolate(
+        wave[None, None], size=size, mode="linear", align_corners=False
+    )[0, 0]
+
+
+def _room(wave: Tensor, seconds: float, wet: float) -> Tensor:
+    """Decaying noise as the room's answer: 60 dB down after ``seconds``."""
+    n = int(seconds * RATE)
+    answer = torch.randn(n) * torch.exp(-6.9 * torch.arange(n) / n)
+    answer = answer / answer.square().sum().sqrt() * wet
+    answer[0] = 1.0
+    size = _even(len(wave) + n)
+    heard = torch.fft.irfft(torch.fft.rfft(wave, size) * torch.fft.rfft(answer, size), size)
+    return heard[: len(wave)]
+
+
+def _noise(wave: Tensor, decibels: float, slope: float) -> Tensor:
+    """Noise whose power falls (slope -1: pink) or rises over frequency, below the voice."""
+    size = _even(len(wave))
+    spectrum = torch.fft.rfft(torch.randn(size))
+    spectrum = spectrum * (torch.arange(len(spectrum)) + 1.0) ** (slope / 2)
+    noise = torch.fft.irfft(spectrum, size)[: len(wave)]
+    level = wave.square().mean().sqrt() * 10 ** (-decibels / 20)
+    return wave + noise * level / noise.square().mean().sqrt().clamp(min=1e-9)
+
+
+def _band(wave: Tensor) -> Tensor:
+    """A low pass from 2.5 to 6 kHz, a high pass up to 350 Hz, a tilt of up to 6 dB an octave."""
+    size = _even(len(wave))
+    spectrum = torch.fft.rfft(wave, size)
+    hertz = torch.linspace(0, RATE / 2, len(spectrum))
+    low, high = _between(10, 350), _between(2500, 6000)
+    gain = torch.sigmoid((hertz - low) / 20) * torch.sigmoid((high - hertz) / 100)
+    tilt = _between(-1.0, 1.0) * math.log2(10) / 3
+    gain = gain * ((hertz + 100) / 1000) ** (tilt if _chance(0.5) else 0.0)
+    return torch.fft.irfft(spectrum * gain, size)[: len(wave)]
+
+
+def _coder(wave: Tensor, decibels: float) -> Tensor:
+    """Noise so far below each band of each 20 ms as coders of low rates leave it."""
+    frame = 320
+    n = -(-len(wave) // frame) * frame
+    parts = torch.nn.functional.pad(wave, (0, n - len(wave))).reshape(-1, frame)
+    spectrum = torch.fft.rfft(parts)
+    noise = torch.fft.rfft(torch.randn_like(parts))
+    noise = noise / noise.abs().mean() * spectrum.abs() * 10 ** (-decibels / 20)
+    return torch.fft.irfft(spectrum + noise, frame).reshape(-1)[: len(wave)]

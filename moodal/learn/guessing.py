@@ -1,0 +1,81 @@
+"""guessing: what a modality's guesses of words that it never learned are worth.
+
+Each word in turn is left out, and the two projections of the branch are learned anew on the
+states as they are; then the word is scored by its vector alone. The states themselves have been
+trained on every word, so this flatters: a guess that is no better than chance even so is worth
+nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from moodal.learn.branches import Learned
+from moodal.learn.held_out import Held, pooled
+from moodal.metrics import measure
+
+ROWS = 4000
+"""Training rows that the projections are learned on."""
+STEPS = 300
+USELESS = 0.6
+"""Mean area under the curve up to which guesses are not counted beside anything better."""
+
+
+def guess(learned: Learned, held: Held) -> dict[str, Any]:
+    """The mean AUC of words left out in turn, and the weight that follows from it.
+
+    Returns:
+        "auc": the mean, "each": word -> its own, "weight": 0 where they are worth nothing, else 1.
+    """
+    experiment, space = learned.experiment, learned.space
+    vectors = torch.tensor(space.vectors, dtype=torch.float32)
+    every = [w for w in space.labels if w in held.shares and not w[:1].isupper()]
+    rng = np.random.default_rng(0)
+    rows = np.sort(rng.permutation(experiment.train)[:ROWS])
+    train = torch.tensor(pooled(learned, rows), dtype=torch.float32)
+    test = torch.tensor(pooled(learned, experiment.test), dtype=torch.float32)
+    targets = experiment.manifest.labels
+    center, scale = train.mean(0), train.std(0).clamp(min=1e-6)
+    train, test = (train - center) / scale, (test - center) / scale
+    each = {}
+    for word in every:
+        others = [space.index(w) for w in every if w != word]
+        seen = targets[rows][:, others]
+        shown = seen.sum(1) > 0
+        w = _projections(train[shown], torch.tensor(seen[shown]), vectors[others], space.task)
+        scores = ((test @ w) @ vectors[space.index(word)]).numpy()
+        truth = _truth(targets[experiment.test], space.index(word))
+        if 0 < truth.sum() < len(truth):
+            each[word] = float(
+                np.atleast_1d(measure("auc", truth[:, None], scores=scores[:, None]))[0]
+            )
+    auc = float(np.mean(list(each.values())))
+    return {"auc": auc, "each": each, "weight": 0.0 if auc < USELESS else 1.0}
+
+
+def _truth(targets: np.ndarray, column: int) -> np.ndarray:
+    return (targets[:, column] > 0.5 * np.maximum(targets.sum(1), 1e-9)).astype(np.float32)
+
+
+def _projections(
+    states: torch.Tensor, targets: torch.Tensor, vectors: torch.Tensor, task: str
+) -> torch.Tensor:
+    """[H, d] from states to the words' space, by the branch's own loss and a little decay."""
+    generator = torch.Generator().manual_seed(0)
+    w = torch.randn(states.shape[1], vectors.shape[1], generator=generator) * 0.01
+    w.requires_grad_()
+    optimiser = torch.optim.Adam([w], 1e-2)
+    for _ in range(STEPS):
+        logits = (states @ w) @ vectors.T
+        if task == "multi":
+            loss = F.binary_cross_entropy_with_logits(logits, targets)
+        else:
+            loss = F.cross_entropy(logits, targets / targets.sum(1, keepdim=True))
+        optimiser.zero_grad()
+        (loss + 1e-3 * w.square().mean()).backward()
+        optimiser.step()
+    return w.detach()

@@ -1,0 +1,225 @@
+"""held_out: what a trained branch says of the rows that it was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import f1_score
+
+from moodal.fusion import normaliser
+from moodal.learn.branches import Learned
+from moodal.learn.data.batch import Stream
+from moodal.learn.fusing import Rows, evidence
+from moodal.learn.layers.pooling import masked_mean
+from moodal.learn.scoring import batches_of
+from moodal.metrics import measure
+
+BACKGROUND = 4000
+"""Training rows, at most, of which mean and covariance are kept for `moodal adapt`."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A branch's validation and test rows.
+
+    Attributes:
+        shares: word -> its share in training, of every word that is carried on.
+        valid, test: the rows whose one label is a basic emotion.
+        mean, covariance: [H] and [H, H] of the pooled states of training rows; the covariance
+            is that within the words.
+        other: what is added to a word that is not basic, so that on validation rows it is as
+            probable, on average, as it is frequent.
+        thresholds: word -> the probability above which it is decided (multi-label corpora).
+        tested: figures on the branch's own test rows.
+        groups: column -> value -> figures on the test rows of such people.
+    """
+
+    shares: dict[str, float]
+    valid: Rows
+    test: Rows
+    mean: np.ndarray
+    covariance: np.ndarray
+    other: float
+    thresholds: dict[str, float]
+    tested: dict[str, Any]
+    groups: dict[str, dict[str, dict[str, float]]]
+
+
+def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
+    """Score a branch's held-out rows.
+
+    Args:
+        basics: the artefact's basic emotions.
+        prefix: words that begin so are another's names for the same rows; they are carried on,
+            with even shares, and tested beside.
+    """
+    experiment, words = learned.experiment, list(learned.space.labels)
+    targets = experiment.manifest.labels.astype(np.float64)
+    own = [i for i, w in enumerate(words) if not (prefix and w.startswith(prefix))]
+    beside = [i for i in range(len(words)) if i not in own]
+    names = [words[i] for i in own]
+    logits = {
+        part: learned.trained.scores(getattr(experiment, part)).astype(np.float64)
+        for part in ("valid", "test")
+    }
+    shares = _shares(targets[experiment.train], words, own, learned.space.task)
+    rows = {
+        part: _rows(logits[part][:, own], targets[getattr(experiment, part)][:, own], names,
+                    shares, basics)
+        for part in ("valid", "test")
+    }  # fmt: skip
+    truth = targets[experiment.test]
+    other, thresholds = 0.0, {}
+    if learned.space.task == "multi":
+        valid = targets[experiment.valid]
+        cuts = [best_cut(logits["valid"][:, i], valid[:, i]) for i in range(len(words))]
+        thresholds = dict(zip(words, (1 / (1 + np.exp(-np.array(cuts)))).tolist(), strict=True))
+        tested = _multi(logits["test"], truth, np.array(cuts))
+        other = _other(logits["valid"], valid, words, shares, basics)
+    else:
+        tested = _single(logits["test"][:, own], truth[:, own])
+        if beside:
+            tested[prefix.strip()] = _single(logits["test"][:, beside], truth[:, beside])
+    mean, covariance = _background(learned, targets[:, own])
+    groups = _groups(learned, logits["test"][:, own], truth[:, own])
+    return Held(
+        shares, rows["valid"], rows["test"], mean, covariance, other, thresholds, tested, groups
+    )
+
+
+def _shares(
+    train: np.ndarray, words: Sequence[str], own: Sequence[int], task: str
+) -> dict[str, float]:
+    """Each word's share of the training; those beside the own ones have even ones."""
+    mean = train.mean(0)
+    if task == "single":
+        mean = mean / mean[list(own)].sum()
+    even = float(np.mean(mean[list(own)]))
+    return {w: float(mean[i]) if i in own else even for i, w in enumerate(words)}
+
+
+def _rows(
+    logits: np.ndarray, targets: np.ndarray, names: Sequence[str], shares: Mapping[str, float],
+    basics: Sequence[str],
+) -> Rows:  # fmt: skip
+    """Rows whose one emotion, by more than half where it is a share, is a basic one."""
+    clear = (targets > 0.5 * targets.sum(1, keepdims=True)).any(1) & (targets.sum(1) > 0)
+    top = targets.argmax(1)
+    clear &= np.array([names[k] in basics for k in top])
+    labels = np.array([list(basics).index(names[k]) for k in top[clear]], np.int64)
+    learned = np.array([b in names for b in basics])
+    return Rows(evidence(logits[clear], names, shares, basics), labels, learned)
+
+
+def best_cut(logits: np.ndarray, truth: np.ndarray) -> float:
+    """The logit above which deciding gives the best F1.
+
+    >>> best_cut(np.array([-2.0, -1.0, 1.0]), np.array([0, 1, 1]))
+    -1.5
+    """
+    order = np.argsort(-logits)
+    hits = np.cumsum(truth[order] > 0)
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + (truth > 0).sum())
+    best = int(f1.argmax())
+    below = logits[order][min(best + 1, len(order) - 1)]
+    return float((logits[order][best] + below) / 2)
+
+
+def _multi(logits: np.ndarray, truth: np.ndarray, cuts: np.ndarray) -> dict[str, Any]:
+    decided = (logits > cuts).astype(int)
+    aucs = np.atleast_1d(measure("auc", truth, scores=logits, decisions=decided))
+    return {
+        "macro_f1": float(f1_score(truth, decided, average="macro", zero_division=0)),
+        "mean_auc": float(np.nanmean(aucs)), "words": truth.shape[1], "rows": len(truth),
+    }  # fmt: skip
+
+
+def _single(logits: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """Of rows in which one word has more than half."""
+    clear = (truth > 0.5 * truth.sum(1, keepdims=True)).any(1) & (truth.sum(1) > 0)
+    real, found = truth[clear].argmax(1), logits[clear].argmax(1)
+    recalls = [float((found[real == k] == k).mean()) for k in np.unique(real)]
+    return {
+        "accuracy": float((real == found).mean()), "balanced_accuracy": float(np.mean(recalls)),
+        "rows": int(clear.sum()),
+    }  # fmt: skip
+
+
+def _other(
+    logits: np.ndarray, truth: np.ndarray, words: Sequence[str], shares: Mapping[str, float],
+    basics: Sequence[str],
+) -> float:  # fmt: skip
+    """What makes words that are not basic as probable, on average, as they are frequent."""
+    log = np.log([shares[w] for w in words])
+    there = [i for i, w in enumerate(words) if w in basics]
+    rest = [i for i in range(len(words)) if i not in there]
+    if not rest:
+        return 0.0
+    prior = np.exp(log[there]) / np.exp(log[there]).sum()
+    own = logits - log
+    own = own - normaliser(own, np.array(there), prior)[:, None]
+    basic = np.log(np.exp(own[:, there]).sum(1))[:, None]
+    low, high = -20.0, 20.0
+    for _ in range(60):  # the mean probability rises with what is added
+        middle = (low + high) / 2
+        told = 1 / (1 + np.exp(basic - own[:, rest] - middle))
+        low, high = (middle, high) if told.mean() < truth[:, rest].mean() else (low, middle)
+    return (low + high) / 2
+
+
+def _background(learned: Learned, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean [H] and within-word covariance [H, H] of the pooled states of training rows."""
+    rng = np.random.default_rng(0)
+    train = learned.experiment.train
+    rows = np.sort(rng.permutation(train)[:BACKGROUND])
+    states = pooled(learned, rows)
+    labels = targets[rows].argmax(1)
+    inside = states.copy()
+    for k in np.unique(labels):
+        inside[labels == k] -= states[labels == k].mean(0)
+    covariance = inside.T @ inside / max(1, len(rows) - len(np.unique(labels)))
+    return states.mean(0).astype(np.float32), covariance.astype(np.float32)
+
+
+def pooled(learned: Learned, rows: np.ndarray) -> np.ndarray:
+    """The mean states [n, H] of rows."""
+    system, data = learned.system.eval(), learned.trained.data
+    out = np.zeros((len(rows), system.states.in_features))
+    place = {int(row): i for i, row in enumerate(rows)}
+    with torch.no_grad():
+        for part in batches_of(data, rows, **learned.trained.sizes):
+            batch = data.batch(part, views=False)
+            stream = Stream(*system.body(*batch.streams[learned.stream]))
+            found = masked_mean(stream.values, stream.mask).float().numpy()
+            out[[place[row] for row in part.tolist()]] = found
+    return out
+
+
+def _groups(
+    learned: Learned, logits: np.ndarray, truth: np.ndarray
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Column -> value -> figures of such people's rows, where the corpus tells of people."""
+    manifest = learned.experiment.manifest.select(learned.experiment.test)
+    speakers = manifest.column("speaker")
+    columns = {"sex": manifest.column("sex"), "age group": _decades(manifest.column("age"))}
+    out: dict[str, dict[str, dict[str, float]]] = {}
+    for column, values in columns.items():
+        for value in sorted({v for v in values if v}):
+            rows = np.array([i for i, v in enumerate(values) if v == value])
+            persons = len({speakers[i] for i in rows})
+            tested = _single(logits[rows], truth[rows])
+            out.setdefault(column, {})[value] = {**tested, "persons": persons}
+    return out
+
+
+def _decades(ages: Sequence[str | None]) -> list[str | None]:
+    """Under 30, 30 to 49, 50 and over."""
+    names = ("under 30", "30 to 49", "50 and over")
+    return [
+        None if not (a or "").isdigit() else names[(int(a or 0) >= 30) + (int(a or 0) >= 50)]
+        for a in ages
+    ]

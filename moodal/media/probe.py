@@ -1,0 +1,282 @@
+"""Any file -> what it is: sound, moving or still picture, text, subtitles; or why it is none.
+
+The content decides; the ending only where the content leaves it open (a text, or subtitles?).
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from moodal.errors import DataError, MissingDependencyError
+from moodal.media.sniff import (
+    as_text,
+    is_mpeg_audio,
+    jpeg_size,
+    other_kind,
+    png_size,
+    read_head,
+)
+from moodal.media.subtitles import read_subtitles
+
+Kind = Literal["audio", "video", "image", "text", "subtitles"]
+
+DEMUXERS = (
+    "aac", "ac3", "aiff", "amr", "amrnb", "amrwb", "ape", "asf", "au", "avi", "caf", "dsf", "dts",
+    "dv", "eac3", "flac", "flv", "gif", "gxf", "h264", "hevc", "ivf", "jpeg_pipe", "live_flv",
+    "m4v", "matroska,webm", "mjpeg", "mov,mp4,m4a,3gp,3g2,mj2", "mp3", "mpc", "mpc8", "mpeg",
+    "mpegts", "mpegvideo", "mxf", "nsv", "nut", "ogg", "png_pipe", "rm", "swf", "tta", "voc", "w64",
+    "wav", "wtv", "wv",
+)  # fmt: skip
+"""FFmpeg's readers of single recordings. Not its playlists, which open other files and addresses,
+nor those that take any text or bytes for a film because of the file's ending."""
+
+RECORDINGS = (
+    ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".mp4",
+    ".m4a", ".m4v", ".mov", ".mkv", ".mka", ".webm", ".avi", ".aac", ".wma", ".wmv", ".flv",
+    ".3gp", ".ts", ".mts", ".mpg", ".mpeg", ".ogv", ".jpg", ".jpeg", ".png",
+)  # fmt: skip
+"""Endings that promise sound or pictures, so that a text beneath one is a mistake."""
+
+RATES = range(1000, 1_000_000)
+"""Samples a second that are believed; others are a damaged header."""
+
+PIXELS = 100_000_000
+"""The largest still picture that is opened."""
+
+_TABLES = {
+    ".csv": "a table", ".tsv": "a table", ".json": "a JSON file", ".jsonl": "a JSON file",
+    ".xml": "an XML file", ".svg": "a drawing (SVG)", ".ipynb": "a notebook", ".py": "a program",
+    ".toml": "a settings file", ".yaml": "a settings file", ".yml": "a settings file",
+    ".m3u": "a playlist", ".m3u8": "a playlist", ".pls": "a playlist",
+    ".ass": "a subtitle file of another format", ".ssa": "a subtitle file of another format",
+    ".textgrid": "an annotation", ".eaf": "an annotation",
+}  # fmt: skip
+"""Texts that are not what somebody said."""
+
+_SRT = re.compile(r"\s*(?:\d+\s*\n)?\s*\d+:\d\d:\d\d[,.]\d+\s*-->")
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What a file holds.
+
+    Attributes:
+        kind: "audio" (also where its only picture is a cover), "video", "image", "text" or
+            "subtitles".
+        seconds: as its header says; for subtitles the end of the last cue; None where nothing
+            tells (texts, pictures, live recordings).
+        has_audio: it has sound that can be decoded.
+        has_video: it has moving pictures that can be decoded.
+        size: width and height in pixels as they are stored, before any rotation; None without
+            a picture.
+        fps: pictures a second on average; None where unknown.
+        rate: samples a second of the sound.
+        channels: of the sound.
+    """
+
+    kind: Kind
+    seconds: float | None = None
+    has_audio: bool = False
+    has_video: bool = False
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+    rate: int | None = None
+    channels: int | None = None
+
+
+def probe(path: Path | str) -> Media:
+    """What kind of file it is; reads its header and decodes its first frames.
+
+    Raises:
+        DataError: it is missing, a folder, empty, damaged, or of a kind that nothing here reads.
+        MissingDependencyError: PyAV is not installed, and only it could tell.
+    """
+    path = Path(path)
+    head = read_head(path)
+    if other := other_kind(head):
+        raise DataError(
+            f"{path} is {other}, not a recording, picture, text or subtitles; "
+            f"leave it out, or give what is in it."
+        )
+    if head.startswith(b"\xff\xd8\xff") or head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _image(path, head)
+    text = as_text(head)
+    if text is not None:
+        return _text(path, text)
+    if path.suffix.lower() in (".srt", ".vtt"):
+        raise DataError(f"{path} holds no subtitles, but other data; give the .srt or .vtt itself.")
+    return _recording(path, head)
+
+
+def open_container(path: Path, **options: Any) -> Any:
+    """A recording opened with PyAV, with `DEMUXERS` only; the caller closes it.
+
+    Raises:
+        DataError: FFmpeg finds no recording in it.
+        MissingDependencyError: PyAV is not installed.
+    """
+    try:
+        import av
+    except ModuleNotFoundError:
+        raise MissingDependencyError(
+            f"{path} wants the package av, which reads such files; `pip install av` brings it."
+        ) from None
+    safe = {"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"}
+    try:
+        # "file:" keeps a colon in the name from being read as a protocol.
+        return av.open(f"file:{path}", options=safe, metadata_errors="replace", **options)
+    except (av.FFmpegError, ValueError, OSError, MemoryError):
+        if read_head(path)[4:8] == b"ftyp":
+            raise DataError(
+                f"{path} is damaged: its index is missing, as when recording or copying was cut "
+                f"short; copy it anew."
+            ) from None
+        raise DataError(
+            f"{path} is no recording, picture, text or subtitles that can be read, or it is "
+            f"damaged; convert it, e.g. `ffmpeg -i {path.name} {path.stem}-mended.wav`, or leave "
+            f"it out."
+        ) from None
+
+
+def open_soundfile(path: Path, head: bytes) -> Any | None:
+    """A soundfile.SoundFile with samples in it, None where libsndfile does not read it."""
+    import soundfile
+
+    if is_mpeg_audio(head) or path.suffix.lower() in (".mp3", ".raw"):
+        return None
+    try:
+        file = soundfile.SoundFile(str(path))
+    except (soundfile.LibsndfileError, RuntimeError, OSError, ValueError, TypeError):
+        return None
+    if file.frames > 0 and file.samplerate in RATES:
+        return file
+    file.close()
+    return None
+
+
+def _text(path: Path, text: str) -> Media:
+    ending = path.suffix.lower()
+    if ending in (".srt", ".vtt") or text.startswith("WEBVTT") or _SRT.match(text):
+        return Media("subtitles", seconds=max(cue.end for cue in read_subtitles(path)))
+    if ending in _TABLES or text.startswith("#EXTM3U"):
+        raise DataError(
+            f"{path} is {_TABLES.get(ending, 'a playlist')}, not what somebody said; give the "
+            f"words as .txt, .srt or .vtt, or the recordings themselves."
+        )
+    if ending in RECORDINGS:
+        raise DataError(
+            f"{path} holds text, not what its ending promises; rename it to .txt, or copy the "
+            f"recording anew."
+        )
+    if not text.strip():
+        raise DataError(f"{path} holds no words, only blanks; leave it out.")
+    with open(path, "rb") as file:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            while piece := file.read(1 << 20):
+                decoder.decode(piece)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            raise DataError(
+                f"{path} is not UTF-8 text; convert it, e.g. `iconv -f latin1 -t utf-8`."
+            ) from None
+    return Media("text")
+
+
+def _image(path: Path, head: bytes) -> Media:
+    png = head.startswith(b"\x89PNG")
+    size = png_size(head) if png else jpeg_size(head)
+    if size is not None and size[0] * size[1] > PIXELS:
+        raise DataError(f"{path} is {size[0]} x {size[1]} pixels large; make it smaller.")
+    broken = DataError(f"{path} is a damaged picture; copy or export it anew.")
+    try:
+        file = open_container(path, format="png_pipe" if png else "jpeg_pipe")
+    except DataError:
+        raise broken from None
+    with file:
+        for frame in _first_frames(file, list(file.streams.video)).values():
+            return Media("image", size=(int(frame.width), int(frame.height)))
+    raise broken
+
+
+def _recording(path: Path, head: bytes) -> Media:
+    # Ogg may hold a film, of which libsndfile would see the sound alone.
+    film = head.startswith(b"OggS") and (b"theora" in head[:512] or b"OVP80" in head[:512])
+    sound = None if film else open_soundfile(path, head)
+    if sound is not None:
+        with sound:
+            seconds = sound.frames / sound.samplerate
+            return Media("audio", seconds, True, rate=sound.samplerate, channels=sound.channels)
+    with open_container(path) as file:
+        audios, videos = list(file.streams.audio[:8]), moving(file)[:8]
+        decoded = _first_frames(file, audios + videos)
+        audio = next((s for s in audios if s.index in decoded and s.rate in RATES), None)
+        video = next((s for s in videos if s.index in decoded), None)
+        if audio is None and video is None:
+            raise DataError(
+                f"{path} holds neither sound nor moving pictures that can be decoded; it is "
+                f"damaged or of an unknown codec: record or convert it anew."
+            )
+        size = fps = None
+        if video is not None:
+            frame = decoded[video.index]
+            size = (int(frame.width), int(frame.height))
+            fps = _sensible(float(video.average_rate or 0), most=1000)
+        return Media(
+            "audio" if video is None else "video",
+            _seconds(file, audio if video is None else video),
+            audio is not None, video is not None, size, fps,
+            None if audio is None else int(audio.rate or 0) or None,
+            None if audio is None else int(audio.channels or 0) or None,
+        )  # fmt: skip
+
+
+def moving(file: Any) -> list[Any]:
+    """The video streams of an opened container that are no cover art."""
+    from av.stream import Disposition
+
+    return [s for s in file.streams.video if not s.disposition & Disposition.attached_pic]
+
+
+def _first_frames(file: Any, streams: list[Any], packets: int = 300) -> dict[int, Any]:
+    """The first frame that can be decoded of each stream, by its index, in one pass.
+
+    Those of which none of the first ``packets`` can be are left out.
+    """
+    import av
+
+    wanted = {s.index: packets for s in streams if s.codec_context is not None}
+    found: dict[int, Any] = {}
+    # Where reading itself fails, what was found so far is all.
+    with contextlib.suppress(av.FFmpegError, ValueError, MemoryError):
+        for packet in file.demux([s for s in streams if s.index in wanted]):
+            index = packet.stream.index
+            if index not in wanted:
+                continue
+            with contextlib.suppress(av.FFmpegError, ValueError, MemoryError):
+                if frames := packet.decode():
+                    found[index] = frames[0]
+            wanted[index] -= 1
+            if index in found or not wanted[index]:
+                del wanted[index]
+            if not wanted:
+                break
+    return found
+
+
+def _seconds(file: Any, stream: Any) -> float | None:
+    spans = [file.duration / 1e6 if file.duration else 0.0]
+    if stream.duration and stream.time_base:
+        spans.append(float(stream.duration * stream.time_base))
+    return _sensible(max(spans), most=1e7)
+
+
+def _sensible(value: float, most: float) -> float | None:
+    """A header's number, None where it cannot be true."""
+    return value if math.isfinite(value) and 0 < value <= most else None

@@ -1,0 +1,125 @@
+"""The first bytes of a file -> what kind of file it looks like."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+
+from moodal.errors import DataError
+
+HEAD = 65536
+"""Bytes from which the kind is told."""
+
+_OTHERS: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "a ZIP archive or an office document"), (b"PK\x05\x06", "an empty ZIP archive"),
+    (b"\x1f\x8b", "compressed (gzip)"), (b"BZh", "compressed (bzip2)"),
+    (b"\xfd7zXZ\x00", "compressed (xz)"), (b"\x28\xb5\x2f\xfd", "compressed (zstd)"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"), (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"\x7fELF", "a program"), (b"\xcf\xfa\xed\xfe", "a program"),
+    (b"\xca\xfe\xba\xbe", "a program"), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an office document"),
+    (b"{\\rtf", "an office document (RTF)"),
+    (b"SQLite format 3\x00", "a database"), (b"\x89HDF\r\n", "an HDF5 file"),
+    (b"\x93NUMPY", "a numpy array"), (b"II*\x00", "a TIFF picture"), (b"MM\x00*", "a TIFF picture"),
+    (b"8BPS", "a Photoshop picture"),
+)  # fmt: skip
+"""What files begin with that are no recording."""
+
+_MARKUP = re.compile(
+    rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|\?xml|svg)\b", re.I | re.S
+)
+
+
+def read_head(path: Path) -> bytes:
+    """The first `HEAD` bytes of a file.
+
+    Raises:
+        DataError: it is missing, a folder or device, forbidden or empty.
+    """
+    try:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder, not a file; name the files in it.")
+        if not path.exists():
+            raise DataError(f"There is no file {path}.")
+        if not path.is_file():
+            raise DataError(f"{path} is a device or a pipe, not a file; save it as a file first.")
+        with open(path, "rb") as file:
+            head = file.read(HEAD)
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise DataError(f"Cannot read {path}: {said}.") from None
+    if not head:
+        raise DataError(f"{path} is empty (0 bytes); record or copy it anew.")
+    return head
+
+
+def as_text(head: bytes) -> str | None:
+    """A file's first bytes as text, None where they are none.
+
+    >>> as_text(b"so good"), as_text(bytes([0, 1, 2]))
+    ('so good', None)
+    """
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            text = codecs.getincrementaldecoder("utf-16")().decode(head)
+        except UnicodeDecodeError:
+            return None
+        return text if not _controls(text) else None
+    if b"\x00" in head:
+        return None
+    try:
+        # The last character may be cut in two.
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        text = head.decode("latin-1")
+        letters = sum(c.isascii() and (c.isalnum() or c.isspace()) for c in text)
+        if _controls(text) or letters < 0.6 * len(text):
+            return None
+    return text if _controls(text) <= 0.01 * len(text) else None
+
+
+def other_kind(head: bytes) -> str | None:
+    """What other kind of file it is, "a PDF document"."""
+    if b"%PDF-" in head[:1024]:
+        return "a PDF document"
+    for magic, name in _OTHERS:
+        if head.startswith(magic):
+            return name
+    if head.startswith(b"MZ") and b"\x00" in head[:64]:
+        return "a program"
+    if head.startswith(b"BM") and head[6:10] == bytes(4):
+        return "a BMP picture (convert it to PNG or JPEG)"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "a WebP picture (convert it to PNG or JPEG)"
+    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"avif", b"msf1"):
+        return "a HEIC or AVIF picture (convert it to JPEG)"
+    if _MARKUP.match(head.removeprefix(codecs.BOM_UTF8)):
+        return "a web page or another marked-up document"
+    return None
+
+
+def is_mpeg_audio(head: bytes) -> bool:
+    """Whether it is an MP3, on whose damage libsndfile writes to the terminal."""
+    return head.startswith(b"ID3") or (head[:1] == b"\xff" and head[1:2] >= b"\xe0")
+
+
+def png_size(head: bytes) -> tuple[int, int] | None:
+    """Width and height in a PNG's header."""
+    if len(head) < 24:
+        return None
+    return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
+
+
+def jpeg_size(head: bytes) -> tuple[int, int] | None:
+    """Width and height in a JPEG's frame header, where it lies in the file's beginning."""
+    at = 2
+    while at + 9 <= len(head) and head[at] == 0xFF:
+        marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4])
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return int.from_bytes(head[at + 7 : at + 9]), int.from_bytes(head[at + 5 : at + 7])
+        at += 2 + length
+    return None
+
+
+def _controls(text: str) -> int:
+    return sum(c < " " and c not in "\t\n\r\f\x1b" for c in text) + text.count("\x7f")

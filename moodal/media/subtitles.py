@@ -1,0 +1,150 @@
+"""Subtitle files (SRT, WebVTT) -> cues: what is said from when to when."""
+
+from __future__ import annotations
+
+import codecs
+import html
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from moodal.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One subtitle.
+
+    Attributes:
+        start, end: seconds, 0 <= start <= end.
+        text: without markup, on one line.
+        speaker: from WebVTT's ``<v Name>``, several joined by a comma; None where none is named.
+    """
+
+    start: float
+    end: float
+    text: str
+    speaker: str | None = None
+
+
+_TIME = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?")
+_VOICE = re.compile(r"<v(?:\.[^\s>]*)?[ \t]+([^>]*)>", re.I)
+# Not every "<": "I <3 you" and "1 < 2" are text.
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<\d+:\d+[\d:.]*>|</>")
+_POSITION = re.compile(r"\{\\[^{}]*\}")
+
+
+def read_subtitles(path: Path | str) -> list[Cue]:
+    """The cues of a SubRip (.srt) or WebVTT (.vtt) file, by the time at which they start.
+
+    UTF-8 and UTF-16, else Windows-1252. Tags, positions, notes, styles and regions are left
+    out, and so are cues without words; cues that overlap are kept.
+
+    Raises:
+        DataError: it cannot be read, a line's times are wrong, or it holds no cue.
+    """
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"Cannot read subtitles {path}: {error.strerror or error}.") from None
+    return parse_subtitles(_decoded(raw, path), str(path))
+
+
+def parse_subtitles(text: str, name: str = "the subtitles") -> list[Cue]:
+    """As `read_subtitles`, from a text; ``name`` is what errors call it.
+
+    >>> parse_subtitles("1\\n00:00:01,000 --> 00:00:02,500\\n<i>So</i> good\\n")
+    [Cue(start=1.0, end=2.5, text='So good', speaker=None)]
+    """
+    lines = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    web = lines[0].startswith("WEBVTT")
+    cues: list[Cue] = []
+    times: tuple[float, float] | None = None
+    said: list[str] = []
+    skipping = web  # the header's own lines
+
+    def close() -> None:
+        if times is not None and (cue := _cue(times, said, web)) is not None:
+            cues.append(cue)
+
+    for number, line in enumerate(lines, 1):
+        starts_block = number == 1 or not lines[number - 2].strip()
+        if "-->" in line:
+            close()
+            times, said, skipping = _times(line, name, number), [], False
+        elif web and starts_block and re.match(r"(?:NOTE|STYLE|REGION)(?:\s|$)", line):
+            close()
+            times, said, skipping = None, [], True
+        elif not line.strip():
+            skipping = False
+            said.append("")
+        elif times is not None and not skipping and not _names_next(lines, number, web):
+            said.append(line)
+    close()
+    if not cues:
+        raise DataError(
+            f"{name} holds no subtitles; each wants a line such as "
+            f"00:00:01,000 --> 00:00:02,500, and words beneath it."
+        )
+    return sorted(cues, key=lambda cue: cue.start)
+
+
+def _names_next(lines: list[str], number: int, web: bool) -> bool:
+    """Whether line ``number`` (from 1) is the number or name of the cue in the next line."""
+    if number >= len(lines) or "-->" not in lines[number]:
+        return False
+    if web:
+        return number < 2 or not lines[number - 2].strip()
+    return lines[number - 1].strip().isdigit()
+
+
+def _times(line: str, name: str, number: int) -> tuple[float, float]:
+    left, _, right = line.partition("-->")
+    first, last = _seconds(left.strip()), _seconds((right.split() or [""])[0])
+    if first is None or last is None:
+        raise DataError(
+            f"{name}, line {number}: {line.strip()[:60]!r} is no span of time such as "
+            f"00:00:01,000 --> 00:00:02,500; mend that line."
+        )
+    if last < first:
+        raise DataError(
+            f"{name}, line {number}: the cue ends ({last:g} s) before it starts ({first:g} s); "
+            f"mend that line."
+        )
+    return first, last
+
+
+def _seconds(stamp: str) -> float | None:
+    match = _TIME.fullmatch(stamp)
+    if match is None:
+        return None
+    hours, minutes, seconds, part = match.groups()
+    if int(seconds) > 59 or (hours is not None and int(minutes) > 59):
+        return None
+    whole = int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds)
+    return float(f"{whole}.{part or 0}")
+
+
+def _cue(times: tuple[float, float], said: list[str], web: bool) -> Cue | None:
+    text = " ".join(said)
+    names = [html.unescape(n).strip() for n in _VOICE.findall(text)] if web else []
+    text = _TAG.sub("", _POSITION.sub("", text))
+    text = " ".join((html.unescape(text) if web else text).split())
+    text = text.translate({0x200E: None, 0x200F: None, 0xFEFF: None})
+    speaker = ", ".join(dict.fromkeys(n for n in names if n)) or None
+    return Cue(*times, text, speaker) if text.strip() else None
+
+
+def _decoded(raw: bytes, path: Path) -> str:
+    try:
+        if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return raw.decode("utf-16")
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252", errors="replace")
+    if not raw.strip():
+        raise DataError(f"Subtitles {path} are empty.")
+    if "\x00" in text:
+        raise DataError(f"{path} is no subtitle file, but other data; give a .srt or .vtt.")
+    return text

@@ -1,0 +1,294 @@
+"""Video files and still images -> pictures at their times, with PyAV (FFmpeg's libraries).
+
+Times count from the beginning of the file, as those of its sound do (`moodal.media.containers`).
+A video is decoded frame by frame and only one picture of it is held, so hours of it need no more
+memory than seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moodal.errors import DataError, MissingDependencyError, UsageError
+
+LARGEST = 130_000_000
+"""Pixels of a picture beyond which its header is not believed (8K video has 33 million)."""
+
+DENSE = 5
+"""From this many frames per wanted picture on, those that no other frame refers to are not decoded,
+which halves the work: encoders put three or four such frames in a row, so that every span keeps
+one."""
+
+EARLIER = 5.0
+"""Seconds before a span to which is gone back where the file's index leads past its start."""
+
+HOPELESS = 300
+"""Packets in a row that do not decode, after which the rest is given up."""
+
+TEXT_CODECS = ("ansi", "bintext", "xbin", "idf")
+"""FFmpeg draws text files as if on a terminal; to us they are no pictures."""
+
+OnDamage = Callable[[float, str], None]
+"""Told the seconds near which something does not decode, and what FFmpeg says of it; once for
+several frames in a row, since they are decoded several at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture of a video.
+
+    Attributes:
+        at: seconds from the beginning of the file.
+        rgb: [H, W, 3] uint8, upright as the file's metadata says, with square pixels.
+        scale: its pixels per pixel of the file, at most 1.
+    """
+
+    at: float
+    rgb: np.ndarray
+    scale: float = 1.0
+
+
+def frames(
+    path: Path | str,
+    fps: float = 5.0,
+    *,
+    start: float | None = None,
+    end: float | None = None,
+    longest: int = 640,
+    on_damage: OnDamage | None = None,
+) -> Iterator[Picture]:
+    """The pictures of a file, or of its span from ``start`` to ``end`` seconds.
+
+    Time is cut into spans of 1/``fps`` seconds from ``start`` on, and of each the first frame that
+    begins in it is given, if one does: a variable frame rate is sampled by its time stamps, and
+    a frame that stands for long comes once. Where none begins in the first span, the one that is
+    then being shown is given at ``start``. A still image is one picture at 0.
+
+    Args:
+        path: any video or image that FFmpeg decodes; pictures attached to music are none.
+        fps: pictures per second at most.
+        start: seconds, None for the beginning.
+        end: seconds, None for the end; a span past the end of the file has no pictures.
+        longest: pixels of the longer side at most; larger frames are scaled down.
+        on_damage: is told of what does not decode and is skipped.
+
+    Raises (when the first picture is asked for):
+        UsageError: ``fps``, ``longest`` or the span is not positive.
+        DataError: the file is missing, empty, not a video, or none of its frames decodes.
+        MissingDependencyError: PyAV is not installed.
+    """
+    if not 0 < fps < math.inf or longest < 1:
+        raise UsageError(f"Pictures need a positive fps and size; got {fps} and {longest}.")
+    begin = 0.0 if start is None else start
+    if not begin >= 0 or (end is not None and not end > begin):
+        raise UsageError(f"{path}: a span needs 0 <= start < end in seconds; got {start}-{end}.")
+    with _opened(path) as film:
+        held: Any = None  # the last frame before the span, and until when it is shown
+        until = 0.0
+        cell = -1
+        decoded = False
+        for at, frame in film.decoded(begin, fps, on_damage):
+            decoded = True
+            if end is not None and at >= end:
+                until = at
+                break
+            if at < begin - 1e-6:
+                held, until = frame, at + max(1 / fps, film.lasts(frame))
+                continue
+            here = math.floor((at - begin) * fps + 1e-6)
+            if cell < 0 < here and held is not None:
+                yield film.picture(begin, held, longest)
+                cell = 0
+            held = None
+            if here > cell:
+                cell = here
+                yield film.picture(at, frame, longest)
+        if cell < 0 and held is not None and begin < until:
+            yield film.picture(begin, held, longest)
+        if not decoded and (begin == 0 or film.damages):
+            raise DataError(
+                f"Cannot decode any picture of {path}: {film.damages or 'it ends before its first'}"
+                "; record or convert it anew."
+            )
+
+
+def check_video(path: Path | str) -> None:
+    """Whether a file is a video or an image, from its header alone.
+
+    Raises:
+        DataError, MissingDependencyError: as `frames`, but for damage further in.
+    """
+    with _opened(path):
+        pass
+
+
+class _Film:
+    """An open file's pictures; a context manager.
+
+    ``damages`` is what FFmpeg said of the first frame that did not decode.
+    """
+
+    def __init__(self, path: Path, errors: tuple[type[Exception], ...]):
+        self.path, self.damages, self._errors = path, "", errors
+        self.file, self.stream = self._open()
+        file, stream = self.file, self.stream
+        self._origin = max(0.0, (file.start_time or 0) / 1e6)
+        self._step = 1 / float(stream.average_rate or stream.guessed_rate or 25)
+        shape = stream.sample_aspect_ratio
+        self._aspect = float(shape) if shape and 0.2 <= shape <= 5 else 1.0
+
+    def __enter__(self) -> _Film:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def _open(self) -> tuple[Any, Any]:
+        import av
+        from av.stream import Disposition
+
+        try:
+            # "file:" since a name may hold a colon; the whitelist since a playlist may name a
+            # server.
+            file: Any = av.open(f"file:{self.path}", options={"protocol_whitelist": "file"})
+        except self._errors as error:  # a name that is no UTF-8 is a ValueError
+            raise DataError(
+                f"Cannot read video {self.path}: {_said(error)}; not a video or an image, or "
+                "damaged."
+            ) from None
+        cover = Disposition.attached_pic | Disposition.timed_thumbnails
+        streams = [
+            s
+            for s in file.streams.video
+            if not s.disposition & cover
+            and s.codec_context is not None
+            and s.codec_context.name not in TEXT_CODECS
+        ]
+        if not streams:
+            file.close()
+            raise DataError(f"{self.path} holds no pictures that could be decoded.")
+        # Files with several angles or sizes mark one as the default.
+        stream = next((s for s in streams if s.disposition & Disposition.default), streams[0])
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if width * height > LARGEST:
+            file.close()
+            raise DataError(
+                f"Video {self.path} claims {width} x {height} pixels; it is damaged, or scale it "
+                "down."
+            )
+        return file, stream
+
+    def decoded(
+        self, begin: float, fps: float, on_damage: OnDamage | None
+    ) -> Iterator[tuple[float, Any]]:
+        """Seconds and frame, from the last one at or before ``begin`` on."""
+        self._ready(fps)
+        for early in (0.0, EARLIER):
+            if begin > early and self._sought(begin - early):
+                following = self._frames(begin - early, on_damage)
+                first = next(following, None)
+                if first is not None and first[0] <= begin:
+                    yield first
+                    yield from following
+                    return
+                # An index that leads too far, or none: from further back, or the beginning.
+                self.file.close()
+                self.file, self.stream = self._open()
+                self._ready(fps)
+        yield from self._frames(0.0, on_damage)
+
+    def lasts(self, frame: Any) -> float:
+        """Seconds for which a frame is shown, by its own account; 0 where it gives none."""
+        return float((frame.duration or 0) * frame.time_base) if frame.time_base else 0.0
+
+    def _ready(self, fps: float) -> None:
+        self.stream.thread_type = "AUTO"
+        if 1 / self._step >= DENSE * fps:
+            self.stream.codec_context.skip_frame = "NONREF"
+
+    def _sought(self, seconds: float) -> bool:
+        try:
+            ticks = int((self._origin + seconds) / (self.stream.time_base or 1))
+            self.file.seek(ticks, stream=self.stream)
+        except self._errors:
+            return False
+        return True
+
+    def _frames(self, near: float, on_damage: OnDamage | None) -> Iterator[tuple[float, Any]]:
+        at, lost = near - self._step, 0
+
+        def damage(said: str) -> None:
+            self.damages = self.damages or said
+            if on_damage is not None:
+                on_damage(max(0.0, at), said)
+
+        packets = self.file.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+            except self._errors as error:
+                damage(_said(error))
+                return
+            try:
+                frames = packet.decode()
+                lost = 0 if frames else lost
+            except self._errors as error:
+                damage(_said(error))
+                frames, lost = [], lost + 1
+                if lost >= HOPELESS:
+                    return
+            for frame in frames:
+                at = at + self._step if frame.time is None else frame.time - self._origin
+                if frame.is_corrupt:
+                    damage("a frame is damaged")
+                else:
+                    yield at, frame
+
+    def picture(self, at: float, frame: Any, longest: int) -> Picture:
+        """Scaled, in RGB, upright."""
+        width, height = frame.width * self._aspect, float(frame.height)
+        if self._aspect < 1:  # square pixels by making the longer side of a pixel the measure
+            width, height = float(frame.width), frame.height / self._aspect
+        scale = min(1.0, longest / max(width, height))
+        try:
+            plain = frame.reformat(
+                max(1, round(width * scale)), max(1, round(height * scale)), "rgb24",
+                interpolation="AREA",
+            )  # fmt: skip
+            rgb = plain.to_ndarray()
+        except self._errors as error:
+            raise DataError(
+                f"Cannot convert the pictures of {self.path}: {_said(error)}; "
+                "convert it, e.g. to MP4."
+            ) from None
+        turns = round(frame.rotation / 90) % 4
+        return Picture(max(0.0, at), np.ascontiguousarray(np.rot90(rgb, turns)), scale)
+
+
+def _opened(path: Path | str) -> _Film:
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"There is no video file {path}.")
+    if not path.stat().st_size:
+        raise DataError(f"Video {path} is empty (0 bytes).")
+    try:
+        import av
+    except ModuleNotFoundError:
+        raise MissingDependencyError(
+            f"{path} wants the package av, which reads pictures; `pip install av` brings it."
+        ) from None
+    # PyAV itself stumbles over streams that begin late (IndexError) and times beyond 64 bits.
+    return _Film(path, (av.FFmpegError, ValueError, OSError, LookupError, OverflowError))
+
+
+def _said(error: Exception) -> str:
+    said = str(getattr(error, "strerror", None) or error) or type(error).__name__
+    return said[:1].lower() + said[1:]

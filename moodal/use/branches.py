@@ -1,0 +1,154 @@
+"""Branches: the networks of a fused artefact, on ONNX Runtime.
+
+A branch turns what its encoder gave into states [T, H], one for each word piece, 20 ms frame or
+seen face, and knows a word by a key [H]: its logit is the mean over steps of state . key, and a
+constant. So a logit is a sum over steps, exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from moodal.artefact import Artefact
+from moodal.errors import DataError
+
+RATE = 16000
+WINDOW = 8 * RATE
+"""Samples that the speech network hears at once; longer utterances are heard piece by piece."""
+SHORTEST = 800
+"""Samples; silence follows what is shorter (50 ms)."""
+TOGETHER = 32
+"""Faces that go through the network at once."""
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One modality of a fused artefact.
+
+    Attributes:
+        stream: "text", "speech" or "face".
+        map: M [H, d]; offset: o [d]. The key of a word with vector v is M v, its constant o . v.
+        learned: word -> its share in the training.
+        adapted: word -> (key [H], constant), taught by `moodal adapt`.
+        graph: the ONNX file.
+        tokenizer: of text, the tokenizer.json.
+    """
+
+    stream: str
+    map: np.ndarray
+    offset: np.ndarray
+    learned: Mapping[str, float]
+    graph: str
+    threads: int = 1
+    adapted: Mapping[str, tuple[np.ndarray, float]] = field(default_factory=dict)
+    tokenizer: str = ""
+
+    @cached_property
+    def _session(self) -> Any:
+        return session(self.graph, self.threads)
+
+    def keys(self, words: Sequence[str], vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Keys [H, C] and constants [C] of words with vectors [C, d].
+
+        The constant of a learned word is less its log share, so that a logit says how much the
+        steps tell beyond it; that of another word is less the mean of those.
+        """
+        keys = self.map @ vectors.T
+        constants = vectors @ self.offset
+        shares = np.log(list(self.learned.values()))
+        typical = float(shares.mean())
+        for i, word in enumerate(words):
+            if word in self.adapted:
+                keys[:, i], constants[i] = self.adapted[word]
+            else:
+                constants[i] -= np.log(self.learned[word]) if word in self.learned else typical
+        return keys, constants
+
+    def pieces(self, ids: np.ndarray) -> np.ndarray:
+        """Word pieces [T] int64 -> states [T, H]."""
+        states: np.ndarray = self._session.run(None, {"ids": ids[None]})[0][0]
+        return states
+
+    def sound(self, samples: np.ndarray) -> np.ndarray:
+        """[samples] at 16 kHz -> states [T, H], about 50 a second.
+
+        What is longer than 8 s is heard in equal pieces of at most that.
+        """
+        n = max(1, -(-len(samples) // WINDOW))
+        states = []
+        for part in np.array_split(samples.astype(np.float32, copy=False), n):
+            padded = np.pad(part, (0, max(0, SHORTEST - len(part))))
+            states.append(self._session.run(None, {"wave": padded[None]})[0][0])
+        return np.concatenate(states)
+
+    def faces(self, pixels: np.ndarray) -> np.ndarray:
+        """Pixels [T, 2304] in 0..1 -> states [T, H]."""
+        parts = [
+            self._session.run(None, {"pixels": pixels[i : i + TOGETHER].astype(np.float32)})[0]
+            for i in range(0, len(pixels), TOGETHER)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.map)), np.float32)
+
+
+def session(path: str, threads: int = 1) -> Any:
+    """An ONNX Runtime session.
+
+    Raises:
+        DataError: the file is no graph that it can run.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    # else it keeps the buffers of the longest utterance for good
+    options.enable_cpu_mem_arena = False
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own classes, which it does not export
+        first = (str(error).splitlines() or ["damaged"])[0]
+        raise DataError(f"{path} cannot be run ({first[:160]}); copy the artefact again.") from None
+
+
+def read_branches(found: Artefact, threads: int = 1) -> dict[str, Branch]:
+    """The branches of a fused artefact.
+
+    Raises:
+        DataError: it is no fused artefact, or not whole.
+    """
+    about = found.about.get("fused")
+    if found.about["system"]["name"] != "fused" or not isinstance(about, dict):
+        raise DataError(
+            f"{found.folder} holds {found.about['system']['name']}, which reads prepared features; "
+            "`moodal predict` takes fused artefacts. Make one with `moodal compose`, or leave "
+            "--artefact out."
+        )
+    try:
+        return {
+            stream: _branch(found, stream, told, found.weights(), threads)
+            for stream, told in about["branches"].items()
+        }
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise DataError(
+            f"{found.folder} is no whole fused artefact ({error!r}); copy it again."
+        ) from None
+
+
+def _branch(
+    found: Artefact, stream: str, told: Mapping[str, Any], weights: Mapping[str, np.ndarray],
+    threads: int,
+) -> Branch:  # fmt: skip
+    adapted = {
+        word: (weights[f"{stream}.adapted"][i], float(weights[f"{stream}.constants"][i]))
+        for i, word in enumerate(told.get("adapted", []))
+    }
+    learned = {str(word): float(share) for word, share in told["learned"].items()}
+    maps = weights[f"{stream}.map"], weights[f"{stream}.offset"]
+    graph = str(found.file(told["graph"]))
+    pieces = str(found.file("tokenizer.json")) if stream == "text" else ""
+    return Branch(stream, *maps, learned, graph, threads, adapted, pieces)
