@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+LIGHT  := $(VENV)-light
+DATA   ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint types tests benchmark clean
+.PHONY: help quickstart first-training artefact test lint types tests benchmark clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 18
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -16,13 +18,27 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
 
-quickstart: $(READY)  ## install, train EEA on a look-alike of MOSEI, test it on an emotion it never saw
+$(LIGHT)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(LIGHT)
+	$(LIGHT)/bin/python -m pip install --quiet --upgrade pip
+	$(LIGHT)/bin/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $(LIGHT)/.ready
+
+quickstart: $(LIGHT)/.ready  ## install (without PyTorch) and predict the clip that comes along
+	$(LIGHT)/bin/moodal predict examples/clip.mp4 --plot runs/clip.png
+	@echo "runs/clip.png is the same as a picture. Activate $(LIGHT) and try a recording of your own;"
+	@echo "docs/predict.md says what else there is, docs/first-training.md how to train."
+
+first-training: $(READY)  ## install, train EEA on a look-alike of MOSEI, test it on an emotion it never saw
 	rm -rf data/quickstart runs/quickstart
 	$(BIN)/moodal synthesise mosei data/quickstart/mosei --utterances 1500 --seed 1
 	$(BIN)/moodal prepare mosei data/quickstart/mosei data/quickstart/prepared
 	$(BIN)/moodal train recipes/quickstart.toml --out runs/quickstart
 	$(BIN)/moodal inspect runs/quickstart/artefact
 	@echo "Read runs/quickstart/report.md, look at runs/quickstart/figures/, then go on with docs/README.md."
+
+artefact: $(READY)  ## make the artefact that comes along, from the corpora in DATA (hours; goes on after a stop)
+	OMP_NUM_THREADS=1 $(BIN)/moodal compose recipes/artefact/default.toml --data $(DATA) --work runs/artefact --out moodal/use/artefact
 
 test: $(READY) lint types tests  ## everything that must pass: ruff, import-linter, mypy, pytest with doctests
 
@@ -41,4 +57,4 @@ benchmark: $(READY)  ## an epoch of EEA at MOSEI's size against a plain loop (ab
 	$(BIN)/python benchmarks/epoch.py
 
 clean:  ## remove the environment and caches (not data/ or runs/)
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LIGHT) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -228,3 +228,20 @@ def _version() -> str:
     from moodal import __version__
 
     return __version__
+
+
+def hashes(ids: Sequence[str]) -> np.ndarray:
+    """[n] uint64, a hash of each utterance's name."""
+    return np.array(
+        [int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") for name in ids],
+        np.uint64,
+    )
+
+
+SAME_ROWS = {"ferplus": "fer2013", "fer2013-both": "fer2013"}
+"""Corpora whose rows are another's under the same names."""
+
+
+def marks(corpus: str, ids: Sequence[str]) -> np.ndarray:
+    """[n] uint64, a hash of each utterance's corpus and name."""
+    return hashes([f"{SAME_ROWS.get(corpus, corpus)}:{name}" for name in ids])

@@ -115,9 +115,13 @@ def train(args: argparse.Namespace) -> Any:
 
 def evaluate_arguments(parser: Arguments) -> None:
     parser.add_argument("artefact", type=Path)
-    parser.add_argument("prepared", type=Path, help="folder that `moodal prepare` wrote")
+    parser.add_argument(
+        "prepared", metavar="CORPUS",
+        help="folder that `moodal prepare` wrote; of a fused artefact also a table of raw "
+        "recordings, texts or pictures, or a corpus's name with --root",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder for the report")
-    parser.add_argument("--split", default="test", help='"train", "valid", "test" or "all"')
+    parser.add_argument("--split", help='"train", "valid", "test", "all", "held-out"')
     parser.add_argument("--emotions", help="comma-separated; default: the corpus's")
     parser.add_argument(
         "--map", action="append", default=[], metavar="THEIRS=OURS",
@@ -132,26 +136,50 @@ def evaluate_arguments(parser: Arguments) -> None:
         "--by", action="append", default=[], metavar="COLUMN",
         help="a column whose values the report tells apart, e.g. style",
     )  # fmt: skip
+    raw = parser.add_argument_group("of a fused artefact, on raw recordings, texts or pictures")
+    raw.add_argument("--root", type=Path, help="folder that the table's paths start from")
+    raw.add_argument("--streams", help="modalities that may be used, e.g. speech")
+    raw.add_argument("--jobs", type=int, default=1, help="processes that read")
+    raw.add_argument("--asr", action="store_true", help="transcribe rows that have no text")
+    raw.add_argument("--store", type=Path, help="keeps what was read; default: OUT.states")
 
 
 def evaluate(args: argparse.Namespace) -> Any:
-    from moodal.learn.evaluate import evaluate
+    from moodal import artefact
 
-    report = evaluate(
-        args.artefact,
-        args.prepared,
-        args.out,
-        split=args.split,
-        emotions=args.emotions.split(",") if args.emotions else None,
-        names=dict(_pair(text, "--map") for text in args.map),
-        vectors=args.vectors,
-        where=dict(_pair(text, "--where") for text in args.where),
-        by=args.by,
-    )
+    asked = {
+        "emotions": args.emotions.split(",") if args.emotions else None,
+        "names": dict(_pair(text, "--map") for text in args.map),
+        "where": dict(_pair(text, "--where") for text in args.where),
+        "by": args.by,
+    }
+    if artefact.read(args.artefact).about["system"]["name"] == "fused":
+        report = _evaluate_raw(args, asked)
+    else:
+        from moodal.learn.evaluate import evaluate
+
+        if args.root or args.streams or args.asr:
+            raise UsageError("--root, --streams and --asr are for fused artefacts.")
+        split = args.split or "test"
+        report = evaluate(
+            args.artefact, Path(args.prepared), args.out, split=split, vectors=args.vectors, **asked
+        )
     if not args.json:
         _show_report(report)
         _print(f"Report: {args.out}/report.md")
     return report
+
+
+def _evaluate_raw(args: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
+    from moodal.use.raw import evaluate_raw
+
+    if args.vectors:
+        raise UsageError("A fused artefact knows any word by its own vectors; leave --vectors out.")
+    streams = [s.strip() for s in args.streams.split(",")] if args.streams else None
+    return evaluate_raw(
+        args.artefact, args.prepared, args.out, root=args.root, split=args.split, streams=streams,
+        jobs=args.jobs, asr=args.asr, store=args.store, **asked,
+    )  # fmt: skip
 
 
 def import_arguments(parser: Arguments) -> None:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from moodal.encoders.store import FeatureStore
 
 DEFAULT_ENCODERS = {"text": "glove-50", "speech": "egemaps"}
-"""Stream -> the encoder of raw media where none is asked for; no encoder reads faces yet."""
+"""Stream -> the encoder of raw media where none is asked for; faces are
+encoded where it is asked for (`pixels`)."""
 
 MEDIA = {"text": "text", "speech": "audio", "face": "video"}
 """Stream -> the field of an utterance that it is encoded from."""

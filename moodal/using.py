@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -38,9 +39,7 @@ def predict_arguments(parser: Arguments) -> None:
         "--fps", type=float, default=5.0, help="pictures a second that are looked at"
     )
     parser.add_argument("--format", choices=FORMATS, help="write this instead of a table")
-    parser.add_argument(
-        "--out", type=Path, help="file or folder for --format (default: the terminal)"
-    )
+    parser.add_argument("--out", help="file, or folder/, for --format (default: the terminal)")
     parser.add_argument("--plot", type=Path, help="a .png or .svg; for several inputs a folder")
     parser.add_argument("--jobs", type=int, default=1, help="recordings that are read at once")
 
@@ -65,19 +64,23 @@ def predict(args: argparse.Namespace) -> Any:
         done = predict_all([Job(None, "")], args.artefact, options, 1)
     else:
         jobs = [Job(path, str(path)) for path in recordings(args.inputs)]
-        if len(jobs) > 1 and (args.text or args.subtitles):
-            raise UsageError("--text and --subtitles are of one recording; got several.")
+        if len(jobs) > 1:
+            _require_for_several(args, len(jobs))
+        if args.format == "srt" and args.out:
+            _require_apart(args, [job.path for job in jobs if job.path])
         done = predict_all(jobs, args.artefact, options, args.jobs)
     timelines = [t for t in done if not isinstance(t, DataError)]
     failed = [t for t in done if isinstance(t, DataError)]
     if failed and len(done) == 1:
         raise failed[0]
     try:
+        if not timelines:
+            raise DataError(f"none of the {len(failed)} could be read.")
         return _told(args, timelines)
     finally:
         for error in failed:
             print(f"moodal: left out: {error}", file=sys.stderr)
-        if failed:
+        if failed and timelines:
             print(f"moodal: {len(failed)} of {len(done)} were left out.", file=sys.stderr)
 
 
@@ -92,6 +95,36 @@ def _require(args: argparse.Namespace) -> None:
         raise UsageError("--out wants a --format: json, csv, srt, textgrid or eaf.")
     if args.json and args.format not in (None, "json"):
         raise UsageError(f"--json and --format {args.format} do not go together.")
+    if args.plot and args.plot.suffix.lower() not in ("", ".png", ".svg"):
+        raise UsageError(f"A plot is written as .png or .svg; got {args.plot.name}.")
+
+
+def _require_for_several(args: argparse.Namespace, count: int) -> None:
+    """What would be refused after hours is refused now."""
+    from moodal.use.formats import SEVERAL
+
+    if args.text is not None or args.subtitles:
+        raise UsageError(f"--text and --subtitles are of one recording; got {count}.")
+    if args.plot and args.plot.suffix:
+        raise UsageError(
+            f"--plot {args.plot} is one picture for {count} recordings; name a folder."
+        )
+    folder = args.out and (Path(args.out).is_dir() or args.out.endswith(("/", "\\")))
+    if args.format and args.format not in SEVERAL and not folder:
+        raise UsageError(
+            f"A file of --format {args.format} holds one recording, and there are {count}: "
+            "name a folder with --out FOLDER/."
+        )
+
+
+def _require_apart(args: argparse.Namespace, paths: Sequence[Path]) -> None:
+    """Answers must not take the place of the subtitles that they are made from."""
+    from moodal.use.inputs import beside
+
+    for path in paths:
+        read = args.subtitles or beside(path)
+        if read and Path(args.out).resolve() == read.resolve():
+            raise UsageError(f"{args.out} holds the words of {path}: choose another --out.")
 
 
 def _told(args: argparse.Namespace, timelines: Sequence[Timeline]) -> Any:
@@ -101,16 +134,19 @@ def _told(args: argparse.Namespace, timelines: Sequence[Timeline]) -> Any:
     from moodal.use import formats
     from moodal.use.show import show
 
+    if args.json or args.format:  # documents are in UTF-8, whatever the terminal's encoding
+        with contextlib.suppress(AttributeError):
+            sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     if args.plot:
         _plot(args.plot, timelines)
-    if args.json:
-        return json.loads(formats.render(timelines, "json"))
     if args.format and args.out:
         for path in formats.write(timelines, args.format, args.out):
             print(f"Written: {path}", file=sys.stderr)
-    elif args.format:
+    if args.json:
+        return json.loads(formats.render(timelines, "json"))
+    if args.format and not args.out:
         sys.stdout.write(formats.render(timelines, args.format))
-    else:
+    elif not args.format:
         show(timelines)
     return None
 
@@ -121,10 +157,6 @@ def _plot(out: Path, timelines: Sequence[Timeline]) -> None:
     if len(timelines) == 1 and out.suffix:
         plot(timelines[0], out)
         return
-    if out.suffix and len(timelines) > 1:
-        raise UsageError(
-            f"--plot {out} is one picture for {len(timelines)} recordings; name a folder."
-        )
     names: dict[str, int] = {}
     for timeline in timelines:
         stem = Path(timeline.path).name or "recording"
@@ -139,20 +171,35 @@ def adapt_arguments(parser: Arguments) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the new artefact")
     parser.add_argument("--artefact", type=Path, help="default: the one that comes along")
     parser.add_argument(
+        "--negatives", nargs="*", default=[], metavar="CLIP", help="clips that do not show it"
+    )
+    parser.add_argument(
         "--replace", action="store_true", help="also where the word is known already"
     )
 
 
 def adapt(args: argparse.Namespace) -> Any:
+    from moodal.artefact import read
     from moodal.use.adapt import adapt
     from moodal.use.inputs import recordings
     from moodal.use.predictor import load
 
-    clips = recordings(args.clips)
-    made = adapt(load(args.artefact), args.word, clips, args.out, replace=args.replace)
+    negatives = recordings(args.negatives)
+    made = adapt(
+        load(args.artefact), args.word, recordings(args.clips), args.out,
+        negatives=negatives, replace=args.replace,
+    )  # fmt: skip
+    told = read(made).about["data"]["adapted"][args.word.lower()]
     if not args.json:
-        print(f"{args.word} is known from {len(clips)} clips in {made}; use it with --artefact.")
-    return {"artefact": str(made), "word": args.word, "clips": len(clips)}
+        print(f"{args.word} is known in {made} from {_counted(told)}; use it with --artefact.")
+    return {"artefact": str(made), "word": args.word, "clips": told}
+
+
+def _counted(clips: Any) -> str:
+    """How many examples each modality had."""
+    if isinstance(clips, dict):
+        return ", ".join(f"{n} of {stream}" for stream, n in clips.items() if isinstance(n, int))
+    return str(clips)
 
 
 def compose_arguments(parser: Arguments) -> None:

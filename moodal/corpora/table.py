@@ -86,6 +86,26 @@ def read(root: Path | str) -> Manifest:
     )
 
 
+def examples(path: Path | str, word: str) -> tuple[list[Utterance], list[Utterance]]:
+    """The rows of a table that show ``word``, and the others; without a label column all do.
+
+    Columns as for `read`; ``id`` may lack.
+
+    Raises:
+        DataError: as `read`.
+    """
+    path = Path(path)
+    rows = [{"id": str(i), **row} for i, row in enumerate(read_rows(path), 1)]
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    _require(path, [*columns, "label"], ())
+    _refuse(path, rows, _each(rows, _problem_of_row))
+    found: tuple[list[Utterance], list[Utterance]] = ([], [])
+    for row in rows:
+        other = (row.get("label") or word).lower() != word
+        found[other].append(_utterance(row, {*RESERVED}))
+    return found
+
+
 def _table(root: Path) -> Path:
     """The one table that ``root`` is or holds."""
     if root.is_file():

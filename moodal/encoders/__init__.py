@@ -9,12 +9,14 @@ from moodal.encoders.egemaps import Egemaps
 from moodal.encoders.glove import Glove
 from moodal.encoders.minilm import MiniLM
 from moodal.encoders.pieces import Pieces
+from moodal.encoders.pixels import Pixels
 from moodal.encoders.wave import Wave
 
 ENCODERS: dict[str, type[Any]] = {
     "glove-50": Glove,
     "minilm": MiniLM,
     "pieces": Pieces,
+    "pixels": Pixels,
     "egemaps": Egemaps,
     "wave": Wave,
 }

@@ -10,7 +10,7 @@ from moodal.report.cards import model_card
 from moodal.report.cells import bullets, table
 
 if TYPE_CHECKING:
-    from moodal.learn.compose import Fused
+    from moodal.learn.fused import Fused
     from moodal.learn.held_out import Held
 
 RELIABILITY = "reliability.png"

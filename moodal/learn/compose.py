@@ -10,61 +10,22 @@ Each step is kept under ``work`` and not done again; a training that is killed g
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field
 
-from moodal import artefact, config, prepare
-from moodal.config import Strict
+from moodal import artefact, prepare
+from moodal.encoders.minilm import tokenizer_file
 from moodal.encoders.words import word_vectors
-from moodal.errors import UsageError
 from moodal.learn import fusing, graphs
 from moodal.learn.branches import Learned, learn_branch
 from moodal.learn.cards import fused_card
+from moodal.learn.fused import Fused, Part, read
 from moodal.learn.guessing import guess
 from moodal.learn.held_out import Held, hold
 from moodal.types import STREAMS
-
-
-class Part(Strict):
-    """One modality of a fused artefact."""
-
-    recipe: str
-    """Of its branch, relative to this recipe."""
-    corpus: str
-    """The reader of its corpus, see `moodal prepare`."""
-    root: str
-    """The corpus's folder, relative to ``data``."""
-    encoder: str = ""
-    """What encodes it ("": it came as features)."""
-    bits: int = 32
-    """8: the graph's matrices are kept in 8 bits."""
-    prefix: str = ""
-    """Words that begin so are another corpus's names for the same rows, tested beside."""
-    licence: str
-    """What it lets one do, as the card says it."""
-
-
-class Fused(Strict):
-    """A recipe of a fused artefact."""
-
-    name: str
-    about: str
-    licence: str
-    basics: list[str] = Field(min_length=2)
-    """The emotions that every question compares with."""
-    synonyms: dict[str, str] = Field(default_factory=dict)
-    """Other name -> word: declared once, told in every answer."""
-    sure: float = Field(default=0.7, gt=0, lt=1)
-    """Decisions are made where so many of them are right on held-out rows."""
-    seed: int = 0
-    limits: list[str] = Field(default_factory=list)
-    """What the card says of its limits, beside what is measured."""
-    parts: dict[str, Part]
 
 
 def compose(
@@ -79,7 +40,7 @@ def compose(
     """Make a fused artefact; goes on where an earlier call was stopped.
 
     Args:
-        path: a TOML file, see `Fused`.
+        path: a TOML file, see `moodal.learn.fused.Fused`.
         out: folder of the artefact.
         data: folder in which the corpora lie.
         work: folder for features and trainings, which may be deleted afterwards.
@@ -102,25 +63,6 @@ def compose(
     guesses = {s: guess(learned[s], held[s]) for s in learned}
     tell("exporting")
     return _write(recipe, learned, held, sets, guesses, Path(out), commit)
-
-
-def read(path: Path | str) -> Fused:
-    """A recipe of a fused artefact.
-
-    Raises:
-        UsageError: there is none, or it holds a wrong key or value.
-    """
-    try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path} is no recipe of a fused artefact: {error}.") from None
-    recipe = config.parse(Fused, values, str(path))
-    unknown = [s for s in recipe.parts if s not in STREAMS]
-    if unknown or not recipe.parts:
-        raise UsageError(f"{path}: parts are {', '.join(STREAMS)}; got {', '.join(unknown)}.")
-    if "neutral" not in recipe.basics:
-        raise UsageError(f"{path}: basics must name neutral, which is weighed apart.")
-    return recipe
 
 
 def _learned(stream: str, part: Part, path: Path, data: Path, work: Path) -> Learned:
@@ -170,15 +112,16 @@ def _write(
             "rows": {p: len(getattr(one.experiment, p)) for p in ("train", "valid", "test")},
             "test": held[stream].tested,
         }  # fmt: skip
-    if "text" in learned:
-        from moodal.encoders.minilm import tokenizer_file
-
-        files["tokenizer.json"] = tokenizer_file().read_bytes()
+    files["tokenizer.json"] = tokenizer_file().read_bytes()  # new words need it too
     source = word_vectors("minilm")
     synonyms = {w: v for one in learned.values() for w, v in one.recipe.space.synonyms.items()}
     space = source.space(words, synonyms={w: v for w, v in synonyms.items() if w in words})
     assert space.vectors is not None
     vectors = {"words": space.vectors, "emotions": space.vectors[: len(recipe.basics)]}
+    for stream, one in learned.items():
+        e = one.experiment
+        ids = [e.manifest.utterances[i].id for i in np.union1d(e.train, e.valid)]
+        vectors[f"{stream}.trained"] = artefact.marks(e.manifest.corpus, ids)
     manifests = {s: one.experiment.manifest for s, one in learned.items()}
     about = {
         "system": {"name": "fused", "config": {}},

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from moodal.artefact import Artefact
+from moodal.artefact import Artefact, hashes
 from moodal.corpora import manifest as manifests
 from moodal.corpora.manifest import MADE_UP, Manifest
 from moodal.emotions import EmotionSpace
@@ -115,7 +115,7 @@ def _trained_on(found: Artefact, manifest: Manifest) -> list[str]:
     same = corpus == manifest.corpus or {corpus, manifest.corpus} <= set(IEMOCAP)
     if ids is None or not same:
         return []
-    known = int(np.isin(export.hashes([u.id for u in manifest.utterances]), ids).sum())
+    known = int(np.isin(hashes([u.id for u in manifest.utterances]), ids).sum())
     return [f"{known} of these {len(manifest)} rows were trained on"] if known else []
 
 

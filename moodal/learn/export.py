@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,7 +62,7 @@ def export(
     if space.vectors is not None:
         vectors["emotions"] = space.vectors
     if trained_ids:
-        vectors["trained.ids"] = hashes(trained_ids)
+        vectors["trained.ids"] = artefact.hashes(trained_ids)
     for stream, scale in scales.items():
         vectors[f"{stream}.mean"] = scale.mean
         vectors[f"{stream}.deviation"] = scale.deviation
@@ -102,14 +101,6 @@ def _card(
         "use": "moodal evaluate ARTEFACT PREPARED --out REPORT",
     }
     return model_card(told, report)
-
-
-def hashes(ids: Sequence[str]) -> np.ndarray:
-    """[n] uint64, a hash of each utterance's name."""
-    return np.array(
-        [int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") for name in ids],
-        np.uint64,
-    )
 
 
 def load(folder: Path | str) -> tuple[nn.Module, artefact.Artefact, dict[str, Scale]]:

@@ -96,8 +96,9 @@ def fit(
     for group in optimiser.param_groups:
         group["full_lr"] = group["lr"]
     model, wrapped = fabric.setup(system, optimiser)
-    if hasattr(system, "objective"):
-        model.mark_forward_method("objective")
+    for method in ("scores", "objective"):
+        if hasattr(system, method):
+            model.mark_forward_method(method)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimiser, factor=0.1, patience=config.patience if config.patience else config.epochs
     )

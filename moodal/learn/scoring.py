@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.wrappers import is_wrapped
 from torch import Tensor, nn
 
 from moodal.config import Train
 from moodal.emotions import EmotionSpace
+from moodal.learn.data.batch import of_type
 from moodal.learn.data.buckets import by_frames
 from moodal.learn.data.dataset import TensorData
 
@@ -32,6 +35,8 @@ def score(
         fabric: each of its processes scores a share, and all get the whole.
     """
     model.eval()
+    # as in training, where the model is Fabric's
+    precision = fabric.autocast() if fabric and is_wrapped(model) else contextlib.nullcontext()
     out = np.zeros((len(rows), len(space)), np.float32)
     place = {int(row): i for i, row in enumerate(rows)}
     rank, world = (fabric.global_rank, fabric.world_size) if fabric else (0, 1)
@@ -39,7 +44,9 @@ def score(
         for part in batches_of(data, rows, size, max_frames)[rank::world]:
             batch = data.batch(part, views=False)
             own = [place[row] for row in part.tolist()]
-            out[own] = model(batch.streams, space).float().cpu().numpy()
+            with precision:
+                told: Any = model.scores(of_type(batch, model).streams, space)  # type: ignore[operator]
+            out[own] = told.float().cpu().numpy()
     if fabric is not None and world > 1:
         shared: Any = fabric.all_reduce(torch.from_numpy(out).to(fabric.device), reduce_op="sum")
         out = shared.cpu().numpy()

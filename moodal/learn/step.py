@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from moodal.config import Train
 from moodal.emotions import EmotionSpace
 from moodal.errors import MoodalError
-from moodal.learn.data.batch import Batch, Stream, Streams
+from moodal.learn.data.batch import Batch, of_type
 from moodal.learn.data.dataset import TensorData
 from moodal.learn.layers.losses import per_utterance
 from moodal.learn.systems.system import Objective
@@ -119,21 +119,11 @@ def _losses(
     pos_weight: Tensor | None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of each row [B]: the system's own objective, or the recipe's loss of its logits."""
-    if callable(getattr(model.module, "objective", None)):
-        # Fabric takes care of the precision of forward alone
-        with fabric.autocast():
-            found: Objective = model.objective(_of_type(batch, model.module), space)
-        return found.each, found.parts
-    logits = model(batch.streams, space)
+    # Fabric's own forward would round all inputs to the precision, token numbers and samples too
+    with fabric.autocast():
+        batch = of_type(batch, model.module)
+        if callable(getattr(model.module, "objective", None)):
+            found: Objective = model.objective(batch, space)
+            return found.each, found.parts
+        logits = model.scores(batch.streams, space)
     return per_utterance(config.loss, logits, batch.targets, pos_weight), {}
-
-
-def _of_type(batch: Batch, system: nn.Module) -> Batch:
-    """The batch's values in the type of the system's parameters (bf16-true)."""
-    dtype = next(system.parameters()).dtype
-
-    def cast(streams: Streams) -> Streams:
-        return {name: Stream(s.values.to(dtype), s.lengths) for name, s in streams.items()}
-
-    views = None if batch.views is None else cast(batch.views)
-    return batch._replace(streams=cast(batch.streams), views=views)

@@ -105,8 +105,8 @@ def _opened(path: Path | str) -> SoundFile | Sound:
         raise DataError(f"Audio {path} is empty (0 bytes).")
     try:
         return soundfile.SoundFile(str(path))
-    except (soundfile.LibsndfileError, RuntimeError, OSError):
-        pass
+    except (soundfile.LibsndfileError, RuntimeError, OSError, TypeError, ValueError):
+        pass  # TypeError: of a file called .raw it wants to be told the format
     try:
         return Sound(path)
     except NotAContainer:

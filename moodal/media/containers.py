@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from moodal.errors import DataError, MissingDependencyError
+from moodal.media.probe import open_container
 
 ENDINGS = (".mp4", ".m4a", ".m4v", ".mov", ".mkv", ".mka", ".webm", ".avi", ".aac", ".wma", ".wmv",
            ".flv", ".3gp", ".ts", ".mpg", ".mpeg")  # fmt: skip
@@ -50,20 +51,18 @@ class Sound:
                 raise NotAContainer from None
             raise MissingDependencyError(
                 f"{path} wants the package av, which reads the sound of such files; "
-                "`pip install 'moodal[features]'` brings it."
+                "`pip install av` brings it."
             ) from None
-        try:
-            self._file: Any = av.open(str(path))
-        except (av.FFmpegError, ValueError, OSError):
-            raise NotAContainer from None
+        self._file, self._read = self._open(), False
         self._errors = (av.FFmpegError, ValueError)
-        if not self._file.streams.audio:
+        stream = self._first()
+        if stream is None:
             picture = bool(self._file.streams.video) and path.suffix.lower() in ENDINGS
             self._file.close()
             if picture:
                 raise DataError(f"{path} holds no sound; leave it out, or name its recording.")
             raise NotAContainer
-        self._stream = self._file.streams.audio[0]
+        self._stream = stream
         self.rate = int(self._stream.rate or 0)
         if not self.rate:
             self._file.close()
@@ -76,6 +75,17 @@ class Sound:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+    def _open(self) -> Any:
+        try:
+            return open_container(self.path)
+        except DataError:
+            raise NotAContainer from None
+
+    def _first(self) -> Any:
+        """The first sound track of a codec that is known; None without one."""
+        tracks = self._file.streams.audio
+        return next((track for track in tracks if track.codec_context is not None), None)
 
     def _length(self) -> float:
         stream = self._stream
@@ -115,10 +125,17 @@ class Sound:
         """Decoded blocks from ``start`` seconds on: the first sample's number, [channels, n]."""
         import av
 
+        if self._read:  # after its end, or a seek, only a fresh file begins at its very beginning
+            self._file.close()
+            self._file = self._open()
+            self._stream = self._first()
+        self._read = True
         stream: Any = self._stream
-        plain = av.AudioResampler(format="fltp", layout=stream.layout, rate=self.rate)
-        begin = self._origin + max(0.0, start)
-        self._file.seek(int(begin / stream.time_base), stream=stream)
+        # Packed: PyAV 18 walks past the end of eight planes or more.
+        plain = av.AudioResampler(format="flt", layout=stream.layout, rate=self.rate)
+        if start > 0:  # seeking to 0 would pass by the packet with which AAC warms up
+            self._file.seek(int((self._origin + start) / stream.time_base), stream=stream)
+        channels = max(1, int(stream.layout.nb_channels))
         following = 0
         for frame in self._file.decode(stream):
             at = following
@@ -128,7 +145,7 @@ class Sound:
             if abs(at - following) <= self.rate // 100 and following:
                 at = following
             for block in plain.resample(frame):
-                values = np.asarray(block.to_ndarray(), np.float32)
+                values = np.asarray(block.to_ndarray(), np.float32).reshape(-1, channels).T
                 yield at, values
                 at += values.shape[1]
             following = at

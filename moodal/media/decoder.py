@@ -25,7 +25,7 @@ OVERLAP = 1.0
 wrong, not the sound."""
 
 LONGEST_GAP = 3600.0
-"""Seconds without sound between two pieces that are believed."""
+"""Seconds without sound, all gaps of a file together, that are believed."""
 
 RUN_UP = 0.5
 """Seconds before a span from which decoding starts: codecs need a run-up."""
@@ -88,7 +88,9 @@ class Decoder:
                 leap = (at - expected) / self.rate
                 if abs(leap) <= STUTTER and clock is not None:
                     at = clock
-                elif leap < -OVERLAP or leap > LONGEST_GAP + (self.begin if clock is None else 0):
+                elif leap < -OVERLAP or self._tally.gaps + leap > LONGEST_GAP + (
+                    self.begin if clock is None else 0
+                ):
                     at, shift = expected, shift + expected - at
                     self._tally.leaps += 1
                 elif clock is not None:

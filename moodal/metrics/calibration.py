@@ -18,12 +18,12 @@ class Bin(NamedTuple):
     """Cases whose confidence lies above ``low`` and up to ``high``.
 
     ``confidence`` is their mean confidence, ``accuracy`` the share that is true; both NaN where
-    there are none (``count`` 0).
+    there are none (``cases`` 0).
     """
 
     low: float
     high: float
-    count: int
+    cases: int
     confidence: float
     accuracy: float
 
@@ -54,9 +54,9 @@ def binned(confidence: np.ndarray, true: np.ndarray, bins: int = BINS) -> list[B
     found = []
     for i in range(bins):
         inside = place == i
-        count = int(inside.sum())
-        means = (float(v[inside].mean()) if count else np.nan for v in (confidence, true))
-        found.append(Bin(float(edges[i]), float(edges[i + 1]), count, *means))
+        cases = int(inside.sum())
+        means = (float(v[inside].mean()) if cases else np.nan for v in (confidence, true))
+        found.append(Bin(float(edges[i]), float(edges[i + 1]), cases, *means))
     return found
 
 
@@ -72,7 +72,7 @@ def expected_calibration_error(
 
 def calibration_error(found: list[Bin]) -> float:
     """The same of bins that were made already."""
-    total = sum(b.count for b in found)
+    total = sum(b.cases for b in found)
     if not total:
         return float("nan")
-    return sum(b.count / total * abs(b.accuracy - b.confidence) for b in found if b.count)
+    return sum(b.cases / total * abs(b.accuracy - b.confidence) for b in found if b.cases)

@@ -11,7 +11,7 @@ import numpy as np
 from moodal.errors import DataError
 from moodal.metrics.calibration import BINS, binned, calibration_error
 from moodal.report.cells import cell
-from moodal.report.figures import BLUE, GREY, RED, drawing, folded
+from moodal.report.figures import BLUE, GREY, RED, drawing, folded, legend_below
 from moodal.report.intervals import interval
 from moodal.report.measures import number
 from moodal.report.scored import Scored
@@ -24,8 +24,8 @@ def calibration(scored: Scored, *, draws: int = 1000, seed: int = 0) -> dict[str
     number of emotions, of each emotion of each row.
 
     Returns:
-        ``of``, ``ece``, ``low``, ``high`` and ``bins``: a list of ``low``, ``high``, ``count``,
-        ``confidence``, ``accuracy`` (the last two null where the count is 0).
+        ``of``, ``ece``, ``low``, ``high`` and ``bins``: a list of ``low``, ``high``, ``cases``,
+        ``confidence``, ``accuracy`` (the last two null where there are none).
     """
     if scored.task == "regression":
         return None
@@ -135,7 +135,7 @@ def reliability_diagram(report: Mapping[str, Any], path: Path | str) -> Path:
     told = report.get("calibration")
     if told is None:
         raise DataError("The report has no calibration to draw; values have none.")
-    bins = [b for b in told["bins"] if b["count"]]
+    bins = [b for b in told["bins"] if b["cases"]]
     with drawing(path, width=4.8, height=5.6) as (figure, axes):
         axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls=":", label="calibrated")
         for b in bins:
@@ -146,11 +146,11 @@ def reliability_diagram(report: Mapping[str, Any], path: Path | str) -> Path:
                   color=RED, label="observed, at the mean probability")  # fmt: skip
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"probability of {told['of']}")
         axes.set_ylabel("share that is true")
-        axes.legend(loc="upper left", fontsize=8)
+        legend_below(figure, axes)
         counts = axes.inset_axes((0, 1.04, 1, 0.18), sharex=axes)
-        total = sum(b["count"] for b in bins)
+        total = sum(b["cases"] for b in bins)
         counts.bar(
-            [(b["low"] + b["high"]) / 2 for b in bins], [b["count"] / total for b in bins],
+            [(b["low"] + b["high"]) / 2 for b in bins], [b["cases"] / total for b in bins],
             width=1 / len(told["bins"]), color=GREY, alpha=0.75, edgecolor="white", lw=0.6,
         )  # fmt: skip
         counts.tick_params(labelbottom=False)

@@ -73,7 +73,7 @@ def emotion_bars(report: Mapping[str, Any], metric: str, path: Path | str) -> Pa
         if report["task"] != "regression":
             axes.set_xlim(0, 1)
         axes.set_title(_title(report))
-        _legend_below(figure, axes)
+        legend_below(figure, axes)
     return Path(path)
 
 
@@ -269,7 +269,7 @@ def _title(report: Mapping[str, Any]) -> str:
     return "\n".join([*lines, *report["protocol"]["stamps"]])
 
 
-def _legend_below(figure: Any, axes: Any) -> None:
+def legend_below(figure: Any, axes: Any) -> None:
     handles, names = axes.get_legend_handles_labels()
     if handles:
         figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=8,

@@ -82,6 +82,7 @@ def report_on(
     split: str,
     stamps: Sequence[str],
     by: Sequence[str] = (),
+    thresholds: Thresholds | None = None,
     unseen: Sequence[str] | None = None,
     extras: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -93,6 +94,7 @@ def report_on(
     Args:
         about: the artefact's artefact.json.
         scores: logits [n, C] of the manifest's rows, or the predictions already made of them.
+        thresholds: None: those of artefact.json.
         unseen: emotions that training did not show; None: those that the artefact does not name.
         extras: further JSON values, by name.
     """
@@ -100,15 +102,16 @@ def report_on(
         scores if isinstance(scores, Scored)
         else predictions(manifest, np.arange(len(manifest)), scores, space, split, by)
     )  # fmt: skip
-    by_label = dict(zip(about["labels"], about["thresholds"]["values"], strict=True))
-    by_label |= about["thresholds"].get("others", {})
-    values = np.array([by_label.get(label, 0.5) for label in space.labels])
+    if thresholds is None:
+        by_label = dict(zip(about["labels"], about["thresholds"]["values"], strict=True))
+        values = np.array([by_label.get(label, 0.5) for label in space.labels])
+        thresholds = Thresholds(values, f"the artefact's: {about['thresholds']['source']}")
     known = _trained_targets(about, test)
     if unseen is None:
         unseen = [x for x in space.labels if x not in about.get("trained", about["labels"])]
     report = summary.summarise(
         test, train_targets=test.targets if known is None else known,
-        thresholds=Thresholds(values, f"the artefact's: {about['thresholds']['source']}"),
+        thresholds=thresholds,
         stamps=(*stamps, *(UNKNOWN if known is None else ())),
         unseen=unseen,
         extras={

@@ -59,15 +59,24 @@ class Branch:
         steps tell beyond it; that of another word is less the mean of those.
         """
         keys = self.map @ vectors.T
-        constants = vectors @ self.offset
-        shares = np.log(list(self.learned.values()))
-        typical = float(shares.mean())
+        constants = vectors @ self.offset - self.log_shares(words)
         for i, word in enumerate(words):
             if word in self.adapted:
                 keys[:, i], constants[i] = self.adapted[word]
-            else:
-                constants[i] -= np.log(self.learned[word]) if word in self.learned else typical
         return keys, constants
+
+    def log_shares(self, words: Sequence[str]) -> np.ndarray:
+        """Logarithms [C] of words' shares in the training; their mean for words it never learned,
+        0 for adapted ones."""
+        typical = float(np.log(list(self.learned.values())).mean())
+        return np.array(
+            [
+                0.0 if word in self.adapted
+                else np.log(self.learned[word]) if word in self.learned else typical
+                for word in words
+            ],
+            np.float32,
+        )  # fmt: skip
 
     def pieces(self, ids: np.ndarray) -> np.ndarray:
         """Word pieces [T] int64 -> states [T, H]."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from moodal.errors import DataError, UsageError
+from moodal.use.formats.srt import OWN
 
 STDIN = "-"
 ENDINGS = (
@@ -18,48 +19,33 @@ ENDINGS = (
     ".ts", ".mts", ".mpg", ".mpeg", ".ogv", ".png", ".jpg", ".jpeg", ".txt", ".srt", ".vtt",
 )  # fmt: skip
 """What is taken of a folder; a file that is named itself may be called anything."""
-TEXTS = (".txt", ".srt", ".vtt")
+SUBTITLES = (".srt", ".vtt")
+PICTURES = (".png", ".jpg", ".jpeg")
 
 
 def recordings(names: Sequence[str]) -> list[Path]:
     """The files that names stand for, in order, none twice.
 
-    A folder stands for the recordings in it and below, without hidden ones; the subtitles or
-    transcript of a recording that lie beside it under its name go with it (`beside`), and are
-    not taken for themselves.
+    A folder stands for the recordings, pictures and texts in it and below, without hidden ones.
+    Subtitles that lie beside a recording, under its name, go with it (`beside`), and are not
+    taken for themselves as well.
 
     Raises:
         DataError: a name stands for nothing.
     """
-    found: dict[Path, None] = {}
+    found: dict[tuple[Path, str], Path] = {}
     for name in names:
-        path = Path(name)
-        if path.is_dir():
-            inside = [p for p in sorted(path.rglob("*")) if _wanted(p, path)]
-            media = {p.with_suffix("") for p in inside if p.suffix.lower() not in TEXTS}
-            some = [
-                p for p in inside
-                if p.suffix.lower() not in TEXTS or p.with_suffix("") not in media
-            ]  # fmt: skip
-            if not some:
-                raise DataError(f"{name} holds no recording, text or picture that moodal reads.")
-        elif path.exists():
-            some = [path]
-        else:
-            # a pattern may be absolute, which Path.glob does not take
-            found_names = sorted(glob.glob(name, recursive=True))  # noqa: PTH207
-            some = [Path(p) for p in found_names if Path(p).is_file()]
-            if not some:
-                raise DataError(f"There is no file {name}; check the name.")
-        found.update(dict.fromkeys(some))
-    return list(found)
+        for path in _stands_for(name):
+            found.setdefault((path.parent.resolve(), path.name), path)
+    of_others = {near for path in found.values() if (near := beside(path)) is not None}
+    return [path for path in found.values() if path not in of_others]
 
 
 def beside(path: Path) -> Path | None:
     """The subtitles that lie beside a recording, under its name."""
-    if path.suffix.lower() in TEXTS:
+    if path.suffix.lower() in (".txt", *SUBTITLES, *PICTURES):
         return None
-    for ending in (".srt", ".vtt"):
+    for ending in (*SUBTITLES, *(x.upper() for x in SUBTITLES)):
         near = path.with_suffix(ending)
         if near.is_file():
             return near
@@ -71,9 +57,10 @@ def standard_input() -> Iterator[Path]:
     """What comes in on standard input as a file, for as long as it is needed.
 
     Raises:
-        UsageError: a terminal is there instead of data; or nothing comes.
+        UsageError: a terminal is there instead of data.
+        DataError: nothing comes.
     """
-    if sys.stdin.isatty():
+    if sys.stdin is None or sys.stdin.isatty():
         raise UsageError('"-" reads standard input: pipe a recording or a text into moodal.')
     with tempfile.TemporaryDirectory(prefix="moodal-") as folder:
         path = Path(folder) / "input"
@@ -85,6 +72,29 @@ def standard_input() -> Iterator[Path]:
         yield path
 
 
+def _stands_for(name: str) -> list[Path]:
+    path = Path(name)
+    try:
+        if name and path.is_dir():
+            inside = [p for p in sorted(path.rglob("*")) if _wanted(p, path)]
+            if not inside:
+                raise DataError(f"{name} holds no recording, text or picture that moodal reads.")
+            return inside
+        if name and path.exists():
+            return [path]
+        # a pattern may be absolute, which Path.glob does not take
+        matched = sorted(glob.glob(name, recursive=True))  # noqa: PTH207
+        some = [Path(p) for p in matched if Path(p).is_file()]
+    except (OSError, ValueError):  # too long for a name, or with a null in it
+        some = []
+    if not some:
+        shown = name if len(name) <= 120 else f"{name[:100]}..."
+        blank = "; a text goes behind --text" if " " in name else ""
+        raise DataError(f"There is no file {shown!r}; check the name{blank}.")
+    return some
+
+
 def _wanted(path: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.is_file() and path.suffix.lower() in ENDINGS and not hidden
+    answers = path.name.lower().endswith(OWN)  # ours, from before
+    return path.is_file() and path.suffix.lower() in ENDINGS and not hidden and not answers

@@ -72,7 +72,8 @@ class Predictor:
     def ask(self, emotions: Sequence[str] | None = None) -> Asked:
         """The words of a question, see `moodal.use.words.ask`."""
         synonyms = self.found.about["fused"]["synonyms"]
-        return ask(emotions, self.basics, self.known, synonyms)
+        tokenizer = str(self.found.file("tokenizer.json"))
+        return ask(emotions, self.basics, self.known, synonyms, tokenizer)
 
     def readers(self, asked: Asked, streams: Sequence[str]) -> dict[str, Reader]:
         """Modality -> what reads it for the words that are asked."""

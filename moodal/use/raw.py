@@ -9,29 +9,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from moodal.artefact import marks
 from moodal.corpora import CORPORA
 from moodal.corpora import manifest as manifests
 from moodal.corpora.manifest import MADE_UP, Manifest
-from moodal.encoders.corpus import encode_each
-from moodal.encoders.store import FeatureStore, resolved
+from moodal.encoders.store import FeatureStore
 from moodal.errors import DataError, UsageError
 from moodal.fusion import key
 from moodal.protocols.where import only, require_columns
 from moodal.report.calibrated import abstention
-from moodal.report.scored import Scored
+from moodal.report.scored import Scored, sigmoid
 from moodal.report.tested import predictions, report_on
-from moodal.types import STREAMS, Clip, Frames
-from moodal.use.branches import TOGETHER, Branch
-from moodal.use.language import looks_english
+from moodal.report.thresholds import Thresholds, fixed
 from moodal.use.predictor import Predictor, load
 from moodal.use.raw_labels import Named, name_emotions, one_emotion
-from moodal.use.states import States
+from moodal.use.raw_rows import Read, has, read_rows, without_foreign
 
 
 def evaluate_raw(
@@ -58,7 +56,7 @@ def evaluate_raw(
         DataError: the table is wrong, or no row of it can be read.
         SpaceError: no emotion of it is one that the artefact knows.
     """
-    predictor = load(artefact, threads=1)
+    predictor = load(artefact, threads=max(1, int(options.get("jobs", 1))))
     return evaluate_manifest(predictor, rows_of(table, root), out, **options)
 
 
@@ -92,7 +90,8 @@ def evaluate_manifest(
     """Score a corpus and report as training does (`moodal.report.tested`).
 
     Args:
-        split: "train", "valid", "test" or "all"; None: "test" where there is one, else all.
+        split: "train", "valid", "test", "all", or "held-out": all rows that the artefact has not
+            seen; None: "test" where there is one, else all.
         emotions: which of the corpus's to score, by its names or the artefact's; default: those
             that a branch which is used has learned. Named ones it never learned are guesses.
         names: the corpus's name of an emotion -> the artefact's. Beside these only the synonyms
@@ -113,42 +112,31 @@ def evaluate_manifest(
     if wrong := [s for s in streams or () if s not in predictor.branches]:
         known = ", ".join(predictor.branches)
         raise UsageError(f"The artefact has no branch for {', '.join(wrong)}; it has {known}.")
-    split, chosen = _split(only(manifest, where or {}, "--where"), split)
+    manifest = only(manifest, where or {}, "--where")
+    split, chosen = _split(manifest, split, seen_rows(predictor, manifest))
     require_columns(chosen, [x for x in by if x != "streams"], "--by")
-    used = [s for s in streams or predictor.branches if _has(chosen, s, asr)]
+    used = [s for s in streams or predictor.branches if has(chosen, s, asr)]
     if not used:
         wanted = ", ".join(streams or predictor.branches)
         raise DataError(f"{manifest.corpus}: no row of {split} has {wanted}.")
     majority, stamps = one_emotion(chosen)
     named = name_emotions(predictor, majority, emotions, names or {}, used)
     keeper = FeatureStore(store or out.with_name(f"{out.name}.states"))
-    read = _read(predictor, named.manifest, used, keeper, jobs, asr)
+    read = read_rows(predictor, named.manifest, used, keeper, jobs, asr)
     there = np.array([any(s.has[row] for s in read.values()) for row in range(len(named.manifest))])
     if not there.any():
         why = next((w for s in read.values() for w in s.lost.values()), "nothing is in them")
         raise DataError(f"{manifest.corpus}: no row of {split} can be read ({why.rstrip('.')}).")
     if gone := int((~there).sum()):
         stamps.append(f"{gone} rows without anything that can be read left out")
-    stamps += _foreign(named.manifest, read)
+    stamps += without_foreign(named.manifest, read)
     answers = _answers(predictor, named, read, np.flatnonzero(there))
     stamps = [*predictor.found.about["protocol"].get("stamps", ()), *stamps, *named.stamps]
     if MADE_UP in manifest.notes:
         stamps.append(MADE_UP[:-1])
+    if old := int(seen_rows(predictor, named.manifest.select(answers.rows)).sum()):
+        stamps.append(f"{old} of these {len(answers.rows)} rows were trained or calibrated on")
     return _report(out, predictor, named, read, answers, split, stamps, by)
-
-
-@dataclass
-class Read:
-    """What one branch made of N rows.
-
-    Attributes:
-        states: [N, H]; has: [N] bool, False where there is nothing.
-        lost: row -> why it could not be read.
-    """
-
-    states: np.ndarray
-    has: np.ndarray
-    lost: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -169,112 +157,31 @@ class Answers:
     thresholds: np.ndarray
 
 
-def _split(manifest: Manifest, split: str | None) -> tuple[str, Manifest]:
+HELD_OUT = "held-out"
+"""The split of all rows that the artefact has not seen."""
+
+
+def seen_rows(predictor: Predictor, manifest: Manifest) -> np.ndarray:
+    """[N] bool: the rows on which a branch was trained, or by which something was chosen."""
+    own = marks(manifest.corpus, [u.id for u in manifest.utterances])
+    known = [v for k, v in predictor.found.vectors().items() if k.endswith(".trained")]
+    return np.isin(own, np.concatenate(known)) if known else np.zeros(len(own), bool)
+
+
+def _split(manifest: Manifest, split: str | None, seen: np.ndarray) -> tuple[str, Manifest]:
+    if split == HELD_OUT:
+        if seen.all():
+            raise UsageError(f"The artefact has seen all rows of {manifest.corpus}.")
+        return split, manifest.select(np.flatnonzero(~seen))
     if split is None:
         split = "test" if len(manifest.rows("test")) else "all"
     if split == "all":
         return split, manifest
     rows = manifest.rows(split)
     if not len(rows):
-        has = sorted({u.split for u in manifest.utterances if u.split})
-        raise UsageError(
-            f"The corpus has no {split!r} rows; --split may be {', '.join([*has, 'all'])}."
-        )
+        has = [*sorted({u.split for u in manifest.utterances if u.split}), HELD_OUT, "all"]
+        raise UsageError(f"The corpus has no {split!r} rows; --split may be {', '.join(has)}.")
     return split, manifest.select(rows)
-
-
-def _has(manifest: Manifest, stream: str, asr: bool) -> bool:
-    given = stream == "face" and _pixels(manifest) is not None
-    return given or any(_items(manifest, stream)) or (stream == "text" and asr)
-
-
-def _pixels(manifest: Manifest) -> Frames | None:
-    """Faces that came with the corpus, as the face branch reads them."""
-    frames = manifest.features.get("face")
-    return frames if frames is not None and frames.width == 2304 else None
-
-
-def _items(manifest: Manifest, stream: str) -> list[str | Clip | None]:
-    """What a stream's branch reads of each row."""
-    found: list[str | Clip | None] = []
-    for u in manifest.utterances:
-        if stream == "text":
-            found.append(u.text if u.text and u.text.strip() else None)
-        else:
-            clip = u.video if stream == "face" else u.audio or u.video
-            found.append(None if clip is None else resolved(clip, manifest.root))
-    return found
-
-
-def _read(
-    predictor: Predictor, manifest: Manifest, streams: Sequence[str], store: FeatureStore,
-    jobs: int, asr: bool,
-) -> dict[str, Read]:  # fmt: skip
-    read = {}
-    for stream in (s for s in STREAMS if s in streams):
-        branch = predictor.branches[stream]
-        pixels = _pixels(manifest) if stream == "face" else None
-        if pixels is not None:
-            read[stream] = _given(branch, pixels)
-            continue
-        what = f"{manifest.corpus} {stream}"
-        items = _items(manifest, stream)
-        encoder = States.of(predictor.found, branch)
-        found = _encoded(encoder, items, store, jobs, what)
-        if stream == "text" and asr:
-            sound = [
-                clip if said is None else None
-                for said, clip in zip(items, _items(manifest, "speech"), strict=True)
-            ]
-            heard = States.of(predictor.found, branch, heard=True)
-            more = _encoded(heard, sound, store, jobs, f"{what} (transcribing)")
-            found.states[more.has] = more.states[more.has]
-            found.has |= more.has
-            found.lost |= more.lost
-        if stream == "speech":  # a film without sound lacks it, and is not damaged
-            silent = {i for i in found.lost if manifest.utterances[i].audio is None}
-            found.lost = {i: why for i, why in found.lost.items() if i not in silent}
-        read[stream] = found
-    return read
-
-
-def _encoded(
-    encoder: States, items: Sequence[str | Clip | None], store: FeatureStore, jobs: int, what: str
-) -> Read:
-    frames, lost = encode_each(encoder, items, store, jobs, what)
-    states = np.zeros((len(items), encoder.width), np.float32)
-    has = frames.lengths > 0
-    states[has] = frames.values
-    return Read(states, has, lost)
-
-
-def _given(branch: Branch, pixels: Frames) -> Read:
-    """The mean state of each row's faces, a few hundred faces at a time."""
-    states = np.zeros((len(pixels), len(branch.map)), np.float32)
-    some = np.flatnonzero(pixels.lengths)
-    for rows in np.array_split(some, max(1, len(some) // (8 * TOGETHER))):
-        values = pixels.select(rows)
-        each = branch.faces(np.asarray(values.values, np.float32))
-        sums = np.add.reduceat(each, values.offsets[:-1]) if len(rows) else each
-        states[rows] = sums / values.lengths[:, None]
-    return Read(states, pixels.lengths > 0)
-
-
-def _foreign(manifest: Manifest, read: Mapping[str, Read]) -> list[str]:
-    """Leave out texts that are not English, as prediction does, where there is more than them."""
-    if "text" not in read:
-        return []
-    others = [r.has for s, r in read.items() if s != "text"]
-    alone = ~np.any(others, axis=0) if others else np.ones(len(manifest), bool)
-    foreign = np.array([bool(u.text) and not looks_english(u.text or "") for u in
-                        manifest.utterances]) & read["text"].has  # fmt: skip
-    read["text"].has &= ~(foreign & ~alone)
-    stamps = []
-    if count := int((foreign & ~alone).sum()):
-        stamps.append(f"{count} texts do not look English and were not used")
-    if count := int((foreign & alone).sum()):
-        stamps.append(f"{count} texts do not look English, the one language known")
-    return stamps
 
 
 def _answers(
@@ -296,10 +203,15 @@ def _answers(
         total = fused.bias + sum(fused.shares.values())
         threshold = fusion.sets[name].threshold
         found.append((total[columns], fused.probabilities[columns], name, threshold))
-    totals, probabilities, sets, thresholds = zip(*found, strict=True)
-    return Answers(
-        rows, np.array(totals), np.array(probabilities), tuple(sets), np.array(thresholds)
-    )
+    totals, probabilities, sets, thresholds = map(np.array, zip(*found, strict=True))
+    if named.manifest.space.task == "multi" and _by_itself(predictor, list(read)):
+        # as the branch was trained: each word's own sigmoid, its share of the training included
+        ((stream, own),) = logits.items()
+        totals = own[rows][:, columns] + predictor.branches[stream].log_shares(
+            [asked.words[i] for i in columns]
+        )
+        probabilities = sigmoid(totals)
+    return Answers(rows, totals, probabilities, tuple(sets.tolist()), thresholds)
 
 
 def _report(
@@ -316,8 +228,10 @@ def _report(
         ),
     )
     test = predictions(told, np.arange(len(told)), answers.logits, told.space, split, by)
-    if told.space.task == "multi":  # each beside the basic emotions, not by its sigmoid
+    chosen = fixed(told.space.labels)
+    if told.space.task == "multi":
         test = dataclasses.replace(test, probabilities=answers.probabilities)
+        chosen = _thresholds(predictor, told.space.labels, list(read))
     extras: dict[str, Any] = {
         "sets": {name: answers.sets.count(name) for name in dict.fromkeys(answers.sets)},
         "names": dict(named.names),
@@ -331,9 +245,26 @@ def _report(
         extras["abstention"] = _abstention(test, answers)
     about = predictor.found.about
     return report_on(
-        out, about, told, told.space, test, split=split, unseen=named.unseen,
+        out, about, told, told.space, test, split=split, thresholds=chosen, unseen=named.unseen,
         stamps=list(dict.fromkeys(stamps)), extras=extras,
     )  # fmt: skip
+
+
+def _thresholds(predictor: Predictor, labels: Sequence[str], streams: Sequence[str]) -> Thresholds:
+    """Of emotions that are decided each by itself: the branch's, where it is alone and has some."""
+    own = _by_itself(predictor, streams)
+    if not own:
+        return fixed(labels)
+    values = np.array([own.get(label, 0.5) for label in labels])
+    return Thresholds(values, f"the {streams[0]} branch's, chosen on its validation rows")
+
+
+def _by_itself(predictor: Predictor, streams: Sequence[str]) -> dict[str, float]:
+    """Word -> the probability above which a branch decides it, if the branch is used alone."""
+    if len(streams) != 1:
+        return {}
+    told = predictor.found.about["fused"]["branches"][streams[0]]
+    return dict(told.get("thresholds", {}))
 
 
 def _abstention(test: Scored, answers: Answers) -> dict[str, Any]:

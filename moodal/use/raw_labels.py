@@ -115,7 +115,11 @@ def _means(predictor: Predictor, name: str, declared: Mapping[str, str]) -> bool
 
 
 def _asked(predictor: Predictor, wanted: Sequence[str]) -> Asked:
-    asked = predictor.ask(wanted)
-    # the labels themselves, whatever case or blanks they have
-    shown = dict(zip(wanted, asked.shown.values(), strict=True))
-    return dataclasses.replace(asked, shown=shown)
+    """The question for them, whatever case the artefact's words are in."""
+    new = [w for w in wanted if w not in predictor.known]
+    more = predictor.ask(new)
+    vectors = {**predictor.known, **dict(zip(more.words, more.vectors, strict=True))}
+    shown = dict(zip(new, more.shown.values(), strict=True)) if new else {}
+    shown = {w: shown.get(w, w) for w in wanted}
+    words = tuple(dict.fromkeys([*predictor.basics, *shown.values()]))
+    return Asked(words, np.stack([vectors[w] for w in words]), shown)

@@ -90,11 +90,8 @@ def slices(blocks: Iterable[Block], spans: Sequence[Span]) -> Iterator[tuple[int
         begin = max(0, round(spans[i].start * RATE) - first)
         return kept[begin : max(begin, round(spans[i].end * RATE) - first)].copy()
 
-    for block in blocks:
-        begins = [round(spans[i].start * RATE) for i in waiting]
-        if not begins:
-            return
-        needed = min(begins)
+    for block in blocks if waiting else ():
+        needed = min(round(spans[i].start * RATE) for i in waiting)
         if not len(kept):
             first = round(block.start * RATE)
         kept = np.concatenate([kept, block.samples])
@@ -104,6 +101,8 @@ def slices(blocks: Iterable[Block], spans: Sequence[Span]) -> Iterator[tuple[int
         while waiting and round(spans[waiting[0]].end * RATE) <= first + len(kept):
             i = waiting.pop(0)
             yield i, cut(i)
+        if not waiting:
+            return  # the rest is not even read
     for i in waiting:
         yield i, cut(i)
 

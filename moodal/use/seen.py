@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,11 @@ class Seen:
     times: list[float] = field(default_factory=list)
     shown: list[tuple[float, np.ndarray]] = field(default_factory=list)
 
+    @cached_property
+    def _clock(self) -> tuple[np.ndarray, np.ndarray]:
+        """Seconds of the sightings and of the pictures, once all are there."""
+        return np.array([s.at for s in self.sightings]), np.array(self.times)
+
     @property
     def last(self) -> float:
         """Seconds at which the last picture ends."""
@@ -53,9 +59,10 @@ class Seen:
         """
         low = -np.inf if start is None else start - 0.5 / self.fps
         high = np.inf if end is None else end + 0.5 / self.fps
-        first, last = np.searchsorted([s.at for s in self.sightings], [low, high])
+        seen_at, looked_at = self._clock
+        first, last = np.searchsorted(seen_at, [low, high])
         here = range(int(first), int(last))
-        looked = int(np.diff(np.searchsorted(self.times, [low, high]))[0])
+        looked = int(np.diff(np.searchsorted(looked_at, [low, high]))[0])
         main = main_of([self.sightings[i] for i in here])
         found = {}
         for track, own in by_track([self.sightings[i] for i in here]).items():

@@ -15,10 +15,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moodal import artefact
+from moodal.artefact import Artefact
 from moodal.encoders.encoder import specification
 from moodal.encoders.face_boxes import SIDE
 from moodal.encoders.minilm import tokenizer
 from moodal.encoders.pixels import Pixels
+from moodal.errors import DataError
 from moodal.media.audio import read_audio
 from moodal.media.probe import probe
 from moodal.media.video import frames
@@ -52,7 +54,7 @@ class States:
     rate: ClassVar[None] = None
 
     @classmethod
-    def of(cls, found: artefact.Artefact, branch: Branch, heard: bool = False) -> States:
+    def of(cls, found: Artefact, branch: Branch, heard: bool = False) -> States:
         """Of a branch of an artefact that was read."""
         graph = found.about["fused"]["branches"][branch.stream]["graph"]
         files = [graph, *(["tokenizer.json"] if branch.stream == "text" else [])]
@@ -82,7 +84,12 @@ class States:
             return branch.pieces(np.array(ids, np.int64)) if len(ids) > 2 else None
         if self.stream == "face":
             return branch.faces(face_pixels(item, self.fps))
-        samples = read_audio(item.path, rate=RATE, start=item.start, end=item.end)
+        try:
+            samples = read_audio(item.path, rate=RATE, start=item.start, end=item.end)
+        except DataError:
+            if probe(item.path).has_audio:
+                raise
+            return None  # a picture, or a film without sound: it lacks it, and is not damaged
         if len(samples) < PAUSE * RATE or np.abs(samples).max() <= QUIET:
             return None
         if self.heard:

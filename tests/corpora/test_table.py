@@ -170,3 +170,25 @@ def test_second_views(tmp_path: Path) -> None:
     assert a.augmented_text == ("Hello.",)
     assert [clip.path for clip in a.augmented_audio] == ["x/a1.wav", "x/a2.wav"]
     assert (b.augmented_text, b.augmented_audio, b.extra) == ((), (), {})
+
+
+def test_a_picture_stands_for_a_video(tmp_path: Path) -> None:
+    text = "id,text,image,face,start,end,label\na,hi,a.png,,0,1,sad\nb,,,b.png,,,sad\n"
+    a, b = table.read(csv(tmp_path, text)).utterances
+    assert a.video is not None
+    assert (a.video.path, a.video.start, a.video.end) == ("a.png", None, None)
+    assert b.video is not None
+    assert b.video.path == "b.png"
+    with pytest.raises(DataError, match="has video and image, of which one is read"):
+        table.read(csv(tmp_path, "id,video,image,label\na,a.mp4,a.png,sad\n"))
+
+
+def test_examples_of_a_word_need_no_id_and_no_label(tmp_path: Path) -> None:
+    shown, others = table.examples(csv(tmp_path, "text\nPhew.\nAt last.\n"), "relieved")
+    assert [u.text for u in shown] == ["Phew.", "At last."]
+    assert others == []
+    path = csv(tmp_path, "id,text,label\na,Phew.,Relieved\nb,No!,anger\nc,Oh.,\n")
+    shown, others = table.examples(path, "relieved")
+    assert ([u.id for u in shown], [u.id for u in others]) == (["a", "c"], ["b"])
+    with pytest.raises(DataError, match="none of the columns"):
+        table.examples(csv(tmp_path, "words\nPhew.\n"), "relieved")

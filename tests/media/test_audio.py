@@ -108,6 +108,13 @@ def test_what_is_no_sound_is_refused_in_words(tmp_path, content, words, look):
         look(path)
 
 
+@pytest.mark.parametrize("look", [read_audio, check_audio])
+def test_headerless_samples_are_refused_in_words(tmp_path, look):
+    (tmp_path / "clip.raw").write_bytes(bytes(range(256)) * 40)
+    with pytest.raises(DataError, match=r"clip\.raw: not a WAV"):
+        look(tmp_path / "clip.raw")
+
+
 def test_a_folder_is_no_audio_file(tmp_path):
     with pytest.raises(DataError, match="no audio file"):
         read_audio(tmp_path)

@@ -9,6 +9,7 @@ import soundfile
 
 from moodal.errors import DataError, MissingDependencyError
 from moodal.media.audio import check_audio, read_audio
+from moodal.media.containers import Sound
 
 av = pytest.importorskip("av")
 
@@ -19,7 +20,7 @@ def tone(seconds, rate, hertz=440.0):
 
 def film(path: Path, samples: np.ndarray, rate: int, codec: str, *, picture: bool = True) -> Path:
     """A file with ``samples`` [n, channels], and a black picture where wanted."""
-    layout = {1: "mono", 2: "stereo", 6: "5.1"}[samples.shape[1]]
+    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[samples.shape[1]]
     with av.open(str(path), "w") as file:
         video = None
         if picture:
@@ -32,8 +33,8 @@ def film(path: Path, samples: np.ndarray, rate: int, codec: str, *, picture: boo
                 image.pts = i
                 file.mux(video.encode(image))
             file.mux(video.encode(None))
-        planes = np.ascontiguousarray(samples.T)
-        frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=layout)
+        packed = np.ascontiguousarray(samples.reshape(1, -1))
+        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
         frame.sample_rate, frame.pts = rate, 0
         resampler = av.AudioResampler(
             format=sound.codec_context.format, layout=layout, rate=rate,
@@ -49,6 +50,7 @@ FILES = [
     ("clip.mp4", "aac", 44100, 1),
     ("clip.mp4", "aac", 48000, 2),
     ("clip.mp4", "aac", 48000, 6),
+    ("clip.mp4", "aac", 48000, 8),
     ("clip.mkv", "pcm_s16le", 16000, 1),
     ("clip.mkv", "libopus", 48000, 2),
     ("clip.webm", "libopus", 48000, 1),
@@ -79,7 +81,7 @@ def test_the_sound_of_a_video_is_read(tmp_path, name, codec, rate, channels):
     assert read_audio(path, rate=rate, mono=False).shape[1] == channels
 
 
-@pytest.mark.parametrize(("name", "codec", "rate", "channels"), FILES[:1] + FILES[3:5])
+@pytest.mark.parametrize(("name", "codec", "rate", "channels"), FILES[:1] + FILES[4:6])
 def test_a_span_is_that_part_of_the_whole(tmp_path, name, codec, rate, channels):
     path = written(tmp_path, name, codec, rate, channels)
     whole = read_audio(path, rate=rate)
@@ -95,6 +97,29 @@ def test_a_span_is_that_part_of_the_whole(tmp_path, name, codec, rate, channels)
     assert check_audio(path, 0.5, 1.25) == pytest.approx(0.75)
     with pytest.raises(DataError, match=r"has no span 1.0-5.0"):
         read_audio(path, start=1.0, end=5.0)
+
+
+def test_the_first_samples_of_an_mp4_are_as_right_as_the_rest(tmp_path):
+    path = written(tmp_path, "clip.mp4", "aac", 16000, 1)
+    assert np.abs(read_audio(path) - tone(2.0, 16000)).max() < 0.15
+    # also where a pass over the file, or a span of it, came before
+    with Sound(path) as sound:
+        sound.samples(20000, 24000)
+        again = sound.samples(0, 4000)[:, 0]
+    assert np.abs(again - tone(2.0, 16000)[:4000]).max() < 0.15
+
+
+def test_a_colon_in_the_name_is_no_protocol(tmp_path, monkeypatch):
+    written(tmp_path, "clip.mp4", "aac", 16000, 1).rename(tmp_path / "12:30.mp4")
+    monkeypatch.chdir(tmp_path)
+    assert len(read_audio("12:30.mp4")) == 32000
+
+
+def test_a_playlist_is_not_followed(tmp_path):
+    written(tmp_path, "clip.mp4", "aac", 16000, 1)
+    (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXTINF:2,\nclip.mp4\n#EXT-X-ENDLIST\n")
+    with pytest.raises(DataError, match=r"list\.m3u8"):
+        read_audio(tmp_path / "list.m3u8")
 
 
 def test_an_m4a_without_a_picture_is_read(tmp_path):

@@ -19,7 +19,7 @@ def test_by_hand():
     targets = np.array([[1, 0], [1, 0], [0, 1], [1, 0]])
     assert expected_calibration_error(probabilities, targets, 5) == pytest.approx(0.35)
     bins = reliability(probabilities, targets, 5)
-    assert [b.count for b in bins] == [0, 0, 0, 2, 2]
+    assert [b.cases for b in bins] == [0, 0, 0, 2, 2]
     assert bins[3].confidence == pytest.approx(0.7)
     assert bins[4].accuracy == 0.5
     assert np.isnan(bins[0].accuracy)
@@ -34,7 +34,7 @@ def test_bins_are_weighed_by_their_rows():
 
 def test_the_upper_edge_belongs_to_the_bin():
     bins = binned(np.array([0.0, 0.2, 0.2000001, 1.0]), np.ones(4), 5)
-    assert [b.count for b in bins] == [2, 1, 0, 0, 1]
+    assert [b.cases for b in bins] == [2, 1, 0, 0, 1]
 
 
 def test_one_who_is_sure_and_right_is_calibrated():

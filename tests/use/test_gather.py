@@ -162,6 +162,22 @@ def test_a_text_is_read_beside_a_picture_without_a_face(readers, tmp_path):
     assert not any(gather(Source(path), readers).readings)
 
 
+def test_what_is_said_is_read_where_the_sound_cannot_be(readers, tmp_path, monkeypatch):
+    import soundfile
+
+    def broken(*_, **__):
+        raise DataError("No sound can be decoded.")
+        yield
+
+    soundfile.write(tmp_path / "a.wav", np.zeros(8000), 16000)
+    monkeypatch.setattr(gathering, "blocks", broken)
+    found = gather(Source(tmp_path / "a.wav", text="I am happy."), readers)
+    assert found.absent["speech"] == "the sound cannot be decoded"
+    assert [set(r) for r in found.readings] == [{"text"}]
+    with pytest.raises(DataError, match="No sound"):
+        gather(Source(tmp_path / "a.wav"), readers)
+
+
 def silent_film(path, pictures):
     import av
 

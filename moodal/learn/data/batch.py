@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Stream(NamedTuple):
@@ -81,3 +81,21 @@ def either(first: Tensor, a: Stream, b: Stream) -> Stream:
 
     values = torch.where(first[:, None, None], wide(a), wide(b))
     return Stream(values, torch.where(first, a.lengths, b.lengths))
+
+
+def of_type(batch: Batch, system: nn.Module) -> Batch:
+    """The batch's values in the type of the system's parameters (bf16-true).
+
+    Streams of one value a step stay as they are: token numbers and samples are not features, and
+    16 bits do not hold them.
+    """
+    dtype = next(system.parameters()).dtype
+
+    def cast(streams: Streams) -> Streams:
+        return {
+            name: s if s.values.shape[-1] == 1 else Stream(s.values.to(dtype), s.lengths)
+            for name, s in streams.items()
+        }
+
+    views = None if batch.views is None else cast(batch.views)
+    return batch._replace(streams=cast(batch.streams), views=views)

@@ -11,7 +11,7 @@ from moodal.timeline import Timeline
 from moodal.use.formats.csv_ import to_csv
 from moodal.use.formats.eaf import to_eaf
 from moodal.use.formats.json_ import from_json, to_json
-from moodal.use.formats.srt import to_srt
+from moodal.use.formats.srt import OWN, to_srt
 from moodal.use.formats.textgrid import to_textgrid
 
 __all__ = ["ENDINGS", "FORMATS", "SEVERAL", "from_json", "render", "write"]
@@ -31,6 +31,10 @@ SEVERAL = frozenset({"json", "csv"})
 ENDINGS = {
     "json": ".json", "csv": ".csv", "srt": ".srt", "textgrid": ".TextGrid", "eaf": ".eaf",
 }  # fmt: skip
+
+
+IN_FOLDERS = {"srt": OWN}
+"""Format -> another ending in a folder, where it could be taken for somebody's transcript."""
 
 
 def render(timelines: Sequence[Timeline], format: str) -> str:
@@ -67,7 +71,8 @@ def write(timelines: Sequence[Timeline], format: str, out: Path | str) -> list[P
         _put(FORMATS[format](several), folder, several)
         return [folder]
     written, refused = [], []
-    for timeline, name in zip(several, _names(several, ENDINGS[format]), strict=True):
+    ending = IN_FOLDERS.get(format, ENDINGS[format])
+    for timeline, name in zip(several, _names(several, ending), strict=True):
         try:
             text = FORMATS[format]([timeline])
             _put(text, folder / name, [timeline])

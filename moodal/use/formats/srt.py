@@ -8,6 +8,9 @@ from moodal.timeline import Prediction, Timeline
 from moodal.use.formats import timed
 from moodal.use.looks import label, percent, plain
 
+OWN = ".moodal.srt"
+"""What answers are called in a folder, so that they are not taken for somebody's transcript."""
+
 
 def to_srt(timelines: Sequence[Timeline]) -> str:
     """Cues such as "[anger 62 %] I told you"; "[unsure]" where the model abstains.

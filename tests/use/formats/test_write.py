@@ -42,7 +42,7 @@ def test_all_but_those_without_times_are_written(made, tmp_path):
     several = [made.text_timeline("a.txt"), made.timeline("b.mp4"), made.text_timeline("c.txt")]
     with pytest.raises(UsageError, match=r"a.txt has no times.* So 1 more."):
         write(several, "srt", tmp_path)
-    assert [p.name for p in tmp_path.iterdir()] == ["b.srt"]
+    assert [p.name for p in tmp_path.iterdir()] == ["b.moodal.srt"]
 
 
 def test_a_recording_is_not_overwritten(made, tmp_path):

@@ -1,0 +1,104 @@
+"""FER2013 and FER+ from the published tables and from packed pictures."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from moodal.corpora import fer2013
+from moodal.errors import DataError
+
+RNG = np.random.default_rng(0)
+FACES = RNG.integers(0, 255, (6, 48, 48), dtype=np.uint8)
+USAGE = ["Training", "Training", "PublicTest", "PrivateTest", "Training", "Training"]
+LABELS = [0, 3, 4, 6, 5, 2]  # anger, happiness, sadness, neutral, surprise, fear
+VOTES = np.array(
+    # neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, NF
+    [
+        [1, 0, 0, 0, 9, 0, 0, 0, 0, 0],
+        [0, 10, 0, 0, 0, 0, 0, 0, 0, 0],
+        [4, 0, 0, 4, 0, 0, 0, 0, 2, 0],
+        [0, 0, 0, 0, 0, 0, 0, 0, 10, 0],
+        [0, 0, 5, 0, 0, 0, 5, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 10, 0, 0, 0],
+    ]
+)
+
+
+@pytest.fixture
+def root(tmp_path):
+    faces = FACES.copy()
+    faces[4] = 7  # blank
+    faces[5] = faces[3]  # a training picture that is tested, too
+    with open(tmp_path / "fer2013.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["emotion", "pixels", "Usage"])
+        for label, face, usage in zip(LABELS, faces, USAGE, strict=True):
+            writer.writerow([label, " ".join(map(str, face.ravel())), usage])
+    with open(tmp_path / "fer2013new.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Usage", "Image name", *fer2013.VOTES, "unknown", "NF"])
+        for usage, votes in zip(USAGE, VOTES, strict=True):
+            writer.writerow([usage, "x.png", *votes])
+    return tmp_path
+
+
+def test_own_labels(root):
+    found = fer2013.read(root)
+    assert [u.id for u in found.utterances] == [f"face-{i:05d}" for i in range(4)]
+    assert [u.split for u in found.utterances] == ["train", "train", "valid", "test"]
+    names = [found.space.labels[k] for k in found.labels.argmax(1)]
+    assert names == ["anger", "happiness", "sadness", "neutral"]
+    np.testing.assert_allclose(found.features["face"][0][0] * 255, FACES[0].ravel(), atol=0.1)
+
+
+def test_votes_as_soft_labels(root):
+    found = fer2013.read_plus(root)
+    assert [u.id for u in found.utterances] == ["face-00000", "face-00001", "face-00002"]
+    space = found.space
+    assert found.labels[0, space.index("anger")] == 1  # the single vote for neutral is no vote
+    assert found.labels[2, space.index("neutral")] == found.labels[2, space.index("sadness")] == 0.5
+    assert [u.extra["clear"] for u in found.utterances] == ["yes", "yes", "no"]
+
+
+def test_both_at_once(root):
+    found = fer2013.read_both(root)
+    np.testing.assert_allclose(found.labels.sum(1), 1)
+    alone = found.labels[3]  # nobody knew: FER2013's label has all the weight
+    assert alone[found.space.index("FER2013 neutral")] == 1
+    assert found.labels[0, found.space.index("anger")] == 0.5
+    assert found.labels[0, found.space.index("FER2013 anger")] == 0.5
+
+
+def test_packed_pictures(tmp_path):
+    from PIL import Image
+
+    packed, ends = b"", [0]
+    for face in FACES[:3]:
+        held = io.BytesIO()
+        Image.fromarray(face).save(held, "JPEG", quality=95)
+        packed += held.getvalue()
+        ends.append(len(packed))
+    np.savez(tmp_path / "images.npz", jpeg=np.frombuffer(packed, np.uint8), offsets=ends)
+    head = ["label", "split", *(f"fp_{x}" for x in (*fer2013.VOTES, "unknown", "NF"))]
+    rows = [["angry", "train", *VOTES[0]], ["happy", "validation", *VOTES[1]],
+            ["sad", "test", *[""] * 10]]  # fmt: skip
+    with open(tmp_path / "metadata.csv", "w", newline="") as file:
+        csv.writer(file).writerows([[*head, "dup_across_splits"], *([*r, "0"] for r in rows)])
+    found = fer2013.read(tmp_path)
+    assert [u.split for u in found.utterances] == ["train", "valid", "test"]
+    assert len(fer2013.read_plus(tmp_path)) == 2  # the third has no votes
+
+
+def test_mistakes_are_named(root, tmp_path):
+    with pytest.raises(DataError, match="neither fer2013"):
+        fer2013.read(tmp_path / "elsewhere")
+    text = (root / "fer2013.csv").read_text().splitlines()
+    (root / "fer2013.csv").write_text("\n".join([text[0], "9,1 2 3,Training"]))
+    with pytest.raises(DataError, match="row 1"):
+        fer2013.read(root)
+    (root / "fer2013new.csv").unlink()
+    (root / "fer2013.csv").write_text("\n".join(text[:3]))
+    with pytest.raises(DataError, match="no votes"):
+        fer2013.read_plus(root)
