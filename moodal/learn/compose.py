@@ -100,7 +100,7 @@ def _write(
     branches: dict[str, Any] = {}
     words = list(dict.fromkeys([*recipe.basics, *(w for h in held.values() for w in h.shares)]))
     for stream, one in learned.items():
-        keys, offset = one.system.keys()
+        keys, offset = one.system.carried()
         weights[f"{stream}.map"], weights[f"{stream}.offset"] = keys.numpy(), offset.numpy()
         weights[f"{stream}.mean"] = held[stream].mean
         weights[f"{stream}.covariance"] = held[stream].covariance

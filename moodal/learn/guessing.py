@@ -15,11 +15,9 @@ import torch
 from torch.nn import functional as F
 
 from moodal.learn.branches import Learned
-from moodal.learn.held_out import Held, pooled
+from moodal.learn.held_out import Held
 from moodal.metrics import measure
 
-ROWS = 4000
-"""Training rows that the projections are learned on."""
 STEPS = 300
 USELESS = 0.6
 """Mean area under the curve up to which guesses are not counted beside anything better."""
@@ -34,10 +32,9 @@ def guess(learned: Learned, held: Held) -> dict[str, Any]:
     experiment, space = learned.experiment, learned.space
     vectors = torch.tensor(space.vectors, dtype=torch.float32)
     every = [w for w in space.labels if w in held.shares and not w[:1].isupper()]
-    rng = np.random.default_rng(0)
-    rows = np.sort(rng.permutation(experiment.train)[:ROWS])
-    train = torch.tensor(pooled(learned, rows), dtype=torch.float32)
-    test = torch.tensor(pooled(learned, experiment.test), dtype=torch.float32)
+    rows = held.background
+    train = torch.tensor(held.states["train"], dtype=torch.float32)
+    test = torch.tensor(held.states["test"], dtype=torch.float32)
     targets = experiment.manifest.labels
     center, scale = train.mean(0), train.std(0).clamp(min=1e-6)
     train, test = (train - center) / scale, (test - center) / scale

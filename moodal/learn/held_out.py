@@ -18,8 +18,8 @@ from moodal.learn.layers.pooling import masked_mean
 from moodal.learn.scoring import batches_of
 from moodal.metrics import measure
 
-BACKGROUND = 4000
-"""Training rows, at most, of which mean and covariance are kept for `moodal adapt`."""
+BACKGROUND = 2500
+"""Training rows, at most, whose mean states are computed: for `moodal adapt`, and for guesses."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Held:
         thresholds: word -> the probability above which it is decided (multi-label corpora).
         tested: figures on the branch's own test rows.
         groups: column -> value -> figures on the test rows of such people.
+        states: "train" (of ``background`` rows) and "test" -> mean states [n, H].
+        background: [n] the training rows whose states are kept.
     """
 
     shares: dict[str, float]
@@ -47,6 +49,8 @@ class Held:
     thresholds: dict[str, float]
     tested: dict[str, Any]
     groups: dict[str, dict[str, dict[str, float]]]
+    states: dict[str, np.ndarray]
+    background: np.ndarray
 
 
 def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
@@ -62,10 +66,13 @@ def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
     own = [i for i, w in enumerate(words) if not (prefix and w.startswith(prefix))]
     beside = [i for i in range(len(words)) if i not in own]
     names = [words[i] for i in own]
-    logits = {
-        part: learned.trained.scores(getattr(experiment, part)).astype(np.float64)
-        for part in ("valid", "test")
-    }
+    rng = np.random.default_rng(0)
+    background = np.sort(rng.permutation(experiment.train)[:BACKGROUND])
+    states = {p: pooled(learned, getattr(experiment, p)) for p in ("valid", "test")}
+    states["train"] = pooled(learned, background)
+    keys, offset = (x.double().numpy() for x in learned.system.carried())
+    vectors = np.asarray(learned.space.vectors, np.float64)
+    logits = {p: states[p] @ keys @ vectors.T + vectors @ offset for p in ("valid", "test")}
     shares = _shares(targets[experiment.train], words, own, learned.space.task)
     rows = {
         part: _rows(logits[part][:, own], targets[getattr(experiment, part)][:, own], names,
@@ -84,11 +91,12 @@ def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
         tested = _single(logits["test"][:, own], truth[:, own])
         if beside:
             tested[prefix.strip()] = _single(logits["test"][:, beside], truth[:, beside])
-    mean, covariance = _background(learned, targets[:, own])
+    mean, covariance = _spread(states["train"], targets[background][:, own].argmax(1))
     groups = _groups(learned, logits["test"][:, own], truth[:, own])
     return Held(
-        shares, rows["valid"], rows["test"], mean, covariance, other, thresholds, tested, groups
-    )
+        shares, rows["valid"], rows["test"], mean, covariance, other, thresholds, tested, groups,
+        states, background,
+    )  # fmt: skip
 
 
 def _shares(
@@ -171,17 +179,12 @@ def _other(
     return (low + high) / 2
 
 
-def _background(learned: Learned, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean [H] and within-word covariance [H, H] of the pooled states of training rows."""
-    rng = np.random.default_rng(0)
-    train = learned.experiment.train
-    rows = np.sort(rng.permutation(train)[:BACKGROUND])
-    states = pooled(learned, rows)
-    labels = targets[rows].argmax(1)
+def _spread(states: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean [H] of states [n, H], and their covariance [H, H] within the labels [n]."""
     inside = states.copy()
     for k in np.unique(labels):
         inside[labels == k] -= states[labels == k].mean(0)
-    covariance = inside.T @ inside / max(1, len(rows) - len(np.unique(labels)))
+    covariance = inside.T @ inside / max(1, len(states) - len(np.unique(labels)))
     return states.mean(0).astype(np.float32), covariance.astype(np.float32)
 
 

@@ -178,5 +178,6 @@ def weights(config: Train, data: TensorData, rows: np.ndarray) -> Tensor | None:
 def signature(recipe: Recipe, fingerprint: str, part: str) -> str:
     """A hash of all that decides the weights: recipe (not its report), data, part of the run."""
     decides = recipe.model_dump(mode="json", exclude={"report", "title", "about"})
+    decides["data"].pop("prepared")  # what lies there counts, not where
     text = json.dumps([decides, fingerprint, part], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -102,7 +102,7 @@ class Branch(nn.Module):
 
     forward = scores
 
-    def keys(self) -> tuple[Tensor, Tensor]:
+    def carried(self) -> tuple[Tensor, Tensor]:
         """M [H, d] and o [d]: logit_c = mean_t h_t . M v_c + o . v_c."""
         with torch.no_grad():
             return self.states.weight.T @ self.words.weight, self.states.bias @ self.words.weight

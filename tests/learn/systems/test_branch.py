@@ -26,7 +26,7 @@ def test_a_logit_is_the_mean_of_states_times_keys():
     states = torch.randn(3, 7, 4)
     lengths = torch.tensor([7, 2, 5])
     logits = system.scores({"text": Stream(states, lengths)}, SPACE)
-    keys, offset = system.keys()
+    keys, offset = system.carried()
     vectors = torch.tensor(SPACE.vectors)
     for row in range(3):
         parts = states[row, : lengths[row]] @ keys @ vectors.T / lengths[row]
