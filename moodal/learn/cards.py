@@ -51,7 +51,8 @@ def _branches(fused: Mapping[str, Any], held: Mapping[str, Held]) -> list[str]:
         guess = told["guess"]
         rows.append([
             stream, f"{told['corpus']}, held-out rows", f"{tested['rows']:,}", "; ".join(figures),
-            f"{guess['auc']:.2f}" + (" (not counted)" if not guess["weight"] else ""),
+            ("–" if guess["auc"] is None else f"{guess['auc']:.2f}")
+            + (" (not counted)" if not guess["weight"] else ""),
         ])  # fmt: skip
     return [
         "Each branch by itself, on rows that neither its training nor any choice has seen. With "

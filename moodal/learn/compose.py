@@ -60,7 +60,7 @@ def compose(
     tell("fusing")
     held = {s: hold(one, recipe.basics, recipe.parts[s].prefix) for s, one in learned.items()}
     sets = {name: _fitted(held, some, recipe) for name, some in fusing.names(list(held)).items()}
-    guesses = {s: guess(learned[s], held[s]) for s in learned}
+    guesses = {s: guess(learned[s], held[s], recipe.parts[s].prefix) for s in learned}
     tell("exporting")
     return _write(recipe, learned, held, sets, guesses, Path(out), commit)
 

@@ -23,15 +23,18 @@ USELESS = 0.6
 """Mean area under the curve up to which guesses are not counted beside anything better."""
 
 
-def guess(learned: Learned, held: Held) -> dict[str, Any]:
+def guess(learned: Learned, held: Held, prefix: str = "") -> dict[str, Any]:
     """The mean AUC of words left out in turn, and the weight that follows from it.
 
+    Args:
+        prefix: words that begin so are left out, as other names for the same rows.
+
     Returns:
-        "auc": the mean, "each": word -> its own, "weight": 0 where they are worth nothing, else 1.
+        "auc": the mean (None where no word could be tested), "each": word -> its own, "weight": 0 where they are worth nothing, else 1.
     """
     experiment, space = learned.experiment, learned.space
     vectors = torch.tensor(space.vectors, dtype=torch.float32)
-    every = [w for w in space.labels if w in held.shares and not w[:1].isupper()]
+    every = [w for w in space.labels if not (prefix and w.startswith(prefix))]
     rows = held.background
     train = torch.tensor(held.states["train"], dtype=torch.float32)
     test = torch.tensor(held.states["test"], dtype=torch.float32)
@@ -50,8 +53,8 @@ def guess(learned: Learned, held: Held) -> dict[str, Any]:
             each[word] = float(
                 np.atleast_1d(measure("auc", truth[:, None], scores=scores[:, None]))[0]
             )
-    auc = float(np.mean(list(each.values())))
-    return {"auc": auc, "each": each, "weight": 0.0 if auc < USELESS else 1.0}
+    auc = float(np.mean(list(each.values()))) if each else None
+    return {"auc": auc, "each": each, "weight": 0.0 if auc is None or auc < USELESS else 1.0}
 
 
 def _truth(targets: np.ndarray, column: int) -> np.ndarray:

@@ -103,7 +103,8 @@ def _shares(
     train: np.ndarray, words: Sequence[str], own: Sequence[int], task: str
 ) -> dict[str, float]:
     """Each word's share of the training; those beside the own ones have even ones."""
-    mean = train.mean(0)
+    # a word that training never showed is rare, not impossible
+    mean = np.maximum(train.mean(0), 0.5 / len(train))
     if task == "single":
         mean = mean / mean[list(own)].sum()
     even = float(np.mean(mean[list(own)]))
@@ -149,6 +150,8 @@ def _multi(logits: np.ndarray, truth: np.ndarray, cuts: np.ndarray) -> dict[str,
 def _single(logits: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     """Of rows in which one word has more than half."""
     clear = (truth > 0.5 * truth.sum(1, keepdims=True)).any(1) & (truth.sum(1) > 0)
+    if not clear.any():
+        return {"rows": 0}
     real, found = truth[clear].argmax(1), logits[clear].argmax(1)
     recalls = [float((found[real == k] == k).mean()) for k in np.unique(real)]
     return {
