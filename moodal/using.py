@@ -230,7 +230,8 @@ def _commit() -> str:
     try:
         name = ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"]
         found = subprocess.run(name, capture_output=True, text=True, check=True).stdout.strip()
-        changed = ["git", "-C", str(root), "status", "--porcelain", "--", "."]
+        rest_of = ["moodal", "recipes", ":!moodal/use/artefact"]
+        changed = ["git", "-C", str(root.parent), "status", "--porcelain", "--", *rest_of]
         rest = subprocess.run(changed, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""

@@ -54,10 +54,18 @@ def _branches(fused: Mapping[str, Any], held: Mapping[str, Held]) -> list[str]:
             ("–" if guess["auc"] is None else f"{guess['auc']:.2f}")
             + (" (not counted)" if not guess["weight"] else ""),
         ])  # fmt: skip
+    agree = [
+        f"{s}: {b['base'] or 'trained from scratch'}; the graph's most probable word is the 32-bit "
+        f"network's on {b['graph_agrees']['top']:.1%} of {b['graph_agrees']['rows']} test rows "
+        f"(a logit differs by {b['graph_agrees']['mean']:.3f} on average)."
+        for s, b in fused["branches"].items()
+    ]
     return [
-        "Each branch by itself, on rows that neither its training nor any choice has seen. With "
-        "intervals, by `moodal evaluate`: docs/results.md.\n",
+        "Each branch by itself, on rows that neither its training nor any choice has seen; the "
+        "network in 32 bits. Of the graphs that lie here, with intervals, by `moodal evaluate`: "
+        "docs/results.md.\n",
         table(rows, right=False),
+        bullets(agree),
         "The last column: each learned word in turn is left out of the projections (not of the "
         "network below, so it flatters), and known by its vector alone.\n",
     ]
@@ -82,7 +90,8 @@ def _sets(fused: Mapping[str, Any]) -> list[str]:
         ])  # fmt: skip
     return [
         "The seven basic emotions, by which modalities are there; calibrated on validation rows, "
-        "measured on test rows. No corpus that may be shipped has several modalities at once: "
+        "measured on test rows, of those alone that have one clear basic emotion (texts with "
+        "several or other emotions, contempt and pictures without a majority are left out). No corpus that may be shipped has several modalities at once: "
         "such rows are made up of a voice, a text and a face of one emotion (half of the texts "
         "and a quarter of the faces being neutral ones), and only show that the sum is right, "
         "not how people are.\n",
@@ -113,7 +122,8 @@ def _how(recipe: Fused, commit: str) -> list[str]:
     made = f" at commit {commit}" if commit else ""
     return [
         bullets([
-            f"Made by `make artefact`{made}; the same data and code give the same weights.",
+            f"Put together by `moodal compose`{made}; the same data, code and number of threads "
+            "give the same weights.",
             f"A decision is made where {recipe.sure:.0%} of such decisions were right on "
             "validation rows, and for the more certain half in any case; else it abstains.",
         ])

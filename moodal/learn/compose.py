@@ -10,7 +10,7 @@ Each step is kept under ``work`` and not done again; a training that is killed g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from moodal import artefact, prepare
 from moodal.encoders.minilm import tokenizer_file
 from moodal.encoders.words import word_vectors
 from moodal.learn import fusing, graphs
+from moodal.learn.agreement import agreement
 from moodal.learn.branches import Learned, learn_branch
 from moodal.learn.cards import fused_card
 from moodal.learn.fused import Fused, Part, read
@@ -60,6 +61,8 @@ def compose(
     tell("fusing")
     held = {s: hold(one, recipe.basics, recipe.parts[s].prefix) for s, one in learned.items()}
     sets = {name: _fitted(held, some, recipe) for name, some in fusing.names(list(held)).items()}
+    for told in sets.values():
+        told["other"] = _other(held, sets, list(told["weights"]), recipe.basics)
     guesses = {s: guess(learned[s], held[s], recipe.parts[s].prefix) for s in learned}
     tell("exporting")
     return _write(recipe, learned, held, sets, guesses, Path(out), commit)
@@ -84,11 +87,21 @@ def _fitted(held: Mapping[str, Held], streams: tuple[str, ...], recipe: Fused) -
     tested, truth = fusing.utterances(test, streams, recipe.basics, recipe.seed + 1)
     tested_told = fusing.added_up(tested, fitted, recipe.basics)
     sure = fusing.threshold(told, labels, recipe.sure)
-    other = held[streams[0]].other if streams == ("text",) else 0.0
     return {
-        **fitted, "other": other, "threshold": sure,
+        **fitted, "threshold": sure,
         "made_up": len(streams) > 1, **fusing.measured(tested_told, truth, sure),
     }  # fmt: skip
+
+
+def _other(
+    held: Mapping[str, Held], sets: Mapping[str, Any], streams: Sequence[str], basics: Sequence[str]
+) -> float:
+    """Of words that are not basic, in a set: as for the one of its modalities that knows such."""
+    for stream in streams:
+        every = held[stream].every
+        if every is not None:
+            return fusing.fit_other(every, list(held[stream].shares), basics, stream, sets[stream])
+    return 0.0
 
 
 def _write(
@@ -104,13 +117,14 @@ def _write(
         weights[f"{stream}.map"], weights[f"{stream}.offset"] = keys.numpy(), offset.numpy()
         weights[f"{stream}.mean"] = held[stream].mean
         weights[f"{stream}.covariance"] = held[stream].covariance
-        files[f"{stream}.onnx"] = graphs.graph(one.system, bits=recipe.parts[stream].bits)
+        content = graphs.graph(one.system, bits=recipe.parts[stream].bits)
+        files[f"{stream}.onnx"] = content
         branches[stream] = {
             "graph": f"{stream}.onnx", "learned": held[stream].shares, "guess": guesses[stream],
             "thresholds": held[stream].thresholds,
-            "corpus": recipe.parts[stream].corpus, "licence": recipe.parts[stream].licence,
+            "corpus": recipe.parts[stream].corpus, "base": recipe.parts[stream].base, "licence": recipe.parts[stream].licence,
             "rows": {p: len(getattr(one.experiment, p)) for p in ("train", "valid", "test")},
-            "test": held[stream].tested,
+            "test": held[stream].tested, "graph_agrees": agreement(one, held[stream], content),
         }  # fmt: skip
     files["tokenizer.json"] = tokenizer_file().read_bytes()  # new words need it too
     source = word_vectors("minilm")

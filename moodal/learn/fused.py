@@ -28,8 +28,10 @@ class Part(Strict):
     """8: the graph's matrices are kept in 8 bits."""
     prefix: str = ""
     """Words that begin so are another corpus's names for the same rows, tested beside."""
+    base: str = ""
+    """The pre-trained network that it is fine-tuned from, and its licence."""
     licence: str
-    """What it lets one do, as the card says it."""
+    """The corpus's, as the card says it."""
 
 
 class Fused(Strict):
@@ -43,7 +45,8 @@ class Fused(Strict):
     synonyms: dict[str, str] = Field(default_factory=dict)
     """Other name -> word: declared once, told in every answer."""
     sure: float = Field(default=0.7, gt=0, lt=1)
-    """Decisions are made where so many of them are right on held-out rows."""
+    """Decisions are made where so many of them are right on validation rows, and for the more
+    certain half in any case."""
     seed: int = 0
     limits: list[str] = Field(default_factory=list)
     """What the card says of its limits, beside what is measured."""

@@ -47,20 +47,57 @@ class Rows:
 
 
 def evidence(
-    logits: np.ndarray, words: Sequence[str], shares: Mapping[str, float], basics: Sequence[str]
+    logits: np.ndarray,
+    words: Sequence[str],
+    shares: Mapping[str, float],
+    basics: Sequence[str],
+    wanted: Sequence[str] = (),
 ) -> np.ndarray:
     """A branch's raw logits [n, C] of ``words`` as evidence [n, K] for the basic emotions.
 
-    See `moodal.fusion`; ``shares`` are those of the branch's training.
+    See `moodal.fusion`; ``shares`` are those of the branch's training; ``wanted``: other words
+    than the basic ones. Evidence for a word that the branch never learned is 0.
     """
-    out = np.zeros((len(logits), len(basics)))
-    there = [b for b in basics if b in shares]
-    prior = np.array([shares[b] for b in there])
-    own = logits[:, [list(words).index(b) for b in there]] - np.log(prior)
-    prior = prior / prior.sum()
-    less = normaliser(own, np.arange(len(there)), prior)
-    out[:, [list(basics).index(b) for b in there]] = own - less[:, None]
+    there = [words.index(b) for b in basics if b in words]
+    own = logits - np.log([shares[w] for w in words])
+    prior = np.array([shares[words[i]] for i in there])
+    own = own - normaliser(own, np.array(there), prior / prior.sum())[:, None]
+    out = np.zeros((len(logits), len(wanted or basics)))
+    for column, word in enumerate(wanted or basics):
+        if word in words:
+            out[:, column] = own[:, words.index(word)]
     return out
+
+
+def fit_other(
+    every: tuple[np.ndarray, np.ndarray],
+    words: Sequence[str],
+    basics: Sequence[str],
+    stream: str,
+    fitted: Mapping[str, Any],
+) -> float:
+    """What makes words that are not basic as probable, on average, as they are frequent.
+
+    Args:
+        every: evidence and labels, [n, C] each, of rows with any number of ``words``.
+        stream: the modality they are of, which alone is there.
+        fitted: of `fit_set`, for that modality alone.
+    """
+    values, truth = every
+    rest = [i for i, w in enumerate(words) if w not in basics]
+    if not rest:
+        return 0.0
+    there = [i for i, w in enumerate(words) if w in basics]
+    a = [fitted["neutral" if words[i] == NEUTRAL else "weights"][stream] for i in there]
+    basic = values[:, there] * np.array(a) + np.array([fitted["bias"][words[i]] for i in there])
+    below = np.log(np.exp(basic).sum(1))[:, None]
+    own = values[:, rest] * fitted["weights"][stream] - below
+    low, high = -20.0, 20.0
+    for _ in range(60):  # the mean probability rises with what is added
+        middle = (low + high) / 2
+        told = 1 / (1 + np.exp(-own - middle))
+        low, high = (middle, high) if told.mean() < truth[:, rest].mean() else (low, middle)
+    return (low + high) / 2
 
 
 def made_up(

@@ -164,14 +164,19 @@ def _looked_up(node: Any, name: str) -> list[Any]:
     ]
 
 
-def run(content: bytes, values: np.ndarray) -> np.ndarray:
-    """What ONNX Runtime makes of a graph's one input: its output."""
+def session(content: bytes) -> Any:
+    """ONNX Runtime, ready to run a graph."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    out: np.ndarray = session.run(None, {session.get_inputs()[0].name: values})[0]
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def run(content: bytes, values: np.ndarray) -> np.ndarray:
+    """What ONNX Runtime makes of a graph's one input: its output."""
+    one = session(content)
+    out: np.ndarray = one.run(None, {one.get_inputs()[0].name: values})[0]
     return out
 
 

@@ -30,11 +30,13 @@ def guess(learned: Learned, held: Held, prefix: str = "") -> dict[str, Any]:
         prefix: words that begin so are left out, as other names for the same rows.
 
     Returns:
-        "auc": the mean (None where no word could be tested), "each": word -> its own, "weight": 0 where they are worth nothing, else 1.
+        "auc": the mean (None where no word could be tested), "each": word -> its own, "weight": 0
+        where they are worth nothing, else 1.
     """
     experiment, space = learned.experiment, learned.space
     vectors = torch.tensor(space.vectors, dtype=torch.float32)
     every = [w for w in space.labels if not (prefix and w.startswith(prefix))]
+    own = [space.index(w) for w in every]
     rows = held.background
     train = torch.tensor(held.states["train"], dtype=torch.float32)
     test = torch.tensor(held.states["test"], dtype=torch.float32)
@@ -48,7 +50,7 @@ def guess(learned: Learned, held: Held, prefix: str = "") -> dict[str, Any]:
         shown = seen.sum(1) > 0
         w = _projections(train[shown], torch.tensor(seen[shown]), vectors[others], space.task)
         scores = ((test @ w) @ vectors[space.index(word)]).numpy()
-        truth = _truth(targets[experiment.test], space.index(word))
+        truth = _truth(targets[experiment.test], space.index(word), own, space.task)
         if 0 < truth.sum() < len(truth):
             each[word] = float(
                 np.atleast_1d(measure("auc", truth[:, None], scores=scores[:, None]))[0]
@@ -57,8 +59,11 @@ def guess(learned: Learned, held: Held, prefix: str = "") -> dict[str, Any]:
     return {"auc": auc, "each": each, "weight": 0.0 if auc is None or auc < USELESS else 1.0}
 
 
-def _truth(targets: np.ndarray, column: int) -> np.ndarray:
-    return (targets[:, column] > 0.5 * np.maximum(targets.sum(1), 1e-9)).astype(np.float32)
+def _truth(targets: np.ndarray, column: int, own: list[int], task: str) -> np.ndarray:
+    """[n] whether rows have a word: at all, or by more than half of the words' shares."""
+    if task == "multi":
+        return (targets[:, column] > 0).astype(np.float32)
+    return (targets[:, column] > 0.5 * np.maximum(targets[:, own].sum(1), 1e-9)).astype(np.float32)
 
 
 def _projections(

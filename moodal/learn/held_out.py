@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from sklearn.metrics import f1_score
 
-from moodal.fusion import normaliser
 from moodal.learn.branches import Learned
 from moodal.learn.data.batch import Stream
 from moodal.learn.fusing import Rows, evidence
@@ -31,8 +30,8 @@ class Held:
         valid, test: the rows whose one label is a basic emotion.
         mean, covariance: [H] and [H, H] of the pooled states of training rows; the covariance
             is that within the words.
-        other: what is added to a word that is not basic, so that on validation rows it is as
-            probable, on average, as it is frequent.
+        every: of a multi-label branch its validation rows' evidence [n, C] for all of its words,
+            and their labels [n, C]; else None.
         thresholds: word -> the probability above which it is decided (multi-label corpora).
         tested: figures on the branch's own test rows.
         groups: column -> value -> figures on the test rows of such people.
@@ -45,7 +44,7 @@ class Held:
     test: Rows
     mean: np.ndarray
     covariance: np.ndarray
-    other: float
+    every: tuple[np.ndarray, np.ndarray] | None
     thresholds: dict[str, float]
     tested: dict[str, Any]
     groups: dict[str, dict[str, dict[str, float]]]
@@ -68,25 +67,26 @@ def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
     names = [words[i] for i in own]
     rng = np.random.default_rng(0)
     background = np.sort(rng.permutation(experiment.train)[:BACKGROUND])
-    states = {p: pooled(learned, getattr(experiment, p)) for p in ("valid", "test")}
+    parts = {"valid": _apart(learned), "test": experiment.test}
+    states = {p: pooled(learned, rows) for p, rows in parts.items()}
     states["train"] = pooled(learned, background)
     keys, offset = (x.double().numpy() for x in learned.system.carried())
     vectors = np.asarray(learned.space.vectors, np.float64)
     logits = {p: states[p] @ keys @ vectors.T + vectors @ offset for p in ("valid", "test")}
     shares = _shares(targets[experiment.train], words, own, learned.space.task)
     rows = {
-        part: _rows(logits[part][:, own], targets[getattr(experiment, part)][:, own], names,
-                    shares, basics)
+        part: _rows(logits[part][:, own], targets[parts[part]][:, own], names, shares,
+                    basics)
         for part in ("valid", "test")
     }  # fmt: skip
     truth = targets[experiment.test]
-    other, thresholds = 0.0, {}
+    every, thresholds = None, {}
     if learned.space.task == "multi":
-        valid = targets[experiment.valid]
+        valid = targets[parts["valid"]]
         cuts = [best_cut(logits["valid"][:, i], valid[:, i]) for i in range(len(words))]
         thresholds = dict(zip(words, (1 / (1 + np.exp(-np.array(cuts)))).tolist(), strict=True))
         tested = _multi(logits["test"], truth, np.array(cuts))
-        other = _other(logits["valid"], valid, words, shares, basics)
+        every = evidence(logits["valid"], words, shares, basics, words), valid
     else:
         tested = _single(logits["test"][:, own], truth[:, own])
         if beside:
@@ -94,7 +94,7 @@ def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
     mean, covariance = _spread(states["train"], targets[background][:, own].argmax(1))
     groups = _groups(learned, logits["test"][:, own], truth[:, own])
     return Held(
-        shares, rows["valid"], rows["test"], mean, covariance, other, thresholds, tested, groups,
+        shares, rows["valid"], rows["test"], mean, covariance, every, thresholds, tested, groups,
         states, background,
     )  # fmt: skip
 
@@ -160,26 +160,11 @@ def _single(logits: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _other(
-    logits: np.ndarray, truth: np.ndarray, words: Sequence[str], shares: Mapping[str, float],
-    basics: Sequence[str],
-) -> float:  # fmt: skip
-    """What makes words that are not basic as probable, on average, as they are frequent."""
-    log = np.log([shares[w] for w in words])
-    there = [i for i, w in enumerate(words) if w in basics]
-    rest = [i for i in range(len(words)) if i not in there]
-    if not rest:
-        return 0.0
-    prior = np.exp(log[there]) / np.exp(log[there]).sum()
-    own = logits - log
-    own = own - normaliser(own, np.array(there), prior)[:, None]
-    basic = np.log(np.exp(own[:, there]).sum(1))[:, None]
-    low, high = -20.0, 20.0
-    for _ in range(60):  # the mean probability rises with what is added
-        middle = (low + high) / 2
-        told = 1 / (1 + np.exp(basic - own[:, rest] - middle))
-        low, high = (middle, high) if told.mean() < truth[:, rest].mean() else (low, middle)
-    return (low + high) / 2
+def _apart(learned: Learned) -> np.ndarray:
+    """The validation rows whose input does not stand in the test, too."""
+    frames, e = learned.experiment.manifest.features[learned.stream], learned.experiment
+    tested = {frames[i].tobytes() for i in e.test.tolist()}
+    return np.array([i for i in e.valid.tolist() if frames[i].tobytes() not in tested], np.int64)
 
 
 def _spread(states: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -183,7 +183,8 @@ def _vector(predictor: Predictor, word: str) -> np.ndarray:
 
     if word in predictor.known:
         return np.asarray(predictor.known[word])
-    return np.asarray(MiniLM(pool=True).encode(word)[0])
+    tokenizer = str(predictor.found.file("tokenizer.json"))
+    return np.asarray(MiniLM(pool=True, tokenizer=tokenizer).encode(word)[0])
 
 
 def _gaussian(predictor: Predictor, stream: str) -> Gaussian:

@@ -94,7 +94,7 @@ class Predictor:
     def sources(self, asked: Asked, streams: Sequence[str]) -> dict[str, dict[str, str]]:
         """Word -> modality -> how it is known, for the modalities that are there."""
         there = {s: self.branches[s] for s in streams}
-        return {word: sources(word, there, self.guesses) for word in asked.words}
+        return {word: sources(word, there, self.guesses, self.basics) for word in asked.words}
 
     def predict(
         self,

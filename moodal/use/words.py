@@ -94,20 +94,29 @@ def _new(words: Sequence[str], tokenizer: str) -> np.ndarray:
     return np.concatenate(MiniLM(pool=True, tokenizer=tokenizer).encode_many(list(words)))
 
 
-def sources(word: str, branches: Mapping[str, Any], weights: Mapping[str, float]) -> dict[str, str]:
+def sources(
+    word: str,
+    branches: Mapping[str, Any],
+    weights: Mapping[str, float],
+    basics: Sequence[str] = (),
+) -> dict[str, str]:
     """Modality -> "learned", "adapted", "guess" or "absent", for a word.
 
     A guess of a modality whose guesses were measured to be worth nothing (weight 0) is left out
-    ("absent") where another modality that is there knows or guesses better.
+    ("absent") where another modality that is there knows or guesses better. A basic emotion is
+    never guessed: the sum was learned without guesses of it.
 
     Args:
         branches: the modalities that are there, with ``learned`` and ``adapted`` words.
         weights: modality -> what its guesses are worth, 0 to 1.
+        basics: the artefact's basic emotions.
     """
     told = {
         stream: "adapted" if word in b.adapted else "learned" if word in b.learned else "guess"
         for stream, b in branches.items()
     }
+    if word in basics:
+        return {stream: "absent" if how == "guess" else how for stream, how in told.items()}
     better = any(how != "guess" or weights[stream] > 0 for stream, how in told.items())
     return {
         stream: "absent" if how == "guess" and better and not weights[stream] else how

@@ -1,0 +1,67 @@
+"""agreement: whether an exported graph says what its branch says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from moodal.errors import MoodalError
+from moodal.learn import graphs
+from moodal.learn.branches import Learned
+from moodal.learn.held_out import Held
+
+ROWS = 200
+"""Test rows that are compared."""
+LEAST = 0.95
+"""Share of rows whose most probable word must be the same."""
+
+
+def agreement(learned: Learned, held: Held, content: bytes) -> dict[str, Any]:
+    """A graph's logits beside those of the 32-bit network in PyTorch, on test rows.
+
+    Returns:
+        "rows", "top" (share with the same most probable word), "largest" and "mean" (absolute
+        difference of a logit).
+
+    Raises:
+        MoodalError: fewer than `LEAST` agree; the artefact is not to be written.
+    """
+    frames = learned.experiment.manifest.features[learned.stream]
+    keys, offset = (x.double().numpy() for x in learned.system.carried())
+    vectors = np.asarray(learned.space.vectors, np.float64)
+    rows = np.linspace(0, len(learned.experiment.test) - 1, ROWS).astype(int)
+    rows = np.unique(rows)
+    session = graphs.session(content)
+    found = np.stack([_pooled(session, learned, frames[learned.experiment.test[i]]) for i in rows])
+    told, right = (
+        x @ keys @ vectors.T + vectors @ offset for x in (found, held.states["test"][rows])
+    )
+    own = [i for i, w in enumerate(learned.space.labels) if w in held.shares]
+    told, right = told[:, own], right[:, own]
+    top = float((told.argmax(1) == right.argmax(1)).mean())
+    if top < LEAST:
+        raise MoodalError(
+            f"The {learned.stream} graph agrees with its network on {top:.0%} of the rows only; "
+            "set bits = 32 for it."
+        )
+    apart = np.abs(told - right)
+    return {
+        "rows": len(rows),
+        "top": top,
+        "largest": float(apart.max()),
+        "mean": float(apart.mean()),
+    }
+
+
+def _pooled(session: Any, learned: Learned, values: np.ndarray) -> np.ndarray:
+    """Mean state [H] of one row, as prediction computes it."""
+    given: dict[str, Any] = {
+        "text": values[:, 0].astype(np.int64)[None] - 1,
+        "speech": values[:, 0].astype(np.float32)[None],
+        "face": values.astype(np.float32),
+    }
+    name = graphs.INPUTS[learned.stream]
+    states = session.run(None, {name: given[learned.stream]})[0]
+    states = states if learned.stream == "face" else states[0]
+    return np.asarray(states.mean(0), np.float64)
