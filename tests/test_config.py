@@ -58,7 +58,8 @@ def whole():
     """The recipes; what others extend and is none by itself says so in its first lines."""
     for path in sorted(ROOT.glob("recipes/**/*.toml")):
         first = " ".join(path.read_text().lower().splitlines()[:3])
-        if path.parent.name != "spaces" and "not a recipe by itself" not in first:
+        fused = path == ROOT / "recipes/artefact/default.toml"  # of another kind
+        if path.parent.name != "spaces" and "not a recipe by itself" not in first and not fused:
             yield path
 
 
@@ -67,7 +68,16 @@ def test_shipped_recipes_are_whole(path):
     recipe = config.load(path)
     assert recipe.title
     systems = {"eea", "rnn", "transformer", "mult", "mmer", "cai_sota", "unimodal_baseline"}
-    assert recipe.system["name"] in systems
+    assert recipe.system["name"] in {*systems, "branch"}
+
+
+def test_the_recipe_of_the_artefact_names_recipes_of_branches():
+    from moodal.learn.fused import read
+
+    path = ROOT / "recipes/artefact/default.toml"
+    for stream, part in read(path).parts.items():
+        recipe = config.load(path.parent / part.recipe)
+        assert (recipe.system["name"], recipe.system["streams"]) == ("branch", [stream])
 
 
 def test_every_row_of_mmers_tables_has_a_recipe():

@@ -30,12 +30,14 @@ class Learned:
         experiment: its corpus, and which rows trained, validated and test.
         space: its emotions, with vectors.
         trained: the system, and its scores of any rows.
+        folder: of its training.
     """
 
     recipe: Recipe
     experiment: Experiment
     space: EmotionSpace
     trained: Trained
+    folder: Path
 
     @property
     def system(self) -> Branch:
@@ -76,4 +78,4 @@ def learn_branch(
     experiment = assemble.readable(experiment, system, recipe.data.trim_padding)
     trained = train(fabric, recipe, experiment, space, folder, manifest.fingerprint)
     trained.system.eval()
-    return Learned(recipe, experiment, space, trained)
+    return Learned(recipe, experiment, space, trained, folder)

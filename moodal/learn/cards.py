@@ -30,7 +30,7 @@ def fused_card(
     head = model_card(
         {
             "name": recipe.name, "summary": recipe.about, "system": "fused branches of EEA's kind",
-            "paper": "Dai et al., AACL-IJCNLP 2020 (arXiv 2009.09629), see docs/artefact.md",
+            "paper": "Dai et al., AACL-IJCNLP 2020 (arXiv 2009.09629), see docs/fused.md",
             "labels": about["labels"], "streams": list(parts), "vectors": about["vectors"],
             "licence": recipe.licence, "data": list(parts.values()),
             "encoders": about["encoders"], "limits": recipe.limits,
@@ -91,7 +91,8 @@ def _sets(fused: Mapping[str, Any]) -> list[str]:
     return [
         "The seven basic emotions, by which modalities are there; calibrated on validation rows, "
         "measured on test rows, of those alone that have one clear basic emotion (texts with "
-        "several or other emotions, contempt and pictures without a majority are left out). No corpus that may be shipped has several modalities at once: "
+        "several or other emotions, contempt and pictures without a majority are left out). No "
+        "corpus that may be shipped has several modalities at once: "
         "such rows are made up of a voice, a text and a face of one emotion (half of the texts "
         "and a quarter of the faces being neutral ones), and only show that the sum is right, "
         "not how people are.\n",
@@ -124,8 +125,8 @@ def _how(recipe: Fused, commit: str) -> list[str]:
         bullets([
             f"Put together by `moodal compose`{made}; the same data, code and number of threads "
             "give the same weights.",
-            f"A decision is made where {recipe.sure:.0%} of such decisions were right on "
-            "validation rows, and for the more certain half in any case; else it abstains.",
+            f"The most probable emotion is decided where its probability is {recipe.sure:.0%} or more; "
+            "else it abstains.",
         ])
     ]  # fmt: skip
 

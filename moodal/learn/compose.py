@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from moodal import artefact, prepare
+from moodal.corpora import manifest as manifests
 from moodal.encoders.minilm import tokenizer_file
 from moodal.encoders.words import word_vectors
+from moodal.errors import UsageError
 from moodal.learn import fusing, graphs
 from moodal.learn.agreement import agreement
 from moodal.learn.branches import Learned, learn_branch
@@ -74,7 +76,18 @@ def _learned(stream: str, part: Part, path: Path, data: Path, work: Path) -> Lea
         wanted = {s: "none" for s in STREAMS if s != stream}
         encoders = {**wanted, stream: part.encoder} if part.encoder else None
         prepare.prepare(part.corpus, data / part.root, prepared, encoders=encoders)
+    _require_same(prepared, part, data / part.root)
     return learn_branch(path.parent / part.recipe, work / stream, [f'data.prepared="{prepared}"'])
+
+
+def _require_same(prepared: Path, part: Part, root: Path) -> None:
+    """Refuse features that an earlier call made of something else."""
+    kept = manifests.read(prepared)
+    if kept.corpus != part.corpus or kept.root != str(root.resolve()):
+        raise UsageError(
+            f"{prepared} holds {kept.corpus} of {kept.root}, not {part.corpus} of {root}; name "
+            "another --work, or delete that folder."
+        )
 
 
 def _fitted(held: Mapping[str, Held], streams: tuple[str, ...], recipe: Fused) -> dict[str, Any]:
@@ -83,13 +96,11 @@ def _fitted(held: Mapping[str, Held], streams: tuple[str, ...], recipe: Fused) -
     test = {s: held[s].test for s in streams}
     shown, labels = fusing.utterances(valid, streams, recipe.basics, recipe.seed)
     fitted = fusing.fit_set(shown, labels, recipe.basics)
-    told = fusing.added_up(shown, fitted, recipe.basics)
     tested, truth = fusing.utterances(test, streams, recipe.basics, recipe.seed + 1)
-    tested_told = fusing.added_up(tested, fitted, recipe.basics)
-    sure = fusing.threshold(told, labels, recipe.sure)
+    told = fusing.added_up(tested, fitted, recipe.basics)
     return {
-        **fitted, "threshold": sure,
-        "made_up": len(streams) > 1, **fusing.measured(tested_told, truth, sure),
+        **fitted, "threshold": recipe.sure,
+        "made_up": len(streams) > 1, **fusing.measured(told, truth, recipe.sure),
     }  # fmt: skip
 
 
@@ -114,7 +125,10 @@ def _write(
     words = list(dict.fromkeys([*recipe.basics, *(w for h in held.values() for w in h.shares)]))
     for stream, one in learned.items():
         keys, offset = one.system.carried()
-        weights[f"{stream}.map"], weights[f"{stream}.offset"] = keys.numpy(), offset.numpy()
+        weights[f"{stream}.map"], weights[f"{stream}.offset"] = (
+            keys.cpu().numpy(),
+            offset.cpu().numpy(),
+        )
         weights[f"{stream}.mean"] = held[stream].mean
         weights[f"{stream}.covariance"] = held[stream].covariance
         content = graphs.graph(one.system, bits=recipe.parts[stream].bits)
@@ -122,7 +136,7 @@ def _write(
         branches[stream] = {
             "graph": f"{stream}.onnx", "learned": held[stream].shares, "guess": guesses[stream],
             "thresholds": held[stream].thresholds,
-            "corpus": recipe.parts[stream].corpus, "base": recipe.parts[stream].base, "licence": recipe.parts[stream].licence,
+            **recipe.parts[stream].model_dump(include={"corpus", "base", "licence"}),
             "rows": {p: len(getattr(one.experiment, p)) for p in ("train", "valid", "test")},
             "test": held[stream].tested, "graph_agrees": agreement(one, held[stream], content),
         }  # fmt: skip

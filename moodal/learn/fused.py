@@ -44,9 +44,8 @@ class Fused(Strict):
     """The emotions that every question compares with."""
     synonyms: dict[str, str] = Field(default_factory=dict)
     """Other name -> word: declared once, told in every answer."""
-    sure: float = Field(default=0.7, gt=0, lt=1)
-    """Decisions are made where so many of them are right on validation rows, and for the more
-    certain half in any case."""
+    sure: float = Field(default=0.5, gt=0, lt=1)
+    """The calibrated probability from which on the most probable emotion is decided."""
     seed: int = 0
     limits: list[str] = Field(default_factory=list)
     """What the card says of its limits, beside what is measured."""

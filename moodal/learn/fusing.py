@@ -196,22 +196,6 @@ def added_up(
     return np.asarray(each / each.sum(1, keepdims=True))
 
 
-def threshold(probabilities: np.ndarray, labels: np.ndarray, right: float = 0.7) -> float:
-    """The highest probability from which on a decision is right in ``right`` of the cases.
-
-    At most the median: half of the utterances are decided in any case.
-
-    >>> threshold(np.array([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]]), np.array([0, 0, 0]))
-    0.8
-    """
-    best, hit = probabilities.max(1), probabilities.argmax(1) == labels
-    order = np.argsort(-best)
-    share = np.cumsum(hit[order]) / np.arange(1, len(order) + 1)
-    enough = np.flatnonzero(share >= right)
-    last = int(enough[-1]) if len(enough) else 0
-    return float(min(best[order][last], np.median(best)))
-
-
 def names(streams: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Name of a set (see `moodal.fusion.key`) -> its modalities."""
     return {key(some): some for some in every_set(streams)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from sklearn.metrics import f1_score
 
+from moodal.files import replacing
 from moodal.learn.branches import Learned
 from moodal.learn.data.batch import Stream
 from moodal.learn.fusing import Rows, evidence
@@ -68,9 +70,8 @@ def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
     rng = np.random.default_rng(0)
     background = np.sort(rng.permutation(experiment.train)[:BACKGROUND])
     parts = {"valid": _apart(learned), "test": experiment.test}
-    states = {p: pooled(learned, rows) for p, rows in parts.items()}
-    states["train"] = pooled(learned, background)
-    keys, offset = (x.double().numpy() for x in learned.system.carried())
+    states = {p: _kept(learned, p, rows) for p, rows in {**parts, "train": background}.items()}
+    keys, offset = (x.double().cpu().numpy() for x in learned.system.carried())
     vectors = np.asarray(learned.space.vectors, np.float64)
     logits = {p: states[p] @ keys @ vectors.T + vectors @ offset for p in ("valid", "test")}
     shares = _shares(targets[experiment.train], words, own, learned.space.task)
@@ -176,6 +177,19 @@ def _spread(states: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndar
     return states.mean(0).astype(np.float32), covariance.astype(np.float32)
 
 
+def _kept(learned: Learned, part: str, rows: np.ndarray) -> np.ndarray:
+    """The mean states of rows, from the training's folder where they were computed before."""
+    weights = b"".join(v.cpu().numpy().tobytes() for v in learned.system.state_dict().values())
+    key = hashlib.sha256(weights + rows.tobytes()).hexdigest()[:16]
+    path = learned.folder / f"states-{part}-{key}.npy"
+    if path.exists():
+        return np.asarray(np.load(path, allow_pickle=False))
+    found = pooled(learned, rows)
+    with replacing(path) as new:
+        np.save(new, found)
+    return found
+
+
 def pooled(learned: Learned, rows: np.ndarray) -> np.ndarray:
     """The mean states [n, H] of rows."""
     system, data = learned.system.eval(), learned.trained.data
@@ -185,7 +199,7 @@ def pooled(learned: Learned, rows: np.ndarray) -> np.ndarray:
         for part in batches_of(data, rows, **learned.trained.sizes):
             batch = data.batch(part, views=False)
             stream = Stream(*system.body(*batch.streams[learned.stream]))
-            found = masked_mean(stream.values, stream.mask).float().numpy()
+            found = masked_mean(stream.values, stream.mask).float().cpu().numpy()
             out[[place[row] for row in part.tolist()]] = found
     return out
 

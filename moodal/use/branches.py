@@ -7,7 +7,7 @@ constant. So a logit is a sum over steps, exactly.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -88,12 +88,14 @@ class Branch:
 
         What is longer than 8 s is heard in equal pieces of at most that.
         """
+        return np.concatenate(list(self.windows(samples)))
+
+    def windows(self, samples: np.ndarray) -> Iterator[np.ndarray]:
+        """The same piece by piece, so that hours need not be held."""
         n = max(1, -(-len(samples) // WINDOW))
-        states = []
-        for part in np.array_split(samples.astype(np.float32, copy=False), n):
-            padded = np.pad(part, (0, max(0, SHORTEST - len(part))))
-            states.append(self._session.run(None, {"wave": padded[None]})[0][0])
-        return np.concatenate(states)
+        for part in np.array_split(samples, n):
+            padded = np.pad(part.astype(np.float32), (0, max(0, SHORTEST - len(part))))
+            yield self._session.run(None, {"wave": padded[None]})[0][0]
 
     def faces(self, pixels: np.ndarray) -> np.ndarray:
         """Pixels [T, 2304] in 0..1 -> states [T, H]."""

@@ -153,6 +153,8 @@ def _hear(
         else:
             spans = speech_spans(envelope.passing(sound()))
             if given.whole or given.text is not None:
+                if not spans and not given.whole:
+                    recording.absent["speech"] = "no speech"
                 first, last = (0.0, envelope.seconds) if given.whole or not spans else (
                     spans[0].start, spans[-1].end)  # fmt: skip
                 spoken = bool(spans) or given.whole

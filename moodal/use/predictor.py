@@ -145,6 +145,7 @@ class Predictor:
         readers = self.readers(asked, there)
         given = Source(source, rate, text, subtitles, whole, asr, faces, fps, self._threads())
         recording = gather(given, readers)
+        recording.absent |= {s: "not asked for" for s in self.branches if s not in there}
         return Answering(self, asked, faces == "all").timeline(recording)
 
     def predict_many(

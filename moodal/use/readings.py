@@ -82,7 +82,7 @@ class Reader:
         """Of an utterance's samples [n] at 16 kHz, which begin at ``start`` seconds."""
         from moodal.use.quality import flags, sound_quality
 
-        states = self.branch.sound(samples) @ self.keys
+        states = np.concatenate([part @ self.keys for part in self.branch.windows(samples)])
         states = states / len(states)
         seconds = len(samples) / RATE
         step = max(1, round(SECOND * FRAMES))

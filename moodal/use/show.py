@@ -88,7 +88,8 @@ class _Pen:
 
 
 def _heading(t: Timeline) -> str:
-    name = {"": "sound from memory", "-": "standard input"}.get(t.path, t.path)
+    unnamed = "a text" if t.kind == "text" else "sound from memory"
+    name = {"": unnamed, "-": "standard input"}.get(t.path, t.path)
     count = (
         f"{len(t)} {'sentence' if t.kind == 'text' else 'utterance'}{'' if len(t) == 1 else 's'}"
     )

@@ -64,7 +64,8 @@ def _speed(wave: Tensor, factor: float) -> Tensor:
 def _room(wave: Tensor, seconds: float, wet: float) -> Tensor:
     """Decaying noise as the room's answer: 60 dB down after ``seconds``."""
     n = int(seconds * RATE)
-    answer = torch.randn(n) * torch.exp(-6.9 * torch.arange(n) / n)
+    answer = torch.randn(n, device=wave.device)
+    answer = answer * torch.exp(-6.9 * torch.arange(n, device=wave.device) / n)
     answer = answer / answer.square().sum().sqrt() * wet
     answer[0] = 1.0
     size = _even(len(wave) + n)
@@ -75,18 +76,19 @@ def _room(wave: Tensor, seconds: float, wet: float) -> Tensor:
 def _noise(wave: Tensor, decibels: float, slope: float) -> Tensor:
     """Noise whose power falls (slope -1: pink) or rises over frequency, below the voice."""
     size = _even(len(wave))
-    spectrum = torch.fft.rfft(torch.randn(size))
-    spectrum = spectrum * (torch.arange(len(spectrum)) + 1.0) ** (slope / 2)
+    spectrum = torch.fft.rfft(torch.randn(size, device=wave.device))
+    rising = torch.arange(len(spectrum), device=wave.device) + 1.0
+    spectrum = spectrum * rising ** (slope / 2)
     noise = torch.fft.irfft(spectrum, size)[: len(wave)]
     level = wave.square().mean().sqrt() * 10 ** (-decibels / 20)
     return wave + noise * level / noise.square().mean().sqrt().clamp(min=1e-9)
 
 
 def _band(wave: Tensor) -> Tensor:
-    """A low pass from 2.5 to 6 kHz, a high pass up to 350 Hz, a tilt of up to 6 dB an octave."""
+    """A low pass from 2.5 to 6 kHz, a high pass up to 350 Hz, a tilt of up to 6.7 dB an octave."""
     size = _even(len(wave))
     spectrum = torch.fft.rfft(wave, size)
-    hertz = torch.linspace(0, RATE / 2, len(spectrum))
+    hertz = torch.linspace(0, RATE / 2, len(spectrum), device=wave.device)
     low, high = _between(10, 350), _between(2500, 6000)
     gain = torch.sigmoid((hertz - low) / 20) * torch.sigmoid((high - hertz) / 100)
     tilt = _between(-1.0, 1.0) * math.log2(10) / 3
