@@ -93,7 +93,8 @@ def _sets(fused: Mapping[str, Any]) -> list[str]:
         "measured on test rows, of those alone that have one clear basic emotion (texts with "
         "several or other emotions, contempt and pictures without a majority are left out). No "
         "corpus that may be shipped has several modalities at once: "
-        "such rows are made up of a voice, a text and a face of one emotion (half of the texts "
+        "such rows are made up of a voice, a text and a face of one emotion (a third of the voices with "
+        "the words that they really said; of the other texts half, "
         "and a quarter of the faces being neutral ones), and only show that the sum is right, "
         "not how people are.\n",
         table(rows, right=False),
@@ -125,7 +126,7 @@ def _how(recipe: Fused, commit: str) -> list[str]:
         bullets([
             f"Put together by `moodal compose`{made}; the same data, code and number of threads "
             "give the same weights.",
-            f"The most probable emotion is decided where its probability is {recipe.sure:.0%} or more; "
+            f"The most probable emotion is decided from a probability of {recipe.sure:.0%} on; "
             "else it abstains.",
         ])
     ]  # fmt: skip

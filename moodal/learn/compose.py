@@ -10,6 +10,7 @@ Each step is kept under ``work`` and not done again; a training that is killed g
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from moodal.learn.branches import Learned, learn_branch
 from moodal.learn.cards import fused_card
 from moodal.learn.fused import Fused, Part, read
 from moodal.learn.guessing import guess
-from moodal.learn.held_out import Held, hold
+from moodal.learn.held_out import Held, hold, with_said
 from moodal.types import STREAMS
 
 
@@ -62,6 +63,11 @@ def compose(
             learned[stream] = _learned(stream, recipe.parts[stream], Path(path), Path(data), folder)
     tell("fusing")
     held = {s: hold(one, recipe.basics, recipe.parts[s].prefix) for s, one in learned.items()}
+    if "text" in held and "speech" in held:
+        voices, text = held["speech"], (learned["text"], held["text"], recipe.basics)
+        held["speech"] = dataclasses.replace(
+            voices, valid=with_said(voices.valid, *text), test=with_said(voices.test, *text)
+        )
     sets = {name: _fitted(held, some, recipe) for name, some in fusing.names(list(held)).items()}
     for told in sets.values():
         told["other"] = _other(held, sets, list(told["weights"]), recipe.basics)

@@ -4,8 +4,8 @@ No corpus that may be shipped holds text, voice and face at once, so a set of se
 learns from made-up utterances: a voice, a text and a face of one emotion, from three corpora's
 validation rows, as if the three were independent given the emotion. People often say neutral
 words with feeling, and look on while they speak: half of the texts and a quarter of the faces
-are neutral ones, whatever the emotion. So the fusion learns that neutral words or a neutral face
-say little.
+are neutral ones, whatever the emotion; and a third of the voices come with the words that they
+really said. So the fusion learns that neutral words or a neutral face say little.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ NEUTRAL_SHARE = {"text": 0.5, "speech": 0.0, "face": 0.25}
 """Share of made-up utterances in which a modality is neutral, whatever the emotion."""
 BINS = 15
 """Of the calibration error (Guo et al., ICML 2017)."""
+REALLY_SAID = 1 / 3
+"""Share of made-up utterances with a voice whose text is what that voice said."""
 MADE = 6000
 """Made-up utterances for each set of modalities."""
 
@@ -39,11 +41,15 @@ class Rows:
         evidence: [n, K] for the basic emotions; 0 for one that the modality never learned.
         labels: [n] columns of the basic emotions.
         learned: [K] bool.
+        texts: what was said in each, where the corpus tells.
+        said: of speech, the text branch's evidence [n, K] for ``texts``; None where there is none.
     """
 
     evidence: np.ndarray
     labels: np.ndarray
     learned: np.ndarray
+    texts: tuple[str | None, ...] = ()
+    said: np.ndarray | None = None
 
 
 def evidence(
@@ -110,8 +116,9 @@ def made_up(
     rng = np.random.default_rng(seed)
     neutral = list(basics).index(NEUTRAL)
     labels = rng.integers(0, len(basics), MADE)
-    found = {}
-    for stream in streams:
+    found: dict[str, np.ndarray] = {}
+    really, words = rng.random(MADE) < REALLY_SAID, np.zeros(0)
+    for stream in sorted(streams):  # speech before text
         own = rows[stream]
         shown = np.where(rng.random(MADE) < NEUTRAL_SHARE[stream], neutral, labels)
         chosen = np.zeros(MADE, np.int64)
@@ -121,7 +128,11 @@ def made_up(
             pool = pool if len(pool) else np.arange(len(own.labels))
             chosen[places] = rng.choice(pool, len(places))
         found[stream] = own.evidence[chosen]
-    return found, labels
+        if stream == "speech" and own.said is not None:
+            words = own.said[chosen]
+        elif stream == "text" and "speech" in streams and rows["speech"].said is not None:
+            found[stream] = np.where(really[:, None], words, found[stream])
+    return {s: found[s] for s in streams}, labels
 
 
 def every_set(streams: Sequence[str]) -> list[tuple[str, ...]]:

@@ -49,7 +49,7 @@ def guess(learned: Learned, held: Held, prefix: str = "") -> dict[str, Any]:
         seen = targets[rows][:, others]
         shown = seen.sum(1) > 0
         w = _projections(train[shown], torch.tensor(seen[shown]), vectors[others], space.task)
-        scores = ((test @ w) @ vectors[space.index(word)]).numpy()
+        scores = (test @ (w @ vectors[space.index(word)])).numpy()
         truth = _truth(targets[experiment.test], space.index(word), own, space.task)
         if 0 < truth.sum() < len(truth):
             each[word] = float(
@@ -75,7 +75,7 @@ def _projections(
     w.requires_grad_()
     optimiser = torch.optim.Adam([w], 1e-2)
     for _ in range(STEPS):
-        logits = (states @ w) @ vectors.T
+        logits = states @ (w @ vectors.T)
         if task == "multi":
             loss = F.binary_cross_entropy_with_logits(logits, targets)
         else:

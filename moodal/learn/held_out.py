@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from sklearn.metrics import f1_score
 
+from moodal.encoders.pieces import Pieces
 from moodal.files import replacing
 from moodal.learn.branches import Learned
 from moodal.learn.data.batch import Stream
@@ -77,7 +79,7 @@ def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
     shares = _shares(targets[experiment.train], words, own, learned.space.task)
     rows = {
         part: _rows(logits[part][:, own], targets[parts[part]][:, own], names, shares,
-                    basics)
+                    basics, [experiment.manifest.utterances[i].text for i in parts[part]])
         for part in ("valid", "test")
     }  # fmt: skip
     truth = targets[experiment.test]
@@ -114,7 +116,7 @@ def _shares(
 
 def _rows(
     logits: np.ndarray, targets: np.ndarray, names: Sequence[str], shares: Mapping[str, float],
-    basics: Sequence[str],
+    basics: Sequence[str], texts: Sequence[str | None],
 ) -> Rows:  # fmt: skip
     """Rows whose one emotion, by more than half where it is a share, is a basic one."""
     clear = (targets > 0.5 * targets.sum(1, keepdims=True)).any(1) & (targets.sum(1) > 0)
@@ -122,7 +124,26 @@ def _rows(
     clear &= np.array([names[k] in basics for k in top])
     labels = np.array([list(basics).index(names[k]) for k in top[clear]], np.int64)
     learned = np.array([b in names for b in basics])
-    return Rows(evidence(logits[clear], names, shares, basics), labels, learned)
+    said = tuple(text for text, kept in zip(texts, clear, strict=True) if kept)
+    return Rows(evidence(logits[clear], names, shares, basics), labels, learned, said)
+
+
+def with_said(rows: Rows, learned: Learned, held: Held, basics: Sequence[str]) -> Rows:
+    """Voices beside what the text branch says of the words that each really said."""
+    if not rows.texts or any(not text for text in rows.texts):
+        return rows
+    different = list(dict.fromkeys(str(text) for text in rows.texts))
+    keys, offset = (x.double().cpu().numpy() for x in learned.system.carried())
+    vectors = np.asarray(learned.space.vectors, np.float64)
+    states = []
+    with torch.no_grad():
+        for pieces in Pieces().encode_many(different):
+            given = torch.from_numpy(pieces)[None].to(next(learned.system.parameters()).device)
+            found, _ = learned.system.body(given, torch.tensor([len(pieces)], device=given.device))
+            states.append(found[0].mean(0).double().cpu().numpy())
+    logits = np.stack(states) @ keys @ vectors.T + vectors @ offset
+    each = evidence(logits, list(learned.space.labels), held.shares, basics)
+    return dataclasses.replace(rows, said=each[[different.index(str(text)) for text in rows.texts]])
 
 
 def best_cut(logits: np.ndarray, truth: np.ndarray) -> float:

@@ -27,13 +27,14 @@ from moodal.media.video import frames
 from moodal.types import Clip
 from moodal.use.branches import RATE, Branch, read_branches
 from moodal.use.gather import PAUSE, QUIET
+from moodal.use.segment import speech_spans
 
 
 @dataclass(frozen=True)
 class States:
     """The mean state [1, H] of a text or clip; [0, H] where there is no word, sound or face.
 
-    The whole clip is one utterance: no voice is looked for in it.
+    The whole clip is one utterance, less the silence before and after the speech in it.
 
     Attributes:
         artefact: folder of the artefact.
@@ -64,7 +65,7 @@ class States:
     def spec(self) -> dict[str, Any]:
         """See `moodal.encoders.encoder.specification`."""
         packages = ["dlib-bin", "av"] if self.stream == "face" else []
-        return specification(self, packages=packages, places=("artefact",))
+        return specification(self, packages=packages, revision=2, places=("artefact",))
 
     def encode(self, item: str | Clip) -> np.ndarray:
         """The mean state [1, H] or [0, H].
@@ -96,7 +97,16 @@ class States:
             from moodal.use.transcribe import words
 
             return self._states(" ".join(w.text for w in words(samples, RATE, threads=1)))
-        return branch.sound(samples)
+        return branch.sound(spoken(samples))
+
+
+def spoken(samples: np.ndarray) -> np.ndarray:
+    """[samples] from the first to the last speech in them, as prediction cuts recordings; all of
+    them where no speech is found."""
+    spans = speech_spans([(0.0, samples)])
+    if not spans:
+        return samples
+    return samples[round(spans[0].start * RATE) : round(spans[-1].end * RATE)]
 
 
 def face_pixels(clip: Clip, fps: float = 5.0) -> np.ndarray:
