@@ -181,7 +181,8 @@ def fit_set(
         a, neutral, bias = parts()
         each = torch.where(is_neutral, neutral[:, None], a[:, None])
         logits = (each[:, None] * values).sum(0) + bias
-        loss = F.cross_entropy(logits, target) + decay * free.square().sum()
+        apart = (a - 1).square().sum() + (neutral - 1).square().sum() + bias.square().sum()
+        loss = F.cross_entropy(logits, target) + decay * apart
         loss.backward()
         return loss
 
