@@ -68,7 +68,8 @@ def predict_all(
 
 def _one(predictor: Predictor, job: Job, options: Mapping[str, Any]) -> Timeline | DataError:
     own = dict(options)
-    if job.path is not None and own.get("text") is None and own.get("subtitles") is None:
+    given = own.get("text") is not None or own.get("subtitles") or own.get("whole")
+    if job.path is not None and not given:
         own["subtitles"] = beside(job.path)
     try:
         timeline = predictor.predict(job.path, **own)

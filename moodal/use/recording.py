@@ -73,8 +73,10 @@ class Envelope:
         if not self.parts:
             return None
         whole = np.concatenate(self.parts)
-        groups = np.array_split(whole, min(DRAWN, len(whole)))
-        return np.array([(g[:, 0].min(), g[:, 1].max()) for g in groups], np.float32)
+        count = min(DRAWN, len(whole))
+        first = np.arange(count) * len(whole) // count  # of even length, as they are drawn
+        low, high = np.minimum.reduceat(whole[:, 0], first), np.maximum.reduceat(whole[:, 1], first)
+        return np.stack([low, high], 1).astype(np.float32)
 
 
 def slices(blocks: Iterable[Block], spans: Sequence[Span]) -> Iterator[tuple[int, np.ndarray]]:

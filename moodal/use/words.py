@@ -56,6 +56,8 @@ def ask(
         SpaceError: an empty, overlong or doubled word.
         MissingDependencyError: a word is new, and what makes its vector is not installed.
     """
+    if isinstance(emotions, str):
+        emotions = emotions.split(",")
     names = [_clean(name) for name in emotions or basics]
     twice = sorted({x for x in names if names.count(x) > 1})
     if twice:
