@@ -195,13 +195,20 @@ def _shares(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
     low, high = axis.get_ylim()
     axis.set_ylim(min(low, -0.1) * 1.05, max(high, 0.1) * 1.25)
     axis.tick_params(axis="y", length=3, labelsize=7)
-    axis.legend(loc="upper right", ncols=3, fontsize=7, frameon=False, borderaxespad=0)
+    axis.legend(
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=3,
+        fontsize=7,
+        frameon=False,
+        borderaxespad=0,
+    )
     name = (
         "mean shares\nin the logits of\nwhat was decided"
         if crowded
         else "shares in\nthe logit of what\nwas decided"
     )
-    _name(axis, f"{name}\n(nats; {lane.name})" if lane.name else f"{name}\n(nats)", pad=0.33)
+    _name(axis, f"{name}\n(nats; {lane.name})" if lane.name else f"{name}\n(nats)", pad=0.45)
 
 
 def _means(at: np.ndarray, values: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:
