@@ -55,7 +55,8 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def test_every_reader_has_a_lookalike() -> None:
-    assert LOOKALIKES.keys() == CORPORA.keys()
+    faces = {"fer2013", "ferplus", "fer2013-both"}  # none is made: a test writes their files
+    assert LOOKALIKES.keys() == CORPORA.keys() - faces
 
 
 @pytest.mark.parametrize("name", LOOKALIKES)

@@ -62,8 +62,8 @@ def test_a_specification_without_fingerprint_is_taken_as_it_is():
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("egemap", r"'egemap' \(did you mean 'egemaps'\?\); there are glove-50, minilm, egemaps"),
-        ("word2vec", "there are glove-50, minilm, egemaps"),
+        ("egemap", r"'egemap' \(did you mean 'egemaps'\?\); there are glove-50, minilm, pieces"),
+        ("word2vec", "there are glove-50, minilm, pieces"),
         ("", "there are glove-50"),
         ({"parameters": {}}, "No encoder is called 'None'"),
         ({"name": "as-given", "fingerprint": "x"}, "came with the corpus's files"),

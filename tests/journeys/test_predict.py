@@ -173,7 +173,7 @@ def test_a_damaged_file_in_a_folder_is_left_out_and_listed(files, artefact, tmp_
     assert "damaged.wav" in left
     assert count == "moodal: 1 of 8 were left out."
     cli.main([*words[:-2], "--jobs", "2", "--fps", "1"])
-    out = capsys.readouterr().out
+    out = "".join(capsys.readouterr().out.split())  # long paths are folded
     assert [name in out for name in paths] == [True] * 7
     for path in folder.iterdir():
         path.write_bytes(b"")
@@ -201,7 +201,7 @@ def test_each_format_to_the_terminal_and_to_a_file(artefact, tmp_path, capsys, f
     told = capsys.readouterr()
     assert (told.out, told.err.count("Written: ")) == ("", 2)
     (made,) = (tmp_path / "new").iterdir()
-    assert made.stem == "clip"
+    assert made.name.split(".")[0] == "clip"
     if format == "eaf":  # it holds the time of writing
         assert ET.fromstring(made.read_text()).tag == "ANNOTATION_DOCUMENT"
     else:

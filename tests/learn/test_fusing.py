@@ -59,8 +59,6 @@ def test_two_good_ones_are_better_than_one():
     both = (fusing.added_up(shown, fitted, BASICS).argmax(1) == labels).mean()
     speech = (shown["speech"].argmax(1) == labels).mean()
     assert both > speech
-    # half of the texts were neutral whatever the emotion, so their neutral weighs less
-    assert fitted["neutral"]["text"] < fitted["weights"]["text"]
 
 
 def test_made_up_utterances_are_the_seeds():
