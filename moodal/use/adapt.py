@@ -20,9 +20,8 @@ discriminant, here with Bayes' means):
     l(w)  = key^T (h - m_b) - key^T S key / 2
 
 so that l(w) = log p(h | w) / p(h): over what is usual, N(m_b, S), exp l(w) is 1 on average. With
-many clips it is the linear discriminant. r was chosen on pooled MiniLM states of GoEmotions, each
-emotion in turn unknown: mean AUC .63, .70, .78 and .83 with 1, 5, 20 and 100 texts (.60, .67, .75
-and .82 with r = .1).
+many clips it is the linear discriminant. r was chosen on
+pooled MiniLM states of GoEmotions, each emotion in turn unknown; for voices see docs/results.md.
 """
 
 from __future__ import annotations
