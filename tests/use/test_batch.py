@@ -76,9 +76,11 @@ def test_subtitles_beside_a_recording_are_used_unless_words_are_given(jobs, tiny
 
 def test_broken_subtitles_beside_a_recording_are_told_of_it_alone(jobs, tiny_artefact):
     jobs[0].path.with_suffix(".srt").write_text("1\n00:00:00 -> never\nSo good.\n")
-    first, _, third, *_ = predict_all(jobs, tiny_artefact, OPTIONS)
+    first, _, third, *_ = predict_all(jobs, tiny_artefact, {**OPTIONS, "whole": False})
     assert "first.srt" in str(first)
     assert len(third) == 2
+    taken_whole, *_ = predict_all(jobs, tiny_artefact, OPTIONS)
+    assert len(taken_whole) == 1  # no subtitles are asked for then
 
 
 def test_what_is_wrong_with_all_of_them_is_said_at_once(jobs, tiny_artefact, tmp_path):
