@@ -13,6 +13,7 @@ import numpy as np
 
 from moodal.encoders.minilm import tokenizer
 from moodal.encoders.pixels import LONGEST, values
+from moodal.encoders.segment import Span, joined, speech_spans
 from moodal.errors import DataError, MissingDependencyError
 from moodal.media.blocks import blocks
 from moodal.media.probe import probe
@@ -22,7 +23,6 @@ from moodal.use.faces import Follower, follow
 from moodal.use.gather import Source, gather
 from moodal.use.predictor import Predictor, load
 from moodal.use.recording import slices
-from moodal.use.segment import Span, joined, speech_spans
 from moodal.use.transcribe import transcriber, words
 
 FPS = 5.0
@@ -92,7 +92,7 @@ def stages(args: argparse.Namespace, folder: Path) -> tuple[dict[str, Row], Inpu
 def _pieces(predictor: Predictor) -> list[np.ndarray]:
     if "text" not in predictor.branches:
         return []
-    cut = tokenizer(predictor.branches["text"].tokenizer)
+    cut = tokenizer()
     return [np.array(cut.encode(sentence).ids, np.int64) for sentence in SENTENCES]
 
 

@@ -25,6 +25,8 @@ from typing import Any
 
 import numpy as np
 
+from moodal.types import STREAMS
+
 NEUTRAL = "neutral"
 """Weighed apart: neutral words do not say that a voice or a face is neutral."""
 
@@ -66,7 +68,7 @@ def key(streams: Sequence[str]) -> str:
     >>> key(["speech", "text"])
     'text+speech'
     """
-    return "+".join(s for s in ("text", "speech", "face") if s in streams)
+    return "+".join(s for s in STREAMS if s in streams)
 
 
 def normaliser(logits: np.ndarray, learned: np.ndarray, prior: np.ndarray) -> np.ndarray:

@@ -74,10 +74,11 @@ def read_plus(root: Path | str) -> Manifest:
         DataError: as `read`, or there are no votes.
     """
     faces, labels = [], []
-    for row, face in _kept(root):
-        if face.votes is None:
-            raise DataError(f"{root} has no votes of FER+ (fer2013new.csv, or fp_ columns).")
-        shares = vote_shares(face.votes)
+    every = _kept(root)
+    if not any(face.votes is not None and face.votes.any() for _, face in every):
+        raise DataError(f"{root} has no votes of FER+ (fer2013new.csv, or fp_ columns).")
+    for row, face in every:
+        shares = None if face.votes is None else vote_shares(face.votes)
         if shares is not None:
             faces.append((row, face))
             labels.append(shares)

@@ -10,6 +10,7 @@ from moodal.encoders.glove import Glove
 from moodal.encoders.minilm import MiniLM
 from moodal.encoders.pieces import Pieces
 from moodal.encoders.pixels import Pixels
+from moodal.encoders.spoken import Spoken
 from moodal.encoders.wave import Wave
 
 ENCODERS: dict[str, type[Any]] = {
@@ -19,5 +20,6 @@ ENCODERS: dict[str, type[Any]] = {
     "pixels": Pixels,
     "egemaps": Egemaps,
     "wave": Wave,
+    "spoken": Spoken,
 }
 """Name -> dataclass that meets `moodal.encoders.encoder.Encoder`."""

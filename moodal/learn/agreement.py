@@ -28,17 +28,11 @@ def agreement(learned: Learned, held: Held, content: bytes) -> dict[str, Any]:
         MoodalError: fewer than `LEAST` agree; the artefact is not to be written.
     """
     frames = learned.experiment.manifest.features[learned.stream]
-    keys, offset = (x.double().numpy() for x in learned.system.carried())
-    vectors = np.asarray(learned.space.vectors, np.float64)
     rows = np.linspace(0, len(learned.experiment.test) - 1, ROWS).astype(int)
     rows = np.unique(rows)
     session = graphs.session(content)
     found = np.stack([_pooled(session, learned, frames[learned.experiment.test[i]]) for i in rows])
-    told, right = (
-        x @ keys @ vectors.T + vectors @ offset for x in (found, held.states["test"][rows])
-    )
-    own = [i for i, w in enumerate(learned.space.labels) if w in held.shares]
-    told, right = told[:, own], right[:, own]
+    told, right = learned.logits(found), learned.logits(held.states["test"][rows])
     top = float((told.argmax(1) == right.argmax(1)).mean())
     if top < LEAST:
         raise MoodalError(

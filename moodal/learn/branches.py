@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from moodal import config
 from moodal.config import Recipe
 from moodal.emotions import EmotionSpace
@@ -45,6 +47,12 @@ class Learned:
         system = self.trained.system
         assert isinstance(system, Branch)
         return system
+
+    def logits(self, states: np.ndarray) -> np.ndarray:
+        """Logits [n, C] of all its words, of mean states [n, H]; in double precision."""
+        keys, offset = (x.double().cpu().numpy() for x in self.system.carried())
+        vectors = np.asarray(self.space.vectors, np.float64)
+        return np.asarray(states @ keys @ vectors.T + vectors @ offset)
 
     @property
     def stream(self) -> str:

@@ -27,7 +27,7 @@ def fused_card(
         for s, b in fused["branches"].items()
     }  # fmt: skip
     commit = about["data"]["commit"]
-    head = model_card(
+    card = model_card(
         {
             "name": recipe.name, "summary": recipe.about, "system": "fused branches of EEA's kind",
             "paper": "Dai et al., AACL-IJCNLP 2020 (arXiv 2009.09629), see docs/fused.md",
@@ -35,11 +35,10 @@ def fused_card(
             "licence": recipe.licence, "data": list(parts.values()),
             "encoders": about["encoders"], "limits": recipe.limits,
             "use": "moodal predict RECORDING --artefact ARTEFACT",
-        }
+        },
+        measured=[*_branches(fused, held), *_sets(fused), *_people(held), *_how(recipe, commit)],
     )  # fmt: skip
-    own = "\n".join([*_branches(fused, held), *_sets(fused), *_people(held), *_how(recipe, commit)])
-    head = head.replace("It was not evaluated: there are no figures to trust it by.\n", own)
-    return head, {RELIABILITY: _diagram(fused["fusion"])}
+    return card, {RELIABILITY: _diagram(fused["fusion"])}
 
 
 def _branches(fused: Mapping[str, Any], held: Mapping[str, Held]) -> list[str]:

@@ -5,7 +5,8 @@
     fuse     learn and calibrate how they are added up (`moodal.learn.fusing`)
     export   graphs, keys, words, card
 
-Each step is kept under ``work`` and not done again; a training that is killed goes on.
+Features, trainings and states are kept under ``work`` and not made again, and a training that is
+killed goes on; fusing and exporting, a few minutes, are done each time.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import numpy as np
 
 from moodal import artefact, prepare
 from moodal.corpora import manifest as manifests
-from moodal.encoders.minilm import tokenizer_file
 from moodal.encoders.words import word_vectors
 from moodal.errors import UsageError
 from moodal.learn import fusing, graphs
@@ -146,7 +146,6 @@ def _write(
             "rows": {p: len(getattr(one.experiment, p)) for p in ("train", "valid", "test")},
             "test": held[stream].tested, "graph_agrees": agreement(one, held[stream], content),
         }  # fmt: skip
-    files["tokenizer.json"] = tokenizer_file().read_bytes()  # new words need it too
     source = word_vectors("minilm")
     synonyms = {w: v for one in learned.values() for w, v in one.recipe.space.synonyms.items()}
     space = source.space(words, synonyms={w: v for w, v in synonyms.items() if w in words})

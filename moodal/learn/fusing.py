@@ -21,12 +21,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from moodal.fusion import NEUTRAL, key, normaliser
+from moodal.metrics.calibration import binned, calibration_error
 from moodal.types import STREAMS
 
 NEUTRAL_SHARE = {"text": 0.5, "speech": 0.0, "face": 0.25}
 """Share of made-up utterances in which a modality is neutral, whatever the emotion."""
-BINS = 15
-"""Of the calibration error (Guo et al., ICML 2017)."""
 REALLY_SAID = 1 / 3
 """Share of made-up utterances with a voice whose text is what that voice said."""
 MADE = 6000
@@ -217,22 +216,18 @@ def measured(probabilities: np.ndarray, labels: np.ndarray, sure: float) -> dict
     """How right and how well calibrated a set is on rows that were held out of everything.
 
     Returns:
-        "rows", "accuracy", "ece" (the top probability's, 15 bins), "reliability" (rows of
-        [mean probability, share right, count], one for each bin that is not empty), and of those
-        decided at ``sure``: "decided" (share) and "decided_accuracy".
+        "rows", "accuracy", "ece" (of the most probable emotion, `moodal.metrics.calibration`),
+        "reliability" (rows of [mean probability, share right, count], one for each bin that is
+        not empty), and of those decided at ``sure``: "decided" (share) and "decided_accuracy".
     """
     best, hit = probabilities.max(1), probabilities.argmax(1) == labels
-    bins = np.minimum((best * BINS).astype(int), BINS - 1)
-    reliability = [
-        [float(best[bins == b].mean()), float(hit[bins == b].mean()), int((bins == b).sum())]
-        for b in np.unique(bins)
-    ]
+    bins = binned(best, hit)
     decided = best >= sure
     return {
         "rows": len(labels),
         "accuracy": float(hit.mean()),
-        "ece": float(sum(n * abs(p - a) for p, a, n in reliability) / len(labels)),
-        "reliability": reliability,
+        "ece": calibration_error(bins),
+        "reliability": [[b.confidence, b.accuracy, b.cases] for b in bins if b.cases],
         "decided": float(decided.mean()),
         "decided_accuracy": float(hit[decided].mean()) if decided.any() else None,
     }

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import f1_score
 
 from moodal.encoders.pieces import Pieces
 from moodal.files import replacing
@@ -19,7 +18,8 @@ from moodal.learn.data.batch import Stream
 from moodal.learn.fusing import Rows, evidence
 from moodal.learn.layers.pooling import masked_mean
 from moodal.learn.scoring import batches_of
-from moodal.metrics import measure
+from moodal.metrics import accuracy, auc, balanced_accuracy, decide, macro_f1, top
+from moodal.report.thresholds import best
 
 BACKGROUND = 2500
 """Training rows, at most, whose mean states are computed: for `moodal adapt`, and for guesses."""
@@ -73,9 +73,7 @@ def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
     background = np.sort(rng.permutation(experiment.train)[:BACKGROUND])
     parts = {"valid": _apart(learned), "test": experiment.test}
     states = {p: _kept(learned, p, rows) for p, rows in {**parts, "train": background}.items()}
-    keys, offset = (x.double().cpu().numpy() for x in learned.system.carried())
-    vectors = np.asarray(learned.space.vectors, np.float64)
-    logits = {p: states[p] @ keys @ vectors.T + vectors @ offset for p in ("valid", "test")}
+    logits = {p: learned.logits(states[p]) for p in ("valid", "test")}
     shares = _shares(targets[experiment.train], words, own, learned.space.task)
     rows = {
         part: _rows(logits[part][:, own], targets[parts[part]][:, own], names, shares,
@@ -86,9 +84,10 @@ def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
     every, thresholds = None, {}
     if learned.space.task == "multi":
         valid = targets[parts["valid"]]
-        cuts = [best_cut(logits["valid"][:, i], valid[:, i]) for i in range(len(words))]
-        thresholds = dict(zip(words, (1 / (1 + np.exp(-np.array(cuts)))).tolist(), strict=True))
-        tested = _multi(logits["test"], truth, np.array(cuts))
+        told = {p: 1 / (1 + np.exp(-logits[p])) for p in parts}
+        above = [best(valid[:, i] > 0, told["valid"][:, i], "binary_f1") for i in range(len(words))]
+        thresholds = dict(zip(words, above, strict=True))
+        tested = _multi(told["test"], truth, np.array(above))
         every = evidence(logits["valid"], words, shares, basics, words), valid
     else:
         tested = _single(logits["test"][:, own], truth[:, own])
@@ -133,39 +132,24 @@ def with_said(rows: Rows, learned: Learned, held: Held, basics: Sequence[str]) -
     if not rows.texts or any(not text for text in rows.texts):
         return rows
     different = list(dict.fromkeys(str(text) for text in rows.texts))
-    keys, offset = (x.double().cpu().numpy() for x in learned.system.carried())
-    vectors = np.asarray(learned.space.vectors, np.float64)
     states = []
     with torch.no_grad():
         for pieces in Pieces().encode_many(different):
             given = torch.from_numpy(pieces)[None].to(next(learned.system.parameters()).device)
             found, _ = learned.system.body(given, torch.tensor([len(pieces)], device=given.device))
             states.append(found[0].mean(0).double().cpu().numpy())
-    logits = np.stack(states) @ keys @ vectors.T + vectors @ offset
+    logits = learned.logits(np.stack(states))
     each = evidence(logits, list(learned.space.labels), held.shares, basics)
     return dataclasses.replace(rows, said=each[[different.index(str(text)) for text in rows.texts]])
 
 
-def best_cut(logits: np.ndarray, truth: np.ndarray) -> float:
-    """The logit above which deciding gives the best F1.
-
-    >>> best_cut(np.array([-2.0, -1.0, 1.0]), np.array([0, 1, 1]))
-    -1.5
-    """
-    order = np.argsort(-logits)
-    hits = np.cumsum(truth[order] > 0)
-    f1 = 2 * hits / (np.arange(1, len(order) + 1) + (truth > 0).sum())
-    best = int(f1.argmax())
-    below = logits[order][min(best + 1, len(order) - 1)]
-    return float((logits[order][best] + below) / 2)
-
-
-def _multi(logits: np.ndarray, truth: np.ndarray, cuts: np.ndarray) -> dict[str, Any]:
-    decided = (logits > cuts).astype(int)
-    aucs = np.atleast_1d(measure("auc", truth, scores=logits, decisions=decided))
+def _multi(probabilities: np.ndarray, truth: np.ndarray, above: np.ndarray) -> dict[str, Any]:
+    """Of rows that may have several words; one counts from above its threshold."""
+    decided = decide(probabilities, above)
     return {
-        "macro_f1": float(f1_score(truth, decided, average="macro", zero_division=0)),
-        "mean_auc": float(np.nanmean(aucs)), "words": truth.shape[1], "rows": len(truth),
+        "macro_f1": float(macro_f1(truth, decided)),
+        "mean_auc": float(np.nanmean(auc(truth, probabilities))),
+        "words": truth.shape[1], "rows": len(truth),
     }  # fmt: skip
 
 
@@ -174,11 +158,10 @@ def _single(logits: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     clear = (truth > 0.5 * truth.sum(1, keepdims=True)).any(1) & (truth.sum(1) > 0)
     if not clear.any():
         return {"rows": 0}
-    real, found = truth[clear].argmax(1), logits[clear].argmax(1)
-    recalls = [float((found[real == k] == k).mean()) for k in np.unique(real)]
+    real, found = np.eye(truth.shape[1])[truth[clear].argmax(1)], top(logits[clear])
     return {
-        "accuracy": float((real == found).mean()), "balanced_accuracy": float(np.mean(recalls)),
-        "rows": int(clear.sum()),
+        "accuracy": float(accuracy(real, found)),
+        "balanced_accuracy": float(balanced_accuracy(real, found)), "rows": int(clear.sum()),
     }  # fmt: skip
 
 

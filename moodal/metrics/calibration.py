@@ -50,7 +50,7 @@ def binned(confidence: np.ndarray, true: np.ndarray, bins: int = BINS) -> list[B
     """
     edges = np.linspace(0, 1, bins + 1)
     confidence = np.asarray(confidence, np.float64)
-    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    place = places(confidence, bins)
     found = []
     for i in range(bins):
         inside = place == i
@@ -58,6 +58,12 @@ def binned(confidence: np.ndarray, true: np.ndarray, bins: int = BINS) -> list[B
         means = (float(v[inside].mean()) if cases else np.nan for v in (confidence, true))
         found.append(Bin(float(edges[i]), float(edges[i + 1]), cases, *means))
     return found
+
+
+def places(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """The number of each confidence's bin, of any shape."""
+    edges = np.linspace(0, 1, bins + 1)
+    return np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
 
 
 def expected_calibration_error(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from moodal.errors import DataError
-from moodal.metrics.calibration import BINS, binned, calibration_error
+from moodal.metrics.calibration import BINS, binned, calibration_error, places
 from moodal.report.cells import cell
 from moodal.report.figures import BLUE, GREY, RED, drawing, folded, legend_below
 from moodal.report.intervals import interval
@@ -58,8 +58,7 @@ def _cases(scored: Scored) -> tuple[np.ndarray, np.ndarray]:
 
 def _error(confidence: np.ndarray, true: np.ndarray) -> Any:
     """The error as a function of row weights [R, N] -> [R]."""
-    edges = np.linspace(0, 1, BINS + 1)
-    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, BINS - 1)
+    place = places(confidence)
     off = np.zeros((len(confidence), BINS))
     for column in range(confidence.shape[1]):
         off[np.arange(len(off)), place[:, column]] += true[:, column] - confidence[:, column]

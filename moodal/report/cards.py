@@ -28,7 +28,12 @@ NOT_FOR = (
 """What no model of this kind is to be used for; a card adds its own."""
 
 
-def model_card(artefact: Mapping[str, Any], report: Mapping[str, Any] | None = None) -> str:
+def model_card(
+    artefact: Mapping[str, Any],
+    report: Mapping[str, Any] | None = None,
+    *,
+    measured: Sequence[str] = (),
+) -> str:
     """The card as Markdown.
 
     Args:
@@ -41,6 +46,7 @@ def model_card(artefact: Mapping[str, Any], report: Mapping[str, Any] | None = N
             use: a command that predicts with it.
         report: of `summary.summarise` or `summary.combine`; without one the card says that
             it was not evaluated.
+        measured: Markdown of figures that stand in place of a report's.
     """
     a = artefact
     parts = [
@@ -57,7 +63,7 @@ def model_card(artefact: Mapping[str, Any], report: Mapping[str, Any] | None = N
             rows.append([stream, str(spec.get("name", "?")), str(spec.get("fingerprint", "–"))])
         parts += ["Its inputs are made by these encoders, and by no others:\n"]
         parts += [table(rows, right=False)]
-    parts += ["## How good it is\n", *_results(report, str(a.get("protocol") or ""))]
+    parts += ["## How good it is\n", *(measured or _results(report, str(a.get("protocol") or "")))]
     parts += ["## Limits\n", bullets([*LIMITS, *a.get("limits", ()), *_warnings(report)])]
     parts += ["## Not to be used for\n", bullets([*NOT_FOR, *a.get("not_for", ())])]
     return "\n".join(parts).rstrip() + "\n"

@@ -59,7 +59,7 @@ def choose(valid: Scored, criterion: Criterion = "binary_f1", otherwise: float =
     for column, label in enumerate(valid.labels):
         target = valid.targets[:, column] > 0
         if target.any() and not target.all():
-            values[column] = _best(target, valid.each[:, column], criterion, otherwise)
+            values[column] = best(target, valid.each[:, column], criterion, otherwise)
         else:
             left.append(label)
     notes: tuple[str, ...] = ()
@@ -72,8 +72,14 @@ def choose(valid: Scored, criterion: Criterion = "binary_f1", otherwise: float =
     return Thresholds(values, f"chosen for {criterion} on {valid.subset}", notes)
 
 
-def _best(target: np.ndarray, scores: np.ndarray, criterion: Criterion, otherwise: float) -> float:
-    """The best threshold for targets [N] (bool) and scores [N]."""
+def best(
+    target: np.ndarray, scores: np.ndarray, criterion: Criterion, otherwise: float = 0.5
+) -> float:
+    """The best threshold for targets [N] (bool) and scores [N], half way between two scores.
+
+    >>> best(np.array([False, True, True]), np.array([0.1, 0.3, 0.8]), "binary_f1")
+    0.2
+    """
     levels, group = np.unique(np.asarray(scores, np.float64), return_inverse=True)
     positives = np.bincount(group, weights=target, minlength=len(levels))
     rows = np.bincount(group, minlength=len(levels))
@@ -89,5 +95,5 @@ def _best(target: np.ndarray, scores: np.ndarray, criterion: Criterion, otherwis
     candidates = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [levels[-1]]])
     if levels[0] <= 0:
         gain[0] = -1
-    best = np.flatnonzero(gain >= gain.max() - 1e-12)
-    return float(candidates[best[np.argmin(np.abs(candidates[best] - otherwise))]])
+    highest = np.flatnonzero(gain >= gain.max() - 1e-12)
+    return float(candidates[highest[np.argmin(np.abs(candidates[highest] - otherwise))]])

@@ -182,8 +182,7 @@ def _vector(predictor: Predictor, word: str) -> np.ndarray:
 
     if word in predictor.known:
         return np.asarray(predictor.known[word])
-    tokenizer = str(predictor.found.file("tokenizer.json"))
-    return np.asarray(MiniLM(pool=True, tokenizer=tokenizer).encode(word)[0])
+    return np.asarray(MiniLM(pool=True).encode(word)[0])
 
 
 def _gaussian(predictor: Predictor, stream: str) -> Gaussian:

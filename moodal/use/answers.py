@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moodal.fusion import key
+from moodal.fusion import Fusion, key
 from moodal.timeline import Moment, Prediction, Timeline, Word
+from moodal.types import STREAMS
 from moodal.use.gather import Recording
-from moodal.use.readings import Part, Reading
+from moodal.use.readings import Part, Reader, Reading
 from moodal.use.recording import Utterance
 from moodal.use.words import Asked
 
@@ -31,6 +33,14 @@ class Answering:
     predictor: Predictor
     asked: Asked
     every: bool = False
+
+    @cached_property
+    def _fusion(self) -> Fusion:
+        return self.predictor.fusion(self.asked)
+
+    @cached_property
+    def _face(self) -> Reader:
+        return self.predictor.readers(self.asked, ["face"])["face"]
 
     def timeline(self, recording: Recording) -> Timeline:
         """The answers of a recording."""
@@ -65,8 +75,7 @@ class Answering:
         """The readings beside each face's (or the main one's), or alone where there is none."""
         faces: dict[int, Reading] = {}
         if recording.seen is not None and recording.seen.sightings:
-            reader = self.predictor.readers(self.asked, ["face"])["face"]
-            faces = recording.seen.readings(reader, utterance.start, utterance.end, self.every)
+            faces = recording.seen.readings(self._face, utterance.start, utterance.end, self.every)
         if not faces:
             return [(None, dict(readings))]
         return [(track, {**readings, "face": reading}) for track, reading in faces.items()]
@@ -80,10 +89,9 @@ class Answering:
         track: int | None = None,
     ) -> Prediction:
         """The answer for one utterance, of whatever readings there are (at least one)."""
-        streams = tuple(s for s in ("text", "speech", "face") if s in readings)
+        streams = tuple(s for s in STREAMS if s in readings)
         sources = self.predictor.sources(self.asked, streams)
-        fusion = self.predictor.fusion(self.asked)
-        fused = fusion.fuse(
+        fused = self._fusion.fuse(
             {s: readings[s].logits for s in streams},
             sources,
             {s: np.array([p.logits for p in readings[s].parts]).reshape(-1, len(self.asked.words))
@@ -96,7 +104,7 @@ class Answering:
 
         probabilities = named(fused.probabilities)
         best = max(probabilities, key=lambda e: probabilities[e])
-        sure = probabilities[best] >= fusion.sets[key(streams)].threshold
+        sure = probabilities[best] >= self._fusion.sets[key(streams)].threshold
         words = (
             tuple(
                 Word(part.text, part.start, part.end, named(share))

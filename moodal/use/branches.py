@@ -36,7 +36,6 @@ class Branch:
         learned: word -> its share in the training.
         adapted: word -> (key [H], constant), taught by `moodal adapt`.
         graph: the ONNX file.
-        tokenizer: of text, the tokenizer.json.
     """
 
     stream: str
@@ -46,7 +45,6 @@ class Branch:
     graph: str
     threads: int = 1
     adapted: Mapping[str, tuple[np.ndarray, float]] = field(default_factory=dict)
-    tokenizer: str = ""
 
     @cached_property
     def _session(self) -> Any:
@@ -161,5 +159,4 @@ def _branch(
     learned = {str(word): float(share) for word, share in told["learned"].items()}
     maps = weights[f"{stream}.map"], weights[f"{stream}.offset"]
     graph = str(found.file(told["graph"]))
-    pieces = str(found.file("tokenizer.json")) if stream == "text" else ""
-    return Branch(stream, *maps, learned, graph, threads, adapted, pieces)
+    return Branch(stream, *maps, learned, graph, threads, adapted)

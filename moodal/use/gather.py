@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from moodal.encoders.segment import Span, joined, spans_of_cues, speech_spans
 from moodal.errors import DataError, MissingDependencyError, UsageError
 from moodal.media.blocks import Block, array_blocks, blocks
 from moodal.media.probe import Media, probe
@@ -19,7 +20,6 @@ from moodal.use.language import looks_english
 from moodal.use.readings import Reader, Reading
 from moodal.use.recording import Envelope, Utterance, silent_stretches, slices, spoken_words
 from moodal.use.seen import Seen, look
-from moodal.use.segment import Span, joined, spans_of_cues, speech_spans
 from moodal.use.sentences import sentences
 
 PAUSE = 0.02

@@ -72,8 +72,7 @@ class Predictor:
     def ask(self, emotions: Sequence[str] | None = None) -> Asked:
         """The words of a question, see `moodal.use.words.ask`."""
         synonyms = self.found.about["fused"]["synonyms"]
-        tokenizer = str(self.found.file("tokenizer.json"))
-        return ask(emotions, self.basics, self.known, synonyms, tokenizer)
+        return ask(emotions, self.basics, self.known, synonyms)
 
     def readers(self, asked: Asked, streams: Sequence[str]) -> dict[str, Reader]:
         """Modality -> what reads it for the words that are asked."""
@@ -177,25 +176,28 @@ def load(folder: Path | str | None = None, *, threads: int | None = None) -> Pre
     found = artefact.read(EMBEDDED if folder is None else folder)
     count = threads or min(4, os.cpu_count() or 1)
     branches = read_branches(found, count)
-    for stream, branch in branches.items():
-        _require_encoder(found, stream, branch)
+    for stream in branches:
+        _require_encoder(found, stream)
     return Predictor(found, branches)
 
 
-def _require_encoder(found: Artefact, stream: str, branch: Branch) -> None:
-    """Refuse an artefact whose encoder is not the one that prediction would use."""
-    from moodal.encoders.pieces import Pieces
-    from moodal.encoders.wave import Wave
+ENCODED: Mapping[str, tuple[str, ...]] = {"text": ("pieces",), "speech": ("spoken", "wave")}
+"""Modality -> the encoders whose input its branch may have learned from; that of a face is not
+checked, since its pictures may have come as crops."""
 
-    mine: dict[str, Any] = {}
-    if stream == "text":
-        mine = Pieces(branch.tokenizer).spec()
-    elif stream == "speech":
-        mine = Wave().spec()
+
+def _require_encoder(found: Artefact, stream: str) -> None:
+    """Refuse an artefact whose encoder is not the one that prediction would use."""
+    from moodal.encoders import ENCODERS
+
     told = found.about["encoders"].get(stream, {})
-    if mine and told.get("fingerprint") != mine["fingerprint"]:
+    name, wanted = told.get("name"), ENCODED.get(stream)
+    if wanted is None:
+        return
+    mine = ENCODERS[name if name in wanted else wanted[0]]().spec()
+    if told.get("fingerprint") != mine["fingerprint"]:
         raise DataError(
-            f"{found.folder}: its {stream} was encoded by {told.get('name')} "
-            f"({told.get('fingerprint')}), and this moodal has {mine['name']} "
-            f"({mine['fingerprint']}). Use the moodal that wrote it, or make the artefact anew."
+            f"{found.folder}: its {stream} was encoded by {name} ({told.get('fingerprint')}), and "
+            f"this moodal has {mine['name']} ({mine['fingerprint']}). Use the moodal and the "
+            "packages that wrote it, or make the artefact anew."
         )

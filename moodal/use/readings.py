@@ -69,7 +69,7 @@ class Reader:
             text: what was said; at most 256 word pieces of it are read.
             timed: its words, where they are timed; else the text is cut at blanks.
         """
-        encoded = tokenizer(self.branch.tokenizer).encode(text)
+        encoded = tokenizer().encode(text)
         if len(encoded.ids) <= 2:
             return None
         logits = self.branch.pieces(np.array(encoded.ids, np.int64)) @ self.keys / len(encoded.ids)

@@ -13,10 +13,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from moodal.encoders.segment import Span
 from moodal.media.blocks import Block
 from moodal.timeline import Word
 from moodal.use.branches import RATE
-from moodal.use.segment import Span
 
 ENVELOPE = 100
 """Stretches a second of the drawn waveform, at most."""
@@ -118,7 +118,7 @@ def spoken_words(
     """Number of a span -> the words that Whisper hears in it.
 
     Args:
-        groups: spans that are transcribed together, see `moodal.use.segment.joined`.
+        groups: spans that are transcribed together, see `moodal.encoders.segment.joined`.
         sound: gives the blocks of the recording from its beginning.
     """
     from moodal.use.transcribe import words

@@ -12,11 +12,10 @@ import numpy as np
 from moodal.encoders.face_boxes import Box
 from moodal.encoders.pixels import LONGEST, values
 from moodal.media.video import frames
+from moodal.use.branches import TOGETHER
 from moodal.use.faces import Follower, Sighting, by_track, face_flags, face_quality, follow, main_of
 from moodal.use.readings import Reader, Reading
 
-TOGETHER = 32
-"""Faces that go through the network at once."""
 SHOWN = 24
 """Faces that are kept to be shown, at most."""
 NOTHING = np.zeros((0, 0), np.uint8)

@@ -20,6 +20,7 @@ from moodal.encoders.encoder import specification
 from moodal.encoders.face_boxes import SIDE
 from moodal.encoders.minilm import tokenizer
 from moodal.encoders.pixels import Pixels
+from moodal.encoders.spoken import spoken
 from moodal.errors import DataError
 from moodal.media.audio import read_audio
 from moodal.media.probe import probe
@@ -27,7 +28,6 @@ from moodal.media.video import frames
 from moodal.types import Clip
 from moodal.use.branches import RATE, Branch, read_branches
 from moodal.use.gather import PAUSE, QUIET
-from moodal.use.segment import speech_spans
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ class States:
     def of(cls, found: Artefact, branch: Branch, heard: bool = False) -> States:
         """Of a branch of an artefact that was read."""
         graph = found.about["fused"]["branches"][branch.stream]["graph"]
-        files = [graph, *(["tokenizer.json"] if branch.stream == "text" else [])]
-        network = "+".join(found.about["files"][name][:24] for name in files)
+        network = found.about["files"][graph][:24]
         return cls(str(found.folder), branch.stream, network, len(branch.map), heard)
 
     def spec(self) -> dict[str, Any]:
@@ -81,7 +80,7 @@ class States:
     def _states(self, item: str | Clip) -> np.ndarray | None:
         branch = _branch(self.artefact, self.stream)
         if isinstance(item, str):
-            ids = tokenizer(branch.tokenizer).encode(item).ids
+            ids = tokenizer().encode(item).ids
             return branch.pieces(np.array(ids, np.int64)) if len(ids) > 2 else None
         if self.stream == "face":
             return branch.faces(face_pixels(item, self.fps))
@@ -98,15 +97,6 @@ class States:
 
             return self._states(" ".join(w.text for w in words(samples, RATE, threads=1)))
         return branch.sound(spoken(samples))
-
-
-def spoken(samples: np.ndarray) -> np.ndarray:
-    """[samples] from the first to the last speech in them, as prediction cuts recordings; all of
-    them where no speech is found."""
-    spans = speech_spans([(0.0, samples)])
-    if not spans:
-        return samples
-    return samples[round(spans[0].start * RATE) : round(spans[-1].end * RATE)]
 
 
 def face_pixels(clip: Clip, fps: float = 5.0) -> np.ndarray:

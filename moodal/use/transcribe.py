@@ -38,7 +38,7 @@ def words(
     """The words that are said.
 
     A pass over 30 seconds takes as long as one over a second, and context helps: neighbouring
-    utterances given together (`moodal.use.segment.joined`) come out several times faster
+    utterances given together (`moodal.encoders.segment.joined`) come out several times faster
     and with fewer errors.
 
     Args:

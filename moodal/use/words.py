@@ -41,7 +41,6 @@ def ask(
     basics: Sequence[str],
     known: Mapping[str, np.ndarray],
     synonyms: Mapping[str, str],
-    tokenizer: str = "",
 ) -> Asked:
     """The words of a question.
 
@@ -50,7 +49,6 @@ def ask(
         basics: the emotions that every question compares with.
         known: word -> its vector [d], of every word the artefact carries.
         synonyms: other name -> word; declared in the artefact, never guessed.
-        tokenizer: path of the tokenizer.json by which vectors of new words are made.
 
     Raises:
         SpaceError: an empty, overlong or doubled word.
@@ -70,7 +68,7 @@ def ask(
             notes.append(f"{name} is taken for {word}, as the artefact declares.")
     words = list(dict.fromkeys([*basics, *shown.values()]))
     new = [word for word in words if word not in known]
-    vectors = {**known, **dict(zip(new, _new(new, tokenizer), strict=True))}
+    vectors = {**known, **dict(zip(new, _new(new), strict=True))}
     return Asked(tuple(words), np.stack([vectors[w] for w in words]), shown, tuple(notes))
 
 
@@ -87,13 +85,13 @@ def _clean(name: str) -> str:
     return word
 
 
-def _new(words: Sequence[str], tokenizer: str) -> np.ndarray:
+def _new(words: Sequence[str]) -> np.ndarray:
     """The vectors [n, d] of words that the artefact does not carry."""
     from moodal.encoders.minilm import MiniLM
 
     if not words:
         return np.zeros((0, MiniLM.width), np.float32)
-    return np.concatenate(MiniLM(pool=True, tokenizer=tokenizer).encode_many(list(words)))
+    return np.concatenate(MiniLM(pool=True).encode_many(list(words)))
 
 
 def sources(

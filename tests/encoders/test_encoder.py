@@ -13,7 +13,7 @@ from moodal.encoders.encoder import build, file_hash, package_folder, specificat
 from moodal.errors import MissingDependencyError, UsageError
 
 SPECS = [
-    "glove-50", "minilm", "minilm:pool=true", "egemaps", "egemaps:rate=25", "wave",
+    "glove-50", "minilm", "minilm:pool=true", "egemaps", "egemaps:rate=25", "wave", "spoken",
     "wave:longest=16000",
 ]  # fmt: skip
 
@@ -128,7 +128,7 @@ def test_other_encoders_stand_beside_the_light_ones(tmp_path):
     encoder = build(f"elsewhere:path={tmp_path}", table)
     assert build(encoder.spec(), table) == encoder
     assert build("glove-50", table) == build("glove-50")
-    with pytest.raises(UsageError, match=r"did you mean 'elsewhere'\?\); there are .*wave, elsewh"):
+    with pytest.raises(UsageError, match=r"did you mean 'elsewhere'\?\); .*spoken, elsewh"):
         build("elsewere", table)
     with pytest.raises(UsageError, match="No encoder is called 'elsewhere'"):
         build("elsewhere")

@@ -86,7 +86,7 @@ def made(tmp_path_factory):
             f"bits = {bits}\n"
             for stream, corpus, folder, encoder, prefix, bits in (
                 ("text", "goemotions", "goemotions", "pieces", "", 8),
-                ("speech", "crema-d", "crema_d", "wave", "", 8),
+                ("speech", "crema-d", "crema_d", "spoken", "", 8),
                 ("face", "fer2013-both", "fer2013", "", "FER2013 ", 32),
             )
         )

@@ -167,7 +167,7 @@ def test_the_new_artefact_says_what_it_is(adapted, centred):
     card = adapted.found.file("README.md").read_text()
     assert "## Adapted: relieved" in card
     assert "# Tiny" in card
-    for name in ("text.onnx", "speech.onnx", "tokenizer.json"):
+    for name in ("text.onnx", "speech.onnx"):
         assert about["files"][name] == centred.found.about["files"][name]
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from moodal.encoders.segment import Span
 from moodal.errors import DataError, UsageError
 from moodal.media.audio import read_audio
 from moodal.use import gather as gathering
 from moodal.use.gather import Source, gather
 from moodal.use.recording import Envelope, silent_stretches, slices
-from moodal.use.segment import Span
 
 CLIP = Path(__file__).parents[2] / "examples" / "clip.mp4"
 needs_clip = pytest.mark.skipif(not CLIP.exists(), reason="the example clip is not here")

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from moodal.encoders.segment import Span
 from moodal.media.blocks import Block
 from moodal.timeline import Word
 from moodal.use import transcribe
 from moodal.use.recording import DRAWN, Envelope, silent_stretches, slices, spoken_words
-from moodal.use.segment import Span
 
 RATE = 16000
 

@@ -26,8 +26,6 @@ def write_tiny(
     folder: Path | str, streams: Sequence[str] = ("text", "speech", "face"), **changes: Any
 ) -> Path:
     """Write it; ``changes`` are keys of artefact.json to set otherwise."""
-    from moodal.encoders.minilm import tokenizer_file
-
     words = tuple(dict.fromkeys(w for s in ("text", "speech", "face") for w in LEARNED[s]))
     vectors = unit(np.random.default_rng(5).normal(size=(len(words), 384)))
     rng = np.random.default_rng(7)
@@ -43,8 +41,6 @@ def write_tiny(
     kept = {k: v for k, v in weights.items() if k.split(".")[0] in streams}
     graphs = {"text": _text, "speech": _speech, "face": _face}
     files = {f"{s}.onnx": graphs[s]() for s in streams}
-    if "text" in streams:
-        files["tokenizer.json"] = tokenizer_file().read_bytes()
     about = told(words, streams) | changes
     emotions = vectors[[words.index(w) for w in BASICS]]
     known = {"words": vectors, "emotions": emotions}
@@ -55,9 +51,9 @@ def told(words: Sequence[str], streams: Sequence[str]) -> dict[str, Any]:
     """The content of its artefact.json."""
     from moodal.encoders.pieces import Pieces
     from moodal.encoders.pixels import Pixels
-    from moodal.encoders.wave import Wave
+    from moodal.encoders.spoken import Spoken
 
-    encoders = {"text": Pieces(), "speech": Wave(), "face": Pixels()}
+    encoders = {"text": Pieces(), "speech": Spoken(), "face": Pixels()}
     branches = {
         s: {
             "graph": f"{s}.onnx",

@@ -79,7 +79,14 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = torch.relu(self.first_norm(self.first(x)))
         y = self.second_norm(self.second(y))
-        return torch.relu(y + self.skip(F.avg_pool2d(x, 2) if self.stride == 2 else x))
+        return torch.relu(y + self.skip(_halved(x) if self.stride == 2 else x))
+
+
+def _halved(x: Tensor) -> Tensor:
+    """Means of 2 x 2, [.., 2 h, 2 w] -> [.., h, w]; in 16 bits on a CPU faster than torch's
+    own pooling."""
+    above, below = x[:, :, ::2], x[:, :, 1::2]
+    return (above[..., ::2] + above[..., 1::2] + below[..., ::2] + below[..., 1::2]) / 4
 
 
 def disturbed(pictures: Tensor) -> Tensor:

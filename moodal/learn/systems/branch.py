@@ -132,7 +132,7 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> Bra
         wanted: dict[str, Any] = {}
     elif stream == "speech":
         body = Hearing(settings)
-        wanted, settings = {"speech": {"name": "wave"}}, body.settings
+        wanted, settings = {"speech": {"name": "spoken"}}, body.settings
     else:
         body = build_text(settings, widths["text"])
         wanted, settings = {"text": {"name": "pieces"}}, body.settings

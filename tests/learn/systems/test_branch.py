@@ -66,6 +66,6 @@ def test_what_is_wrong_is_said():
 def test_speech_asks_for_samples():
     config = branch.Config(streams=("speech",), backbone=Backbone(path="whisper-tiny", layers=1))
     system = branch.build(config, {"speech": 1}, SPACE)
-    assert system.features == {"speech": {"name": "wave"}}
+    assert system.features == {"speech": {"name": "spoken"}}
     assert system.portable.backbone.architecture
     assert len(system.backbone_parameters()) > 5

