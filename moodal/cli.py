@@ -28,31 +28,40 @@ EXTRAS = {
 
 @dataclass(frozen=True)
 class Command:
-    """What it is for, what it takes, what it does (returns what --json prints)."""
+    """What it is for, what it takes, what it does (returns what --json prints), and whether,
+    stopped and given again, it goes on."""
 
     about: str
     arguments: Callable[[Arguments], None]
     run: Callable[[argparse.Namespace], Any]
+    goes_on: bool = False
 
 
 COMMANDS: dict[str, Command] = {
     "predict": Command("emotions over time, of recordings", using.predict_arguments, using.predict),
     "adapt": Command("teach an artefact a word by a few clips", using.adapt_arguments, using.adapt),
     "prepare": Command(
-        "read a corpus, check it, write features", commands.prepare_arguments, commands.prepare
+        "read a corpus, check it, write features",
+        commands.prepare_arguments,
+        commands.prepare,
+        goes_on=True,
     ),
     "synthesise": Command(
         "write a look-alike of a corpus", commands.synthesise_arguments, commands.synthesise
     ),
-    "train": Command("run a recipe from end to end", commands.train_arguments, commands.train),
+    "train": Command(
+        "run a recipe from end to end", commands.train_arguments, commands.train, goes_on=True
+    ),
     "evaluate": Command(
-        "test an artefact on a corpus", commands.evaluate_arguments, commands.evaluate
+        "test an artefact on a corpus", commands.evaluate_arguments, commands.evaluate, goes_on=True
     ),
     "compare": Command("set runs against each other", commands.compare_arguments, commands.compare),
     "import": Command(
         "make an artefact of the authors' checkpoint", commands.import_arguments, commands.import_
     ),
-    "compose": Command("make a fused artefact", using.compose_arguments, using.compose),
+    "compose": Command(
+        "make a fused artefact", using.compose_arguments, using.compose, goes_on=True
+    ),
     "inspect": Command(
         "say what a file or folder holds", commands.inspect_arguments, commands.inspect
     ),
@@ -77,7 +86,7 @@ def parser() -> Arguments:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command; a user's mistake is one sentence and an exit code."""
     args = _parse(argv)
-    with mistakes("moodal"):
+    with mistakes("moodal", COMMANDS[args.command].goes_on):
         answer = COMMANDS[args.command].run(args)
         if args.json and answer is not None:
             json.dump(answer, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
@@ -85,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 @contextlib.contextmanager
-def mistakes(program: str) -> Iterator[None]:
+def mistakes(program: str, goes_on: bool = True) -> Iterator[None]:
     """Whatever a user can mend ends the program with one sentence and an exit code."""
     try:
         yield
@@ -100,7 +109,8 @@ def mistakes(program: str) -> Iterator[None]:
         print(f"{program}: {said}.", file=sys.stderr)
         sys.exit(MissingDependencyError.exit_code)
     except KeyboardInterrupt:
-        print(f"\n{program}: interrupted; the same command goes on from here.", file=sys.stderr)
+        said = "; the same command goes on from here" if goes_on else ""
+        print(f"\n{program}: interrupted{said}.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()

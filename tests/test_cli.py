@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from moodal import cli
 from moodal.corpora import CORPORA
 
@@ -20,3 +22,13 @@ def test_prepare_lists_the_corpora(capsys):
     assert [line.split()[0] for line in lines] == list(CORPORA)
     cli.main(["prepare", "--list", "--json"])
     assert json.loads(capsys.readouterr().out)["ravdess"].startswith("RAVDESS: 24 actors")
+
+
+@pytest.mark.parametrize(
+    ("goes_on", "said"), [(True, "goes on from here"), (False, "interrupted.")]
+)
+def test_an_interruption_says_whether_the_work_goes_on(goes_on, said, capsys):
+    with pytest.raises(SystemExit) as end, cli.mistakes("moodal", goes_on):
+        raise KeyboardInterrupt
+    assert end.value.code == 130
+    assert said in capsys.readouterr().err

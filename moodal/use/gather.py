@@ -236,7 +236,8 @@ def _see(recording: Recording, given: Source, media: Media) -> None:
     last = 0.0
     if recording.seen is not None and recording.seen.sightings:
         last = recording.seen.last
-        recording.duration = max(recording.duration or 0.0, last) or None
+        if media.kind != "image":
+            recording.duration = max(recording.duration or 0.0, last) or None
     timed = any(u.start is not None for u in recording.utterances)
     if media.kind == "image" or (not timed and (given.whole or given.text is not None)):
         recording.utterances = [Utterance(text=given.text, spoken=given.text is not None)]
