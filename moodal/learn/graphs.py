@@ -103,18 +103,28 @@ def graph(branch: Branch, *, bits: int = 32) -> bytes:
 
 
 def in_8_bits(content: bytes) -> bytes:
-    """A graph whose large matrices and tables are kept in 8 bits, a scale for each column (of
-    tables: row). Its arithmetic stays in 32 bits, so only the weights are rounded."""
+    """A graph whose large matrices, kernels and tables are kept in 8 bits, a scale for each column
+    (of kernels: output channel; of tables: row). Its arithmetic stays in 32 bits, so only the
+    weights are rounded; a kernel of one input channel, such as a transform's waves, is not."""
     import onnx
     from onnx import helper, numpy_helper
 
     model = onnx.load_from_string(content)
     graph = model.graph
-    held = {i.name: i for i in graph.initializer if len(i.dims) == 2 and np.prod(i.dims) >= LARGE}
+    held = {
+        i.name: i
+        for i in graph.initializer
+        if np.prod(i.dims) >= LARGE and len(i.dims) >= 2 and i.dims[1] > 1
+    }
     nodes: list[Any] = []
     done: set[str] = set()
+    same: dict[str, str] = {}  # the exporter gives equal weights a name each
     for node in graph.node:
-        place = {"MatMul": 1, "Gather": 0}.get(node.op_type)
+        if node.op_type == "Identity" and node.input[0] in held:
+            same[node.output[0]] = node.input[0]
+            continue
+        node.input[:] = [same.get(name, name) for name in node.input]
+        place = {"MatMul": 1, "Conv": 1, "Gather": 0}.get(node.op_type)
         name = node.input[place] if place is not None else ""
         if name not in held:
             nodes.append(node)
@@ -125,14 +135,14 @@ def in_8_bits(content: bytes) -> bytes:
             graph.initializer.append(numpy_helper.from_array(whole, f"{name}.8"))
             graph.initializer.append(numpy_helper.from_array(scale, f"{name}.scale"))
             done.add(name)
-        if node.op_type == "MatMul":
+        if node.op_type == "Gather":
+            nodes += _looked_up(node, name)
+        else:
             told = [f"{name}.8", f"{name}.scale"]
             back = f"{node.output[0]}.weights"
-            nodes.append(helper.make_node("DequantizeLinear", told, [back], axis=1))
+            nodes.append(helper.make_node("DequantizeLinear", told, [back], axis=axis))
             node.input[1] = back
             nodes.append(node)
-        else:
-            nodes += _looked_up(node, name)
     kept = [i for i in graph.initializer if i.name not in done]
     del graph.initializer[:], graph.node[:]
     graph.initializer.extend(kept)
@@ -142,11 +152,11 @@ def in_8_bits(content: bytes) -> bytes:
 
 
 def _rounded(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Weights as int8, and the scale of each column (axis 1) or row (0)."""
-    scale = np.abs(values).max(1 - axis) / 127
+    """Weights as int8, and the scale of each of their places along ``axis``."""
+    others = tuple(i for i in range(values.ndim) if i != axis)
+    scale = np.abs(values).max(others, keepdims=True) / 127
     scale = np.where(scale > 0, scale, 1.0).astype(np.float32)
-    whole = np.rint(values / (scale[None] if axis else scale[:, None]))
-    return whole.astype(np.int8), scale
+    return np.rint(values / scale).astype(np.int8), scale.ravel()
 
 
 def _looked_up(node: Any, name: str) -> list[Any]:
