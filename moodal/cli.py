@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 @contextlib.contextmanager
-def mistakes(program: str, goes_on: bool = True) -> Iterator[None]:
+def mistakes(program: str, goes_on: bool = False) -> Iterator[None]:
     """Whatever a user can mend ends the program with one sentence and an exit code."""
     try:
         yield

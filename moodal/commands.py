@@ -148,7 +148,7 @@ def evaluate(args: argparse.Namespace) -> Any:
     from moodal import artefact
 
     asked = {
-        "emotions": args.emotions.split(",") if args.emotions else None,
+        "emotions": [x.strip() for x in args.emotions.split(",")] if args.emotions else None,
         "names": dict(_pair(text, "--map") for text in args.map),
         "where": dict(_pair(text, "--where") for text in args.where),
         "by": args.by,

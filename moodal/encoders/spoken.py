@@ -1,7 +1,9 @@
-"""The samples of a clip from its first speech to its last, as prediction cuts recordings.
+"""The samples of a clip from its first speech to its last, by the detector of prediction.
 
 What a network learns from is then what it will hear: corpora leave half a second or more of
-their rooms around each sentence, which tells rooms apart and nothing else.
+their rooms around each sentence, which tells rooms apart and nothing else. (Prediction cuts
+longer recordings at pauses, too.) The detector's version is no part of the fingerprint: another
+one moves the ends by hundredths of a second, and is no reason to refuse an artefact.
 """
 
 from __future__ import annotations

@@ -31,7 +31,9 @@ class Wave:
 
     def __post_init__(self) -> None:
         if self.longest < 1:
-            raise UsageError(f"Encoder wave: longest is in samples, 1 or more; got {self.longest}.")
+            raise UsageError(
+                f"Encoder {self.name}: longest is in samples, 1 or more; got {self.longest}."
+            )
 
     def spec(self) -> dict[str, Any]:
         """See `moodal.encoders.encoder.specification`."""

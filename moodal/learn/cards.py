@@ -92,8 +92,9 @@ def _sets(fused: Mapping[str, Any]) -> list[str]:
         "measured on test rows, of those alone that have one clear basic emotion (texts with "
         "several or other emotions, contempt and pictures without a majority are left out). No "
         "corpus that may be shipped has several modalities at once: such rows are made up of a "
-        "voice, a text and a face of one emotion (a third of the voices with the words that they "
-        "really said; of the other texts half, and a quarter of the faces, being neutral ones), "
+        "voice, a text and a face of one emotion (two thirds of the voices with the words that "
+        "they really said; of the other texts half, and a quarter of the faces, being neutral "
+        "ones), "
         "and only show that the sum is right, not how people are.\n",
         table(rows, right=False),
         f"![Reliability by set of modalities]({RELIABILITY})\n",

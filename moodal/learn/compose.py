@@ -20,6 +20,7 @@ import numpy as np
 
 from moodal import artefact, prepare
 from moodal.corpora import manifest as manifests
+from moodal.encoders.encoder import build
 from moodal.encoders.words import word_vectors
 from moodal.errors import UsageError
 from moodal.learn import fusing, graphs
@@ -82,17 +83,23 @@ def _learned(stream: str, part: Part, path: Path, data: Path, work: Path) -> Lea
         wanted = {s: "none" for s in STREAMS if s != stream}
         encoders = {**wanted, stream: part.encoder} if part.encoder else None
         prepare.prepare(part.corpus, data / part.root, prepared, encoders=encoders)
-    _require_same(prepared, part, data / part.root)
+    _require_same(prepared, stream, part, data / part.root)
     return learn_branch(path.parent / part.recipe, work / stream, [f'data.prepared="{prepared}"'])
 
 
-def _require_same(prepared: Path, part: Part, root: Path) -> None:
+def _require_same(prepared: Path, stream: str, part: Part, root: Path) -> None:
     """Refuse features that an earlier call made of something else."""
     kept = manifests.read(prepared)
     if kept.corpus != part.corpus or kept.root != str(root.resolve()):
         raise UsageError(
             f"{prepared} holds {kept.corpus} of {kept.root}, not {part.corpus} of {root}; name "
             "another --work, or delete that folder."
+        )
+    made = kept.encoders.get(stream, {})
+    if part.encoder and made.get("fingerprint") != build(part.encoder).spec()["fingerprint"]:
+        raise UsageError(
+            f"{prepared} was encoded by {made.get('name')}, not by {part.encoder} as it is here; "
+            "name another --work, or delete that folder."
         )
 
 

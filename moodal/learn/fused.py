@@ -25,7 +25,7 @@ class Part(Strict):
     encoder: str = ""
     """What encodes it ("": it came as features)."""
     bits: int = 32
-    """8: the graph's matrices are kept in 8 bits."""
+    """8: the graph's large weights are kept in 8 bits."""
     prefix: str = ""
     """Words that begin so are another corpus's names for the same rows, tested beside."""
     base: str = ""

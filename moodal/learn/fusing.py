@@ -4,7 +4,7 @@ No corpus that may be shipped holds text, voice and face at once, so a set of se
 learns from made-up utterances: a voice, a text and a face of one emotion, from three corpora's
 validation rows, as if the three were independent given the emotion. People often say neutral
 words with feeling, and look on while they speak: half of the texts and a quarter of the faces
-are neutral ones, whatever the emotion; and a third of the voices come with the words that they
+are neutral ones, whatever the emotion; and two thirds of the voices come with the words that they
 really said. So the fusion learns that neutral words or a neutral face say little.
 """
 
@@ -26,7 +26,7 @@ from moodal.types import STREAMS
 
 NEUTRAL_SHARE = {"text": 0.5, "speech": 0.0, "face": 0.25}
 """Share of made-up utterances in which a modality is neutral, whatever the emotion."""
-REALLY_SAID = 1 / 3
+REALLY_SAID = 2 / 3
 """Share of made-up utterances with a voice whose text is what that voice said."""
 MADE = 6000
 """Made-up utterances for each set of modalities."""

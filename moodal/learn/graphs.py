@@ -1,7 +1,7 @@
 """graphs: a trained branch as an ONNX graph, for prediction without PyTorch.
 
 A graph reads one utterance, or pictures, and gives the states that its branch pools: nothing is
-padded, so nothing is masked. Its matrices may be kept in 8 bits, a quarter of the size.
+padded, so nothing is masked. Its weights may be kept in 8 bits, a quarter of the size.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def graph(branch: Branch, *, bits: int = 32) -> bytes:
     """The ONNX graph of a branch's body; its output is "steps" [1, T, H], of faces [N, H].
 
     Args:
-        bits: 32, or 8 for matrices and tables (convolutions keep 32).
+        bits: 32, or 8 for large matrices, kernels and tables, see `in_8_bits`.
 
     Raises:
         MissingDependencyError: the package onnx is not installed.
@@ -116,6 +116,7 @@ def in_8_bits(content: bytes) -> bytes:
         for i in graph.initializer
         if np.prod(i.dims) >= LARGE and len(i.dims) >= 2 and i.dims[1] > 1
     }
+    places = {"MatMul": 1, "Conv": 1, "Gather": 0}
     nodes: list[Any] = []
     done: set[str] = set()
     same: dict[str, str] = {}  # the exporter gives equal weights a name each
@@ -124,9 +125,8 @@ def in_8_bits(content: bytes) -> bytes:
             same[node.output[0]] = node.input[0]
             continue
         node.input[:] = [same.get(name, name) for name in node.input]
-        place = {"MatMul": 1, "Conv": 1, "Gather": 0}.get(node.op_type)
-        name = node.input[place] if place is not None else ""
-        if name not in held:
+        name = node.input[places[node.op_type]] if node.op_type in places else ""
+        if name not in held or (node.op_type != "Conv" and len(held[name].dims) != 2):
             nodes.append(node)
             continue
         axis = 1 if node.op_type == "MatMul" else 0
@@ -143,7 +143,8 @@ def in_8_bits(content: bytes) -> bytes:
             nodes.append(helper.make_node("DequantizeLinear", told, [back], axis=axis))
             node.input[1] = back
             nodes.append(node)
-    kept = [i for i in graph.initializer if i.name not in done]
+    used = {name for node in nodes for name in node.input}
+    kept = [i for i in graph.initializer if i.name in used]
     del graph.initializer[:], graph.node[:]
     graph.initializer.extend(kept)
     graph.node.extend(nodes)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from moodal.learn.branches import Learned
 from moodal.learn.held_out import Held
-from moodal.metrics import measure
+from moodal.metrics import auc
 
 STEPS = 300
 USELESS = 0.6
@@ -30,33 +30,33 @@ def guess(learned: Learned, held: Held, prefix: str = "") -> dict[str, Any]:
         prefix: words that begin so are left out, as other names for the same rows.
 
     Returns:
-        "auc": the mean (None where no word could be tested), "each": word -> its own, "weight": 0
-        where they are worth nothing, else 1.
+        "auc": the mean on test rows (None where no word could be tested), "each": word -> its
+        own, "weight": 0 where validation says that they are worth nothing, else 1.
     """
     experiment, space = learned.experiment, learned.space
     vectors = torch.tensor(space.vectors, dtype=torch.float32)
     every = [w for w in space.labels if not (prefix and w.startswith(prefix))]
     own = [space.index(w) for w in every]
-    rows = held.background
-    train = torch.tensor(held.states["train"], dtype=torch.float32)
-    test = torch.tensor(held.states["test"], dtype=torch.float32)
     targets = experiment.manifest.labels
-    center, scale = train.mean(0), train.std(0).clamp(min=1e-6)
-    train, test = (train - center) / scale, (test - center) / scale
-    each = {}
+    states = {p: torch.tensor(x, dtype=torch.float32) for p, x in held.states.items()}
+    center, scale = states["train"].mean(0), states["train"].std(0).clamp(min=1e-6)
+    states = {p: (x - center) / scale for p, x in states.items()}
+    each: dict[str, dict[str, float]] = {"valid": {}, "test": {}}
     for word in every:
         others = [space.index(w) for w in every if w != word]
-        seen = targets[rows][:, others]
+        seen = targets[held.rows["train"]][:, others]
         shown = seen.sum(1) > 0
-        w = _projections(train[shown], torch.tensor(seen[shown]), vectors[others], space.task)
-        scores = (test @ (w @ vectors[space.index(word)])).numpy()
-        truth = _truth(targets[experiment.test], space.index(word), own, space.task)
-        if 0 < truth.sum() < len(truth):
-            each[word] = float(
-                np.atleast_1d(measure("auc", truth[:, None], scores=scores[:, None]))[0]
-            )
-    auc = float(np.mean(list(each.values()))) if each else None
-    return {"auc": auc, "each": each, "weight": 0.0 if auc is None or auc < USELESS else 1.0}
+        w = _projections(
+            states["train"][shown], torch.tensor(seen[shown]), vectors[others], space.task
+        )
+        for part, found in each.items():
+            scores = (states[part] @ (w @ vectors[space.index(word)])).numpy()
+            truth = _truth(targets[held.rows[part]], space.index(word), own, space.task)
+            if 0 < truth.sum() < len(truth):
+                found[word] = float(auc(truth, scores))
+    means = {part: float(np.mean(list(x.values()))) if x else None for part, x in each.items()}
+    useless = means["valid"] is None or means["valid"] < USELESS
+    return {"auc": means["test"], "each": each["test"], "weight": 0.0 if useless else 1.0}
 
 
 def _truth(targets: np.ndarray, column: int, own: list[int], task: str) -> np.ndarray:

@@ -19,7 +19,7 @@ from moodal.learn.fusing import Rows, evidence
 from moodal.learn.layers.pooling import masked_mean
 from moodal.learn.scoring import batches_of
 from moodal.metrics import accuracy, auc, balanced_accuracy, decide, macro_f1, top
-from moodal.report.thresholds import best
+from moodal.report.thresholds import best_threshold
 
 BACKGROUND = 2500
 """Training rows, at most, whose mean states are computed: for `moodal adapt`, and for guesses."""
@@ -39,8 +39,8 @@ class Held:
         thresholds: word -> the probability above which it is decided (multi-label corpora).
         tested: figures on the branch's own test rows.
         groups: column -> value -> figures on the test rows of such people.
-        states: "train" (of ``background`` rows) and "test" -> mean states [n, H].
-        background: [n] the training rows whose states are kept.
+        states: "train", "valid" and "test" -> mean states [n, H] of ``rows``.
+        rows: the same -> [n] rows of the corpus; of training some alone.
     """
 
     shares: dict[str, float]
@@ -53,7 +53,7 @@ class Held:
     tested: dict[str, Any]
     groups: dict[str, dict[str, dict[str, float]]]
     states: dict[str, np.ndarray]
-    background: np.ndarray
+    rows: dict[str, np.ndarray]
 
 
 def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
@@ -85,7 +85,10 @@ def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
     if learned.space.task == "multi":
         valid = targets[parts["valid"]]
         told = {p: 1 / (1 + np.exp(-logits[p])) for p in parts}
-        above = [best(valid[:, i] > 0, told["valid"][:, i], "binary_f1") for i in range(len(words))]
+        above = [
+            best_threshold(has > 0, scores, "binary_f1")
+            for has, scores in zip(valid.T, told["valid"].T, strict=True)
+        ]
         thresholds = dict(zip(words, above, strict=True))
         tested = _multi(told["test"], truth, np.array(above))
         every = evidence(logits["valid"], words, shares, basics, words), valid
@@ -97,7 +100,7 @@ def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
     groups = _groups(learned, logits["test"][:, own], truth[:, own])
     return Held(
         shares, rows["valid"], rows["test"], mean, covariance, every, thresholds, tested, groups,
-        states, background,
+        states, {**parts, "train": background},
     )  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def binned(confidence: np.ndarray, true: np.ndarray, bins: int = BINS) -> list[B
     """
     edges = np.linspace(0, 1, bins + 1)
     confidence = np.asarray(confidence, np.float64)
-    place = places(confidence, bins)
+    place = bin_numbers(confidence, bins)
     found = []
     for i in range(bins):
         inside = place == i
@@ -60,7 +60,7 @@ def binned(confidence: np.ndarray, true: np.ndarray, bins: int = BINS) -> list[B
     return found
 
 
-def places(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
+def bin_numbers(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
     """The number of each confidence's bin, of any shape."""
     edges = np.linspace(0, 1, bins + 1)
     return np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)

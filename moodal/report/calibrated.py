@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from moodal.errors import DataError
-from moodal.metrics.calibration import BINS, binned, calibration_error, places
+from moodal.metrics.calibration import BINS, bin_numbers, binned, calibration_error
 from moodal.report.cells import cell
 from moodal.report.figures import BLUE, GREY, RED, drawing, folded, legend_below
 from moodal.report.intervals import interval
@@ -58,7 +58,7 @@ def _cases(scored: Scored) -> tuple[np.ndarray, np.ndarray]:
 
 def _error(confidence: np.ndarray, true: np.ndarray) -> Any:
     """The error as a function of row weights [R, N] -> [R]."""
-    place = places(confidence)
+    place = bin_numbers(confidence)
     off = np.zeros((len(confidence), BINS))
     for column in range(confidence.shape[1]):
         off[np.arange(len(off)), place[:, column]] += true[:, column] - confidence[:, column]

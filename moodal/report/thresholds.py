@@ -58,9 +58,8 @@ def choose(valid: Scored, criterion: Criterion = "binary_f1", otherwise: float =
     left = []
     for column, label in enumerate(valid.labels):
         target = valid.targets[:, column] > 0
-        if target.any() and not target.all():
-            values[column] = best(target, valid.each[:, column], criterion, otherwise)
-        else:
+        values[column] = best_threshold(target, valid.each[:, column], criterion, otherwise)
+        if target.all() or not target.any():
             left.append(label)
     notes: tuple[str, ...] = ()
     if left:
@@ -72,14 +71,17 @@ def choose(valid: Scored, criterion: Criterion = "binary_f1", otherwise: float =
     return Thresholds(values, f"chosen for {criterion} on {valid.subset}", notes)
 
 
-def best(
+def best_threshold(
     target: np.ndarray, scores: np.ndarray, criterion: Criterion, otherwise: float = 0.5
 ) -> float:
-    """The best threshold for targets [N] (bool) and scores [N], half way between two scores.
+    """The best threshold for targets [N] (bool) and scores [N], half way between two scores;
+    ``otherwise`` where there is no positive row, or nothing else.
 
-    >>> best(np.array([False, True, True]), np.array([0.1, 0.3, 0.8]), "binary_f1")
+    >>> best_threshold(np.array([False, True, True]), np.array([0.1, 0.3, 0.8]), "binary_f1")
     0.2
     """
+    if target.all() or not target.any():
+        return otherwise
     levels, group = np.unique(np.asarray(scores, np.float64), return_inverse=True)
     positives = np.bincount(group, weights=target, minlength=len(levels))
     rows = np.bincount(group, minlength=len(levels))

@@ -39,7 +39,7 @@ from moodal import artefact
 from moodal.errors import DataError, SpaceError, UsageError
 from moodal.types import STREAMS
 from moodal.use.branches import Branch
-from moodal.use.examples import mean_states, read_examples
+from moodal.use.examples import mean_states, read_examples, read_negatives
 from moodal.use.predictor import Predictor
 
 log = logging.getLogger(__name__)
@@ -90,11 +90,10 @@ def adapt(
     found = predictor.found
     if Path(out).resolve() == found.folder.resolve():
         raise UsageError(f"{out} is the artefact that is adapted; choose another --out.")
-    word = _checked(predictor, word, replace)
+    word = known_as(predictor, word, replace)
     failed: list[str] = []
     shown, others = read_examples(clips, word, failed)
-    for some in read_examples(negatives, word, failed):
-        others += some
+    others += read_negatives(negatives, word, failed)
     states, background = (mean_states(predictor, some, failed) for some in (shown, others))
     for said in failed:
         log.warning("Left out: %s", said)
@@ -157,8 +156,13 @@ def discriminant(
     return key, float(-key @ usual - key @ covariance @ key / 2)
 
 
-def _checked(predictor: Predictor, word: str, replace: bool) -> str:
-    """The word as the artefact will know it."""
+def known_as(predictor: Predictor, word: str, replace: bool = False) -> str:
+    """The name by which `adapt` makes a word known: cleaned, and of a synonym of a basic emotion
+    that emotion's.
+
+    Raises:
+        UsageError, SpaceError: as `adapt`.
+    """
     asked = predictor.ask([word])
     (name,) = asked.shown
     meant = asked.shown[name]

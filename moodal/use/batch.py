@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from moodal.errors import DataError, MoodalError
+from moodal.media.probe import probe
 from moodal.timeline import Timeline
 from moodal.use.inputs import STDIN, beside
 from moodal.use.predictor import Predictor, load
@@ -70,7 +71,7 @@ def _one(predictor: Predictor, job: Job, options: Mapping[str, Any]) -> Timeline
     own = dict(options)
     given = own.get("text") is not None or own.get("subtitles") or own.get("whole")
     if job.path is not None and not given:
-        own["subtitles"] = beside(job.path)
+        own["subtitles"] = _beside(job.path)
     try:
         timeline = predictor.predict(job.path, **own)
     except DataError as error:
@@ -79,6 +80,15 @@ def _one(predictor: Predictor, job: Job, options: Mapping[str, Any]) -> Timeline
             said.replace(str(job.path), "standard input") if job.name == STDIN else said
         )
     return dataclasses.replace(timeline, path=job.name)
+
+
+def _beside(path: Path) -> Path | None:
+    """Subtitles under a recording's name; none for texts and pictures: they have no use of them."""
+    found = beside(path)
+    try:
+        return found if found is not None and probe(path).kind in ("audio", "video") else None
+    except DataError:  # which is said when it is read
+        return None
 
 
 def _guarded(predictor: Predictor, job: Job, options: Mapping[str, Any]) -> Timeline | DataError:

@@ -53,6 +53,13 @@ def read_examples(
     return found
 
 
+def read_negatives(paths: Sequence[Path | str], word: str, failed: list[str]) -> list[Example]:
+    """The examples in files that do not show the word; of tables all rows but the word's own."""
+    unlabelled, _ = read_examples(paths, "", failed)
+    _, others = read_examples(paths, word, [])
+    return unlabelled + others
+
+
 def _in_file(path: Path, word: str) -> tuple[list[Example], list[Example]]:
     if path.suffix.lower() in ENDINGS:
         shown, others = table.examples(path, word)

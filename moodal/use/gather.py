@@ -265,6 +265,7 @@ def _finished(recording: Recording, readers: Mapping[str, Reader]) -> Recording:
     if not recording.readings:
         recording.readings = [{} for _ in recording.utterances]
     alone = recording.kind in ("text", "subtitles")
+    seen = recording.seen is not None and bool(recording.seen.sightings)
     foreign = 0
     for utterance, readings in zip(recording.utterances, recording.readings, strict=True):
         if "text" not in readers or not utterance.text:
@@ -272,13 +273,12 @@ def _finished(recording: Recording, readers: Mapping[str, Reader]) -> Recording:
         english = looks_english(utterance.text)
         if not english:
             foreign += 1
-        if english or alone or not readings:
+        if english or alone or not (readings or seen):
             reading: Any = readers["text"].text(utterance.text, utterance.words)
             if reading is not None:
                 readings["text"] = reading
     if foreign:
         used = "its score means little" if alone else "those words were not used"
-        recording.notes.append(
-            f"{foreign} texts do not look English, the one language known: {used}."
-        )
+        texts = "1 text does" if foreign == 1 else f"{foreign} texts do"
+        recording.notes.append(f"{texts} not look English, the one language known: {used}.")
     return recording

@@ -29,6 +29,10 @@ from moodal.use.gather import Source, gather
 from moodal.use.readings import Reader
 from moodal.use.words import Asked, ask, sources
 
+READS = {"text": "pieces", "speech": "spoken"}
+"""Modality -> the encoder whose output its branch reads; that of a face is not checked, since
+its pictures may have come as crops."""
+
 EMBEDDED = Path(__file__).parent / "artefact"
 """The artefact that comes along."""
 
@@ -181,23 +185,17 @@ def load(folder: Path | str | None = None, *, threads: int | None = None) -> Pre
     return Predictor(found, branches)
 
 
-ENCODED: Mapping[str, tuple[str, ...]] = {"text": ("pieces",), "speech": ("spoken", "wave")}
-"""Modality -> the encoders whose input its branch may have learned from; that of a face is not
-checked, since its pictures may have come as crops."""
-
-
 def _require_encoder(found: Artefact, stream: str) -> None:
     """Refuse an artefact whose encoder is not the one that prediction would use."""
     from moodal.encoders import ENCODERS
 
-    told = found.about["encoders"].get(stream, {})
-    name, wanted = told.get("name"), ENCODED.get(stream)
-    if wanted is None:
+    if stream not in READS:
         return
-    mine = ENCODERS[name if name in wanted else wanted[0]]().spec()
+    told, mine = found.about["encoders"].get(stream, {}), ENCODERS[READS[stream]]().spec()
     if told.get("fingerprint") != mine["fingerprint"]:
         raise DataError(
-            f"{found.folder}: its {stream} was encoded by {name} ({told.get('fingerprint')}), and "
-            f"this moodal has {mine['name']} ({mine['fingerprint']}). Use the moodal and the "
-            "packages that wrote it, or make the artefact anew."
+            f"{found.folder}: its {stream} was encoded by {told.get('name')} "
+            f"({told.get('fingerprint')}), and this moodal has {mine['name']} "
+            f"({mine['fingerprint']}). Use the moodal and the packages that wrote it, or make the "
+            "artefact anew."
         )

@@ -106,7 +106,7 @@ def evaluate_manifest(
     Raises:
         UsageError, DataError, SpaceError: as `evaluate_raw`.
     """
-    out = Path(out)
+    out = Path(out).resolve()  # so that "." has a name
     if any((out / name).exists() for name in ("recipe.json", "artefact.json", "manifest.json")):
         raise UsageError(f"{out} holds a run, an artefact or a corpus; choose another --out.")
     if wrong := [s for s in streams or () if s not in predictor.branches]:

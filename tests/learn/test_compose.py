@@ -179,3 +179,12 @@ def test_recipes_are_checked(tmp_path):
     (tmp_path / "a.toml").write_text(head + "[parts.text]\n" + part)
     with pytest.raises(UsageError, match="neutral"):
         read(tmp_path / "a.toml")
+
+
+def test_features_of_another_encoder_are_not_taken(made, tmp_path):
+    root, where, _ = made
+    text = (root / "tiny.toml").read_text().replace("'spoken'", "'spoken:longest=9000'")
+    (root / "other.toml").write_text(text)
+    with pytest.raises(UsageError, match="encoded by spoken, not by spoken:longest=9000"):
+        compose(root / "other.toml", tmp_path / "other", **where)
+    assert not (tmp_path / "other").exists()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from moodal import metrics
 from moodal.errors import DataError, UsageError
+from moodal.report import thresholds
 from moodal.report.scored import Scored
 from moodal.report.thresholds import choose, fixed
 
@@ -66,3 +67,10 @@ def test_wrong_questions(made):
         choose(made("multi"), "accuracy")
     with pytest.raises(DataError, match="rows that have emotions"):
         choose(made("regression"))
+
+
+@pytest.mark.parametrize("criterion", ["binary_f1", "balanced_accuracy"])
+@pytest.mark.parametrize("only", [True, False])
+def test_a_threshold_that_nothing_chooses_stays(criterion, only):
+    target = np.full(3, only)
+    assert thresholds.best_threshold(target, np.array([0.1, 0.2, 0.9]), criterion, 0.4) == 0.4

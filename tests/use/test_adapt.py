@@ -10,7 +10,8 @@ import pytest
 from moodal.errors import DataError, UsageError
 from moodal.metrics import auc
 from moodal.use import adapt as adapting
-from moodal.use.adapt import Gaussian, adapt, discriminant
+from moodal.use.adapt import Gaussian, adapt, discriminant, known_as
+from moodal.use.examples import read_negatives
 from moodal.use.predictor import load
 
 H = 32
@@ -245,3 +246,20 @@ def test_an_artefact_without_background_cannot_be_adapted(tiny, tmp_path):
     )
     with pytest.raises(DataError, match="compose"):
         adapt(load(made), "relieved", tones(tmp_path / "s", 500, 1), tmp_path / "out")
+
+
+def test_the_words_own_rows_are_no_negatives(tmp_path):
+    rows = ["text,label", "I am so relieved,Relieved", "go away,anger", "rain,"]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    (tmp_path / "n.txt").write_text("nothing\nmuch\n")
+    failed: list[str] = []
+    found = read_negatives([tmp_path / "t.csv", tmp_path / "n.txt"], "relieved", failed)
+    assert sorted(x["text"] for x in found) == ["go away", "much", "nothing", "rain"]
+    assert failed == []
+
+
+def test_a_synonym_is_known_as_its_basic_emotion_where_that_is_replaced(predictor):
+    assert known_as(predictor, "  Happy ", replace=True) == "happiness"
+    assert known_as(predictor, "Relieved  At Last") == "relieved at last"
+    with pytest.raises(UsageError, match="basic"):
+        known_as(predictor, "happy")

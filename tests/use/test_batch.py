@@ -74,6 +74,13 @@ def test_subtitles_beside_a_recording_are_used_unless_words_are_given(jobs, tiny
     assert [p.text for p in found] == ["Oh no."]
 
 
+def test_a_text_has_no_use_of_subtitles_under_its_name(tiny_artefact, tmp_path):
+    (tmp_path / "notes.txt").write_text("So good.")
+    (tmp_path / "notes.srt").write_text("1\n00:00:00,100 --> 00:00:00,900\nOh no.\n")
+    (found,) = predict_all([Job(tmp_path / "notes.txt", "notes.txt")], tiny_artefact, {})
+    assert [p.text for p in found] == ["So good."]
+
+
 def test_broken_subtitles_beside_a_recording_are_told_of_it_alone(jobs, tiny_artefact):
     jobs[0].path.with_suffix(".srt").write_text("1\n00:00:00 -> never\nSo good.\n")
     first, _, third, *_ = predict_all(jobs, tiny_artefact, {**OPTIONS, "whole": False})

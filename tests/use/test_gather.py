@@ -56,7 +56,7 @@ def test_a_text_without_words_is_said_to_have_none(readers, text):
 
 def test_a_text_in_another_language_is_flagged(readers):
     found = gather(Source(None, text="Das habe ich wirklich nicht von dir erwartet."), readers)
-    assert "do not look English" in found.notes[0]
+    assert "1 text does not look English" in found.notes[0]
     assert "means little" in found.notes[0]
     assert set(found.readings[0]) == {"text"}
 
