@@ -32,3 +32,9 @@ def test_an_interruption_says_whether_the_work_goes_on(goes_on, said, capsys):
         raise KeyboardInterrupt
     assert end.value.code == 130
     assert said in capsys.readouterr().err
+
+
+def test_what_goes_on_after_a_stop_is_known():
+    assert {name for name, command in cli.COMMANDS.items() if command.goes_on} == {
+        "prepare", "train", "evaluate", "compose",
+    }  # fmt: skip

@@ -106,6 +106,8 @@ def _people(held: Mapping[str, Held]) -> list[str]:
     for stream, one in held.items():
         for column, values in one.groups.items():
             for value, told in values.items():
+                if not told["rows"]:
+                    continue
                 rows.append([
                     stream, f"{column}: {value}", str(told["persons"]), f"{told['rows']:,}",
                     f"{told['balanced_accuracy']:.3f}",

@@ -85,7 +85,7 @@ def graph(branch: Branch, *, bits: int = 32) -> bytes:
         MissingDependencyError: the package onnx is not installed.
     """
     try:
-        import onnx  # noqa: F401  torch's exporter and the quantiser need it
+        import onnx  # noqa: F401  torch's exporter needs it
     except ModuleNotFoundError:
         raise MissingDependencyError(
             "Writing ONNX graphs needs the package onnx: pip install 'moodal[train]'."
@@ -193,7 +193,7 @@ def run(content: bytes, values: np.ndarray) -> np.ndarray:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter warns of what it traces, and the quantiser of how it could be done otherwise."""
+    """The exporter warns of what it traces."""
     import logging
 
     level = logging.root.manager.disable

@@ -228,9 +228,9 @@ def _report(
         ),
     )
     test = predictions(told, np.arange(len(told)), answers.logits, told.space, split, by)
+    test = dataclasses.replace(test, probabilities=answers.probabilities)  # as predict tells them
     chosen = fixed(told.space.labels)
     if told.space.task == "multi":
-        test = dataclasses.replace(test, probabilities=answers.probabilities)
         chosen = _thresholds(predictor, told.space.labels, list(read))
     extras: dict[str, Any] = {
         "sets": {name: answers.sets.count(name) for name in dict.fromkeys(answers.sets)},

@@ -97,9 +97,8 @@ def test_rows_are_scored_as_prediction_scores_them(done, predictor, table):
         ("r6", {"source": table.parent / "6.wav", "text": "I am so sadness about number 6"}),
     ):
         answer = predictor.predict(emotions=wanted, **({"whole": True} | options))[0]
-        given = np.array([answer.probabilities[w] for w in wanted])
         told = [float(rows[name][f"probability:{w}"]) for w in wanted]
-        assert told == pytest.approx(list(given / given.sum()), abs=1e-4)
+        assert told == pytest.approx([answer.probabilities[w] for w in wanted], abs=1e-4)
 
 
 def test_a_second_time_nothing_is_computed(done, tiny_artefact, table, monkeypatch):
