@@ -10,6 +10,7 @@ import pytest
 from moodal.encoders.segment import Span
 from moodal.errors import DataError, UsageError
 from moodal.media.audio import read_audio
+from moodal.media.video import frames
 from moodal.use import gather as gathering
 from moodal.use.gather import Source, gather
 from moodal.use.recording import Envelope, silent_stretches, slices
@@ -67,6 +68,18 @@ def test_foreign_words_are_not_used_beside_a_voice(readers, said):
     found = gather(array(said, text=text), readers)
     assert set(found.readings[0]) == {"speech"}
     assert "were not used" in found.notes[0]
+
+
+@needs_clip
+def test_foreign_words_are_not_used_beside_a_face(readers, tmp_path):
+    shot = picture(tmp_path / "face.png", next(iter(frames(CLIP))).rgb)
+    foreign, english = "Das habe ich wirklich nicht von dir erwartet.", "I did not expect that."
+    found = gather(Source(shot, text=foreign), readers)
+    assert found.seen.sightings
+    assert "1 text does not look English" in found.notes[0]
+    assert "not used" in found.notes[0]
+    assert found.readings == [{}]
+    assert set(gather(Source(shot, text=english), readers).readings[0]) == {"text"}
 
 
 @needs_clip
