@@ -48,7 +48,7 @@ class Branch:
 
     @cached_property
     def _session(self) -> Any:
-        return session(self.graph, self.threads)
+        return session(self.graph, self.threads, unpacked=self.stream == "face")
 
     def keys(self, words: Sequence[str], vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Keys [H, C] and constants [C] of words with vectors [C, d].
@@ -104,8 +104,12 @@ class Branch:
         return np.concatenate(parts) if parts else np.zeros((0, len(self.map)), np.float32)
 
 
-def session(path: str, threads: int = 1) -> Any:
+def session(path: str, threads: int = 1, *, unpacked: bool = False) -> Any:
     """An ONNX Runtime session.
+
+    Args:
+        unpacked: weights in 8 bits become 32 bits at once, for kernels of convolutions: the
+            runtime has its fast ones for those alone (for matrices it is the other way round).
 
     Raises:
         DataError: the file is no graph that it can run.
@@ -117,6 +121,7 @@ def session(path: str, threads: int = 1) -> Any:
     options.log_severity_level = 3
     # else it keeps the buffers of the longest utterance for good
     options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.disable_quant_qdq", "1" if unpacked else "0")
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes, which it does not export
