@@ -114,7 +114,9 @@ def train(args: argparse.Namespace) -> Any:
 
 
 def evaluate_arguments(parser: Arguments) -> None:
-    parser.add_argument("artefact", type=Path)
+    parser.add_argument(
+        "artefact", type=Path, help='its folder; "default": the one that comes along'
+    )
     parser.add_argument(
         "prepared", metavar="CORPUS",
         help="folder that `moodal prepare` wrote; of a fused artefact also a table of raw "
@@ -144,6 +146,13 @@ def evaluate_arguments(parser: Arguments) -> None:
     raw.add_argument("--store", type=Path, help="keeps what was read; default: OUT.states")
 
 
+def along(path: Path) -> Path:
+    """The artefact that comes along, where it is meant by the name "default"."""
+    from moodal.use.predictor import EMBEDDED
+
+    return EMBEDDED if str(path) == "default" and not path.exists() else path
+
+
 def evaluate(args: argparse.Namespace) -> Any:
     from moodal import artefact
 
@@ -153,6 +162,7 @@ def evaluate(args: argparse.Namespace) -> Any:
         "where": dict(_pair(text, "--where") for text in args.where),
         "by": args.by,
     }
+    args.artefact = along(args.artefact)
     if artefact.read(args.artefact).about["system"]["name"] == "fused":
         report = _evaluate_raw(args, asked)
     else:
@@ -220,14 +230,16 @@ def import_(args: argparse.Namespace) -> Any:
 
 def inspect_arguments(parser: Arguments) -> None:
     parser.add_argument(
-        "path", type=Path, help="artefact, prepared folder, run, recipe, checkpoint"
+        "path",
+        type=Path,
+        help='artefact ("default": the one along), prepared folder, run, recipe, checkpoint',
     )
 
 
 def inspect(args: argparse.Namespace) -> Any:
     from moodal.inspecting import brief, inspect
 
-    found = inspect(args.path)
+    found = inspect(along(args.path))
     if not args.json:
         _show_tree(brief(found) if found["kind"] == "artefact" else found)
     return found

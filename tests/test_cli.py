@@ -38,3 +38,13 @@ def test_what_goes_on_after_a_stop_is_known():
     assert {name for name, command in cli.COMMANDS.items() if command.goes_on} == {
         "prepare", "train", "evaluate", "compose",
     }  # fmt: skip
+
+
+def test_the_artefact_that_comes_along_goes_by_a_name(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cli.main(["inspect", "default", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["kind"] == "artefact"
+    (tmp_path / "default").mkdir()
+    with pytest.raises(SystemExit):
+        cli.main(["inspect", "default"])  # a folder of that name is meant by it

@@ -136,6 +136,12 @@ class Predictor:
             UsageError: arguments that do not go together.
             SpaceError: an emotion that is no word.
         """
+        if isinstance(streams, str):
+            streams = [s.strip() for s in streams.split(",")]
+        if not isinstance(source, str | Path | np.ndarray | None):
+            raise UsageError(
+                f"A source is a path or samples as a numpy array, not a {type(source).__name__}."
+            )
         unknown = [s for s in streams if s not in STREAMS]
         if unknown or not streams:
             raise UsageError(

@@ -21,16 +21,16 @@ def remarks(t: Timeline) -> Iterator[str]:
         yield f"Without {_named(stream)}: {why}."
     if not len(t):
         yield "There is nothing to tell an emotion from."
-    lacking: dict[str, list[int]] = {}
+    lacking: dict[tuple[str, str], list[int]] = {}
     flags: dict[str, list[int]] = {}
     for i, p in enumerate(t, 1):
         for stream, why in p.absent.items():
             if t.absent.get(stream) != why:
-                lacking.setdefault(why, []).append(i)
+                lacking.setdefault((stream, why), []).append(i)
         for flag in p.flags:
             flags.setdefault(flag, []).append(i)
-    for why, numbers in lacking.items():
-        yield f"{_numbers(numbers, len(t))}: {why}."
+    for (stream, why), numbers in lacking.items():
+        yield f"{_numbers(numbers, len(t))}: without {_named(stream)}, {why}."
     yield from _sources(t)
     for flag, numbers in flags.items():
         yield f"{_numbers(numbers, len(t))}: {flag}"

@@ -228,6 +228,7 @@ def _decided(p: Prediction, pen: _Pen) -> Any:
 
 def _shares(p: Prediction) -> list[str]:
     """Each stream's part of the told emotion's logit, the largest first: "voice +1.2"."""
-    found = [(s, v.get(told(p), 0.0)) for s, v in p.shares.items()]
+    known = p.sources.get(told(p), {})
+    found = [(s, v.get(told(p), 0.0)) for s, v in p.shares.items() if known.get(s) != "absent"]
     found.sort(key=lambda x: -abs(x[1]))
     return [f"{STREAMS.get(s, s)} {v:+.1f}".replace("-", "−") for s, v in found]

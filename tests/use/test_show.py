@@ -27,7 +27,7 @@ def test_utterances_with_times_words_emotions_and_shares(made):
     assert "words −0.2" in text
     assert "unsure" in text
     assert "(neutral 31 %)" in text
-    assert "Utterance 4: no face." in text
+    assert "Utterance 4: without the face, no face." in text
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
