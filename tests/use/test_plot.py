@@ -32,7 +32,8 @@ def test_what_is_drawn_over_time(made, tmp_path):
     timeline = made.timeline(emotions=(*made.BASICS, "jealous"))
     text = plot(timeline, tmp_path / "a.svg").read_text()
     for words in ("clip.mp4, 20.0 s", "anger", "jealous (guess)", "unsure", "73 %", "faces",
-                  "I told you not to touch that,", "voice", "Utterance 4: no face.",
+                  "I told you not to touch that,", "voice",
+                  "Utterance 4: without the face, no face.",
                   "Made by the artefact moodal-base (0123abcd).", "seconds"):  # fmt: skip
         assert f">{words}<" in text, words
 
