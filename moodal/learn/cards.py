@@ -94,8 +94,7 @@ def _sets(fused: Mapping[str, Any]) -> list[str]:
         "corpus that may be shipped has several modalities at once: such rows are made up of a "
         "voice, a text and a face of one emotion (two thirds of the voices with the words that "
         "they really said; of the other texts half, and a quarter of the faces, being neutral "
-        "ones), "
-        "and only show that the sum is right, not how people are.\n",
+        "ones), and only show that the sum is right, not how people are.\n",
         table(rows, right=False),
         f"![Reliability by set of modalities]({RELIABILITY})\n",
     ]

@@ -122,9 +122,9 @@ def _rows(
 ) -> Rows:  # fmt: skip
     """Rows whose one emotion, by more than half where it is a share, is a basic one."""
     clear = (targets > 0.5 * targets.sum(1, keepdims=True)).any(1) & (targets.sum(1) > 0)
-    top = targets.argmax(1)
-    clear &= np.array([names[k] in basics for k in top])
-    labels = np.array([list(basics).index(names[k]) for k in top[clear]], np.int64)
+    best = targets.argmax(1)
+    clear &= np.array([names[k] in basics for k in best])
+    labels = np.array([list(basics).index(names[k]) for k in best[clear]], np.int64)
     learned = np.array([b in names for b in basics])
     said = tuple(text for text, kept in zip(texts, clear, strict=True) if kept)
     return Rows(evidence(logits[clear], names, shares, basics), labels, learned, said)

@@ -20,21 +20,6 @@ RNG = np.random.default_rng(0)
 SPEECH = Path(__file__).parents[3] / "shared/data/ravdess/audio/03-01-05-01-02-01-09.ogg"
 
 
-class Ear:
-    """Instead of the detector: what is louder than 0.3 is speech."""
-
-    def reset(self):
-        pass
-
-    def process_samples(self, samples):
-        return float(np.abs(samples).max() > 0.3)
-
-
-@pytest.fixture
-def ear(monkeypatch):
-    monkeypatch.setattr(segment, "_detector", Ear)
-
-
 def talk(*spans, total):
     """Loud from .. to seconds, else silent."""
     samples = np.zeros(round(total * 16000), np.float32)
@@ -87,9 +72,9 @@ times = st.lists(st.tuples(st.floats(0.05, 2.0), st.floats(0.05, 9.0)), max_size
 
 @settings(max_examples=20, deadline=None)
 @given(times, st.integers(300, 40000), st.floats(1.0, 6.0))
-def test_blocks_of_any_size_give_the_same_apart_and_in_order(gaps, size, longest):
+def test_blocks_of_any_size_give_the_same_apart_and_in_order(simple_ear, gaps, size, longest):
     patch = pytest.MonkeyPatch()
-    patch.setattr(segment, "_detector", Ear)
+    patch.setattr(segment, "_detector", simple_ear)
     at, spoken = 0.0, []
     for gap, length in gaps:
         spoken.append((at + gap, at + gap + length))

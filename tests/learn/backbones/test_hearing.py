@@ -46,7 +46,7 @@ def test_high_bands_are_not_heard(hearing):
     t = torch.arange(len(wave)) / RATE
     hiss = 0.05 * torch.sin(6.283 * (HIGHEST + 900) * t)
     torch.testing.assert_close(
-        hearing.frames(wave), hearing.frames(wave + hiss), atol=0.1, rtol=0.0
+        hearing.frames(wave), hearing.frames(wave + hiss), atol=0.05, rtol=0.0
     )
 
 
