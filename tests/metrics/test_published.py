@@ -7,8 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors import safe_open
-from safetensors.numpy import load_file
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as any_numpy
+from safearrays import safe_open
+from safearrays.numpy import load_file
+from sklearn.metrics import f1_score
 
 from moodal import metrics
 
@@ -16,7 +20,7 @@ PARITY = Path(__file__).parent.parent / "parity"
 
 
 def _case(name: str):
-    path = PARITY / f"{name}.safetensors"
+    path = PARITY / f"{name}.safearrays"
     with safe_open(path, "np") as file:
         return load_file(path), json.loads(file.metadata()["json"])
 
@@ -40,8 +44,40 @@ def test_mosei():
     ):
         ours = metrics.measure(name, targets, decisions=decided)
         assert ours == pytest.approx(figures["subset"][key])
-    # one decided emotion that is true: twice as many rows as the published reading finds
-    assert metrics.measure("intersect_match", targets, decisions=decided) == pytest.approx(0.54)
+
+
+SETS = st.tuples(st.integers(1, 12), st.integers(1, 6)).flatmap(
+    lambda shape: any_numpy.arrays(np.int8, (2, *shape), elements=st.integers(0, 1))
+)
+"""Targets and decisions [N, C]."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(SETS, st.randoms(use_true_random=False))
+def test_the_order_of_emotions_changes_the_published_intersection_alone(pair, random):
+    targets, decided = pair
+    right = metrics.measure("intersect_match", targets, decisions=decided)
+    rows = [
+        (t == d).all() or bool(set(np.flatnonzero(t)) & set(np.flatnonzero(d)))
+        for t, d in zip(targets, decided, strict=True)
+    ]
+    assert right == pytest.approx(np.mean(rows))
+    order = list(range(targets.shape[1]))
+    random.shuffle(order)
+    assert metrics.measure(
+        "intersect_match", targets[:, order], decisions=decided[:, order]
+    ) == pytest.approx(right)
+
+    # with the false alarms of each row at its right, the published figure is the same as ours;
+    # at its left, they hide the emotions that were rightly decided
+    alarms = (decided == 1) & (targets == 0)
+    hidden = (alarms.any(1) & (targets * decided).any(1)).mean()
+    for key, published in ((alarms, right), (~alarms, right - hidden)):
+        columns = np.argsort(key, axis=1, kind="stable")
+        t, d = (np.take_along_axis(x, columns, axis=1) for x in (targets, decided))
+        assert metrics.measure("intersect_match", t, decisions=d) == pytest.approx(right)
+        measured = metrics.measure("intersect_match_published", t, decisions=d)
+        assert measured == pytest.approx(published)
 
 
 def test_iemocap():
@@ -72,13 +108,50 @@ def test_sentiment():
         ):
             value = metrics.measure(ours, truth, scores=said)
             assert value == pytest.approx(theirs[name], abs=1e-6), name
-        kept = truth != 0 if zeros else np.full(len(truth), True)
         # the published call has truth and prediction the wrong way round
-        swapped = metrics.weighted_f1(said[kept] > 0, truth[kept] > 0)
-        assert swapped == pytest.approx(theirs["f1"])
+        f1, of_truth, of_prediction = _sign_f1(truth, said, bool(zeros))
+        assert theirs["f1"] == pytest.approx(f1 @ of_prediction)
         right = metrics.measure(f"sign_f1{zeros}", truth, scores=said)
-        assert right == pytest.approx(metrics.weighted_f1(truth[kept] > 0, said[kept] > 0))
-        assert abs(right - theirs["f1"]) > 1e-4
+        assert right == pytest.approx(f1 @ of_truth)
+
+
+def _sign_f1(truth, said, nonzero):
+    """Return the F1 of both signs [2], and their shares in the truth and in the prediction."""
+    kept = truth != 0 if nonzero else np.full(len(truth), True)
+    positive, predicted = truth[kept] > 0, said[kept] > 0
+    f1 = f1_score(positive, predicted, labels=[False, True], average=None, zero_division=0)
+    shares = [np.array([1 - signs.mean(), signs.mean()]) for signs in (positive, predicted)]
+    return f1, *shares
+
+
+VALUES = st.integers(1, 30).flatmap(
+    lambda n: any_numpy.arrays(np.float64, (2, n), elements=st.sampled_from([-2.0, 0.0, 0.5]))
+)
+"""Truth and prediction [N], zeros among them."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(VALUES, st.booleans())
+def test_the_f1_of_signs_is_weighted_by_the_truth_and_not_by_the_prediction(pair, nonzero):
+    truth, said = pair
+    assume(not nonzero or (truth != 0).any())
+    f1, of_truth, of_prediction = _sign_f1(truth, said, nonzero)
+    name = "sign_f1_nonzero" if nonzero else "sign_f1"
+    assert metrics.measure(name, truth, scores=said) == pytest.approx(f1 @ of_truth)
+    kept = truth != 0 if nonzero else np.full(len(truth), True)
+    swapped = metrics.weighted_f1(said[kept] > 0, truth[kept] > 0)
+    assert swapped == pytest.approx(f1 @ of_prediction)
+
+
+@pytest.mark.parametrize("name", ["sign_f1", "sign_f1_nonzero"])
+def test_a_sign_that_the_truth_lacks_has_no_weight(name):
+    truth = np.array([0.5, 1.0, 2.0, 3.0])
+    for positives in range(1, 5):
+        said = np.where(np.arange(4) < positives, 1.0, -1.0)
+        right = metrics.measure(name, truth, scores=said)
+        assert right == pytest.approx(2 * positives / (4 + positives))  # F1 of being positive
+        swapped = metrics.measure(name, said, scores=truth)
+        assert swapped == pytest.approx(right * positives / 4)
 
 
 def test_mmer_swaps_the_names():

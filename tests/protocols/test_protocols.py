@@ -42,9 +42,25 @@ def test_rows_are_those_of_the_published_code(published, column):
     whole = Experiment("all", manifest(labels), everything, everything, everything[:0], EMOTIONS)
     held = zero_shot.hold_out(whole, [EMOTIONS[column]])
     assert held.train.tolist() == rows[f"zsl{column}"]
+    assert held.valid.tolist() == rows[f"zsl{column}"]
     assert held.seen == tuple(e for e in EMOTIONS if e != EMOTIONS[column])
     shown = few_shot.keep(whole, [EMOTIONS[column]])
     assert sorted([*shown.train, *shown.shots]) == rows[f"fsl{column}"]
+    assert shown.valid.tolist() == rows[f"zsl{column}"]
+
+
+def test_validation_loses_the_rows_of_hidden_emotions_and_the_test_keeps_them():
+    labels = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]] * 3)
+    train, valid, test = np.split(np.arange(12), 3)
+    whole = Experiment("all", manifest(labels), train, valid, test, EMOTIONS[:3])
+    for hidden, kept in ((["anger"], [1, 3]), (["anger", "disgust"], [3])):
+        held = zero_shot.hold_out(whole, hidden)
+        assert held.train.tolist() == kept
+        assert held.valid.tolist() == [4 + row for row in kept]
+        assert held.test.tolist() == test.tolist()
+    shown = few_shot.keep(whole, ["anger"], shots=1)
+    assert (shown.train.tolist(), shown.shots.tolist()) == ([1, 3], [0])
+    assert shown.valid.tolist() == [5, 7]
 
 
 def test_positive_weight_of_the_published_few_shot_rows(published):
