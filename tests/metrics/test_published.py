@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as any_numpy
-from safearrays import safe_open
-from safearrays.numpy import load_file
+from safetensors import safe_open
+from safetensors.numpy import load_file
 from sklearn.metrics import f1_score
 
 from moodal import metrics
@@ -20,7 +20,7 @@ PARITY = Path(__file__).parent.parent / "parity"
 
 
 def _case(name: str):
-    path = PARITY / f"{name}.safearrays"
+    path = PARITY / f"{name}.safetensors"
     with safe_open(path, "np") as file:
         return load_file(path), json.loads(file.metadata()["json"])
 
