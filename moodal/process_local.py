@@ -1,0 +1,68 @@
+"""ProcessLocal: a native model that each process loads once, however many threads ask for it.
+
+The sessions of ONNX Runtime and the models of CTranslate2 own threads. A fork copies their memory
+but not these threads, so a child that used its parent's model, or only freed it, would wait for
+them forever.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
+
+T = TypeVar("T")
+
+_lock = threading.RLock()
+_holders: WeakSet[ProcessLocal[Any]] = WeakSet()
+_forked = False
+
+
+class ProcessLocal(Generic[T]):
+    """A value that is made when it is first needed, once in each process.
+
+    A copy, pickled or not, starts without a value and makes its own.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._value: T | None = None
+        with _lock:
+            _holders.add(self)
+
+    def get(self) -> T:
+        """Return the value; of several threads that ask first, one makes it and all get it."""
+        if self._value is None:
+            with _lock:
+                if self._value is None:
+                    self._value = self._make()
+        return self._value
+
+    def __reduce__(self) -> tuple[type[ProcessLocal[T]], tuple[Callable[[], T]]]:
+        return type(self), (self._make,)
+
+    def _abandon(self) -> None:
+        """Forget the parent's value without freeing it, which would wait for its threads."""
+        if self._value is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._value))
+            self._value = None
+
+
+def forked() -> bool:
+    """Return whether this process is the fork of one that had imported moodal."""
+    return _forked
+
+
+def _begin_child() -> None:
+    """Give a forked child a lock that nobody holds, and holders without values."""
+    global _lock, _forked
+    _lock, _forked = threading.RLock(), True
+    for holder in list(_holders):
+        holder._abandon()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_begin_child)
