@@ -11,6 +11,7 @@ from moodal.encoders.encoder import specification
 from moodal.encoders.face_boxes import SIDE, crop, detect, luma, resample
 from moodal.encoders.face_tracks import Follower, main_track
 from moodal.errors import UsageError
+from moodal.media.probe import Media
 from moodal.media.video import check_video, frames
 from moodal.types import Clip
 
@@ -89,6 +90,11 @@ class Pixels:
         if not boxes:
             return np.zeros((0, self.width), np.float32)
         return values(crop(grey, max(boxes, key=lambda b: b.side))[None])
+
+
+def is_crop(media: Media) -> bool:
+    """Return whether a picture is a face already, cropped as FER2013's are: its size tells."""
+    return media.kind == "image" and media.size == (SIDE, SIDE)
 
 
 def values(faces: np.ndarray) -> np.ndarray:

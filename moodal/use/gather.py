@@ -10,22 +10,17 @@ from typing import Any
 import numpy as np
 
 from moodal.encoders.segment import Span, joined, spans_of_cues, speech_spans
+from moodal.encoders.spoken import QUIET, audible, utterance_extent
 from moodal.errors import DataError, MissingDependencyError, UsageError
 from moodal.media.blocks import Block, array_blocks, blocks
 from moodal.media.probe import Media, probe
 from moodal.media.subtitles import read_subtitles
 from moodal.media.text import read_text
-from moodal.use.branches import RATE
 from moodal.use.language import looks_english
 from moodal.use.readings import Reader, Reading
 from moodal.use.recording import Envelope, Utterance, silent_stretches, slices, spoken_words
 from moodal.use.seen import Seen, look
 from moodal.use.sentences import sentences
-
-PAUSE = 0.02
-"""Seconds of sound below which a whole recording is heard as silence."""
-QUIET = 1e-4
-"""Highest sample of what is silence."""
 
 
 @dataclass(frozen=True)
@@ -155,11 +150,10 @@ def _hear(
             if given.whole or given.text is not None:
                 if not spans and not given.whole:
                     recording.absent["speech"] = "no speech"
-                first, last = (0.0, envelope.seconds) if given.whole or not spans else (
-                    spans[0].start, spans[-1].end)  # fmt: skip
                 spoken = bool(spans) or given.whole
-                spans = [Span(first, last)]
-                made = [Utterance(first, last, given.text, spoken=spoken)]
+                heard = utterance_extent(spans, envelope.seconds)
+                spans, bounds = [heard], _everything(recording, envelope) if given.whole else heard
+                made = [Utterance(bounds.start, bounds.end, given.text, spoken=spoken)]
             else:
                 made = [Utterance(s.start, s.end) for s in spans]
     except DataError:
@@ -187,11 +181,17 @@ def _hear(
     recording.readings = [{} for _ in made]
     if "speech" in readers and "speech" not in recording.absent:
         for i, samples in slices(sound(), spans):
-            if made[i].spoken and len(samples) >= PAUSE * RATE and np.abs(samples).max() > QUIET:
+            if made[i].spoken and audible(samples):
                 reading = readers["speech"].speech(samples, spans[i].start)
                 recording.readings[i]["speech"] = reading
         if not any(recording.readings):
             recording.absent["speech"] = "too short or too quiet"
+
+
+def _everything(recording: Recording, envelope: Envelope) -> Span:
+    """Return the span of all sound and pictures."""
+    seen = 0.0 if recording.seen is None else recording.seen.last
+    return Span(0.0, max(envelope.seconds, seen))
 
 
 def _transcribe(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from moodal.encoders.face_boxes import Box
-from moodal.encoders.pixels import LONGEST, values
+from moodal.encoders.face_boxes import LIFT, MARGIN, SIDE, Box, luma, near, sharpness
+from moodal.encoders.pixels import LONGEST, is_crop, values
+from moodal.media.probe import probe
 from moodal.media.video import frames
 from moodal.use.branches import TOGETHER
 from moodal.use.faces import Follower, Sighting, by_track, face_flags, face_quality, follow, main_of
@@ -93,8 +94,12 @@ def look(path: Path | str, reader: Reader, fps: float, on_damage: Callable[[str]
     def damage(at: float, said: str) -> None:
         on_damage(f"Some pictures cannot be decoded ({said}).")
 
-    pictures = frames(path, fps, longest=LONGEST, on_damage=damage)
-    for at, here in follow(pictures, Follower()):
+    if is_crop(probe(path)):
+        sightings = _of_crop(path)
+    else:
+        pictures = frames(path, fps, longest=LONGEST, on_damage=damage)
+        sightings = follow(pictures, Follower())
+    for at, here in sightings:
         seen.times.append(at)
         for sighting in here:
             waiting.append(sighting.face)
@@ -111,6 +116,17 @@ def look(path: Path | str, reader: Reader, fps: float, on_damage: Callable[[str]
             read()
     read()
     return seen
+
+
+def _of_crop(path: Path | str) -> Iterator[tuple[float, list[Sighting]]]:
+    """Yield the one sighting of a picture that is a face already, with the detector's score."""
+    for picture in frames(path):
+        face = luma(picture.rgb)
+        half, middle = SIDE / MARGIN / 2, SIDE / 2
+        lower = middle + LIFT * 2 * half
+        box = Box(middle - half, lower - half, middle + half, lower + half)
+        box = near(face, box) or box
+        yield picture.at, [Sighting(0, picture.at, box, face, float(SIDE), sharpness(face))]
 
 
 def _bare(box: Box) -> Box:

@@ -17,24 +17,22 @@ import numpy as np
 from moodal import artefact
 from moodal.artefact import Artefact
 from moodal.encoders.encoder import specification
-from moodal.encoders.face_boxes import SIDE
 from moodal.encoders.minilm import tokenizer
-from moodal.encoders.pixels import Pixels
-from moodal.encoders.spoken import spoken
+from moodal.encoders.pixels import Pixels, is_crop
+from moodal.encoders.spoken import audible, spoken
 from moodal.errors import DataError
 from moodal.media.audio import read_audio
 from moodal.media.probe import probe
 from moodal.media.video import frames
 from moodal.types import Clip
 from moodal.use.branches import RATE, Branch, read_branches
-from moodal.use.gather import PAUSE, QUIET
 
 
 @dataclass(frozen=True)
 class States:
     """The mean state [1, H] of a text or clip; [0, H] where there is no word, sound or face.
 
-    The whole clip is one utterance, less the silence before and after the speech in it.
+    The whole clip is one utterance, as `predict(whole=True)` hears and sees it.
 
     Attributes:
         artefact: folder of the artefact.
@@ -64,7 +62,8 @@ class States:
     def spec(self) -> dict[str, Any]:
         """See `moodal.encoders.encoder.specification`."""
         packages = ["dlib-bin", "av"] if self.stream == "face" else []
-        return specification(self, packages=packages, revision=2, places=("artefact",))
+        revision = 3 if self.heard else 2
+        return specification(self, packages=packages, revision=revision, places=("artefact",))
 
     def encode(self, item: str | Clip) -> np.ndarray:
         """The mean state [1, H] or [0, H].
@@ -90,13 +89,14 @@ class States:
             if probe(item.path).has_audio:
                 raise
             return None  # a picture, or a film without sound: it lacks it, and is not damaged
-        if len(samples) < PAUSE * RATE or np.abs(samples).max() <= QUIET:
+        samples = spoken(samples)
+        if not audible(samples):
             return None
         if self.heard:
             from moodal.use.transcribe import words
 
             return self._states(" ".join(w.text for w in words(samples, RATE, threads=1)))
-        return branch.sound(spoken(samples))
+        return branch.sound(samples)
 
 
 def face_pixels(clip: Clip, fps: float = 5.0) -> np.ndarray:
@@ -105,8 +105,7 @@ def face_pixels(clip: Clip, fps: float = 5.0) -> np.ndarray:
     Raises:
         DataError: the clip cannot be read.
     """
-    media = probe(clip.path)
-    if media.kind == "image" and media.size == (SIDE, SIDE):
+    if is_crop(probe(clip.path)):
         return Pixels().of_image(next(iter(frames(clip.path))).rgb)
     return Pixels(fps).encode(clip)
 
