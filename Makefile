@@ -38,7 +38,7 @@ first-training: $(READY)  ## install, train EEA on a look-alike of MOSEI, test i
 	@echo "Read runs/quickstart/report.md, look at runs/quickstart/figures/, then go on with docs/README.md."
 
 artefact: $(READY)  ## make the artefact that comes along, from the corpora in DATA (hours; goes on after a stop)
-	OMP_NUM_THREADS=1 $(BIN)/moodal compose recipes/artefact/default.toml --data $(DATA) --work runs/artefact --out moodal/use/artefact
+	OMP_NUM_THREADS=1 $(BIN)/moodal compose recipes/artefact/default.toml --data $(DATA) --work runs/artefact --out moodal/model/default
 
 test: $(READY) lint types tests  ## everything that must pass: ruff, import-linter, mypy, pytest with doctests
 

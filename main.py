@@ -1,9 +1,9 @@
-"""The published EEA command line, word for word, over moodal: see moodal/learn/authors_cli.py."""
+"""The published EEA command line, word for word, over moodal: see moodal/published/eea_cli.py."""
 
-from moodal.cli import mistakes
+from moodal.cli.main import mistakes
 
 if __name__ == "__main__":
     with mistakes("main.py"):
-        from moodal.learn.authors_cli import main  # needs PyTorch: where it is not, that is said
+        from moodal.published.eea_cli import main  # needs PyTorch: where it is not, that is said
 
         main()

@@ -1,9 +1,9 @@
-"""The published MMER command line over moodal: see moodal/learn/mmer_cli.py."""
+"""The published MMER command line over moodal: see moodal/published/mmer_cli.py."""
 
-from moodal.cli import mistakes
+from moodal.cli.main import mistakes
 
 if __name__ == "__main__":
     with mistakes("main_mmer.py"):
-        from moodal.learn.mmer_cli import main  # needs PyTorch: where it is not, that is said
+        from moodal.published.mmer_cli import main  # needs PyTorch: where it is not, that is said
 
         main()

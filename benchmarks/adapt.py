@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 import moodal
-from moodal.metrics import measure
-from moodal.types import Clip
-from moodal.use.adapt import adapt
-from moodal.use.readings import Reader
-from moodal.use.states import States
+from moodal.core.records import Clip
+from moodal.evaluation.metrics import measure
+from moodal.model.adapt import adapt
+from moodal.model.evidence import Reader
+from moodal.model.states import States
 
 WORDS = {"calm": "02", "startled": "08"}
 """Word -> RAVDESS's code of the emotion."""

@@ -4,7 +4,7 @@
 
 The plain loop does what the published code does: PyTorch's stacked bidirectional
 LSTM, a DataLoader with default collation, Adam, clipping, and the validation and
-the test rows scored after each epoch. The other side is `moodal.learn.fit` as
+the test rows scored after each epoch. The other side is `moodal.train.engine.fit` as
 `moodal train` runs it, checkpoint included; it scores the test rows once, after
 training, so not here. Each side's clock starts before its data set and its model
 are built and moved to the device. Both see the same rows, start from the same weights, and
@@ -35,9 +35,9 @@ BATCH = 64
 
 def corpus(scale: float):
     """A manifest of MOSEI's shape: random frames, one to three emotions in a row."""
-    from moodal.corpora.manifest import Manifest
-    from moodal.emotions import EmotionSpace
-    from moodal.types import Frames, Utterance
+    from moodal.core.emotions import EmotionSpace
+    from moodal.core.manifest import Manifest
+    from moodal.core.records import Frames, Utterance
 
     rng = np.random.default_rng(0)
     rows = {split: max(BATCH, int(n * scale)) for split, n in ROWS.items()}
@@ -97,7 +97,7 @@ def published(space, device: str):
 
 
 def ours(space, device: str):
-    from moodal.learn.systems import eea
+    from moodal.train.systems import eea
 
     config = eea.Config(hidden=HIDDEN, layers=2, bidirectional=True, dropout=0.15)
     system = eea.build(config, WIDTHS, space).to(device)
@@ -110,7 +110,7 @@ def plain_epoch(manifest, device: str) -> dict[str, float]:
     import torch
     from torch.utils.data import DataLoader, Dataset
 
-    from moodal.learn.layers.losses import pos_weight
+    from moodal.train.layers.losses import pos_weight
 
     class Rows(Dataset):
         """All rows of a split, handed out one by one."""
@@ -161,10 +161,10 @@ def moodal_epoch(manifest, device: str) -> dict[str, float]:
     """One epoch of `fit`, as `moodal train` calls it, and what it took."""
     import torch
 
-    from moodal.config import Train
-    from moodal.learn.data.dataset import TensorData
-    from moodal.learn.fit import fit, launch
-    from moodal.learn.layers.losses import pos_weight
+    from moodal.core.recipe import Train
+    from moodal.train.data.dataset import TensorData
+    from moodal.train.engine.fit import fit, launch
+    from moodal.train.layers.losses import pos_weight
 
     config = Train(epochs=1, batch_size=BATCH, accelerator="cuda" if device == "cuda" else "cpu")
     fabric = launch(config)
@@ -221,7 +221,7 @@ def differences(device: str) -> dict[str, float]:
     """Largest difference of logits and of gradients, relative to the largest of each."""
     import torch
 
-    from moodal.learn.data.batch import Stream
+    from moodal.train.data.batch import Stream
 
     manifest = corpus(0.0)
     plain, system = published(manifest.space, device).eval(), ours(manifest.space, device).eval()

@@ -2,7 +2,7 @@
 
     python benchmarks/face_framing.py ../shared/data/fer2013
 
-Prints the medians and quartiles from which `MARGIN` and `LIFT` in moodal/encoders/face_boxes.py
+Prints the medians and quartiles from which `MARGIN` and `LIFT` in moodal/modalities/face/detect.py
 were taken. About 40 s on one core.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from moodal.encoders.face_boxes import STILL, Box, near
+from moodal.modalities.face.detect import STILL, Box, near
 
 PAD = 16
 IMAGES = 2000

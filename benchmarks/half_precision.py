@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from moodal.learn.backbones.settings import Backbone
-from moodal.learn.backbones.speech import build_speech
 from moodal.media.audio import read_audio
+from moodal.train.backbones.settings import Backbone
+from moodal.train.backbones.speech import build_speech
 
 
 def main() -> None:

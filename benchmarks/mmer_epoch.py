@@ -47,9 +47,9 @@ def clips(count: int):
 
 def manifest(speech, words, states, labels):
     """A corpus whose last two clips validate."""
-    from moodal.corpora.manifest import Manifest
-    from moodal.emotions import EmotionSpace
-    from moodal.types import Frames, Utterance
+    from moodal.core.emotions import EmotionSpace
+    from moodal.core.manifest import Manifest
+    from moodal.core.records import Frames, Utterance
 
     utterances = tuple(Utterance(str(i), text=text) for i, text in enumerate(words))
     features = {"text": Frames.from_list(states), "speech": Frames.from_list(speech)}
@@ -71,11 +71,11 @@ def side(name: str, args: argparse.Namespace) -> dict[str, float]:
     """One epoch of one side: seconds, CPU seconds, peak memory."""
     import torch
 
-    from moodal.config import Train
-    from moodal.learn.data.dataset import TensorData
-    from moodal.learn.encoders import SpeechFrames
-    from moodal.learn.fit import fit, launch
-    from moodal.learn.systems import mmer
+    from moodal.core.recipe import Train
+    from moodal.train.data.dataset import TensorData
+    from moodal.train.encoders import SpeechFrames
+    from moodal.train.engine.fit import fit, launch
+    from moodal.train.systems import mmer
 
     torch.set_num_threads(args.threads)
     waves, words, states, labels = clips(args.clips)

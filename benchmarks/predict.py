@@ -107,7 +107,7 @@ def child(words: list[str], threads: int) -> dict[str, float]:
 
 def warm(path: str, options: dict[str, Any], args: argparse.Namespace) -> None:
     """In a process of its own: predict the same again, and print what the best time was."""
-    from moodal.use.predictor import load
+    from moodal.model.predictor import load
 
     predictor = load(args.artefact, threads=args.threads)
     # loads whatever is loaded once; a long recording is not read twice for it
@@ -133,7 +133,7 @@ def whole(args: argparse.Namespace, folder: Path) -> dict[str, dict[str, float]]
 
     cold("python and numpy", ["-c", "import numpy"])
     for name, file in (("cold, sound", "short.wav"), ("cold, film", "short.mp4")):
-        words = ["-m", "moodal.cli", "predict", "--text", SAID, *named]
+        words = ["-m", "moodal", "predict", "--text", SAID, *named]
         cold(name, [*words, str(folder / file)])
     long: dict[str, dict[str, Any]] = {
         "sound": {"asr": False}, "film with faces": {"asr": False}, "sound with ASR": {"asr": True},

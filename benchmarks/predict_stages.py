@@ -11,25 +11,25 @@ from typing import Any
 
 import numpy as np
 
-from moodal.encoders.minilm import tokenizer
-from moodal.encoders.pixels import LONGEST, values
-from moodal.encoders.segment import Span, joined, speech_spans
-from moodal.errors import DataError, MissingDependencyError
+from moodal.core.errors import DataError, MissingDependencyError
 from moodal.media.blocks import blocks
 from moodal.media.probe import probe
 from moodal.media.video import frames
-from moodal.use.answers import Answering
-from moodal.use.faces import Follower, follow
-from moodal.use.gather import Source, gather
-from moodal.use.predictor import Predictor, load
-from moodal.use.recording import slices
-from moodal.use.transcribe import transcriber, words
+from moodal.modalities.face.pixels import LONGEST, values
+from moodal.modalities.face.quality import Follower, follow
+from moodal.modalities.speech.segment import Span, joined, speech_spans
+from moodal.modalities.speech.stretches import slices
+from moodal.modalities.speech.transcribe import transcriber, words
+from moodal.modalities.text.minilm import tokenizer
+from moodal.model.answer import Answering
+from moodal.model.observe import Source, gather
+from moodal.model.predictor import Predictor, load
 
 FPS = 5.0
 RATE = 16_000
 SENTENCES = ("We won, and I am so happy!", "How dare you touch that!", "I miss her so much.")
 RUNS = {"text": "pieces", "speech": "sound", "face": "faces"}
-"""Modality -> the method of `moodal.use.branches.Branch` that runs its network."""
+"""Modality -> the method of `moodal.model.branches.Branch` that runs its network."""
 
 Row = dict[str, float]
 Inputs = dict[str, list[np.ndarray]]
@@ -104,8 +104,8 @@ def beside_torch(args: argparse.Namespace, inputs: Inputs, predictor: Predictor)
     except ModuleNotFoundError:
         print("Not beside PyTorch: it is not installed.", file=sys.stderr)
         return {}
-    from moodal.learn import fused
-    from moodal.learn.graphs import alone
+    from moodal.train.export.onnx import alone
+    from moodal.train.fuse import recipe as fused
 
     torch.set_num_threads(args.threads)
     parts = fused.read(args.recipe).parts
@@ -138,7 +138,7 @@ def _in_torch(module: Any, stream: str, values: np.ndarray) -> np.ndarray:
     """The states [T, H] that a branch's module gives, as `Branch` cuts its input."""
     import torch
 
-    from moodal.use.branches import TOGETHER, WINDOW
+    from moodal.model.branches import TOGETHER, WINDOW
 
     with torch.inference_mode():
         if stream == "face":
@@ -156,11 +156,11 @@ def _trained(stream: str, recipe: Path, work: Path) -> Any:
     Raises:
         DataError: there is no training, or it is not of this recipe.
     """
-    from moodal import config
-    from moodal.emotions import EmotionSpace
-    from moodal.learn import checkpoint
-    from moodal.learn.export import parse_system
-    from moodal.learn.systems import branch
+    from moodal.core import recipe as config
+    from moodal.core.emotions import EmotionSpace
+    from moodal.train.engine import checkpoint
+    from moodal.train.export.artefact import parse_system
+    from moodal.train.systems import branch
 
     path = work / stream / "resume.pt"
     if not path.is_file():

@@ -18,7 +18,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from moodal.corpora import manifest as manifests
+from moodal.core import manifest as manifests
 
 
 def main() -> None:

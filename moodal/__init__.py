@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from moodal.use.predictor import Predictor
+    from moodal.model.predictor import Predictor
 
 __version__ = "0.1.0"
 
@@ -43,8 +43,8 @@ _stay_offline()
 def load(artefact: Path | str | None = None, *, threads: int | None = None) -> Predictor:
     """A predictor: of the artefact that comes along, or of the fused artefact in a folder.
 
-    See `moodal.use.predictor.load`; nothing heavy is imported before it is called.
+    See `moodal.model.predictor.load`; nothing heavy is imported before it is called.
     """
-    from moodal.use.predictor import load
+    from moodal.model.predictor import load
 
     return load(artefact, threads=threads)

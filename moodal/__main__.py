@@ -1,6 +1,6 @@
 """``python -m moodal``, the same as ``moodal``."""
 
-from moodal.cli import main
+from moodal.cli.main import main
 
 if __name__ == "__main__":
     main()

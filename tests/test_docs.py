@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from moodal import cli, config
+from moodal.cli import main as cli
+from moodal.core import recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
@@ -32,7 +33,7 @@ def test_commands_are_taken(page, capsys):
         except SystemExit:
             pytest.fail(f"{command}\n{capsys.readouterr().err}")
         if args.command == "train" and args.recipe.suffix == ".toml":
-            config.load(ROOT / args.recipe, args.overrides)
+            recipe.load(ROOT / args.recipe, args.overrides)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)

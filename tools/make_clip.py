@@ -6,7 +6,7 @@
 The sentences are this project's. They are spoken by hibari-tts (Apache-2.0; its voice, distilled
 from Kokoro-82M's "heart", Apache-2.0, lies in its wheel, and its licence lays no claim on what
 it says), whose pitch, tempo, loudness and brightness are bent here towards the mood. The face is
-`moodal.corpora.synthetic_face`: nobody's likeness. Sound and picture follow from fixed seeds; the
+`moodal.lookalikes.face`: nobody's likeness. Sound and picture follow from fixed seeds; the
 file's bytes also from the versions of PyAV, ONNX Runtime and NumPy.
 
 The clip shows what moodal prints. It is no test of it: the moods are put on.
@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 
-from moodal.corpora.synthetic_face import draw_face
-from moodal.files import replacing
+from moodal.core.files import replacing
+from moodal.lookalikes.face import draw_face
 
 RATE = 24000  # of hibari's voices, Hz
 FPS = 25

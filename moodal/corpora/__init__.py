@@ -5,34 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from moodal.corpora import (
-    crema_d,
-    fer2013,
-    goemotions,
-    iemocap,
-    iemocap9,
-    iemocap_release,
-    meld,
-    mmer_csv,
+from moodal.core.manifest import Manifest
+from moodal.corpora import crema_d, fer2013, goemotions, meld, ravdess, table
+from moodal.corpora.iemocap import mmer_csv, release
+from moodal.corpora.published import (
+    iemocap_eea,
+    iemocap_nine,
     mosei,
     mosei_sentiment,
     mosi,
     processed,
-    ravdess,
-    table,
 )
-from moodal.corpora.manifest import Manifest
 
 CORPORA: dict[str, Callable[[Path], Manifest]] = {
     "mosei": mosei.read,
-    "iemocap": iemocap.read,
-    "iemocap-noalign": iemocap.read_noalign,
-    "iemocap9": iemocap9.read,
+    "iemocap": iemocap_eea.read,
+    "iemocap-noalign": iemocap_eea.read_noalign,
+    "iemocap9": iemocap_nine.read,
     "mosi": mosi.read,
     "mosi-noalign": mosi.read_noalign,
     "mosei-sentiment": mosei_sentiment.read,
     "processed": processed.read,
-    "iemocap-release": iemocap_release.read,
+    "iemocap-release": release.read,
     "mmer": mmer_csv.read,
     "meld": meld.read,
     "goemotions": goemotions.read,

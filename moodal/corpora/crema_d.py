@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from moodal.corpora.files import AUDIO, VIDEO, folder, recordings, rows, some
-from moodal.corpora.manifest import Manifest
-from moodal.emotions import EmotionSpace
-from moodal.errors import DataError
-from moodal.types import Clip, Utterance
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import DataError
+from moodal.core.manifest import Manifest
+from moodal.core.records import Clip, Utterance
+from moodal.corpora.find import AUDIO, VIDEO, folder, recordings, rows, some
 
 EMOTIONS = {
     "ANG": "anger",

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moodal.corpora.given import as_given
-from moodal.corpora.manifest import Manifest
-from moodal.emotions import EmotionSpace
-from moodal.errors import DataError
-from moodal.types import Frames, Utterance
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import DataError
+from moodal.core.manifest import Manifest
+from moodal.core.records import Frames, Utterance
+from moodal.corpora.published.features import as_given
 
 SIDE = 48
 """Pixels of a face's side."""

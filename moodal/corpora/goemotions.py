@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from moodal.corpora.manifest import Manifest
-from moodal.emotions import EmotionSpace
-from moodal.errors import DataError
-from moodal.types import Utterance
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import DataError
+from moodal.core.manifest import Manifest
+from moodal.core.records import Utterance
 
 LABELS = (
     "admiration", "amusement", "anger", "annoyance", "approval", "caring", "confusion",

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from moodal.corpora.files import decoded, folder, some
-from moodal.corpora.manifest import Manifest
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import DataError
+from moodal.core.manifest import Manifest
+from moodal.core.records import Clip, Utterance
+from moodal.corpora.find import decoded, folder, some
 from moodal.corpora.table_rows import Row, read_rows
-from moodal.emotions import EmotionSpace
-from moodal.errors import DataError
-from moodal.types import Clip, Utterance
 
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 SPLITS = {"train": "train", "dev": "valid", "test": "test"}

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from moodal.corpora.files import AUDIO, VIDEO, folder, recordings, some
-from moodal.corpora.manifest import Manifest
-from moodal.emotions import EmotionSpace
-from moodal.errors import DataError
-from moodal.types import Clip, Frames, Utterance
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import DataError
+from moodal.core.manifest import Manifest
+from moodal.core.records import Clip, Frames, Utterance
+from moodal.corpora.find import AUDIO, VIDEO, folder, recordings, some
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 """Emotion 01 to 08."""

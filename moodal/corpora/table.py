@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from moodal.corpora.files import some
-from moodal.corpora.manifest import Manifest
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import DataError
+from moodal.core.manifest import Manifest
+from moodal.core.records import Clip, Utterance
+from moodal.corpora.find import some
 from moodal.corpora.table_rows import ENDINGS, Row, read_rows
-from moodal.emotions import EmotionSpace
-from moodal.errors import DataError
-from moodal.types import Clip, Utterance
 
 CONTENT = ("text", "audio", "video", "image", "face")
 PICTURES = ("image", "face")

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from moodal.errors import DataError, MissingDependencyError
+from moodal.core.errors import DataError, MissingDependencyError
 
 Row = dict[str, str | None]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moodal.errors import DataError
+from moodal.core.errors import DataError
 from moodal.media.containers import NotAContainer, Sound
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from moodal.errors import DataError
+from moodal.core.errors import DataError
 from moodal.media.decoder import CHUNK, Decoder, as_float, finite
 from moodal.media.probe import open_soundfile
 from moodal.media.sniff import read_head

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from moodal.errors import DataError, MissingDependencyError
+from moodal.core.errors import DataError, MissingDependencyError
 from moodal.media.probe import open_container
 
 ENDINGS = (".mp4", ".m4a", ".m4v", ".mov", ".mkv", ".mka", ".webm", ".avi", ".aac", ".wma", ".wmv",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from moodal.errors import DataError
+from moodal.core.errors import DataError
 from moodal.media.probe import RATES, open_container
 
 CHUNK = 65536

@@ -13,15 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from moodal.errors import DataError, MissingDependencyError
-from moodal.media.sniff import (
-    as_text,
-    is_mpeg_audio,
-    jpeg_size,
-    other_kind,
-    png_size,
-    read_head,
-)
+from moodal.core.errors import DataError, MissingDependencyError
+from moodal.media.sniff import as_text, is_mpeg_audio, jpeg_size, other_kind, png_size, read_head
 from moodal.media.subtitles import read_subtitles
 
 Kind = Literal["audio", "video", "image", "text", "subtitles"]

@@ -6,7 +6,7 @@ import codecs
 import re
 from pathlib import Path
 
-from moodal.errors import DataError
+from moodal.core.errors import DataError
 
 HEAD = 65536
 """Bytes from which the kind is told."""

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from moodal.errors import DataError
+from moodal.core.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from moodal.errors import DataError, MissingDependencyError, UsageError
+from moodal.core.errors import DataError, MissingDependencyError, UsageError
 
 LARGEST = 130_000_000
 """Pixels of a picture beyond which its header is not believed (8K video has 33 million)."""

@@ -62,7 +62,7 @@ FOUR_EMOTIONS = ("--map", "excited=happy", "--emotions", "happy,angry,neutral,sa
 
 def moodal(*words: Any) -> Any:
     """Run one command of `moodal` with --json and return what it prints."""
-    from moodal import cli
+    from moodal.cli import main as cli
 
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -155,9 +155,9 @@ def import_checkpoints() -> None:
     """Write checkpoints in the layout of the authors' code, and import them."""
     import torch
 
-    from moodal.emotions import EmotionSpace
-    from moodal.learn.importers.authors import PUBLISHED_WIDTHS, to_authors
-    from moodal.learn.systems import SYSTEMS
+    from moodal.core.emotions import EmotionSpace
+    from moodal.published.eea_weights import PUBLISHED_WIDTHS, to_authors
+    from moodal.train.systems import SYSTEMS
 
     labels = ("anger", "disgust", "fear", "happy", "sad", "surprise")
     torch.manual_seed(1)
@@ -193,10 +193,10 @@ def write_samples() -> None:
     """Write a prepared folder of samples and text states, for the checkpoint that reads them."""
     import numpy as np
 
-    from moodal.corpora.manifest import Manifest
-    from moodal.emotions import EmotionSpace
-    from moodal.encoders.wave import Wave
-    from moodal.types import Frames, Utterance
+    from moodal.core.emotions import EmotionSpace
+    from moodal.core.manifest import Manifest
+    from moodal.core.records import Frames, Utterance
+    from moodal.modalities.speech.samples import Wave
 
     rng = np.random.default_rng(2)
     speech = [rng.normal(size=(n, 1)) for n in (2400, 1600, 3000, 2000)]
@@ -254,7 +254,7 @@ def write_fused() -> None:
 
 
 def load_tiny() -> Any:
-    """Load tests/use/tiny.py, with a text branch of 512 rows instead of the whole vocabulary."""
+    """Load tests/tiny.py, with a text branch of 512 rows instead of the whole vocabulary."""
     path = HERE.parent / "use" / "tiny.py"
     spec = importlib.util.spec_from_file_location("tiny", path)
     assert spec is not None
@@ -316,7 +316,7 @@ def write_runs() -> None:
 
 def stop_after(epochs: int, steps: int, train: Callable[[], Any]) -> None:
     """Interrupt a training that keeps every step, after some steps of an epoch."""
-    from moodal.learn import fit
+    from moodal.train.engine import fit
 
     whole_step, per_epoch, done = fit.step, 3, 0
 
@@ -338,7 +338,7 @@ def stop_after(epochs: int, steps: int, train: Callable[[], Any]) -> None:
 
 def write_expected() -> None:
     """Keep what `moodal inspect` says of prepared folders and recipes, and fingerprints."""
-    from moodal.corpora import manifest
+    from moodal.core import manifest
 
     for folder in sorted(Path("prepared").iterdir()):
         expected = {

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from moodal import cli
-from moodal.corpora import manifest as manifests
+from moodal.cli.main import main
+from moodal.core import manifest as manifests
 
 pytest.importorskip("torch")
 HERE = Path(__file__).parent
@@ -28,7 +28,7 @@ def run(*words: Any) -> Any:
     """Run one command of moodal with --json and return what it prints."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        cli.main([*map(str, words), "--json"])
+        main([*map(str, words), "--json"])
     return json.loads(printed.getvalue())
 
 

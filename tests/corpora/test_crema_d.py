@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from moodal.core.errors import DataError
 from moodal.corpora import crema_d
-from moodal.errors import DataError
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "crema_d"
 

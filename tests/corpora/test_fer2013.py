@@ -6,8 +6,8 @@ import io
 import numpy as np
 import pytest
 
+from moodal.core.errors import DataError
 from moodal.corpora import fer2013
-from moodal.errors import DataError
 
 RNG = np.random.default_rng(0)
 FACES = RNG.integers(0, 255, (6, 48, 48), dtype=np.uint8)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from moodal.core.errors import DataError
 from moodal.corpora import meld
-from moodal.corpora.known import KNOWN
-from moodal.errors import DataError
+from moodal.corpora.checks.expected_counts import KNOWN
 
 HEAD = (
     "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,"

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from moodal.core.errors import DataError
 from moodal.corpora import ravdess
-from moodal.errors import DataError
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "ravdess"
 

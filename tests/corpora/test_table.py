@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from moodal.core.errors import DataError
 from moodal.corpora import table
-from moodal.errors import DataError
 
 HEADER = "id,text,audio,start,end,speaker,split,label\n"
 

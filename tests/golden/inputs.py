@@ -53,8 +53,8 @@ def write_inputs(work: Path) -> None:
 
 
 def load_tiny() -> Any:
-    """Load tests/use/tiny.py, which writes a small fused artefact."""
-    spec = importlib.util.spec_from_file_location("tiny", ROOT / "tests/use/tiny.py")
+    """Load tests/tiny.py, which writes a small fused artefact."""
+    spec = importlib.util.spec_from_file_location("tiny", ROOT / "tests/tiny.py")
     assert spec is not None
     assert spec.loader is not None
     tiny = importlib.util.module_from_spec(spec)

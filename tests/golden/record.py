@@ -90,7 +90,7 @@ def _run(words: list[str], stdin: bytes | None) -> tuple[int | str, str]:
 
     A command that raises has the error's name for a code, so that the others are run all the same.
     """
-    from moodal import cli
+    from moodal.cli import main as cli
 
     printed = io.StringIO()
     there = sys.stdin, sys.argv

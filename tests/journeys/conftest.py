@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from moodal import cli
+from moodal.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -19,8 +19,8 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 def mosei(tmp_path_factory):
     """A folder with mosei/ (the files, and emotion vectors) and prepared/."""
     folder = tmp_path_factory.mktemp("mosei")
-    cli.main(["synthesise", "mosei", str(folder / "mosei"), "--utterances", "240", "--seed", "3"])
-    cli.main(["prepare", "mosei", str(folder / "mosei"), str(folder / "prepared")])
+    main(["synthesise", "mosei", str(folder / "mosei"), "--utterances", "240", "--seed", "3"])
+    main(["prepare", "mosei", str(folder / "mosei"), str(folder / "prepared")])
     return folder
 
 
@@ -29,9 +29,9 @@ def iemocap(tmp_path_factory):
     """A folder with iemocap/ (4 and 9 classes), prepared/iemocap and prepared/iemocap9."""
     folder = tmp_path_factory.mktemp("iemocap")
     for corpus in ("iemocap", "iemocap9"):
-        cli.main(["synthesise", corpus, str(folder / "iemocap"), "--utterances", "240"])
+        main(["synthesise", corpus, str(folder / "iemocap"), "--utterances", "240"])
         out = folder / "prepared" / corpus
-        cli.main(["prepare", corpus, str(folder / "iemocap"), str(out)])
+        main(["prepare", corpus, str(folder / "iemocap"), str(out)])
     return folder
 
 
@@ -60,7 +60,7 @@ def answer(capsys):
 
     def run(*words):
         capsys.readouterr()
-        cli.main([*map(str, words), "--json"])
+        main([*map(str, words), "--json"])
         return json.loads(capsys.readouterr().out)
 
     return run
@@ -72,7 +72,7 @@ def fails(capsys):
 
     def run(*words):
         with pytest.raises(SystemExit) as caught:
-            cli.main([*map(str, words)])
+            main([*map(str, words)])
         said = capsys.readouterr().err.strip().splitlines()
         assert said, "a failure must say something"
         assert "Traceback" not in "\n".join(said)

@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 import torch
 
-from moodal import artefact, config
-from moodal.corpora import manifest as manifests
-from moodal.corpora.manifest import Manifest
-from moodal.learn import assemble, checkpoint
-from moodal.report import scored
-from moodal.types import Frames
+from moodal.core import manifest as manifests
+from moodal.core import recipe as config
+from moodal.core.manifest import Manifest
+from moodal.core.records import Frames
+from moodal.evaluation.report import scores
+from moodal.model import artefact
+from moodal.train.engine import checkpoint
+from moodal.train.experiment import assemble
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SMALL = ["system.hidden={text=300, speech=12, face=8}", "system.layers=1"]
@@ -150,7 +152,7 @@ def differing(one: Path, other: Path) -> list[str]:
 
 def require_corrupted_tests(one: Path, other: Path) -> None:
     """Check that the two runs tested the same rows, each with other labels and other scores."""
-    before, after = scored.load(one), scored.load(other)
+    before, after = scores.load(one), scores.load(other)
     assert before.ids == after.ids
     assert (before.targets != after.targets).any(axis=1).all()
     assert (before.logits != after.logits).any(axis=1).all()

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from moodal import artefact, cli
-from moodal.corpora import pickles
+from moodal.cli import main as cli
+from moodal.corpora.unpickle import load
+from moodal.model import artefact
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -62,7 +63,7 @@ def test_the_examples_run_as_they_are_written(place, name):
     assert "the CPU does it" in done.stderr or "cuda" in done.stderr
     written = [Path(p) for p in re.findall(r"Written: (.+)", done.stdout)]
     assert [p.parent.name for p in written] == ["models", "stats", "csv"]
-    state = pickles.load_state(place / written[0])
+    state = load.load_state(place / written[0])
     if name == "ef":
         assert state["out.weight"].shape == (4, 600)
     else:
@@ -111,7 +112,7 @@ def test_the_other_flags(place, words):
     if "--zsl=2" in words:
         assert path.stem.endswith("zsl2")
         model = next((place / path).parents[1].glob("models/*zsl2.pt"))
-        assert pickles.load_state(model)["textEmoEmbs.weight"].shape == (5, 300)
+        assert load.load_state(model)["textEmoEmbs.weight"].shape == (5, 300)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import h5py
 import numpy as np
 import pytest
 
-from moodal import cli
-from moodal.errors import OutputError, writing
+from moodal.cli import main as cli
+from moodal.core.errors import OutputError, writing
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -191,16 +191,14 @@ def test_a_folder_that_may_not_be_written(mosei, tmp_path, fails):
 
 
 def test_help_is_quick_and_needs_no_torch():
-    code = "import sys; from moodal.cli import parser; parser().format_help(); print([m for m in ('torch', 'numpy', 'pydantic', 'rich') if m in sys.modules])"  # noqa: E501
+    code = "import sys; from moodal.cli.main import parser; parser().format_help(); print([m for m in ('torch', 'numpy', 'pydantic', 'rich') if m in sys.modules])"  # noqa: E501
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 def test_the_light_side_runs_where_torch_is_not(mosei, tmp_path):
     """prepare, synthesise and inspect with torch hidden; train says what to install."""
-    hide = (
-        "import sys; sys.modules['torch'] = None; from moodal.cli import main; main(sys.argv[1:])"
-    )
+    hide = "import sys; sys.modules['torch'] = None; from moodal.cli.main import main; main(sys.argv[1:])"
 
     def run(*words):
         return subprocess.run(

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from moodal import cli
-from moodal.report import scored
+from moodal.cli.main import main
+from moodal.evaluation.report import scores
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -40,8 +40,8 @@ def tiny(tmp_path_factory):
 def release(tmp_path_factory, tiny):
     """A look-alike of the IEMOCAP release, prepared with the front-end's frames and views."""
     folder = tmp_path_factory.mktemp("release")
-    cli.main(["synthesise", "iemocap-release", str(folder / "raw"), "--utterances", "100"])
-    cli.main([
+    main(["synthesise", "iemocap-release", str(folder / "raw"), "--utterances", "100"])
+    main([
         "prepare", "iemocap-release", str(folder / "raw"), str(folder / "prepared"),
         "--encoder", f"speech=speech-backbone:path={tiny}", "--encoder", "text=minilm",
         "--views", "1",
@@ -148,7 +148,7 @@ def test_two_processes_are_one(small, tmp_path, process, answer):
     ours, theirs = (report["extras"]["epochs"][0] for report in (one, other))
     for name in ("train_loss", "train_ce", "train_ctc", "valid_loss"):
         assert theirs[name] == pytest.approx(ours[name], rel=1e-4), name
-    a, b = scored.load(tmp_path / "one"), scored.load(tmp_path / "two")
+    a, b = scores.load(tmp_path / "one"), scores.load(tmp_path / "two")
     np.testing.assert_allclose(a.logits, b.logits, atol=1e-4)
 
 
@@ -163,7 +163,7 @@ def test_a_backbone_that_does_not_fit_the_frames_is_one_sentence(fails, small, t
 @pytest.fixture(scope="session")
 def authors_files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mmer")
-    cli.main(["synthesise", "mmer", str(folder), "--utterances", "80"])
+    main(["synthesise", "mmer", str(folder), "--utterances", "80"])
     return folder
 
 
@@ -200,7 +200,7 @@ def test_best_run_runs_as_the_authors_wrote_it(authors_files, tiny, tmp_path, an
         "--split", "all", "--where", "session=Ses01", "--map", "excited=happy",
         "--emotions", "happy,angry,neutral,sad",
     )  # fmt: skip
-    theirs, ours = scored.load(tmp_path / "e"), scored.load(save / "run/fold-Ses01")
+    theirs, ours = scores.load(tmp_path / "e"), scores.load(save / "run/fold-Ses01")
     assert theirs.ids == ours.ids
     # the run read half-precision frames of scaled samples, the checkpoint reads the samples
     np.testing.assert_allclose(theirs.probabilities, ours.probabilities, atol=0.01)

@@ -15,9 +15,9 @@ import pytest
 import soundfile
 from PIL import Image
 
-from moodal import cli
+from moodal.cli.main import main
 from moodal.media.audio import read_audio
-from moodal.use.formats import from_json
+from moodal.output.formats import from_json
 
 av = pytest.importorskip("av")
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ SAID = "We won, and I am so happy!"
 def artefact(tmp_path_factory):
     """The tiny artefact; not to be changed."""
     pytest.importorskip("onnx")
-    path = ROOT / "tests" / "use" / "tiny.py"
+    path = ROOT / "tests" / "tiny.py"
     spec = importlib.util.spec_from_file_location("tiny", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -132,7 +132,7 @@ def test_texts_and_subtitles(predicted, files, monkeypatch):
 def test_documents_are_in_utf_8_and_the_table_in_what_there_is(artefact, monkeypatch, form):
     out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", out)
-    cli.main(["predict", "--artefact", str(artefact), "--text", "Très joli !", *form])
+    main(["predict", "--artefact", str(artefact), "--text", "Très joli !", *form])
     out.flush()
     told = out.buffer.getvalue().decode("utf-8" if form else "ascii")
     assert ("Très joli" if form else "Tr?s joli") in told
@@ -147,7 +147,7 @@ def test_a_recording_comes_in_by_standard_input(predicted, files, monkeypatch):
 def test_silence_is_said_and_is_no_failure(predicted, files, artefact, capsys):
     found = predicted(files / "silence.flac")
     assert (found["utterances"], found["absent"]["speech"]) == ([], "silence")
-    cli.main(["predict", str(files / "silence.flac"), "--artefact", str(artefact), "--no-asr"])
+    main(["predict", str(files / "silence.flac"), "--artefact", str(artefact), "--no-asr"])
     assert "silence" in capsys.readouterr().out
 
 
@@ -164,7 +164,7 @@ def test_a_damaged_file_in_a_folder_is_left_out_and_listed(files, artefact, tmp_
     shutil.copytree(files, folder)
     (folder / "damaged.wav").write_bytes(b"RIFF" + bytes(60))
     words = ["predict", str(folder), "--artefact", str(artefact), "--no-asr", "--format", "json"]
-    cli.main(words)  # exit code 0
+    main(words)  # exit code 0
     out, err = capsys.readouterr()
     paths = [Path(r["path"]).name for r in json.loads(out)["recordings"]]
     assert paths == sorted(p.name for p in files.iterdir())
@@ -172,13 +172,13 @@ def test_a_damaged_file_in_a_folder_is_left_out_and_listed(files, artefact, tmp_
     assert left.startswith("moodal: left out:")
     assert "damaged.wav" in left
     assert count == "moodal: 1 of 8 were left out."
-    cli.main([*words[:-2], "--jobs", "2", "--fps", "1"])
+    main([*words[:-2], "--jobs", "2", "--fps", "1"])
     out = "".join(capsys.readouterr().out.split())  # long paths are folded
     assert [name in out for name in paths] == [True] * 7
     for path in folder.iterdir():
         path.write_bytes(b"")
     with pytest.raises(SystemExit) as caught:
-        cli.main(words)
+        main(words)
     assert caught.value.code == 3
     assert "none of the 8 could be read" in capsys.readouterr().err
 
@@ -192,12 +192,12 @@ BEGINS = {
 @pytest.mark.parametrize("format", BEGINS)
 def test_each_format_to_the_terminal_and_to_a_file(artefact, tmp_path, capsys, format):
     words = ["predict", str(CLIP), "--artefact", str(artefact), "--fps", "1", "--format", format]
-    cli.main(words)
+    main(words)
     out, err = capsys.readouterr()
     assert out.startswith(BEGINS[format])
     assert err == ""
-    cli.main([*words, "--out", str(tmp_path / "answer")])
-    cli.main([*words, "--out", f"{tmp_path}/new/"])
+    main([*words, "--out", str(tmp_path / "answer")])
+    main([*words, "--out", f"{tmp_path}/new/"])
     told = capsys.readouterr()
     assert (told.out, told.err.count("Written: ")) == ("", 2)
     (made,) = (tmp_path / "new").iterdir()
@@ -218,12 +218,12 @@ def test_answers_do_not_replace_the_words_they_are_made_from(files, refused, tmp
 
 def test_the_table_and_the_plot(files, artefact, tmp_path, capsys):
     words = ["predict", str(CLIP), "--artefact", str(artefact), "--fps", "1"]
-    cli.main([*words, "--plot", str(tmp_path / "a.svg")])
+    main([*words, "--plot", str(tmp_path / "a.svg")])
     out = capsys.readouterr().out
     assert SAID in out
     assert ET.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
     several = [str(files / n) for n in ("said.txt", "face.png", "silence.flac")]
-    cli.main(["predict", *several, *words[2:], "--plot", str(tmp_path / "plots")])
+    main(["predict", *several, *words[2:], "--plot", str(tmp_path / "plots")])
     made = sorted(p.name for p in (tmp_path / "plots").iterdir())
     assert made == ["face.png.png", "said.txt.png", "silence.flac.png"]
     for path in (tmp_path / "plots").iterdir():

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moodal import artefact, cli
-from moodal.corpora import manifest as manifests
-from moodal.types import Frames
+from moodal.cli.main import main
+from moodal.core import manifest as manifests
+from moodal.core.records import Frames
+from moodal.model import artefact
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -108,10 +109,8 @@ def test_every_baseline_trains_and_refuses_the_unseen(small, tmp_path, answer, f
 
 
 def test_folds_by_speaker_with_intervals(tmp_path, answer):
-    cli.main(["synthesise", "crema-d", str(tmp_path / "c"), "--utterances", "60"])
-    cli.main(
-        ["prepare", "crema-d", str(tmp_path / "c"), str(tmp_path / "p"), "--encoder", "text=none"]
-    )
+    main(["synthesise", "crema-d", str(tmp_path / "c"), "--utterances", "60"])
+    main(["prepare", "crema-d", str(tmp_path / "c"), str(tmp_path / "p"), "--encoder", "text=none"])
     out = tmp_path / "run"
     report = answer(
         "train", RECIPES / "crema-d/eea.toml", f"data.prepared={tmp_path / 'p'}",

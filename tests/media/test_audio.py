@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from moodal.errors import DataError
+from moodal.core.errors import DataError
 from moodal.media.audio import check_audio, read_audio
 
 

@@ -8,7 +8,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moodal.errors import DataError
+from moodal.core.errors import DataError
 from moodal.media.audio import read_audio
 from moodal.media.blocks import Block, array_blocks, blocks
 

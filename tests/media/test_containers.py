@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from moodal.errors import DataError, MissingDependencyError
+from moodal.core.errors import DataError, MissingDependencyError
 from moodal.media.audio import check_audio, read_audio
 from moodal.media.containers import Sound
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from moodal.errors import DataError
+from moodal.core.errors import DataError
 from moodal.media.probe import probe
 
 av = pytest.importorskip("av")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moodal.errors import DataError
+from moodal.core.errors import DataError
 from moodal.media.subtitles import Cue, parse_subtitles, read_subtitles
 
 SRT = """1

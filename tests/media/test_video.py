@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moodal.errors import DataError, MissingDependencyError, UsageError
+from moodal.core.errors import DataError, MissingDependencyError, UsageError
 from moodal.media.video import check_video, frames
 
 av = pytest.importorskip("av")

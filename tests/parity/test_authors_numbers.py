@@ -15,11 +15,11 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from moodal.emotions import EmotionSpace
-from moodal.learn.data.batch import Stream
-from moodal.learn.importers.authors import Imported, from_authors, to_authors
-from moodal.learn.layers.losses import loss
-from moodal.learn.systems import SYSTEMS
+from moodal.core.emotions import EmotionSpace
+from moodal.published.eea_weights import Imported, from_authors, to_authors
+from moodal.train.data.batch import Stream
+from moodal.train.layers.losses import loss
+from moodal.train.systems import SYSTEMS
 
 HERE = Path(__file__).parent
 EEA = sorted(path.stem for path in HERE.glob("eea_*.safetensors"))

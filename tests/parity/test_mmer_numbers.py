@@ -17,12 +17,12 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moodal.emotions import EmotionSpace
-from moodal.learn.backbones.speech import build_speech
-from moodal.learn.data.batch import Batch, Stream, Transcripts
-from moodal.learn.importers.authors import from_authors, to_authors
-from moodal.learn.layers.losses import loss
-from moodal.learn.systems import SYSTEMS
+from moodal.core.emotions import EmotionSpace
+from moodal.published.eea_weights import from_authors, to_authors
+from moodal.train.backbones.speech import build_speech
+from moodal.train.data.batch import Batch, Stream, Transcripts
+from moodal.train.layers.losses import loss
+from moodal.train.systems import SYSTEMS
 
 HERE = Path(__file__).parent
 CASES = ["unimodal_baseline", "cai_sota", "mmer_2022", "mmer_2023"]

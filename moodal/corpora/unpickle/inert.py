@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from moodal.errors import MoodalError
+from moodal.core.errors import MoodalError
 
 
 class Refused(MoodalError):

@@ -1,0 +1,164 @@
+"""The command `predict`: emotions over time, of recordings."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moodal.cli.common import Arguments
+from moodal.core.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from moodal.core.timeline import Timeline
+
+FORMATS = ("json", "csv", "srt", "textgrid", "eaf")
+
+
+def predict_arguments(parser: Arguments) -> None:
+    parser.add_argument(
+        "inputs", nargs="*", metavar="INPUT",
+        help="recordings, texts, pictures; a folder, a glob, or - for standard input",
+    )  # fmt: skip
+    parser.add_argument("--text", help="what is said in the recording; alone: a text to judge")
+    parser.add_argument("--subtitles", type=Path, help="an srt or vtt file with what is said when")
+    parser.add_argument("--emotions", help="any words, with commas; default: the basic seven")
+    parser.add_argument("--artefact", type=Path, help="default: the one that comes along")
+    parser.add_argument("--streams", default="text,speech,face", help="modalities that may be used")
+    parser.add_argument(
+        "--asr", action=argparse.BooleanOptionalAction, default=None,
+        help="transcribe with Whisper tiny.en; default: where it is installed and words lack",
+    )  # fmt: skip
+    parser.add_argument("--whole", action="store_true", help="each recording is one utterance")
+    parser.add_argument("--faces", choices=("main", "all"), default="main")
+    parser.add_argument(
+        "--fps", type=float, default=5.0, help="pictures a second that are looked at"
+    )
+    parser.add_argument("--format", choices=FORMATS, help="write this instead of a table")
+    parser.add_argument("--out", help="file, or folder/, for --format (default: the terminal)")
+    parser.add_argument("--plot", type=Path, help="a .png or .svg; for several inputs a folder")
+    parser.add_argument("--jobs", type=int, default=1, help="recordings that are read at once")
+
+
+def predict(args: argparse.Namespace) -> Any:
+    from moodal.cli.inputs import STDIN, recordings, standard_input
+    from moodal.model.batch import Job, predict_all
+
+    options = {
+        "text": args.text, "subtitles": args.subtitles, "asr": args.asr, "whole": args.whole,
+        "faces": args.faces, "fps": args.fps,
+        "emotions": args.emotions.split(",") if args.emotions else None,
+        "streams": tuple(s.strip() for s in args.streams.split(",") if s.strip()),
+    }  # fmt: skip
+    _require(args)
+    if STDIN in args.inputs:
+        if args.inputs != [STDIN]:
+            raise UsageError("Standard input (-) goes alone.")
+        with standard_input() as path:
+            done = predict_all([Job(path, STDIN)], args.artefact, options, 1)
+    elif not args.inputs:
+        done = predict_all([Job(None, "")], args.artefact, options, 1)
+    else:
+        jobs = [Job(path, str(path)) for path in recordings(args.inputs)]
+        if len(jobs) > 1:
+            _require_for_several(args, len(jobs))
+        if args.format == "srt" and args.out:
+            _require_apart(args, [job.path for job in jobs if job.path])
+        done = predict_all(jobs, args.artefact, options, args.jobs)
+    timelines = [t for t in done if not isinstance(t, DataError)]
+    failed = [t for t in done if isinstance(t, DataError)]
+    if failed and len(done) == 1:
+        raise failed[0]
+    try:
+        if not timelines:
+            raise DataError(f"none of the {len(failed)} could be read.")
+        return _told(args, timelines)
+    finally:
+        for error in failed:
+            print(f"moodal: left out: {error}", file=sys.stderr)
+        if failed and timelines:
+            print(f"moodal: {len(failed)} of {len(done)} were left out.", file=sys.stderr)
+
+
+def _require(args: argparse.Namespace) -> None:
+    if not args.inputs and args.text is None:
+        raise UsageError("Name a recording, a folder, or - ; or give a --text.")
+    if args.jobs < 1:
+        raise UsageError(f"--jobs is 1 or more; got {args.jobs}.")
+    if not 0 < args.fps <= 60:
+        raise UsageError(f"--fps is above 0 and at most 60; got {args.fps:g}.")
+    if args.out and not args.format:
+        raise UsageError("--out wants a --format: json, csv, srt, textgrid or eaf.")
+    if args.json and args.format not in (None, "json"):
+        raise UsageError(f"--json and --format {args.format} do not go together.")
+    if args.plot and args.plot.suffix.lower() not in ("", ".png", ".svg"):
+        raise UsageError(f"A plot is written as .png or .svg; got {args.plot.name}.")
+
+
+def _require_for_several(args: argparse.Namespace, count: int) -> None:
+    """What would be refused after hours is refused now."""
+    from moodal.output.formats import SEVERAL
+
+    if args.text is not None or args.subtitles:
+        raise UsageError(f"--text and --subtitles are of one recording; got {count}.")
+    if args.plot and args.plot.suffix:
+        raise UsageError(
+            f"--plot {args.plot} is one picture for {count} recordings; name a folder."
+        )
+    folder = args.out and (Path(args.out).is_dir() or args.out.endswith(("/", "\\")))
+    if args.format and args.format not in SEVERAL and not folder:
+        raise UsageError(
+            f"A file of --format {args.format} holds one recording, and there are {count}: "
+            "name a folder with --out FOLDER/."
+        )
+
+
+def _require_apart(args: argparse.Namespace, paths: Sequence[Path]) -> None:
+    """Answers must not take the place of the subtitles that they are made from."""
+    from moodal.cli.inputs import beside
+
+    for path in paths:
+        read = args.subtitles or beside(path)
+        if read and Path(args.out).resolve() == read.resolve():
+            raise UsageError(f"{args.out} holds the words of {path}: choose another --out.")
+
+
+def _told(args: argparse.Namespace, timelines: Sequence[Timeline]) -> Any:
+    """Write, print or draw what was found."""
+    import json
+
+    from moodal.output import formats
+    from moodal.output.terminal import show
+
+    if args.json or args.format:  # documents are in UTF-8, whatever the terminal's encoding
+        with contextlib.suppress(AttributeError):
+            sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    if args.plot:
+        _plot(args.plot, timelines)
+    if args.format and args.out:
+        for path in formats.write(timelines, args.format, args.out):
+            print(f"Written: {path}", file=sys.stderr)
+    if args.json:
+        return json.loads(formats.render(timelines, "json"))
+    if args.format and not args.out:
+        sys.stdout.write(formats.render(timelines, args.format))
+    elif not args.format:
+        show(timelines)
+    return None
+
+
+def _plot(out: Path, timelines: Sequence[Timeline]) -> None:
+    from moodal.output.plot import plot
+
+    if len(timelines) == 1 and out.suffix:
+        plot(timelines[0], out)
+        return
+    names: dict[str, int] = {}
+    for timeline in timelines:
+        stem = Path(timeline.path).name or "recording"
+        names[stem] = names.get(stem, 0) + 1
+        number = f"-{names[stem]}" if names[stem] > 1 else ""
+        plot(timeline, out / f"{stem}{number}.png")

@@ -1,0 +1,265 @@
+"""Manifest: a corpus after reading, the same whatever files it came from.
+
+On disk it is a folder: ``manifest.json`` (names, spaces, hashes),
+``utterances.jsonl`` (a line each), ``labels.npy`` [N, C] and, for each stream
+with features, ``features/<stream>.npy`` [sum of T, D] beside its lengths; second
+views, where there are any, lie in ``views/`` in the same way, with their rows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import DataError
+from moodal.core.files import replacing_folder
+from moodal.core.records import Clip, Frames, Utterance, Views
+
+FORMAT = 1
+
+MADE_UP = "Made-up data, a look-alike: no figure on it says anything about people."
+"""The note of a corpus that `moodal synthesise` wrote."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Utterances, their labels, and the features of each stream that has any.
+
+    Attributes:
+        corpus: the reader's name, e.g. "mosei".
+        space: the emotions, in the order of the label columns.
+        utterances: N of them.
+        labels: [N, C] float32; 0/1 for emotions, a real value for regression.
+        features: stream -> `Frames` of N sequences.
+        encoders: stream -> specification of what made its features, a JSON object
+            with at least "name" and "fingerprint"; {"name": "as-given"} for files
+            that came with features.
+        aligned: whether the streams share their steps.
+        licence: the corpus's, as stated.
+        notes: what a reader of results must know (e.g. label-bearing inputs).
+        root: the folder that relative media paths start from.
+        views: stream -> second views of it, see `moodal.core.records.Views`.
+    """
+
+    corpus: str
+    space: EmotionSpace
+    utterances: tuple[Utterance, ...]
+    labels: np.ndarray
+    features: Mapping[str, Frames] = field(default_factory=dict)
+    encoders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    aligned: bool = False
+    licence: str = "unknown"
+    notes: tuple[str, ...] = ()
+    root: str | None = None
+    views: Mapping[str, Views] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.utterances)
+        if self.labels.shape != (n, len(self.space)):
+            raise DataError(
+                f"{self.corpus}: {n} utterances and {len(self.space)} emotions need labels "
+                f"[{n}, {len(self.space)}]; got {tuple(self.labels.shape)}."
+            )
+        for stream, frames in self.features.items():
+            if len(frames) != n:
+                raise DataError(
+                    f"{self.corpus}: stream {stream!r} has {len(frames)} sequences "
+                    f"for {n} utterances."
+                )
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def rows(self, split: str) -> np.ndarray:
+        """Row numbers of the utterances whose official split is ``split``."""
+        return np.array([i for i, u in enumerate(self.utterances) if u.split == split], np.int64)
+
+    def column(self, name: str) -> list[str | None]:
+        """One field of every utterance: "speaker", "session", "dialogue", or a key of extra."""
+        if name in {f.name for f in dataclasses.fields(Utterance)}:
+            return [getattr(u, name) for u in self.utterances]
+        return [u.extra.get(name) for u in self.utterances]
+
+    def select(self, rows: Sequence[int] | np.ndarray) -> Manifest:
+        """Only these rows, in this order."""
+        rows = np.asarray(rows, np.int64)
+        return dataclasses.replace(
+            self,
+            utterances=tuple(self.utterances[i] for i in rows),
+            labels=self.labels[rows],
+            features={s: f.select(rows) for s, f in self.features.items()},
+            views={s: v.select(rows) for s, v in self.views.items()},
+        )
+
+    def merged(self, merges: Mapping[str, str]) -> Manifest:
+        """With emotions folded into others, see `EmotionSpace.merged`."""
+        return dataclasses.replace(
+            self,
+            space=self.space.merged(merges),
+            labels=self.space.merge_labels(self.labels, merges),
+        )
+
+    def only(self, labels: Sequence[str]) -> Manifest:
+        """With these emotions alone, in this order; single-label rows of others are left out."""
+        space = self.space.select(labels)
+        columns = [self.space.index(label) for label in labels]
+        kept = dataclasses.replace(self, space=space, labels=self.labels[:, columns])
+        if space.task == "single" and len(space) < len(self.space):
+            kept = kept.select(np.flatnonzero((kept.labels > 0).any(axis=1)))
+        return kept
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything a model can see: the same input gives the same one."""
+        digest = hashlib.sha256()
+        head = [self.corpus, self.space.task, *self.space.labels]
+        digest.update(json.dumps(head).encode())
+        for u in self.utterances:
+            digest.update(json.dumps(_utterance_json(u), sort_keys=True).encode())
+        digest.update(np.ascontiguousarray(self.labels, np.float32).tobytes())
+        for stream in sorted(self.features):
+            frames = self.features[stream]
+            digest.update(stream.encode() + frames.lengths.tobytes())
+            digest.update(np.ascontiguousarray(frames.values).data)
+        for stream in sorted(self.views):
+            views = self.views[stream]
+            digest.update(f"view {stream}".encode() + views.rows.tobytes())
+            digest.update(views.frames.lengths.tobytes() + views.given.tobytes())
+            digest.update(np.ascontiguousarray(views.frames.values).data)
+        return digest.hexdigest()[:32]
+
+    def write(self, out: Path | str) -> Path:
+        """Write the folder ``out`` in one piece: nothing of it is there until all of it is.
+
+        Raises:
+            OutputError: ``out`` holds something else, or cannot be written.
+        """
+        with replacing_folder(out, "manifest.json") as part:
+            self._write_into(part)
+        return Path(out)
+
+    def _write_into(self, folder: Path) -> None:
+        head = {
+            "format": FORMAT,
+            "corpus": self.corpus,
+            "task": self.space.task,
+            "labels": list(self.space.labels),
+            "utterances": len(self),
+            "streams": {
+                s: {"width": f.width, "steps": len(f.values), "rate": f.rate}
+                for s, f in self.features.items()
+            },
+            "encoders": {s: dict(e) for s, e in self.encoders.items()},
+            "aligned": self.aligned,
+            "licence": self.licence,
+            "notes": list(self.notes),
+            "root": self.root,
+            "views": {s: {"source": v.source, "count": len(v.rows)} for s, v in self.views.items()},
+            "fingerprint": self.fingerprint,
+        }
+        with open(folder / "utterances.jsonl", "w", encoding="utf-8") as file:
+            for u in self.utterances:
+                file.write(json.dumps(_utterance_json(u), ensure_ascii=False) + "\n")
+        np.save(folder / "labels.npy", np.ascontiguousarray(self.labels, np.float32))
+        (folder / "features").mkdir()
+        for stream, frames in self.features.items():
+            np.save(folder / "features" / f"{stream}.npy", frames.values)
+            np.save(folder / "features" / f"{stream}.lengths.npy", frames.lengths)
+        for stream, views in self.views.items():
+            (folder / "views").mkdir(exist_ok=True)
+            np.save(folder / "views" / f"{stream}.npy", views.frames.values)
+            np.save(folder / "views" / f"{stream}.lengths.npy", views.frames.lengths)
+            np.save(folder / "views" / f"{stream}.rows.npy", np.asarray(views.rows, np.int64))
+            np.save(folder / "views" / f"{stream}.given.npy", np.asarray(views.given, bool))
+        (folder / "manifest.json").write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
+
+
+def read(folder: Path | str) -> Manifest:
+    """Read a prepared folder; features are memory-mapped, not loaded.
+
+    Raises:
+        DataError: the folder, or a file in it, is missing or damaged.
+    """
+    folder = Path(folder)
+    try:
+        head = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        if not isinstance(head, dict):
+            raise ValueError("manifest.json holds no object")
+        if head.get("format") != FORMAT:
+            raise DataError(
+                f"{folder}/manifest.json has format {head.get('format')!r}; this moodal reads "
+                f"{FORMAT}. Run `moodal prepare` again."
+            )
+        with open(folder / "utterances.jsonl", encoding="utf-8") as file:
+            utterances = tuple(_utterance(json.loads(line)) for line in file)
+        features = {}
+        for stream, about in head["streams"].items():
+            values = np.load(
+                folder / "features" / f"{stream}.npy", mmap_mode="r", allow_pickle=False
+            )
+            lengths = np.load(folder / "features" / f"{stream}.lengths.npy", allow_pickle=False)
+            features[stream] = Frames(values, lengths, about["rate"])
+        views = {
+            stream: _views(folder / "views", stream, about["source"])
+            for stream, about in head.get("views", {}).items()
+        }
+        return Manifest(
+            corpus=head["corpus"],
+            space=EmotionSpace(head["labels"], head["task"]),
+            utterances=utterances,
+            labels=np.load(folder / "labels.npy", allow_pickle=False),
+            features=features,
+            encoders=head["encoders"],
+            aligned=head["aligned"],
+            licence=head["licence"],
+            notes=tuple(head["notes"]),
+            root=head["root"],
+            views=views,
+        )
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{folder} is not a prepared corpus: {error.filename} is missing. "
+            f"Make one with `moodal prepare CORPUS ROOT {folder}`."
+        ) from None
+    except NotADirectoryError:
+        raise DataError(
+            f"{folder} is a file; name the folder that `moodal prepare` wrote."
+        ) from None
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror or error}.") from None
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
+        raise DataError(
+            f"{folder} is damaged ({error}); make it again with `moodal prepare`."
+        ) from None
+
+
+def _views(folder: Path, stream: str, source: str) -> Views:
+    def part(name: str) -> np.ndarray:
+        path = folder / f"{stream}{name}.npy"
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        return array
+
+    return Views(Frames(part(""), part(".lengths")), part(".rows"), part(".given"), source)
+
+
+def _utterance_json(u: Utterance) -> dict[str, Any]:
+    """An utterance as JSON, without its empty fields."""
+    return {k: v for k, v in dataclasses.asdict(u).items() if v not in (None, {}, ())}
+
+
+def _utterance(row: dict[str, Any]) -> Utterance:
+    for key in ("audio", "video"):
+        if row.get(key) is not None:
+            row[key] = Clip(**row[key])
+    for key, kind in (("augmented_text", str), ("augmented_audio", lambda x: Clip(**x))):
+        if key in row:
+            row[key] = tuple(map(kind, row[key]))
+    return Utterance(**row)

@@ -1,0 +1,176 @@
+"""The nouns that every part of moodal shares.
+
+Shapes, throughout: N utterances, T steps (frames, words) of one of them,
+D values a step, C emotions, B utterances in a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from moodal.core.errors import DataError
+
+STREAMS = ("text", "speech", "face")
+"""The modalities, in the order in which tables and figures show them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A span of a recording: a path, and its start and end in seconds (None: all of it)."""
+
+    path: str
+    start: float | None = None
+    end: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One stretch of one speaker's speech: what is known of it beside its labels.
+
+    ``split`` is "train", "valid", "test" or None; ``dialogue`` is the video or
+    conversation it was cut from; ``augmented_text`` and ``augmented_audio`` are
+    second views of it that the corpus brings (back-translations, re-synthesised
+    speech); ``extra`` holds what one corpus alone knows, by these names where they
+    fit: "script" (the lines that were read; absent where nobody read any), "style"
+    ("scripted" or "improvised"), "ctc_text" (the transcript as CTC's target, where
+    it is not ``text``).
+    """
+
+    id: str
+    split: str | None = None
+    speaker: str | None = None
+    session: str | None = None
+    dialogue: str | None = None
+    text: str | None = None
+    audio: Clip | None = None
+    video: Clip | None = None
+    augmented_text: tuple[str, ...] = ()
+    augmented_audio: tuple[Clip, ...] = ()
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+class Frames:
+    """N sequences of different length, end to end in one array.
+
+    Attributes:
+        values: [sum of lengths, D] float32, or float16 (may be memory-mapped).
+        lengths: [N] int64; 0 where this stream is absent.
+        rate: steps per second, or None where steps are words.
+
+    >>> frames = Frames.from_list([np.ones((2, 3)), np.zeros((0, 3)), np.ones((1, 3))])
+    >>> len(frames), frames.width, frames.lengths.tolist(), frames[0].shape
+    (3, 3, [2, 0, 1], (2, 3))
+    """
+
+    __slots__ = ("values", "lengths", "rate", "_offsets")
+
+    def __init__(self, values: np.ndarray, lengths: np.ndarray, rate: float | None = None):
+        lengths = np.asarray(lengths, dtype=np.int64)
+        if values.ndim != 2 or lengths.ndim != 1 or int(lengths.sum()) != len(values):
+            raise DataError(
+                f"Frames need values [sum of lengths, D] and lengths [N]; got values "
+                f"{tuple(values.shape)} and lengths that sum to {int(lengths.sum())}."
+            )
+        self.values = values
+        self.lengths = lengths
+        self.rate = rate
+        self._offsets = np.concatenate([[0], np.cumsum(lengths)])
+
+    @classmethod
+    def from_list(cls, sequences: Sequence[np.ndarray], rate: float | None = None) -> Frames:
+        """From N arrays [T_i, D]; all must agree in D."""
+        widths = {s.shape[1] for s in sequences if s.ndim == 2}
+        if len(widths) != 1 or any(s.ndim != 2 for s in sequences):
+            raise DataError(
+                f"Sequences of a stream must be [T, D] with one D; got widths {widths}."
+            )
+        values = np.concatenate(sequences)
+        if values.dtype != np.float16:
+            values = values.astype(np.float32, copy=False)
+        return cls(values, np.array([len(s) for s in sequences]), rate)
+
+    @classmethod
+    def from_padded(cls, values: np.ndarray, rate: float | None = None) -> Frames:
+        """From one array [N, T, D], padding and all: every length is T."""
+        if values.ndim != 3:
+            raise DataError(f"A padded stream is [N, T, D]; got {tuple(values.shape)}.")
+        n, steps, width = values.shape
+        flat = np.ascontiguousarray(values, dtype=np.float32).reshape(n * steps, width)
+        return cls(flat, np.full(n, steps), rate)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        """Sequence ``i``: [T_i, D]."""
+        if not 0 <= i < len(self):
+            raise IndexError(i)
+        return self.values[self._offsets[i] : self._offsets[i + 1]]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def width(self) -> int:
+        """D, the values per step."""
+        return int(self.values.shape[1])
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """[N + 1]: sequence i is ``values[offsets[i]:offsets[i + 1]]``."""
+        return self._offsets
+
+    def select(self, rows: Iterable[int] | np.ndarray) -> Frames:
+        """The sequences of ``rows``, in that order."""
+        rows = np.asarray(list(rows) if not isinstance(rows, np.ndarray) else rows, dtype=np.int64)
+        lengths = self.lengths[rows]
+        ends = np.cumsum(lengths)
+        # position of each kept step: its place in the output, moved to where it came from
+        steps = np.arange(int(lengths.sum())) + np.repeat(
+            self._offsets[rows] - ends + lengths, lengths
+        )
+        return Frames(np.asarray(self.values[steps]), lengths, self.rate)
+
+    def concatenate(self, other: Frames) -> Frames:
+        """These sequences, then ``other``'s."""
+        if self.width != other.width:
+            raise DataError(f"Cannot join streams of widths {self.width} and {other.width}.")
+        values = np.concatenate([self.values, other.values])
+        return Frames(values, np.concatenate([self.lengths, other.lengths]), self.rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Second views of one stream of a corpus: any number for each utterance.
+
+    Attributes:
+        frames: of V views, in the stream's own width.
+        rows: [V] int64, ascending: the utterance that each is a view of.
+        given: [V] bool, True where the view came with the corpus, False where it was made.
+        source: what they are, in words.
+    """
+
+    frames: Frames
+    rows: np.ndarray
+    given: np.ndarray
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not len(self.frames) == len(self.rows) == len(self.given):
+            raise DataError(
+                f"{len(self.frames)} views need as many rows and marks; got {len(self.rows)} "
+                f"and {len(self.given)}."
+            )
+
+    def select(self, rows: Iterable[int] | np.ndarray) -> Views:
+        """The views of the utterances ``rows``, which are numbered anew in that order."""
+        rows = np.asarray(list(rows) if not isinstance(rows, np.ndarray) else rows, np.int64)
+        first = np.searchsorted(self.rows, rows, side="left")
+        count = np.searchsorted(self.rows, rows, side="right") - first
+        ends = np.cumsum(count)
+        kept = np.arange(int(count.sum())) + np.repeat(first - ends + count, count)
+        own = np.repeat(np.arange(len(rows)), count)
+        return Views(self.frames.select(kept), own, self.given[kept], self.source)

@@ -1,0 +1,160 @@
+"""Timeline: what prediction answers, for one recording, utterance by utterance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+import numpy as np
+
+from moodal.core.errors import MissingDependencyError
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of an utterance.
+
+    ``start`` and ``end`` are seconds in the recording, None where nothing times it;
+    ``shares`` is its part of the text's share in each emotion's logit. The parts of all
+    words and ``Prediction.rest["text"]`` add up to that share. They are exact parts of a
+    mean over contextual states, each of which has seen its neighbours.
+    """
+
+    text: str
+    start: float | None = None
+    end: float | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A stretch of the speech, or one seen face: its part of that stream's share.
+
+    Times in seconds of the recording. As with `Word`, the parts of all moments of a stream
+    and ``Prediction.rest[stream]`` add up to the stream's share.
+    """
+
+    start: float
+    end: float
+    stream: str
+    shares: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The emotions of one utterance.
+
+    Attributes:
+        id: the recording's name and the utterance's number, such as "interview.mp4#3".
+        probabilities: emotion -> 0 to 1, calibrated for the streams that are there.
+        decided: the most probable emotion, or none where the model abstains.
+        start, end: seconds in the recording; None for a text.
+        text: what was said, None where nothing tells.
+        streams: the modalities that were used.
+        shares: stream -> emotion -> its part of the emotion's logit. Over the streams, and with
+            ``bias``, the parts add up to the logit: EEA's sum (Dai et al. 2020).
+        bias: emotion -> the part that no stream brought.
+        sources: emotion -> stream -> "learned", "guess" (from the word's vector alone),
+            "adapted", or "absent" (this stream cannot tell, and has no share).
+        words, moments: the parts of the shares by word, and by second or seen face.
+        rest: stream -> emotion -> what is left of the share beside words or moments.
+        quality: stream -> what was measured of it, such as {"snr_db": 21.0}.
+        absent: stream -> why it was not used, such as "no face".
+        flags: what a reader should know of this utterance, one sentence each.
+        track: number of the followed face, None without one.
+    """
+
+    id: str
+    probabilities: Mapping[str, float]
+    decided: tuple[str, ...] = ()
+    start: float | None = None
+    end: float | None = None
+    text: str | None = None
+    streams: tuple[str, ...] = ()
+    shares: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    bias: Mapping[str, float] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    words: tuple[Word, ...] = ()
+    moments: tuple[Moment, ...] = ()
+    rest: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    quality: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    track: int | None = None
+
+    @property
+    def logits(self) -> dict[str, float]:
+        """Emotion -> the sum of its shares and its bias."""
+        return {
+            e: sum((s[e] for s in self.shares.values()), self.bias.get(e, 0.0))
+            for e in self.probabilities
+        }
+
+    @property
+    def top(self) -> str:
+        """The most probable emotion, whether or not the model abstains."""
+        return max(self.probabilities, key=lambda e: self.probabilities[e])
+
+
+@dataclass(frozen=True)
+class Timeline(Sequence[Prediction]):
+    """The emotions of one recording, or of one text, utterance by utterance.
+
+    Attributes:
+        path: as it was given; "-" for standard input, "" for arrays.
+        predictions: in the order of their time.
+        emotions: that were asked for, in that order.
+        duration: seconds of the recording, None for a text.
+        kind: "audio", "video", "image", "text" or "subtitles".
+        absent: stream -> why the whole recording lacks it, such as "no speech".
+        notes: what a reader should know of all of it.
+        artefact: name, digest and moodal's version of what made it.
+        waveform: [n, 2] float32, lowest and highest sample of each of n equal spans of the
+            sound, for drawing; None where there is no sound.
+        thumbnails: (seconds, [48, 48] uint8 grey) of faces that were seen, a few.
+    """
+
+    path: str
+    predictions: tuple[Prediction, ...]
+    emotions: tuple[str, ...]
+    duration: float | None = None
+    kind: str = "audio"
+    absent: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    artefact: Mapping[str, str] = field(default_factory=dict)
+    waveform: np.ndarray | None = None
+    thumbnails: tuple[tuple[float, np.ndarray], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    @overload
+    def __getitem__(self, i: int) -> Prediction: ...
+
+    @overload
+    def __getitem__(self, i: slice) -> tuple[Prediction, ...]: ...
+
+    def __getitem__(self, i: int | slice) -> Prediction | tuple[Prediction, ...]:
+        return self.predictions[i]
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame: a row per utterance, a column per emotion.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ModuleNotFoundError:
+            raise MissingDependencyError(
+                "Tables as DataFrames need the package pandas: pip install pandas."
+            ) from None
+        head = ("id", "start", "end", "text", "track")
+        rows = [
+            {name: getattr(p, name) for name in head}
+            | {"decided": p.decided[0] if p.decided else None, "streams": "+".join(p.streams)}
+            | {e: p.probabilities[e] for e in self.emotions}
+            for p in self.predictions
+        ]
+        return pandas.DataFrame(rows, columns=[*head, "decided", "streams", *self.emotions])

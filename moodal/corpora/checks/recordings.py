@@ -1,0 +1,61 @@
+"""Whether the recordings that a corpus refers to are there and can be read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from pathlib import Path
+
+from moodal.core.manifest import Manifest
+from moodal.corpora.checks.duplicates import repeated
+from moodal.corpora.checks.finding import Finding, some
+
+
+def media(manifest: Manifest) -> Iterator[Finding]:
+    """Recordings that are missing, cannot be read, or are the same file twice."""
+    clips: dict[str, list[int]] = defaultdict(list)
+    for row, u in enumerate(manifest.utterances):
+        for path in {c.path for c in (u.audio, u.video, *u.augmented_audio) if c is not None}:
+            clips[path].append(row)
+    if not clips:
+        return
+    root = Path(manifest.root or ".")
+    missing = [path for path in clips if not (root / path).is_file()]
+    broken = [path for path in clips if path not in set(missing) and not _readable(root / path)]
+    for bad, how in ((missing, "missing"), (broken, "not readable")):
+        if bad:
+            detail = f"{len(bad)} of {len(clips)} media files are {how}: {some(bad)}."
+            yield Finding("error", "media", detail)
+    if not missing and not broken:
+        yield Finding("ok", "media", f"All {len(clips)} media files are there and can be read.")
+    alone = {p: rows[0] for p, rows in clips.items() if len(rows) == 1}
+    good = sorted(set(alone) - set(missing) - set(broken))
+    digests: list[Hashable | None] = [None] * len(manifest)
+    for path, digest in _same(root, good).items():
+        digests[alone[path]] = digest
+    yield from repeated(manifest, digests, "media file")
+
+
+def _readable(path: Path) -> bool:
+    """Whether the file has bytes and, being sound, a header that says so."""
+    try:
+        with open(path, "rb") as file:
+            if not file.read(1):
+                return False
+        if path.suffix.lower() in (".wav", ".flac", ".ogg"):
+            import soundfile
+
+            return bool(soundfile.info(str(path)).frames)
+    except (OSError, RuntimeError):  # soundfile's own errors are RuntimeErrors
+        return False
+    return True
+
+
+def _same(root: Path, paths: Sequence[str]) -> dict[str, bytes]:
+    """Path -> digest of its bytes, for those that share their size with another."""
+    sizes: dict[int, list[str]] = defaultdict(list)
+    for path in paths:
+        sizes[(root / path).stat().st_size].append(path)
+    alike = [path for group in sizes.values() if len(group) > 1 for path in group]
+    return {path: hashlib.sha256((root / path).read_bytes()).digest() for path in alike}

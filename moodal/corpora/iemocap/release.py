@@ -1,0 +1,151 @@
+"""IEMOCAP as released: 10,039 labelled turns of ten actors in five sessions.
+
+Busso et al., "IEMOCAP: Interactive emotional dyadic motion capture database", Language
+Resources and Evaluation, 2008. Which emotions are told apart is a recipe's choice: see
+``recipes/iemocap-release/spaces``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import DataError
+from moodal.core.manifest import Manifest
+from moodal.core.records import Clip, Utterance
+from moodal.corpora.find import AUDIO, folder, recordings, some
+from moodal.corpora.iemocap import lines as iemocap_lines
+from moodal.corpora.iemocap.lines import Labelled, Lines
+from moodal.corpora.iemocap.names import CODES, fields
+
+RELEASE = "IEMOCAP_full_release"
+SESSIONS = tuple(f"Session{i}" for i in range(1, 6))
+
+REMARK = re.compile(r"\[[^\[\]]*\]")
+"""What a transcript says beside the words, such as [LAUGHTER]."""
+
+
+def read(root: Path | str) -> Manifest:
+    """Read ``IEMOCAP_full_release``, or the folder that holds it.
+
+    Of each ``Session*``: ``dialog/EmoEvaluation/*.txt`` for labels, ``dialog/transcriptions``
+    for words, ``sentences/wav/<dialogue>/<utterance>.wav`` for sound. Every turn with a label
+    line is an utterance. Sessions, recordings and words that are missing, and recordings and
+    words without a label, are counted in the notes.
+
+    Returns:
+        Audio and text; labels one-hot [N, 11], the words of `CODES` in their order; no splits.
+        ``extra``: style, script or scenario, start, end, valence, activation, dominance,
+        annotators (JSON, see `Labelled`); transcript, where remarks were taken out of the
+        text. A turn of remarks alone keeps them as its text, and has an empty "ctc_text".
+
+    Raises:
+        DataError: no session is there, or lines are damaged: the first three are told.
+    """
+    root = _release(folder(root, f"{RELEASE} or its Session folders"))
+    notes, lines = [], Lines()
+    audio: dict[str, Path] = {}
+    for session in SESSIONS:
+        place = root / session
+        sheets = _sheets(place / "dialog" / "EmoEvaluation")
+        if not sheets:
+            notes.append(
+                f"{session} has no label files in dialog/EmoEvaluation and was left out."
+                if place.is_dir()
+                else f"{session} is missing: folds by session are over the other sessions."
+            )
+            continue
+        for path in sheets:
+            iemocap_lines.labels(path, lines)
+        for path in _sheets(place / "dialog" / "transcriptions"):
+            iemocap_lines.transcripts(path, lines)
+        wav = place / "sentences" / "wav"
+        audio |= recordings(sorted(p for p in wav.glob("*") if p.is_dir()), AUDIO)
+    if not lines.turns and not lines.problems:
+        raise DataError(
+            f"{root} holds no Session folder with label files in dialog/EmoEvaluation; give "
+            f"{RELEASE}, or the folder that holds it."
+        )
+    if lines.problems:
+        raise DataError(f"{root}: {some(lines.problems)}; mend or remove these lines.")
+    names = list(lines.turns)
+    codes = list(CODES)
+    return Manifest(
+        corpus="iemocap-release",
+        space=EmotionSpace(CODES.values(), "single"),
+        utterances=tuple(
+            _utterance(name, turn, lines.texts.get(name), audio.get(name), root)
+            for name, turn in lines.turns.items()
+        ),
+        labels=np.eye(len(codes), dtype=np.float32)[
+            [codes.index(lines.turns[name].code) for name in names]
+        ],
+        licence="on request, for research",
+        notes=(*notes, *_notes(names, lines, audio)),
+        root=str(root.resolve()),
+    )
+
+
+def _release(root: Path) -> Path:
+    """The folder with the sessions: ``root``, or the one of the release's name in it."""
+    return root / RELEASE if (root / RELEASE).is_dir() else root
+
+
+def _sheets(place: Path) -> list[Path]:
+    """The text files of a folder; "._x.txt" are macOS's, and hold no text."""
+    return [p for p in sorted(place.glob("*.txt")) if not p.name.startswith(".")]
+
+
+def _utterance(
+    name: str, turn: Labelled, raw: str | None, audio: Path | None, root: Path
+) -> Utterance:
+    about = fields(name)
+    extra = {**about.pop("extra"), "start": turn.start, "end": turn.end, **turn.dimensions}
+    if turn.annotators:
+        extra["annotators"] = json.dumps(turn.annotators, separators=(",", ":"))
+    text = without_remarks(raw or "")
+    if text != (raw or ""):
+        extra["transcript"] = raw or ""
+        if not text:
+            text, extra["ctc_text"] = raw or "", ""
+    clip = None if audio is None else Clip(audio.relative_to(root).as_posix())
+    return Utterance(name, text=text or None, audio=clip, extra=extra, **about)
+
+
+def without_remarks(text: str) -> str:
+    """The words alone.
+
+    >>> without_remarks("[LAUGHTER] Cat  babies.")
+    'Cat babies.'
+    """
+    return " ".join(REMARK.sub(" ", text).split()) if REMARK.search(text) else text
+
+
+def _notes(names: list[str], lines: Lines, audio: dict[str, Path]) -> list[str]:
+    """What is there on one side only, a sentence per kind."""
+    turns = set(names)
+
+    def told(found: Iterable[str], what: str) -> list[str]:
+        found = list(found)
+        return [f"{len(found)} {what}: {some(found)}."] if found else []
+
+    empty = [n for n in names if n in lines.texts and not lines.texts[n]]
+    notes = [
+        *told((n for n in names if n not in audio), "labelled turns have no recording"),
+        *told((n for n in names if n not in lines.texts), "labelled turns have no transcript"),
+        *told(empty, "labelled turns have an empty transcript"),
+        *told((n for n in audio if n not in turns), "recordings have no label and were left out"),
+        *told((n for n in lines.texts if n not in turns),
+              "transcribed turns have no label and were left out"),
+        *told(lines.twice, "turns are transcribed a second time, which was not taken"),
+    ]  # fmt: skip
+    if lines.unnamed:
+        notes.append(f"{lines.unnamed} lines of transcripts name no turn and were left out.")
+    if lines.unread:
+        notes.append(f"{lines.unread} lines of label files are no annotator's and were left out.")
+    return notes

@@ -1,0 +1,265 @@
+"""Features that came in a corpus's files: checked, named, and joined over the splits."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import DataError
+from moodal.core.manifest import Manifest
+from moodal.core.records import STREAMS, Frames, Utterance
+
+PHASES = ("train", "valid", "test")
+FACET = 35
+"""Columns of FACET as the authors' MOSEI and IEMOCAP files have it."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One split of a corpus, as its files gave it.
+
+    Attributes:
+        split: "train", "valid" or "test".
+        utterances: N of them.
+        labels: [N, C] float32.
+        streams: stream -> [N, T, D] float32; one that this split lacks is left out.
+    """
+
+    split: str
+    utterances: tuple[Utterance, ...]
+    labels: np.ndarray
+    streams: Mapping[str, np.ndarray]
+
+
+def find(root: Path | str, *names: str) -> Path:
+    """The folder in or under ``root`` that holds one of the files ``names``.
+
+    Looks where the authors' instructions put them: ``root`` itself, ``data``,
+    ``seq_length_20/data`` or ``processed_datasets``. A file given as ``root`` stands
+    for its folder.
+
+    Raises:
+        DataError: there is none.
+    """
+    root = Path(root)
+    if root.is_file():
+        root = root.parent
+    for under in ("", "data", "seq_length_20", "seq_length_20/data", "seq_length_50/data"):
+        if any((root / under / name).is_file() for name in names):
+            return root / under
+    raise DataError(
+        f"{root} holds no {' or '.join(names)}; give the folder in which it lies."
+        if root.is_dir()
+        else f"{root} is no folder; give the one in which {names[0]} lies."
+    )
+
+
+def sequences(values: Any, place: str, rows: int | None = None) -> np.ndarray:
+    """A stream's values [N, T, D] as float32, all finite but for -inf, which is kept.
+
+    Args:
+        place: file and key, for the message.
+        rows: N, if it is known already.
+
+    Raises:
+        DataError: wrong kind or shape, or a NaN or +inf in it.
+    """
+    values = array(values, place)
+    if values.ndim != 3:
+        raise DataError(
+            f"{place} has shape {values.shape}; a stream is [utterances, steps, width]."
+        )
+    if values.shape[1] == 0 or values.shape[2] == 0:
+        raise DataError(f"{place} has shape {values.shape}: there is nothing in it.")
+    if rows is not None and len(values) != rows:
+        raise DataError(
+            f"{place} has {len(values)} rows and the labels have {rows}; "
+            "take all files from one and the same release."
+        )
+    with np.errstate(over="ignore"):  # what float32 cannot hold is found just below
+        values = np.ascontiguousarray(values, np.float32)
+    bad = np.isnan(values) | (values == np.inf)
+    if bad.any():
+        row, step, column = (int(x) for x in np.argwhere(bad)[0])
+        raise DataError(
+            f"{place} row {row}, step {step}, column {column} is {values[row, step, column]}; "
+            "mend or remove that row."
+        )
+    return values
+
+
+def array(values: Any, place: str) -> np.ndarray:
+    """``values`` as an array of numbers.
+
+    Raises:
+        DataError: it is anything else.
+    """
+    if isinstance(values, list):
+        try:
+            values = np.array(values)
+        except ValueError:
+            raise DataError(
+                f"{place} is a list of uneven rows, where an array should be."
+            ) from None
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
+        what = values.dtype if isinstance(values, np.ndarray) else type(values).__name__
+        raise DataError(f"{place} holds {what}, where an array of numbers should be.")
+    return values
+
+
+def entry(table: Any, names: Sequence[str], place: str) -> tuple[str, Any]:
+    """The first of the keys ``names`` that ``table`` has, and what stands there.
+
+    Raises:
+        DataError: ``table`` is no dict, or has none of them.
+    """
+    if not isinstance(table, dict):
+        raise DataError(f"{place} is a {type(table).__name__}, where a dict should be.")
+    for name in names:
+        if name in table:
+            return name, table[name]
+    there = ", ".join(repr(str(k)[:40]) for k in list(table)[:8]) or "nothing"
+    raise DataError(f"{place} has no {' or '.join(map(repr, names))}; it holds {there}.")
+
+
+def without_infinity(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """-inf set to 0, as the authors do (the log of a silent frame), and how many there were."""
+    silent = np.isneginf(values)
+    count = int(silent.sum())
+    return (np.where(silent, np.float32(0), values) if count else values), count
+
+
+def utterances(split: str, rows: int, ids: Any = None, place: str = "") -> tuple[Utterance, ...]:
+    """N utterances; what their ids tell is filled in.
+
+    Ids may be names such as "Ses01F_impro01_M000" (IEMOCAP: session, speaker and
+    dialogue are in it), or rows of video, start and end (MOSI, MOSEI). Numbers
+    and repeated names tell nothing: such an utterance is "train-00012".
+
+    Raises:
+        DataError: there are not N ids.
+    """
+    numbered = [f"{split}-{row:05d}" for row in range(rows)]
+    if ids is None:
+        return tuple(Utterance(name, split) for name in numbered)
+    if not isinstance(ids, list | np.ndarray) or np.ndim(ids) == 0 or len(ids) != rows:
+        raise DataError(f"{place} does not hold an id for each of the {rows} rows.")
+    words = [_words(row) for row in ids]
+    names = ["_".join(row) for row in words]
+    if len(set(names)) < rows or all(name.isdecimal() for name in names):
+        names = numbered
+    return tuple(_named(n, w, split) for n, w in zip(names, words, strict=True))
+
+
+def _words(value: Any) -> list[str]:
+    """An id, or each part of one, as text."""
+    parts = np.asarray(value, object).ravel().tolist()
+    return [x.decode("latin-1") if isinstance(x, bytes) else str(x) for x in parts]
+
+
+def _named(name: str, words: list[str], split: str) -> Utterance:
+    turn = re.fullmatch(r"((Ses\d\d)[FM]_\w+)_([FM])\w*\d+", words[0])
+    if turn and len(words) == 1:
+        dialogue, session, voice = turn.groups()
+        return Utterance(name, split, f"{session}{voice}", session, dialogue)
+    if len(words) == 3:
+        video, start, end = words
+        return Utterance(name, split, dialogue=video, extra={"start": start, "end": end})
+    return Utterance(name, split)
+
+
+def join(
+    corpus: str,
+    space: EmotionSpace,
+    parts: Sequence[Part],
+    *,
+    aligned: bool,
+    licence: str = "unknown",
+    notes: Sequence[str] = (),
+) -> Manifest:
+    """The splits as one manifest; -inf in speech becomes 0; padding stays as it was given.
+
+    Raises:
+        DataError: widths differ between splits, or -inf stands outside speech, or
+            aligned streams differ in their steps.
+    """
+    notes = list(notes)
+    total = sum(len(part.utterances) for part in parts)
+    features, encoders = {}, {}
+    for stream in STREAMS:
+        have = [part for part in parts if stream in part.streams]
+        if not have:
+            continue
+        widths = {part.streams[stream].shape[2] for part in have}
+        if len(widths) > 1:
+            raise DataError(
+                f"{corpus}: {stream} has {' and '.join(map(str, sorted(widths)))} columns in its "
+                "splits; take all files from one and the same release."
+            )
+        features[stream], silent = _frames(corpus, stream, parts, widths.pop())
+        if silent:
+            notes.append(f"{silent} values of -inf in speech were set to 0.")
+        for part in parts:
+            if part not in have:
+                notes.append(f"The {part.split} split has no {stream}: its sequences are empty.")
+        encoders[stream] = as_given(corpus, stream, features[stream].width)
+    if not features or not total:
+        raise DataError(f"{corpus}: the files hold no utterance with features.")
+    for part in parts:
+        steps = {s: v.shape[1] for s, v in part.streams.items()}
+        if aligned and len(set(steps.values())) > 1:
+            said = ", ".join(f"{s} {n}" for s, n in steps.items())
+            raise DataError(
+                f"{corpus}: aligned streams share their steps, but {part.split} has {said}; "
+                "read unaligned files under the name that ends in -noalign."
+            )
+    if "face" in features and features["face"].width == FACET:
+        notes.append(
+            f"Face has FACET's {FACET} columns, which include the vendor's own emotion outputs "
+            "(anger, joy, ...): label-bearing input."
+        )
+    return Manifest(
+        corpus=corpus,
+        space=space,
+        utterances=tuple(u for part in parts for u in part.utterances),
+        labels=np.concatenate([part.labels for part in parts]).astype(np.float32),
+        features=features,
+        encoders=encoders,
+        aligned=aligned,
+        licence=licence,
+        notes=tuple(notes),
+    )
+
+
+def as_given(corpus: str, stream: str, width: int) -> dict[str, Any]:
+    """The specification of features that no encoder of moodal's made.
+
+    Its fingerprint tells the kind (corpus, stream, width), not the values, so
+    that any part of a corpus fits a model trained on another.
+    """
+    kind = f"as-given {corpus.removesuffix('-noalign')} {stream} {width}"
+    fingerprint = hashlib.sha256(kind.encode()).hexdigest()[:16]
+    return {"name": "as-given", "fingerprint": fingerprint, "width": width}
+
+
+def _frames(corpus: str, stream: str, parts: Sequence[Part], width: int) -> tuple[Frames, int]:
+    """One stream over all splits, and how many -inf were set to 0 in it."""
+    values, lengths, silent = [], [], 0
+    for part in parts:
+        given = part.streams.get(stream)
+        if given is None:
+            given = np.zeros((len(part.utterances), 0, width), np.float32)
+        given, count = without_infinity(given)
+        if count and stream != "speech":
+            raise DataError(f"{corpus}: {stream} of {part.split} holds -inf; mend or remove it.")
+        silent += count
+        values.append(given.reshape(-1, width))
+        lengths.append(np.full(len(given), given.shape[1]))
+    return Frames(np.concatenate(values), np.concatenate(lengths)), silent

@@ -1,0 +1,43 @@
+"""HDF5 files: one data set out of one file, checked before it is believed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from moodal.core.errors import DataError
+
+_TRUSTED = 64 * 2**20
+"""Bytes up to which a data set's claimed size needs no proof."""
+
+
+def read(path: Path, key: str) -> np.ndarray:
+    """Data set ``key`` of the file, any shape, numbers only.
+
+    Raises:
+        DataError: the file is missing, damaged or cut short, or has no such data set.
+    """
+    import h5py
+
+    if not path.is_file():
+        raise DataError(f"{path} is missing; check the folder, or fetch the file again.")
+    try:
+        with h5py.File(path, "r") as file:
+            if not isinstance(file.get(key), h5py.Dataset):
+                there = ", ".join(repr(name) for name in list(file)[:8]) or "nothing"
+                raise DataError(f"{path} has no data set {key!r}; it holds {there}.")
+            data = file[key]
+            if data.dtype.kind not in "biuf":
+                raise DataError(f"{path} [{key!r}] holds {data.dtype}, where numbers should be.")
+            # Unwritten parts cost nothing on disk: a small file may claim any size.
+            if data.nbytes > max(_TRUSTED, 1000 * data.id.get_storage_size()):
+                raise DataError(
+                    f"{path} [{key!r}] claims {data.nbytes} bytes and holds "
+                    f"{data.id.get_storage_size()}; fetch the file again."
+                )
+            return np.asarray(data[...])
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise DataError(
+            f"{path} is damaged, cut short or no HDF5 file ({error}); fetch it again."
+        ) from None

@@ -1,0 +1,90 @@
+"""Label arrays as the files have them -> label rows [N, C], checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from moodal.core.errors import DataError
+from moodal.corpora.published.features import array
+
+
+def _finite(values: Any, place: str) -> np.ndarray:
+    values = array(values, place)
+    bad = ~np.isfinite(values.astype(np.float64))
+    if bad.any():
+        row = int(np.argwhere(bad)[0][0])
+        raise DataError(f"{place} row {row} is not a finite number; mend or remove that row.")
+    return values
+
+
+def intensities(values: Any, place: str, columns: int) -> np.ndarray:
+    """Intensities [N, C] of 0 to 3 -> [N, C] float32, 1 where there is any.
+
+    Raises:
+        DataError: wrong shape, or an intensity outside of 0 to 3.
+    """
+    values = _finite(values, place)
+    if values.ndim != 2 or values.shape[1] != columns:
+        raise DataError(f"{place} has shape {values.shape}; labels are [utterances, {columns}].")
+    _within(values, place, 0, 3, "an intensity")
+    return (values > 0).astype(np.float32)
+
+
+def one_of(values: Any, place: str, classes: int, *, none: bool = False) -> np.ndarray:
+    """One class per row -> one-hot [N, C] float32.
+
+    The files have it as [N, C, 2] (argmax over the last axis says yes or no),
+    as 0/1 columns [N, C], or as an index [N].
+
+    Args:
+        none: whether a row may have no class at all.
+
+    Raises:
+        DataError: wrong shape, an index out of range, or a row with no one class.
+    """
+    values = _finite(values, place)
+    if values.ndim == 3 and values.shape[1:] == (classes, 2):
+        values = values.argmax(axis=-1)
+    if values.ndim == 1:
+        _within(values, place, 0, classes - 1, "a class number")
+        return np.eye(classes, dtype=np.float32)[values.astype(np.int64)]
+    if values.ndim != 2 or values.shape[1] != classes:
+        raise DataError(
+            f"{place} has shape {values.shape}; labels are [utterances, {classes}, 2] "
+            f"or [utterances, {classes}]."
+        )
+    rows = (values != 0).astype(np.float32)
+    wrong = (rows.sum(1) > 1) if none else (rows.sum(1) != 1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise DataError(
+            f"{place} row {row} has {int(rows[row].sum())} classes, where each row has one; "
+            "mend or remove it."
+        )
+    return rows
+
+
+def sentiment(values: Any, place: str, bound: float | None = 3) -> np.ndarray:
+    """One real value per row, in whatever shape -> [N, 1] float32.
+
+    Raises:
+        DataError: more than one value a row, or one outside of [-bound, bound].
+    """
+    values = _finite(values, place)
+    if values.ndim == 0 or values.size != len(values):
+        raise DataError(f"{place} has shape {values.shape}; sentiment is one value an utterance.")
+    if bound is not None:
+        _within(values, place, -bound, bound, "a sentiment")
+    return values.reshape(-1, 1).astype(np.float32)
+
+
+def _within(values: np.ndarray, place: str, low: float, high: float, what: str) -> None:
+    bad = (values < low) | (values > high)
+    if bad.any():
+        where = tuple(np.argwhere(bad)[0])
+        raise DataError(
+            f"{place} row {int(where[0])} is {values[where]}, but {what} lies within {low:g} and "
+            f"{high:g}; mend or remove that row."
+        )

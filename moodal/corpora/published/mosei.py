@@ -1,0 +1,99 @@
+"""CMU-MOSEI emotions, from the folder of h5 files that EEA was trained on.
+
+Zadeh et al., ACL 2018. ``text_{phase}_emb.h5`` [N, 20, 300], ``audio_{phase}.h5``
+[N, 20, 74], ``video_{phase}.h5`` [N, 20, 35] and ``ey_{phase}.h5`` [N, 6], each
+under the key "d1". The same authors' MMMO and YouTube folders have the form, too,
+with ``y_{phase}.h5`` in place of ``ey_{phase}.h5``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import DataError
+from moodal.core.manifest import Manifest
+from moodal.corpora.published import features, h5, label_rows
+
+KEY = "d1"
+EMOTIONS = ("anger", "disgust", "fear", "happy", "sad", "surprise")
+FILES = {
+    "text": ("text_{}_emb.h5", "text_{}.h5"),
+    "speech": ("audio_{}.h5",),
+    "face": ("video_{}.h5", "vision_{}.h5"),
+}
+"""Stream -> the names its files go by, {} standing for the phase."""
+
+
+def read(root: Path | str) -> Manifest:
+    """The folder as a manifest: six emotions, any number at once (intensity > 0).
+
+    Without ``ey_`` files, ``y_`` files are read: one column as sentiment, several as
+    classes. The files name no utterances: they are called "train-00012".
+
+    Raises:
+        DataError: a file is missing, damaged, or does not fit the others.
+    """
+    folder = features.find(root, "ey_train.h5", "y_train.h5")
+    if not (folder / "ey_train.h5").is_file():
+        return read_sentiment(folder, _name(folder), bound=None)
+    parts = []
+    for phase in features.PHASES:
+        path = folder / f"ey_{phase}.h5"
+        labels = label_rows.intensities(h5.read(path, KEY), str(path), len(EMOTIONS))
+        parts.append(_part(folder, phase, labels))
+    return features.join(
+        "mosei", EmotionSpace(EMOTIONS, "multi"), parts, aligned=True, licence="for research"
+    )
+
+
+def read_sentiment(folder: Path, corpus: str, *, bound: float | None) -> Manifest:
+    """The same streams with ``y_{phase}.h5``: sentiment [N] or [N, 1], or one of C classes [N, C].
+
+    Args:
+        bound: sentiment lies within [-bound, bound]; None where the scale is unknown.
+    """
+    parts, notes = [], []
+    for phase in features.PHASES:
+        path = folder / f"y_{phase}.h5"
+        values = h5.read(path, KEY)
+        classes = values.shape[1] if values.ndim == 2 else 1
+        if classes > 1:
+            labels = label_rows.one_of(values, str(path), classes)
+        else:
+            labels = label_rows.sentiment(values, str(path), bound)
+        parts.append(_part(folder, phase, labels))
+    widths = {part.labels.shape[1] for part in parts}
+    if len(widths) > 1:
+        raise DataError(f"{folder}: the y_ files differ in their columns: {sorted(widths)}.")
+    classes = widths.pop()
+    if classes > 1:
+        space = EmotionSpace([f"class-{i}" for i in range(classes)], "single")
+        notes.append("The files do not say what their classes mean; they are numbered.")
+    else:
+        space = EmotionSpace(["sentiment"], "regression")
+        values = np.concatenate([part.labels for part in parts])
+        if bound is None:
+            notes.append(f"Sentiment runs from {values.min():g} to {values.max():g} here.")
+    return features.join(corpus, space, parts, aligned=True, licence="for research", notes=notes)
+
+
+def _part(folder: Path, phase: str, labels: np.ndarray) -> features.Part:
+    """One phase's streams, those that are there; a stream nobody has is seen to by `join`."""
+    streams = {}
+    for stream, names in FILES.items():
+        for path in (folder / name.format(phase) for name in names):
+            if path.is_file():
+                streams[stream] = features.sequences(h5.read(path, KEY), str(path), len(labels))
+                break
+    if not streams:
+        wanted = ", ".join(names[0].format(phase) for names in FILES.values())
+        raise DataError(f"{folder} has none of {wanted}; give the folder in which they lie.")
+    return features.Part(phase, features.utterances(phase, len(labels)), labels, streams)
+
+
+def _name(folder: Path) -> str:
+    """A corpus that is not MOSEI is called by its folder."""
+    return folder.resolve().name.lower()

@@ -1,0 +1,76 @@
+"""Metrics of values: regression, and sentiment from -3 to 3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from moodal.evaluation.metrics.decisions import binary_accuracy, weighted_f1
+from moodal.evaluation.metrics.rows import Array, pair, share
+
+
+def mae(targets: Array, values: Array, weights: Array | None = None) -> Array:
+    """Mean of |prediction - truth|."""
+    t, v = pair(targets, values)
+    return share(np.abs(t - v), weights)
+
+
+def acc7(targets: Array, values: Array, weights: Array | None = None) -> Array:
+    """Share of predictions that round to the truth's step of -3 .. 3 (halves to even)."""
+    t, v = pair(targets, values)
+    return share(np.round(np.clip(t, -3, 3)) == np.round(np.clip(v, -3, 3)), weights)
+
+
+def acc5(targets: Array, values: Array, weights: Array | None = None) -> Array:
+    """`acc7` after both are clipped to -2 .. 2."""
+    t, v = pair(targets, values)
+    return share(np.round(np.clip(t, -2, 2)) == np.round(np.clip(v, -2, 2)), weights)
+
+
+def acc2(targets: Array, values: Array, weights: Array | None = None) -> Array:
+    """Share of predictions on the truth's side, positive or not; zeros count as not."""
+    t, v = pair(targets, values)
+    return binary_accuracy(t > 0, v > 0, weights)
+
+
+def acc2_nonzero(targets: Array, values: Array, weights: Array | None = None) -> Array:
+    """`acc2` of the rows whose truth is not 0."""
+    return _nonzero(binary_accuracy, targets, values, weights)
+
+
+def sign_f1(targets: Array, values: Array, weights: Array | None = None) -> Array:
+    """`weighted_f1` of being positive (EEA's code swaps truth and prediction here)."""
+    t, v = pair(targets, values)
+    return weighted_f1(t > 0, v > 0, weights)
+
+
+def sign_f1_nonzero(targets: Array, values: Array, weights: Array | None = None) -> Array:
+    """`sign_f1` of the rows whose truth is not 0."""
+    return _nonzero(weighted_f1, targets, values, weights)
+
+
+def pearson(targets: Array, values: Array, weights: Array | None = None) -> Array:
+    """Pearson's correlation, "Corr"; undefined where truth or prediction never varies."""
+    t, v = pair(targets, values)
+    t, v = t - t.mean(0), v - v.mean(0)  # so that the squares below lose no digits
+    mean_t, mean_v = share(t, weights), share(v, weights)
+    var_t = share(t * t, weights) - mean_t**2
+    var_v = share(v * v, weights) - mean_v**2
+    varies = (var_t > 1e-12) & (var_v > 1e-12)
+    spread = np.sqrt(np.where(varies, var_t * var_v, np.nan))
+    return (share(t * v, weights) - mean_t * mean_v) / spread
+
+
+def _nonzero(
+    metric: Callable[[Array, Array, Array | None], Array],
+    targets: Array,
+    values: Array,
+    weights: Array | None,
+) -> Array:
+    """``metric`` of being positive, of the rows whose truth is not 0, column by column."""
+    t, v = pair(targets, values)
+    w = np.ones(len(t)) if weights is None else np.asarray(weights, np.float64)
+    if t.ndim == 1:
+        return metric(t > 0, v > 0, w * (t != 0))
+    return np.stack([_nonzero(metric, t[:, c], v[:, c], w) for c in range(t.shape[1])], -1)

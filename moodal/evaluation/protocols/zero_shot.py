@@ -1,0 +1,85 @@
+"""Zero-shot: emotions that training never shows, in both of EEA's ways.
+
+MOSEI's way: rows that carry the emotion leave training and validation, its
+column is dropped, and all emotions are tested. IEMOCAP's way: rows of a class
+that the corpus does not have are appended to the test as one more emotion.
+Source: Dai et al. 2020, section 4.4; rows equal to the published code's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import DataError
+from moodal.core.manifest import Manifest
+from moodal.evaluation.protocols.experiment import Experiment
+
+
+def hold_out(experiment: Experiment, unseen: Sequence[str]) -> Experiment:
+    """Hide ``unseen`` from training and validation; test on every emotion.
+
+    Validation loses its rows too: choosing the epoch must not see them.
+
+    Raises:
+        SpaceError: the corpus has no such emotion.
+        DataError: nothing is left to train or validate on.
+    """
+    manifest = experiment.manifest
+    columns = [manifest.space.index(label) for label in unseen]
+    hidden = np.any(manifest.labels[:, columns] > 0, axis=1)
+    train = experiment.train[~hidden[experiment.train]]
+    valid = experiment.valid[~hidden[experiment.valid]]
+    if not len(train) or not len(valid):
+        raise DataError(
+            f"Without {', '.join(unseen)}, {len(train)} training and {len(valid)} validation "
+            "rows are left; hold out fewer emotions."
+        )
+    seen = tuple(label for label in experiment.seen if label not in unseen)
+    if not seen:
+        raise DataError("Every emotion is held out; leave at least one to train on.")
+    return dataclasses.replace(experiment, train=train, valid=valid, seen=seen)
+
+
+def append(manifest: Manifest, extra: Manifest, emotions: Sequence[str]) -> Manifest:
+    """``manifest`` with the rows of ``extra`` that carry one of ``emotions``, as new classes.
+
+    Label columns of ``emotions`` are appended; the rows keep their split. Only streams
+    that both corpora have are kept.
+
+    Raises:
+        DataError: an emotion is already there, has no rows, or widths differ.
+    """
+    known = [label for label in emotions if label in manifest.space.labels]
+    if known:
+        raise DataError(f"{manifest.corpus} already has {', '.join(known)}; nothing to append.")
+    columns = [extra.space.index(label) for label in emotions]
+    rows = np.flatnonzero((extra.labels[:, columns] > 0).any(axis=1))
+    if not len(rows):
+        raise DataError(f"{extra.corpus} has no row of {', '.join(emotions)}.")
+    added = extra.select(rows)
+    labels = np.zeros((len(manifest) + len(added), len(manifest.space) + len(emotions)), np.float32)
+    labels[: len(manifest), : len(manifest.space)] = manifest.labels
+    labels[len(manifest) :, len(manifest.space) :] = added.labels[:, columns]
+    for column, label in enumerate(manifest.space.labels):
+        if label in extra.space.labels:  # a row of several emotions keeps those known here
+            labels[len(manifest) :, column] = added.labels[:, extra.space.index(label)]
+    shared = [stream for stream in manifest.features if stream in added.features]
+    utterances = tuple(
+        dataclasses.replace(u, id=f"{extra.corpus}:{u.id}") for u in added.utterances
+    )
+    return dataclasses.replace(
+        manifest,
+        space=EmotionSpace((*manifest.space.labels, *emotions), manifest.space.task),
+        utterances=manifest.utterances + utterances,
+        labels=labels,
+        features={
+            stream: manifest.features[stream].concatenate(added.features[stream])
+            for stream in shared
+        },
+        encoders={s: e for s, e in manifest.encoders.items() if s in shared},
+        notes=(*manifest.notes, *(n for n in extra.notes if n not in manifest.notes)),
+    )

@@ -1,0 +1,140 @@
+"""What one scores without looking at the input: the figures that every result stands beside.
+
+All of them know the training set's label distribution and nothing of the test rows. ``majority``
+(single) always says the commonest emotion; ``all-negative`` and ``all-positive`` (multi) deny or
+affirm every emotion; ``prior-random`` says each at random as often as training has it;
+``train-mean`` and ``train-median`` (regression) always give that value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from moodal.core.emotions import Task
+from moodal.core.errors import DataError
+from moodal.evaluation.metrics import METRICS, chance, measure
+from moodal.evaluation.report.measures import number, overall
+
+_DRAWS = 50  # of prior-random; the spread of their mean is far below the test's own
+
+
+def prior(train_targets: np.ndarray) -> np.ndarray:
+    """[C]: the share of training rows [N, C] with each emotion; 0 where it is unknown (NaN)."""
+    known = np.nan_to_num(np.asarray(train_targets, np.float64))
+    return (known > 0).mean(0)
+
+
+def distribution(targets: np.ndarray, task: Task, labels: Sequence[str]) -> dict[str, Any]:
+    """How many rows, and how many of each emotion (the mean value for regression)."""
+    if task == "regression":
+        with np.errstate(invalid="ignore"):
+            what, values = "means", [number(v) for v in np.nanmean(targets, 0)]
+    else:
+        what, values = "counts", [round(v * len(targets)) for v in prior(targets)]
+    return {"rows": len(targets), what: dict(zip(labels, values, strict=True))}
+
+
+def baselines(
+    name: str, task: Task, targets: np.ndarray, train_targets: np.ndarray, seed: int = 0
+) -> Mapping[str, np.ndarray]:
+    """Baseline -> what metric ``name`` gives it on the test targets [N, C]: [C] or one value.
+
+    Args:
+        train_targets: [M, C], the same columns; 0 or NaN throughout for an unseen emotion.
+
+    Raises:
+        DataError: the training targets are of other emotions, or there are none.
+
+    >>> baselines("binary_accuracy", "multi", np.array([[1], [0]]), np.array([[1], [1]]))[
+    ...     "all-negative"].tolist()
+    [0.5]
+    """
+    if (
+        train_targets.ndim != 2
+        or train_targets.shape[1] != targets.shape[1]
+        or not len(train_targets)
+    ):
+        raise DataError(
+            f"Baselines need training targets [M, {targets.shape[1]}] with rows; "
+            f"got {list(train_targets.shape)}."
+        )
+    made = {
+        baseline: measure(name, targets, scores=values, decisions=values)
+        for baseline, values in _constant(task, targets.shape, train_targets).items()
+    }
+    made["prior-random"] = _random(name, task, targets, train_targets, seed)
+    return made
+
+
+def mean_baselines(
+    reports: Sequence[Mapping[str, Any]], labels: Sequence[str]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Key -> baseline -> row-weighted mean over folds, those left out where it is undefined.
+
+    Args:
+        reports: of the folds, each with "rows" and "metrics".
+    """
+
+    def mean(entries: Sequence[Mapping[str, Any]], name: str) -> float:
+        pairs = [
+            (e["baselines"][name], r["rows"])
+            for e, r in zip(entries, reports, strict=True)
+            if e.get("baselines", {}).get(name) is not None
+        ]
+        return sum(v * n for v, n in pairs) / sum(n for _, n in pairs) if pairs else np.nan
+
+    out: dict[str, dict[str, np.ndarray]] = {}
+    for key, first in reports[0]["metrics"].items() if reports else ():
+        entries = [r["metrics"][key] for r in reports]
+        names = list(dict.fromkeys(n for e in entries for n in overall(e).get("baselines", {})))
+        if "all" in first:
+            rows = [e["all"] for e in entries]
+            out[key] = {name: np.array(mean(rows, name)) for name in names}
+        else:
+            by_label = [[e["emotions"][label] for e in entries] for label in labels]
+            out[key] = {n: np.array([mean(rows, n) for rows in by_label]) for n in names}
+    return out
+
+
+def _constant(
+    task: Task, shape: tuple[int, ...], train_targets: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Baseline -> its predictions [N, C], every row the same."""
+    if task == "regression":
+        rows = {
+            "train-mean": np.nanmean(train_targets, 0),
+            "train-median": np.nanmedian(train_targets, 0),
+        }
+    elif task == "single":
+        rows = {"majority": np.eye(shape[1])[np.argmax(prior(train_targets))]}
+    else:
+        rows = {"all-negative": np.zeros(shape[1]), "all-positive": np.ones(shape[1])}
+    return {baseline: np.broadcast_to(row, shape) for baseline, row in rows.items()}
+
+
+def _random(
+    name: str, task: Task, targets: np.ndarray, train_targets: np.ndarray, seed: int
+) -> np.ndarray:
+    """The mean of metric ``name`` over draws from the training distribution; exact for scores."""
+    if METRICS[name].needs == "scores":
+        exact = chance(name, (targets > 0).mean(0))
+        if exact is not None:
+            constant = measure(name, targets, scores=np.zeros(targets.shape))
+            return np.where(np.isnan(constant), np.nan, exact)
+    # a stream of its own: targets made from the same seed must not be hit by its numbers
+    rng = np.random.default_rng([seed, 20200929])
+    rate = prior(train_targets)
+    n, count = targets.shape
+    total = np.zeros(())
+    for _ in range(_DRAWS):
+        if task == "multi":
+            said = (rng.random((n, count)) < rate).astype(np.float64)
+        elif task == "single" and rate.sum():
+            said = np.eye(count)[rng.choice(count, size=n, p=rate / rate.sum())]
+        else:
+            said = np.nan_to_num(train_targets)[rng.integers(len(train_targets), size=n)]
+        total = total + measure(name, targets, scores=said, decisions=said)
+    return np.asarray(total / _DRAWS)

@@ -1,0 +1,161 @@
+"""How far a report's probabilities can be believed: calibration error, diagram, abstention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moodal.core.errors import DataError
+from moodal.evaluation.metrics.calibration import BINS, bin_numbers, binned, calibration_error
+from moodal.evaluation.report.cells import cell
+from moodal.evaluation.report.figures import BLUE, GREY, RED, drawing, folded, legend_below
+from moodal.evaluation.report.intervals import interval
+from moodal.evaluation.report.measures import number
+from moodal.evaluation.report.scores import Scored
+
+
+def calibration(scored: Scored, *, draws: int = 1000, seed: int = 0) -> dict[str, Any] | None:
+    """The calibration error with its interval and the bins it is made of; None for regression.
+
+    Of single-label rows it is of the most probable emotion (Guo et al. 2017); of rows with any
+    number of emotions, of each emotion of each row.
+
+    Returns:
+        ``of``, ``ece``, ``low``, ``high`` and ``bins``: a list of ``low``, ``high``, ``cases``,
+        ``confidence``, ``accuracy`` (the last two null where there are none).
+    """
+    if scored.task == "regression":
+        return None
+    confidence, true = _cases(scored)
+    found = binned(confidence.ravel(), true.ravel())
+    low = high = None
+    if draws:
+        low, high = interval(_error(confidence, true), scored.clusters, draws=draws, seed=seed)
+    single = scored.task == "single"
+    return {
+        "of": "the most probable emotion" if single else "each emotion of each row",
+        "ece": number(calibration_error(found)),
+        "low": None if low is None else number(float(low)),
+        "high": None if high is None else number(float(high)),
+        "bins": [
+            {**b._asdict(), "confidence": number(b.confidence), "accuracy": number(b.accuracy)}
+            for b in found
+        ],
+    }
+
+
+def _cases(scored: Scored) -> tuple[np.ndarray, np.ndarray]:
+    """Confidence and truth of the cases of each row: [N, 1] or [N, C]."""
+    true = (scored.targets > 0).astype(np.float64)
+    if scored.task == "multi":
+        return scored.probabilities, true
+    best = scored.probabilities.argmax(1)[:, None]
+    return np.take_along_axis(scored.probabilities, best, 1), np.take_along_axis(true, best, 1)
+
+
+def _error(confidence: np.ndarray, true: np.ndarray) -> Any:
+    """The error as a function of row weights [R, N] -> [R]."""
+    place = bin_numbers(confidence)
+    off = np.zeros((len(confidence), BINS))
+    for column in range(confidence.shape[1]):
+        off[np.arange(len(off)), place[:, column]] += true[:, column] - confidence[:, column]
+
+    def of(weights: np.ndarray) -> np.ndarray:
+        total = np.maximum(weights.sum(-1), 1e-12) * confidence.shape[1]
+        return np.asarray(np.abs(weights @ off).sum(-1) / total)
+
+    return of
+
+
+def abstention(
+    scored: Scored, decided: np.ndarray, right: np.ndarray, *, draws: int = 1000, seed: int = 0
+) -> dict[str, Any]:
+    """What comes of abstaining: how many rows are decided, and how many of those rightly.
+
+    Args:
+        decided: [N] bool.
+        right: [N] bool: the most probable emotion is the true one.
+
+    Returns:
+        ``rows``, ``share`` decided, and ``accuracy`` among them and ``accuracy_all`` of all
+        rows, each ``value``, ``low``, ``high``.
+    """
+    drawn: dict[str, Any] = {}
+    for name, of, among in (
+        ("share", decided, np.ones(len(decided), bool)),
+        ("accuracy", right, decided),
+        ("accuracy_all", right, np.ones(len(decided), bool)),
+    ):
+        drawn[name] = _share(of, among, scored.clusters, draws, seed)
+    return {"rows": int(decided.sum()), **drawn}
+
+
+def _share(
+    of: np.ndarray, among: np.ndarray, clusters: Sequence[str], draws: int, seed: int
+) -> dict[str, float | None]:
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        total = weights @ among.astype(float)
+        hits = weights @ (of & among).astype(float)
+        return np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0)
+
+    value = statistic(np.ones((1, len(of))))[0]
+    low = high = None
+    if draws and among.any():
+        low, high = interval(statistic, clusters, draws=draws, seed=seed)
+    return {
+        "value": number(value),
+        "low": None if low is None else number(float(low)),
+        "high": None if high is None else number(float(high)),
+    }
+
+
+def calibration_lines(report: Mapping[str, Any]) -> list[str]:
+    """What a reader is told of it, a sentence each."""
+    lines = []
+    if told := report.get("calibration"):
+        entry = {"value": told["ece"], "low": told["low"], "high": told["high"]}
+        lines.append(
+            f"Calibration: expected calibration error {cell(entry)} of {told['of']}, "
+            f"{len(told['bins'])} bins."
+        )
+    if told := report["extras"].get("abstention"):
+        lines.append(
+            f"Abstention: {cell(told['share'])} of the rows are decided; of these "
+            f"{cell(told['accuracy'])} are right, of all rows {cell(told['accuracy_all'])}."
+        )
+    return lines
+
+
+def reliability_diagram(report: Mapping[str, Any], path: Path | str) -> Path:
+    """How often what is told with a probability is true; above, how many cases told it."""
+    told = report.get("calibration")
+    if told is None:
+        raise DataError("The report has no calibration to draw; values have none.")
+    bins = [b for b in told["bins"] if b["cases"]]
+    with drawing(path, width=4.8, height=5.6) as (figure, axes):
+        axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls=":", label="calibrated")
+        for b in bins:
+            middle, width = (b["low"] + b["high"]) / 2, b["high"] - b["low"]
+            axes.bar(middle, b["accuracy"], width=width, color=BLUE, alpha=0.75, lw=0.6,
+                     edgecolor="white")  # fmt: skip
+        axes.plot([b["confidence"] for b in bins], [b["accuracy"] for b in bins], "o-", ms=4, lw=1,
+                  color=RED, label="observed, at the mean probability")  # fmt: skip
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"probability of {told['of']}")
+        axes.set_ylabel("share that is true")
+        legend_below(figure, axes)
+        counts = axes.inset_axes((0, 1.04, 1, 0.18), sharex=axes)
+        total = sum(b["cases"] for b in bins)
+        counts.bar(
+            [(b["low"] + b["high"]) / 2 for b in bins], [b["cases"] / total for b in bins],
+            width=1 / len(told["bins"]), color=GREY, alpha=0.75, edgecolor="white", lw=0.6,
+        )  # fmt: skip
+        counts.tick_params(labelbottom=False)
+        counts.set_ylabel("cases", fontsize=8)
+        counts.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+        entry = {"value": told["ece"], "low": told["low"], "high": told["high"]}
+        lines = [f"{report['subset']}: {report['rows']:,} rows, calibration error {cell(entry)}"]
+        figure.suptitle("\n".join([*lines, *folded(report["protocol"]["stamps"], 60)]), fontsize=9)
+    return Path(path)

@@ -1,0 +1,299 @@
+"""Figures of a report: bars with intervals, ROC curves, confusion, learning curves.
+
+PNG or SVG, by the ending of the path. Colours are Okabe and Ito's, which colour-blind readers
+can tell apart; lines differ in their dashes too.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moodal.core.errors import DataError, UsageError
+from moodal.core.files import replacing
+from moodal.evaluation.metrics import METRICS, auc, top
+from moodal.evaluation.report.scores import Scored
+
+BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#666666",
+)  # fmt: skip
+_COLOURS = (BLUE, RED, GREEN, PINK, SKY, ORANGE)
+_DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+_MOST_CURVES = 10
+
+
+def emotion_bars(report: Mapping[str, Any], metric: str, path: Path | str) -> Path:
+    """A bar per emotion with its interval, chance as a mark on each, the mean as a line.
+
+    Emotions stand from best to worst; those that training did not see are orange; one that the
+    test set leaves undefined has no bar and says so.
+    """
+    entry = report["metrics"].get(metric, {})
+    if "emotions" not in entry:
+        raise UsageError(f"The report has no {metric!r} of each emotion to draw.")
+    values = entry["emotions"]
+    known = {k: v["value"] for k, v in values.items() if v["value"] is not None}
+    order = sorted(known, key=known.__getitem__, reverse=not entry["lower_is_better"])
+    order += [label for label in values if label not in known]
+    unseen = set(report["protocol"]["unseen"])
+    with drawing(path, width=6.4, height=1.5 + 0.3 * len(order)) as (figure, axes):
+        seen_names = set()
+        for place, label in enumerate(order):
+            value = values[label]
+            if value["value"] is None:
+                axes.text(0.01, place, "undefined: " + value["gap"], va="center", color=GREY,
+                          fontsize=8, transform=axes.get_yaxis_transform())  # fmt: skip
+                continue
+            colour, name = (ORANGE, "unseen in training") if label in unseen else (BLUE, "seen")
+            bar = axes.barh(place, value["value"], color=colour, height=0.7, alpha=0.85)
+            if unseen and name not in seen_names:
+                bar.set_label(name)
+                seen_names.add(name)
+            if value["low"] is not None and value["high"] is not None:
+                axes.plot([value["low"], value["high"]], [place] * 2, color="black", lw=1.4)
+            if value["chance"] is not None:
+                mark = axes.plot(
+                    [value["chance"]] * 2, [place - 0.42, place + 0.42], color=RED, lw=2
+                )
+                if "chance" not in seen_names:
+                    mark[0].set_label("chance")
+                    seen_names.add("chance")
+        if entry["mean"]["value"] is not None:
+            axes.axvline(entry["mean"]["value"], color=GREY, ls="--", lw=1, label="mean", zorder=0)
+        axes.set_yticks(range(len(order)), order)
+        axes.set_ylim(len(order) - 0.4, -0.6)  # the first on top
+        axes.set_xlabel(
+            entry["title"] + (", with 95% intervals" if report["bootstrap"]["draws"] else "")
+        )
+        if report["task"] != "regression":
+            axes.set_xlim(0, 1)
+        axes.set_title(_title(report))
+        legend_below(figure, axes)
+    return Path(path)
+
+
+def roc_curves(
+    test: Scored,
+    path: Path | str,
+    labels: Sequence[str] | None = None,
+    stamps: Sequence[str] = (),
+) -> Path:
+    """The ROC curve of each emotion, its AUC in the legend.
+
+    Of more than ten emotions the ten with most rows are drawn, and the title says so. One that
+    no row has, or every row, has no curve.
+    """
+    defined = [
+        i for i, label in enumerate(test.labels)
+        if 0 < (test.targets[:, i] > 0).sum() < len(test) and (labels is None or label in labels)
+    ]  # fmt: skip
+    if test.task == "regression":
+        raise DataError(f"{test.subset}: values have no ROC curve; emotions have.")
+    shown = sorted(defined, key=lambda i: -int((test.targets[:, i] > 0).sum()))[:_MOST_CURVES]
+    with drawing(path, width=5.6, height=5.6) as (_, axes):
+        axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls=":", label="chance (0.50)")
+        for place, i in enumerate(sorted(shown)):
+            target, score = test.targets[:, i] > 0, test.probabilities[:, i]
+            false, true = _roc(target, score)
+            name = f"{test.labels[i]} ({float(auc(target, score)):.2f})"
+            axes.plot(false, true, label=name, lw=1.6, color=_COLOURS[place % len(_COLOURS)],
+                      ls=_DASHES[place % 5])  # fmt: skip
+        more = f": the {len(shown)} commonest of {len(defined)}"
+        more = more if len(shown) < len(defined) else ""
+        title = f"{test.subset}{more if shown else ': no emotion has a curve'}"
+        axes.set_title("\n".join([title, *folded(stamps, 60)]))
+        axes.set(xlabel="false alarms (share of rows without it)", xlim=(-0.01, 1.01))
+        axes.set(ylabel="hits (share of rows with it)", ylim=(-0.01, 1.01))
+        axes.set_aspect("equal")
+        axes.legend(loc="lower right", fontsize=8, title="emotion (AUC)", title_fontsize=8)
+    return Path(path)
+
+
+def confusion(test: Scored, path: Path | str, stamps: Sequence[str] = ()) -> Path:
+    """Single-label: of the rows of each true emotion (a line), the share decided as each other.
+
+    Raises:
+        DataError: rows may have several emotions, or values.
+    """
+    if test.task != "single":
+        raise DataError(f"{test.subset}: a confusion table needs one emotion a row ({test.task}).")
+    counts = (test.targets > 0).astype(float).T @ top(test.logits)
+    support = counts.sum(1, keepdims=True)
+    shares = np.divide(counts, support, out=np.zeros_like(counts), where=support > 0)
+    size = 1.2 + 0.55 * len(test.labels)
+    room = 0.08 * max(map(len, test.labels))
+    with drawing(path, width=size + room + 1.5, height=size + 0.7 * room) as (figure, axes):
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for i, j in np.ndindex(*shares.shape):
+            if support[i]:
+                ink = "white" if shares[i, j] > 0.55 else "black"
+                text = f"{shares[i, j]:.0%}"
+                axes.text(j, i, text, ha="center", va="center", color=ink, fontsize=8)
+        names = [f"{x} ({int(n):,})" for x, n in zip(test.labels, support[:, 0], strict=True)]
+        axes.set_yticks(range(len(names)), names)
+        axes.set_xticks(range(len(names)), test.labels, rotation=40, ha="right")
+        title = "\n".join([test.subset, *folded(stamps, 45)])
+        axes.set(xlabel="decided", ylabel="true (rows)", title=title)
+        axes.spines[:].set_visible(False)
+        bar = figure.colorbar(image, ax=axes, fraction=0.045, pad=0.03)
+        bar.set_label("share of the true emotion's rows")
+    return Path(path)
+
+
+def learning_curves(
+    rows: Sequence[Mapping[str, Any]],
+    path: Path | str,
+    stamps: Sequence[str] = (),
+    chosen_on: str = "validation",
+) -> Path:
+    """Losses, and every ``valid_<metric>``, over epochs; the epoch with the best of it marked.
+
+    Args:
+        chosen_on: what the rows behind ``valid_`` are: "validation", or "test" where a paper's
+            protocol chooses on it.
+        rows: one per epoch: epoch, train_loss, valid_loss, valid_<metric> ...; any may lack.
+    """
+    if not rows:
+        raise DataError("There are no epochs to draw.")
+    keys = list(dict.fromkeys(k for r in rows for k in r if k.startswith(("train_", "valid_"))))
+    # a loss of several terms is set against validation by the term that both have
+    apart = ["train_loss"] if "train_ce" in keys else []
+    losses = [k for k in keys if (k.endswith("_loss") or k == "train_ce") and k not in apart]
+    scores = [k for k in keys if k not in losses and k.startswith("valid_")]
+    panels = [p for p in (losses, scores) if p]
+    if not panels:
+        raise DataError("The epochs have neither train_loss nor valid_<metric> to draw.")
+    with drawing(path, 4.6 * len(panels) + 0.4, 3.6, columns=len(panels)) as (figure, axes):
+        if stamps:
+            figure.suptitle("\n".join(folded(stamps, 90)), fontsize=9)
+        for panel, axis in zip(panels, np.atleast_1d(axes), strict=True):
+            for place, key in enumerate(panel):
+                points = [(r["epoch"], r[key]) for r in rows if _finite(r.get(key))]
+                if not points:
+                    continue
+                x, y = zip(*points, strict=True)
+                style = {"color": _COLOURS[place % len(_COLOURS)], "ls": _DASHES[place % 5]}
+                dots = {"marker": "o", "ms": 3.5} if len(points) < 15 else {}
+                axis.plot(x, y, label=_name(key, chosen_on), lw=1.6, **style, **dots)
+                if key.startswith("valid_"):
+                    best = int(np.argmin(y) if _is_error(key) else np.argmax(y))
+                    axis.plot(
+                        x[best], y[best], "*", ms=12, mec="black", mew=0.6, color=style["color"]
+                    )
+            axis.plot([], [], "*", ms=9, color="white", mec="black", label=f"best on {chosen_on}")
+            axis.set(xlabel="epoch", title="loss" if panel is losses else chosen_on)
+            axis.xaxis.get_major_locator().set_params(integer=True)
+            axis.grid(alpha=0.25)
+            axis.legend(fontsize=8)
+    return Path(path)
+
+
+def differences(made: Mapping[str, Any], path: Path | str) -> Path:
+    """Of a comparison: each run's headline figures and, right of them, its less the first's.
+
+    Runs whose numbers bear a mark that others lack are orange; marks of all stand in the title.
+    """
+    runs, keys = made["runs"], made["headlines"]
+    everywhere = [s for s in runs[0]["stamps"] if all(s in run["stamps"] for run in runs)]
+    with drawing(path, 9, 1.2 + 0.34 * len(runs) * len(keys), columns=2) as (figure, axes):
+        places = []
+        for block, key in enumerate(keys):
+            for line, run in enumerate(runs):
+                place = block * (len(runs) + 0.7) + line
+                places.append((place, run["name"]))
+                colour = ORANGE if set(run["stamps"]) - set(everywhere) else BLUE
+                for axis, kind in zip(axes, ("metrics", "difference"), strict=True):
+                    entry = run.get(kind, {}).get(key, {"value": None})
+                    if entry["value"] is None:
+                        continue
+                    if entry["low"] is not None and entry["high"] is not None:
+                        axis.plot([entry["low"], entry["high"]], [place] * 2, color="black", lw=1.4)
+                    axis.plot(entry["value"], place, "o", color=colour, mec="black", mew=0.6)
+            axes[0].annotate(
+                made["titles"][key], (0, block * (len(runs) + 0.7) - 0.62), fontsize=8,
+                xycoords=("axes fraction", "data"), fontweight="bold", va="center",
+            )  # fmt: skip
+        axes[0].set_yticks([p for p, _ in places], [name for _, name in places])
+        axes[1].set_yticks([])
+        axes[1].axvline(0, color=GREY, lw=1, ls="--", zorder=0)
+        for axis in axes:
+            axis.set_ylim(places[-1][0] + 0.7, -1)  # the first on top
+            axis.grid(axis="x", alpha=0.25)
+        axes[0].set_xlabel("value" + (", with 95% interval" if made["bootstrap"]["draws"] else ""))
+        axes[1].set_xlabel(f"less {runs[0]['name']}")
+        marked = dict.fromkeys(s for run in runs for s in run["stamps"])
+        told = [s if s in everywhere else f"orange: {s}" for s in marked]
+        lines = [f"{made['rows']:,} rows that all runs tested", *told]
+        figure.suptitle("\n".join(lines), fontsize=9)
+    return Path(path)
+
+
+def _roc(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """False alarms and hits, 0 to 1, at every threshold between two scores."""
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.diff(score[order]) != 0, True)
+    hits, alarms = np.cumsum(target[order])[last], np.cumsum(~target[order])[last]
+    return np.append(0, alarms / alarms[-1]), np.append(0, hits / hits[-1])
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and bool(np.isfinite(value))
+
+
+def _is_error(key: str) -> bool:
+    name = key.removeprefix("valid_")
+    return name == "loss" or (name in METRICS and METRICS[name].lower_is_better)
+
+
+def _name(key: str, chosen_on: str) -> str:
+    """A column of the epochs' table in words."""
+    name = key.removeprefix("valid_")
+    if name in METRICS:
+        return METRICS[name].title
+    return key.replace("valid_", f"{chosen_on}_").replace("_", " ")
+
+
+def folded(stamps: Sequence[str], width: int) -> list[str]:
+    """Lines of at most ``width`` characters."""
+    return [line for stamp in stamps for line in textwrap.wrap(stamp, width)]
+
+
+def _title(report: Mapping[str, Any]) -> str:
+    about = report["clusters"]
+    lines = [f"{report['subset']}: {report['rows']:,} rows, {about['count']:,} {about['kind']}s"]
+    return "\n".join([*lines, *report["protocol"]["stamps"]])
+
+
+def legend_below(figure: Any, axes: Any) -> None:
+    handles, names = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=8,
+                      frameon=False)  # fmt: skip
+
+
+@contextmanager
+def drawing(
+    path: Path | str, width: float, height: float, columns: int = 1
+) -> Iterator[tuple[Any, Any]]:
+    """A figure and its axes, written to ``path`` at the end in one piece; no display is needed."""
+    path = Path(path)
+    if path.suffix not in (".png", ".svg"):
+        raise UsageError(f"A figure is written as .png or .svg; got {path.name}.")
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    style: Any = {"axes.spines.top": False, "axes.spines.right": False, "font.size": 9,
+             "axes.titlesize": 10, "svg.hashsalt": "moodal", "svg.fonttype": "none"}  # fmt: skip
+    with matplotlib.rc_context(style):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure, figure.subplots(1, columns)
+        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+        with replacing(path) as part:
+            figure.savefig(part, dpi=150, metadata=metadata)

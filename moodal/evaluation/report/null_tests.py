@@ -1,0 +1,123 @@
+"""What chance looks like for an emotion that was never trained: nulls, and the plain baseline.
+
+An unseen emotion's AUC may lie far from .5 by luck: emotions share words, and any vector near a
+seen one inherits its score. So the figure is set against the same model given other words'
+vectors (no retraining) and, for published figures, against models retrained with the emotions'
+vectors permuted. The plain baseline is the cosine of text and label embeddings, no model at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from moodal.core.errors import DataError
+from moodal.evaluation.metrics import auc
+
+_BLOCK = 50  # vectors scored at a time
+
+
+def p_value(observed: float, null_draws: Sequence[float] | np.ndarray) -> float:
+    """(1 + #{null >= observed}) / (1 + draws), one-sided; undefined draws are left out.
+
+    Phipson and Smyth, "Permutation p-values should never be zero", 2010.
+
+    >>> p_value(0.9, [0.5, 0.6, 0.95])
+    0.5
+    """
+    known = np.asarray(null_draws, np.float64)
+    known = known[~np.isnan(known)]
+    return float((1 + np.sum(known >= observed)) / (1 + len(known)))
+
+
+def other_words(
+    score_of_vector: Callable[[np.ndarray], np.ndarray],
+    vocabulary: np.ndarray,
+    targets: np.ndarray,
+    observed: float,
+    *,
+    draws: int = 200,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """The unseen emotion's AUC when the trained model is given other words' vectors instead.
+
+    Args:
+        score_of_vector: the trained model: vectors [K, d] -> scores [N, K].
+        vocabulary: [V, d], vectors of words that are neither this emotion nor a synonym of it.
+        targets: [N] 0/1, the truth of the unseen emotion.
+        observed: its AUC with its own vector.
+        draws: words drawn, without replacement; all of them where there are fewer.
+
+    Returns:
+        JSON values: observed, mean, percentile_95, p, draws, aucs (the drawn ones).
+
+    Raises:
+        DataError: no vocabulary, scores of the wrong shape, or no AUC (one class only).
+    """
+    if not len(vocabulary):
+        raise DataError("A null of other words needs a vocabulary of word vectors; it is empty.")
+    count = min(draws, len(vocabulary))
+    chosen = np.random.default_rng(seed).choice(len(vocabulary), size=count, replace=False)
+    truth = np.asarray(targets, np.float64)
+    aucs: list[float] = []
+    for start in range(0, count, _BLOCK):
+        vectors = vocabulary[chosen[start : start + _BLOCK]]
+        scores = np.asarray(score_of_vector(vectors))
+        if scores.shape != (len(truth), len(vectors)):
+            raise DataError(
+                f"The model gave scores {scores.shape} for {len(vectors)} vectors and "
+                f"{len(truth)} rows; expected {(len(truth), len(vectors))}."
+            )
+        aucs += auc(np.broadcast_to(truth[:, None], scores.shape), scores).tolist()
+    return _summary("the trained model, given other words' vectors", observed, aucs)
+
+
+def retrained(aucs: Sequence[float], observed: float) -> dict[str, Any]:
+    """The unseen emotion's AUC of models trained with permuted vectors, as `other_words`."""
+    return _summary("models retrained with permuted vectors", observed, list(aucs))
+
+
+def cosine(
+    text_embeddings: np.ndarray, label_vectors: np.ndarray, centre: bool = True
+) -> np.ndarray:
+    """Scores [N, C]: the cosine of each text [N, d] and each label [C, d], nothing trained.
+
+    With ``centre``, less each text's mean over the labels: some texts lie near every label.
+    A text or a label of zeros scores 0.
+
+    >>> cosine(np.array([[1.0, 0.0]]), np.eye(2)).tolist()
+    [[0.5, -0.5]]
+    """
+    if text_embeddings.ndim != 2 or text_embeddings.shape[1:] != label_vectors.shape[1:]:
+        raise DataError(
+            f"Texts and labels need embeddings of one width; "
+            f"got {text_embeddings.shape} and {label_vectors.shape}."
+        )
+    scores = _unit(text_embeddings) @ _unit(label_vectors).T
+    return scores - scores.mean(1, keepdims=True) if centre else scores
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    """Each vector [., d] at length 1, float64; zeros stay zeros."""
+    v = np.asarray(vectors, np.float64)
+    length = np.linalg.norm(v, axis=1, keepdims=True)
+    return v / np.where(length > 0, length, 1)
+
+
+def _summary(what: str, observed: float, aucs: list[float]) -> dict[str, Any]:
+    known = [a for a in aucs if not np.isnan(a)]
+    if not known or np.isnan(observed):
+        raise DataError(
+            "A null needs an AUC, which needs test rows with the emotion and without it."
+        )
+    return {
+        "what": what,
+        "observed": float(observed),
+        "mean": float(np.mean(known)),
+        "percentile_95": float(np.percentile(known, 95)),
+        "p": p_value(observed, known),
+        "draws": len(known),
+        "aucs": [float(a) for a in known],
+    }

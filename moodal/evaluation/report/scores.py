@@ -1,0 +1,257 @@
+"""Scored: what a model said of N utterances, beside the truth; kept, so reports can be remade."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+from zipfile import BadZipFile
+
+import numpy as np
+
+from moodal.core.emotions import Task
+from moodal.core.errors import DataError
+from moodal.core.files import replacing
+from moodal.core.records import Utterance
+
+FORMAT = 1
+ClusterKind = Literal["speaker", "dialogue", "utterance"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """N scored utterances, C emotions.
+
+    Attributes:
+        ids: N names of utterances.
+        probabilities: [N, C], 0 to 1: the sigmoid (multi) or softmax (single) of the logits;
+            the values themselves for regression.
+        logits: [N, C], what the system gave out.
+        targets: [N, C], 0/1, or the true values for regression.
+        labels: C names of emotions.
+        task: see `moodal.core.emotions.Task`.
+        clusters: N names; rows of one name are not independent (one speaker, one video).
+        cluster_kind: what the clusters are.
+        subset: which part of which corpus, e.g. "test" or "fold 2 test".
+        info: what else belongs to them, JSON values only (corpus, fingerprint, system, seed).
+        groups: column -> N values ("" where a row has none), by which reports tell the rows
+            apart, e.g. {"style": ("scripted", "improvised", ...)}.
+
+    Raises:
+        DataError: the sizes do not agree, or a number is NaN or infinite.
+    """
+
+    ids: tuple[str, ...]
+    probabilities: np.ndarray
+    logits: np.ndarray
+    targets: np.ndarray
+    labels: tuple[str, ...]
+    task: Task
+    clusters: tuple[str, ...]
+    cluster_kind: ClusterKind = "utterance"
+    subset: str = "test"
+    info: Mapping[str, Any] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("ids", "labels", "clusters"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        groups = {column: tuple(map(str, values)) for column, values in self.groups.items()}
+        object.__setattr__(self, "groups", groups)
+        if self.task not in get_args(Task) or self.cluster_kind not in get_args(ClusterKind):
+            raise DataError(f"No task {self.task!r} or no cluster kind {self.cluster_kind!r}.")
+        shape = (len(self.ids), len(self.labels))
+        for name in ("probabilities", "logits", "targets"):
+            array = np.asarray(getattr(self, name))
+            object.__setattr__(self, name, array)
+            if array.shape != shape:
+                raise DataError(
+                    f"{self.subset}: {shape[0]} utterances and {shape[1]} emotions need {name} "
+                    f"{list(shape)}; got {list(array.shape)}."
+                )
+            if not np.isfinite(array).all():
+                row = int(np.argmin(np.isfinite(array).all(1)))
+                raise DataError(
+                    f"{self.subset}: the {name} of {self.ids[row]!r} hold NaN or infinity; "
+                    "look at its features and at the training loss."
+                )
+        for what, names in {"clusters": self.clusters, **self.groups}.items():
+            if len(names) != shape[0]:
+                raise DataError(f"{self.subset}: {shape[0]} utterances, but {len(names)} {what}.")
+
+    @classmethod
+    def from_logits(
+        cls,
+        logits: np.ndarray,
+        targets: np.ndarray,
+        *,
+        ids: Sequence[str],
+        labels: Sequence[str],
+        task: Task,
+        clusters: Sequence[str] | None = None,
+        cluster_kind: ClusterKind = "utterance",
+        subset: str = "test",
+        info: Mapping[str, Any] | None = None,
+        groups: Mapping[str, Sequence[str]] | None = None,
+    ) -> Scored:
+        """With the probabilities that the task makes of logits [N, C]."""
+        logits = np.asarray(logits)
+        makers = {"multi": sigmoid, "single": softmax}
+        made = makers[task](logits) if task in makers else logits
+        drawn = ids if clusters is None else clusters
+        return cls(
+            ids=tuple(ids), probabilities=made, logits=logits, targets=targets,
+            labels=tuple(labels), task=task, clusters=tuple(drawn), cluster_kind=cluster_kind,
+            subset=subset, info=info or {}, groups={k: tuple(v) for k, v in (groups or {}).items()},
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def each(self) -> np.ndarray:
+        """[N, C], 0 to 1: each emotion asked for by itself, the sigmoid of its logit."""
+        return self.probabilities if self.task == "multi" else sigmoid(self.logits)
+
+    def select(self, labels: Sequence[str]) -> Scored:
+        """Only the columns of ``labels``, in that order; probabilities stay as they are."""
+        columns = [self.labels.index(label) for label in labels]
+        return dataclasses.replace(
+            self, probabilities=self.probabilities[:, columns], logits=self.logits[:, columns],
+            targets=self.targets[:, columns], labels=tuple(labels),
+        )  # fmt: skip
+
+    def rows(self, which: Sequence[int] | np.ndarray) -> Scored:
+        """Only these rows, in this order."""
+        which = np.asarray(which, np.int64)
+
+        def of(names: Sequence[str]) -> tuple[str, ...]:
+            return tuple(names[i] for i in which)
+
+        return dataclasses.replace(
+            self, ids=of(self.ids), probabilities=self.probabilities[which],
+            logits=self.logits[which], targets=self.targets[which], clusters=of(self.clusters),
+            groups={column: of(values) for column, values in self.groups.items()},
+        )  # fmt: skip
+
+    def save(self, folder: Path | str, name: str = "predictions") -> Path:
+        """Write ``name``.npz (numbers), ``name``.json (words) and ``name``.csv (for people).
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        folder = Path(folder)
+        head = {
+            "format": FORMAT, "ids": self.ids, "labels": self.labels, "task": self.task,
+            "clusters": self.clusters, "cluster_kind": self.cluster_kind, "subset": self.subset,
+            "info": dict(self.info), **({"groups": self.groups} if self.groups else {}),
+        }  # fmt: skip
+        arrays = {"probabilities": self.probabilities, "logits": self.logits}
+        with replacing(folder / f"{name}.npz") as part, open(part, "wb") as numbers:
+            np.savez(numbers, allow_pickle=False, targets=self.targets, **arrays)
+        with replacing(folder / f"{name}.json") as part:
+            part.write_text(json.dumps(head, allow_nan=False) + "\n", encoding="utf-8")
+        with (
+            replacing(folder / f"{name}.csv") as part,
+            open(part, "w", encoding="utf-8", newline="") as file,
+        ):
+            self._write_csv(file)
+        return folder / f"{name}.npz"
+
+    def _write_csv(self, file: Any) -> None:
+        kind = "value" if self.task == "regression" else "probability"
+        writer = csv.writer(file)
+        truth = [f"true:{label}" for label in self.labels]
+        scores = (f"{kind}:{label}" for label in self.labels)
+        writer.writerow(["id", self.cluster_kind, *self.groups, *truth, *scores])
+        for row, (name, cluster) in enumerate(zip(self.ids, self.clusters, strict=True)):
+            told = (values[row] for values in self.groups.values())
+            said = (f"{p:.6g}" for p in self.probabilities[row])
+            writer.writerow([name, cluster, *told, *(f"{t:g}" for t in self.targets[row]), *said])
+
+
+def load(folder: Path | str, name: str = "predictions") -> Scored:
+    """What `Scored.save` wrote.
+
+    Raises:
+        DataError: a file is missing or damaged.
+    """
+    folder = Path(folder)
+    try:
+        head = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        if head.pop("format") != FORMAT:
+            raise DataError(f"{folder}/{name}.json is of another format; run the evaluation again.")
+        with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
+            numbers = {key: arrays[key] for key in ("probabilities", "logits", "targets")}
+        return Scored(**head, **numbers)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{folder} has no kept predictions: {error.filename} is missing; "
+            "evaluate the run again."
+        ) from None
+    except (ValueError, KeyError, TypeError, EOFError, OSError, BadZipFile) as error:
+        raise DataError(
+            f"{folder}/{name}.npz or .json is damaged ({error}); evaluate the run again."
+        ) from None
+
+
+def clusters_of(utterances: Sequence[Utterance]) -> tuple[tuple[str, ...], ClusterKind]:
+    """Names of the clusters, and their kind: speakers, else dialogues, else each by itself.
+
+    A kind is used only where it is known of every utterance.
+
+    >>> clusters_of([Utterance("a", dialogue="v1"), Utterance("b", dialogue="v1", speaker="x")])
+    (('v1', 'v1'), 'dialogue')
+    """
+    for kind in ("speaker", "dialogue"):
+        names = [getattr(u, kind) for u in utterances]
+        if all(name is not None for name in names):
+            return tuple(names), kind
+    return tuple(u.id for u in utterances), "utterance"
+
+
+def join(parts: Sequence[Scored], subset: str = "all folds") -> Scored:
+    """The rows of several, one below the other (folds of one corpus).
+
+    Raises:
+        DataError: they differ in labels or task.
+    """
+    first = parts[0]
+    if any((p.labels, p.task) != (first.labels, first.task) for p in parts):
+        raise DataError("Only predictions of the same labels and task can be joined.")
+    same_kind = len({p.cluster_kind for p in parts}) == 1
+    return Scored(
+        ids=tuple(i for p in parts for i in p.ids),
+        probabilities=np.concatenate([p.probabilities for p in parts]),
+        logits=np.concatenate([p.logits for p in parts]),
+        targets=np.concatenate([p.targets for p in parts]),
+        labels=first.labels,
+        task=first.task,
+        clusters=tuple(c for p in parts for c in (p.clusters if same_kind else p.ids)),
+        cluster_kind=first.cluster_kind if same_kind else "utterance",
+        subset=subset,
+        info=first.info,
+        groups={
+            column: tuple(x for p in parts for x in p.groups[column])
+            for column in first.groups
+            if all(column in p.groups for p in parts)
+        },
+    )
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)), float64, without overflow."""
+    x = np.asarray(logits, np.float64)
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, small) / (1 + small)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """exp(x) / sum of exp(x) over the last axis, float64."""
+    x = np.asarray(logits, np.float64)
+    raised = np.exp(x - x.max(-1, keepdims=True))
+    return raised / raised.sum(-1, keepdims=True)

@@ -1,0 +1,257 @@
+"""A report as people read it: report.md, and tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from moodal.evaluation.report.calibration import calibration_lines
+from moodal.evaluation.report.cells import bullets, cell, grid, number, table
+from moodal.evaluation.report.measures import HEADLINES
+from moodal.evaluation.report.sections import (
+    audit_lines,
+    beside_words,
+    group_rows,
+    split_lines,
+    transcript_line,
+)
+from moodal.evaluation.report.summary import overall
+
+_PER_EMOTION = {
+    "multi": ("auc", "average_precision", "weighted_accuracy", "binary_f1", "weighted_f1"),
+    "single": ("recall", "precision", "binary_f1", "auc"),
+    "regression": ("mae", "pearson", "acc7", "acc2_nonzero"),
+}
+_TERMINAL = {
+    "multi": ("auc", "weighted_accuracy", "binary_f1"),
+    "single": ("recall", "binary_f1", "auc"),
+    "regression": ("mae", "pearson"),
+}
+
+MOST_LOST = 50
+"""Rows that could not be read, at most, that report.md names."""
+
+SWAPPED = (
+    "UA (unweighted accuracy) is the balanced accuracy and WA (weighted accuracy) the plain one, "
+    "as the field has them; MMER's published code prints its UA as WA and its WA as UA."
+)
+"""Said wherever both stand."""
+
+
+def markdown(report: Mapping[str, Any]) -> str:
+    """A report of `summary.summarise` or `summary.combine` as Markdown."""
+    return "\n".join(_parts(report)).rstrip() + "\n"
+
+
+def show(report: Mapping[str, Any], console: Any = None) -> None:
+    """Print the headlines and the emotions as tables to a rich console (None: a new one)."""
+    from rich.console import Console
+
+    out = console or Console()
+    for title, rows in (
+        (f"{report['subset']}: {report['rows']:,} rows, {_clusters(report)}", _short(report)),
+        ("Each emotion", _narrow(report)),
+    ):
+        if len(rows) > 1:
+            out.print(grid(title, rows))
+    for column, values in report.get("groups", {}).items():
+        rows = group_rows(column, values, report["extras"].get("words"))
+        # an interval for the first metric alone, as a terminal has 80 columns
+        narrow = [[*row[:3], *(c.split(" [")[0] for c in row[3:])] for row in rows]
+        out.print(grid(f"By {column}", narrow))
+    for line in (beside_words(report), transcript_line(report), *calibration_lines(report)):
+        if line:
+            out.print(line, highlight=False, markup=False)
+    for label, zero in report["extras"].get("nulls", {}).items():
+        out.print(_zero_line(label, zero), highlight=False, markup=False)
+    for stamp in report["protocol"]["stamps"]:
+        out.print(f"Mark of every number here: {stamp}.", highlight=False, markup=False)
+    for gap in gaps(report):
+        out.print(f"Gap: {gap}", highlight=False, markup=False)
+
+
+def _short(report: Mapping[str, Any]) -> list[list[str]]:
+    """`headlines` for a terminal of 80 columns: without what chance says already, or the file."""
+    rows = headlines(report)
+    kept = [i for i, name in enumerate(rows[0]) if name not in ("prior-random", "validation")]
+    return [[row[i] for i in kept] for row in rows]
+
+
+def _narrow(report: Mapping[str, Any]) -> list[list[str]]:
+    """`emotions` for a terminal of 80 columns: an interval for the first metric alone."""
+    rows = emotions(report, _TERMINAL[report["task"]]) if len(report["labels"]) > 1 else []
+    end = 1 + sum(name in ("train", "test") for name in rows[0]) if rows else 0
+    return [[*row[: end + 1], *(cell.split(" [")[0] for cell in row[end + 1 :])] for row in rows]
+
+
+def headlines(report: Mapping[str, Any]) -> list[list[str]]:
+    """The metrics that count first: name, value and interval, chance, and each baseline."""
+    keys = report.get("headlines") or HEADLINES[report["task"]]
+    return _metric_rows(report, list(keys))
+
+
+def emotions(report: Mapping[str, Any], keys: Sequence[str] | None = None) -> list[list[str]]:
+    """A row per emotion, then means, chance and baselines; a column per metric of ``keys``."""
+    entries = [report["metrics"][k] for k in keys or _PER_EMOTION[report["task"]]]
+    unseen = report["protocol"]["unseen"]
+    parts = {p: report[p]["counts"] for p in ("train", "test") if "counts" in report.get(p, {})}
+    blank = [""] * len(parts)
+    rows = [["Emotion", *parts, *(e["title"] for e in entries)]]
+    for label in report["labels"]:
+        name = f"{label} (unseen)" if label in unseen else label
+        counts = [f"{count[label]:,}" for count in parts.values()]
+        rows.append([name, *counts, *(cell(e["emotions"][label]) for e in entries)])
+    for mean in ("mean", "mean_seen", "mean_unseen"):
+        if mean in entries[0]:
+            name = mean.replace("_", " of the ").replace("mean", "Mean")
+            rows.append([name, *blank, *(cell(e[mean]) for e in entries)])
+    for name, values in _beside([e["mean"] for e in entries]):
+        rows.append([name, *blank, *values])
+    return rows
+
+
+def gaps(report: Mapping[str, Any]) -> list[str]:
+    """What is undefined and why, a sentence for each reason and emotion."""
+    metrics: dict[tuple[str, str], list[str]] = {}
+    for entry in report["metrics"].values():
+        parts = {
+            **entry.get("emotions", {}),
+            **({"all rows": entry["all"]} if "all" in entry else {}),
+        }
+        for label, value in parts.items():
+            if "gap" in value:
+                metrics.setdefault((label, value["gap"]), []).append(entry["title"])
+    return [f"{label}: no {', '.join(m)}, as {why}." for (label, why), m in metrics.items()]
+
+
+def _parts(report: Mapping[str, Any]) -> Iterator[str]:
+    protocol, boot = report["protocol"], report["bootstrap"]
+    title = report["extras"].get("title")
+    yield f"# {title + ': ' if title else ''}results on {report['subset']}\n"
+    for stamp in protocol["stamps"]:
+        yield f"> **Mark of every number here: {stamp}.**\n"
+    interval = (
+        f"Intervals are {boot['level']:.0%} percentile bootstrap, {boot['draws']:,} draws of "
+        f"whole {report['clusters']['kind']}s."
+        if boot["draws"]
+        else "No intervals were computed."
+    )
+    yield f"{report['rows']:,} rows, {_clusters(report)}, {len(report['labels'])} " + (
+        "label.\n" if len(report["labels"]) == 1 else "labels.\n"
+    )
+    yield f"{interval} Thresholds: {report['thresholds']['source']}.\n"
+    for note in [report["clusters"]["warning"], *report["thresholds"]["notes"]]:
+        if note:
+            yield f"**Note.** {note}\n"
+    yield from split_lines(report)
+    yield "## In short\n"
+    yield table(headlines(report))
+    if report["task"] == "single":
+        yield SWAPPED + "\n"
+    for line in (beside_words(report), transcript_line(report), *calibration_lines(report)):
+        if line:
+            yield line + "\n"
+    for column, values in report.get("groups", {}).items():
+        yield f"## By {column}\n"
+        yield table(group_rows(column, values, report["extras"].get("words")))
+    if len(report["labels"]) > 1:
+        yield "## Each emotion\n"
+        yield table(emotions(report))
+    yield "## All metrics\n"
+    yield table(_metric_rows(report, list(report["metrics"]), aliases=True))
+    if found := gaps(report):
+        yield "## Gaps\n"
+        yield bullets(found)
+    if lost := report["extras"].get("unreadable"):
+        yield "## Not read\n"
+        told = [f"{name}: {why}" for name, why in list(lost.items())[:MOST_LOST]]
+        more = len(lost) - len(told)
+        yield bullets([*told, *([f"and {more:,} more: see report.json"] if more else [])])
+    if zero := report["extras"].get("nulls"):
+        yield "## Unseen emotions against chance\n"
+        yield table(_zero_rows(zero))
+    if "folds" in report:
+        yield "## Folds\n"
+        yield table(_fold_rows(report))
+    yield "## Audit of the split\n"
+    yield bullets(audit_lines(protocol["audit"]) or ["Nothing was found that both sides share."])
+    if report["task"] != "regression" and report["thresholds"]["values"]:
+        yield "## Thresholds\n"
+        values = report["thresholds"]["values"].items()
+        yield table([["Emotion", "Threshold"], *([k, f"{v:.3f}"] for k, v in values)])
+
+
+def _metric_rows(
+    report: Mapping[str, Any], keys: Sequence[str], aliases: bool = False
+) -> list[list[str]]:
+    entries = [overall(report["metrics"][k]) for k in keys]
+    names = list(dict.fromkeys(n for e in entries for n in e.get("baselines", {})))
+    valid = report.get("valid", {}).get("values")
+    extra = (["validation"] if valid else []) + (["also called"] if aliases else [])
+    rows = [["Metric", "value [interval]", "chance", *names, *extra]]
+    for key, entry in zip(keys, entries, strict=True):
+        about = report["metrics"][key]
+        title = about["title"] + (" (lower is better)" if about["lower_is_better"] else "")
+        if "over" in entry and len(report["labels"]) > 1:
+            title += f", mean of {entry['over']}"
+        tail = [number(valid[key])] if valid else []
+        tail += [about["alias"]] if aliases else []
+        beside = [number(entry.get("baselines", {}).get(n)) for n in names]
+        rows.append([title, cell(entry), number(entry.get("chance")), *beside, *tail])
+    return rows
+
+
+def _beside(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
+    """Chance and the baselines of these entries, a name and a row for each."""
+    yield "chance", [number(e.get("chance")) for e in entries]
+    for name in dict.fromkeys(n for e in entries for n in e.get("baselines", {})):
+        yield name, [number(e.get("baselines", {}).get(name)) for e in entries]
+
+
+def _zero_rows(zero: Mapping[str, Any]) -> list[list[str]]:
+    """Unseen emotion by emotion: its AUC, the plain cosine's, and each null's."""
+    rows = [["Emotion", "AUC", "cosine of plain embeddings", "null", "mean", "95th pct", "p"]]
+    for label, about in zero.items():
+        cosine = about.get("cosine") or {}
+        plain = cosine.get("why") or number(cosine.get("auc"))
+        if cosine.get("auc_synonyms") is not None:
+            plain += f"; with the synonyms {number(cosine['auc_synonyms'])}"
+        name = [label, number(about.get("auc")), plain]
+        nulls = [about[kind] for kind in ("other_words", "retrained") if about.get(kind)]
+        for null in nulls:
+            what = f"{null['what']} ({null['draws']} draws)"
+            figures = [number(null[k]) for k in ("mean", "percentile_95", "p")]
+            rows.append([*name, what, *figures])
+            name = ["", "", ""]
+        if not nulls:
+            rows.append([*name, about.get("why", "none was drawn"), "", "", ""])
+    return rows
+
+
+def _zero_line(label: str, zero: Mapping[str, Any]) -> str:
+    """What an unseen emotion's AUC is worth, in a line."""
+    parts = [f"Unseen {label}: AUC {number(zero.get('auc'))}"]
+    for kind, words in {"other_words": "with other words", "retrained": "permuted"}.items():
+        if null := zero.get(kind):
+            parts.append(
+                f"{words} {number(null['mean'])} (p {number(null['p'])}, {null['draws']} draws)"
+            )
+    cosine = zero.get("cosine") or {}
+    if cosine.get("auc") is not None:
+        parts.append(f"untrained cosine {number(cosine['auc'])}")
+    return "; ".join(parts) + "."
+
+
+def _fold_rows(report: Mapping[str, Any]) -> list[list[str]]:
+    names = [f.get("name", f["subset"]) for f in report["folds"]]
+    rows = [["Metric", *names, "mean", "std", "pooled"]]
+    for entry in report["metrics"].values():
+        folds = entry["folds"]
+        values = [*folds["values"], folds["mean"], folds["std"], overall(entry)["value"]]
+        rows.append([entry["title"], *map(number, values)])
+    return rows
+
+
+def _clusters(report: Mapping[str, Any]) -> str:
+    about = report["clusters"]
+    return f"{about['count']:,} {about['kind']}{'' if about['count'] == 1 else 's'}"

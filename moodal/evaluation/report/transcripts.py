@@ -1,0 +1,91 @@
+"""What a CTC head wrote of the test, against what was said: the character error rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from moodal.evaluation.metrics import character_error_rate
+from moodal.evaluation.metrics.rows import ratio
+from moodal.evaluation.report.intervals import interval
+from moodal.evaluation.report.measures import number
+
+
+def ctc_entry(
+    references: Sequence[str],
+    hypotheses: Sequence[str],
+    clusters: Sequence[str],
+    draws: int = 1000,
+    seed: int = 0,
+    infinite: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The error rate of N transcripts with its interval, as JSON values.
+
+    Args:
+        references: what was said, in the characters that CTC spells with.
+        hypotheses: what was written.
+        clusters: N names; whole clusters are resampled.
+        infinite: how many training transcripts were too long for their clip, or what else
+            is to be told of them.
+
+    Returns:
+        ``character_error_rate``, ``low``, ``high`` (None where nothing was said), ``errors``,
+        ``characters``, ``rows``, ``silent`` (rows in which nothing was said), ``infinite``, and
+        ``by_cluster``: name -> [errors, characters], which folds are combined by.
+    """
+    errors, characters, _ = character_error_rate(references, hypotheses)
+    sums: dict[str, list[int]] = {}
+    for name, wrong, said in zip(clusters, errors.tolist(), characters.tolist(), strict=True):
+        both = sums.setdefault(str(name), [0, 0])
+        both[0] += wrong
+        both[1] += said
+    silent = int((characters == 0).sum())
+    return _entry(sums, len(errors), silent, dict(infinite or {}), draws, seed)
+
+
+def ctc_combined(
+    entries: Sequence[Mapping[str, Any]], draws: int = 1000, seed: int = 0
+) -> dict[str, Any]:
+    """One entry of those of several folds: all errors over all characters."""
+    sums: dict[str, list[int]] = {}
+    for entry in entries:
+        for name, (wrong, said) in entry["by_cluster"].items():
+            both = sums.setdefault(name, [0, 0])
+            both[0] += wrong
+            both[1] += said
+    infinite: dict[str, Any] = {}
+    for entry in entries:
+        for key, value in entry["infinite"].items():
+            infinite[key] = infinite[key] + value if key in infinite else value
+    rows, silent = (sum(entry[key] for entry in entries) for key in ("rows", "silent"))
+    return _entry(sums, rows, silent, infinite, draws, seed)
+
+
+def _entry(
+    sums: Mapping[str, Sequence[int]],
+    rows: int,
+    silent: int,
+    infinite: dict[str, Any],
+    draws: int,
+    seed: int,
+) -> dict[str, Any]:
+    errors, characters = np.array(list(sums.values()), np.float64).reshape(-1, 2).T
+    low = high = None
+    if draws and characters.sum():
+        low, high = interval(
+            lambda w: ratio(w @ errors, w @ characters), list(sums), draws=draws, seed=seed
+        )
+    rate = ratio(errors.sum(), characters.sum())
+    return {
+        "character_error_rate": number(rate),
+        "low": number(low),
+        "high": number(high),
+        "errors": int(errors.sum()),
+        "characters": int(characters.sum()),
+        "rows": rows,
+        "silent": silent,
+        "infinite": infinite,
+        "by_cluster": {name: [int(a), int(b)] for name, (a, b) in sums.items()},
+    }

@@ -1,0 +1,309 @@
+"""Encoding a whole corpus: every text or clip once, in parallel, through the store."""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from moodal.core.errors import DataError, MoodalError, UsageError
+from moodal.core.manifest import Manifest
+from moodal.core.records import Frames, Utterance
+from moodal.features.store import FeatureStore, resolved
+from moodal.modalities.encoder import Encoder, Item, dtype_of
+
+PACK = {"text": 256, "speech": 16, "face": 4}
+"""Items encoded and kept at a time: what a kill may lose, per process."""
+
+ATTEMPTS = 3
+"""How often damaged entries of a store are computed anew before it is given up."""
+
+Result = tuple[str, np.ndarray | str]
+"""A key with its features [T, D], or with the sentence that says why there are none."""
+
+
+def encode_corpus(
+    manifest: Manifest,
+    encoders: Mapping[str, Encoder],
+    store: FeatureStore | None = None,
+    jobs: int = 1,
+    *,
+    skip_unreadable: bool = False,
+) -> Manifest:
+    """``manifest`` with features for each stream of ``encoders``.
+
+    Equal texts and clips are encoded once. With a store, what is there is read, what is
+    not is computed and kept as it comes, so a run that was stopped goes on where it was.
+    An utterance without the medium, or in whose text an encoder knows no word, has length
+    0 there: the stream is absent for it.
+
+    Args:
+        manifest: whose utterances have ``text`` or ``audio`` or ``video``.
+        encoders: stream -> encoder of that stream.
+        store: None computes everything and keeps nothing.
+        jobs: processes; 1 works in this one.
+        skip_unreadable: unreadable media become absent streams and a note.
+
+    Raises:
+        DataError: media cannot be read: all of them in one sentence, before anything is
+            computed where their headers tell, and after everything else is in the store
+            where only decoding does.
+        UsageError: an encoder stands under a stream that it does not read.
+    """
+    features, specs = dict(manifest.features), dict(manifest.encoders)
+    notes = list(manifest.notes)
+    for stream, encoder in encoders.items():
+        if encoder.stream != stream:
+            raise UsageError(
+                f"Encoder {encoder.spec()['name']} reads {encoder.stream}, not {stream}."
+            )
+        frames, unreadable = encode_items(
+            encoder,
+            [_medium(u, stream, manifest.root) for u in manifest.utterances],
+            store,
+            jobs,
+            f"{manifest.corpus} {stream}",
+            skip_unreadable=skip_unreadable,
+            names=[u.id for u in manifest.utterances],
+        )
+        features[stream], specs[stream] = frames, encoder.spec()
+        if unreadable:
+            notes.append(f"{stream}: {unreadable}; left out as absent.")
+        if not frames.lengths.any():
+            raise DataError(
+                f"{manifest.corpus}: not one utterance has {stream} that "
+                f"{encoder.spec()['name']} can encode; leave that stream out."
+            )
+    return dataclasses.replace(
+        manifest, features=features, encoders=specs, notes=tuple(notes), aligned=False
+    )
+
+
+def encode_items(
+    encoder: Encoder,
+    items: Sequence[Item | None],
+    store: FeatureStore | None = None,
+    jobs: int = 1,
+    what: str = "items",
+    *,
+    skip_unreadable: bool = False,
+    names: Sequence[str] | None = None,
+) -> tuple[Frames, str]:
+    """The frames of any texts or clips, in their order; one that is None has length 0.
+
+    Args:
+        encoder: what encodes them; equal ones are encoded once.
+        items: texts, or clips whose paths can be opened as they stand.
+        store: None computes everything and keeps nothing.
+        jobs: processes; 1 works in this one.
+        what: what they are, for the progress bar and messages: "crema-d speech".
+        skip_unreadable: unreadable media get length 0 and a note.
+        names: what messages call each (default: its number).
+
+    Returns:
+        The frames, in the encoder's dtype, and what media could not be read, in words.
+
+    Raises:
+        DataError: media cannot be read, see `encode_corpus`.
+    """
+    called = [names[row] if names else f"number {row}" for row in range(len(items))]
+
+    def settle(lost: Mapping[int, str]) -> None:
+        if lost and not skip_unreadable:
+            why = {called[row]: said for row, said in lost.items()}
+            raise DataError(f"{what}: {_listed(why)}; mend or remove them.")
+
+    frames, lost = encode_each(encoder, items, store, jobs, what, settle)
+    return frames, _listed({called[row]: said for row, said in lost.items()}) if lost else ""
+
+
+def encode_each(
+    encoder: Encoder,
+    items: Sequence[Item | None],
+    store: FeatureStore | None = None,
+    jobs: int = 1,
+    what: str = "items",
+    settle: Callable[[Mapping[int, str]], None] = lambda lost: None,
+) -> tuple[Frames, dict[int, str]]:
+    """`encode_items`, and of each row that cannot be read, why.
+
+    Args:
+        settle: called with these rows, before anything is computed and after; may raise.
+    """
+    # Without a store its keys still tell equal media apart; nothing is written.
+    keeper = store or FeatureStore("unused")
+    media: dict[str, Item] = {}
+    keys: dict[int, str] = {}
+    lost: dict[int, str] = {}
+    for row, item in enumerate(items):
+        if item is None:
+            continue
+        try:
+            keys[row] = keeper.key(item)
+            media[keys[row]] = item
+        except DataError as error:
+            lost[row] = str(error)
+    if store:
+        store.remember()
+
+    def unreadable(failed: Mapping[str, str]) -> dict[int, str]:
+        lost.update((row, failed[key]) for row, key in keys.items() if key in failed)
+        return {row: lost[row] for row in sorted(lost)}
+
+    failed: dict[str, str] = {}
+    for _ in range(ATTEMPTS):
+        # The lengths of all, and the values only of what no store keeps.
+        known = store.lengths(encoder, media.keys()) if store else {}
+        held: dict[str, np.ndarray] = {}
+        missing = {k: m for k, m in media.items() if k not in known and k not in failed}
+        failed |= _refused(encoder, missing)
+        settle(unreadable(failed))
+        work = [(key, item) for key, item in missing.items() if key not in failed]
+        for results in _computed(encoder, work, jobs, what):
+            fresh = {key: value for key, value in results if not isinstance(value, str)}
+            failed.update((key, value) for key, value in results if isinstance(value, str))
+            known |= {key: len(value) for key, value in fresh.items()}
+            if store:
+                store.write(encoder, fresh)
+            else:
+                held.update(fresh)
+        settle(unreadable(failed))
+        lengths = np.array([known.get(keys.get(row, ""), 0) for row in range(len(items))], np.int64)
+        source = store.packs(encoder, known.keys()) if store else _taken(held)
+        values = _filled(encoder, lengths, keys, source)
+        if values is not None:  # else a pack was damaged and is gone: its entries anew
+            return Frames(values, lengths, encoder.rate), unreadable(failed)
+    raise DataError(
+        f"The feature store in {keeper.folder} cannot be read; delete it or name another."
+    )
+
+
+def _taken(held: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+    """Entries one by one, each given up as it is handed out."""
+    for key in list(held):
+        yield {key: held.pop(key)}
+
+
+def _filled(
+    encoder: Encoder,
+    lengths: np.ndarray,
+    keys: Mapping[int, str],
+    source: Iterator[dict[str, np.ndarray]],
+) -> np.ndarray | None:
+    """[sum of lengths, D] with every row's values; None if the source lacks some.
+
+    One array is made and filled as the source gives: a corpus may be most of the memory.
+    """
+    values = np.empty((int(lengths.sum()), encoder.width), dtype_of(encoder))
+    starts = np.cumsum(lengths) - lengths
+    rows: dict[str, list[int]] = {}
+    for row, key in keys.items():
+        if lengths[row]:
+            rows.setdefault(key, []).append(row)
+    for pack in source:
+        for key, entry in pack.items():
+            for row in rows.pop(key, ()):
+                if len(entry) != lengths[row]:
+                    return None
+                values[starts[row] : starts[row] + lengths[row]] = entry
+    return None if rows else values
+
+
+def _refused(encoder: Encoder, items: Mapping[str, Item]) -> dict[str, str]:
+    """Those that the encoder's quick look refuses, and why."""
+    check: Any = getattr(encoder, "check", None)
+    refused = {}
+    for key, item in items.items() if check else ():
+        try:
+            check(item)
+        except DataError as error:
+            refused[key] = str(error)
+    return refused
+
+
+def _medium(u: Utterance, stream: str, root: str | None) -> Item | None:
+    if stream == "text":
+        return u.text if u.text and u.text.strip() else None
+    clip = u.audio if stream == "speech" else u.video
+    return None if clip is None else resolved(clip, root)
+
+
+def _listed(unreadable: Mapping[str, str]) -> str:
+    """The first few of them in words, and how many there are."""
+    first = [f"{name} ({why.rstrip('.')})" for name, why in list(unreadable.items())[:3]]
+    more = f" and {len(unreadable) - 3} more" if len(unreadable) > 3 else ""
+    return f"{len(unreadable)} media cannot be read: {'; '.join(first)}{more}"
+
+
+def _computed(
+    encoder: Encoder, items: Sequence[tuple[str, Item]], jobs: int, what: str
+) -> Iterator[list[Result]]:
+    """The items' results, pack by pack, in whatever order they are done."""
+    size = PACK.get(encoder.stream, 16)
+    packs = [items[i : i + size] for i in range(0, len(items), size)]
+    with _progress(what, len(items)) as advance:
+        if jobs == 1 or len(packs) < 2:
+            for pack in packs:
+                yield encode_pack(encoder, pack)
+                advance(len(pack))
+            return
+        # spawn: a fork would copy half-made locks of the numerical libraries.
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(min(jobs, len(packs)), mp_context=context)
+        try:
+            for task in as_completed([pool.submit(encode_pack, encoder, pack) for pack in packs]):
+                results = task.result()
+                yield results
+                advance(len(results))
+        except BrokenProcessPool:
+            raise MoodalError(
+                f"A process that encoded {what} was ended from outside, perhaps for want of "
+                "memory; what was done is kept in the store, if there is one: run again, with "
+                "fewer jobs."
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def encode_pack(encoder: Encoder, pack: Sequence[tuple[str, Item]]) -> list[Result]:
+    """The features of each item, together where the encoder can."""
+    many: Any = getattr(encoder, "encode_many", None)
+    if many:
+        arrays = many([item for _, item in pack])
+        return [(key, array) for (key, _), array in zip(pack, arrays, strict=True)]
+    results: list[Result] = []
+    for key, item in pack:
+        try:
+            results.append((key, encoder.encode(item)))
+        except DataError as error:
+            results.append((key, str(error)))
+    return results
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Any]:
+    """A bar on stderr with the time left; nothing where there is nothing to do."""
+    if not total:
+        yield lambda n: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, *times, console=Console(stderr=True)) as progress:
+        task = progress.add_task(f"encoding {what}", total=total)
+        yield lambda n: progress.advance(task, n)

@@ -1,0 +1,285 @@
+"""Prepare a corpus: read the user's files, encode what is raw, check, and write it down."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import difflib
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from moodal.core import manifest as manifests
+from moodal.core.errors import DataError, OutputError, UsageError, writing
+from moodal.core.manifest import MADE_UP, Manifest
+from moodal.core.records import STREAMS
+from moodal.corpora.checks.check import Finding, check
+from moodal.lookalikes.files import MARK
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from moodal.features.store import FeatureStore
+    from moodal.modalities.encoder import Encoder
+
+DEFAULT_ENCODERS = {"text": "glove-50", "speech": "egemaps"}
+"""Stream -> the encoder of raw media where none is asked for; faces are
+encoded where it is asked for (`pixels`)."""
+
+MEDIA = {"text": "text", "speech": "audio", "face": "video"}
+"""Stream -> the field of an utterance that it is encoded from."""
+
+STORE = "feature-store"
+"""Name of the folder beside OUT where features are kept, unless another is named."""
+
+_COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
+
+
+def prepare(
+    corpus: str,
+    root: Path | str,
+    out: Path | str,
+    *,
+    encoders: Mapping[str, str] | None = None,
+    store: Path | None = None,
+    jobs: int = 1,
+    views: int = 0,
+    views_seed: int = 0,
+    others: Mapping[str, type[Any]] | None = None,
+) -> tuple[Manifest, list[Finding]]:
+    """Read ``corpus`` from ``root`` and write its manifest and features to ``out``.
+
+    Args:
+        corpus: a name in `moodal.corpora.CORPORA`.
+        root: the user's files, as that corpus's reader describes them.
+        out: a new folder, or one that holds an earlier manifest, which is replaced.
+        encoders: stream -> encoder with its parameters, such as ``{"speech": "egemaps:rate=5"}``,
+            or "none" to leave that stream out; streams not named get `DEFAULT_ENCODERS`.
+            Streams that came as features stay as they came, unless an encoder is asked for.
+        store: a folder that keeps features, so that a second run reads them (default:
+            `STORE` beside ``out``, shared by the corpora prepared there).
+        jobs: processes that encode, 1 or more.
+        views: second views made of each utterance that came without any, per encoded stream
+            (0: none are made, and given ones are left out).
+        views_seed: what decides how they are made.
+        others: encoders beside those of `moodal.modalities.ENCODERS`, see
+            `moodal.train.encoders.ENCODERS`.
+
+    Returns:
+        The manifest, and what the check found. The same input gives the same fingerprint.
+
+    Raises:
+        UsageError: no such corpus, stream or encoder; jobs below 1, views below 0.
+        DataError: the files cannot be read, or the check found errors; nothing is written.
+        OutputError: ``out`` holds something else, or cannot be written.
+    """
+    from moodal.corpora import CORPORA  # the readers, all of them, only when one is needed
+    from moodal.features.store import FeatureStore
+
+    if corpus not in CORPORA:
+        near = difflib.get_close_matches(corpus, CORPORA, 1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        raise UsageError(f"No corpus is called {corpus!r}; there are {', '.join(CORPORA)}{hint}")
+    if jobs < 1:
+        raise UsageError(f"jobs is the number of processes that encode, 1 or more; got {jobs}.")
+    if views < 0:
+        raise UsageError(f"views is the number of second views, 0 or more; got {views}.")
+    root, out = Path(root), Path(out)
+    if not root.exists():
+        raise DataError(f"{root} does not exist; give the place of {corpus}'s files.")
+    _require_place(out)
+    manifest = CORPORA[corpus](root)
+    _require_same_corpus(out, manifest.corpus)
+    if ((root if root.is_dir() else root.parent) / MARK).exists():
+        manifest = dataclasses.replace(manifest, notes=(*manifest.notes, MADE_UP))
+    keeper = FeatureStore(store or out.parent / STORE)
+    manifest, made, findings = _encoded(manifest, encoders or {}, keeper, jobs, others or {})
+    if views:
+        manifest = _with_views(manifest, made, keeper, jobs, views, views_seed)
+    else:
+        # views that came as features are of no use beside features of another encoder
+        kept = {s: v for s, v in manifest.views.items() if s not in made}
+        manifest = dataclasses.replace(manifest, views=kept)
+    about = [Finding("note", "corpus", note) for note in manifest.notes]
+    findings = [*about, *findings, *check(manifest)]
+    errors = [f for f in findings if f.level == "error"]
+    if errors:
+        first, more = errors[0], len(errors) - 1
+        rest = f" And {more} more such finding{'s' * (more > 1)}." if more else ""
+        raise DataError(
+            f"{corpus} in {root} was not prepared: {first.what}: {first.detail.rstrip('.')}.{rest}"
+        )
+    manifest.write(out)
+    return manifest, findings
+
+
+def _require_place(out: Path) -> None:
+    """Refuse at once what would be refused after hours of encoding."""
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file; choose a folder to write the corpus to.")
+    if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
+        raise OutputError(f"{out} is not empty and holds no manifest; choose another folder.")
+    with writing(out):
+        nearest = next(folder for folder in out.absolute().parents if folder.exists())
+        with tempfile.TemporaryDirectory(dir=nearest):
+            pass
+
+
+def _require_same_corpus(out: Path, corpus: str) -> None:
+    """Refuse to replace another corpus; a damaged or older manifest may be made again."""
+    if not (out / "manifest.json").exists():
+        return
+    with contextlib.suppress(DataError):
+        there = manifests.read(out).corpus
+        if there != corpus:
+            raise OutputError(f"{out} holds {there}; choose another folder, or delete it.")
+
+
+def _encoded(
+    manifest: Manifest,
+    asked: Mapping[str, str],
+    store: FeatureStore,
+    jobs: int,
+    others: Mapping[str, type[Any]],
+) -> tuple[Manifest, dict[str, Encoder], list[Finding]]:
+    """With features for every raw stream that is wanted, their encoders, and notes on those
+    left out."""
+    from moodal.features.encode import encode_corpus
+    from moodal.modalities.encoder import build
+
+    wrong = sorted(asked.keys() - set(STREAMS))
+    if wrong:
+        raise UsageError(f"No stream is called {wrong[0]!r}; there are {', '.join(STREAMS)}.")
+    chosen: dict[str, str] = {}
+    findings = []
+    for stream in STREAMS:
+        raw = any(value is not None for value in manifest.column(MEDIA[stream]))
+        if stream in asked and asked[stream] != "none" and not raw:
+            raise UsageError(
+                f"{manifest.corpus} has no {MEDIA[stream]} to encode as {stream}; "
+                f"leave out {stream}={asked[stream]}."
+            )
+        if stream in asked or (raw and stream not in manifest.features):
+            spec = asked.get(stream) or DEFAULT_ENCODERS.get(stream)
+            if spec is None:
+                detail = f"There is {MEDIA[stream]}, but no encoder reads it yet: left out."
+                findings.append(Finding("note", stream, detail))
+            else:
+                chosen[stream] = spec
+    dropped = {stream for stream, spec in chosen.items() if spec == "none"}
+    manifest = dataclasses.replace(
+        manifest,
+        features={s: f for s, f in manifest.features.items() if s not in dropped},
+        encoders={s: e for s, e in manifest.encoders.items() if s not in dropped},
+        views={s: v for s, v in manifest.views.items() if s not in dropped},
+    )
+    made = {s: build(spec, others) for s, spec in chosen.items() if s not in dropped}
+    if made:
+        manifest = encode_corpus(manifest, made, store, jobs)
+    return manifest, made, findings
+
+
+def _with_views(
+    manifest: Manifest,
+    encoders: Mapping[str, Encoder],
+    store: FeatureStore,
+    jobs: int,
+    count: int,
+    seed: int,
+) -> Manifest:
+    """With second views of every stream that was encoded here."""
+    from moodal.features.views.views import with_views
+
+    if not encoders and manifest.views:
+        return manifest  # they came as features, like all else
+    if not encoders:
+        raise UsageError(
+            f"{manifest.corpus} came as features, of which no second views can be made; "
+            "leave --views out."
+        )
+    return with_views(manifest, encoders, store=store, jobs=jobs, count=count, seed=seed)
+
+
+def findings_table(manifest: Manifest, findings: Sequence[Finding]) -> list[Table]:
+    """What was read and found, as tables to print: streams, labels by split, findings."""
+    from rich.table import Table
+    from rich.text import Text
+
+    streams = Table(title=f"{manifest.corpus}: {len(manifest):,} utterances")
+    for column in ("stream", "encoder", "width", "steps", "steps each", "absent"):
+        streams.add_column(column, justify="left" if column in ("stream", "encoder") else "right")
+    for row in _streams(manifest):
+        each = f"{row['shortest']} to {row['longest']}"
+        streams.add_row(
+            row["stream"], row["encoder"], str(row["width"]), f"{row['steps']:,}", each,
+            f"{row['absent']:,}",
+        )  # fmt: skip
+
+    counts = _counts(manifest)
+    labels = Table(title="Mean target" if manifest.space.task == "regression" else "Labels")
+    labels.add_column("emotion")
+    for split in counts:
+        labels.add_column(split, justify="right")
+    labels.add_row("utterances", *(f"{c['utterances']:,}" for c in counts.values()))
+    for label in manifest.space.labels:
+        cells = (c["labels"][label] for c in counts.values())
+        labels.add_row(
+            Text(label), *(f"{x:,.3g}" if isinstance(x, float) else f"{x:,}" for x in cells)
+        )
+
+    found = Table(title="Findings", show_lines=False)
+    for column in ("", "what", "detail"):
+        found.add_column(column, overflow="fold")
+    for finding in findings:
+        level = Text(finding.level, _COLOURS[finding.level])
+        found.add_row(level, Text(finding.what), Text(finding.detail))
+    return [streams, labels, found]
+
+
+def as_json(manifest: Manifest, findings: Sequence[Finding]) -> dict[str, Any]:
+    """The same as one JSON object, for programs."""
+    return {
+        "corpus": manifest.corpus,
+        "fingerprint": manifest.fingerprint,
+        "task": manifest.space.task,
+        "utterances": len(manifest),
+        "streams": _streams(manifest),
+        "splits": _counts(manifest),
+        "licence": manifest.licence,
+        "findings": [dataclasses.asdict(finding) for finding in findings],
+    }
+
+
+def _streams(manifest: Manifest) -> list[dict[str, Any]]:
+    """A row per stream with features; shortest and longest are of those present."""
+    rows = []
+    for stream in sorted(manifest.features, key=STREAMS.index):
+        frames = manifest.features[stream]
+        present = frames.lengths[frames.lengths > 0]
+        rows.append(
+            {
+                "stream": stream,
+                "encoder": str(manifest.encoders.get(stream, {}).get("name", "unknown")),
+                "width": frames.width,
+                "steps": int(frames.lengths.sum()),
+                "shortest": int(present.min(initial=present.max(initial=0))),
+                "longest": int(present.max(initial=0)),
+                "absent": len(frames) - len(present),
+            }
+        )
+    return rows
+
+
+def _counts(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """Split ("all" where there is none) -> utterances, and per label positives or mean target."""
+    splits = [u.split or "all" for u in manifest.utterances]
+    counts: dict[str, dict[str, Any]] = {}
+    for split in [s for s in ("train", "valid", "test", "all") if s in splits]:
+        rows = manifest.labels[[s == split for s in splits]]
+        values = rows.mean(0) if manifest.space.task == "regression" else np.sum(rows > 0, 0)
+        named = zip(manifest.space.labels, values.tolist(), strict=True)
+        counts[split] = {"utterances": len(rows), "labels": dict(named)}
+    return counts

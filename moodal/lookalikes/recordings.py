@@ -1,0 +1,164 @@
+"""Look-alikes of the corpora that are folders of recordings."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+
+from moodal.core.errors import UsageError, writing
+from moodal.corpora import crema_d as crema_d_names
+from moodal.corpora import ravdess as ravdess_names
+from moodal.lookalikes.files import generator, staged
+from moodal.lookalikes.signal import FAITHFUL, expressed, targets
+from moodal.lookalikes.text import sentence
+from moodal.lookalikes.voice import RATE, Speaker, speaker, voice, write_wav
+from moodal.lookalikes.words import direction
+
+# OpenFace's 17 intensities and 18 presences
+UNITS = tuple(
+    f"AU{unit:02d}_{kind}"
+    for kind, extra in (("r", ()), ("c", (28,)))
+    for unit in sorted((1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45, *extra))
+)
+
+TABLE = {"angry": "anger", "happy": "joy", "neutral": "neutral", "sad": "sadness"}
+"""Label of the table's look-alike -> the emotion whose clauses its text has."""
+
+
+def _shown(emotions: list[str], stream: str, rng: np.random.Generator) -> list[str]:
+    """What each utterance shows: its emotion, or at times another's."""
+    other = rng.permutation(len(emotions))
+    faithful = rng.random(len(emotions)) < FAITHFUL[stream] + 0.1  # voices vary enough already
+    return [e if f else emotions[o] for e, f, o in zip(emotions, faithful, other, strict=True)]
+
+
+def _cast(count: int, rng: np.random.Generator) -> list[Speaker]:
+    """Speakers, male and female in turn."""
+    return [speaker(rng, female=bool(i % 2)) for i in range(count)]
+
+
+def _actors(utterances: int, most: int, each: int) -> int:
+    """How many actors share ``utterances``: about 18 each, at least 4."""
+    if utterances > most * each:
+        raise UsageError(f"This corpus has at most {most * each} different clips; ask for fewer.")
+    return min(most, max(4, utterances // 18, -(-utterances // each)))
+
+
+def crema_d(out: Path, utterances: int, seed: int) -> None:
+    """CREMA-D: ``AudioWAV/1001_DFA_ANG_XX.wav`` and so on, and ``VideoDemographics.csv``.
+
+    One to two seconds each, 16 kHz; at most 91 actors with 12 sentences in 6 emotions.
+    """
+    rng = generator(seed, "crema-d")
+    sentences, codes = list(crema_d_names.SENTENCES), list(crema_d_names.EMOTIONS)
+    cast = _cast(_actors(utterances, 91, 72), rng)
+    orders = [rng.permutation(72) for _ in cast]
+    clips = [
+        (i % len(cast), *divmod(int(orders[i % len(cast)][i // len(cast)]), 6))
+        for i in range(utterances)
+    ]
+    shown = _shown([crema_d_names.EMOTIONS[codes[e]] for _, _, e in clips], "speech", rng)
+    with staged(out, utterances, seed) as folder:
+        for (actor, said, emotion), look in zip(clips, shown, strict=True):
+            name = f"{1001 + actor}_{sentences[said]}_{codes[emotion]}_XX.wav"
+            write_wav(folder / "AudioWAV" / name, voice(look, cast[actor], rng))
+        _csv(
+            folder / "VideoDemographics.csv",
+            ["ActorID", "Age", "Sex", "Race", "Ethnicity"],
+            [
+                [str(1001 + i), str(rng.integers(20, 75)), ("Male", "Female")[i % 2], "Unknown", ""]
+                for i in range(len(cast))
+            ],
+        )
+
+
+def ravdess(out: Path, utterances: int, seed: int) -> None:
+    """RAVDESS: ``Actor_01/03-01-01-01-01-01-01.wav`` and so on, and ``openface_au.npz``.
+
+    At most 24 actors with 60 clips; about one clip in fifty has action units and no sound,
+    as some do in the real corpus.
+    """
+    rng = generator(seed, "ravdess")
+    kinds = [
+        f"01-{emotion:02d}-{intensity:02d}-{statement:02d}-{repetition:02d}"
+        for emotion in range(1, 9)
+        for intensity in ((1,) if emotion == 1 else (1, 2))  # neutral has no strong form
+        for statement in (1, 2)
+        for repetition in (1, 2)
+    ]
+    cast = _cast(_actors(utterances, 24, len(kinds)), rng)
+    orders = [rng.permutation(len(kinds)) for _ in cast]
+    clips = [
+        (i % len(cast), kinds[orders[i % len(cast)][i // len(cast)]]) for i in range(utterances)
+    ]
+    names = [f"{kind}-{actor + 1:02d}" for actor, kind in clips]
+    columns = [int(kind[3:5]) - 1 for _, kind in clips]
+    emotions = [ravdess_names.EMOTIONS[c] for c in columns]
+    silent = set(rng.choice(utterances, max(1, utterances // 50), replace=False).tolist())
+    with staged(out, utterances, seed) as folder:
+        for i, look in enumerate(_shown(emotions, "speech", rng)):
+            actor, kind = clips[i]
+            if i not in silent:
+                strength = 1.2 if kind[6:8] == "02" else 0.8
+                path = folder / f"Actor_{actor + 1:02d}" / f"03-{names[i]}.wav"
+                write_wav(path, voice(look, cast[actor], rng, intensity=strength))
+        units = _units(np.eye(8)[columns], rng)
+        with writing(folder / ravdess_names.UNITS_FILE):
+            np.savez_compressed(
+                folder / ravdess_names.UNITS_FILE,
+                clip=np.array(names),
+                au=units,
+                au_names=np.array(UNITS),
+            )
+
+
+def _units(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """[N, 35] float32: intensities 0 to 5 and shares of frames 0 to 1, leaning to the emotion."""
+    lean = expressed(targets(labels, ravdess_names.EMOTIONS), "face", rng)
+    image = np.stack([direction(f"unit {name}") for name in UNITS], axis=1)
+    values = 3 * lean @ image + rng.normal(0, 0.5, (len(labels), len(UNITS)))
+    intensities = np.clip(0.5 + 0.6 * values, 0, 5)
+    presences = 1 / (1 + np.exp(-2 * values))
+    is_intensity = [name.endswith("_r") for name in UNITS]
+    return np.where(is_intensity, intensities, presences).astype(np.float32)
+
+
+def table(out: Path, utterances: int, seed: int) -> None:
+    """A table of one's own: ``table.csv`` and ``recordings/*.wav`` of three utterances each.
+
+    Columns id, text, audio, start, end, speaker, session, dialogue, split, label; four
+    emotions; speakers keep to one split.
+    """
+    rng = generator(seed, "table")
+    cast = _cast(max(5, utterances // 18), rng)
+    labels = [str(x) for x in rng.permutation(np.resize(list(TABLE), utterances))]
+    said, heard = (_shown(labels, stream, rng) for stream in ("text", "speech"))
+    header = ["id", "text", "audio", "start", "end", "speaker", "session", "dialogue", "split"]
+    rows = []
+    with staged(out, utterances, seed) as folder:
+        for number, first in enumerate(range(0, utterances, 3)):
+            who = number % len(cast)
+            path = f"recordings/talk{number:04d}.wav"
+            pieces: list[np.ndarray] = []
+            for i in range(first, min(first + 3, utterances)):
+                pieces.append(np.zeros(int(rng.uniform(0.2, 0.5) * RATE), np.float32))
+                start = sum(map(len, pieces)) / RATE
+                pieces.append(voice(heard[i], cast[who], rng))
+                end = sum(map(len, pieces)) / RATE
+                split = ("train", "dev", "test", "train", "train")[who % 5]
+                text = sentence([TABLE[said[i]]], rng)
+                where = [f"speaker{who:02d}", f"session{who % 3}", f"talk{number:04d}"]
+                times = [f"{start:.3f}", f"{end:.3f}"]
+                rows.append([f"talk{number:04d}-{i}", text, path, *times, *where, split, labels[i]])
+            write_wav(folder / path, np.concatenate(pieces))
+        _csv(folder / "table.csv", [*header, "label"], rows)
+
+
+def _csv(path: Path, header: list[str], rows: list[list[str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    with writing(path):
+        path.write_bytes(text.getvalue().encode())

@@ -1,0 +1,58 @@
+"""What is heard of a recording that is one utterance: from its first speech to its last.
+
+Training (`Spoken`), evaluation (`spoken`) and prediction (`utterance_extent`, since it streams)
+share this definition and the detector of speech. What a network learns from is then what it will
+hear: corpora leave half a second or more of their rooms around each sentence, which tells rooms
+apart and nothing else. (Prediction cuts longer recordings at pauses, too.) The detector's version
+is no part of the fingerprint: another one moves the ends by hundredths of a second, and is no
+reason to refuse an artefact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from moodal.modalities.speech.samples import Wave
+from moodal.modalities.speech.segment import RATE, Span, speech_spans
+
+SHORTEST = 0.02
+"""Seconds of sound below which nothing is heard in it."""
+
+QUIET = 1e-4
+"""Highest sample of silence."""
+
+
+@dataclass(frozen=True)
+class Spoken(Wave):
+    """As `moodal.modalities.speech.samples.Wave`, [T, 1], less the silence before and after the speech."""
+
+    name: ClassVar[str] = "spoken"
+
+    def encode_samples(self, audio: np.ndarray) -> np.ndarray:
+        """Samples [T, 1] of ``audio`` [samples], 16,000 a second, in [-1, 1]."""
+        return super().encode_samples(spoken(audio))
+
+
+def utterance_extent(speech: Sequence[Span], seconds: float) -> Span:
+    """Return what is heard of one utterance: from its first speech to its last.
+
+    Args:
+        speech: what `moodal.modalities.speech.segment.speech_spans` finds in it.
+        seconds: its length; all of it is heard where no speech is found.
+    """
+    return Span(speech[0].start, speech[-1].end) if speech else Span(0.0, seconds)
+
+
+def spoken(samples: np.ndarray) -> np.ndarray:
+    """Return the part of [samples] at 16 kHz that `utterance_extent` gives."""
+    extent = utterance_extent(speech_spans([(0.0, samples)]), len(samples) / RATE)
+    return samples[round(extent.start * RATE) : round(extent.end * RATE)]
+
+
+def audible(samples: np.ndarray) -> bool:
+    """Return whether [samples] at 16 kHz are long and loud enough to be heard as an utterance."""
+    return len(samples) >= SHORTEST * RATE and bool(np.abs(samples).max() > QUIET)

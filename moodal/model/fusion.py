@@ -1,0 +1,179 @@
+"""Fusion: what each modality says of each word, added up: EEA's sum over modalities.
+
+Dai et al. 2020, equation of the logits: s_c = sum over modalities m of x_m . W_m v_c. Here a
+branch's logit is turned into evidence, how much likelier it makes a word than its training's
+prior did, so that branches of different corpora speak of the same thing, and a branch that
+knows nothing of a word adds nothing:
+
+    l_m(w)  the branch's logit less the logarithm of the word's share p_m(w) in its training
+    e_m(w) = l_m(w) - log sum_k p_m(k) exp l_m(k), over the basic emotions k that m learned
+    L(w)    = sum_m a_m(w) e_m(w) + b(w)
+    P(w)    = exp L(w) / (sum over the basic emotions and w of exp L)
+
+A word that `moodal adapt` taught a branch has l_m(w) = log p(h | w) / p(h) by construction: it is
+evidence already, so nothing is taken from it, and it is not among the k.
+
+a and b are learned and calibrated on held-out rows, for each set of modalities that may be
+there. P(w) does not depend on what else was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from moodal.core.records import STREAMS
+
+NEUTRAL = "neutral"
+"""Weighed apart: neutral words do not say that a voice or a face is neutral."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How one set of modalities is added up.
+
+    Attributes:
+        weights: modality -> a.
+        neutral: modality -> a for the word neutral.
+        bias: basic emotion -> b.
+        other: b of any other word.
+        threshold: the highest probability below which nothing is decided.
+    """
+
+    weights: Mapping[str, float]
+    neutral: Mapping[str, float]
+    bias: Mapping[str, float]
+    other: float
+    threshold: float
+
+    @classmethod
+    def of(cls, about: Mapping[str, Any]) -> Weights:
+        """From an artefact's JSON."""
+        return cls(
+            about["weights"], about["neutral"], about["bias"], float(about["other"]),
+            float(about["threshold"]),
+        )  # fmt: skip
+
+    def of_word(self, stream: str, word: str) -> float:
+        """a of a modality for a word."""
+        return float((self.neutral if word == NEUTRAL else self.weights)[stream])
+
+
+def key(streams: Sequence[str]) -> str:
+    """The name of a set of modalities.
+
+    >>> key(["speech", "text"])
+    'text+speech'
+    """
+    return "+".join(s for s in STREAMS if s in streams)
+
+
+def normaliser(logits: np.ndarray, learned: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """log sum of p exp l over the learned basic emotions: [..., C] -> [...].
+
+    Args:
+        logits: [..., C], less their log priors.
+        learned: [k] columns of the learned basic emotions.
+        prior: [k] their shares, which sum to 1.
+    """
+    some = logits[..., learned]
+    top = some.max(-1, keepdims=True)
+    total: np.ndarray = (np.exp(some - top) * prior).sum(-1)
+    return np.log(total) + top[..., 0]
+
+
+def probabilities(logits: np.ndarray, basics: int) -> np.ndarray:
+    """L [..., C], the basic emotions first -> P [..., C].
+
+    The basic ones sum to 1; any other word stands beside them.
+
+    >>> probabilities(np.log([1.0, 3.0, 4.0]), 2).round(3).tolist()
+    [0.25, 0.75, 0.5]
+    """
+    top = logits.max(-1, keepdims=True)
+    each = np.exp(logits - top)
+    total = each[..., :basics].sum(-1, keepdims=True)
+    below = np.repeat(total, logits.shape[-1], -1)
+    below[..., basics:] += each[..., basics:]
+    return np.asarray(each / below)
+
+
+@dataclass(frozen=True)
+class Fused:
+    """An utterance's answer for C words, the basic emotions first.
+
+    Attributes:
+        probabilities: [C].
+        shares: modality -> [C]; with ``bias`` [C] they add up to the logits.
+        parts: modality -> [parts, C], each reading's parts of its share, told as the difference
+            from the average basic emotion that the modality learned (of adapted words as they
+            are); ``rest``: what is left.
+    """
+
+    probabilities: np.ndarray
+    shares: Mapping[str, np.ndarray]
+    bias: np.ndarray
+    parts: Mapping[str, np.ndarray]
+    rest: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """What adds up the modalities of an artefact for the words that are asked.
+
+    Attributes:
+        words: C words, the basic emotions first.
+        basics: how many of them are basic.
+        learned: modality -> basic emotion -> its share in training, of those it learned.
+        sets: name of a set of modalities (see `key`) -> `Weights`.
+    """
+
+    words: tuple[str, ...]
+    basics: int
+    learned: Mapping[str, Mapping[str, float]]
+    sets: Mapping[str, Weights]
+
+    def fuse(
+        self,
+        logits: Mapping[str, np.ndarray],
+        sources: Mapping[str, Mapping[str, str]],
+        parts: Mapping[str, np.ndarray] | None = None,
+    ) -> Fused:
+        """Add up readings.
+
+        Args:
+            logits: modality -> [C], each word's constant less its log share included.
+            sources: word -> modality -> how it is known, of the modalities that are there.
+            parts: modality -> [n, C] that add up to the logits without their constants.
+        """
+        weights = self.sets[key(list(logits))]
+        shares, told, rest = {}, {}, {}
+        for stream, values in logits.items():
+            own_scale = np.array([sources[w].get(stream) != "adapted" for w in self.words])
+            columns = [
+                i
+                for i in range(self.basics)
+                if own_scale[i] and self.words[i] in self.learned[stream]
+            ]
+            prior = np.array([self.learned[stream][self.words[i]] for i in columns])
+            prior = prior / max(prior.sum(), 1e-12)
+            a = np.array(
+                [
+                    0.0 if sources[word][stream] == "absent" else weights.of_word(stream, word)
+                    for word in self.words
+                ]
+            )
+            if columns:
+                values = values - own_scale * normaliser(values, np.array(columns), prior)
+            shares[stream] = a * values
+            own = (
+                np.zeros((0, len(a))) if parts is None else parts.get(stream, np.zeros((0, len(a))))
+            )
+            told[stream] = a * (own - own_scale * (own[:, columns] @ prior)[:, None])
+            rest[stream] = shares[stream] - told[stream].sum(0)
+        bias = np.array([weights.bias.get(word, weights.other) for word in self.words])
+        total = bias + sum(shares.values())
+        return Fused(probabilities(total, self.basics), shares, bias, told, rest)

@@ -1,0 +1,111 @@
+"""Timelines as files that people use: a table FORMATS of name -> function, and `write`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePath
+
+from moodal.core.errors import UsageError
+from moodal.core.files import replacing
+from moodal.core.timeline import Timeline
+from moodal.output.formats.csv_ import to_csv
+from moodal.output.formats.eaf import to_eaf
+from moodal.output.formats.json_ import from_json, to_json
+from moodal.output.formats.srt import OWN, to_srt
+from moodal.output.formats.textgrid import to_textgrid
+
+__all__ = ["ENDINGS", "FORMATS", "SEVERAL", "from_json", "render", "write"]
+
+FORMATS: dict[str, Callable[[Sequence[Timeline]], str]] = {
+    "json": to_json,
+    "csv": to_csv,
+    "srt": to_srt,
+    "textgrid": to_textgrid,
+    "eaf": to_eaf,
+}
+"""Name -> function of timelines that gives the file's text (UTF-8)."""
+
+SEVERAL = frozenset({"json", "csv"})
+"""Those whose files hold several recordings; of the others, each recording has its own."""
+
+ENDINGS = {
+    "json": ".json", "csv": ".csv", "srt": ".srt", "textgrid": ".TextGrid", "eaf": ".eaf",
+}  # fmt: skip
+
+
+IN_FOLDERS = {"srt": OWN}
+"""Format -> another ending in a folder, where it could be taken for somebody's transcript."""
+
+
+def render(timelines: Sequence[Timeline], format: str) -> str:
+    """The text of one file.
+
+    Raises:
+        UsageError: no such format; several recordings, or one without times, where it needs it.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"There is no format {format!r}; there are {', '.join(FORMATS)}.")
+    return FORMATS[format](timelines)
+
+
+def write(timelines: Sequence[Timeline], format: str, out: Path | str) -> list[Path]:
+    """Write timelines in one piece each; the files that were written.
+
+    Args:
+        timelines: one or several.
+        format: a key of `FORMATS`.
+        out: a file; or a folder (one that is there, or a name that ends with "/"), which gets a
+            file per recording, named after it.
+
+    Raises:
+        UsageError: no such format; several recordings for one file of a format that holds one;
+            a file would take its recording's place; recordings without times (all others are
+            written first).
+        OutputError: it cannot be written.
+    """
+    several = [timelines] if isinstance(timelines, Timeline) else list(timelines)
+    if format not in FORMATS:
+        raise UsageError(f"There is no format {format!r}; there are {', '.join(FORMATS)}.")
+    folder = Path(out)
+    if not (folder.is_dir() or str(out).endswith(("/", "\\"))):
+        _put(FORMATS[format](several), folder, several)
+        return [folder]
+    written, refused = [], []
+    ending = IN_FOLDERS.get(format, ENDINGS[format])
+    for timeline, name in zip(several, _names(several, ending), strict=True):
+        try:
+            text = FORMATS[format]([timeline])
+            _put(text, folder / name, [timeline])
+        except UsageError as error:
+            refused.append(str(error))
+        else:
+            written.append(folder / name)
+    if refused:
+        more = f" So {len(refused) - 1} more." if len(refused) > 1 else ""
+        raise UsageError(refused[0] + more)
+    return written
+
+
+def _put(text: str, path: Path, timelines: Sequence[Timeline]) -> None:
+    for timeline in timelines:
+        if timeline.path not in ("", "-") and Path(timeline.path).resolve() == path.resolve():
+            raise UsageError(f"{path} is the recording itself: choose another folder or name.")
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _names(timelines: Sequence[Timeline], ending: str) -> list[str]:
+    """interview.srt; interview.mp4.srt where two would be alike; then with a number."""
+    names = [PurePath(t.path).name if t.path not in ("", "-") else "recording" for t in timelines]
+    stems = [PurePath(n).stem for n in names]
+    made: list[str] = []
+    taken: set[str] = set()
+    for name, stem in zip(names, stems, strict=True):
+        base = stem if sum(s.lower() == stem.lower() for s in stems) == 1 else name
+        number, unique = 1, base
+        while unique.lower() in taken:
+            number += 1
+            unique = f"{base}-{number}"
+        taken.add(unique.lower())
+        made.append(unique + ending)
+    return made

@@ -1,0 +1,172 @@
+"""A timeline as an ELAN document (EAF 3.0): utterances with their emotions beneath them."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from moodal.core.timeline import Timeline
+from moodal.output.formats import timed
+from moodal.output.style import UNSURE, label, plain
+
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_CONSTRAINTS = {
+    "Time_Subdivision": "Time subdivision of parent annotation's time interval, no time gaps "
+    "allowed within this interval",
+    "Symbolic_Subdivision": "Symbolic subdivision of a parent annotation. Annotations refering "
+    "to the same parent are ordered",
+    "Symbolic_Association": "1-1 association with a parent annotation",
+    "Included_In": "Time alignable annotations within the parent annotation's time interval, "
+    "gaps are allowed",
+}
+_VOCABULARY = "emotions"
+
+
+def to_eaf(timelines: Sequence[Timeline]) -> str:
+    """Tiers: utterance (its text), beneath it word, emotion, probability and P(...) of each.
+
+    The emotion tier has a vocabulary of the emotions, to choose from when correcting. Overlapping
+    utterances, as those of several faces, get a set of tiers each, "utterance (face 2)".
+
+    Raises:
+        UsageError: several recordings, or one without times.
+    """
+    timeline = timed.only(timelines, "eaf")
+    cells = timed.cells(timeline, "eaf")
+    page = _Page(timeline)
+    for lane in timed.lanes(cells):
+        name = f" ({lane.name})" if lane.name else ""
+        parent = f"utterance{name}"
+        spans = [(c.start, c.end, c.of.text or "") for c in lane.cells]
+        ids = page.timed_tier(parent, "utterance", spans)
+        if words := timed.words(lane):
+            page.timed_tier(f"word{name}", "word", words, parent)
+        of = [c.of for c in lane.cells]
+        page.tier_beneath(f"emotion{name}", "emotion", parent, ids, map(label, of))
+        for e in timeline.emotions:
+            values = (f"{p.probabilities[e]:.2f}" for p in of)
+            page.tier_beneath(f"P({e}){name}", "probability", parent, ids, values)
+    return page.text()
+
+
+class _Page:
+    """The document as it grows, and its counters of ids."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        ET.register_namespace("xsi", _XSI)
+        self.root = ET.Element("ANNOTATION_DOCUMENT", {
+            "AUTHOR": "moodal", "DATE": _now(), "FORMAT": "3.0", "VERSION": "3.0",
+            f"{{{_XSI}}}noNamespaceSchemaLocation": "http://www.mpi.nl/tools/elan/EAFv3.0.xsd",
+        })  # fmt: skip
+        self.header = ET.SubElement(
+            self.root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"}
+        )
+        if timeline.path not in ("", "-") and timeline.kind in ("audio", "video"):
+            ET.SubElement(self.header, "MEDIA_DESCRIPTOR", _media(timeline.path))
+        self.times = ET.SubElement(self.root, "TIME_ORDER")
+        self.slots: list[tuple[int, str]] = []
+        self.annotations = 0
+        self.emotions = timeline.emotions
+
+    def timed_tier(
+        self, name: str, kind: str, spans: Iterable[tuple[int, int, str]], parent: str = ""
+    ) -> list[str]:
+        """A tier of (start ms, end ms, text); the ids of its annotations."""
+        tier = self._tier(name, kind, parent)
+        ids = []
+        for start, end, text in spans:
+            ids.append(self._next())
+            refs = {"TIME_SLOT_REF1": self._slot(start), "TIME_SLOT_REF2": self._slot(end)}
+            holder = ET.SubElement(tier, "ANNOTATION")
+            self._value(holder, "ALIGNABLE_ANNOTATION", {"ANNOTATION_ID": ids[-1], **refs}, text)
+        return ids
+
+    def tier_beneath(
+        self, name: str, kind: str, parent: str, ids: Sequence[str], values: Iterable[str]
+    ) -> None:
+        """A tier with one value for each annotation of its parent."""
+        tier = self._tier(name, kind, parent)
+        for above, value in zip(ids, values, strict=True):
+            holder = ET.SubElement(tier, "ANNOTATION")
+            names = {"ANNOTATION_ID": self._next(), "ANNOTATION_REF": above}
+            self._value(holder, "REF_ANNOTATION", names, value)
+
+    def text(self) -> str:
+        """The document, closed with its types, constraints and vocabulary."""
+        for time, slot in sorted(self.slots, key=lambda s: s[0]):
+            names = {"TIME_SLOT_ID": slot, "TIME_VALUE": str(time)}
+            ET.SubElement(self.times, "TIME_SLOT", names)
+        last = ET.SubElement(self.header, "PROPERTY", {"NAME": "lastUsedAnnotationId"})
+        last.text = str(self.annotations)
+        self._types()
+        ET.SubElement(self.root, "LANGUAGE", {
+            "LANG_ID": "und", "LANG_LABEL": "undetermined (und)",
+            "LANG_DEF": "http://cdb.iso.org/lg/CDB-00130975-001",
+        })  # fmt: skip
+        for name, about in _CONSTRAINTS.items():
+            ET.SubElement(self.root, "CONSTRAINT", {"STEREOTYPE": name, "DESCRIPTION": about})
+        self._vocabulary()
+        ET.indent(self.root)
+        body = ET.tostring(self.root, encoding="unicode")
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'
+
+    def _tier(self, name: str, kind: str, parent: str) -> ET.Element:
+        names = {"LINGUISTIC_TYPE_REF": kind, "TIER_ID": plain(name)}
+        return ET.SubElement(self.root, "TIER", names | ({"PARENT_REF": parent} if parent else {}))
+
+    def _types(self) -> None:
+        kinds = {
+            "utterance": {"TIME_ALIGNABLE": "true"},
+            "word": {"TIME_ALIGNABLE": "true", "CONSTRAINTS": "Included_In"},
+            "emotion": {
+                "TIME_ALIGNABLE": "false",
+                "CONSTRAINTS": "Symbolic_Association",
+                "CONTROLLED_VOCABULARY_REF": _VOCABULARY,
+            },
+            "probability": {"TIME_ALIGNABLE": "false", "CONSTRAINTS": "Symbolic_Association"},
+        }
+        for name, more in kinds.items():
+            first = {"LINGUISTIC_TYPE_ID": name, "GRAPHIC_REFERENCES": "false"}
+            ET.SubElement(self.root, "LINGUISTIC_TYPE", first | more)
+
+    def _vocabulary(self) -> None:
+        words = ET.SubElement(self.root, "CONTROLLED_VOCABULARY", {"CV_ID": _VOCABULARY})
+        ET.SubElement(words, "DESCRIPTION", {"LANG_REF": "und"})
+        for i, emotion in enumerate((*self.emotions, UNSURE)):
+            entry = ET.SubElement(words, "CV_ENTRY_ML", {"CVE_ID": f"cve{i}"})
+            about = {"DESCRIPTION": "", "LANG_REF": "und"}
+            ET.SubElement(entry, "CVE_VALUE", about).text = plain(emotion)
+
+    def _value(self, holder: ET.Element, kind: str, names: dict[str, str], text: str) -> None:
+        annotation = ET.SubElement(holder, kind, names)
+        ET.SubElement(annotation, "ANNOTATION_VALUE").text = plain(text)
+
+    def _slot(self, time: int) -> str:
+        self.slots.append((time, f"ts{len(self.slots) + 1}"))
+        return self.slots[-1][1]
+
+    def _next(self) -> str:
+        self.annotations += 1
+        return f"a{self.annotations}"
+
+
+def _media(path: str) -> dict[str, str]:
+    """ELAN looks at the first place, then beside its own file."""
+    kind = mimetypes.guess_type(path)[0] or "unknown"
+    whole = Path(path).expanduser().absolute()
+    return {
+        "MEDIA_URL": whole.as_uri(),
+        "MIME_TYPE": kind,
+        "RELATIVE_MEDIA_URL": f"./{plain(whole.name)}",
+    }
+
+
+def _now() -> str:
+    """This second; SOURCE_DATE_EPOCH instead where a build sets it."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = datetime.fromtimestamp(int(given), UTC) if given.isdigit() else datetime.now(UTC)
+    return moment.isoformat(timespec="seconds")

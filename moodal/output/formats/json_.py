@@ -1,0 +1,181 @@
+"""Timelines as JSON, and back: the whole answer but for pictures and the waveform.
+
+Its fields and their units are in ``moodal.output.formats.schema`` and docs/output.md.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from moodal.core.errors import DataError
+from moodal.core.timeline import Moment, Prediction, Timeline, Word
+
+NAME = "moodal-timeline/1"
+
+TOLERANCE = 1e-4
+"""By how much, in nats, a document's shares + bias may differ from its logit by rounding."""
+
+
+def to_json(timelines: Sequence[Timeline]) -> str:
+    """One document of all recordings.
+
+    Raises:
+        DataError: a time, probability or share is not finite; nothing else than this is lost.
+    """
+    several = [timelines] if isinstance(timelines, Timeline) else timelines
+    document = {
+        "schema": NAME,
+        "units": {"time": "seconds", "shares": "nats"},
+        "recordings": [_recording(t) for t in several],
+    }
+    text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
+    return text.encode("utf-8", "replace").decode("utf-8") + "\n"
+
+
+def from_json(text: str, name: str = "The document") -> list[Timeline]:
+    """The timelines of a document; their waveforms and thumbnails are not in it.
+
+    Args:
+        name: of the file, for messages.
+
+    Raises:
+        DataError: it is not JSON, of another schema, lacks a field, or its shares and bias do
+            not add up to its logits.
+    """
+    from pydantic import ValidationError
+
+    from moodal.output.formats import schema
+
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{name} is not JSON: {error}.") from None
+    found = content.get("schema") if isinstance(content, dict) else None
+    if found != NAME:
+        what = f"of the schema {found!r}" if found else "without a schema"
+        raise DataError(f"{name} is {what}; this moodal reads {NAME!r}.")
+    try:
+        document = schema.Document.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise DataError(f"{name} is not a {NAME} document: {place}: {first['msg']}.") from None
+    for u in (u for r in document.recordings for u in r.utterances):
+        _check_sum(u.id, u.logits, u.shares, u.bias, name)
+    return [_timeline(r.model_dump()) for r in document.recordings]
+
+
+def _recording(t: Timeline) -> dict[str, Any]:
+    return {
+        "path": t.path,
+        "kind": t.kind,
+        "duration": _seconds(t.duration, t.path),
+        "emotions": list(t.emotions),
+        "absent": dict(t.absent),
+        "notes": list(t.notes),
+        "artefact": dict(t.artefact),
+        "utterances": [_utterance(p) for p in t],
+    }
+
+
+def _utterance(p: Prediction) -> dict[str, Any]:
+    shares = {s: _rounded(v, 5, p.id) for s, v in p.shares.items()}
+    words: list[dict[str, Any]] = [
+        {"text": w.text, "start": _seconds(w.start, p.id), "end": _seconds(w.end, p.id),
+         "shares": _rounded(w.shares, 6, p.id)}
+        for w in p.words
+    ]  # fmt: skip
+    moments: list[dict[str, Any]] = [
+        {"start": _seconds(m.start, p.id), "end": _seconds(m.end, p.id), "stream": m.stream,
+         "shares": _rounded(m.shares, 6, p.id)}
+        for m in p.moments
+    ]  # fmt: skip
+    bias = _rounded(p.bias, 5, p.id)
+    logits = {  # of what is written, which so adds up
+        e: math.fsum([bias.get(e, 0.0), *(s.get(e, 0.0) for s in shares.values())])
+        for e in p.probabilities
+    }
+    parts: dict[str, list[Mapping[str, float]]] = {"text": [w["shares"] for w in words]}
+    for moment in moments:
+        parts.setdefault(moment["stream"], []).append(moment["shares"])
+    return {
+        "id": p.id,
+        "start": _seconds(p.start, p.id),
+        "end": _seconds(p.end, p.id),
+        "track": p.track,
+        "text": p.text,
+        "decided": list(p.decided),
+        "probabilities": _rounded(p.probabilities, 4, p.id),
+        "logits": _rounded(logits, 5, p.id),
+        "shares": shares,
+        "bias": bias,
+        "streams": list(p.streams),
+        "absent": dict(p.absent),
+        "sources": {e: dict(s) for e, s in p.sources.items()},
+        "quality": {
+            s: {k: round(v, 3) if math.isfinite(v) else None for k, v in measures.items()}
+            for s, measures in p.quality.items()
+        },
+        "flags": list(p.flags),
+        "words": words,
+        "moments": moments,
+        "rest": {s: _left(v, parts.get(s, ())) for s, v in shares.items() if s in p.rest},
+    }
+
+
+def _left(share: Mapping[str, float], parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """The share less its parts, all as rounded: what is written adds up as it is written."""
+    parts = list(parts)
+    return {e: round(v - math.fsum(p.get(e, 0.0) for p in parts), 6) for e, v in share.items()}
+
+
+def _rounded(values: Mapping[str, float], digits: int, place: str) -> dict[str, float]:
+    return {e: round(_finite(v, f"{place}, {e}"), digits) + 0.0 for e, v in values.items()}
+
+
+def _seconds(value: float | None, place: str) -> float | None:
+    return None if value is None else round(_finite(value, f"{place}, time"), 3)
+
+
+def _finite(value: float, place: str) -> float:
+    value = float(value)
+    if not math.isfinite(value):
+        raise DataError(f"{place}: {value} is no answer; please report this with the recording.")
+    return value
+
+
+def _check_sum(
+    utterance: str,
+    logits: Mapping[str, float],
+    shares: Mapping[str, Mapping[str, float]],
+    bias: Mapping[str, float],
+    name: str,
+) -> None:
+    for emotion, logit in logits.items():
+        made = bias.get(emotion, 0.0) + sum(s.get(emotion, 0.0) for s in shares.values())
+        if abs(made - logit) > TOLERANCE:
+            raise DataError(
+                f"{name}: {utterance}: shares and bias of {emotion} make {made:.4f}, "
+                f"its logit is {logit:.4f}."
+            )
+
+
+def _timeline(recording: Mapping[str, Any]) -> Timeline:
+    fields = {k: v for k, v in recording.items() if k != "utterances"}
+    fields |= {k: tuple(fields[k]) for k in ("emotions", "notes")}
+    return Timeline(predictions=tuple(_prediction(u) for u in recording["utterances"]), **fields)
+
+
+def _prediction(utterance: Mapping[str, Any]) -> Prediction:
+    fields = {k: v for k, v in utterance.items() if k != "logits"}
+    fields |= {k: tuple(fields[k]) for k in ("decided", "streams", "flags")}
+    fields["words"] = tuple(Word(**w) for w in fields["words"])
+    fields["moments"] = tuple(Moment(**m) for m in fields["moments"])
+    fields["quality"] = {
+        s: {k: math.nan if v is None else v for k, v in measures.items()}
+        for s, measures in fields["quality"].items()
+    }
+    return Prediction(**fields)

@@ -1,0 +1,83 @@
+"""A timeline as a Praat TextGrid (long text format, UTF-8): interval tiers without gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from moodal.core.timeline import Timeline
+from moodal.output.formats import timed
+from moodal.output.style import label, plain
+
+Interval = tuple[int, int, str]
+
+
+def to_textgrid(timelines: Sequence[Timeline]) -> str:
+    """Tiers: utterance, text, word (where words have times), emotion, and P(...) of each emotion.
+
+    Utterances that overlap, as those of several faces, get a set of tiers each, their names
+    followed by "(face 2)" or "(layer 2)".
+
+    Raises:
+        UsageError: several recordings, or one without times.
+    """
+    timeline = timed.only(timelines, "textgrid")
+    cells = timed.cells(timeline, "textgrid")
+    end = timed.end_of(timeline, cells)
+    tiers = [
+        (f"{name} ({lane.name})" if lane.name else name, list(_filled(intervals, end)))
+        for lane in timed.lanes(cells)
+        for name, intervals in _tiers(lane, timeline.emotions)
+    ]
+    head = [
+        'File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0",
+        f"xmax = {_time(end)}", "tiers? <exists>", f"size = {len(tiers)}", "item []:",
+    ]  # fmt: skip
+    lines = [line for i, tier in enumerate(tiers, 1) for line in _lines(i, *tier, end)]
+    return "\n".join([*head, *lines]) + "\n"
+
+
+def _tiers(lane: timed.Lane, emotions: Sequence[str]) -> Iterator[tuple[str, list[Interval]]]:
+    cells = lane.cells
+    yield "utterance", [(c.start, c.end, c.of.id) for c in cells]
+    yield "text", [(c.start, c.end, c.of.text or "") for c in cells]
+    if words := timed.words(lane):
+        yield "word", words
+    yield "emotion", [(c.start, c.end, label(c.of)) for c in cells]
+    for e in emotions:
+        yield f"P({e})", [(c.start, c.end, f"{c.of.probabilities[e]:.2f}") for c in cells]
+
+
+def _filled(intervals: Iterable[Interval], end: int) -> Iterator[Interval]:
+    """With empty intervals between, from 0 to the end: Praat allows no gaps."""
+    last = 0
+    for start, stop, text in intervals:
+        if start > last:
+            yield last, start, ""
+        yield start, stop, text
+        last = stop
+    if last < end:
+        yield last, end, ""
+
+
+def _lines(number: int, name: str, intervals: Sequence[Interval], end: int) -> Iterator[str]:
+    yield f"    item [{number}]:"
+    yield '        class = "IntervalTier"'
+    yield f"        name = {_quoted(name)}"
+    yield "        xmin = 0"
+    yield f"        xmax = {_time(end)}"
+    yield f"        intervals: size = {len(intervals)}"
+    for i, (start, stop, text) in enumerate(intervals, 1):
+        yield f"        intervals [{i}]:"
+        yield f"            xmin = {_time(start)}"
+        yield f"            xmax = {_time(stop)}"
+        yield f"            text = {_quoted(text)}"
+
+
+def _quoted(text: str) -> str:
+    doubled = plain(text).replace('"', '""')
+    return f'"{doubled}"'
+
+
+def _time(ms: int) -> str:
+    """Seconds, the same signs for the same time, so that neighbours meet."""
+    return f"{ms // 1000}.{ms % 1000:03d}".rstrip("0").rstrip(".")

@@ -1,0 +1,243 @@
+"""The strips of a picture over time: each draws onto axes whose x is seconds of the recording."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Any
+from unicodedata import east_asian_width
+
+import numpy as np
+
+from moodal.core.timeline import Timeline
+from moodal.output.formats import timed
+from moodal.output.style import (
+    GREY,
+    STREAM_COLOURS,
+    STREAMS,
+    UNSURE,
+    colours,
+    ink,
+    label,
+    percent,
+    plain,
+    told,
+)
+
+WIDTH, LEFT, RIGHT = 10.0, 1.45, 0.25
+"""Inches: of the picture, and of its margins beside the strips."""
+
+FACE = 0.6
+"""Inches: of a thumbnail and the line to its time."""
+
+_SIGNS = 16.5  # of 7 points in an inch, on the wide side
+_HATCHES = {"text": "", "speech": "////", "face": "...."}
+
+
+def _emotions(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
+    """A row per emotion: over each utterance a bar as high as its probability."""
+    n, colour = len(t.emotions), colours(t.emotions)
+    axis.set_ylim(n, -0.5 - 0.6 * bool(lane.name))
+    start = np.array([c.start / 1000 for c in lane.cells])
+    end = np.array([c.end / 1000 for c in lane.cells])
+    unsure = np.array([not c.of.decided for c in lane.cells], bool)
+    _boxes(axis, start[unsure], end[unsure], np.full(unsure.sum(), float(n)), -0.5,
+           facecolor="#F0F0F0", edgecolor="#C4C4C4", hatch="///", linewidth=0,
+           zorder=0)  # fmt: skip
+    for a, b in zip(start[unsure], end[unsure], strict=True):
+        if (b - a) * inch > 0.45:
+            axis.text((a + b) / 2, -0.22, UNSURE, ha="center", va="center", fontsize=7,
+                      color="#444444")  # fmt: skip
+    edge = np.where((end - start) * inch > 0.05, 0.5, 0.0)
+    for i, emotion in enumerate(t.emotions):
+        axis.axhline(i + 0.95, color="#DDDDDD", lw=0.6, zorder=0)
+        high = np.array([0.86 * c.of.probabilities[emotion] for c in lane.cells])
+        mine = np.array([emotion in c.of.decided for c in lane.cells], bool)
+        for which, alpha in ((mine, 1.0), (~mine, 0.45)):
+            _boxes(axis, start[which], end[which], i + 0.95 - high[which], i + 0.95,
+                   facecolor=colour[emotion], edgecolor="white", linewidths=edge[which],
+                   alpha=alpha)  # fmt: skip
+    for cell in lane.cells:
+        _figure_on_bar(axis, t, cell, inch, colour)
+    names = [f"{plain(e)} (guess)" if _is_guess(t, e) else plain(e) for e in t.emotions]
+    axis.set_yticks(np.arange(n) + 0.6, [textwrap.shorten(x, 22, placeholder="…") for x in names])
+    for i, emotion in enumerate(t.emotions):
+        axis.plot(-0.01, i + 0.6, "s", color=colour[emotion], ms=5, clip_on=False,
+                  transform=axis.get_yaxis_transform())  # fmt: skip
+    axis.tick_params(axis="y", pad=13)
+    axis.spines["left"].set_visible(False)
+    if lane.name:
+        axis.text(0, 0.99, lane.name, transform=axis.transAxes, fontsize=8, va="top",
+                  fontweight="bold")  # fmt: skip
+
+
+def _boxes(
+    axis: Any, left: np.ndarray, right: np.ndarray, high: np.ndarray, low: float, **style: Any
+) -> None:
+    """Rectangles between left and right, and between a low and a high of their own."""
+    from matplotlib.collections import PolyCollection
+
+    foot = np.full(len(left), low)
+    corners = np.stack([left, foot, left, high, right, high, right, foot], 1)
+    axis.add_collection(PolyCollection(list(corners.reshape(-1, 4, 2)), **style), autolim=False)
+
+
+def _figure_on_bar(
+    axis: Any, t: Timeline, cell: timed.Cell, inch: float, colour: dict[str, str]
+) -> None:
+    """The decided emotion's percentage, in its bar or, where that is low, above it."""
+    emotion = label(cell.of)
+    if emotion not in t.emotions or (cell.end - cell.start) / 1000 * inch < 0.34:
+        return
+    probability, row = cell.of.probabilities[emotion], t.emotions.index(emotion)
+    inside = probability > 0.5
+    y = row + 0.95 - 0.86 * probability * (0.5 if inside else 1) - (0 if inside else 0.2)
+    axis.text((cell.start + cell.end) / 2000, y, percent(probability), ha="center", va="center",
+              fontsize=7, color=ink(colour[emotion]) if inside else "black")  # fmt: skip
+
+
+def _is_guess(t: Timeline, emotion: str) -> bool:
+    """No stream that was used has learned it."""
+    known = {p.sources.get(emotion, {}).get(s) for p in t for s in p.streams}
+    return "guess" in known and not known & {"learned", "synonym", "adapted"}
+
+
+def _faces(axis: Any, t: Timeline, faces: Sequence[tuple[float, float, Any]], inch: float) -> None:
+    high = 0.9  # of the panel; the rest is for the lines to their times
+    half, limits = FACE * high / 2 / inch, axis.get_xlim()
+    for at, drawn, picture in faces:
+        axis.imshow(picture, cmap="gray", vmin=0, vmax=255, aspect="auto", zorder=2,
+                    extent=(drawn - half, drawn + half, 0, high))  # fmt: skip
+        axis.plot([at, drawn], [1.1, high], color=GREY, lw=0.7, clip_on=False)
+    axis.set(xlim=limits, ylim=(0, 1))
+    axis.axis("off")
+    _name(axis, "faces")
+
+
+def faces_apart(t: Timeline, inch: float) -> list[tuple[float, float, np.ndarray]]:
+    """(seen at, drawn at, picture) of as many faces as stand side by side."""
+    made: list[tuple[float, float, np.ndarray]] = []
+    half, end = FACE / 2 / inch, (WIDTH - LEFT - RIGHT) / inch
+    for at, picture in sorted(t.thumbnails, key=lambda x: x[0]):
+        drawn = min(max(at, half), max(half, end - half))
+        if not made or drawn - made[-1][1] >= 2 * half:
+            made.append((at, drawn, picture))
+    return made
+
+
+def _sound(axis: Any, t: Timeline, _: Any, inch: float) -> None:
+    """The waveform, in the colour of what was decided."""
+    wave = np.asarray(t.waveform, float)
+    edges = np.linspace(0, t.duration or axis.get_xlim()[1], len(wave) + 1)
+    at = (edges[1:] + edges[:-1]) / 2
+    most = max(1e-6, float(np.abs(wave).max()))
+    axis.fill_between(at, wave[:, 0], wave[:, 1], color="#BBBBBB", lw=0.3)
+    colour = colours(t.emotions)
+    for emotion in t.emotions:
+        inside = np.zeros(len(at), bool)
+        for p in t:
+            if emotion in p.decided and p.start is not None and p.end is not None:
+                inside |= (at >= p.start) & (at <= p.end)
+        if inside.any():
+            axis.fill_between(at, wave[:, 0], wave[:, 1], where=inside, color=colour[emotion],
+                              lw=0.3)  # fmt: skip
+    axis.set_ylim(-1.05 * most, 1.05 * most)
+    axis.set_yticks([])
+    axis.spines["left"].set_visible(False)
+    _name(axis, "sound")
+
+
+def words_of(lane: timed.Lane, length: float) -> Iterator[tuple[float, str]]:
+    """(s, at most four lines) of each utterance, trimmed to the room before the next one."""
+    inch = (WIDTH - LEFT - RIGHT) / length
+    for i, cell in enumerate(lane.cells):
+        after = lane.cells[i + 1].start / 1000 if i + 1 < len(lane.cells) else length
+        wide = int(((after - cell.start / 1000) * inch - 0.06) * _SIGNS)
+        text = plain(cell.of.text or "")
+        if 2 * sum(east_asian_width(c) in "WF" for c in text) > len(text):
+            wide //= 2
+        lines = textwrap.wrap(text, wide, max_lines=4, placeholder="…") if wide >= 4 else []
+        yield cell.start / 1000, "\n".join(lines)
+
+
+def _transcript(
+    axis: Any, _: Timeline, of: tuple[str, Sequence[tuple[float, str]]], inch: float
+) -> None:
+    name, words = of
+    axis.set_ylim(0, 1)
+    axis.axis("off")
+    for start, text in words:
+        axis.text(start, 1, text, fontsize=7, va="top", linespacing=1.15)
+    _name(axis, f"words\n({name})" if name else "words")
+
+
+def _shares(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
+    """Of each utterance's decided (or most probable) emotion, each stream's part of its logit."""
+    streams = [s for s in STREAMS if any(s in c.of.shares for c in lane.cells)]
+    axis.axhline(0, color="black", lw=0.7)
+    crowded = min(c.end - c.start for c in lane.cells) / 1000 * inch < 0.04
+    for j, stream in enumerate(streams):
+        shown = [c for c in lane.cells if stream in c.of.shares]
+        middle = np.array([(c.start + c.end) / 2000 for c in shown])
+        values = np.array([c.of.shares[stream].get(told(c.of), 0.0) for c in shown])
+        style = {"color": STREAM_COLOURS[stream], "label": STREAMS[stream]}
+        if crowded:
+            steps, means = _means(middle, values, axis.get_xlim()[1])
+            axis.plot(steps, means, lw=1.2, ls=("-", "--", ":")[j % 3], **style)
+            continue
+        wide = np.array([min((c.end - c.start) / 1000 * 0.9 / len(streams), 0.3 / inch)
+                         for c in shown])  # fmt: skip
+        bars = axis.bar(middle + (j - (len(streams) - 1) / 2) * wide, values, wide,
+                        hatch=_HATCHES[stream], edgecolor="white", linewidth=0.3,
+                        **style)  # fmt: skip
+        for bar, cell in zip(bars, shown, strict=True):
+            bar.set_alpha(1.0 if cell.of.decided else 0.4)
+    low, high = axis.get_ylim()
+    axis.set_ylim(min(low, -0.1) * 1.05, max(high, 0.1) * 1.25)
+    axis.tick_params(axis="y", length=3, labelsize=7)
+    axis.legend(
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=3,
+        fontsize=7,
+        frameon=False,
+        borderaxespad=0,
+    )
+    name = (
+        "mean shares\nin the logits of\nwhat was decided"
+        if crowded
+        else "shares in\nthe logit of what\nwas decided"
+    )
+    _name(axis, f"{name}\n(nats; {lane.name})" if lane.name else f"{name}\n(nats)", pad=0.45)
+
+
+def _means(at: np.ndarray, values: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:
+    """Of too many to draw each: means over a sixtieth of the length; NaN where there is none."""
+    place = np.minimum((at / length * 60).astype(int), 59)
+    count = np.bincount(place, minlength=60)
+    total = np.bincount(place, values, minlength=60)
+    means = np.divide(total, count, out=np.full(60, np.nan), where=count > 0)
+    return (np.arange(60) + 0.5) * length / 60, means
+
+
+def _nothing(axis: Any, t: Timeline, _: Any, inch: float) -> None:
+    axis.set_yticks([])
+    axis.text(0.5, 0.5, "nothing to tell an emotion from", transform=axis.transAxes, ha="center",
+              va="center", color=GREY)  # fmt: skip
+
+
+def _name(axis: Any, name: str, pad: float = 0.12) -> None:
+    """What a panel shows, to its left."""
+    inches = axis.get_position().width * WIDTH
+    axis.text(-pad / inches, 0.5, name, transform=axis.transAxes, ha="right", va="center",
+              fontsize=8)  # fmt: skip
+
+
+DRAW = {
+    "emotions": _emotions,
+    "faces": _faces,
+    "sound": _sound,
+    "words": _transcript,
+    "shares": _shares,
+    "nothing": _nothing,
+}

@@ -1,0 +1,165 @@
+"""The picture of what has no times: sentence by sentence, its words marked by their shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from moodal.core.timeline import Prediction, Timeline
+from moodal.output.style import GREY, STREAMS, UNSURE, colours, percent, plain, told
+
+_MOST = 40
+_WORDS, _LINE, _BAR = 6.1, 0.24, 0.17  # inches: the words' width, a line of them, a bar's room
+_LEFT, _BARS = 0.2, 6.75  # inches from the left
+_SIZE = 9
+
+
+def draw(figure: Any, timeline: Timeline, title: str, foot: Sequence[str], width: float) -> None:
+    """Draw onto an empty figure, and set its height.
+
+    Args:
+        foot: lines at the end.
+        width: inches.
+    """
+    shown = list(timeline)[:_MOST]
+    if len(shown) < len(timeline):
+        title += f": the first {len(shown)} of {len(timeline)} sentences"
+    figure.set_size_inches(width, 1)
+    pictures = [x for _, x in timeline.thumbnails]
+    faces = pictures if len(pictures) == len(shown) else pictures[:1]
+    silent = "" if timeline.kind == "image" else "(no words)"
+    flows = [_flow(figure, p, silent) for p in shown]
+    rows = [_height(p, flows[i], i < len(faces)) for i, p in enumerate(shown)]
+    marked = any(w.shares for p in shown for w in p.words)
+    end = (0.3 if marked else 0.0) + 0.16 * len(foot) + 0.15
+    height = 0.5 + sum(rows) + end
+    figure.set_size_inches(width, height)
+    page = figure.add_axes((0, 0, 1, 1))
+    page.set(xlim=(0, width), ylim=(height, 0))  # inches from the top left
+    page.axis("off")
+    page.text(_LEFT, 0.27, title, fontsize=11, fontweight="bold", va="center")
+    parts = [abs(w.shares.get(told(p), 0.0)) for p in shown for w in p.words]
+    most = float(np.quantile(parts, 0.95)) if parts else 0.0  # one loud word hides no other
+    top = 0.5
+    for i, (p, flow, high) in enumerate(zip(shown, flows, rows, strict=True)):
+        if i:
+            page.plot([_LEFT, width - _LEFT], [top - 0.02] * 2, color="#DDDDDD", lw=0.6)
+        indent = _face(page, faces[i], top) if i < len(faces) else 0.0
+        colour = colours([*dict.fromkeys([*timeline.emotions, told(p)])])
+        _sentence(page, p, flow, top, indent, colour[told(p)], most)
+        _bars(page, p, top, width, colour)
+        top += high
+    if marked:
+        _legend(page, top + 0.12)
+    for i, line in enumerate(reversed(foot)):
+        page.text(_LEFT, height - 0.12 - 0.16 * i, line, fontsize=7, color="#444444")
+
+
+Flow = list[tuple[float, int, float, str, float | None]]
+"""Words: inches from the left, line, inches wide, the word, its share."""
+
+
+def _flow(figure: Any, p: Prediction, silent: str) -> Flow:
+    """Words in lines; ``silent`` where nothing was said."""
+    pairs = [(plain(w.text), w.shares.get(told(p))) for w in p.words]
+    if not pairs:
+        pairs = [(w, None) for w in plain(p.text or silent).split()]
+    made: Flow = []
+    x, line = 0.0, 0
+    for word, share in (piece for pair in pairs for piece in _pieces(*pair)):
+        wide = _wide(figure, word)
+        if x and x + wide > _WORDS:
+            x, line = 0.0, line + 1
+        made.append((x, line, wide, word, share))
+        x += wide + 0.07
+    return made
+
+
+def _pieces(word: str, share: float | None) -> Iterator[tuple[str, float | None]]:
+    """A word too long for a line, in parts: other scripts have no spaces."""
+    for i in range(0, max(1, len(word)), 30):
+        yield word[i : i + 30], share
+
+
+def _wide(figure: Any, text: str) -> float:
+    """Inches."""
+    from matplotlib.font_manager import FontProperties
+
+    renderer = figure.canvas.get_renderer()
+    size = renderer.get_text_width_height_descent(text, FontProperties(size=_SIZE), ismath=False)
+    return float(size[0]) / figure.dpi
+
+
+def _height(p: Prediction, flow: Flow, face: bool) -> float:
+    lines = (flow[-1][1] + 1 if flow else 1) + (len(p.shares) > 1)
+    return max(_LINE * lines, _BAR * min(3, len(p.probabilities)), 0.6 if face else 0.0) + 0.2
+
+
+def _sentence(
+    page: Any, p: Prediction, flow: Flow, top: float, indent: float, colour: str, most: float
+) -> None:
+    from matplotlib.patches import Rectangle
+
+    left, lines = _LEFT + indent, 0
+    for x, line, wide, word, share in flow:
+        y = top + _LINE * (line + 0.5)
+        if share is not None and most:
+            part = min(1.0, abs(share) / most)
+            place = (left + x - 0.03, y - 0.1), wide + 0.06, 0.2
+            if share > 0:
+                page.add_patch(Rectangle(*place, facecolor=colour, alpha=0.7 * part, lw=0))
+            elif part > 0.08:
+                page.add_patch(Rectangle(*place, facecolor="none", edgecolor="#555555", lw=0,
+                                         hatch="////", alpha=0.15 + 0.6 * part))  # fmt: skip
+        page.text(left + x, y, word, fontsize=_SIZE, va="center_baseline")
+        lines = line + 1
+    if len(p.shares) > 1:
+        told_of = ", ".join(
+            f"{STREAMS.get(s, s)} {v.get(told(p), 0.0):+.1f}" for s, v in p.shares.items()
+        )
+        page.text(left, top + _LINE * (lines + 0.5), f"shares of {told(p)}: {told_of} nats",
+                  fontsize=7, color="#444444", va="center")  # fmt: skip
+
+
+def _bars(page: Any, p: Prediction, top: float, width: float, colour: dict[str, str]) -> None:
+    """The three most probable emotions; grey where none was decided."""
+    order = sorted(p.probabilities, key=lambda e: -p.probabilities[e])[:3]
+    room = width - _BARS - 1.5
+    for i, emotion in enumerate(order):
+        probability, y = p.probabilities[emotion], top + _BAR * (i + 0.6)
+        decided = emotion in p.decided
+        fill = colour.get(emotion, GREY) if p.decided else "#BBBBBB"
+        page.barh(y, probability * room, 0.11, _BARS, color=fill, lw=0,
+                  alpha=1.0 if decided or not p.decided else 0.5)  # fmt: skip
+        name = f"{plain(emotion)} {percent(probability)}"
+        if i == 0 and not p.decided:
+            name = f"{UNSURE} ({name})"
+        page.text(_BARS + probability * room + 0.06, y, name, fontsize=7.5, va="center",
+                  fontweight="bold" if decided else "normal")  # fmt: skip
+
+
+def _face(page: Any, picture: np.ndarray, top: float) -> float:
+    """A thumbnail; the room that it takes, in inches."""
+    limits = page.get_xlim(), page.get_ylim()
+    page.imshow(picture, cmap="gray", vmin=0, vmax=255, aspect="auto",
+                extent=(_LEFT, _LEFT + 0.6, top + 0.6, top))  # fmt: skip
+    page.set(xlim=limits[0], ylim=limits[1])
+    return 0.75
+
+
+def _legend(page: Any, y: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    x = _LEFT
+    marks: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("speaks for it", {"facecolor": GREY, "alpha": 0.7, "lw": 0}),
+        ("against it", {"facecolor": "none", "edgecolor": "#555555", "hatch": "////", "lw": 0}),
+    )
+    for text, style in marks:
+        page.add_patch(Rectangle((x, y - 0.07), 0.28, 0.14, **style))
+        page.text(x + 0.35, y, text, fontsize=7.5, va="center")
+        x += 1.25
+    page.text(x, y, "the stronger the mark, the larger the word's part of the share in the most "
+              "probable emotion", fontsize=7.5, va="center")  # fmt: skip

@@ -1,0 +1,274 @@
+"""The authors' state dicts, to and from ours: EEA, its RNN baselines, MulT, and MMER's three.
+
+Which system a checkpoint holds, its cell, directions, layers and widths are read
+off names and shapes. Theirs keeps three RNNs even where fewer modalities are in
+use; what is not used is left out here, and written as zeros. Imported systems
+read the last column of the padded batch, as they were trained.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from moodal.core.emotions import EmotionSpace, Task
+from moodal.core.errors import DataError, MoodalError, SpaceError
+from moodal.core.records import STREAMS
+from moodal.published import mmer_weights
+from moodal.published.imported import Imported
+from moodal.published.shapes import cell, renamed, rnns
+from moodal.train.layers.recurrent import Recurrent
+from moodal.train.systems import SYSTEMS
+from moodal.train.systems.system import HIDDEN
+
+PUBLISHED_WIDTHS = {"text": 300, "speech": 74, "face": 35}
+"""Values per step of the streams of CMU-MOSEI."""
+
+AFFINE = {"speech": "affineAudio", "face": "affineVisual"}
+LETTER = {"text": "l", "speech": "a", "face": "v"}
+IGNORED = re.compile(r"(^|\.)(version|_float_tensor)$")
+"""Constants that MulT's modules register as state."""
+
+
+def from_authors(
+    state: Mapping[str, Tensor | np.ndarray],
+    *,
+    streams: Sequence[str] | None = None,
+    widths: Mapping[str, int] = PUBLISHED_WIDTHS,
+    heads: int | None = None,
+) -> Imported:
+    """Recognise a state dict of the authors' code and rename it.
+
+    Args:
+        streams: the modalities it was trained on, in any order (theirs is always text,
+            speech, face); by default all three. Must be given for an EEA of fewer: the
+            file says how many, not which.
+        widths: stream -> D, for early fusion, whose file tells only their sum.
+        heads: of MulT, or of MMER's systems, which no shape tells; theirs were 10 (8 for MOSEI
+            sentiment) and 12, which is also what is taken where none are named.
+
+    Raises:
+        DataError: no system of theirs has these names and shapes, or ``streams`` or
+            ``widths`` are not what the file holds.
+    """
+    given = {
+        name: torch.as_tensor(value).clone() if isinstance(value, Tensor) else torch.tensor(value)
+        for name, value in state.items()
+        if not IGNORED.search(name)
+    }
+    if streams is not None and (not streams or not set(streams) <= set(STREAMS)):
+        raise DataError(f"Streams are one or more of {', '.join(STREAMS)}; got {list(streams)}.")
+    chosen = None if streams is None else tuple(m for m in STREAMS if m in streams)
+    try:
+        if "textEmoEmbs.weight" in given:
+            found = _eea(given, chosen)
+        elif "proj1.weight" in given:
+            found = _mult(given, heads or 10)
+        elif mmer_weights.is_mmer(given):
+            found = mmer_weights.from_authors(given, heads or mmer_weights.HEADS)
+        elif "RNN.weight_ih_l0" in given:
+            found = _early(given, chosen or STREAMS, widths)
+        elif "EF_RNN.weight_ih_l0" in given:
+            found = _early_late(given, chosen or STREAMS)
+        elif "RNNs.0.weight_ih_l0" in given:
+            found = _late(given, chosen or STREAMS)
+        else:
+            if any(name.startswith("speech.") for name in given):
+                raise DataError(
+                    "This checkpoint has another backbone than wav2vec2, which the authors' "
+                    "code has no names for; use the artefact that its run wrote beside it."
+                )
+            names = ", ".join(list(given)[:4]) or "none at all"
+            raise DataError(f"No system of the authors' code has these weights: {names}, ...")
+    except KeyError as error:
+        raise DataError(f"This checkpoint of the authors' lacks the weight {error}.") from None
+    except (ValueError, IndexError) as error:  # a shape that does not unpack, an unknown name
+        raise DataError(f"This checkpoint has weights of another shape ({error}).") from None
+    _require_fit(found)
+    return found
+
+
+def to_authors(
+    system: Any, space: EmotionSpace, widths: Mapping[str, int] = PUBLISHED_WIDTHS
+) -> dict[str, Tensor]:
+    """The state dict that the authors' code would have saved for ``system``.
+
+    A transformer keeps our names: theirs never ran.
+
+    Args:
+        space: the trained emotions; eea writes their vectors.
+        widths: D of the modalities that ``system`` does not read, written as zeros.
+
+    Raises:
+        SpaceError: eea without vectors, or a closed-set system of other emotions.
+        DataError: a baseline that joins its streams in another order than theirs.
+    """
+    state = {key: value.detach().cpu() for key, value in system.state_dict().items()}
+    kind = type(system).__name__
+    if getattr(system, "labels", space.labels) != space.labels:
+        raise SpaceError(f"This system's head is not for {', '.join(space.labels)}.")
+    order = tuple(m for m in STREAMS if m in system.streams)
+    if kind != "EEA" and system.streams != order:
+        raise DataError(
+            f"The authors' code joins streams in the order {', '.join(STREAMS)}; this system "
+            f"was trained with {', '.join(system.streams)}."
+        )
+    if kind in ("MMER", "CaiSota", "UnimodalBaseline"):
+        return mmer_weights.to_authors(system)
+    if kind == "MulT":
+        return _to_mult(renamed(state, _mult_names()))
+    if kind == "EarlyFusionTransformer":
+        return state
+    fusion = getattr(system, "fusion", "")
+    many = "LF_RNNs" if fusion == "eflf" else "RNNs"
+    names = {f"rnn.{m}.": f"{many}.{i}." for i, m in enumerate(STREAMS)}
+    names |= {"joined.": "EF_RNN." if fusion == "eflf" else "RNN."}
+    names |= {f"affine.{m}.": f"{theirs}." for m, theirs in AFFINE.items()}
+    out = renamed(state, names)
+    if kind == "EEA":
+        if space.vectors is None:
+            raise SpaceError("The authors' checkpoint holds emotion vectors; this space has none.")
+        d = space.vectors.shape[1]
+        out["textEmoEmbs.weight"] = torch.from_numpy(space.vectors.copy())
+        weight = out.pop("weight", torch.ones(1))
+        out["modality_weights.weight"] = weight[[system.streams.index(m) for m in order]]
+        for m, theirs in AFFINE.items():
+            h = system.hidden.get(m, HIDDEN[m])
+            out.setdefault(f"{theirs}.weight", torch.zeros(h, d))
+            out.setdefault(f"{theirs}.bias", torch.zeros(h))
+    return out | (_unused(system, many, widths) if fusion != "ef" else {})
+
+
+def _eea(given: dict[str, Tensor], streams: tuple[str, ...] | None) -> Imported:
+    vectors = given["textEmoEmbs.weight"]
+    total = given["modality_weights.weight"].numel()
+    streams = streams or (STREAMS if total == len(STREAMS) else ())
+    if len(streams) != total:
+        raise DataError(
+            f"This EEA was trained on {total} of the three modalities, and the file does not say "
+            "which: name them."
+        )
+    config, widths, state = rnns(given, "RNNs", streams)
+    for m in streams:
+        if m in AFFINE:
+            for part in ("weight", "bias"):
+                state[f"affine.{m}.{part}"] = given[f"{AFFINE[m]}.{part}"]
+    if total > 1:
+        state["weight"] = given["modality_weights.weight"].flatten()
+    return Imported("eea", config, widths, state, vectors, len(vectors))
+
+
+def _early(
+    given: dict[str, Tensor], streams: tuple[str, ...], widths: Mapping[str, int]
+) -> Imported:
+    rnn = cell(given, "RNN")
+    own = {m: widths[m] for m in streams}
+    if sum(own.values()) != rnn.inputs:
+        raise DataError(
+            f"This early-fusion RNN reads {rnn.inputs} values per step, not {own}: "
+            "say how wide each stream was."
+        )
+    config = rnn.config | {"streams": streams, "width": rnn.hidden, "fusion": "ef"}
+    state = {f"joined.{name}": value for name, value in rnn.weights.items()}
+    return _headed(given, config, own, state)
+
+
+def _early_late(given: dict[str, Tensor], streams: tuple[str, ...]) -> Imported:
+    config, widths, state = rnns(given, "LF_RNNs", streams)
+    joined = cell(given, "EF_RNN")
+    state |= {f"joined.{name}": value for name, value in joined.weights.items()}
+    return _headed(given, config | {"width": joined.hidden, "fusion": "eflf"}, widths, state)
+
+
+def _late(given: dict[str, Tensor], streams: tuple[str, ...]) -> Imported:
+    config, widths, state = rnns(given, "RNNs", streams)
+    attention = {name: value for name, value in given.items() if name.startswith("attention.")}
+    fusion = "ts" if attention else "lf"
+    return _headed(given, config | {"fusion": fusion}, widths, state | attention)
+
+
+def _headed(
+    given: dict[str, Tensor],
+    config: dict[str, Any],
+    widths: dict[str, int],
+    rest: dict[str, Tensor],
+) -> Imported:
+    head = {name: value for name, value in given.items() if name.startswith("out.")}
+    outputs = len(head["out.3.bias" if "out.3.bias" in head else "out.bias"])
+    return Imported("rnn", config, widths, rest | head, None, outputs)
+
+
+def _mult(given: dict[str, Tensor], heads: int) -> Imported:
+    state = renamed(given, {theirs: ours for ours, theirs in _mult_names().items()})
+    streams = tuple(m for m in STREAMS if f"conv.{m}.weight" in state)
+    layers = {name.split(".")[3] for name in state if re.match(r"cross\.\w+\.layers\.", name)}
+    config = {
+        "streams": streams,
+        "width": len(state[f"conv.{streams[0]}.weight"]) if streams else 0,
+        "layers": len(layers),
+        "heads": heads,
+        "last_column": True,
+    }
+    widths = {m: state[f"conv.{m}.weight"].shape[1] for m in streams}
+    return Imported("mult", config, widths, state, None, len(state["out_layer.bias"]))
+
+
+def _mult_names() -> dict[str, str]:
+    """Our prefixes -> theirs, which are letters: l(anguage), a(udio), v(isual)."""
+    names = {}
+    for m, letter in LETTER.items():
+        names[f"conv.{m}."] = f"proj_{letter}."
+        names[f"memory.{m}."] = f"trans_{letter}_mem."
+        for other in LETTER.keys() - {m}:
+            names[f"cross.{m}_{other}."] = f"trans_{letter}_with_{LETTER[other]}."
+    return names
+
+
+def _to_mult(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """With the constants that their modules register."""
+    for encoder in {name.split(".")[0] for name in state if name.startswith("trans_")}:
+        state[f"{encoder}.version"] = torch.tensor([2.0])
+        state[f"{encoder}.embed_positions._float_tensor"] = torch.zeros(1)
+    return state
+
+
+def _unused(system: Any, prefix: str, widths: Mapping[str, int]) -> dict[str, Tensor]:
+    """Zeros for the RNNs of the modalities that ``system`` does not read."""
+    like: Recurrent = system.rnn[system.streams[0]]
+    out = {}
+    for i, m in enumerate(STREAMS):
+        if m not in system.streams:
+            hidden = system.hidden.get(m, HIDDEN[m])
+            both = len(like.directions) == 2
+            rnn = Recurrent(widths[m], hidden, like.layers, cell=like.cell, bidirectional=both)
+            for name, value in rnn.state_dict().items():
+                out[f"{prefix}.{i}.{name}"] = torch.zeros_like(value)
+    return out
+
+
+def _require_fit(found: Imported) -> None:
+    """Refuse a checkpoint of which the system it seems to hold cannot be built."""
+    labels = [str(i) for i in range(found.outputs)]
+    vectors = None if found.vectors is None else found.vectors.numpy()
+    task: Task = "single" if found.name in ("mmer", "cai_sota") else "multi"
+    try:
+        entry = SYSTEMS[found.name]
+        built = entry.build(
+            entry.Config(**found.config), found.widths, EmotionSpace(labels, task, vectors)
+        )
+    except (MoodalError, ValueError) as error:  # pydantic's error is a ValueError
+        raise DataError(f"This checkpoint looks like {found.name}, but: {error}") from None
+    wanted = {name: tuple(value.shape) for name, value in built.state_dict().items()}
+    got = {name: tuple(value.shape) for name, value in found.state.items()}
+    for name in sorted(wanted.keys() | got.keys()):
+        if wanted.get(name) != got.get(name):
+            raise DataError(
+                f"This checkpoint looks like {found.name} on {', '.join(found.widths)}, but "
+                f"{name} is {got.get(name, 'missing')} where {wanted.get(name, 'nothing')} is "
+                "expected; were these its modalities?"
+            )

@@ -1,0 +1,90 @@
+"""What MMER's published code writes per held-out session, written again."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from moodal.core.files import replacing
+from moodal.core.recipe import Recipe
+from moodal.published.mmer_weights import to_authors
+from moodal.train.engine import checkpoint
+from moodal.train.engine.selection import merit
+from moodal.train.experiment import assemble, results
+from moodal.train.export import artefact
+
+
+def write(folder: Path, run: Path, recipe: Recipe) -> Iterator[Path]:
+    """Write ``{session}_model.pt``, ``{session}_stats.txt`` and ``metric_report.pkl``.
+
+    Their ``wa`` is the mean recall of the classes (the field's UA) and their ``ua`` the
+    accuracy (the field's WA): the files keep their names. ``selected_on`` in each says which
+    rows chose the epoch ("test" in the authors' protocol), ``rows`` whose figures a line has.
+
+    Args:
+        run: the folder of the run, one folder in it per session.
+
+    Yields:
+        The path of each file, as it is written.
+    """
+    manifest = assemble.corpus(recipe)
+    metrics: dict[str, dict[str, float]] = {}
+    experiments = assemble.experiments(recipe, manifest)
+    for experiment in experiments:
+        session = _session(experiment.manifest.utterances[experiment.test[0]].session)
+        place = run / experiment.name.replace(" ", "-") if len(experiments) > 1 else run
+        done = results.finished(place)
+        if done is None:
+            continue
+        system, _, _ = artefact.load(place / "artefact")
+        path = folder / f"{session}_model.pt"
+        checkpoint.save(path, {"state_dict": to_authors(system)})
+        yield path
+        history = done.report["extras"]["epochs"]
+        yield _stats(folder / f"{session}_stats.txt", history, recipe)
+        measured = done.report["metrics"]
+        metrics[session] = {
+            "wa": measured["balanced_accuracy"]["all"]["value"],
+            "ua": measured["accuracy"]["all"]["value"],
+        }
+    metrics["mean"] = {
+        key: sum(row[key] for row in metrics.values()) / len(metrics) for key in ("wa", "ua")
+    }
+    path = folder / "metric_report.pkl"
+    with replacing(path) as part, open(part, "wb") as file:
+        about = {"names": "wa: mean recall; ua: accuracy", "selected_on": recipe.train.select_on}
+        pickle.dump({**about, **metrics}, file)
+    yield path
+
+
+def _session(name: str | None) -> str:
+    """Ses01 -> 1, as their file names have it."""
+    number = re.search(r"\d+", name or "")
+    return str(int(number.group())) if number else str(name)
+
+
+def _stats(path: Path, history: list[dict[str, Any]], recipe: Recipe) -> Path:
+    """A JSON line per epoch, and which is the best."""
+    best = max(history, key=lambda row: merit(recipe.train.select, row))
+    rows = "test" if recipe.train.select_on == "test" else "validation"
+    with replacing(path) as part, open(part, "w", encoding="utf-8") as file:
+        for row in history:
+            line = {
+                "epoch": int(row["epoch"]),
+                "train_loss": row["train_loss"],
+                "val_loss": row["valid_loss"],
+                "wa": row["valid_balanced_accuracy"],
+                "ua": row["valid_accuracy"],
+                "lr": row["lr"],
+                "seconds": row["seconds"],
+                "best": row is best,
+                "rows": rows,
+                "selected_on": rows,
+                **{k: v for k, v in row.items() if k.startswith("train_") and k != "train_loss"},
+            }
+            file.write(json.dumps(line) + "\n")
+    return path

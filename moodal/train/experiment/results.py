@@ -1,0 +1,144 @@
+"""results: predictions become a report, figures and an artefact, in a run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from moodal.core.emotions import EmotionSpace
+from moodal.core.recipe import Recipe
+from moodal.evaluation.protocols.experiment import Experiment
+from moodal.evaluation.report import scores, summary, thresholds
+from moodal.evaluation.report.scores import Scored
+from moodal.evaluation.report.thresholds import Thresholds
+from moodal.evaluation.report.write import Done, finished, headline, predictions, report_on, store
+from moodal.train.data.dataset import Scale
+from moodal.train.engine.scoring import scoring_sizes
+from moodal.train.experiment import companions
+from moodal.train.export.artefact import ACTIVATION, export, parse_system
+
+__all__ = [
+    "Done", "choose", "finished", "headline", "predictions", "report_on", "write", "write_folds",
+]  # fmt: skip
+
+
+def choose(recipe: Recipe, test: Scored, valid: Scored, seen: Sequence[str]) -> Thresholds:
+    """The recipe's thresholds; an unseen emotion keeps 0.5, for validation knows nothing of it."""
+    on_test = recipe.train.select_on == "test"  # then there are no validation rows to choose on
+    if recipe.report.thresholds == "fixed" or test.task != "multi" or on_test:
+        return thresholds.fixed(test.labels, recipe.report.threshold)
+    chosen = thresholds.choose(valid.select(seen), recipe.report.criterion)
+    by_label = dict(zip(seen, chosen.values, strict=True))
+    values = np.array([by_label.get(x, 0.5) for x in test.labels])
+    new = [x for x in test.labels if x not in by_label]
+    notes = (f"{', '.join(new)}: unseen, so the threshold stays at 0.5.",) if new else ()
+    return Thresholds(values, chosen.source, (*chosen.notes, *notes))
+
+
+def write(
+    folder: Path,
+    recipe: Recipe,
+    experiment: Experiment,
+    system: nn.Module,
+    space: EmotionSpace,
+    logits: Mapping[str, np.ndarray],
+    history: Sequence[Mapping[str, float]],
+    scales: Mapping[str, Scale],
+    fingerprint: str,
+    *,
+    audit: Sequence[Any] = (),
+    nulls: Mapping[str, Any] | None = None,
+    more: Callable[[Scored], Mapping[str, Any]] = lambda test: {},
+) -> Done:
+    """Write the artefact, the predictions, the figures and, last of all, the report.
+
+    Args:
+        space: every emotion of the test.
+        logits: "test" and "valid" -> [n, C].
+        more: further extras of the report, of the predictions of the test.
+    """
+    manifest = experiment.manifest
+    name, settings = parse_system(recipe.system, recipe.title)
+    settings = getattr(system, "portable", settings)
+    test, valid = (
+        predictions(
+            manifest, getattr(experiment, part), logits[part], space, part, recipe.report.by
+        )
+        for part in ("test", "valid")
+    )
+    trained = [x for x in space.labels if x not in experiment.unseen]
+    chosen = choose(recipe, test, valid, trained)
+    train = manifest.labels[experiment.shown]
+    extras: dict[str, Any] = {
+        "title": recipe.title,
+        "about": recipe.about,
+        "experiment": experiment.name,
+        "recipe": recipe.model_dump(mode="json"),
+        "data": {"corpus": manifest.corpus, "fingerprint": fingerprint},
+        "epochs": [dict(row) for row in history],
+        "split": dict(experiment.split),
+    }
+    if nulls:
+        extras["nulls"] = dict(nulls)
+    extras |= more(test)
+    report = summary.summarise(
+        test, train_targets=train, thresholds=chosen,
+        valid=None if recipe.train.select_on == "test" else valid, draws=recipe.report.draws,
+        seed=recipe.train.seed, stamps=experiment.stamps, audit=audit,
+        unseen=experiment.unseen, extras=extras,
+    )  # fmt: skip
+    streams = [s for s in system.streams if s in manifest.features]  # type: ignore[union-attr]
+    export(
+        folder / "artefact", system, name, settings,
+        {s: manifest.features[s].width for s in streams}, space, scales=scales, report=report,
+        trained_ids=[manifest.utterances[row].id for row in experiment.shown],
+        about={
+            "trained": trained,
+            "encoders": {s: dict(manifest.encoders.get(s, {})) for s in streams},
+            "words": recipe.space.model_dump(mode="json", exclude={"vectors"}),
+            "activation": ACTIVATION[space.task],
+            "thresholds": {"values": chosen.values.tolist(), "source": chosen.source},
+            "calibration": None,
+            "protocol": {
+                **recipe.protocol.model_dump(mode="json"),
+                "experiment": experiment.name, "stamps": list(experiment.stamps),
+            },
+            "metrics": headline(report),
+            "data": {
+                "corpus": manifest.corpus, "fingerprint": fingerprint,
+                "rows": {p: len(getattr(experiment, p)) for p in ("train", "valid", "test")},
+                "trained": report["train"],
+                "trim_padding": recipe.data.trim_padding, "max_steps": recipe.data.max_steps,
+                "scoring": scoring_sizes(system, recipe.train),
+                "notes": list(manifest.notes),
+            },
+            "licence": manifest.licence,
+        },
+    )  # fmt: skip
+    return store(folder, report, test, recipe.report.figures, history)
+
+
+def write_folds(out: Path, recipe: Recipe, folds: Sequence[Done]) -> dict[str, Any]:
+    """The report over all folds, in the run's own folder."""
+    drawn = {
+        f"{emotion}, {fold.report['extras']['experiment']}": null
+        for fold in folds
+        for emotion, null in fold.report["extras"].get("nulls", {}).items()
+    }
+    report = summary.combine(
+        [fold.report for fold in folds], [fold.test for fold in folds],
+        draws=recipe.report.draws, seed=recipe.train.seed,
+        extras={
+            "title": recipe.title, "about": recipe.about,
+            "recipe": recipe.model_dump(mode="json"),
+            "data": folds[0].report["extras"]["data"],
+            **({"nulls": drawn} if drawn else {}),
+            **companions.combined(recipe, [f.report for f in folds], [f.test for f in folds]),
+        },
+    )  # fmt: skip
+    pooled = scores.join([fold.test for fold in folds])
+    return store(out, report, pooled, recipe.report.figures, ()).report

@@ -1,0 +1,206 @@
+"""graphs: a trained branch as an ONNX graph, for prediction without PyTorch.
+
+A graph reads one utterance, or pictures, and gives the states that its branch pools: nothing is
+padded, so nothing is masked. Its weights may be kept in 8 bits, a quarter of the size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from moodal.core.errors import MissingDependencyError
+from moodal.train.backbones.face import SIDE, FaceNetwork
+from moodal.train.backbones.text import TextBackbone
+from moodal.train.backbones.whisper_layers import Hearing
+from moodal.train.systems.branch import Branch
+
+OPSET = 18
+LARGE = 10_000
+"""Weights of a matrix from which it is kept in 8 bits."""
+INPUTS = {"text": "ids", "speech": "wave", "face": "pixels"}
+"""Modality -> the name of its graph's input: [1, T] int64, [1, samples], [N, 2304]."""
+
+
+class _Text(nn.Module):
+    def __init__(self, body: TextBackbone):
+        super().__init__()
+        self.body = body
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.body.states(ids)
+
+
+class _Speech(nn.Module):
+    def __init__(self, body: Hearing):
+        super().__init__()
+        self.body = body
+
+    def forward(self, wave: Tensor) -> Tensor:
+        model: Any = self.body.upper.model
+        frames = F.gelu(model.conv2(F.gelu(model.conv1(self.body.mel(wave))))).transpose(1, 2)
+        hidden = frames + model.embed_positions.weight[: frames.shape[1]]
+        for layer in model.layers:
+            hidden = layer(hidden, None)
+        states: Tensor = model.layer_norm(hidden)
+        return states
+
+
+class _Face(nn.Module):
+    def __init__(self, body: FaceNetwork):
+        super().__init__()
+        self.body = body
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        pictures = pixels.reshape(-1, 1, SIDE, SIDE)
+        return (self.body.states(pictures) + self.body.states(pictures.flip(3))) / 2
+
+
+def alone(branch: Branch) -> tuple[nn.Module, Tensor, dict[int, str]]:
+    """A branch's body for one utterance, an example of its input, and which sizes vary."""
+    body: Any = branch.body
+    if isinstance(body, TextBackbone):
+        return _Text(body).eval(), torch.randint(5, 3000, (1, 9)), {0: "texts", 1: "pieces"}
+    if isinstance(body, Hearing):
+        return _Speech(body).eval(), torch.randn(1, 20000), {1: "samples"}
+    return _Face(body).eval(), torch.rand(2, SIDE * SIDE), {0: "pictures"}
+
+
+def graph(branch: Branch, *, bits: int = 32) -> bytes:
+    """The ONNX graph of a branch's body; its output is "steps" [1, T, H], of faces [N, H].
+
+    Args:
+        bits: 32, or 8 for large matrices, kernels and tables, see `in_8_bits`.
+
+    Raises:
+        MissingDependencyError: the package onnx is not installed.
+    """
+    try:
+        import onnx  # noqa: F401  torch's exporter needs it
+    except ModuleNotFoundError:
+        raise MissingDependencyError(
+            "Writing ONNX graphs needs the package onnx: pip install 'moodal[train]'."
+        ) from None
+    module, example, varying = alone(branch)
+    name = INPUTS[branch.streams[0]]
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad(), _quiet():
+        path = Path(folder) / "graph.onnx"
+        torch.onnx.export(
+            module, (example,), path, input_names=[name], output_names=["steps"],
+            dynamic_axes={name: varying}, opset_version=OPSET, dynamo=False,
+        )  # fmt: skip
+        content = path.read_bytes()
+    return content if bits == 32 else in_8_bits(content)
+
+
+def in_8_bits(content: bytes) -> bytes:
+    """A graph whose large matrices, kernels and tables are kept in 8 bits, a scale for each column
+    (of kernels: output channel; of tables: row). Its arithmetic stays in 32 bits, so only the
+    weights are rounded; a kernel of one input channel, such as a transform's waves, is not."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    model = onnx.load_from_string(content)
+    graph = model.graph
+    held = {
+        i.name: i
+        for i in graph.initializer
+        if np.prod(i.dims) >= LARGE and len(i.dims) >= 2 and i.dims[1] > 1
+    }
+    places = {"MatMul": 1, "Conv": 1, "Gather": 0}
+    nodes: list[Any] = []
+    done: set[str] = set()
+    same: dict[str, str] = {}  # the exporter gives equal weights a name each
+    for node in graph.node:
+        if node.op_type == "Identity" and node.input[0] in held:
+            same[node.output[0]] = node.input[0]
+            continue
+        node.input[:] = [same.get(name, name) for name in node.input]
+        name = node.input[places[node.op_type]] if node.op_type in places else ""
+        if name not in held or (node.op_type != "Conv" and len(held[name].dims) != 2):
+            nodes.append(node)
+            continue
+        axis = 1 if node.op_type == "MatMul" else 0
+        if name not in done:
+            whole, scale = _rounded(numpy_helper.to_array(held[name]), axis)
+            graph.initializer.append(numpy_helper.from_array(whole, f"{name}.8"))
+            graph.initializer.append(numpy_helper.from_array(scale, f"{name}.scale"))
+            done.add(name)
+        if node.op_type == "Gather":
+            nodes += _looked_up(node, name)
+        else:
+            told = [f"{name}.8", f"{name}.scale"]
+            back = f"{node.output[0]}.weights"
+            nodes.append(helper.make_node("DequantizeLinear", told, [back], axis=axis))
+            node.input[1] = back
+            nodes.append(node)
+    used = {name for node in nodes for name in node.input}
+    kept = [i for i in graph.initializer if i.name in used]
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _rounded(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Weights as int8, and the scale of each of their places along ``axis``."""
+    others = tuple(i for i in range(values.ndim) if i != axis)
+    scale = np.abs(values).max(others, keepdims=True) / 127
+    scale = np.where(scale > 0, scale, 1.0).astype(np.float32)
+    return np.rint(values / scale).astype(np.int8), scale.ravel()
+
+
+def _looked_up(node: Any, name: str) -> list[Any]:
+    """A table's rows, taken in 8 bits and then scaled, so that the whole is never unpacked."""
+    from onnx import TensorProto, helper
+
+    rows, out = node.input[1], node.output[0]
+    return [
+        helper.make_node("Gather", [f"{name}.8", rows], [f"{out}.8"]),
+        helper.make_node("Cast", [f"{out}.8"], [f"{out}.float"], to=TensorProto.FLOAT),
+        helper.make_node("Gather", [f"{name}.scale", rows], [f"{out}.scales"]),
+        helper.make_node("Constant", [], [f"{out}.last"], value_ints=[-1]),
+        helper.make_node("Unsqueeze", [f"{out}.scales", f"{out}.last"], [f"{out}.column"]),
+        helper.make_node("Mul", [f"{out}.float", f"{out}.column"], [out]),
+    ]
+
+
+def session(content: bytes) -> Any:
+    """ONNX Runtime, ready to run a graph."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def run(content: bytes, values: np.ndarray) -> np.ndarray:
+    """What ONNX Runtime makes of a graph's one input: its output."""
+    one = session(content)
+    out: np.ndarray = one.run(None, {one.get_inputs()[0].name: values})[0]
+    return out
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter warns of what it traces."""
+    import logging
+
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)

@@ -1,0 +1,237 @@
+"""held_out: what a trained branch says of the rows that it was not trained on."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from moodal.core.files import replacing
+from moodal.evaluation.metrics import accuracy, auc, balanced_accuracy, decide, macro_f1, top
+from moodal.evaluation.report.thresholds import best_threshold
+from moodal.modalities.text.tokens import Pieces
+from moodal.train.data.batch import Stream
+from moodal.train.engine.scoring import batches_of
+from moodal.train.fuse.fit_weights import Rows, evidence
+from moodal.train.fuse.train_branch import Learned
+from moodal.train.layers.pooling import masked_mean
+
+BACKGROUND = 2500
+"""Training rows, at most, whose mean states are computed: for `moodal adapt`, and for guesses."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A branch's validation and test rows.
+
+    Attributes:
+        shares: word -> its share in training, of every word that is carried on.
+        valid, test: the rows whose one label is a basic emotion.
+        mean, covariance: [H] and [H, H] of the pooled states of training rows; the covariance
+            is that within the words.
+        every: of a multi-label branch its validation rows' evidence [n, C] for all of its words,
+            and their labels [n, C]; else None.
+        thresholds: word -> the probability above which it is decided (multi-label corpora).
+        tested: figures on the branch's own test rows.
+        groups: column -> value -> figures on the test rows of such people.
+        states: "train", "valid" and "test" -> mean states [n, H] of ``rows``.
+        rows: the same -> [n] rows of the corpus; of training some alone.
+    """
+
+    shares: dict[str, float]
+    valid: Rows
+    test: Rows
+    mean: np.ndarray
+    covariance: np.ndarray
+    every: tuple[np.ndarray, np.ndarray] | None
+    thresholds: dict[str, float]
+    tested: dict[str, Any]
+    groups: dict[str, dict[str, dict[str, float]]]
+    states: dict[str, np.ndarray]
+    rows: dict[str, np.ndarray]
+
+
+def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
+    """Score a branch's held-out rows.
+
+    Args:
+        basics: the artefact's basic emotions.
+        prefix: words that begin so are another's names for the same rows; they are carried on,
+            with even shares, and tested beside.
+    """
+    experiment, words = learned.experiment, list(learned.space.labels)
+    targets = experiment.manifest.labels.astype(np.float64)
+    own = [i for i, w in enumerate(words) if not (prefix and w.startswith(prefix))]
+    beside = [i for i in range(len(words)) if i not in own]
+    names = [words[i] for i in own]
+    rng = np.random.default_rng(0)
+    background = np.sort(rng.permutation(experiment.train)[:BACKGROUND])
+    parts = {"valid": _apart(learned), "test": experiment.test}
+    states = {p: _kept(learned, p, rows) for p, rows in {**parts, "train": background}.items()}
+    logits = {p: learned.logits(states[p]) for p in ("valid", "test")}
+    shares = _shares(targets[experiment.train], words, own, learned.space.task)
+    rows = {
+        part: _rows(logits[part][:, own], targets[parts[part]][:, own], names, shares,
+                    basics, [experiment.manifest.utterances[i].text for i in parts[part]])
+        for part in ("valid", "test")
+    }  # fmt: skip
+    truth = targets[experiment.test]
+    every, thresholds = None, {}
+    if learned.space.task == "multi":
+        valid = targets[parts["valid"]]
+        told = {p: 1 / (1 + np.exp(-logits[p])) for p in parts}
+        above = [
+            best_threshold(has > 0, scores, "binary_f1")
+            for has, scores in zip(valid.T, told["valid"].T, strict=True)
+        ]
+        thresholds = dict(zip(words, above, strict=True))
+        tested = _multi(told["test"], truth, np.array(above))
+        every = evidence(logits["valid"], words, shares, basics, words), valid
+    else:
+        tested = _single(logits["test"][:, own], truth[:, own])
+        if beside:
+            tested[prefix.strip()] = _single(logits["test"][:, beside], truth[:, beside])
+    mean, covariance = _spread(states["train"], targets[background][:, own].argmax(1))
+    groups = _groups(learned, logits["test"][:, own], truth[:, own])
+    return Held(
+        shares, rows["valid"], rows["test"], mean, covariance, every, thresholds, tested, groups,
+        states, {**parts, "train": background},
+    )  # fmt: skip
+
+
+def _shares(
+    train: np.ndarray, words: Sequence[str], own: Sequence[int], task: str
+) -> dict[str, float]:
+    """Each word's share of the training; those beside the own ones have even ones."""
+    # a word that training never showed is rare, not impossible
+    mean = np.maximum(train.mean(0), 0.5 / len(train))
+    if task == "single":
+        mean = mean / mean[list(own)].sum()
+    even = float(np.mean(mean[list(own)]))
+    return {w: float(mean[i]) if i in own else even for i, w in enumerate(words)}
+
+
+def _rows(
+    logits: np.ndarray, targets: np.ndarray, names: Sequence[str], shares: Mapping[str, float],
+    basics: Sequence[str], texts: Sequence[str | None],
+) -> Rows:  # fmt: skip
+    """Rows whose one emotion, by more than half where it is a share, is a basic one."""
+    clear = (targets > 0.5 * targets.sum(1, keepdims=True)).any(1) & (targets.sum(1) > 0)
+    best = targets.argmax(1)
+    clear &= np.array([names[k] in basics for k in best])
+    labels = np.array([list(basics).index(names[k]) for k in best[clear]], np.int64)
+    learned = np.array([b in names for b in basics])
+    said = tuple(text for text, kept in zip(texts, clear, strict=True) if kept)
+    return Rows(evidence(logits[clear], names, shares, basics), labels, learned, said)
+
+
+def with_said(rows: Rows, learned: Learned, held: Held, basics: Sequence[str]) -> Rows:
+    """Voices beside what the text branch says of the words that each really said."""
+    if not rows.texts or any(not text for text in rows.texts):
+        return rows
+    different = list(dict.fromkeys(str(text) for text in rows.texts))
+    states = []
+    with torch.no_grad():
+        for pieces in Pieces().encode_many(different):
+            given = torch.from_numpy(pieces)[None].to(next(learned.system.parameters()).device)
+            found, _ = learned.system.body(given, torch.tensor([len(pieces)], device=given.device))
+            states.append(found[0].mean(0).double().cpu().numpy())
+    logits = learned.logits(np.stack(states))
+    each = evidence(logits, list(learned.space.labels), held.shares, basics)
+    return dataclasses.replace(rows, said=each[[different.index(str(text)) for text in rows.texts]])
+
+
+def _multi(probabilities: np.ndarray, truth: np.ndarray, above: np.ndarray) -> dict[str, Any]:
+    """Of rows that may have several words; one counts from above its threshold."""
+    decided = decide(probabilities, above)
+    return {
+        "macro_f1": float(macro_f1(truth, decided)),
+        "mean_auc": float(np.nanmean(auc(truth, probabilities))),
+        "words": truth.shape[1], "rows": len(truth),
+    }  # fmt: skip
+
+
+def _single(logits: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """Of rows in which one word has more than half."""
+    clear = (truth > 0.5 * truth.sum(1, keepdims=True)).any(1) & (truth.sum(1) > 0)
+    if not clear.any():
+        return {"rows": 0}
+    real, found = np.eye(truth.shape[1])[truth[clear].argmax(1)], top(logits[clear])
+    return {
+        "accuracy": float(accuracy(real, found)),
+        "balanced_accuracy": float(balanced_accuracy(real, found)), "rows": int(clear.sum()),
+    }  # fmt: skip
+
+
+def _apart(learned: Learned) -> np.ndarray:
+    """The validation rows whose input does not stand in the test, too."""
+    frames, e = learned.experiment.manifest.features[learned.stream], learned.experiment
+    tested = {frames[i].tobytes() for i in e.test.tolist()}
+    return np.array([i for i in e.valid.tolist() if frames[i].tobytes() not in tested], np.int64)
+
+
+def _spread(states: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean [H] of states [n, H], and their covariance [H, H] within the labels [n]."""
+    inside = states.copy()
+    for k in np.unique(labels):
+        inside[labels == k] -= states[labels == k].mean(0)
+    covariance = inside.T @ inside / max(1, len(states) - len(np.unique(labels)))
+    return states.mean(0).astype(np.float32), covariance.astype(np.float32)
+
+
+def _kept(learned: Learned, part: str, rows: np.ndarray) -> np.ndarray:
+    """The mean states of rows, from the training's folder where they were computed before."""
+    weights = b"".join(v.cpu().numpy().tobytes() for v in learned.system.state_dict().values())
+    key = hashlib.sha256(weights + rows.tobytes()).hexdigest()[:16]
+    path = learned.folder / f"states-{part}-{key}.npy"
+    if path.exists():
+        return np.asarray(np.load(path, allow_pickle=False))
+    found = pooled(learned, rows)
+    with replacing(path) as new:
+        np.save(new, found)
+    return found
+
+
+def pooled(learned: Learned, rows: np.ndarray) -> np.ndarray:
+    """The mean states [n, H] of rows."""
+    system, data = learned.system.eval(), learned.trained.data
+    out = np.zeros((len(rows), system.states.in_features))
+    place = {int(row): i for i, row in enumerate(rows)}
+    with torch.no_grad():
+        for part in batches_of(data, rows, **learned.trained.sizes):
+            batch = data.batch(part, views=False)
+            stream = Stream(*system.body(*batch.streams[learned.stream]))
+            found = masked_mean(stream.values, stream.mask).float().cpu().numpy()
+            out[[place[row] for row in part.tolist()]] = found
+    return out
+
+
+def _groups(
+    learned: Learned, logits: np.ndarray, truth: np.ndarray
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Column -> value -> figures of such people's rows, where the corpus tells of people."""
+    manifest = learned.experiment.manifest.select(learned.experiment.test)
+    speakers = manifest.column("speaker")
+    columns = {"sex": manifest.column("sex"), "age group": _decades(manifest.column("age"))}
+    out: dict[str, dict[str, dict[str, float]]] = {}
+    for column, values in columns.items():
+        for value in sorted({v for v in values if v}):
+            rows = np.array([i for i, v in enumerate(values) if v == value])
+            persons = len({speakers[i] for i in rows})
+            tested = _single(logits[rows], truth[rows])
+            out.setdefault(column, {})[value] = {**tested, "persons": persons}
+    return out
+
+
+def _decades(ages: Sequence[str | None]) -> list[str | None]:
+    """Under 30, 30 to 49, 50 and over."""
+    names = ("under 30", "30 to 49", "50 and over")
+    return [
+        None if not (a or "").isdigit() else names[(int(a or 0) >= 30) + (int(a or 0) >= 50)]
+        for a in ages
+    ]

@@ -1,0 +1,197 @@
+"""compose: a recipe of a fused artefact, from corpora to the folder that predicts.
+
+    prepare  each modality's corpus, with the encoder that prediction uses
+    train    each branch (`moodal.train.fuse.train_branch`)
+    fuse     learn and calibrate how they are added up (`moodal.train.fuse.fit_weights`)
+    export   graphs, keys, words, card
+
+Features, trainings and states are kept under ``work`` and not made again, and a training that is
+killed goes on; fusing and exporting, a few minutes, are done each time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moodal.core import manifest as manifests
+from moodal.core.errors import UsageError
+from moodal.core.records import STREAMS
+from moodal.features import prepare
+from moodal.modalities.encoder import build
+from moodal.modalities.text.emotion_vectors import word_vectors
+from moodal.model import artefact
+from moodal.train.export import onnx
+from moodal.train.fuse import fit_weights
+from moodal.train.fuse.agreement import agreement
+from moodal.train.fuse.branch_scores import Held, hold, with_said
+from moodal.train.fuse.card import fused_card
+from moodal.train.fuse.recipe import Fused, Part, read
+from moodal.train.fuse.train_branch import Learned, learn_branch
+from moodal.train.fuse.unseen_words import guess
+
+
+def compose(
+    path: Path | str,
+    out: Path | str,
+    *,
+    data: Path | str,
+    work: Path | str,
+    commit: str = "",
+    tell: Callable[[str], None] = print,
+) -> Path:
+    """Make a fused artefact; goes on where an earlier call was stopped.
+
+    Args:
+        path: a TOML file, see `moodal.train.fuse.recipe.Fused`.
+        out: folder of the artefact.
+        data: folder in which the corpora lie.
+        work: folder for features and trainings, which may be deleted afterwards.
+        commit: of the code that made it, for the card.
+        tell: is told what is done next.
+
+    Raises:
+        UsageError: a wrong key or value.
+        DataError: a corpus that is missing or damaged.
+    """
+    recipe, folder = read(path), Path(work)
+    learned: dict[str, Learned] = {}
+    for stream in STREAMS:
+        if stream in recipe.parts:
+            tell(f"{stream}: {recipe.parts[stream].corpus}")
+            learned[stream] = _learned(stream, recipe.parts[stream], Path(path), Path(data), folder)
+    tell("fusing")
+    held = {s: hold(one, recipe.basics, recipe.parts[s].prefix) for s, one in learned.items()}
+    if "text" in held and "speech" in held:
+        voices, text = held["speech"], (learned["text"], held["text"], recipe.basics)
+        held["speech"] = dataclasses.replace(
+            voices, valid=with_said(voices.valid, *text), test=with_said(voices.test, *text)
+        )
+    sets = {
+        name: _fitted(held, some, recipe) for name, some in fit_weights.names(list(held)).items()
+    }
+    for told in sets.values():
+        told["other"] = _other(held, sets, list(told["weights"]), recipe.basics)
+    guesses = {s: guess(learned[s], held[s], recipe.parts[s].prefix) for s in learned}
+    tell("exporting")
+    return _write(recipe, learned, held, sets, guesses, Path(out), commit)
+
+
+def _learned(stream: str, part: Part, path: Path, data: Path, work: Path) -> Learned:
+    prepared = work / "prepared" / stream
+    if not (prepared / "manifest.json").exists():
+        wanted = {s: "none" for s in STREAMS if s != stream}
+        encoders = {**wanted, stream: part.encoder} if part.encoder else None
+        prepare.prepare(part.corpus, data / part.root, prepared, encoders=encoders)
+    _require_same(prepared, stream, part, data / part.root)
+    return learn_branch(path.parent / part.recipe, work / stream, [f'data.prepared="{prepared}"'])
+
+
+def _require_same(prepared: Path, stream: str, part: Part, root: Path) -> None:
+    """Refuse features that an earlier call made of something else."""
+    kept = manifests.read(prepared)
+    if kept.corpus != part.corpus or kept.root != str(root.resolve()):
+        raise UsageError(
+            f"{prepared} holds {kept.corpus} of {kept.root}, not {part.corpus} of {root}; name "
+            "another --work, or delete that folder."
+        )
+    made = kept.encoders.get(stream, {})
+    if part.encoder and made.get("fingerprint") != build(part.encoder).spec()["fingerprint"]:
+        raise UsageError(
+            f"{prepared} was encoded by {made.get('name')}, not by {part.encoder} as it is here; "
+            "name another --work, or delete that folder."
+        )
+
+
+def _fitted(held: Mapping[str, Held], streams: tuple[str, ...], recipe: Fused) -> dict[str, Any]:
+    """A set's weights, and how well calibrated it is on rows that were held out of all of it."""
+    valid = {s: held[s].valid for s in streams}
+    test = {s: held[s].test for s in streams}
+    shown, labels = fit_weights.utterances(valid, streams, recipe.basics, recipe.seed)
+    fitted = fit_weights.fit_set(shown, labels, recipe.basics)
+    tested, truth = fit_weights.utterances(test, streams, recipe.basics, recipe.seed + 1)
+    told = fit_weights.added_up(tested, fitted, recipe.basics)
+    return {
+        **fitted, "threshold": recipe.sure,
+        "made_up": len(streams) > 1, **fit_weights.measured(told, truth, recipe.sure),
+    }  # fmt: skip
+
+
+def _other(
+    held: Mapping[str, Held], sets: Mapping[str, Any], streams: Sequence[str], basics: Sequence[str]
+) -> float:
+    """Of words that are not basic, in a set: as for the one of its modalities that knows such."""
+    for stream in streams:
+        every = held[stream].every
+        if every is not None:
+            return fit_weights.fit_other(
+                every, list(held[stream].shares), basics, stream, sets[stream]
+            )
+    return 0.0
+
+
+def _write(
+    recipe: Fused, learned: Mapping[str, Learned], held: Mapping[str, Held],
+    sets: Mapping[str, Any], guesses: Mapping[str, Any], out: Path, commit: str,
+) -> Path:  # fmt: skip
+    weights: dict[str, np.ndarray] = {}
+    files: dict[str, bytes] = {}
+    branches: dict[str, Any] = {}
+    words = list(dict.fromkeys([*recipe.basics, *(w for h in held.values() for w in h.shares)]))
+    for stream, one in learned.items():
+        keys, offset = one.system.carried()
+        weights[f"{stream}.map"], weights[f"{stream}.offset"] = (
+            keys.cpu().numpy(),
+            offset.cpu().numpy(),
+        )
+        weights[f"{stream}.mean"] = held[stream].mean
+        weights[f"{stream}.covariance"] = held[stream].covariance
+        content = onnx.graph(one.system, bits=recipe.parts[stream].bits)
+        files[f"{stream}.onnx"] = content
+        branches[stream] = {
+            "graph": f"{stream}.onnx", "learned": held[stream].shares, "guess": guesses[stream],
+            "thresholds": held[stream].thresholds,
+            **recipe.parts[stream].model_dump(include={"corpus", "base", "licence"}),
+            "rows": {p: len(getattr(one.experiment, p)) for p in ("train", "valid", "test")},
+            "test": held[stream].tested, "graph_agrees": agreement(one, held[stream], content),
+        }  # fmt: skip
+    source = word_vectors("minilm")
+    synonyms = {w: v for one in learned.values() for w, v in one.recipe.space.synonyms.items()}
+    space = source.space(words, synonyms={w: v for w, v in synonyms.items() if w in words})
+    assert space.vectors is not None
+    vectors = {"words": space.vectors, "emotions": space.vectors[: len(recipe.basics)]}
+    for stream, one in learned.items():
+        e = one.experiment
+        ids = [e.manifest.utterances[i].id for i in np.union1d(e.train, e.valid)]
+        vectors[f"{stream}.trained"] = artefact.marks(e.manifest.corpus, ids)
+    manifests = {s: one.experiment.manifest for s, one in learned.items()}
+    about = {
+        "system": {"name": "fused", "config": {}},
+        "widths": {s: m.features[s].width for s, m in manifests.items()},
+        "labels": list(recipe.basics),
+        "task": "single",
+        "vectors": source.source,
+        "encoders": {s: dict(m.encoders[s]) for s, m in manifests.items()},
+        "thresholds": {"source": "none: see fused.fusion", "values": [0.0] * len(recipe.basics)},
+        "calibration": {
+            name: {k: told[k] for k in ("ece", "accuracy", "rows")} for name, told in sets.items()
+        },
+        "protocol": {"name": "fused", "experiment": "branches trained apart", "stamps": []},
+        "metrics": {s: h.tested for s, h in held.items()},
+        "data": {
+            "corpus": " + ".join(p.corpus for p in recipe.parts.values()),
+            "fingerprints": {s: m.fingerprint for s, m in manifests.items()},
+            "commit": commit,
+        },
+        "licence": recipe.licence,
+        "fused": {
+            "name": recipe.name, "basics": list(recipe.basics), "words": words,
+            "synonyms": dict(recipe.synonyms), "branches": branches, "fusion": dict(sets),
+        },
+    }  # fmt: skip
+    card, pictures = fused_card(recipe, about, held)
+    return artefact.write(out, about, weights, vectors, card, {**files, **pictures})

@@ -1,0 +1,145 @@
+"""branch: one modality carried into the space of the emotion words, as EEA carries it.
+
+After Wenliang Dai, Zihan Liu, Tiezheng Yu, Pascale Fung: "Modality-Transferable Emotion
+Embeddings for Low-Resource Multimodal Emotion Recognition", AACL-IJCNLP 2020, arXiv 2009.09629,
+with a fine-tuned network in place of the LSTM and a mean over steps, so that a logit is a sum
+over steps. Branches that were trained apart, on unimodal corpora of different labels, are added
+up by `moodal.train.fuse.build`: EEA's sum over modalities.
+
+Symbols: h_t [H] the network's state of step t; v_c [d] the vector of emotion word c; P, W the
+projections of states and of words into one space [J]. Logit_c = (P mean_t h_t + p) . W v_c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import torch
+from pydantic import AfterValidator, Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import SpaceError
+from moodal.core.recipe import Strict
+from moodal.train.backbones.face import FaceNetwork
+from moodal.train.backbones.settings import Backbone
+from moodal.train.backbones.text import build_text
+from moodal.train.backbones.whisper_layers import Hearing
+from moodal.train.data.batch import Stream, Streams
+from moodal.train.layers.pooling import masked_mean
+from moodal.train.systems.system import StreamNames, require_all, require_widths
+
+
+def _one(streams: tuple[str, ...]) -> tuple[str, ...]:
+    if len(streams) != 1:
+        raise ValueError("name one stream: text, speech or face")
+    return streams
+
+
+class Config(Strict):
+    """What reads the modality, and how it is carried over."""
+
+    streams: Annotated[StreamNames, AfterValidator(_one)]
+    """The one modality."""
+    backbone: Backbone = Backbone()
+    """Of text ("minilm") or speech ("whisper-tiny"); a face has a network of our own."""
+    width: int = Field(48, ge=4)
+    """Channels of the face network."""
+    joint: int = Field(128, ge=1)
+    """J, the width of the common space."""
+    identity: bool = False
+    """Start from the identity, where states and words come from one network (text: H = J = d);
+    an unseen word is then known from the start by its likeness to the text."""
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class Branch(nn.Module):
+    """Logits of any words for one modality, a sum over steps.
+
+    Args:
+        stream: the modality.
+        body: (values [B, T, D], lengths [B]) -> (h [B, T', H], lengths [B]).
+        h: H; v: d, the width of the words' vectors; joint: J.
+    """
+
+    open_set = True
+    features: Mapping[str, Any] = {}
+    portable: Config
+
+    def __init__(
+        self, stream: str, body: nn.Module, h: int, v: int, joint: int, *,
+        identity: bool = False, dropout: float = 0.1,
+    ):  # fmt: skip
+        super().__init__()
+        self.streams, self.body, self.dropout = (stream,), body, dropout
+        self.states = nn.Linear(h, joint)
+        self.words = nn.Linear(v, joint, bias=False)
+        if identity:
+            nn.init.eye_(self.states.weight)
+            nn.init.zeros_(self.states.bias)
+            nn.init.eye_(self.words.weight)
+
+    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+        """Logits [B, C] of the words of ``space``.
+
+        Raises:
+            SpaceError: ``space`` has no vectors, or of another width.
+            MissingStreamError: the stream is absent for some utterance.
+        """
+        if space.vectors is None or space.vectors.shape[1] != self.words.in_features:
+            raise SpaceError(
+                f"branch knows emotions by vectors of {self.words.in_features} values; name their "
+                "source in space.vectors."
+            )
+        require_all("branch", self.streams, streams)
+        h = Stream(*self.body(*streams[self.streams[0]]))
+        pooled = F.dropout(masked_mean(h.values, h.mask), self.dropout, self.training)
+        vectors = torch.from_numpy(space.vectors).to(pooled.device, self.words.weight.dtype)
+        logits: Tensor = self.states(pooled.to(self.states.weight.dtype)) @ self.words(vectors).T
+        return logits
+
+    forward = scores
+
+    def carried(self) -> tuple[Tensor, Tensor]:
+        """M [H, d] and o [d]: logit_c = mean_t h_t . M v_c + o . v_c."""
+        with torch.no_grad():
+            return self.states.weight.T @ self.words.weight, self.states.bias @ self.words.weight
+
+    def backbone_parameters(self) -> list[nn.Parameter]:
+        """The parameters of a pre-trained body; none of a face network."""
+        if isinstance(self.body, FaceNetwork):
+            return []
+        return [p for p in self.body.parameters() if p.requires_grad]
+
+
+def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> Branch:
+    """A branch for one stream of a corpus (stream -> D) and words of the width of ``space``'s.
+
+    Raises:
+        MissingStreamError: the corpus lacks the stream.
+        SpaceError: the emotions have no vectors.
+    """
+    require_widths("branch", config.streams, widths)
+    [stream] = config.streams
+    if space.vectors is None:
+        raise SpaceError("branch knows emotions by their words' vectors; set space.vectors.")
+    body: Any
+    settings = config.backbone
+    if stream == "face":
+        body = FaceNetwork(config.width)
+        wanted: dict[str, Any] = {}
+    elif stream == "speech":
+        body = Hearing(settings)
+        wanted, settings = {"speech": {"name": "spoken"}}, body.settings
+    else:
+        body = build_text(settings, widths["text"])
+        wanted, settings = {"text": {"name": "pieces"}}, body.settings
+    built = Branch(
+        stream, body, body.width, space.vectors.shape[1], config.joint,
+        identity=config.identity, dropout=config.dropout,
+    )  # fmt: skip
+    built.features = wanted
+    built.portable = config.model_copy(update={"backbone": settings})
+    return built

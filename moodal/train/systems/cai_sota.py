@@ -1,0 +1,168 @@
+"""cai_sota: speech emotion recognition that learns to transcribe on the side.
+
+Xingyu Cai, Jiahong Yuan, Renjie Zheng, Liang Huang, Kenneth Church: "Speech Emotion Recognition
+with Multi-Task Learning", Interspeech 2021, as MMER's authors built it again (arXiv 2203.16794).
+Tests and known deviations are listed in docs/papers/mmer.md.
+
+Symbols: h [T, H] the backbone's last states of one utterance; alpha the weight of CTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from moodal.core.emotions import EmotionSpace
+from moodal.core.recipe import Strict
+from moodal.train.backbones.settings import Backbone
+from moodal.train.backbones.speech import build_speech
+from moodal.train.data.batch import Batch, Stream, Streams
+from moodal.train.data.characters import CHARACTERS
+from moodal.train.layers.ctc import ctc, greedy
+from moodal.train.layers.losses import per_utterance
+from moodal.train.layers.pooling import masked_mean
+from moodal.train.systems.system import (
+    Objective,
+    require_all,
+    require_single,
+    require_space,
+    require_transcripts,
+    require_widths,
+    wanted_features,
+)
+
+
+class Config(Strict):
+    """The paper's values; ``mode`` "faithful" counts padding in, as published."""
+
+    streams: ClassVar[tuple[str, ...]] = ("speech",)
+    mode: Literal["corrected", "faithful"] = "corrected"
+    speech: Backbone = Backbone()
+    """Without a path the features are used as they are."""
+    alpha: float = Field(0.1, ge=0)
+    """Weight of CTC; 0 leaves it out."""
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class CaiSota(nn.Module):
+    """Emotions from the mean of h, characters from each h_t.
+
+    Args:
+        labels: the C emotions of the head.
+        speech: (values [B, T, D], lengths [B]) -> (h [B, T', H], lengths [B]).
+        h: H.
+        alpha: weight of CTC.
+        faithful: padding is averaged in and may be spelled on; CTC is summed over the batch.
+    """
+
+    open_set = False
+    streams = ("speech",)
+    features: Mapping[str, Any] = {}
+    portable: Config
+
+    def __init__(
+        self,
+        labels: tuple[str, ...],
+        speech: nn.Module,
+        h: int,
+        *,
+        alpha: float = 0.1,
+        dropout: float = 0.1,
+        faithful: bool = False,
+    ):
+        super().__init__()
+        self.labels, self.alpha, self.dropout, self.faithful = labels, alpha, dropout, faithful
+        self.speech = speech
+        self.classifier = nn.Linear(h, len(labels))
+        self.ctc = nn.Linear(h, len(CHARACTERS))
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether its objective wants transcripts."""
+        return self.alpha > 0
+
+    def hear(self, streams: Streams) -> Stream:
+        """h [B, T', H]; in faithful mode every clip is as long as the longest."""
+        require_all("cai_sota", self.streams, streams)
+        h = Stream(*self.speech(*streams["speech"]))
+        if self.faithful:
+            return Stream(h.values, torch.full_like(h.lengths, h.values.shape[1]))
+        return h
+
+    def classify(self, h: Stream) -> Tensor:
+        """Logits [B, C] of the mean of h over time."""
+        pooled = masked_mean(h.values, h.mask)
+        logits: Tensor = self.classifier(F.dropout(pooled, self.dropout, self.training))
+        return logits
+
+    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+        """Logits [B, C] of the trained emotions.
+
+        Raises:
+            SpaceError: ``space`` is not the trained one.
+            MissingStreamError: speech is absent for some utterance.
+        """
+        require_space("cai_sota", self.labels, space)
+        return self.classify(self.hear(streams))
+
+    forward = scores
+
+    def objective(self, batch: Batch, space: EmotionSpace) -> Objective:
+        """CE + alpha CTC of each utterance [B].
+
+        Raises:
+            SpaceError: ``space`` is not the trained one.
+            DataError: CTC is asked for and the corpus has no transcripts.
+        """
+        require_space("cai_sota", self.labels, space)
+        h = self.hear(batch.streams)
+        each = per_utterance("ce", self.classify(h), batch.targets)
+        parts = {"ce": each.detach().mean()}
+        if self.transcribes:
+            transcripts = require_transcripts("cai_sota", "alpha=0", batch)
+            spelled = ctc(self.ctc(h.values), h.lengths, transcripts)
+            # as published, a mean of CE is added to a sum of CTC
+            count = len(each) if self.faithful else 1
+            each = each + self.alpha * count * spelled.each
+            parts |= {"ctc": spelled.each.detach().mean(), "ctc_infinite": spelled.infinite}
+        return Objective(each, parts)
+
+    def transcribe(self, streams: Streams) -> list[str]:
+        """What the CTC head reads in each utterance: B texts."""
+        h = self.hear(streams)
+        return greedy(self.ctc(h.values), h.lengths)
+
+    def backbone_parameters(self) -> list[nn.Parameter]:
+        """The backbone's parameters that train."""
+        return [p for p in self.speech.parameters() if p.requires_grad]
+
+
+def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> CaiSota:
+    """A cai_sota for a corpus's speech (stream -> D) and the emotions of ``space``.
+
+    Raises:
+        MissingStreamError: the corpus has no speech.
+        SpaceError: an utterance may have several emotions, or a number.
+        UsageError: the backbone is not here, or none is named where samples must be read.
+    """
+    require_widths("cai_sota", config.streams, widths)
+    require_single("cai_sota", space)
+    features = wanted_features("speech", config.speech, widths["speech"])
+    faithful = config.mode == "faithful"
+    speech = build_speech(config.speech, widths["speech"], faithful=faithful)
+    built = CaiSota(
+        space.labels,
+        speech,
+        speech.width,
+        alpha=config.alpha,
+        dropout=config.dropout,
+        faithful=faithful,
+    )
+    built.features = features
+    built.portable = config.model_copy(update={"speech": speech.settings})
+    return built

@@ -1,0 +1,209 @@
+"""MulT: the Multimodal Transformer for unaligned language sequences.
+
+Yao-Hung Hubert Tsai, Shaojie Bai, Paul Pu Liang, J. Zico Kolter, Louis-Philippe
+Morency, Ruslan Salakhutdinov: "Multimodal Transformer for Unaligned Multimodal
+Language Sequences", ACL 2019, arXiv 1906.00295; a baseline of the EEA paper. As
+published it does not run on current PyTorch, and reads padding as data: here
+padding is masked and the last valid step is read, unless ``last_column``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, NamedTuple
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from moodal.core.emotions import EmotionSpace
+from moodal.core.recipe import Strict
+from moodal.train.data.batch import Stream, Streams
+from moodal.train.layers.attention import CrossEncoder
+from moodal.train.systems.system import StreamNames, require_all, require_space, require_widths
+
+KERNELS = {"text": 3, "speech": 5, "face": 3}
+"""Steps that each temporal convolution sees."""
+
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Config(Strict):
+    """The EEA authors' values for IEMOCAP; ``attention_dropout`` is per looked-at stream."""
+
+    streams: StreamNames = ("text", "speech", "face")
+    width: int = Field(40, ge=4)
+    heads: int = Field(10, ge=1)
+    layers: int = Field(4, ge=1)
+    attention_dropout: dict[str, Share] = Field({"text": 0.25, "speech": 0.0, "face": 0.0})
+    relu_dropout: Share = 0.1
+    residual_dropout: Share = 0.1
+    embed_dropout: Share = 0.3
+    out_dropout: Share = 0.1
+    attention_mask: bool = False
+    last_column: bool = False
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Config:
+        if len(self.streams) < 2:
+            raise ValueError("mult looks from one stream to another: name at least two")
+        if self.width % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide width ({self.width})")
+        if missing := [m for m in self.streams if m not in self.attention_dropout]:
+            raise ValueError(f"attention_dropout lacks {', '.join(missing)}")
+        return self
+
+
+class _Projected(NamedTuple):
+    """A stream after its convolution: x [B, T, width], mask [B, T] or None, lengths [B]."""
+
+    x: Tensor
+    mask: Tensor | None
+    lengths: Tensor | None
+
+
+class MulT(nn.Module):
+    """Every modality looks at every other; the last steps are joined; a closed-set head.
+
+    Args:
+        labels: the C emotions of the head.
+        widths: stream -> D, two or more, in the order in which they are joined.
+        width, heads, layers: of the crossmodal Transformers; the self-attention ones
+            have at least 3 layers.
+        attention_dropout: stream -> dropout of attention that looks at it; the
+            self-attention Transformers take that of text (0 without text).
+        attention_mask: steps may not look ahead.
+        last_column: take padding for data and read the last column, as published.
+    """
+
+    open_set = False
+
+    def __init__(
+        self,
+        labels: tuple[str, ...],
+        widths: Mapping[str, int],
+        *,
+        width: int = 40,
+        heads: int = 10,
+        layers: int = 4,
+        attention_dropout: Mapping[str, float],
+        relu_dropout: float = 0.1,
+        residual_dropout: float = 0.1,
+        embed_dropout: float = 0.3,
+        out_dropout: float = 0.1,
+        attention_mask: bool = False,
+        last_column: bool = False,
+    ):
+        super().__init__()
+        self.labels, self.streams = labels, tuple(widths)
+        self.embed_dropout, self.out_dropout = embed_dropout, out_dropout
+        self.last_column = last_column
+
+        def encoder(d: int, depth: int, attention: float) -> CrossEncoder:
+            return CrossEncoder(
+                d,
+                heads,
+                depth,
+                attention=attention,
+                relu=relu_dropout,
+                residual=residual_dropout,
+                embed=embed_dropout,
+                causal=attention_mask,
+            )
+
+        # 3.2, temporal convolutions
+        self.conv = nn.ModuleDict(
+            {m: nn.Conv1d(widths[m], width, KERNELS[m], bias=False) for m in self.streams}
+        )
+        # crossmodal Transformers: "text_speech" is text looking at speech
+        self.cross = nn.ModuleDict(
+            {
+                f"{m}_{other}": encoder(width, layers, attention_dropout[other])
+                for m in self.streams
+                for other in self.streams
+                if other != m
+            }
+        )
+        # self-attention over what each modality has gathered, and the prediction
+        both = width * (len(self.streams) - 1)
+        memory = attention_dropout.get("text", 0.0)
+        self.memory = nn.ModuleDict(
+            {m: encoder(both, max(layers, 3), memory) for m in self.streams}
+        )
+        joined = both * len(self.streams)
+        self.proj1 = nn.Linear(joined, joined)
+        self.proj2 = nn.Linear(joined, joined)
+        self.out_layer = nn.Linear(joined, len(labels))
+
+    def project(self, m: str, stream: Stream) -> _Projected:
+        """The convolution over one stream; k - 1 steps fewer, but at least one.
+
+        A sequence shorter than its kernel is padded with zeros to the kernel's width.
+        """
+        kernel = KERNELS[m]
+        values, lengths, mask = stream.values, None, None
+        if not self.last_column:
+            values = values * stream.mask[:, :, None]
+            lengths = (stream.lengths - kernel + 1).clamp(min=1)
+        if m == "text":
+            values = F.dropout(values, self.embed_dropout, self.training)
+        values = F.pad(values, (0, 0, 0, max(kernel - values.shape[1], 0)))
+        x = self.conv[m](values.transpose(1, 2)).transpose(1, 2)
+        if lengths is not None:
+            mask = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
+        return _Projected(x, mask, lengths)
+
+    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+        """Logits [B, C] of the trained emotions.
+
+        Raises:
+            SpaceError: ``space`` is not the trained one.
+            MissingStreamError: a stream is absent for some utterance.
+        """
+        require_space("mult", self.labels, space)
+        require_all("mult", self.streams, streams)
+        projected = {m: self.project(m, streams[m]) for m in self.streams}
+        last = []
+        for m in self.streams:
+            x, mask, lengths = projected[m]
+            gathered = [
+                self.cross[f"{m}_{other}"](x, mask, projected[other].x, projected[other].mask)
+                for other in self.streams
+                if other != m
+            ]
+            steps = self.memory[m](torch.cat(gathered, 2), mask)
+            if lengths is None:
+                last.append(steps[:, -1])
+            else:
+                last.append(steps[torch.arange(len(steps), device=steps.device), lengths - 1])
+        h = torch.cat(last, 1)
+        inner = F.dropout(self.proj1(h).relu(), self.out_dropout, self.training)
+        logits: Tensor = self.out_layer(h + self.proj2(inner))
+        return logits
+
+    forward = scores
+
+
+def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> MulT:
+    """A MulT for a corpus's streams (stream -> D) and the emotions of ``space``.
+
+    Raises:
+        MissingStreamError: the corpus lacks a modality that ``config.streams`` names.
+    """
+    require_widths("mult", config.streams, widths)
+    return MulT(
+        space.labels,
+        {m: widths[m] for m in config.streams},
+        width=config.width,
+        heads=config.heads,
+        layers=config.layers,
+        attention_dropout=config.attention_dropout,
+        relu_dropout=config.relu_dropout,
+        residual_dropout=config.residual_dropout,
+        embed_dropout=config.embed_dropout,
+        out_dropout=config.out_dropout,
+        attention_mask=config.attention_mask,
+        last_column=config.last_column,
+    )

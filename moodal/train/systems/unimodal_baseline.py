@@ -1,0 +1,124 @@
+"""unimodal_baseline: a fine-tuned backbone, its mean over time, and one linear layer.
+
+The baseline of Harshvardhan Srivastava, Sreyan Ghosh, S. Umesh: "MMER: Multimodal Multi-task
+learning for Emotion Recognition in Spoken Utterances", 2022, arXiv 2203.16794v1, after their
+public code. Tests and known deviations are listed in docs/papers/mmer.md.
+
+Symbols: h [T, H] the backbone's last states of one utterance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from moodal.core.emotions import EmotionSpace
+from moodal.core.recipe import Strict
+from moodal.train.backbones.settings import Backbone
+from moodal.train.backbones.speech import build_speech
+from moodal.train.backbones.text import build_text
+from moodal.train.data.batch import Stream, Streams
+from moodal.train.layers.pooling import masked_mean
+from moodal.train.systems.system import require_all, require_space, require_widths, wanted_features
+
+
+def _one(streams: tuple[str, ...]) -> tuple[str, ...]:
+    if len(streams) != 1:
+        raise ValueError("name one stream, speech or text")
+    return streams
+
+
+class Config(Strict):
+    """The paper's values; ``mode`` "faithful" averages padding in, as published."""
+
+    streams: Annotated[
+        tuple[Literal["speech", "text"], ...], Field(strict=False), AfterValidator(_one)
+    ] = ("speech",)
+    mode: Literal["corrected", "faithful"] = "corrected"
+    speech: Backbone = Backbone()
+    """Of the stream speech; without a path, its features are used as they are."""
+    text: Backbone = Backbone()
+    """Of the stream text, likewise."""
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class UnimodalBaseline(nn.Module):
+    """Logits = W dropout(mean over time of h) + b.
+
+    Args:
+        labels: the C emotions of the head.
+        stream: "speech" or "text".
+        backbone: (values [B, T, D], lengths [B]) -> (h [B, T', H], lengths [B]).
+        h: H.
+        faithful: padding is averaged in.
+    """
+
+    open_set = False
+    features: Mapping[str, Any] = {}
+    portable: Config
+
+    def __init__(
+        self,
+        labels: tuple[str, ...],
+        stream: str,
+        backbone: nn.Module,
+        h: int,
+        *,
+        dropout: float = 0.1,
+        faithful: bool = False,
+    ):
+        super().__init__()
+        self.labels, self.streams, self.faithful = labels, (stream,), faithful
+        self.dropout = dropout
+        self.backbone = backbone
+        self.classifier = nn.Linear(h, len(labels))
+
+    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+        """Logits [B, C] of the trained emotions.
+
+        Raises:
+            SpaceError: ``space`` is not the trained one.
+            MissingStreamError: the stream is absent for some utterance.
+        """
+        require_space("unimodal_baseline", self.labels, space)
+        require_all("unimodal_baseline", self.streams, streams)
+        values, lengths = streams[self.streams[0]]
+        h = Stream(*self.backbone(values, lengths))
+        pooled = masked_mean(h.values, None if self.faithful else h.mask)
+        logits: Tensor = self.classifier(F.dropout(pooled, self.dropout, self.training))
+        return logits
+
+    forward = scores
+
+    def backbone_parameters(self) -> list[nn.Parameter]:
+        """The backbone's parameters that train."""
+        return [p for p in self.backbone.parameters() if p.requires_grad]
+
+
+def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> UnimodalBaseline:
+    """A baseline for one stream of a corpus (stream -> D) and the emotions of ``space``.
+
+    Raises:
+        MissingStreamError: the corpus lacks the stream.
+        UsageError: the backbone is not here, or none is named where samples or ids must be read.
+    """
+    require_widths("unimodal_baseline", config.streams, widths)
+    [stream] = config.streams
+    faithful = config.mode == "faithful"
+    settings: Backbone = getattr(config, stream)
+    features = wanted_features(stream, settings, widths[stream])
+    backbone: Any
+    if stream == "speech":
+        backbone = build_speech(settings, widths[stream], faithful=faithful)
+    else:
+        backbone = build_text(settings, widths[stream])
+    built = UnimodalBaseline(
+        space.labels, stream, backbone, backbone.width, dropout=config.dropout, faithful=faithful
+    )
+    built.features = features
+    built.portable = config.model_copy(update={stream: backbone.settings})
+    return built

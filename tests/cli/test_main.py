@@ -1,0 +1,50 @@
+"""The command line: what it prints is what is meant, letter by letter."""
+
+import json
+
+import pytest
+
+from moodal.cli import main as cli
+from moodal.corpora import CORPORA
+
+
+def test_brackets_in_a_path_are_printed(tmp_path, capsys):
+    out = tmp_path / "[bold]data[/x]" / ("long " * 30).strip()
+    cli.main(["synthesise", "goemotions", str(out), "--utterances", "12"])
+    assert f"is in {out}." in capsys.readouterr().out
+    cli.main(["prepare", "goemotions", str(out), str(out.parent / "p")])
+    assert f"Written to {out.parent / 'p'};" in capsys.readouterr().out
+
+
+def test_prepare_lists_the_corpora(capsys):
+    cli.main(["prepare", "--list"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(CORPORA)
+    cli.main(["prepare", "--list", "--json"])
+    assert json.loads(capsys.readouterr().out)["ravdess"].startswith("RAVDESS: 24 actors")
+
+
+@pytest.mark.parametrize(
+    ("goes_on", "said"), [(True, "goes on from here"), (False, "interrupted.")]
+)
+def test_an_interruption_says_whether_the_work_goes_on(goes_on, said, capsys):
+    with pytest.raises(SystemExit) as end, cli.mistakes("moodal", goes_on):
+        raise KeyboardInterrupt
+    assert end.value.code == 130
+    assert said in capsys.readouterr().err
+
+
+def test_what_goes_on_after_a_stop_is_known():
+    assert {name for name, command in cli.COMMANDS.items() if command.goes_on} == {
+        "prepare", "train", "evaluate", "compose",
+    }  # fmt: skip
+
+
+def test_the_artefact_that_comes_along_goes_by_a_name(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cli.main(["inspect", "default", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["kind"] == "artefact"
+    (tmp_path / "default").mkdir()
+    with pytest.raises(SystemExit):
+        cli.main(["inspect", "default"])  # a folder of that name is meant by it

@@ -1,0 +1,114 @@
+"""Manifest: written in one piece, read back the same, damaged ones refused."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from moodal.core import manifest as manifests
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import DataError, OutputError
+from moodal.core.manifest import Manifest
+from moodal.core.records import Clip, Frames, Utterance
+
+
+@pytest.fixture
+def small():
+    utterances = (
+        Utterance("a", "train", "s1", text="Hé!", audio=Clip("a.wav", 0.5, 1.0)),
+        Utterance("b", "test", extra={"script": "x"}),
+    )
+    frames = Frames.from_list([np.ones((2, 3)), np.zeros((0, 3))], rate=10.0)
+    return Manifest(
+        "made up", EmotionSpace(["joy", "fear"]), utterances,
+        np.array([[1, 0], [0, 1]], np.float32), {"speech": frames},
+        {"speech": {"name": "x", "fingerprint": "1"}}, notes=("odd",),
+    )  # fmt: skip
+
+
+def test_round_trip(small, tmp_path):
+    back = manifests.read(small.write(tmp_path / "p"))
+    assert back.utterances == small.utterances
+    assert back.space == small.space
+    np.testing.assert_array_equal(back.labels, small.labels)
+    assert back.features["speech"].rate == 10.0
+    assert isinstance(back.features["speech"].values, np.memmap)
+    assert (back.fingerprint, back.notes) == (small.fingerprint, small.notes)
+
+
+def test_the_fingerprint_sees_all_that_a_model_sees(small):
+    prints = {small.fingerprint, small.select([1, 0]).fingerprint}
+    labels = small.labels.copy()
+    labels[0, 1] = 1
+    prints.add(dataclasses.replace(small, labels=labels).fingerprint)
+    frames = Frames(small.features["speech"].values * 2, small.features["speech"].lengths)
+    prints.add(dataclasses.replace(small, features={"speech": frames}).fingerprint)
+    assert len(prints) == 4
+
+
+def test_an_older_manifest_is_replaced_and_other_folders_are_not(small, tmp_path):
+    small.write(tmp_path / "p")
+    small.select([0]).write(tmp_path / "p")
+    assert len(manifests.read(tmp_path / "p")) == 1
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("x")
+    with pytest.raises(OutputError, match="not empty"):
+        small.write(tmp_path / "mine")
+
+
+def damaged(folder, name, change):
+    path = folder / name
+    path.write_bytes(change(path.read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("labels.npy", lambda b: b[: len(b) // 2]),
+        ("features/speech.npy", lambda b: b[:40]),
+        ("features/speech.lengths.npy", lambda b: b""),
+        ("utterances.jsonl", lambda b: b[:10]),
+        ("utterances.jsonl", lambda b: b + b'{"id": "c", "colour": "blue"}\n'),
+        ("manifest.json", lambda b: b.replace(b'"labels"', b'"lables"')),
+        ("manifest.json", lambda b: b.replace(b'"format": 1', b'"format": 9')),
+        ("manifest.json", lambda b: b"{"),
+        ("manifest.json", lambda b: b"[" + b + b"]"),
+        ("manifest.json", lambda b: b.replace(b'"streams": {', b'"streams": [], "x": {')),
+    ],
+)
+def test_damage_is_one_sentence(small, tmp_path, name, change):
+    folder = small.write(tmp_path / "p")
+    damaged(folder, name, change)
+    with pytest.raises(DataError) as caught:
+        manifests.read(folder)
+    assert str(folder) in str(caught.value)
+
+
+def test_a_missing_file_is_named(small, tmp_path):
+    folder = small.write(tmp_path / "p")
+    (folder / "labels.npy").unlink()
+    with pytest.raises(DataError, match=r"labels\.npy is missing"):
+        manifests.read(folder)
+    assert json.loads((folder / "manifest.json").read_text())["utterances"] == 2
+
+
+def test_a_file_and_a_folder_that_may_not_be_read(small, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="is a file; name the folder"):
+        manifests.read(tmp_path / "file")
+    folder = small.write(tmp_path / "p")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(np, "load", refuse)
+    with pytest.raises(DataError, match=r"cannot be read: Permission denied\."):
+        manifests.read(folder)
+
+
+def test_sizes_must_agree(small):
+    with pytest.raises(DataError, match="need labels"):
+        dataclasses.replace(small, labels=small.labels[:1])
+    with pytest.raises(DataError, match="1 sequences"):
+        dataclasses.replace(small, features={"text": Frames.from_padded(np.zeros((1, 1, 1)))})

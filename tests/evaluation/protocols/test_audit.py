@@ -1,0 +1,124 @@
+"""What the sides of a split share is found, counted and told."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from moodal.core.emotions import EmotionSpace
+from moodal.core.manifest import Manifest
+from moodal.core.records import Frames, Utterance
+from moodal.evaluation.protocols.audit import audit, normalised
+
+TRAIN, VALID, TEST = [0, 1, 2, 3], [4, 5], [6, 7, 8, 9]
+
+
+def _manifest(notes=(), streams=("text", "speech"), **columns):
+    """Ten utterances that share nothing but what ``columns`` (name -> ten values) says."""
+    rng = np.random.default_rng(0)
+    utterances = []
+    for i in range(10):
+        row = {"id": f"u{i}", "speaker": f"s{i}", "session": f"e{i}", "dialogue": f"d{i}",
+               "text": f"sentence {i}"}  # fmt: skip
+        script = columns.get("script")
+        given = {k: v[i] for k, v in columns.items() if k in row}
+        utterances.append(Utterance(**(row | given), extra={"script": script[i]} if script else {}))
+    frames = {
+        stream: [rng.normal(size=(3, 2)).astype(np.float32) for _ in range(10)]
+        for stream in streams
+    }
+    return Manifest(
+        corpus="made up", space=EmotionSpace(["joy"]), utterances=tuple(utterances),
+        labels=np.ones((10, 1), np.float32), notes=tuple(notes),
+        features={s: Frames.from_list(f) for s, f in frames.items()},
+    )  # fmt: skip
+
+
+def _findings(manifest, between="train and test"):
+    found = audit(manifest, TRAIN, VALID, TEST)
+    return {f.what: f for f in found if f.between == between}
+
+
+def test_sides_that_share_nothing_have_no_findings():
+    assert audit(_manifest(), TRAIN, VALID, TEST) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "what", "level"),
+    [
+        ("id", "ids", "error"),
+        ("speaker", "speakers", "warning"),
+        ("session", "sessions", "warning"),
+        ("dialogue", "dialogues", "warning"),
+        ("script", "scripts", "warning"),
+    ],
+)
+def test_a_shared_column_is_counted(column, what, level):
+    values = ["a", "b", "c", "d", "e", "f", "a", "a", "b", "g"]
+    found = _findings(_manifest(**{column: values}))
+    assert list(found) == [what]
+    finding = found[what]
+    assert (finding.level, finding.count, finding.share) == (level, 2, 0.75)
+    assert finding.examples == ("a", "b")
+    assert f"train and test share 2 {what}, 75.0% of the test rows" in finding.detail
+
+
+def test_texts_are_compared_without_case_and_punctuation():
+    texts = [f"line {i}" for i in range(10)]
+    texts[1], texts[7] = "Oh, no!", "oh no"
+    finding = _findings(_manifest(text=texts))["texts"]
+    assert (finding.count, finding.share, finding.level) == (1, 0.25, "warning")
+    assert finding.examples == ("oh no",)
+    assert "share 1 text," in finding.detail
+    # for a model that reads no words it is only as well to know
+    assert _findings(_manifest(text=texts, streams=("speech",)))["texts"].level == "note"
+
+
+def test_empty_and_missing_are_nobody_s():
+    nothing = [None] * 5 + [""] * 5
+    found = audit(_manifest(text=["?!"] * 10, speaker=nothing, session=nothing), TRAIN, VALID, TEST)
+    assert [f.what for f in found] == ["unknown speakers"]
+    assert found[0].share == 1.0
+
+
+def test_identical_features_are_found_stream_by_stream():
+    manifest = _manifest()
+    frames = list(manifest.features["speech"])
+    frames[8] = frames[2]
+    frames[9] = frames[3] + np.float32(1e-6)
+    silent = np.zeros((3, 2), np.float32)
+    frames[0] = frames[6] = silent  # a blank is no recording
+    features = {**manifest.features, "speech": Frames.from_list(frames)}
+    found = _findings(dataclasses.replace(manifest, features=features))
+    assert list(found) == ["speech features"]
+    assert (found["speech features"].count, found["speech features"].share) == (1, 0.25)
+    assert found["speech features"].examples == ("u8",)
+
+
+def test_all_three_pairs_and_errors_first():
+    ids = [f"u{i}" for i in range(10)]
+    ids[6] = "u4"
+    speakers = ["x"] * 10
+    found = audit(_manifest(id=ids, speaker=speakers, notes=["Labels leak."]), TRAIN, VALID, TEST)
+    assert [(f.level, f.what, f.between) for f in found] == [
+        ("error", "ids", "valid and test"),
+        ("warning", "speakers", "train and test"),
+        ("warning", "speakers", "valid and test"),
+        ("warning", "speakers", "train and valid"),
+        ("note", "notes", "all rows"),
+    ]
+    assert found[-1].detail == "Labels leak."
+    json.dumps([dataclasses.asdict(f) for f in found])
+
+
+def test_a_side_without_rows_is_passed_over():
+    found = audit(_manifest(speaker=["x"] * 10), TRAIN, [], TEST)
+    assert [f.between for f in found] == ["train and test"]
+    assert audit(_manifest(speaker=["x"] * 10), TRAIN, [], []) == []
+
+
+def test_normalised():
+    assert normalised("ＡＢＣ, straße…") == "abc strasse"

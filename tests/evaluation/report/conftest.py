@@ -1,0 +1,35 @@
+"""Predictions to report on, of each task."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from moodal.evaluation.report.scores import Scored
+
+
+@pytest.fixture
+def made():
+    """made(task, rows, emotions, seed): scores that know something of the truth."""
+
+    def make(task, n=120, c=4, seed=0, subset="test", speakers=12):
+        rng = np.random.default_rng(seed)
+        if task == "multi":
+            targets = (rng.random((n, c)) < np.linspace(0.1, 0.5, c)).astype(float)
+        elif task == "single":
+            targets = np.eye(c)[rng.integers(c, size=n)]
+        else:
+            targets = np.round(rng.uniform(-3, 3, (n, c)) * 3) / 3
+        return Scored.from_logits(
+            rng.normal(size=(n, c)) + 1.5 * targets - 1,
+            targets,
+            ids=[f"{subset} {i}" for i in range(n)],
+            labels=["anger", "fear", "joy", "sadness"][:c],
+            task=task,
+            clusters=[f"speaker {i % speakers}" for i in range(n)],
+            cluster_kind="speaker",
+            subset=subset,
+            info={"corpus": "made up"},
+        )
+
+    return make

@@ -1,0 +1,62 @@
+"""A model card tells what is known, and that the rest is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from moodal.evaluation.report.card import LIMITS, NOT_FOR, model_card
+from moodal.evaluation.report.summary import summarise
+
+
+@pytest.fixture
+def report(made):
+    test = made("multi")
+    audit = [
+        {"level": "warning", "what": "speakers", "detail": "Speakers are shared.", "examples": []},
+        {"level": "note", "what": "notes", "detail": "Action units bear labels.", "examples": []},
+        {"level": "note", "what": "texts", "detail": "Not for the card.", "examples": []},
+    ]
+    return summarise(test, train_targets=test.targets, draws=20, stamps=["selected on test"],
+                     audit=audit)  # fmt: skip
+
+
+def test_a_full_card(report):
+    text = model_card(
+        {
+            "name": "eea on mosei", "system": "eea", "paper": "Dai et al. 2020",
+            "labels": ["anger", "fear"], "task": "multi", "streams": ["text", "face"],
+            "parameters": 1234567, "licence": "CC BY-NC 4.0", "version": "0.1.0",
+            "data": [{"corpus": "mosei", "utterances": 16327, "fingerprint": "abc"}],
+            "encoders": {"text": {"name": "glove-50", "fingerprint": "f00"}},
+            "protocol": "official split", "limits": ["English only."], "not_for": ["games"],
+            "use": "moodal evaluate ARTEFACT PREPARED",
+        },
+        report,
+    )  # fmt: skip
+    auc = report["metrics"]["auc"]["mean"]
+    for words in (
+        "# eea on mosei\n",
+        "Predicts any number of emotions at once from text, face.",
+        "| Parameters | 1,234,567 |",
+        "| mosei | 16,327 | unknown | abc |",
+        "| text | glove-50 | f00 |",
+        "official split.",
+        "Mark of every number here: selected on test",
+        f"{auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]",
+        "- English only.\n",
+        "- Speakers are shared.\n",
+        "- Action units bear labels.\n",
+        "- games\n",
+    ):
+        assert words in text, words
+    assert "Not for the card." not in text
+    for line in (*LIMITS, *NOT_FOR):
+        assert line in text
+
+
+def test_what_is_unknown_is_said_to_be(report):
+    text = model_card({})
+    assert "It was not evaluated" in text
+    assert "unknown: ask before sharing" in text
+    assert "the artefact does not say" in text
+    assert "None" not in text

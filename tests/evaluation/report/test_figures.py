@@ -1,0 +1,85 @@
+"""Every figure is a picture, the same each time; what it shows was looked at by eye."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_curve
+
+from moodal.core.errors import DataError, UsageError
+from moodal.evaluation.report import figures
+from moodal.evaluation.report.summary import summarise
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def report(made):
+    test = made("multi")
+    targets = test.targets.copy()
+    targets[:, 1] = 0
+    test = dataclasses.replace(test, targets=targets)
+    return summarise(test, train_targets=targets, draws=20, unseen=["joy"])
+
+
+def _draw(kind, made, report, path):
+    epochs = [
+        {"epoch": 1, "train_loss": 0.9, "valid_loss": 0.8, "valid_auc": 0.6},
+        {"epoch": 2, "train_loss": 0.7, "valid_loss": float("nan"), "valid_auc": 0.7},
+    ]
+    return {
+        "bars": lambda: figures.emotion_bars(report, "auc", path),
+        "roc": lambda: figures.roc_curves(made("multi"), path),
+        "confusion": lambda: figures.confusion(made("single"), path),
+        "learning": lambda: figures.learning_curves(epochs, path),
+    }[kind]()
+
+
+@pytest.mark.parametrize("kind", ["bars", "roc", "confusion", "learning"])
+def test_drawn_as_png_and_svg_alike_each_time(kind, made, report, tmp_path):
+    path = _draw(kind, made, report, tmp_path / "deep" / "a.png")
+    assert path.read_bytes().startswith(PNG)
+    again = _draw(kind, made, report, tmp_path / "b.png")
+    assert path.read_bytes() == again.read_bytes()
+    svg = [_draw(kind, made, report, tmp_path / f"{x}.svg").read_text() for x in "cd"]
+    assert svg[0] == svg[1]
+    assert "<svg" in svg[0]
+    assert not list(tmp_path.rglob("*.part*"))
+
+
+def test_bars_say_what_is_undefined_unseen_and_marked(report, tmp_path):
+    report["protocol"]["stamps"] = ["selected on test"]
+    text = figures.emotion_bars(report, "auc", tmp_path / "a.svg").read_text()
+    for words in ("undefined: no row of the truth has it", "unseen in training", "chance",
+                  "selected on test", "AUC, with 95% intervals"):  # fmt: skip
+        assert words in text, words
+
+
+def test_the_curve_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    target, score = rng.random(80) < 0.4, np.round(rng.normal(size=80), 1)
+    false, true = figures._roc(target, score)
+    theirs = roc_curve(target, score, drop_intermediate=False)
+    np.testing.assert_allclose(false, theirs[0])
+    np.testing.assert_allclose(true, theirs[1])
+
+
+def test_an_absent_emotion_has_no_curve(made, tmp_path):
+    test = made("multi", c=1)
+    test = dataclasses.replace(test, targets=np.zeros((120, 1)))
+    text = figures.roc_curves(test, tmp_path / "a.svg").read_text()
+    assert "no emotion has a curve" in text
+
+
+def test_wrong_questions(made, report, tmp_path):
+    with pytest.raises(UsageError, match=r"\.png or \.svg"):
+        figures.confusion(made("single"), tmp_path / "a.jpg")
+    with pytest.raises(UsageError, match="'exact_match'"):
+        figures.emotion_bars(report, "exact_match", tmp_path / "a.png")
+    with pytest.raises(DataError, match="one emotion a row"):
+        figures.confusion(made("multi"), tmp_path / "a.png")
+    with pytest.raises(DataError, match="no epochs"):
+        figures.learning_curves([], tmp_path / "a.png")
+    assert not list(tmp_path.iterdir())

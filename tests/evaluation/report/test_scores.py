@@ -1,0 +1,114 @@
+"""Predictions are kept as they were, and what is wrong with them is said."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+from moodal.core.errors import DataError, OutputError
+from moodal.core.records import Utterance
+from moodal.evaluation.report import scores
+from moodal.evaluation.report.scores import Scored, clusters_of, join, load
+
+
+@pytest.mark.parametrize("task", ["multi", "single", "regression"])
+def test_saved_and_read_back(made, task, tmp_path):
+    before = made(task)
+    before.save(tmp_path / "run")
+    after = load(tmp_path / "run")
+    for name in ("ids", "labels", "task", "clusters", "cluster_kind", "subset", "info"):
+        assert getattr(after, name) == getattr(before, name), name
+    for name in ("probabilities", "logits", "targets"):
+        np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
+    names = {p.name for p in (tmp_path / "run").iterdir()}
+    assert names == {"predictions.npz", "predictions.json", "predictions.csv"}
+
+
+def test_the_same_predictions_make_the_same_files(made, tmp_path):
+    for folder in ("a", "b"):
+        made("multi").save(tmp_path / folder)
+    for name in ("predictions.npz", "predictions.json", "predictions.csv"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_csv_is_for_people(made, tmp_path):
+    test = made("single", n=3)
+    test.save(tmp_path)
+    with open(tmp_path / "predictions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[1]["id"] == "test 1"
+    assert rows[1]["speaker"] == "speaker 1"
+    assert float(rows[1]["probability:joy"]) == pytest.approx(test.probabilities[1, 2], abs=1e-5)
+    assert sum(float(rows[1][f"true:{x}"]) for x in test.labels) == 1
+
+
+def test_probabilities_are_those_of_the_task(made):
+    single, multi, value = made("single"), made("multi"), made("regression")
+    np.testing.assert_allclose(single.probabilities.sum(1), 1)
+    np.testing.assert_allclose(single.each, 1 / (1 + np.exp(-single.logits)))
+    np.testing.assert_allclose(multi.probabilities, 1 / (1 + np.exp(-multi.logits)))
+    np.testing.assert_array_equal(value.probabilities, value.logits)
+    with np.errstate(over="raise", invalid="raise"):
+        assert scores.sigmoid(np.array([-1e4, 0, 1e4])).tolist() == [0, 0.5, 1]
+        assert scores.softmax(np.array([[1e4, 0.0]])).tolist() == [[1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"logits": np.zeros((2, 2))}, r"need logits \[2, 1\]; got \[2, 2\]"),
+        ({"targets": np.array([[1.0], [np.nan]])}, "targets of 'b' hold NaN"),
+        ({"clusters": ("x",)}, "2 utterances, but 1 clusters"),
+        ({"task": "many"}, "No task 'many'"),
+    ],
+)
+def test_wrong_sizes_and_numbers_are_said(change, words):
+    good = {
+        "ids": ("a", "b"), "probabilities": np.zeros((2, 1)), "logits": np.zeros((2, 1)),
+        "targets": np.zeros((2, 1)), "labels": ("joy",), "task": "multi", "clusters": ("x", "y"),
+    }  # fmt: skip
+    Scored(**good)
+    with pytest.raises(DataError, match=words):
+        Scored(**(good | change))
+
+
+def test_a_missing_and_a_damaged_file(made, tmp_path):
+    with pytest.raises(DataError, match="has no kept predictions"):
+        load(tmp_path)
+    path = made("multi").save(tmp_path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DataError, match="damaged"):
+        load(tmp_path)
+
+
+def test_a_place_that_cannot_be_written(made, tmp_path):
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(OutputError):
+        made("multi").save(tmp_path / "file")
+
+
+def test_pickled_arrays_are_refused(made, tmp_path):
+    path = made("multi").save(tmp_path)
+    np.savez(path, probabilities=np.array([{}], dtype=object), logits=0, targets=0)
+    with pytest.raises(DataError, match="damaged"):
+        load(tmp_path)
+
+
+def test_clusters_of_speakers_else_dialogues_else_rows():
+    known = [Utterance("a", speaker="x", dialogue="1"), Utterance("b", speaker="y", dialogue="1")]
+    assert clusters_of(known) == (("x", "y"), "speaker")
+    assert clusters_of([*known, Utterance("c", dialogue="2")]) == (("1", "1", "2"), "dialogue")
+    assert clusters_of([*known, Utterance("c")]) == (("a", "b", "c"), "utterance")
+
+
+def test_folds_are_joined_and_columns_selected(made):
+    both = join([made("multi", seed=1), made("multi", seed=2)])
+    assert len(both) == 240
+    assert both.cluster_kind == "speaker"
+    assert len(set(both.clusters)) == 12
+    part = both.select(["joy", "anger"])
+    np.testing.assert_array_equal(part.logits, both.logits[:, [2, 0]])
+    with pytest.raises(DataError, match="same labels"):
+        join([made("multi"), made("multi", c=3)])

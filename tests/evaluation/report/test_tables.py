@@ -1,0 +1,115 @@
+"""report.md and the terminal say what report.json says."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from moodal.evaluation.report.null_tests import retrained
+from moodal.evaluation.report.summary import combine, summarise
+from moodal.evaluation.report.tables import emotions, gaps, headlines, markdown, show
+from moodal.evaluation.report.thresholds import choose
+
+
+@pytest.fixture
+def report(made):
+    test = made("multi")
+    targets = test.targets.copy()
+    targets[:, 1] = 0
+    nulls = {"joy": {"auc": 0.7, "cosine": {"auc": 0.65}, "retrained": retrained([0.5, 0.8], 0.7)}}
+    return summarise(
+        dataclasses.replace(test, targets=targets),
+        train_targets=test.targets,
+        thresholds=choose(made("multi", seed=1, subset="valid")),
+        valid=made("multi", seed=1, subset="valid"),
+        draws=50,
+        unseen=["joy"],
+        stamps=["selected on test"],
+        audit=[{"level": "warning", "what": "speakers", "detail": "They share | two.",
+                "examples": ["a\nb"]}],
+        extras={"title": "EEA, text", "nulls": nulls},
+    )  # fmt: skip
+
+
+def test_markdown_tells_it_all(report):
+    text = markdown(report)
+    auc = report["metrics"]["auc"]
+    joy = auc["emotions"]["joy"]
+    for words in (
+        "# EEA, text: results on test",
+        "Mark of every number here: selected on test",
+        "120 rows, 12 speakers, 4 labels",
+        "50 draws of whole speakers",
+        "chosen for binary_f1 on valid",
+        "| AUC, mean of 3 |",
+        "| joy (unseen) |",
+        f"{joy['value']:.3f} [{joy['low']:.3f}, {joy['high']:.3f}]",
+        "Mean of the unseen",
+        "| all-negative |",
+        "- fear: no AUC, Average precision, Weighted accuracy, Binary F1, Precision, Recall, "
+        "as no row of the truth has it.",
+        "| joy | 0.700 | 0.650 | models retrained with permuted vectors (2 draws) | 0.650 |",
+        "- warning: They share | two. For example `a b`.",
+        "F1 (EEA); both classes of the binary decision",
+    ):
+        assert words in text, words
+    assert "nan" not in text.lower().split()
+    assert "None" not in text
+
+
+def test_every_row_of_every_table_is_as_wide_as_its_head(report):
+    lines = markdown(report).split("\n")
+    for first, line in enumerate(lines):
+        if line.startswith("| ---"):
+            columns = line.count("|")
+            rest = lines[first + 1 :]
+            end = next(i for i, x in enumerate(rest) if not x.startswith("|"))
+            for row in [lines[first - 1], *rest[:end]]:
+                assert row.replace("\\|", "").count("|") == columns, row
+
+
+def test_the_terminal_keeps_to_its_width(report):
+    out = io.StringIO()
+    show(report, Console(file=out, width=80))
+    text = out.getvalue()
+    assert max(map(len, text.splitlines())) <= 80
+    value = report["metrics"]["auc"]["emotions"]["joy"]
+    assert f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" in text
+    assert "Mark of every number here: selected on test." in text
+    assert "fear: no AUC" in text
+
+
+@pytest.mark.parametrize("task", ["single", "regression"])
+def test_other_tasks_and_folds(made, task):
+    tests = [made(task, seed=s, subset=f"fold {s}") for s in (0, 1)]
+    reports = [summarise(t, train_targets=t.targets, draws=20) for t in tests]
+    text = markdown(combine(reports, tests, draws=20))
+    assert "| Metric | fold 0 | fold 1 | mean | std | pooled |" in text
+    assert "## Each emotion" in text
+    out = io.StringIO()
+    show(reports[0], Console(file=out, width=80))
+    assert max(map(len, out.getvalue().splitlines())) <= 80
+    one = made(task, c=1)
+    assert "## Each emotion" not in markdown(summarise(one, train_targets=one.targets, draws=0))
+
+
+def test_tables_as_rows(report):
+    assert headlines(report)[0][:3] == ["Metric", "value [interval]", "chance"]
+    rows = emotions(report)
+    assert rows[2][0] == "fear"
+    assert "gap" in rows[2]
+    assert rows[1][1] == str(report["train"]["counts"]["anger"])
+    assert len(gaps(report)) == 1
+    only = emotions(report, ["auc"])
+    assert len(only[0]) == 4
+
+
+def test_without_intervals(made):
+    test = made("multi")
+    text = markdown(summarise(test, train_targets=np.ones((2, 4)), draws=0))
+    assert "No intervals were computed." in text
+    assert "[" not in text.split("## All metrics")[0].replace("[interval]", "")

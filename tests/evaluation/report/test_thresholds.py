@@ -1,0 +1,76 @@
+"""Chosen thresholds are the best there are, on validation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moodal.core.errors import DataError, UsageError
+from moodal.evaluation import metrics
+from moodal.evaluation.report import thresholds
+from moodal.evaluation.report.scores import Scored
+from moodal.evaluation.report.thresholds import choose, fixed
+
+MEASURE = {"binary_f1": "binary_f1", "balanced_accuracy": "weighted_accuracy"}
+
+
+def _scored(targets, probabilities, subset="valid"):
+    p = np.asarray(probabilities, float).reshape(len(targets), -1)
+    return Scored(
+        ids=[str(i) for i in range(len(p))], probabilities=p, logits=p,
+        targets=np.asarray(targets, float).reshape(p.shape), labels=["joy", "fear"][: p.shape[1]],
+        task="multi", clusters=[str(i) for i in range(len(p))], subset=subset,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("criterion", MEASURE)
+@given(rows=st.lists(st.tuples(st.booleans(), st.integers(0, 10)), min_size=2, max_size=25))
+def test_no_other_threshold_is_better(criterion, rows):
+    targets, tenths = (np.array(x, float) for x in zip(*rows, strict=True))
+    probabilities = tenths / 10
+    if len(set(targets)) < 2:
+        return
+    chosen = choose(_scored(targets, probabilities), criterion).values[0]
+
+    def gain(threshold):
+        decided = metrics.decide(probabilities, threshold)
+        return float(metrics.measure(MEASURE[criterion], targets, decisions=decided))
+
+    assert 0 <= chosen <= 1
+    assert gain(chosen) >= max(gain(t) for t in np.linspace(0, 1, 41)) - 1e-9
+
+
+def test_of_equally_good_ones_the_nearest_to_half():
+    assert choose(_scored([0, 0, 1], [0.1, 0.2, 0.9])).values[0] == pytest.approx(0.55)
+
+
+def test_an_emotion_without_positives_stays_fixed_and_says_so():
+    valid = _scored([[1, 0], [0, 0]], [[0.9, 0.3], [0.7, 0.2]])
+    chosen = choose(valid, "balanced_accuracy")
+    assert chosen.values.tolist() == pytest.approx([0.8, 0.5])
+    assert chosen.notes == (
+        "fear has no positive rows (or nothing else) in valid: the threshold stays at 0.5.",
+    )
+    assert chosen.source == "chosen for balanced_accuracy on valid"
+
+
+def test_fixed():
+    assert fixed(["a", "b"], 0.3).values.tolist() == [0.3, 0.3]
+    with pytest.raises(UsageError, match="from 0 to 1"):
+        fixed(["a"], 3)
+
+
+def test_wrong_questions(made):
+    with pytest.raises(UsageError, match="No criterion"):
+        choose(made("multi"), "accuracy")
+    with pytest.raises(DataError, match="rows that have emotions"):
+        choose(made("regression"))
+
+
+@pytest.mark.parametrize("criterion", ["binary_f1", "balanced_accuracy"])
+@pytest.mark.parametrize("only", [True, False])
+def test_a_threshold_that_nothing_chooses_stays(criterion, only):
+    target = np.full(3, only)
+    assert thresholds.best_threshold(target, np.array([0.1, 0.2, 0.9]), criterion, 0.4) == 0.4

@@ -1,0 +1,245 @@
+"""Prepare: from a user's folder to a manifest, or to one sentence about what is wrong."""
+
+import dataclasses
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from moodal.core import manifest as manifests
+from moodal.core.errors import DataError, OutputError, UsageError
+from moodal.features import encode
+from moodal.features.prepare import as_json, findings_table, prepare
+from moodal.lookalikes.table import LOOKALIKES
+
+
+def lookalike(folder: Path, name: str, utterances: int = 40) -> Path:
+    LOOKALIKES[name](folder, utterances, 2)
+    return folder
+
+
+def printed(manifest: manifests.Manifest, findings: list) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    for table in findings_table(manifest, findings):
+        console.print(table)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["mosei", "iemocap", "mosi-noalign"])
+def test_features_in_the_files_are_kept_as_given(tmp_path: Path, name: str) -> None:
+    root = lookalike(tmp_path / "data", name)
+    made, findings = prepare(name, root, tmp_path / "out")
+    kept = manifests.read(tmp_path / "out")
+    assert kept.fingerprint == made.fingerprint
+    assert {e["name"] for e in kept.encoders.values()} == {"as-given"}
+    assert not [f for f in findings if f.level == "error"]
+
+
+def test_same_input_same_fingerprint_wherever_it_lies(tmp_path: Path) -> None:
+    one = lookalike(tmp_path / "one", "table", 12)
+    shutil.copytree(one, tmp_path / "two")
+    first, _ = prepare("table", one, tmp_path / "a", store=tmp_path / "store")
+    second, _ = prepare("table", tmp_path / "two", tmp_path / "deep" / "b")
+    assert first.fingerprint == second.fingerprint
+    for file in ("utterances.jsonl", "labels.npy", "features/speech.npy", "features/text.npy"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "deep" / "b" / file).read_bytes()
+    other = lookalike(tmp_path / "other", "table", 13)
+    third, _ = prepare("table", other, tmp_path / "c", store=tmp_path / "store")
+    assert third.fingerprint != first.fingerprint
+
+
+def test_raw_media_are_encoded(tmp_path: Path) -> None:
+    root = lookalike(tmp_path / "data", "ravdess", 12)
+    made, _ = prepare("ravdess", root, tmp_path / "out", encoders={"speech": "egemaps:rate=2"})
+    assert {s: e["name"] for s, e in made.encoders.items()} == {
+        "text": "glove-50", "speech": "egemaps", "face": "as-given",
+    }  # fmt: skip
+    speech = made.features["speech"]
+    assert speech.rate == 2.0
+    assert (speech.lengths == 0).sum() == 1  # the clip without sound
+    assert made.features["text"].width == 50
+
+
+def test_a_stream_can_be_left_out(tmp_path: Path) -> None:
+    root = lookalike(tmp_path / "data", "ravdess", 12)
+    made, _ = prepare(
+        "ravdess", root, tmp_path / "out", encoders={"speech": "none", "face": "none"}
+    )
+    assert list(made.features) == list(made.encoders) == ["text"]
+
+
+def test_video_without_an_encoder_is_said(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("id,text,video,label\na,so glad,a.mp4,joy\nb,oh,,sad\n")
+    (tmp_path / "a.mp4").write_bytes(b"not looked into")
+    made, findings = prepare("table", tmp_path / "table.csv", tmp_path / "out")
+    assert list(made.features) == ["text"]
+    assert [f.detail for f in findings if f.what == "face"] == [
+        "There is video, but no encoder reads it yet: left out."
+    ]
+
+
+def test_tables_and_json_tell_the_same(tmp_path: Path) -> None:
+    root = lookalike(tmp_path / "data", "mosei", 100)
+    made, findings = prepare("mosei", root, tmp_path / "out")
+    text = printed(made, findings)
+    answer = json.loads(json.dumps(as_json(made, findings)))
+    assert answer["fingerprint"] == made.fingerprint
+    assert [s["stream"] for s in answer["streams"]] == ["text", "speech", "face"]
+    assert answer["splits"]["train"]["utterances"] == 70
+    happy = int((made.labels[made.rows("train"), made.space.index("happy")] > 0).sum())
+    assert answer["splits"]["train"]["labels"]["happy"] == happy
+    assert len(answer["findings"]) == len(findings)
+    assert "mosei: 100 utterances" in text
+    assert "-inf in speech" in text
+    assert next(f.detail for f in findings if f.level == "warning")[:12] in text
+
+
+def test_sentiment_shows_its_mean(tmp_path: Path) -> None:
+    made, findings = prepare("mosi", lookalike(tmp_path / "d", "mosi"), tmp_path / "out")
+    mean = as_json(made, findings)["splits"]["train"]["labels"]["sentiment"]
+    assert mean == pytest.approx(float(made.labels[made.rows("train")].mean()))
+    assert "Mean target" in printed(made, findings)
+
+
+def test_errors_of_the_check_stop_it_before_writing(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("id,text,video,label\na,hi,a.mp4,joy\nb,oh,b.mp4,sad\n")
+    with pytest.raises(DataError, match=r"was not prepared: media: .*missing: a\.mp4, b\.mp4"):
+        prepare("table", tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_media_that_cannot_be_read_stop_it(tmp_path: Path) -> None:
+    root = lookalike(tmp_path / "data", "crema-d", 12)
+    first = next((root / "AudioWAV").iterdir())
+    first.write_bytes(b"RIFF")
+    with pytest.raises(DataError, match=first.stem):
+        prepare("crema-d", root, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("encoders", "said"),
+    [
+        ({"voice": "egemaps"}, "No stream is called 'voice'; there are text, speech, face"),
+        ({"text": "glove-50"}, "mosei has no text to encode as text"),
+        ({"face": "openface"}, "mosei has no video"),
+    ],
+)
+def test_encoders_that_do_not_fit(tmp_path: Path, encoders: dict[str, str], said: str) -> None:
+    root = lookalike(tmp_path / "data", "mosei", 12)
+    with pytest.raises(UsageError, match=said):
+        prepare("mosei", root, tmp_path / "out", encoders=encoders)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean mosei"):
+        prepare("moseii", tmp_path, tmp_path / "out")
+    with pytest.raises(DataError, match="does not exist"):
+        prepare("mosei", tmp_path / "nowhere", tmp_path / "out")
+
+
+def test_a_place_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
+    root = lookalike(tmp_path / "data", "mosei", 12)
+    with pytest.raises(OutputError, match="holds no manifest"):
+        prepare("mosei", root, root)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="is a file"):
+        prepare("mosei", root, tmp_path / "file")
+
+
+def test_nothing_is_encoded_for_a_place_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = lookalike(tmp_path / "data", "table", 12)
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(encode, "encode_corpus", lambda *_: pytest.fail("encoded"))
+    with pytest.raises(OutputError, match="a part of that path is a file"):
+        prepare("table", root, tmp_path / "file" / "out")
+
+
+def test_a_second_run_computes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = lookalike(tmp_path / "data", "table", 12)
+    first, _ = prepare("table", root, tmp_path / "prepared" / "a")
+    assert (tmp_path / "prepared" / "feature-store").is_dir()
+    monkeypatch.setattr(encode, "_computed", lambda _, work, *__: [1 / 0] if work else [])
+    second, _ = prepare("table", root, tmp_path / "prepared" / "b")
+    assert first.fingerprint == second.fingerprint
+
+
+def test_jobs_are_at_least_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="1 or more; got 0"):
+        prepare("table", tmp_path, tmp_path / "out", jobs=0)
+
+
+def test_a_label_in_brackets_is_printed_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("id,text,label\na,so glad,[b]joy\nb,oh,[/b]\n")
+    assert "[b]joy" in printed(*prepare("table", tmp_path / "table.csv", tmp_path / "out"))
+
+
+def test_an_earlier_manifest_is_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    prepare("mosei", lookalike(tmp_path / "a", "mosei", 12), out)
+    made, _ = prepare("mosei", lookalike(tmp_path / "b", "mosei", 30), out)
+    assert manifests.read(out).fingerprint == made.fingerprint
+    assert np.load(out / "labels.npy").shape == (30, 6)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b", "out"]
+
+
+def test_a_damaged_manifest_may_be_made_again(tmp_path):
+    LOOKALIKES["mosei"](tmp_path / "files", 30, 0)
+    first, _ = prepare("mosei", tmp_path / "files", tmp_path / "p")
+    (tmp_path / "p" / "labels.npy").write_bytes(b"")
+    again, _ = prepare("mosei", tmp_path / "files", tmp_path / "p")
+    assert again.fingerprint == first.fingerprint
+
+
+def test_views_are_made_of_what_was_encoded(tmp_path, monkeypatch):
+    from moodal.features.views import views
+
+    asked = []
+
+    def with_views(manifest, encoders, *, store, jobs, count, seed):
+        asked.append((sorted(encoders), store.folder.name, jobs, count, seed))
+        return manifest
+
+    monkeypatch.setattr(views, "with_views", with_views)
+    root = lookalike(tmp_path / "data", "table", 12)
+    prepare("table", root, tmp_path / "a", views=2, views_seed=7)
+    prepare("table", root, tmp_path / "b")
+    assert asked == [(["speech", "text"], "feature-store", 1, 2, 7)]
+
+
+def test_views_that_cannot_be_made(tmp_path):
+    root = lookalike(tmp_path / "data", "mosei", 12)
+    with pytest.raises(UsageError, match="came as features"):
+        prepare("mosei", root, tmp_path / "out", views=1)
+    with pytest.raises(UsageError, match="0 or more; got -1"):
+        prepare("mosei", root, tmp_path / "out", views=-1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_views_that_came_as_features_stay_unless_their_stream_is_encoded_anew(
+    tmp_path, monkeypatch
+):
+    from moodal import corpora
+    from moodal.core.records import Frames, Views
+
+    root = lookalike(tmp_path / "data", "table", 12)
+
+    def with_some(path):
+        made = corpora.CORPORA["table"](path)
+        views = Views(Frames.from_list([np.ones((2, 5))] * 12), np.arange(12), np.ones(12, bool))
+        text = Frames.from_list([np.ones((3, 5))] * 12)
+        return dataclasses.replace(made, views={"text": views}, features={"text": text})
+
+    monkeypatch.setitem(corpora.CORPORA, "given", with_some)
+    kept, _ = prepare("given", root, tmp_path / "a", encoders={"speech": "none"}, views=1)
+    assert list(kept.views) == ["text"]
+    for encoders in ({"text": "glove-50"}, {"text": "none"}):
+        anew, _ = prepare("given", root, tmp_path / "b", encoders=encoders)
+        assert not anew.views

@@ -1,0 +1,305 @@
+import dataclasses
+import pickle
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import soundfile
+
+from moodal.core import manifest as manifests
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import DataError, MissingDependencyError, UsageError
+from moodal.core.manifest import Manifest
+from moodal.core.records import Clip, Frames, Utterance, Views
+from moodal.features import encode as encoding
+from moodal.features.encode import encode_corpus
+from moodal.features.prepare import prepare
+from moodal.features.store import FeatureStore
+from moodal.features.views.audio import audio_view
+from moodal.features.views.encoders import SpeechView, TextView
+from moodal.features.views.text import text_view
+from moodal.features.views.views import with_views
+from moodal.lookalikes.table import LOOKALIKES
+from moodal.media.audio import read_audio
+from moodal.modalities.encoder import build
+
+LINES = (
+    "Maybe we should talk about it there",
+    "They started the car in the street today",
+    "You know the movie that we saw with them",
+)
+
+
+@dataclass(frozen=True)
+class Letters:
+    """Code points of a text, and what was asked."""
+
+    asked: list = field(default_factory=list)
+    dtype: str = "float32"
+    name: ClassVar[str] = "letters"
+    stream: ClassVar[str] = "text"
+    width: ClassVar[int] = 1
+    rate: ClassVar[None] = None
+
+    def spec(self):
+        return {"name": "letters", "fingerprint": "letters-1", "width": 1}
+
+    def encode(self, item):
+        self.asked.append(item)
+        return np.array([[ord(c)] for c in item if c.isascii()], self.dtype).reshape(-1, 1)
+
+
+@dataclass(frozen=True)
+class Waves:
+    """The samples themselves."""
+
+    name: ClassVar[str] = "waves"
+    stream: ClassVar[str] = "speech"
+    width: ClassVar[int] = 1
+    rate: ClassVar[float] = 16000.0
+
+    def spec(self):
+        return {"name": "waves", "fingerprint": "waves-1", "width": 1}
+
+    def encode(self, item):
+        return read_audio(item.path, start=item.start, end=item.end)[:, None]
+
+
+class Quick(Waves):
+    """As `Waves`, from samples without a file."""
+
+    def encode_samples(self, audio):
+        return audio[:, None]
+
+
+def said(frames):
+    return ["".join(map(chr, features[:, 0].astype(int))) for features in frames]
+
+
+def corpus(utterances, **more):
+    labels = np.zeros((len(utterances), 1), np.float32)
+    return Manifest("voices", EmotionSpace(["joy"]), tuple(utterances), labels, **more)
+
+
+def texts(*lines):
+    return corpus([Utterance(f"u{i}", text=line) for i, line in enumerate(lines)])
+
+
+def test_each_utterance_has_as_many_views_as_asked_in_order():
+    views = with_views(texts(*LINES), {"text": Letters()}, None, 1, 2, 5).views["text"]
+    assert views.rows.tolist() == [0, 0, 1, 1, 2, 2]
+    assert not views.given.any()
+    assert said(views.frames) == [text_view(line, 5, n) for line in LINES for n in (0, 1)]
+    assert views.source == "2 made of each of 3 utterances, seed 5"
+
+
+def test_a_view_depends_on_its_medium_alone():
+    many = with_views(texts(*LINES), {"text": Letters()}, None, 1, 2, 5).views["text"]
+    turned = with_views(texts(*LINES[::-1]), {"text": Letters()}, None, 1, 2, 5).views["text"]
+    assert said(many.select([2, 1, 0]).frames) == said(turned.frames)
+    other = with_views(texts(*LINES), {"text": Letters()}, None, 1, 2, 6).views["text"]
+    assert said(other.frames) != said(many.frames)
+
+
+def test_given_views_are_used_and_only_the_others_made():
+    u = [
+        Utterance("u0", text=LINES[0], augmented_text=("one way", "another way", " ")),
+        Utterance("u1", text=LINES[1]),
+        Utterance("u2"),
+    ]
+    views = with_views(corpus(u), {"text": Letters()}, None, 1, 3, 0).views["text"]
+    assert views.rows.tolist() == [0, 0, 1, 1, 1]
+    assert views.given.tolist() == [True, True, False, False, False]
+    assert said(views.frames)[:2] == ["one way", "another way"]
+    assert views.source == ("given for 1 utterances; 3 made of each of 1 utterances, seed 0")
+
+
+def test_views_that_came_as_features_stay_and_count_as_given():
+    there = Views(Frames(np.full((3, 1), 65.0, "f4"), np.array([1, 2])), np.array([1, 1]),
+                  np.array([True, True]))  # fmt: skip
+    u = [Utterance(f"u{i}", text=x, augmented_text=("two",)) for i, x in enumerate(LINES[:2])]
+    manifest = corpus(u, views={"text": there})
+    asked = []
+    out = with_views(manifest, {"text": Letters(asked)}, None, 1, 2, 0)
+    assert "only if the same network made both" in out.notes[0]
+    views = out.views["text"]
+    assert said(views.frames) == ["two", "A", "AA"]
+    assert views.rows.tolist() == [0, 1, 1]
+    assert views.given.all()
+    assert asked == ["two"]
+
+
+def test_views_of_another_width_are_left_out_with_a_note():
+    there = Views(Frames(np.ones((1, 768), "f4"), np.array([1])), np.array([0]), np.array([True]))
+    out = with_views(corpus([Utterance("u", text=LINES[0])], views={"text": there}),
+                     {"text": Letters()}, None, 1, 1, 0)  # fmt: skip
+    assert out.views["text"].frames.width == 1
+    assert "1 second views came as features of width 768, letters makes 1; left out" in out.notes[0]
+
+
+def test_none_are_made_where_none_are_asked_for():
+    u = [Utterance("u0", text="a b", augmented_text=("c d",)), Utterance("u1", text="e f")]
+    views = with_views(corpus(u), {"text": Letters()}, None, 1, 0, 0).views["text"]
+    assert said(views.frames) == ["c d"]
+    assert with_views(texts("a b"), {"text": Letters()}, None, 1, 0, 0).views == {}
+    with pytest.raises(UsageError, match="0 or more; got -1"):
+        with_views(texts("a b"), {"text": Letters()}, None, 1, -1, 0)
+
+
+def test_a_view_of_which_nothing_is_left_is_the_medium_itself():
+    class Known(Letters):
+        """Knows one word."""
+
+        def encode(self, item):
+            return super().encode("x" * item.split().count("Maybe"))
+
+    views = with_views(texts(LINES[0], LINES[1]), {"text": Known()}, None, 1, 20, 0).views["text"]
+    assert views.rows.tolist() == [0] * 20  # nothing of the other is known at all
+    assert said(views.frames) == ["x"] * 20
+
+
+def test_an_absent_stream_has_no_views(speech, tmp_path):
+    u = [Utterance("u0", audio=Clip(str(speech()))), Utterance("u1", audio=Clip("gone.wav"))]
+    manifest = encode_corpus(corpus(u, root=str(tmp_path)), {"speech": Waves()},
+                             skip_unreadable=True)  # fmt: skip
+    views = with_views(manifest, {"speech": Waves()}, None, 1, 1, 0).views["speech"]
+    assert views.rows.tolist() == [0]
+
+
+@pytest.mark.parametrize("encoder", [Waves(), Quick()])
+def test_speech_is_changed_before_it_is_encoded(speech, encoder):
+    clip = Clip(str(speech(seconds=1.5)), 0.2, 1.2)
+    views = with_views(corpus([Utterance("u", audio=clip)]), {"speech": encoder}, None, 1, 3, 4)
+    samples = read_audio(clip.path, start=0.2, end=1.2)
+    for number, features in enumerate(views.views["speech"].frames):
+        np.testing.assert_array_equal(features[:, 0], audio_view(samples, 4, number))
+    assert views.views["speech"].frames.rate == 16000
+
+
+def test_the_same_sound_in_another_file_has_the_same_views(speech, tmp_path):
+    path = speech()
+    samples, rate = soundfile.read(path, dtype="int16")
+    soundfile.write(tmp_path / "other.flac", samples, rate)
+    u = [Utterance("a", audio=Clip(str(path))), Utterance("b", audio=Clip("other.flac"))]
+    frames = with_views(corpus(u, root=str(tmp_path)), {"speech": Quick()}).views["speech"].frames
+    np.testing.assert_array_equal(frames[0], frames[1])
+
+
+def test_given_recordings_are_found_from_the_root_and_all_used(speech, tmp_path):
+    names = [speech(f"{i}.wav", 0.5, seed=i).name for i in range(3)]
+    u = Utterance("u", audio=Clip(names[0]), augmented_audio=(Clip(names[1]), Clip(names[2])))
+    views = with_views(corpus([u], root=str(tmp_path)), {"speech": Waves()}).views["speech"]
+    assert views.given.tolist() == [True, True]
+    np.testing.assert_array_equal(views.frames[1][:, 0], read_audio(tmp_path / names[2]))
+
+
+def test_given_recordings_that_cannot_be_read_are_named_together(speech, tmp_path):
+    u = [
+        Utterance(f"u{i}", audio=Clip(str(speech())), augmented_audio=(Clip(f"gone{i}.wav"),))
+        for i in range(2)
+    ]
+    words = r"voices speech, given views: 2 media cannot be read: u0 .*gone0.*; u1 .*gone1"
+    with pytest.raises(DataError, match=words):
+        with_views(corpus(u, root=str(tmp_path)), {"speech": build("egemaps")})
+
+
+def test_a_second_run_computes_nothing_and_gives_the_same(tmp_path):
+    u = [Utterance("u0", text=LINES[0], augmented_text=("c d",)), Utterance("u1", text=LINES[1])]
+    first, second = [], []
+    store = FeatureStore(tmp_path)
+    one = with_views(corpus(u), {"text": Letters(first)}, store, 1, 2, 0)
+    two = with_views(corpus(u), {"text": Letters(second)}, store, 1, 2, 0)
+    assert len(first) == 3
+    assert second == []
+    assert one.fingerprint == two.fingerprint != corpus(u).fingerprint
+    more = []
+    with_views(corpus(u), {"text": Letters(more)}, store, 1, 3, 0)
+    assert len(more) == 1  # the third alone
+
+
+def test_processes_share_the_work_and_change_nothing(speech, tmp_path):
+    u = [Utterance(str(i), audio=Clip(str(speech(f"{i}.wav", 0.4, seed=i)))) for i in range(20)]
+    egemaps = {"speech": build("egemaps")}
+    two = with_views(corpus(u), egemaps, FeatureStore(tmp_path / "s"), 2, 1, 0)
+    one = with_views(corpus(u), egemaps, None, 1, 1, 0)
+    assert one.fingerprint == two.fingerprint
+    plain = encode_corpus(corpus(u), egemaps).features["speech"]
+    assert not np.array_equal(one.views["speech"].frames[0], plain[0])
+
+
+def test_views_have_the_encoders_precision_and_come_back_from_disk(tmp_path):
+    half = {"text": Letters(dtype="float16")}
+    manifest = encode_corpus(texts(*LINES), half)
+    out = with_views(manifest, half, FeatureStore(tmp_path / "s"), 1, 2, 0)
+    assert out.views["text"].frames.values.dtype == np.float16
+    out.write(tmp_path / "out")
+    back = manifests.read(tmp_path / "out")
+    assert back.fingerprint == out.fingerprint
+    assert back.views["text"].source == out.views["text"].source
+
+
+def test_real_encoders_take_views():
+    encoders = {"text": build("glove-50")}
+    out = with_views(texts(*LINES, "qwrtzx"), encoders, None, 1, 2, 0)
+    assert out.views["text"].rows.tolist() == [0, 0, 1, 1, 2, 2]
+    assert out.views["text"].frames.width == 50
+
+
+def test_a_missing_stretcher_is_told_before_any_work(speech, monkeypatch):
+    u = [Utterance("u", audio=Clip(str(speech())))]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingDependencyError, match="python_stretch is not installed; `pip"):
+        with_views(corpus(u), {"speech": Waves()})
+
+
+def test_faces_have_no_views():
+    @dataclass(frozen=True)
+    class Faces(Letters):
+        stream: ClassVar[str] = "face"
+
+    assert with_views(texts("a"), {"face": Faces()}).views == {}
+
+
+def test_a_view_is_known_by_all_that_makes_it():
+    base = build("egemaps")
+    view = SpeechView(base, 0, 1)
+    prints = {
+        v.spec()["fingerprint"]
+        for v in (
+            view,
+            SpeechView(base, 1, 1),
+            SpeechView(base, 0, 2),
+            SpeechView(build("egemaps:rate=5"), 0, 1),
+            dataclasses.replace(view, recipe=dataclasses.replace(view.recipe, noise_p=0.1)),
+            base,
+        )
+    }
+    assert len(prints) == 6
+    assert view.spec()["name"] == "egemaps-view"
+    assert "python-stretch" in view.spec()["version"]
+    assert "numpy" in TextView(build("glove-50")).spec()["version"]
+    again = pickle.loads(pickle.dumps(view))
+    assert again.spec() == view.spec()
+    assert (again.stream, again.width, again.rate, again.dtype) == ("speech", 25, 10.0, "float32")
+
+
+def test_prepare_writes_views_and_a_second_run_computes_none(tmp_path, monkeypatch):
+    LOOKALIKES["table"](tmp_path / "data", 12, 2)
+    asked = {"encoders": {"text": "glove-50", "speech": "egemaps:rate=5"}, "views": 2}
+    made, _ = prepare("table", tmp_path / "data", tmp_path / "out", views_seed=3, **asked)
+    kept = manifests.read(tmp_path / "out")
+    assert kept.fingerprint == made.fingerprint
+    assert set(kept.views) == {"text", "speech"}
+    for stream, views in kept.views.items():
+        present = np.flatnonzero(kept.features[stream].lengths)
+        assert views.rows.tolist() == np.repeat(present, 2).tolist()
+        assert not views.given.any()
+    text = next(i for i, u in enumerate(kept.utterances) if u.text)
+    first = kept.views["text"].select([text]).frames[0]
+    said = text_view(kept.utterances[text].text, 3, 0)
+    np.testing.assert_array_equal(first, build("glove-50").encode(said))
+
+    monkeypatch.setattr(encoding, "encode_pack", lambda *a: pytest.fail("computed again"))
+    again, _ = prepare("table", tmp_path / "data", tmp_path / "out", views_seed=3, **asked)
+    assert again.fingerprint == made.fingerprint

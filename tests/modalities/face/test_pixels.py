@@ -1,0 +1,108 @@
+"""The face stream's encoder, from videos and images."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from moodal.core.errors import DataError, UsageError
+from moodal.core.records import Clip
+from moodal.lookalikes.face import draw_face
+from moodal.modalities.encoder import dtype_of
+from moodal.modalities.face.pixels import Pixels, values
+
+av = pytest.importorskip("av")
+pytest.importorskip("_dlib_pybind11")
+
+SAMPLES = Path(__file__).parents[4] / "shared/data/face_video_samples"
+
+
+def film(path, pictures, rate=5):
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mpeg4", rate=rate)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt, stream.codec_context.qmax = "yuv420p", 4
+        for i, rgb in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(rgb, "rgb24")
+            frame.pts = i
+            file.mux(stream.encode(frame.reformat(format="yuv420p")))
+        file.mux(stream.encode(None))
+    return str(path)
+
+
+def test_a_video_gives_its_face_at_every_picture(tmp_path):
+    path = film(tmp_path / "a.mp4", [draw_face(160, smile=i / 10) for i in range(10)])
+    out = Pixels().encode(Clip(path))
+    assert out.shape == (10, 2304)
+    assert out.dtype == np.float32
+    assert 0 <= out.min() < 0.3 < 0.6 < out.max() <= 1
+    assert Pixels(fps=2.5).encode(Clip(path)).shape == (5, 2304)
+    assert Pixels().encode(Clip(path, 1.0, 1.5)).shape == (3, 2304)
+    np.testing.assert_array_equal(out, Pixels().encode(Clip(path)))
+    still = Pixels().of_image(draw_face(160), found=False)
+    assert np.abs(out[0] - still[0]).mean() < 0.04
+
+
+def test_the_larger_of_two_faces_is_the_main_one(tmp_path):
+    picture = np.full((200, 360, 3), 170, np.uint8)
+    picture[100:180, 10:90] = draw_face(80, smile=-1)
+    picture[10:190, 150:330] = draw_face(180, smile=1)
+    out = Pixels().encode(Clip(film(tmp_path / "two.mp4", [picture] * 4)))
+    want = Pixels().of_image(draw_face(180, smile=1), found=False)
+    assert out.shape == (4, 2304)
+    assert np.abs(out - want).mean() < 0.05
+    assert np.abs(Pixels().of_image(picture, found=False) - want).mean() < 0.05
+
+
+def test_where_there_is_no_face_there_are_no_steps(tmp_path):
+    path = film(tmp_path / "wall.mp4", [np.full((90, 120, 3), 99, np.uint8)] * 3)
+    assert Pixels().encode(Clip(path)).shape == (0, 2304)
+    assert Pixels().of_image(np.zeros((1, 1, 3), np.uint8), found=False).shape == (0, 2304)
+
+
+def test_a_crop_comes_in_as_it_is():
+    face = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
+    out = Pixels().of_image(face)
+    np.testing.assert_array_equal(out, face.reshape(1, -1).astype(np.float32) / 255)
+    np.testing.assert_array_equal(out[0], values(face))
+    assert (
+        np.rint(out.astype(np.float16).astype(np.float32) * 255).tolist()[0]
+        == face.ravel().tolist()
+    )
+    assert Pixels().of_image(np.repeat(face[..., None], 3, 2).repeat(2, 0)).shape == (1, 2304)
+    with pytest.raises(DataError, match="A picture is"):
+        Pixels().of_image(face.astype(float))
+
+
+def test_it_says_what_it_is():
+    spec = Pixels().spec()
+    assert spec["parameters"] == {"fps": 5.0}
+    assert (spec["name"], spec["width"], Pixels().stream) == ("pixels", 2304, "face")
+    assert "dlib-bin" in spec["version"]
+    assert "av " in spec["version"]
+    assert spec == json.loads(json.dumps(Pixels().spec()))
+    assert spec["fingerprint"] != Pixels(fps=10).spec()["fingerprint"]
+    assert (Pixels(fps=10).rate, dtype_of(Pixels())) == (10.0, "float16")
+    with pytest.raises(UsageError, match="fps"):
+        Pixels(fps=0)
+
+
+def test_an_unreadable_clip_is_refused(tmp_path):
+    (tmp_path / "bad.mp4").write_bytes(b"no video" * 9)
+    for look in (Pixels().check, Pixels().encode):
+        with pytest.raises(DataError, match=r"bad\.mp4"):
+            look(Clip(str(tmp_path / "bad.mp4")))
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [("single_face.mp4", 12), ("WolfgangLanger_Pexels.mp4", 15),
+     ("ravdess_01-01-01-01-01-01-01.mp4", 15)],
+)  # fmt: skip
+def test_real_faces_are_seen_throughout(name, steps):
+    if not (SAMPLES / name).is_file():
+        pytest.skip(f"{name} is not here")
+    out = Pixels().encode(Clip(str(SAMPLES / name), 0.0, 3.0))
+    assert abs(len(out) - steps) <= 1
+    assert out.std(axis=1).min() > 0.1

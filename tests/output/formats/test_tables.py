@@ -1,0 +1,91 @@
+"""CSV and SubRip, read back."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import re
+
+import pytest
+
+from moodal.core.errors import UsageError
+from moodal.output.formats import render, to_csv, to_srt
+
+
+def _rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_row_per_utterance_and_its_numbers(made):
+    several = [made.timeline(), made.text_timeline()]
+    rows = _rows(to_csv(several))
+    assert [r["id"] for r in rows] == [p.id for t in several for p in t]
+    for row, p in zip(rows, [p for t in several for p in t], strict=True):
+        for emotion in made.BASICS:
+            assert float(row[f"p_{emotion}"]) == pytest.approx(p.probabilities[emotion], abs=5e-5)
+            parts = [row[f"share_{s}_{emotion}"] for s in ("text", "speech", "face")]
+            total = sum(float(x) for x in parts if x) + float(row[f"bias_{emotion}"])
+            assert total == pytest.approx(p.logits[emotion], abs=1e-4)
+    assert rows[1]["decided"] == "unsure"
+    assert (rows[0]["start"], rows[5]["start"]) == ("0.4", "")
+    assert rows[3]["absent"] == "face: no face"
+    assert rows[5]["share_face_anger"] == ""
+
+
+def test_emotions_of_all_recordings_are_columns(made):
+    rows = _rows(to_csv([made.timeline(), made.text_timeline(emotions=("anger", "jealous"))]))
+    assert rows[0]["p_jealous"] == ""
+    assert rows[-1]["p_fear"] == ""
+
+
+@pytest.mark.parametrize("text", ['=HYPERLINK("x")', "+1", "-1", "@SUM(A1)", "\t=1", "＝1", "\n=1"])
+def test_no_cell_is_a_formula(text, made):
+    p = made.prediction(text=text, name=text)
+    row = _rows(to_csv(dataclasses.replace(made.timeline(path=text), predictions=(p,))))[0]
+    for key in ("text", "recording", "id"):
+        assert row[key].startswith("'"), key
+    assert float(row["bias_anger"]) < 0  # figures are left alone
+
+
+def test_a_spreadsheets_lines_and_quotes(made):
+    p = made.prediction(text='He said "no",\nthen; left')
+    row = _rows(to_csv(dataclasses.replace(made.timeline(), predictions=(p,))))[0]
+    assert row["text"] == 'He said "no", then; left'
+
+
+def _cues(text):
+    cue = re.compile(r"(\d+)\n(\S+) --> (\S+)\n(.+)\n\n")
+    found = cue.findall(text)
+    assert cue.sub("", text) == ""
+    return found
+
+
+def test_cues_have_words_under_their_emotion(made):
+    cues = _cues(to_srt(made.timeline()))
+    assert cues[0] == ("1", "00:00:00,400", "00:00:04,420",
+                       "[anger 95 %] I told you not to touch that, now look at it!")  # fmt: skip
+    assert cues[1][3] == "[unsure] Well, it cannot be helped."
+    assert len(cues) == 5
+
+
+def test_cues_of_silence_of_hours_and_of_several_faces(made):
+    late = [
+        made.prediction(0, None, "anger", 3 * 3600 + 61.0019, 3 * 3600 + 61.0019, track=1),
+        made.prediction(1, "a --> b\n\n2", "anger", 1.0, 2.0, track=2),
+    ]
+    cues = _cues(to_srt(dataclasses.replace(made.timeline(), predictions=tuple(late))))
+    assert cues[0][1:] == ("00:00:01,000", "00:00:02,000", "[face 2: anger 88 %] a → b 2")
+    assert cues[1][1:3] == ("03:01:01,002", "03:01:01,003")
+    assert cues[1][3].endswith("] (no words)")
+
+
+@pytest.mark.parametrize("format", ["srt", "textgrid", "eaf"])
+def test_formats_over_time_refuse_what_has_none(format, made):
+    with pytest.raises(UsageError, match=rf"letter.txt has no times, which {format} needs"):
+        render(made.text_timeline(), format)
+    still = dataclasses.replace(made.timeline("me.png"), kind="image")
+    with pytest.raises(UsageError, match="json or csv instead"):
+        render([still], format)
+    with pytest.raises(UsageError, match=r"holds one recording and there are 2: give a folder"):
+        render([made.timeline(), made.timeline()], format)

@@ -1,0 +1,122 @@
+"""Every plot is a picture, the same each time; what it shows was looked at by eye."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+import numpy as np
+import pytest
+
+from moodal.core.errors import UsageError
+from moodal.output import plot_panels
+from moodal.output.plot import plot
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def test_png_in_one_piece(made, tmp_path):
+    path = plot(made.timeline(), tmp_path / "deep" / "a.PNG")
+    assert path.read_bytes().startswith(PNG)
+    assert [p.name for p in path.parent.iterdir()] == ["a.PNG"]
+
+
+@pytest.mark.parametrize("kind", ["timeline", "text_timeline"])
+def test_svg_alike_each_time(kind, made, tmp_path):
+    first, second = (plot(getattr(made, kind)(), tmp_path / f"{x}.svg").read_text() for x in "ab")
+    assert first == second
+    assert "<svg" in first
+
+
+def test_what_is_drawn_over_time(made, tmp_path):
+    timeline = made.timeline(emotions=(*made.BASICS, "jealous"))
+    text = plot(timeline, tmp_path / "a.svg").read_text()
+    for words in ("clip.mp4, 20.0 s", "anger", "jealous (guess)", "unsure", "73 %", "faces",
+                  "I told you not to touch that,", "voice",
+                  "Utterance 4: without the face, no face.",
+                  "Made by the artefact moodal-base (0123abcd).", "seconds"):  # fmt: skip
+        assert f">{words}<" in text, words
+
+
+def test_what_is_drawn_of_a_text(made, tmp_path):
+    lines = (*made.LINES, ("It costs $5 and $6.", "fear"))
+    text = plot(made.text_timeline(lines=lines), tmp_path / "a.svg").read_text()
+    for words in ("letter.txt", "wonderful", "$5", "happiness 53 %", "unsure (anger 37 %)",
+                  "speaks for it"):  # fmt: skip
+        assert f">{words}<" in text, words
+
+
+def test_long_texts_say_how_much_is_drawn(made, tmp_path):
+    text = plot(made.text_timeline(lines=[("Yes.", "fear")] * 60), tmp_path / "a.svg").read_text()
+    assert "letter.txt: the first 40 of 60 sentences" in text
+
+
+def test_faces_at_once_have_panels(made, tmp_path):
+    parts = tuple(made.prediction(i, "a b c", "anger", i * 2.0, i * 2 + 3.0, track=1 + i % 2)
+                  for i in range(4))  # fmt: skip
+    text = plot(dataclasses.replace(made.timeline(), predictions=parts), tmp_path / "a.svg")
+    assert text.read_text().count(">face 2<") == 1
+
+
+@pytest.mark.parametrize("change", [
+    {"predictions": ()},
+    {"predictions": (), "waveform": None, "thumbnails": ()},
+    {"predictions": (), "duration": None, "kind": "text", "waveform": None},
+    {"duration": 1e-3},
+    {"waveform": np.zeros((1, 2), np.float32)},
+    {"kind": "image", "duration": None, "waveform": None},
+])  # fmt: skip
+def test_little_or_nothing_to_draw(change, made, tmp_path):
+    path = plot(dataclasses.replace(made.timeline(), **change), tmp_path / "a.png")
+    assert path.read_bytes().startswith(PNG)
+
+
+def test_an_hour_is_drawn_with_means_and_without_crowded_words(made, tmp_path):
+    lines = [made.LINES[i % 5] for i in range(600)]
+    timeline = made.timeline(lines=lines)
+    text = plot(timeline, tmp_path / "a.svg").read_text()
+    assert ">mean shares<" in text
+    assert "I told you" not in text
+    assert "minutes and seconds" in text
+
+
+def test_means_are_of_what_lies_there():
+    at, means = plot_panels._means(np.array([0.5, 0.6, 59.9]), np.array([1.0, 3.0, 5.0]), 60.0)
+    assert len(at) == len(means) == 60
+    assert (means[0], means[59]) == (2.0, 5.0)
+    assert np.isnan(means[1:59]).all()
+
+
+def test_thumbnails_stand_apart_and_inside(made):
+    many = tuple((t, np.zeros((48, 48), np.uint8)) for t in np.linspace(0, 20, 50))
+    timeline = dataclasses.replace(made.timeline(), thumbnails=many)
+    inch = 8.3 / 20
+    drawn = [x for _, x, _ in plot_panels.faces_apart(timeline, inch)]
+    assert 10 <= len(drawn) <= 14
+    assert np.diff(drawn).min() * inch >= plot_panels.FACE - 1e-9
+    assert drawn[0] * inch >= plot_panels.FACE / 2 - 1e-9
+    assert (20 - drawn[-1]) * inch >= plot_panels.FACE / 2 - 1e-9
+
+
+def test_words_do_not_run_into_the_next_ones(made):
+    from moodal.output.formats import timed
+
+    timeline = made.timeline(lines=[("supercalifragilistic " * 9, "anger")] * 12)
+    lane = timed.lanes(timed.cells(timeline, "plot"))[0]
+    for (start, text), cell in zip(plot_panels.words_of(lane, timeline.duration), lane.cells,
+                                   strict=True):  # fmt: skip
+        room = (cell.end / 1000 - start) * 8.3 / timeline.duration
+        assert max(map(len, text.splitlines()), default=0) * 0.06 < room + 0.2
+        assert len(text.splitlines()) <= 4
+
+
+def test_letters_without_a_font_do_not_complain(made, tmp_path, recwarn, caplog):
+    with caplog.at_level(logging.WARNING):
+        plot(made.text_timeline(lines=[("日本語 \u0928", "fear")]), tmp_path / "a.png")
+    assert not recwarn.list
+    assert not caplog.records
+
+
+def test_other_endings_are_refused(made, tmp_path):
+    with pytest.raises(UsageError, match=r"as .png or .svg; got a.pdf"):
+        plot(made.timeline(), tmp_path / "a.pdf")

@@ -1,0 +1,16 @@
+"""savings/: the authors' figures out of a report."""
+
+import math
+
+from moodal.published.eea_savings import _figures
+
+
+def test_an_undefined_figure_is_nan():
+    mae, corr = {"mean": {"value": 0.0}}, {"mean": {"value": None}}
+    found = _figures({"labels": ["sentiment"], "metrics": {"mae": mae, "correlation": corr}})
+    assert found["mae"] == [0.0]
+    assert math.isnan(found["correlation"][0])
+    each = {"emotions": {"a": {"value": None}}, "mean": {"value": 0.5}}
+    one, mean = _figures({"labels": ["a"], "metrics": {"auc": each}})["auc"]
+    assert math.isnan(one)
+    assert mean == 0.5

@@ -1,0 +1,141 @@
+"""Authors' checkpoints there and back; what is no checkpoint of theirs is refused in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import DataError, SpaceError
+from moodal.published.eea_weights import PUBLISHED_WIDTHS, from_authors, to_authors
+from moodal.train.systems import SYSTEMS
+
+SPACE = EmotionSpace(["angry", "happy"], vectors=np.random.default_rng(0).normal(size=(2, 8)))
+HIDDEN = {"text": 8, "speech": 5, "face": 4}
+EQUAL = {"text": 6, "speech": 6, "face": 6}
+ALL = ("text", "speech", "face")
+CASES = [
+    ("eea", {"hidden": HIDDEN}, ALL),
+    ("eea", {"hidden": HIDDEN, "cell": "gru", "bidirectional": False, "layers": 3}, ALL),
+    ("eea", {"hidden": HIDDEN}, ("text", "face")),
+    ("eea", {"hidden": HIDDEN}, ("speech",)),
+    ("rnn", {"fusion": "ef", "width": 6}, ALL),
+    ("rnn", {"fusion": "ef", "width": 6, "layers": 1}, ("text", "face")),
+    ("rnn", {"fusion": "lf", "hidden": HIDDEN}, ALL),
+    ("rnn", {"fusion": "lf", "hidden": HIDDEN, "cell": "gru"}, ("speech", "face")),
+    ("rnn", {"fusion": "eflf", "hidden": HIDDEN, "width": 6}, ALL),
+    ("rnn", {"fusion": "ts", "hidden": EQUAL}, ALL),
+    ("mult", {"width": 10, "layers": 4, "heads": 10}, ALL),
+]
+
+
+def build(name, settings, streams):
+    torch.manual_seed(0)
+    entry = SYSTEMS[name]
+    config = entry.Config(**settings, streams=streams, last_column=True)
+    return config, entry.build(config, PUBLISHED_WIDTHS, SPACE)
+
+
+@pytest.mark.parametrize(("name", "settings", "streams"), CASES)
+def test_there_and_back(name, settings, streams) -> None:
+    config, system = build(name, settings, streams)
+    found = from_authors(to_authors(system, SPACE), streams=streams)
+    assert found.name == name
+    assert found.outputs == 2
+    assert found.widths == {m: PUBLISHED_WIDTHS[m] for m in streams}
+    got = SYSTEMS[name].Config(**found.config)
+    for key in settings.keys() - {"hidden"}:
+        assert getattr(got, key) == settings[key]
+    assert got.last_column
+    assert got.streams == config.streams
+    assert found.state.keys() == system.state_dict().keys()
+    for key, value in system.state_dict().items():
+        assert torch.equal(found.state[key], value)
+    if name == "eea":
+        assert np.array_equal(found.vectors.numpy(), SPACE.vectors)
+    else:
+        assert found.vectors is None
+
+
+def test_another_order_of_streams_becomes_theirs() -> None:
+    _, system = build("eea", {"hidden": HIDDEN}, ("face", "text"))
+    with torch.no_grad():
+        system.weight.copy_(torch.tensor([0.9, 0.1]))
+    state = to_authors(system, SPACE)
+    torch.testing.assert_close(state["modality_weights.weight"], torch.tensor([0.1, 0.9]))
+    found = from_authors(state, streams=["face", "text"])
+    assert found.config["streams"] == ("text", "face")
+    for case in ({"fusion": "lf", "hidden": HIDDEN}, {"fusion": "ef"}):
+        _, other = build("rnn", case, ("face", "text"))
+        with pytest.raises(DataError, match="order text, speech, face"):
+            to_authors(other, SPACE)
+
+
+def test_an_eea_of_fewer_modalities_has_zeros_for_the_others() -> None:
+    _, system = build("eea", {"hidden": HIDDEN}, ("speech",))
+    state = to_authors(system, SPACE)
+    assert state["RNNs.0.weight_ih_l0"].shape == (32, 300)
+    assert not state["RNNs.2.weight_hh_l1_reverse"].any()
+    assert state["affineVisual.weight"].shape == (4, 8)
+    assert state["modality_weights.weight"].shape == (1,)
+
+
+def test_arrays_will_do() -> None:
+    _, system = build("rnn", {"fusion": "lf", "hidden": HIDDEN}, ALL)
+    state = {name: value.numpy() for name, value in to_authors(system, SPACE).items()}
+    assert from_authors(state).config["fusion"] == "lf"
+
+
+def test_mults_constants_are_written() -> None:
+    _, system = build("mult", {"width": 10}, ALL)
+    state = to_authors(system, SPACE)
+    assert "trans_l_mem.version" in state
+    assert "trans_a_with_v.embed_positions._float_tensor" in state
+
+
+def test_what_the_file_cannot_tell_is_asked_for() -> None:
+    _, system = build("eea", {"hidden": HIDDEN}, ("text", "face"))
+    state = to_authors(system, SPACE)
+    with pytest.raises(DataError, match="trained on 2 of the three modalities"):
+        from_authors(state)
+    with pytest.raises(DataError, match="trained on 2 of the three"):
+        from_authors(state, streams=["text"])
+    _, early = build("rnn", {"fusion": "ef", "width": 6}, ("text", "face"))
+    with pytest.raises(DataError, match="reads 335 values per step"):
+        from_authors(to_authors(early, SPACE))
+
+
+def test_what_is_not_theirs_is_refused() -> None:
+    with pytest.raises(DataError, match=r"No system .* weights: bert"):
+        from_authors({"bert": torch.zeros(3)})
+    with pytest.raises(DataError, match="none at all"):
+        from_authors({})
+    with pytest.raises(DataError, match="Streams are one or more of"):
+        from_authors({}, streams=["smell"])
+    _, system = build("eea", {"hidden": HIDDEN}, ALL)
+    state = to_authors(system, SPACE)
+    bent = state | {"affineAudio.weight": torch.zeros(5, 9)}
+    with pytest.raises(DataError, match=r"affine\.speech\.weight is \(5, 9\) where \(5, 8\)"):
+        from_authors(bent)
+    state.pop("affineAudio.bias")
+    with pytest.raises(DataError, match=r"lacks the weight 'affineAudio\.bias'"):
+        from_authors(state)
+    odd = to_authors(system, SPACE) | {"RNNs.0.weight_ih_l0": torch.zeros(10, 300)}
+    with pytest.raises(DataError, match="no LSTM or GRU 8 wide"):
+        from_authors(odd)
+    flat = to_authors(system, SPACE) | {"RNNs.0.weight_ih_l0": torch.zeros(10)}
+    with pytest.raises(DataError, match="weights of another shape"):
+        from_authors(flat)
+    _, late = build("rnn", {"fusion": "lf", "hidden": HIDDEN}, ("text", "face"))
+    with pytest.raises(DataError, match="were these its modalities"):
+        from_authors(to_authors(late, SPACE))
+
+
+def test_a_space_that_does_not_fit_is_refused() -> None:
+    _, system = build("eea", {"hidden": HIDDEN}, ALL)
+    with pytest.raises(SpaceError, match="this space has none"):
+        to_authors(system, EmotionSpace(["angry", "happy"]))
+    _, late = build("rnn", {"fusion": "lf", "hidden": HIDDEN}, ALL)
+    with pytest.raises(SpaceError, match="not for angry, sad"):
+        to_authors(late, EmotionSpace(["angry", "sad"]))

@@ -1,0 +1,159 @@
+"""A fused artefact in small: three made-up networks of eight states, written without PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moodal.model import artefact
+
+BASICS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+LEARNED = {
+    "text": (*BASICS, "gratitude", "love", "nervousness"),
+    "speech": tuple(x for x in BASICS if x != "surprise"),
+    "face": (*BASICS, "contempt"),
+}
+SYNONYMS = {"joy": "happiness", "happy": "happiness", "angry": "anger", "sad": "sadness"}
+WIDTH = 8
+VOCABULARY = 30522
+
+
+def write_tiny(
+    folder: Path | str, streams: Sequence[str] = ("text", "speech", "face"), **changes: Any
+) -> Path:
+    """Write it; ``changes`` are keys of artefact.json to set otherwise."""
+    words = tuple(dict.fromkeys(w for s in ("text", "speech", "face") for w in LEARNED[s]))
+    vectors = unit(np.random.default_rng(5).normal(size=(len(words), 384)))
+    rng = np.random.default_rng(7)
+    weights: dict[str, np.ndarray] = {}
+    for stream in ("text", "speech", "face"):  # drawn for all, so that a subset has the same
+        weights[f"{stream}.map"] = rng.normal(size=(WIDTH, 384)).astype(np.float32)
+        weights[f"{stream}.offset"] = (0.3 * rng.normal(size=384)).astype(np.float32)
+        spread = rng.normal(size=(WIDTH, WIDTH)) / 4
+        weights[f"{stream}.mean"] = np.zeros(WIDTH, np.float32)
+        weights[f"{stream}.covariance"] = (spread @ spread.T + 0.2 * np.eye(WIDTH)).astype(
+            np.float32
+        )
+    kept = {k: v for k, v in weights.items() if k.split(".")[0] in streams}
+    graphs = {"text": _text, "speech": _speech, "face": _face}
+    files = {f"{s}.onnx": graphs[s]() for s in streams}
+    about = told(words, streams) | changes
+    emotions = vectors[[words.index(w) for w in BASICS]]
+    known = {"words": vectors, "emotions": emotions}
+    return artefact.write(folder, about, kept, known, "# Tiny\n\nMade up, for tests.\n", files)
+
+
+def told(words: Sequence[str], streams: Sequence[str]) -> dict[str, Any]:
+    """The content of its artefact.json."""
+    from moodal.modalities.face.pixels import Pixels
+    from moodal.modalities.speech.spoken import Spoken
+    from moodal.modalities.text.tokens import Pieces
+
+    encoders = {"text": Pieces(), "speech": Spoken(), "face": Pixels()}
+    branches = {
+        s: {
+            "graph": f"{s}.onnx",
+            "learned": {w: round(0.05 + 0.01 * i, 3) for i, w in enumerate(LEARNED[s])},
+            "guess": {"weight": {"text": 1.0, "speech": 0.0, "face": 0.0}[s], "auc": 0.5},
+        }
+        for s in streams
+    }
+    sets = [c for n in (1, 2, 3) for c in combinations(("text", "speech", "face"), n)]
+    fusion = {
+        "+".join(c): {
+            "weights": {s: 0.4 + 0.2 * ("text", "speech", "face").index(s) / len(c) for s in c},
+            "neutral": {s: 0.3 / len(c) for s in c},
+            "bias": {w: 0.1 * i - 0.2 for i, w in enumerate(BASICS)},
+            "other": -0.3,
+            "threshold": 0.2,
+            "ece": 0.05,
+        }
+        for c in sets
+        if set(c) <= set(streams)
+    }
+    return {
+        "system": {"name": "fused", "config": {}},
+        "widths": {s: {"text": 1, "speech": 1, "face": 2304}[s] for s in streams},
+        "labels": list(BASICS),
+        "task": "single",
+        "vectors": "minilm",
+        "encoders": {s: encoders[s].spec() for s in streams},
+        "thresholds": {"values": [0.5] * len(BASICS), "source": "fixed at 0.5"},
+        "calibration": {"method": "temperature"},
+        "protocol": {"name": "made up", "stamps": []},
+        "metrics": {},
+        "data": {"corpus": "made up"},
+        "licence": "made up",
+        "fused": {
+            "name": "tiny",
+            "basics": list(BASICS),
+            "words": list(words),
+            "synonyms": dict(SYNONYMS),
+            "branches": branches,
+            "fusion": fusion,
+        },
+    }
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows of length 1, float32."""
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def _model(
+    nodes: Sequence[Any], inputs: dict[str, Any], shapes: Sequence[Any], **values: Any
+) -> bytes:
+    from onnx import TensorProto, helper, numpy_helper
+
+    kinds = {np.dtype(np.int64): TensorProto.INT64, np.dtype(np.float32): TensorProto.FLOAT}
+    entries = [
+        helper.make_tensor_value_info(n, kinds[np.dtype(kind)], shape)
+        for n, (kind, shape) in inputs.items()
+    ]
+    out = helper.make_tensor_value_info("steps", TensorProto.FLOAT, shapes)
+    held = [numpy_helper.from_array(v, n) for n, v in values.items()]
+    graph = helper.make_graph(nodes, "tiny", entries, [out], held)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 9
+    return bytes(model.SerializeToString())
+
+
+def _text() -> bytes:
+    """ids [1, T] -> their rows of a table of the whole vocabulary."""
+    from onnx import helper
+
+    table = np.random.default_rng(1).normal(size=(VOCABULARY, WIDTH)).astype(np.float32)
+    nodes = [helper.make_node("Gather", ["table", "ids"], ["steps"], axis=0)]
+    return _model(nodes, {"ids": (np.int64, [1, "T"])}, [1, "T", WIDTH], table=table)
+
+
+def _speech() -> bytes:
+    """wave [1, S] -> how much of each of eight frequencies every 20 ms has: [1, T, 8]."""
+    from onnx import helper
+
+    at = np.arange(400) / 16000
+    tones = [np.sin(2 * np.pi * f * at) for f in 150 * 1.5 ** np.arange(WIDTH)]
+    kernel = (np.stack(tones)[:, None] / 40).astype(np.float32)
+    nodes = [
+        helper.make_node("Unsqueeze", ["wave", "one"], ["channel"]),
+        helper.make_node("Conv", ["channel", "kernel"], ["waves"], strides=[320], pads=[40, 40]),
+        helper.make_node("Abs", ["waves"], ["loud"]),
+        helper.make_node("Transpose", ["loud"], ["steps"], perm=[0, 2, 1]),
+    ]
+    one = np.array([1], np.int64)
+    inputs = {"wave": (np.float32, [1, "S"])}
+    return _model(nodes, inputs, [1, "T", WIDTH], kernel=kernel, one=one)
+
+
+def _face() -> bytes:
+    """pixels [N, 2304] -> eight sums of them: [N, 8]."""
+    from onnx import helper
+
+    map_ = np.random.default_rng(3).normal(size=(2304, WIDTH)).astype(np.float32) / 48
+    nodes = [helper.make_node("MatMul", ["pixels", "map"], ["steps"])]
+    inputs = {"pixels": (np.float32, ["N", 2304])}
+    return _model(nodes, inputs, ["N", WIDTH], map=map_)

@@ -1,0 +1,37 @@
+"""A step: a system's own objective is computed in the precision that the recipe asks for."""
+
+import numpy as np
+import pytest
+import torch
+
+from moodal.core.emotions import EmotionSpace
+from moodal.core.manifest import Manifest
+from moodal.core.recipe import Train
+from moodal.core.records import Frames, Utterance
+from moodal.train.data.dataset import TensorData
+from moodal.train.engine.fit import fit, launch
+from moodal.train.systems import cai_sota
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"),
+    [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16), ("bf16-true", torch.bfloat16)],
+)
+def test_an_objective_is_computed_in_the_precision_asked_for(tmp_path, precision, dtype):
+    rng = np.random.default_rng(0)
+    frames = Frames.from_list([rng.normal(size=(20, 6)) for _ in range(8)])
+    space = EmotionSpace(["a", "b"], "single")
+    corpus = Manifest(
+        "made up", space, tuple(Utterance(str(i), text="oh") for i in range(8)),
+        np.eye(2, dtype=np.float32)[[0, 1] * 4], {"speech": frames},
+    )  # fmt: skip
+    system = cai_sota.build(cai_sota.Config(), {"speech": 6}, space)
+    seen = []
+    system.ctc.register_forward_hook(lambda module, given, made: seen.append(made.dtype))
+    config = Train(
+        epochs=1, batch_size=4, loss="ce", select="last", accelerator="cpu", precision=precision
+    )
+    data = TensorData(corpus, ("speech",), transcripts=True)
+    rows = np.arange(8)
+    fit(launch(config), system, space, data, rows[:6], rows[6:], config, tmp_path)
+    assert set(seen) == {dtype}

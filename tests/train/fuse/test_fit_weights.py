@@ -1,0 +1,100 @@
+"""How branches are added up is learned from held-out rows, and measured on others."""
+
+import numpy as np
+import pytest
+
+from moodal.model.fusion import Fusion, Weights
+from moodal.train.fuse import fit_weights
+
+BASICS = ("anger", "happiness", "neutral")
+
+
+def rows(n=900, strength=2.0, seed=0, learned=(True, True, True)):
+    """Evidence that points at the label, the stronger the better."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, n)
+    raw = rng.normal(size=(n, 3)) + strength * np.eye(3)[labels]
+    raw -= np.log(np.exp(raw).mean(1, keepdims=True))  # evidence is a ratio to the prior's mean
+    raw = np.where(learned, raw, 0.0)
+    return fit_weights.Rows(raw, labels, np.array(learned))
+
+
+def test_evidence_is_the_ratio_to_the_prior():
+    shares = {"anger": 0.2, "neutral": 0.8}
+    logits = np.log([[0.5, 0.5], [0.2, 0.8]])
+    found = fit_weights.evidence(logits, ["anger", "neutral"], shares, BASICS)
+    np.testing.assert_allclose(found[0, [0, 2]], np.log([0.5 / 0.2, 0.5 / 0.8]), atol=1e-9)
+    np.testing.assert_allclose(found[1], 0, atol=1e-9)  # the prior itself says nothing
+    assert (found[:, 1] == 0).all()  # happiness was never learned
+
+
+def test_fitting_finds_what_made_the_labels():
+    rng = np.random.default_rng(1)
+    values = {"text": rng.normal(size=(8000, 3)), "speech": rng.normal(size=(8000, 3))}
+    logits = 1.5 * values["text"] + 0.5 * values["speech"] + np.array([0.4, 0, -0.4])
+    chance = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    labels = (chance.cumsum(1) > rng.random((8000, 1))).argmax(1)
+    fitted = fit_weights.fit_set(values, labels, BASICS, decay=0.0)
+    assert fitted["weights"]["text"] == pytest.approx(1.5, abs=0.15)
+    assert fitted["weights"]["speech"] == pytest.approx(0.5, abs=0.1)
+    assert fitted["bias"]["anger"] - fitted["bias"]["neutral"] == pytest.approx(0.8, abs=0.2)
+
+
+def test_what_says_nothing_gets_no_weight():
+    rng = np.random.default_rng(2)
+    good = rows(3000)
+    values = {"text": rng.normal(size=(3000, 3)) * 3, "speech": good.evidence}
+    fitted = fit_weights.fit_set(values, good.labels, BASICS)
+    assert fitted["weights"]["text"] < 0.3
+    alone = fit_weights.fit_set({"speech": good.evidence}, good.labels, BASICS)
+    both = fit_weights.added_up(values, fitted, BASICS).argmax(1) == good.labels
+    one = fit_weights.added_up({"speech": good.evidence}, alone, BASICS).argmax(1) == good.labels
+    assert both.mean() >= one.mean() - 0.01
+
+
+def test_two_good_ones_are_better_than_one():
+    held = {"text": rows(seed=3), "speech": rows(seed=4)}
+    shown, labels = fit_weights.made_up(held, ("text", "speech"), BASICS, 0)
+    fitted = fit_weights.fit_set(shown, labels, BASICS)
+    both = (fit_weights.added_up(shown, fitted, BASICS).argmax(1) == labels).mean()
+    speech = (shown["speech"].argmax(1) == labels).mean()
+    assert both > speech + 0.01
+
+
+def test_made_up_utterances_are_the_seeds():
+    held = {"text": rows(seed=3), "face": rows(seed=5)}
+    first, labels = fit_weights.made_up(held, ("text", "face"), BASICS, 7)
+    again, same = fit_weights.made_up(held, ("text", "face"), BASICS, 7)
+    assert (labels == same).all()
+    assert (first["face"] == again["face"]).all()
+    assert set(labels) == {0, 1, 2}
+
+
+def test_sums_agree_with_prediction():
+    held = {"text": rows(seed=3), "speech": rows(seed=4)}
+    shown, labels = fit_weights.made_up(held, ("text", "speech"), BASICS, 0)
+    fitted = fit_weights.fit_set(shown, labels, BASICS)
+    told = fit_weights.added_up(shown, fitted, BASICS)
+    even = dict.fromkeys(BASICS, 1 / 3)
+    sets = {"text+speech": Weights.of({**fitted, "other": 0.0, "threshold": 0.0})}
+    fusion = Fusion(BASICS, 3, {"text": even, "speech": even}, sets)
+    known = {b: {"text": "learned", "speech": "learned"} for b in BASICS}
+    for i in range(5):
+        answer = fusion.fuse({s: shown[s][i] for s in shown}, known)
+        np.testing.assert_allclose(answer.probabilities, told[i], atol=1e-9)
+
+
+def test_measures_by_hand():
+    told = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.3, 0.7]])
+    found = fit_weights.measured(told, np.array([0, 1, 0, 1]), sure=0.65)
+    assert found["accuracy"] == 0.75
+    # bins of a fifteenth: two at .9 (half right), one at .6, one at .7
+    assert found["ece"] == pytest.approx((2 * 0.4 + 0.4 + 0.3) / 4)
+    assert found["decided"] == 0.75
+    assert found["decided_accuracy"] == pytest.approx(2 / 3)
+
+
+def test_every_set_of_modalities():
+    assert list(fit_weights.names(["face", "text", "speech"])) == [
+        "text", "speech", "face", "text+speech", "text+face", "speech+face", "text+speech+face",
+    ]  # fmt: skip
