@@ -6,12 +6,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from moodal.core.version import __version__
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from moodal.model.predictor import Predictor
 
-__version__ = "0.1.0"
+__all__ = ["__version__", "load"]
 
 NO_TELEMETRY = {
     # onnxruntime reads it when it is imported: "0" and "" would leave its telemetry on.

@@ -1,4 +1,4 @@
-"""The commands `evaluate` and `compare`: test an artefact on a corpus, and set runs against each other."""
+"""The commands `evaluate` and `compare`: test an artefact, and set runs against each other."""
 
 from __future__ import annotations
 

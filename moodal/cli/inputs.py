@@ -10,25 +10,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from moodal.core.errors import DataError, UsageError
+from moodal.media.subtitles import subtitles_of
 from moodal.output.formats.srt import OWN
 
-STDIN = "-"
 ENDINGS = (
     ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".wma", ".aif", ".aiff",
     ".amr", ".mka", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".3gp",
     ".ts", ".mts", ".mpg", ".mpeg", ".ogv", ".png", ".jpg", ".jpeg", ".txt", ".srt", ".vtt",
 )  # fmt: skip
 """What is taken of a folder; a file that is named itself may be called anything."""
-SUBTITLES = (".srt", ".vtt")
-PICTURES = (".png", ".jpg", ".jpeg")
 
 
 def recordings(names: Sequence[str]) -> list[Path]:
     """The files that names stand for, in order, none twice.
 
     A folder stands for the recordings, pictures and texts in it and below, without hidden ones.
-    Subtitles that lie beside a recording, under its name, go with it (`beside`), and are not
-    taken for themselves as well.
+    Subtitles that lie beside a recording, under its name, go with it (see `subtitles_of`), and
+    are not taken for themselves as well.
 
     Raises:
         DataError: a name stands for nothing.
@@ -37,19 +35,8 @@ def recordings(names: Sequence[str]) -> list[Path]:
     for name in names:
         for path in _stands_for(name):
             found.setdefault((path.parent.resolve(), path.name), path)
-    of_others = {near for path in found.values() if (near := beside(path)) is not None}
+    of_others = {near for path in found.values() if (near := subtitles_of(path)) is not None}
     return [path for path in found.values() if path not in of_others]
-
-
-def beside(path: Path) -> Path | None:
-    """The subtitles that lie beside a recording, under its name."""
-    if path.suffix.lower() in (".txt", *SUBTITLES, *PICTURES):
-        return None
-    for ending in (*SUBTITLES, *(x.upper() for x in SUBTITLES)):
-        near = path.with_suffix(ending)
-        if near.is_file():
-            return near
-    return None
 
 
 @contextlib.contextmanager

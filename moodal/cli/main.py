@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from moodal import __version__
 from moodal.cli import adapt, compose, evaluate, import_, inspect, predict, prepare, train
 from moodal.cli.common import Arguments
 from moodal.core.errors import MissingDependencyError, MoodalError
+from moodal.core.version import __version__
 
 EXTRAS = {
     **dict.fromkeys(("torch", "lightning_fabric", "transformers", "sklearn"), "train"),

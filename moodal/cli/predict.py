@@ -44,8 +44,8 @@ def predict_arguments(parser: Arguments) -> None:
 
 
 def predict(args: argparse.Namespace) -> Any:
-    from moodal.cli.inputs import STDIN, recordings, standard_input
-    from moodal.model.batch import Job, predict_all
+    from moodal.cli.inputs import recordings, standard_input
+    from moodal.model.batch import STDIN, Job, predict_all
 
     options = {
         "text": args.text, "subtitles": args.subtitles, "asr": args.asr, "whole": args.whole,
@@ -118,10 +118,10 @@ def _require_for_several(args: argparse.Namespace, count: int) -> None:
 
 def _require_apart(args: argparse.Namespace, paths: Sequence[Path]) -> None:
     """Answers must not take the place of the subtitles that they are made from."""
-    from moodal.cli.inputs import beside
+    from moodal.media.subtitles import subtitles_of
 
     for path in paths:
-        read = args.subtitles or beside(path)
+        read = args.subtitles or subtitles_of(path)
         if read and Path(args.out).resolve() == read.resolve():
             raise UsageError(f"{args.out} holds the words of {path}: choose another --out.")
 

@@ -28,6 +28,9 @@ FORMAT = 1
 MADE_UP = "Made-up data, a look-alike: no figure on it says anything about people."
 """The note of a corpus that `moodal synthesise` wrote."""
 
+MARK = "LOOK-ALIKE.txt"
+"""The file that `moodal synthesise` lays beside such a corpus."""
+
 
 @dataclass(frozen=True)
 class Manifest:

@@ -16,6 +16,9 @@ from moodal.core.errors import DataError
 STREAMS = ("text", "speech", "face")
 """The modalities, in the order in which tables and figures show them."""
 
+RATE = 16000
+"""Samples per second of all sound that is analysed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:

@@ -14,10 +14,9 @@ import numpy as np
 
 from moodal.core import manifest as manifests
 from moodal.core.errors import DataError, OutputError, UsageError, writing
-from moodal.core.manifest import MADE_UP, Manifest
+from moodal.core.manifest import MADE_UP, MARK, Manifest
 from moodal.core.records import STREAMS
 from moodal.corpora.checks.check import Finding, check
-from moodal.lookalikes.files import MARK
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -148,7 +147,7 @@ def _encoded(
     """With features for every raw stream that is wanted, their encoders, and notes on those
     left out."""
     from moodal.features.encode import encode_corpus
-    from moodal.modalities.encoder import build
+    from moodal.modalities.build import build
 
     wrong = sorted(asked.keys() - set(STREAMS))
     if wrong:

@@ -38,7 +38,7 @@ class FeatureStore:
     """Features by encoder and medium, under a folder that is made when first written to.
 
     >>> import tempfile
-    >>> from moodal.modalities.encoder import build
+    >>> from moodal.modalities.build import build
     >>> store, glove = FeatureStore(tempfile.mkdtemp()), build("glove-50")
     >>> key = store.key("What a day!")
     >>> store.write(glove, {key: glove.encode("What a day!")})

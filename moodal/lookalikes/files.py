@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from moodal.core.errors import OutputError, UsageError, writing
+from moodal.core.manifest import MARK
 
 FEWEST = 12
 """Utterances of the smallest look-alike."""
 
-MARK = "LOOK-ALIKE.txt"
-"""The file that says that a folder's data are made up; it lists the files, a line each."""
 
 MARKED = (
     "The data in this folder were made up by `moodal synthesise`; nobody said or felt them. "

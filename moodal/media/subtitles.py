@@ -10,6 +10,11 @@ from pathlib import Path
 
 from moodal.core.errors import DataError
 
+ENDINGS = (".srt", ".vtt")
+"""Endings of subtitle files."""
+WITHOUT_SUBTITLES = (".txt", *ENDINGS, ".png", ".jpg", ".jpeg")
+"""Endings of files to which no subtitles belong: texts and pictures."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cue:
@@ -148,3 +153,14 @@ def _decoded(raw: bytes, path: Path) -> str:
     if "\x00" in text:
         raise DataError(f"{path} is no subtitle file, but other data; give a .srt or .vtt.")
     return text
+
+
+def subtitles_of(path: Path) -> Path | None:
+    """Find the subtitle file that lies beside a recording under its name; None without one."""
+    if path.suffix.lower() in WITHOUT_SUBTITLES:
+        return None
+    for ending in (*ENDINGS, *(x.upper() for x in ENDINGS)):
+        near = path.with_suffix(ending)
+        if near.is_file():
+            return near
+    return None

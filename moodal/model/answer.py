@@ -12,8 +12,9 @@ import numpy as np
 
 from moodal.core.records import STREAMS
 from moodal.core.timeline import Moment, Prediction, Timeline, Word
+from moodal.modalities.modality import Part, Reading
 from moodal.modalities.speech.stretches import Utterance
-from moodal.model.evidence import Part, Reader, Reading
+from moodal.model.evidence import Reader
 from moodal.model.fusion import Fusion, key
 from moodal.model.observe import Recording
 from moodal.model.vocabulary import Asked

@@ -27,6 +27,7 @@ import numpy as np
 from moodal.core.emotions import EmotionSpace, Task
 from moodal.core.errors import DataError
 from moodal.core.files import replacing_folder
+from moodal.core.version import __version__
 
 FORMAT = 1
 
@@ -127,7 +128,7 @@ def write(
         for name, content in (files or {}).items():
             (part / name).write_bytes(content)
         hashes = {path.name: _sha256(path) for path in sorted(part.iterdir())}
-        whole = {"format": FORMAT, "moodal": _version(), **about, "files": hashes}
+        whole = {"format": FORMAT, "moodal": __version__, **about, "files": hashes}
         whole = json.loads(json.dumps(whole, allow_nan=False))  # as it will be read
         whole["digest"] = _digest(whole)
         text = json.dumps(whole, indent=2, ensure_ascii=False)
@@ -155,7 +156,7 @@ def read(folder: Path | str) -> Artefact:
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         found = about.get("format") if isinstance(about, dict) else None
         raise DataError(
-            f"{folder}/artefact.json has format {found!r}; this moodal ({_version()}) reads "
+            f"{folder}/artefact.json has format {found!r}; this moodal ({__version__}) reads "
             f"format {FORMAT}. Use the moodal that wrote it, or train again."
         )
     wrong = _wrong(about)
@@ -222,12 +223,6 @@ def _digest(about: Mapping[str, Any]) -> str:
     """sha256 of artefact.json's content without "digest", whatever its layout."""
     told = {key: value for key, value in about.items() if key != "digest"}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-def _version() -> str:
-    from moodal import __version__
-
-    return __version__
 
 
 def hashes(ids: Sequence[str]) -> np.ndarray:

@@ -13,11 +13,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from moodal.cli.inputs import STDIN, beside
 from moodal.core.errors import DataError, MoodalError
 from moodal.core.timeline import Timeline
 from moodal.media.probe import probe
+from moodal.media.subtitles import subtitles_of
 from moodal.model.predictor import Predictor, load
+
+STDIN = "-"
+"""The name by which standard input goes."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def _one(predictor: Predictor, job: Job, options: Mapping[str, Any]) -> Timeline
     own = dict(options)
     given = own.get("text") is not None or own.get("subtitles") or own.get("whole")
     if job.path is not None and not given:
-        own["subtitles"] = _beside(job.path)
+        own["subtitles"] = _subtitles(job.path)
     try:
         timeline = predictor.predict(job.path, **own)
     except DataError as error:
@@ -82,9 +85,9 @@ def _one(predictor: Predictor, job: Job, options: Mapping[str, Any]) -> Timeline
     return dataclasses.replace(timeline, path=job.name)
 
 
-def _beside(path: Path) -> Path | None:
+def _subtitles(path: Path) -> Path | None:
     """Subtitles under a recording's name; none for texts and pictures: they have no use of them."""
-    found = beside(path)
+    found = subtitles_of(path)
     try:
         return found if found is not None and probe(path).kind in ("audio", "video") else None
     except DataError:  # which is said when it is read

@@ -15,16 +15,14 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import DataError
-from moodal.core.process_local import ProcessLocal
+from moodal.core.records import RATE
+from moodal.modalities.face.pixels import TOGETHER
 from moodal.model.artefact import Artefact
 
-RATE = 16000
 WINDOW = 8 * RATE
 """Samples that the speech network hears at once; longer utterances are heard piece by piece."""
 SHORTEST = 800
 """Samples; silence follows what is shorter (50 ms)."""
-TOGETHER = 32
-"""Faces that go through the network at once."""
 
 
 @dataclass(frozen=True)

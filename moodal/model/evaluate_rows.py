@@ -12,8 +12,9 @@ from moodal.core.manifest import Manifest
 from moodal.core.records import STREAMS, Clip, Frames
 from moodal.features.encode import encode_each
 from moodal.features.store import FeatureStore, resolved
+from moodal.modalities.face.pixels import TOGETHER
 from moodal.modalities.text.language import looks_english
-from moodal.model.branches import TOGETHER, Branch
+from moodal.model.branches import Branch
 from moodal.model.states import States
 
 if TYPE_CHECKING:

@@ -4,47 +4,21 @@ utterance says it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from moodal.core.records import RATE
 from moodal.core.timeline import Word
+from moodal.modalities.modality import Part, Reading
 from moodal.modalities.text.minilm import tokenizer
-from moodal.model.branches import RATE, Branch
+from moodal.model.branches import Branch
 
 FRAMES = 50.0
 """States of the speech network a second."""
 SECOND = 1.0
 """Length of the stretches of speech whose parts are told."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A word, a stretch of speech or a seen face: its part [C] of a reading's logits."""
-
-    logits: np.ndarray
-    start: float | None = None
-    end: float | None = None
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One modality's logits of one utterance.
-
-    Attributes:
-        logits: [C], with the words' constants.
-        parts: whose logits add up to them, but for the constants and what no part has (the
-            special word pieces of a text).
-        quality: what was measured of the stream.
-        flags: what a reader should know, a sentence each.
-    """
-
-    logits: np.ndarray
-    parts: tuple[Part, ...] = ()
-    quality: dict[str, float] = field(default_factory=dict)
-    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

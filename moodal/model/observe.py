@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import DataError, MissingDependencyError, UsageError
+from moodal.core.records import RATE
 from moodal.media.blocks import Block, array_blocks, blocks
 from moodal.media.probe import Media, probe
 from moodal.media.subtitles import read_subtitles
 from moodal.modalities.face.observe import Seen, look
+from moodal.modalities.modality import Reading
 from moodal.modalities.speech.segment import Span, joined, spans_of_cues, speech_spans
 from moodal.modalities.speech.spoken import QUIET, audible, utterance_extent
 from moodal.modalities.speech.stretches import (
@@ -26,7 +28,7 @@ from moodal.modalities.speech.stretches import (
 from moodal.modalities.text.language import looks_english
 from moodal.modalities.text.sentences import sentences
 from moodal.modalities.text.treebank import read_text
-from moodal.model.evidence import Reader, Reading
+from moodal.model.evidence import Reader
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moodal.core.errors import DataError
-from moodal.core.records import Clip
+from moodal.core.records import RATE, Clip
 from moodal.media.audio import read_audio
 from moodal.media.probe import probe
 from moodal.media.video import frames
@@ -25,7 +25,8 @@ from moodal.modalities.speech.spoken import audible, spoken
 from moodal.modalities.text.minilm import tokenizer
 from moodal.model import artefact
 from moodal.model.artefact import Artefact
-from moodal.model.branches import RATE, Branch, read_branches
+from moodal.model.branches import Branch, read_branches
+from moodal.model.observe import PAUSE, QUIET
 
 
 @dataclass(frozen=True)

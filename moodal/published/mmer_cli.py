@@ -18,10 +18,9 @@ import numpy as np
 
 from moodal.core import manifest as manifests
 from moodal.core.errors import DataError, UsageError
-from moodal.core.manifest import MADE_UP, Manifest
+from moodal.core.manifest import MADE_UP, MARK, Manifest
 from moodal.core.recipe import Recipe, parse
 from moodal.corpora.iemocap import mmer_csv
-from moodal.lookalikes.files import MARK
 
 PUBLISHED = "facebook/wav2vec2-base"
 EMBEDDED = "whisper-tiny"
@@ -171,7 +170,7 @@ def _prepared(args: argparse.Namespace, backbone: str, notice: str) -> Path:
     from moodal.features.encode import encode_corpus
     from moodal.features.store import FeatureStore
     from moodal.features.views.views import with_views
-    from moodal.modalities.encoder import build
+    from moodal.modalities.build import build
     from moodal.train.encoders import ENCODERS
 
     manifest = mmer_csv.read_parts(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from moodal.core.errors import UsageError
-from moodal.core.records import Clip
+from moodal.core.records import RATE, Clip
 from moodal.media.audio import check_audio, read_audio
 from moodal.modalities.encoder import package_folder, specification
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from moodal.train.backbones.speech import SpeechBackbone
     from moodal.train.backbones.text import TextBackbone
 
-SAMPLE_RATE = 16000
 LONGEST = 210_000
 """Samples of a clip that are read, as MMER's paper clips them: 13.1 s."""
 TOGETHER = 16
@@ -93,7 +92,7 @@ class SpeechFrames:
         """Frames a second: 50 of every model known, before ``stride``."""
         sizes = _sizes(self.path)
         hop = 320 if sizes.model_type == "whisper" else int(np.prod(sizes.conv_stride))
-        return SAMPLE_RATE / hop / self.stride
+        return RATE / hop / self.stride
 
     def spec(self) -> dict[str, Any]:
         """See `moodal.modalities.encoder.specification`."""
@@ -109,7 +108,7 @@ class SpeechFrames:
         Raises:
             DataError: the clip cannot be read, or the model's files are damaged.
         """
-        audio = read_audio(item.path, rate=SAMPLE_RATE, start=item.start, end=item.end)
+        audio = read_audio(item.path, rate=RATE, start=item.start, end=item.end)
         return self.encode_samples(audio)
 
     def encode_samples(self, audio: np.ndarray) -> np.ndarray:

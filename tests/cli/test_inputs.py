@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from moodal.cli.inputs import beside, recordings, standard_input
+from moodal.cli.inputs import recordings, standard_input
 from moodal.core.errors import DataError, UsageError
+from moodal.media.subtitles import subtitles_of
 
 
 @pytest.fixture
@@ -58,10 +59,10 @@ def test_names_keep_their_order_and_none_comes_twice(folder):
 
 
 def test_subtitles_go_with_the_recording_of_their_name(folder):
-    assert beside(folder / "a/talk.mp4") == folder / "a/talk.srt"
-    assert beside(folder / "a/deep/voice.WAV") == folder / "a/deep/voice.VTT"
+    assert subtitles_of(folder / "a/talk.mp4") == folder / "a/talk.srt"
+    assert subtitles_of(folder / "a/deep/voice.WAV") == folder / "a/deep/voice.VTT"
     for none in ("b/other.mp3", "a/photo.png", "a/talk.srt", "a/said.txt"):
-        assert beside(folder / none) is None
+        assert subtitles_of(folder / none) is None
     assert found("a/talk.*") == ["a/talk.mp4"]
     assert found("a/talk.srt", "a/talk.mp4") == ["a/talk.mp4"]
     assert found("a/talk.srt") == ["a/talk.srt"]

@@ -16,7 +16,7 @@ from moodal.core.records import Clip, Utterance
 from moodal.features import encode as corpus
 from moodal.features.encode import encode_corpus, encode_items
 from moodal.features.store import FeatureStore
-from moodal.modalities.encoder import build
+from moodal.modalities.build import build
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ import numpy as np
 from moodal.core.manifest import Manifest
 from moodal.core.emotions import EmotionSpace
 from moodal.features import encode
-from moodal.modalities.encoder import build
+from moodal.modalities.build import build
 from moodal.features.store import FeatureStore
 from moodal.core.records import Utterance
 

@@ -8,7 +8,7 @@ import pytest
 from moodal.core.errors import DataError, OutputError
 from moodal.core.records import Clip
 from moodal.features.store import FeatureStore
-from moodal.modalities.encoder import build
+from moodal.modalities.build import build
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,10 @@ def test_help_is_quick_and_needs_no_torch():
 
 def test_the_light_side_runs_where_torch_is_not(mosei, tmp_path):
     """prepare, synthesise and inspect with torch hidden; train says what to install."""
-    hide = "import sys; sys.modules['torch'] = None; from moodal.cli.main import main; main(sys.argv[1:])"
+    hide = (
+        "import sys; sys.modules['torch'] = None; "
+        "from moodal.cli.main import main; main(sys.argv[1:])"
+    )
 
     def run(*words):
         return subprocess.run(

@@ -20,12 +20,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from moodal.core.errors import MissingDependencyError, OutputError, UsageError
-from moodal.core.manifest import Manifest
+from moodal.core.manifest import MARK, Manifest
 from moodal.corpora import CORPORA, goemotions
 from moodal.corpora.iemocap.mmer_csv import EMOTIONS
 from moodal.lookalikes import sequences
 from moodal.lookalikes.dialogues import PRIOR, dialogues
-from moodal.lookalikes.files import MARK, listed
+from moodal.lookalikes.files import listed
 from moodal.lookalikes.pickle import Instance, Stored, Tensor, dumps, torch_file
 from moodal.lookalikes.signal import phase_sizes
 from moodal.lookalikes.speech import PAIRS, TONES, spelt

@@ -9,7 +9,8 @@ import pytest
 
 from moodal.core.errors import MissingDependencyError, UsageError
 from moodal.modalities import ENCODERS
-from moodal.modalities.encoder import build, file_hash, package_folder, specification
+from moodal.modalities.build import build
+from moodal.modalities.encoder import file_hash, package_folder, specification
 from moodal.modalities.speech.egemaps import Egemaps
 
 SPECS = [

@@ -23,7 +23,8 @@ from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Utterance
 from moodal.features.encode import encode_corpus
 from moodal.features.store import FeatureStore
-from moodal.modalities.encoder import build, dtype_of
+from moodal.modalities.build import build
+from moodal.modalities.encoder import dtype_of
 from moodal.train import encoders
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.speech import build_speech

@@ -22,7 +22,8 @@ class Experiment:
     Attributes:
         name: e.g. "official" or "fold 2".
         manifest: the corpus, its label columns being the emotions of the test.
-        train, valid, test: [n] rows of the manifest, disjoint (but for `moodal.evaluation.protocols.select_on_test`).
+        train, valid, test: [n] rows of the manifest, disjoint (but for
+            `moodal.evaluation.protocols.select_on_test`).
         seen: the emotions that are trained; the others of the manifest are not.
         shots: [k] rows that show an unseen emotion in a few-shot protocol.
         stamps: words that must stand beside every number this makes.

@@ -87,7 +87,7 @@ def report_on(
     unseen: Sequence[str] | None = None,
     extras: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The report of an artefact on a corpus, by `moodal.train.experiment.evaluate` or `moodal.model.evaluate`.
+    """The report of an artefact on a corpus, see `moodal.model.evaluate`.
 
     Baselines are those of the artefact's training; where it does not tell its label
     distribution (an import), those of the tested rows themselves, and a stamp says so.

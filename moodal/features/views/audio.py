@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import UsageError
+from moodal.core.records import RATE
 from moodal.modalities.encoder import package_folder
 
-RATE = 16000
-"""Samples a second of all that comes in and goes out."""
 SHORTEST = 4000
 """Samples below which speed and pitch stay: the stretcher works in blocks of 0.12 s."""
 

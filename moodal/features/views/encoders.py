@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from moodal.core.records import Clip
-from moodal.features.views.audio import RATE, AudioRecipe, audio_view
+from moodal.core.records import RATE, Clip
+from moodal.features.views.audio import AudioRecipe, audio_view
 from moodal.features.views.text import TextRecipe, text_view
 from moodal.media.audio import check_audio, read_audio
 from moodal.modalities.encoder import Encoder, dtype_of, package_folder
@@ -68,7 +68,7 @@ class _View:
     def spec(self) -> dict[str, Any]:
         """The base's specification, the change, and a fingerprint over both.
 
-        Unlike that of other encoders it is not for `moodal.modalities.encoder.build`: a view
+        Unlike that of other encoders it is not for `moodal.modalities.build.build`: a view
         is for training, and prediction never makes one.
         """
         packages = ["numpy"]

@@ -11,8 +11,8 @@ import numpy as np
 
 from moodal.media.probe import probe
 from moodal.media.video import frames
-from moodal.modalities.face.detect import LIFT, MARGIN, SIDE, Box, luma, near, sharpness
-from moodal.modalities.face.pixels import LONGEST, is_crop, values
+from moodal.modalities.face.detect import Box
+from moodal.modalities.face.pixels import LONGEST, TOGETHER, values
 from moodal.modalities.face.quality import (
     Follower,
     Sighting,
@@ -22,8 +22,7 @@ from moodal.modalities.face.quality import (
     follow,
     main_of,
 )
-from moodal.model.branches import TOGETHER
-from moodal.model.evidence import Reader, Reading
+from moodal.modalities.modality import FaceReader, Reading
 
 SHOWN = 24
 """Faces that are kept to be shown, at most."""
@@ -58,7 +57,7 @@ class Seen:
         return self.times[-1] + 1 / self.fps if self.times else 0.0
 
     def readings(
-        self, reader: Reader, start: float | None, end: float | None, every: bool
+        self, reader: FaceReader, start: float | None, end: float | None, every: bool
     ) -> dict[int, Reading]:
         """Number of a face -> what it says from ``start`` to ``end`` (None: throughout).
 
@@ -85,7 +84,9 @@ class Seen:
         return found
 
 
-def look(path: Path | str, reader: Reader, fps: float, on_damage: Callable[[str], None]) -> Seen:
+def look(
+    path: Path | str, reader: FaceReader, fps: float, on_damage: Callable[[str], None]
+) -> Seen:
     """Find, follow and read the faces of a video or an image.
 
     Raises:

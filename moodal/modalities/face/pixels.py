@@ -18,6 +18,9 @@ from moodal.modalities.face.track import Follower, main_track
 LONGEST = 960
 """Pixels of the longer side at which videos are looked at."""
 
+TOGETHER = 32
+"""Faces that go through a network at once."""
+
 
 @dataclass(frozen=True)
 class Pixels:

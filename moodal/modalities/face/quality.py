@@ -23,8 +23,8 @@ SMALL = 36.0
 """Pixels of the file to a crop's side below which a face has less detail than the network knows."""
 
 BLURRED = 0.2
-"""`moodal.modalities.face.detect.sharpness` below which a crop is blurred: what FER2013's and videos'
-faces have left after a Gaussian blur of 1.5 pixels of the crop is 0.07 to 0.21."""
+"""`moodal.modalities.face.detect.sharpness` below which a crop is blurred: what FER2013's and
+videos' faces have left after a Gaussian blur of 1.5 pixels of the crop is 0.07 to 0.21."""
 
 RARE = 0.5
 """Share of the pictures below which it is told how seldom the face is seen."""

@@ -14,11 +14,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moodal.core.errors import UsageError
-from moodal.core.records import Clip
+from moodal.core.records import RATE, Clip
 from moodal.media.audio import check_audio, read_audio
 from moodal.modalities.encoder import package_folder, specification
 
-SAMPLE_RATE = 16000
 STEPS = 100.0
 """openSMILE's own steps per second."""
 SHORTEST = 960
@@ -67,13 +66,13 @@ class Egemaps:
         Raises:
             DataError: the clip cannot be read.
         """
-        audio = read_audio(item.path, rate=SAMPLE_RATE, start=item.start, end=item.end)
+        audio = read_audio(item.path, rate=RATE, start=item.start, end=item.end)
         return self.encode_samples(audio)
 
     def encode_samples(self, audio: np.ndarray) -> np.ndarray:
         """Frames [T, 25] float32 of ``audio`` [samples], 16,000 a second, in [-1, 1]."""
         audio = np.pad(audio, (0, max(0, SHORTEST - len(audio))))
-        steps = _smile()(audio, SAMPLE_RATE)[0].T
+        steps = _smile()(audio, RATE)[0].T
         frame = (np.arange(len(steps)) * (self.rate / STEPS) + 1e-9).astype(np.int64)
         starts = np.flatnonzero(np.diff(frame, prepend=-1))
         sums = np.add.reduceat(steps, starts, axis=0, dtype=np.float64)

@@ -8,11 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moodal.core.errors import UsageError
-from moodal.core.records import Clip
+from moodal.core.records import RATE, Clip
 from moodal.media.audio import check_audio, read_audio
 from moodal.modalities.encoder import specification
-
-SAMPLE_RATE = 16000
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Wave:
     name: ClassVar[str] = "wave"
     stream: ClassVar[str] = "speech"
     width: ClassVar[int] = 1
-    rate: ClassVar[float] = float(SAMPLE_RATE)
+    rate: ClassVar[float] = float(RATE)
 
     def __post_init__(self) -> None:
         if self.longest < 1:
@@ -49,7 +47,7 @@ class Wave:
         Raises:
             DataError: the clip cannot be read.
         """
-        audio = read_audio(item.path, rate=SAMPLE_RATE, start=item.start, end=item.end)
+        audio = read_audio(item.path, rate=RATE, start=item.start, end=item.end)
         return self.encode_samples(audio)
 
     def encode_samples(self, audio: np.ndarray) -> np.ndarray:

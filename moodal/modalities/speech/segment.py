@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import MissingDependencyError
+from moodal.core.records import RATE
 from moodal.media.subtitles import Cue
 
-RATE = 16000
 CHUNK = 512
 """Samples that the detector hears at once, 32 ms."""
 

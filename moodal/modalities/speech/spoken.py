@@ -16,19 +16,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from moodal.core.records import RATE
 from moodal.modalities.speech.samples import Wave
-from moodal.modalities.speech.segment import RATE, Span, speech_spans
-
-SHORTEST = 0.02
-"""Seconds of sound below which nothing is heard in it."""
-
-QUIET = 1e-4
-"""Highest sample of silence."""
+from moodal.modalities.speech.segment import speech_spans
 
 
 @dataclass(frozen=True)
 class Spoken(Wave):
-    """As `moodal.modalities.speech.samples.Wave`, [T, 1], less the silence before and after the speech."""
+    """Samples [T, 1] without the silence before and after the speech."""
 
     name: ClassVar[str] = "spoken"
 

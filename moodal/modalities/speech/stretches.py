@@ -13,10 +13,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from moodal.core.records import RATE
 from moodal.core.timeline import Word
 from moodal.media.blocks import Block
 from moodal.modalities.speech.segment import Span
-from moodal.model.branches import RATE
 
 ENVELOPE = 100
 """Stretches a second of the drawn waveform, at most."""

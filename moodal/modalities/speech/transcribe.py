@@ -14,11 +14,9 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import DataError, MissingDependencyError
-from moodal.core.process_local import ProcessLocal, forked
+from moodal.core.records import RATE
 from moodal.core.timeline import Word
 from moodal.modalities.encoder import package_folder
-
-RATE = 16000
 
 SILENCE = 1e-3
 """Peak below which nothing is transcribed (-60 dB of full scale): Whisper invents words there."""
@@ -39,8 +37,8 @@ def words(
     """The words that are said.
 
     A pass over 30 seconds takes as long as one over a second, and context helps: neighbouring
-    utterances given together (`moodal.modalities.speech.segment.joined`) come out several times faster
-    and with fewer errors.
+    utterances given together (`moodal.modalities.speech.segment.joined`) come out several times
+    faster and with fewer errors.
 
     Args:
         samples: [n] in [-1, 1], one channel.

@@ -25,8 +25,8 @@ FILES = ("data/glove_6B_index.parquet", "data/glove_6B_50d_emb.npy")
 class Glove:
     """The vector of each word of a text that GloVe knows, [T, 50].
 
-    Words are cut by `moodal.modalities.text.treebank.tokenise`, punctuation included. A word without
-    a vector is tried in parts at its hyphens and apostrophes, then left out. A text of
+    Words are cut by `moodal.modalities.text.treebank.tokenise`, punctuation included. A word
+    without a vector is tried in parts at its hyphens and apostrophes, then left out. A text of
     unknown words only has T = 0: it is absent, as if there were no text.
     """
 

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from moodal.core.errors import DataError
+from moodal.core.records import RATE
 
-SAMPLE_RATE = 16000
 WINDOW, HOP = 400, 160
 """Samples of a spectrum's window (25 ms) and between two (10 ms)."""
 DECADES = 8.0
@@ -45,7 +45,7 @@ def filters(bands: int) -> Tensor:
     from transformers.audio_utils import mel_filter_bank
 
     filters = mel_filter_bank(
-        1 + WINDOW // 2, bands, 0.0, 8000.0, SAMPLE_RATE, norm="slaney", mel_scale="slaney"
+        1 + WINDOW // 2, bands, 0.0, 8000.0, RATE, norm="slaney", mel_scale="slaney"
     )
     return torch.from_numpy(np.ascontiguousarray(filters.T, np.float32))
 

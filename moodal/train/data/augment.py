@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-RATE = 16000
+from moodal.core.records import RATE
 
 
 def disturbed(wave: Tensor) -> Tensor:

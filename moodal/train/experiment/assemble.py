@@ -20,7 +20,7 @@ from moodal.evaluation.protocols.disjoint import hold_apart
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.evaluation.protocols.select_on_test import authors
 from moodal.evaluation.protocols.subset import only
-from moodal.modalities.encoder import build
+from moodal.modalities.build import build
 from moodal.train.data.dataset import valid_spans
 from moodal.train.encoders import ENCODERS
 from moodal.train.export.artefact import parse_system

@@ -22,7 +22,7 @@ from moodal.core.recipe import Recipe
 from moodal.evaluation import metrics
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.evaluation.report import null_tests
-from moodal.modalities.encoder import build
+from moodal.modalities.build import build
 from moodal.modalities.text.emotion_vectors import word_vectors
 
 Scores = Callable[[EmotionSpace], np.ndarray]

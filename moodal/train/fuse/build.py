@@ -22,7 +22,7 @@ from moodal.core import manifest as manifests
 from moodal.core.errors import UsageError
 from moodal.core.records import STREAMS
 from moodal.features import prepare
-from moodal.modalities.encoder import build
+from moodal.modalities.build import build
 from moodal.modalities.text.emotion_vectors import word_vectors
 from moodal.model import artefact
 from moodal.train.export import onnx

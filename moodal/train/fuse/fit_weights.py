@@ -60,8 +60,8 @@ def evidence(
 ) -> np.ndarray:
     """A branch's raw logits [n, C] of ``words`` as evidence [n, K] for the basic emotions.
 
-    See `moodal.model.fusion`; ``shares`` are those of the branch's training; ``wanted``: other words
-    than the basic ones. Evidence for a word that the branch never learned is 0.
+    See `moodal.model.fusion`; ``shares`` are those of the branch's training; ``wanted``: other
+    words than the basic ones. Evidence for a word that the branch never learned is 0.
     """
     there = [words.index(b) for b in basics if b in words]
     own = logits - np.log([shares[w] for w in words])
@@ -216,7 +216,7 @@ def measured(probabilities: np.ndarray, labels: np.ndarray, sure: float) -> dict
     """How right and how well calibrated a set is on rows that were held out of everything.
 
     Returns:
-        "rows", "accuracy", "ece" (of the most probable emotion, `moodal.evaluation.metrics.calibration`),
+        "rows", "accuracy", "ece" (of the most probable emotion),
         "reliability" (rows of [mean probability, share right, count], one for each bin that is
         not empty), and of those decided at ``sure``: "decided" (share) and "decided_accuracy".
     """

@@ -22,7 +22,7 @@ from moodal.features.views.text import text_view
 from moodal.features.views.views import with_views
 from moodal.lookalikes.table import LOOKALIKES
 from moodal.media.audio import read_audio
-from moodal.modalities.encoder import build
+from moodal.modalities.build import build
 
 LINES = (
     "Maybe we should talk about it there",

@@ -6,8 +6,8 @@ import pytest
 import soundfile
 
 from moodal.core.errors import DataError
-from moodal.core.records import Clip
-from moodal.modalities.speech.egemaps import SAMPLE_RATE, Egemaps
+from moodal.core.records import RATE, Clip
+from moodal.modalities.speech.egemaps import Egemaps
 
 
 def test_frames_are_means_of_opensmiles_steps(speech):
@@ -62,13 +62,13 @@ def test_short_clips_still_give_a_frame(samples):
 
 
 def test_silence_is_finite():
-    frames = Egemaps().encode_samples(np.zeros(2 * SAMPLE_RATE, np.float32))
+    frames = Egemaps().encode_samples(np.zeros(2 * RATE, np.float32))
     assert len(frames) == 20
     assert np.isfinite(frames).all()
 
 
 def test_louder_is_louder():
-    noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
+    noise = np.random.default_rng(0).normal(0, 0.01, RATE).astype(np.float32)
     quiet, loud = Egemaps().encode_samples(noise), Egemaps().encode_samples(10 * noise)
     assert loud[:, 0].min() > quiet[:, 0].max()
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from moodal.core.records import RATE
 from moodal.core.timeline import Word
 from moodal.media.blocks import Block
 from moodal.modalities.speech import transcribe
@@ -20,8 +21,6 @@ from moodal.modalities.speech.stretches import (
     slices,
     spoken_words,
 )
-
-RATE = 16000
 
 
 def cut(samples, sizes):

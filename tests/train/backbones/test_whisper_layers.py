@@ -3,11 +3,10 @@
 import pytest
 import torch
 
+from moodal.core.records import RATE
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.whisper import log_mel
 from moodal.train.backbones.whisper_layers import HIGHEST, LOUDEST, Hearing, LogMel
-
-RATE = 16000
 
 
 def voice(seconds=1.0, seed=0):

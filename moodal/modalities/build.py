@@ -1,0 +1,94 @@
+"""An encoder made from its specification: a name with parameters, or a manifest's JSON object."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from moodal.core.errors import UsageError
+from moodal.modalities import ENCODERS
+from moodal.modalities.encoder import Encoder
+
+
+def build(spec: str | Mapping[str, Any], others: Mapping[str, type[Any]] | None = None) -> Encoder:
+    """The encoder that a specification names.
+
+    Args:
+        spec: ``"egemaps"``, ``"egemaps:rate=10"``, or the JSON object of a manifest or an
+            artefact. With a fingerprint, the encoder must still be the same one.
+        others: encoders beside those of `moodal.modalities.ENCODERS`, such as
+            `moodal.train.encoders.ENCODERS`, which need PyTorch.
+
+    Raises:
+        UsageError: no such encoder or parameter, or the fingerprint differs.
+        MissingDependencyError: its package is not installed.
+
+    >>> build("egemaps:rate=5").rate
+    5.0
+    """
+    if isinstance(spec, str):
+        name, _, rest = spec.partition(":")
+        pairs = [pair.partition("=") for pair in rest.split(",") if pair.strip()]
+        parameters: dict[str, Any] = {key.strip(): value.strip() for key, _, value in pairs}
+        expected, version = None, ""
+    else:
+        name, parameters = str(spec.get("name")), dict(spec.get("parameters", {}))
+        expected, version = spec.get("fingerprint"), spec.get("version", "of unknown version")
+    encoder = _make(name.strip(), parameters, others or {})
+    if expected is not None:
+        now = encoder.spec()
+        if now["fingerprint"] != expected:
+            raise UsageError(
+                f"Encoder {name} is not the one that made these features: that was {version}, "
+                f"fingerprint {expected}; here is {now['version']}, {now['fingerprint']}. "
+                f"Install the same packages, or encode anew."
+            )
+    return encoder
+
+
+def _make(name: str, parameters: Mapping[str, Any], others: Mapping[str, type[Any]]) -> Encoder:
+    known: dict[str, type[Any]] = {**ENCODERS, **others}
+
+    if name == "as-given":
+        raise UsageError(
+            "These features came with the corpus's files, and no encoder here makes them; "
+            "they can be read, not computed from raw media."
+        )
+    if name not in known:
+        raise UsageError(
+            f"No encoder is called {name!r}{_nearest(name, known)}; there are {', '.join(known)}."
+        )
+    kind = known[name]
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    for key in parameters:
+        if key not in fields:
+            its = f"it has {', '.join(fields)}" if fields else "it has none"
+            raise UsageError(
+                f"Encoder {name} has no parameter {key!r}{_nearest(key, fields)}; {its}."
+            )
+    values = {key: _typed(name, key, v, fields[key].default) for key, v in parameters.items()}
+    encoder: Encoder = kind(**values)
+    return encoder
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), 1, 0.5)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _typed(name: str, key: str, value: Any, default: Any) -> Any:
+    """``value`` as the type of the parameter's default."""
+    if isinstance(default, bool):
+        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+        if str(value).lower() in words:
+            return words[str(value).lower()]
+    else:
+        try:
+            return type(default)(value)
+        except (TypeError, ValueError):
+            pass
+    raise UsageError(
+        f"Encoder {name}: {key} must be {type(default).__name__}, e.g. {default}; got {value!r}."
+    )
