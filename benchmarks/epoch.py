@@ -293,17 +293,26 @@ def main() -> None:
         child(args.child, args.scale, args.device, args.threads)
         return
     found = run("differences", args)
-    print(f"largest relative difference: logits {found['logits']:.1e}, "
-          f"gradients {found['gradients']:.1e}")  # fmt: skip
+    print(
+        f"largest relative difference: logits {found['logits']:.1e}, "
+        f"gradients {found['gradients']:.1e}"
+    )
     sides: dict[str, list[dict[str, float]]] = {"plain": [], "moodal": []}
     for turn in range(args.rounds):
         for side, taken in sides.items():
             taken.append(run(side, args))
             last = taken[-1]
-            print(f"round {turn + 1}, {side:6}: {last['seconds']:6.1f} s, CPU {last['cpu']:6.1f} s,"
-                  f" peak {last['memory'] / 2**20:5.0f} MiB", flush=True)  # fmt: skip
-    for key, name in (("seconds", "time"), ("cpu", "CPU time"), ("memory", "peak memory"),
-                      ("gpu", "peak GPU memory")):  # fmt: skip
+            print(
+                f"round {turn + 1}, {side:6}: {last['seconds']:6.1f} s, CPU {last['cpu']:6.1f} s,"
+                f" peak {last['memory'] / 2**20:5.0f} MiB",
+                flush=True,
+            )
+    for key, name in (
+        ("seconds", "time"),
+        ("cpu", "CPU time"),
+        ("memory", "peak memory"),
+        ("gpu", "peak GPU memory"),
+    ):
         if key in sides["plain"][0]:
             best = {side: min(t[key] for t in taken) for side, taken in sides.items()}
             print(f"{name}: plain / moodal = {best['plain'] / best['moodal']:.2f}")

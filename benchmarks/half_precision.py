@@ -37,11 +37,14 @@ def main() -> None:
             front, lengths = reading.front_end(wave, torch.tensor([wave.shape[1]]))
             states, _ = going_on(front, lengths)
             after, _ = going_on(front.half().float(), lengths)
-        rows.append([_error(front.half(), front), _error(after, states),
-                     _error(states.half(), states)])  # fmt: skip
-    names = ("front-end frames kept in half precision",
-             f"states of layer {args.layers} computed from them",
-             f"states of layer {args.layers} kept in half precision")  # fmt: skip
+        rows.append(
+            [_error(front.half(), front), _error(after, states), _error(states.half(), states)]
+        )
+    names = (
+        "front-end frames kept in half precision",
+        f"states of layer {args.layers} computed from them",
+        f"states of layer {args.layers} kept in half precision",
+    )
     errors = np.array(rows)
     print(f"{args.path}, {len(errors)} clips")
     for name, mean, most in zip(names, errors.mean(0), errors.max(0), strict=True):

@@ -92,11 +92,12 @@ def side(name: str, args: argparse.Namespace) -> dict[str, float]:
     corpus = manifest(speech, words, states, labels)
     settings = mmer.Config.model_validate(
         {
-            "form": args.form, "speech": {"path": path},
+            "form": args.form,
+            "speech": {"path": path},
             "mode": "faithful" if plain else "corrected",
             **({"losses": ["ctc", "supervised"]} if args.form == "2023" else {}),
         }
-    )  # fmt: skip
+    )
     torch.manual_seed(0)
     widths = {s: f.width for s, f in corpus.features.items()}
     system = mmer.build(settings, widths, corpus.space)
@@ -104,11 +105,17 @@ def side(name: str, args: argparse.Namespace) -> dict[str, float]:
         system.speech.model.set_attn_implementation("eager")
     bucketed = name in ("buckets", "bf16")
     config = Train(
-        epochs=1, batch_size=8 if bucketed else 2, accumulate=1 if bucketed else 4,
-        max_frames=args.max_frames if bucketed else 0, lr=1e-5, optimiser="adamw", loss="ce",
-        select="last", accelerator="gpu" if args.device == "cuda" else "cpu",
+        epochs=1,
+        batch_size=8 if bucketed else 2,
+        accumulate=1 if bucketed else 4,
+        max_frames=args.max_frames if bucketed else 0,
+        lr=1e-5,
+        optimiser="adamw",
+        loss="ce",
+        select="last",
+        accelerator="gpu" if args.device == "cuda" else "cpu",
         precision="bf16-mixed" if name == "bf16" else "32-true",
-    )  # fmt: skip
+    )
     fabric = launch(config)
     data = TensorData(
         corpus, ("text", "speech"), trim=False, transcripts=True, device=fabric.device

@@ -34,10 +34,13 @@ SHORT = 5.0
 SAID = "We won, and I am so happy! How dare you touch that!"
 RATE = 16_000
 AIMS = {
-    "cold, sound": "under 2 s", "cold, film": "under 2 s", "warm, sound": "under 0.1 s",
-    "sound": "over 30 x, under 1 GB", "film with faces": "over 3 x, under 1 GB",
+    "cold, sound": "under 2 s",
+    "cold, film": "under 2 s",
+    "warm, sound": "under 0.1 s",
+    "sound": "over 30 x, under 1 GB",
+    "film with faces": "over 3 x, under 1 GB",
     "sound with ASR": "over 8 x, under 1 GB",
-}  # fmt: skip
+}
 
 
 def lengthened(path: Path, seconds: float) -> Path:
@@ -100,9 +103,11 @@ def child(words: list[str], threads: int) -> dict[str, float]:
         raise SystemExit(f"{' '.join(words)} ended with {process.returncode}.")
     told = json.loads(lines[-1]) if lines and lines[-1].startswith('{"seconds"') else {}
     return {
-        "seconds": seconds, "cpu": used.ru_utime + used.ru_stime,
-        "peak_mb": used.ru_maxrss / 1024, **told,
-    }  # fmt: skip
+        "seconds": seconds,
+        "cpu": used.ru_utime + used.ru_stime,
+        "peak_mb": used.ru_maxrss / 1024,
+        **told,
+    }
 
 
 def warm(path: str, options: dict[str, Any], args: argparse.Namespace) -> None:
@@ -136,11 +141,15 @@ def whole(args: argparse.Namespace, folder: Path) -> dict[str, dict[str, float]]
         words = ["-m", "moodal", "predict", "--text", SAID, *named]
         cold(name, [*words, str(folder / file)])
     long: dict[str, dict[str, Any]] = {
-        "sound": {"asr": False}, "film with faces": {"asr": False}, "sound with ASR": {"asr": True},
-    }  # fmt: skip
+        "sound": {"asr": False},
+        "film with faces": {"asr": False},
+        "sound with ASR": {"asr": True},
+    }
     short: dict[str, dict[str, Any]] = {
-        "warm, text": {}, "warm, sound": {"text": SAID}, "warm, film": {"text": SAID},
-    }  # fmt: skip
+        "warm, text": {},
+        "warm, sound": {"text": SAID},
+        "warm, film": {"text": SAID},
+    }
     for name, options in {**short, **long}.items():
         if options.get("asr") and importlib.util.find_spec("faster_whisper") is None:
             print("No ASR: the extra moodal[asr] is not installed.", file=sys.stderr)
@@ -159,9 +168,16 @@ def whole(args: argparse.Namespace, folder: Path) -> dict[str, dict[str, float]]
 
 def table(title: str, rows: dict[str, dict[str, float]]) -> None:
     """Print rows of the same figures."""
-    heads = {"seconds": "s", "cpu": "CPU s", "real_time": "x real time", "peak_mb": "peak MB",
-             "onnx": "ONNX s", "torch": "torch s", "ratio": "torch / ONNX",
-             "apart": "largest difference"}  # fmt: skip
+    heads = {
+        "seconds": "s",
+        "cpu": "CPU s",
+        "real_time": "x real time",
+        "peak_mb": "peak MB",
+        "onnx": "ONNX s",
+        "torch": "torch s",
+        "ratio": "torch / ONNX",
+        "apart": "largest difference",
+    }
     shown = [h for h in heads if any(h in row for row in rows.values())]
     if not rows:
         return

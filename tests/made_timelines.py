@@ -18,10 +18,21 @@ PATTERNS = {"text": 0.9, "speech": 1.2, "face": 0.5}
 
 
 def prediction(
-    number=0, text="I told you.", mood="anger", start=0.0, end=2.0, *, emotions=BASICS,
-    streams=("text", "speech", "face"), track=None, seed=0, name="clip.mp4", timed_words=True,
-    threshold=0.4, **more,
-):  # fmt: skip
+    number=0,
+    text="I told you.",
+    mood="anger",
+    start=0.0,
+    end=2.0,
+    *,
+    emotions=BASICS,
+    streams=("text", "speech", "face"),
+    track=None,
+    seed=0,
+    name="clip.mp4",
+    timed_words=True,
+    threshold=0.4,
+    **more,
+):
     """One utterance whose shares favour ``mood``."""
     rng = np.random.default_rng([seed, number])
     shares, rest, words, moments = {}, {}, [], []
@@ -81,9 +92,18 @@ def timeline(path="clip.mp4", *, lines=LINES, emotions=BASICS, pictures=True, pa
         face = ("text", "speech") if i == 3 else ("text", "speech", "face")
         lacking = {"absent": {"face": "no face"}} if i == 3 else {}
         made = prediction(
-            i, text, mood, round(at, 2), round(at + long, 2), emotions=emotions, streams=face,
-            track=1, name=path, **unsure, **lacking,
-        )  # fmt: skip
+            i,
+            text,
+            mood,
+            round(at, 2),
+            round(at + long, 2),
+            emotions=emotions,
+            streams=face,
+            track=1,
+            name=path,
+            **unsure,
+            **lacking,
+        )
         predictions.append(made)
         at += long + pause
     fields = {

@@ -32,9 +32,13 @@ def adapt(args: argparse.Namespace) -> Any:
     predictor = load(args.artefact)
     word = known_as(predictor, args.word, args.replace)
     made = adapt(
-        predictor, word, recordings(args.clips), args.out,
-        negatives=negatives, replace=args.replace,
-    )  # fmt: skip
+        predictor,
+        word,
+        recordings(args.clips),
+        args.out,
+        negatives=negatives,
+        replace=args.replace,
+    )
     told = read(made).about["data"]["adapted"][word]
     if not args.json:
         print(f"{word} is known in {made} from {_counted(told)}; use it with --artefact.")

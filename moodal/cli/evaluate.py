@@ -15,26 +15,36 @@ def evaluate_arguments(parser: Arguments) -> None:
         "artefact", type=Path, help='its folder; "default": the one that comes along'
     )
     parser.add_argument(
-        "prepared", metavar="CORPUS",
+        "prepared",
+        metavar="CORPUS",
         help="folder that `moodal prepare` wrote; of a fused artefact also a table of raw "
         "recordings, texts or pictures, or a corpus's name with --root",
-    )  # fmt: skip
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the report")
     parser.add_argument("--split", help='"train", "valid", "test", "all", "held-out"')
     parser.add_argument("--emotions", help="comma-separated; default: the corpus's")
     parser.add_argument(
-        "--map", action="append", default=[], metavar="THEIRS=OURS",
+        "--map",
+        action="append",
+        default=[],
+        metavar="THEIRS=OURS",
         help="a corpus's name for an emotion that the artefact calls otherwise",
-    )  # fmt: skip
+    )
     parser.add_argument("--vectors", help="word vectors for emotions that the artefact never saw")
     parser.add_argument(
-        "--where", action="append", default=[], metavar="COLUMN=VALUE",
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
         help="only such rows, e.g. session=Ses05",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--by", action="append", default=[], metavar="COLUMN",
+        "--by",
+        action="append",
+        default=[],
+        metavar="COLUMN",
         help="a column whose values the report tells apart, e.g. style",
-    )  # fmt: skip
+    )
     raw = parser.add_argument_group("of a fused artefact, on raw recordings, texts or pictures")
     raw.add_argument("--root", type=Path, help="folder that the table's paths start from")
     raw.add_argument("--streams", help="modalities that may be used, e.g. speech")
@@ -77,9 +87,17 @@ def _evaluate_raw(args: argparse.Namespace, asked: dict[str, Any]) -> dict[str, 
         raise UsageError("A fused artefact knows any word by its own vectors; leave --vectors out.")
     streams = [s.strip() for s in args.streams.split(",")] if args.streams else None
     return evaluate_raw(
-        args.artefact, args.prepared, args.out, root=args.root, split=args.split, streams=streams,
-        jobs=args.jobs, asr=args.asr, store=args.store, **asked,
-    )  # fmt: skip
+        args.artefact,
+        args.prepared,
+        args.out,
+        root=args.root,
+        split=args.split,
+        streams=streams,
+        jobs=args.jobs,
+        asr=args.asr,
+        store=args.store,
+        **asked,
+    )
 
 
 def compare_arguments(parser: Arguments) -> None:

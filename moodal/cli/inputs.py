@@ -14,10 +14,40 @@ from moodal.media.subtitles import subtitles_of
 from moodal.output.formats.srt import OWN
 
 ENDINGS = (
-    ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".wma", ".aif", ".aiff",
-    ".amr", ".mka", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".3gp",
-    ".ts", ".mts", ".mpg", ".mpeg", ".ogv", ".png", ".jpg", ".jpeg", ".txt", ".srt", ".vtt",
-)  # fmt: skip
+    ".wav",
+    ".flac",
+    ".ogg",
+    ".oga",
+    ".opus",
+    ".mp3",
+    ".m4a",
+    ".aac",
+    ".wma",
+    ".aif",
+    ".aiff",
+    ".amr",
+    ".mka",
+    ".mp4",
+    ".m4v",
+    ".mov",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".wmv",
+    ".flv",
+    ".3gp",
+    ".ts",
+    ".mts",
+    ".mpg",
+    ".mpeg",
+    ".ogv",
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".txt",
+    ".srt",
+    ".vtt",
+)
 """What is taken of a folder; a file that is named itself may be called anything."""
 
 

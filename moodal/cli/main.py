@@ -74,9 +74,10 @@ COMMANDS: dict[str, Command] = {
 def parser() -> Arguments:
     """The whole command line."""
     top = Arguments(
-        prog="moodal", description="Recognise emotion from text, voice and face.",
+        prog="moodal",
+        description="Recognise emotion from text, voice and face.",
         epilog="Exit codes: 2 usage, 3 data, 4 unsafe file, 5 emotions, 6 output, 7 dependency.",
-    )  # fmt: skip
+    )
     top.add_argument("--version", action="version", version=f"moodal {__version__}")
     commanded = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():

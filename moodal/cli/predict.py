@@ -20,18 +20,22 @@ FORMATS = ("json", "csv", "srt", "textgrid", "eaf")
 
 def predict_arguments(parser: Arguments) -> None:
     parser.add_argument(
-        "inputs", nargs="*", metavar="INPUT",
+        "inputs",
+        nargs="*",
+        metavar="INPUT",
         help="recordings, texts, pictures; a folder, a glob, or - for standard input",
-    )  # fmt: skip
+    )
     parser.add_argument("--text", help="what is said in the recording; alone: a text to judge")
     parser.add_argument("--subtitles", type=Path, help="an srt or vtt file with what is said when")
     parser.add_argument("--emotions", help="any words, with commas; default: the basic seven")
     parser.add_argument("--artefact", type=Path, help="default: the one that comes along")
     parser.add_argument("--streams", default="text,speech,face", help="modalities that may be used")
     parser.add_argument(
-        "--asr", action=argparse.BooleanOptionalAction, default=None,
+        "--asr",
+        action=argparse.BooleanOptionalAction,
+        default=None,
         help="transcribe with Whisper tiny.en; default: where it is installed and words lack",
-    )  # fmt: skip
+    )
     parser.add_argument("--whole", action="store_true", help="each recording is one utterance")
     parser.add_argument("--faces", choices=("main", "all"), default="main")
     parser.add_argument(
@@ -48,11 +52,15 @@ def predict(args: argparse.Namespace) -> Any:
     from moodal.model.batch import STDIN, Job, predict_all
 
     options = {
-        "text": args.text, "subtitles": args.subtitles, "asr": args.asr, "whole": args.whole,
-        "faces": args.faces, "fps": args.fps,
+        "text": args.text,
+        "subtitles": args.subtitles,
+        "asr": args.asr,
+        "whole": args.whole,
+        "faces": args.faces,
+        "fps": args.fps,
         "emotions": args.emotions.split(",") if args.emotions else None,
         "streams": tuple(s.strip() for s in args.streams.split(",") if s.strip()),
-    }  # fmt: skip
+    }
     _require(args)
     if STDIN in args.inputs:
         if args.inputs != [STDIN]:

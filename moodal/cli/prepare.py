@@ -18,15 +18,21 @@ def prepare_arguments(parser: Arguments) -> None:
     parser.add_argument("out", nargs="?", type=Path, help="folder to write")
     parser.add_argument("--list", action="store_true", help="say which corpora there are")
     parser.add_argument(
-        "--encoder", action="append", default=[], metavar="STREAM=SPEC",
-        help='e.g. text=glove-50, speech=egemaps:rate=10, or speech=none; default per stream',
-    )  # fmt: skip
+        "--encoder",
+        action="append",
+        default=[],
+        metavar="STREAM=SPEC",
+        help="e.g. text=glove-50, speech=egemaps:rate=10, or speech=none; default per stream",
+    )
     parser.add_argument("--store", type=Path, help="keeps features; default: a folder beside OUT")
     parser.add_argument("--jobs", type=int, default=1, help="processes that compute features")
     parser.add_argument(
-        "--views", type=int, default=0, metavar="N",
+        "--views",
+        type=int,
+        default=0,
+        metavar="N",
         help="second views: all that the corpus brings, and N made where it brings none",
-    )  # fmt: skip
+    )
     parser.add_argument("--views-seed", type=int, default=0, metavar="S")
 
 
@@ -39,9 +45,16 @@ def prepare(args: argparse.Namespace) -> Any:
         raise UsageError("prepare wants CORPUS ROOT OUT; `moodal prepare --list` names corpora.")
     encoders = dict(pair(text, "--encoder") for text in args.encoder) or None
     manifest, findings = prepare.prepare(
-        args.corpus, args.root, args.out, encoders=encoders, store=args.store, jobs=args.jobs,
-        views=args.views, views_seed=args.views_seed, others=_other_encoders(encoders or {}),
-    )  # fmt: skip
+        args.corpus,
+        args.root,
+        args.out,
+        encoders=encoders,
+        store=args.store,
+        jobs=args.jobs,
+        views=args.views,
+        views_seed=args.views_seed,
+        others=_other_encoders(encoders or {}),
+    )
     if not args.json:
         for table in prepare.findings_table(manifest, findings):
             tell(table)

@@ -30,8 +30,14 @@ _OWN = {"angry": "anger", "happy": "happiness", "sad": "sadness"}
 
 VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 """FER+'s, in the order of its columns; "unknown" and "NF" (no face) follow."""
-SPLITS = {"train": "train", "Training": "train", "validation": "valid", "PublicTest": "valid",
-          "test": "test", "PrivateTest": "test"}  # fmt: skip
+SPLITS = {
+    "train": "train",
+    "Training": "train",
+    "validation": "valid",
+    "PublicTest": "valid",
+    "test": "test",
+    "PrivateTest": "test",
+}
 LICENCE = "images ODbL 1.0 / DbCL 1.0 as their hosts state it (unverified); FER+ votes MIT"
 
 
@@ -119,9 +125,12 @@ def vote_shares(votes: np.ndarray) -> np.ndarray | None:
 
 
 def _manifest(
-    corpus: str, space: EmotionSpace, faces: list[tuple[int, _Face]], labels: np.ndarray,
+    corpus: str,
+    space: EmotionSpace,
+    faces: list[tuple[int, _Face]],
+    labels: np.ndarray,
     root: Path | str,
-) -> Manifest:  # fmt: skip
+) -> Manifest:
     values = np.array([f.pixels for _, f in faces], np.float16).reshape(-1, SIDE * SIDE) / 255
     return Manifest(
         corpus=corpus,
@@ -187,9 +196,12 @@ def _packed(root: Path) -> Iterator[_Face]:
         counts = [row.get(f"fp_{name}", "") for name in (*VOTES, "unknown", "NF")]
         votes = np.array([float(x) for x in counts]) if all(counts) else None
         yield _Face(
-            np.asarray(picture, np.uint8), SPLITS[row["split"]], _label(row["label"]),
-            np.zeros(10) if votes is None else votes, row.get("dup_across_splits") == "1",
-        )  # fmt: skip
+            np.asarray(picture, np.uint8),
+            SPLITS[row["split"]],
+            _label(row["label"]),
+            np.zeros(10) if votes is None else votes,
+            row.get("dup_across_splits") == "1",
+        )
 
 
 def _table(root: Path) -> Iterator[_Face]:

@@ -30,8 +30,13 @@ FOLDERS = {
 """Part -> the folder of its clips in the release."""
 
 COLUMNS = ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID")
-KEPT = {"sentiment": "sentiment", "season": "season", "episode": "episode",
-        "starttime": "start", "endtime": "end"}  # fmt: skip
+KEPT = {
+    "sentiment": "sentiment",
+    "season": "season",
+    "episode": "episode",
+    "starttime": "start",
+    "endtime": "end",
+}
 """Column -> its name in ``extra``."""
 
 _CLIP = re.compile(r"(?:final_videos_test)?(dia\d+_utt\d+)")

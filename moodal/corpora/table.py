@@ -34,10 +34,16 @@ PREFIX = "emotion:"
 """What a column's name may begin with to say that it is an emotion."""
 
 SPLITS = {
-    "train": "train", "training": "train",
-    "valid": "valid", "val": "valid", "validation": "valid", "dev": "valid",
-    "test": "test", "testing": "test", "eval": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "valid": "valid",
+    "val": "valid",
+    "validation": "valid",
+    "dev": "valid",
+    "test": "test",
+    "testing": "test",
+    "eval": "test",
+}
 """Names of splits, in any case, and what they are called here."""
 
 

@@ -213,9 +213,13 @@ def findings_table(manifest: Manifest, findings: Sequence[Finding]) -> list[Tabl
     for row in _streams(manifest):
         each = f"{row['shortest']} to {row['longest']}"
         streams.add_row(
-            row["stream"], row["encoder"], str(row["width"]), f"{row['steps']:,}", each,
+            row["stream"],
+            row["encoder"],
+            str(row["width"]),
+            f"{row['steps']:,}",
+            each,
             f"{row['absent']:,}",
-        )  # fmt: skip
+        )
 
     counts = _counts(manifest)
     labels = Table(title="Mean target" if manifest.space.task == "regression" else "Labels")

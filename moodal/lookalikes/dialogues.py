@@ -19,17 +19,31 @@ from moodal.lookalikes.signal import primary
 from moodal.lookalikes.text import CLAUSES, DID, WHO
 
 PRIOR = {
-    "angry": 0.13, "happy": 0.10, "excited": 0.11, "sad": 0.13, "neutral": 0.17,
-    "frustrated": 0.16, "fear": 0.02, "surprised": 0.03, "disgust": 0.02, "other": 0.01,
+    "angry": 0.13,
+    "happy": 0.10,
+    "excited": 0.11,
+    "sad": 0.13,
+    "neutral": 0.17,
+    "frustrated": 0.16,
+    "fear": 0.02,
+    "surprised": 0.03,
+    "disgust": 0.02,
+    "other": 0.01,
     "undecided": 0.12,
-}  # fmt: skip
+}
 """Emotion -> its share, rare ones oftener than in the real corpus."""
 
 WORDS = {
-    "angry": "anger", "happy": "joy", "excited": "excitement", "sad": "sadness",
-    "neutral": "neutral", "frustrated": "annoyance", "fear": "fear", "surprised": "surprise",
+    "angry": "anger",
+    "happy": "joy",
+    "excited": "excitement",
+    "sad": "sadness",
+    "neutral": "neutral",
+    "frustrated": "annoyance",
+    "fear": "fear",
+    "surprised": "surprise",
     "disgust": "disgust",
-}  # fmt: skip
+}
 """Emotion -> the one whose clauses its texts have; the others say anything."""
 
 SCRIPTS = ("01_1", "01_2", "01_3", "02_1", "02_2", "03_1", "03_2")

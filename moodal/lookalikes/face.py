@@ -89,13 +89,22 @@ def draw_face(
     fall = np.clip(1 - (side / half) ** 2, 0, 1)
     opened = 0.11 * mouth * fall
     within = side - half
-    paint(_LIP, np.maximum(np.maximum(-line - 0.034 * fall - 0.004,
-                                      line - opened - 0.046 * fall - 0.004), within))  # fmt: skip
+    paint(
+        _LIP,
+        np.maximum(
+            np.maximum(-line - 0.034 * fall - 0.004, line - opened - 0.046 * fall - 0.004), within
+        ),
+    )
     paint(_DARK, np.maximum(np.maximum(-line - 0.008, line - opened - 0.008), within))
     if smile > 0.3 or mouth > 0.3:
         teeth = min(0.5, mouth) * 0.05 + 0.018 * max(0.0, smile)
-        paint(_WHITE, np.maximum(np.maximum(-line, line - np.minimum(teeth, opened + 0.012)),
-                                 side - 0.75 * half), 0.9)  # fmt: skip
+        paint(
+            _WHITE,
+            np.maximum(
+                np.maximum(-line, line - np.minimum(teeth, opened + 0.012)), side - 0.75 * half
+            ),
+            0.9,
+        )
     shade(0.15, 0.0, 0.43 + 0.1 * mouth, 0.12, 0.03)
     shade(0.12 * max(0.0, smile), half + 0.05, 0.27, 0.03, 0.10)
     return np.clip(picture + 0.5, 0, 255).astype(np.uint8)

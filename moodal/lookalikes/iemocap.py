@@ -23,10 +23,17 @@ WIDTH = 768
 """Values per token of the arrays, as RoBERTa-base has."""
 
 _NAMES = {
-    "angry": "Anger", "happy": "Happiness", "excited": "Excited", "sad": "Sadness",
-    "neutral": "Neutral state", "frustrated": "Frustration", "fear": "Fear",
-    "surprised": "Surprise", "disgust": "Disgust", "other": "Other",
-}  # fmt: skip
+    "angry": "Anger",
+    "happy": "Happiness",
+    "excited": "Excited",
+    "sad": "Sadness",
+    "neutral": "Neutral state",
+    "frustrated": "Frustration",
+    "fear": "Fear",
+    "surprised": "Surprise",
+    "disgust": "Disgust",
+    "other": "Other",
+}
 """Emotion -> what an annotator's line calls it."""
 
 
@@ -95,12 +102,16 @@ def _evaluation(line: Line, start: float, end: float, rng: np.random.Generator) 
     voice = line.speaker[-1]
     return [
         f"[{start:.4f} - {end:.4f}]\t{line.name}\t{code}\t[{mean}]",
-        *(f"C-{who}:\t{x};\t()" for who, x in zip(("E2", "E3", "E4", f"{voice}1"), said,
-                                                  strict=True)),
-        *(f"A-E{3 + i}:\tval {v:.0f}; act {a:.0f}; dom  {d:.0f};\t()"
-          for i, (v, a, d) in enumerate(rated)),
+        *(
+            f"C-{who}:\t{x};\t()"
+            for who, x in zip(("E2", "E3", "E4", f"{voice}1"), said, strict=True)
+        ),
+        *(
+            f"A-E{3 + i}:\tval {v:.0f}; act {a:.0f}; dom  {d:.0f};\t()"
+            for i, (v, a, d) in enumerate(rated)
+        ),
         "",
-    ]  # fmt: skip
+    ]
 
 
 def mmer(out: Path, utterances: int, seed: int) -> None:
@@ -148,10 +159,12 @@ def paraphrase(text: str, rng: np.random.Generator) -> str:
 def _tokens(path: Path, text: str, rng: np.random.Generator) -> None:
     """[1, L, 768] float32: <s>, the words, </s>; each near its own vector and its neighbours'."""
     words = ["<s>", *spelt(text).lower().split(), "</s>"]
-    own = np.stack([
-        np.random.default_rng([WIDTH, zlib.crc32(word.encode())]).standard_normal(WIDTH)
-        for word in words
-    ])  # fmt: skip
+    own = np.stack(
+        [
+            np.random.default_rng([WIDTH, zlib.crc32(word.encode())]).standard_normal(WIDTH)
+            for word in words
+        ]
+    )
     context = 0.5 * own.mean(0)
     values = 0.2 * (own + context + 0.3 * rng.standard_normal(own.shape))
     content = io.BytesIO()

@@ -20,8 +20,9 @@ from moodal.lookalikes.words import appraisals
 
 PEOPLE = ("Chandler", "Joey", "Monica", "Phoebe", "Rachel", "Ross")
 PRIOR = (0.12, 0.04, 0.05, 0.19, 0.40, 0.08, 0.12)
-WORDS = dict(zip(EMOTIONS, ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprised"),
-                 strict=True))  # fmt: skip
+WORDS = dict(
+    zip(EMOTIONS, ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprised"), strict=True)
+)
 """Emotion -> its name in IEMOCAP's look-alike, whose sentences these are."""
 
 SENTIMENTS = {"joy": "positive", "neutral": "neutral"}
@@ -32,9 +33,18 @@ SIZE = 48
 """Height and width of a picture."""
 
 _HEADER = [
-    "Sr No.", "Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utterance_ID",
-    "Season", "Episode", "StartTime", "EndTime",
-]  # fmt: skip
+    "Sr No.",
+    "Utterance",
+    "Speaker",
+    "Emotion",
+    "Sentiment",
+    "Dialogue_ID",
+    "Utterance_ID",
+    "Season",
+    "Episode",
+    "StartTime",
+    "EndTime",
+]
 
 
 def meld(out: Path, utterances: int, seed: int) -> None:
@@ -61,11 +71,21 @@ def meld(out: Path, utterances: int, seed: int) -> None:
                 sound = speech(text, heard, cast[who], rng)
                 seconds = len(sound) / RATE
                 wrong = text.replace("'", "\x92")
-                rows.append([
-                    str(i + 1), wrong, who, emotion, SENTIMENTS.get(emotion, "negative"),
-                    str(i // 4), str(i % 4), "1", str(1 + i // 40), "00:01:00,000",
-                    f"00:01:{int(seconds):02d},{int(seconds % 1 * 1000):03d}",
-                ])  # fmt: skip
+                rows.append(
+                    [
+                        str(i + 1),
+                        wrong,
+                        who,
+                        emotion,
+                        SENTIMENTS.get(emotion, "negative"),
+                        str(i // 4),
+                        str(i % 4),
+                        "1",
+                        str(1 + i // 40),
+                        "00:01:00,000",
+                        f"00:01:{int(seconds):02d},{int(seconds % 1 * 1000):03d}",
+                    ]
+                )
                 if part == "train" and i == sizes[split] - 1:
                     continue
                 path = folder / FOLDERS[part] / f"dia{i // 4}_utt{i % 4}.mp4"

@@ -27,9 +27,16 @@ Arrays = dict[str, np.ndarray]
 MOSEI = {"anger": 0.17, "disgust": 0.12, "fear": 0.06, "happy": 0.46, "sad": 0.2, "surprise": 0.08}
 IEMOCAP = {"neutral": 954, "happy": 338, "sad": 690, "angry": 735}
 IEMOCAP9 = {
-    "angry": 735, "excited": 686, "fear": 19, "sad": 690, "surprised": 65,
-    "frustrated": 1235, "happy": 338, "neutral": 954, "disgust": 1,
-}  # fmt: skip
+    "angry": 735,
+    "excited": 686,
+    "fear": 19,
+    "sad": 690,
+    "surprised": 65,
+    "frustrated": 1235,
+    "happy": 338,
+    "neutral": 954,
+    "disgust": 1,
+}
 
 ALIGNED = {"text": Layout(20, 300, 6), "speech": Layout(20, 74, 6), "face": Layout(20, 35, 6)}
 UNALIGNED = {"text": Layout(20, 300, 6), "speech": Layout(60, 74, 20), "face": Layout(45, 35, 15)}
@@ -138,11 +145,13 @@ def _iemocap(out: Path, utterances: int, seed: int, layouts: dict[str, Layout], 
 def _turns(phase: str, n: int, rng: np.random.Generator) -> np.ndarray:
     """[n] names such as "Ses04F_impro02_M017"; a session stays in one phase."""
     sessions = {"train": (1, 2, 3), "valid": (4,), "test": (5,)}[phase]
-    return np.array([
-        f"Ses0{rng.choice(sessions)}{rng.choice(['F', 'M'])}_impro0{rng.integers(1, 9)}"
-        f"_{rng.choice(['F', 'M'])}{i:03d}"
-        for i in range(n)
-    ])  # fmt: skip
+    return np.array(
+        [
+            f"Ses0{rng.choice(sessions)}{rng.choice(['F', 'M'])}_impro0{rng.integers(1, 9)}"
+            f"_{rng.choice(['F', 'M'])}{i:03d}"
+            for i in range(n)
+        ]
+    )
 
 
 def iemocap9(out: Path, utterances: int, seed: int) -> None:

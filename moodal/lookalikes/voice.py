@@ -21,9 +21,15 @@ RATE = 16000
 """Samples per second."""
 
 # first three resonances of five vowels, Hz
-_VOWELS = np.array([
-    [730, 1090, 2440], [530, 1840, 2480], [270, 2290, 3010], [570, 840, 2410], [300, 870, 2240],
-])  # fmt: skip
+_VOWELS = np.array(
+    [
+        [730, 1090, 2440],
+        [530, 1840, 2480],
+        [270, 2290, 3010],
+        [570, 840, 2410],
+        [300, 870, 2240],
+    ]
+)
 
 
 class Speaker(NamedTuple):

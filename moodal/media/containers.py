@@ -18,8 +18,24 @@ import numpy as np
 from moodal.core.errors import DataError, MissingDependencyError
 from moodal.media.probe import open_container
 
-ENDINGS = (".mp4", ".m4a", ".m4v", ".mov", ".mkv", ".mka", ".webm", ".avi", ".aac", ".wma", ".wmv",
-           ".flv", ".3gp", ".ts", ".mpg", ".mpeg")  # fmt: skip
+ENDINGS = (
+    ".mp4",
+    ".m4a",
+    ".m4v",
+    ".mov",
+    ".mkv",
+    ".mka",
+    ".webm",
+    ".avi",
+    ".aac",
+    ".wma",
+    ".wmv",
+    ".flv",
+    ".3gp",
+    ".ts",
+    ".mpg",
+    ".mpeg",
+)
 """What files with sound in a container are called, so that a missing PyAV can be named."""
 
 EARLY = 0.3

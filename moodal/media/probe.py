@@ -20,20 +20,90 @@ from moodal.media.subtitles import read_subtitles
 Kind = Literal["audio", "video", "image", "text", "subtitles"]
 
 DEMUXERS = (
-    "aac", "ac3", "aiff", "amr", "amrnb", "amrwb", "ape", "asf", "au", "avi", "caf", "dsf", "dts",
-    "dv", "eac3", "flac", "flv", "gif", "gxf", "h264", "hevc", "ivf", "jpeg_pipe", "live_flv",
-    "m4v", "matroska,webm", "mjpeg", "mov,mp4,m4a,3gp,3g2,mj2", "mp3", "mpc", "mpc8", "mpeg",
-    "mpegts", "mpegvideo", "mxf", "nsv", "nut", "ogg", "png_pipe", "rm", "swf", "tta", "voc", "w64",
-    "wav", "wtv", "wv",
-)  # fmt: skip
+    "aac",
+    "ac3",
+    "aiff",
+    "amr",
+    "amrnb",
+    "amrwb",
+    "ape",
+    "asf",
+    "au",
+    "avi",
+    "caf",
+    "dsf",
+    "dts",
+    "dv",
+    "eac3",
+    "flac",
+    "flv",
+    "gif",
+    "gxf",
+    "h264",
+    "hevc",
+    "ivf",
+    "jpeg_pipe",
+    "live_flv",
+    "m4v",
+    "matroska,webm",
+    "mjpeg",
+    "mov,mp4,m4a,3gp,3g2,mj2",
+    "mp3",
+    "mpc",
+    "mpc8",
+    "mpeg",
+    "mpegts",
+    "mpegvideo",
+    "mxf",
+    "nsv",
+    "nut",
+    "ogg",
+    "png_pipe",
+    "rm",
+    "swf",
+    "tta",
+    "voc",
+    "w64",
+    "wav",
+    "wtv",
+    "wv",
+)
 """FFmpeg's readers of single recordings. Not its playlists, which open other files and addresses,
 nor those that take any text or bytes for a film because of the file's ending."""
 
 RECORDINGS = (
-    ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".mp4",
-    ".m4a", ".m4v", ".mov", ".mkv", ".mka", ".webm", ".avi", ".aac", ".wma", ".wmv", ".flv",
-    ".3gp", ".ts", ".mts", ".mpg", ".mpeg", ".ogv", ".jpg", ".jpeg", ".png",
-)  # fmt: skip
+    ".wav",
+    ".flac",
+    ".ogg",
+    ".oga",
+    ".opus",
+    ".mp3",
+    ".aif",
+    ".aiff",
+    ".au",
+    ".caf",
+    ".mp4",
+    ".m4a",
+    ".m4v",
+    ".mov",
+    ".mkv",
+    ".mka",
+    ".webm",
+    ".avi",
+    ".aac",
+    ".wma",
+    ".wmv",
+    ".flv",
+    ".3gp",
+    ".ts",
+    ".mts",
+    ".mpg",
+    ".mpeg",
+    ".ogv",
+    ".jpg",
+    ".jpeg",
+    ".png",
+)
 """Endings that promise sound or pictures, so that a text beneath one is a mistake."""
 
 RATES = range(1000, 1_000_000)
@@ -43,13 +113,25 @@ PIXELS = 100_000_000
 """The largest still picture that is opened."""
 
 _TABLES = {
-    ".csv": "a table", ".tsv": "a table", ".json": "a JSON file", ".jsonl": "a JSON file",
-    ".xml": "an XML file", ".svg": "a drawing (SVG)", ".ipynb": "a notebook", ".py": "a program",
-    ".toml": "a settings file", ".yaml": "a settings file", ".yml": "a settings file",
-    ".m3u": "a playlist", ".m3u8": "a playlist", ".pls": "a playlist",
-    ".ass": "a subtitle file of another format", ".ssa": "a subtitle file of another format",
-    ".textgrid": "an annotation", ".eaf": "an annotation",
-}  # fmt: skip
+    ".csv": "a table",
+    ".tsv": "a table",
+    ".json": "a JSON file",
+    ".jsonl": "a JSON file",
+    ".xml": "an XML file",
+    ".svg": "a drawing (SVG)",
+    ".ipynb": "a notebook",
+    ".py": "a program",
+    ".toml": "a settings file",
+    ".yaml": "a settings file",
+    ".yml": "a settings file",
+    ".m3u": "a playlist",
+    ".m3u8": "a playlist",
+    ".pls": "a playlist",
+    ".ass": "a subtitle file of another format",
+    ".ssa": "a subtitle file of another format",
+    ".textgrid": "an annotation",
+    ".eaf": "an annotation",
+}
 """Texts that are not what somebody said."""
 
 _SRT = re.compile(r"\s*(?:\d+\s*\n)?\s*\d+:\d\d:\d\d[,.]\d+\s*-->")
@@ -224,10 +306,13 @@ def _recording(path: Path, head: bytes) -> Media:
         return Media(
             "audio" if video is None else "video",
             _seconds(file, audio if video is None else video),
-            audio is not None, video is not None, size, fps,
+            audio is not None,
+            video is not None,
+            size,
+            fps,
             None if audio is None else int(audio.rate or 0) or None,
             None if audio is None else int(audio.channels or 0) or None,
-        )  # fmt: skip
+        )
 
 
 def moving(file: Any) -> list[Any]:

@@ -260,9 +260,11 @@ class _Film:
         scale = min(1.0, longest / max(width, height))
         try:
             plain = frame.reformat(
-                max(1, round(width * scale)), max(1, round(height * scale)), "rgb24",
+                max(1, round(width * scale)),
+                max(1, round(height * scale)),
+                "rgb24",
                 interpolation="AREA",
-            )  # fmt: skip
+            )
             rgb = plain.to_ndarray()
         except self._errors as error:
             raise DataError(

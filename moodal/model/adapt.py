@@ -230,9 +230,13 @@ def _note(word: str, clips: Mapping[str, int]) -> str:
 
 
 def _write(
-    predictor: Predictor, out: Path | str, about: dict[str, Any],
-    weights: Mapping[str, np.ndarray], vectors: Mapping[str, np.ndarray], note: str,
-) -> Path:  # fmt: skip
+    predictor: Predictor,
+    out: Path | str,
+    about: dict[str, Any],
+    weights: Mapping[str, np.ndarray],
+    vectors: Mapping[str, np.ndarray],
+    note: str,
+) -> Path:
     """The new artefact: the same networks, other weights, and a card that says so."""
     found = predictor.found
     own = ("weights.safetensors", "vectors.safetensors", "README.md")

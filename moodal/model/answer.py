@@ -95,9 +95,13 @@ class Answering:
         fused = self._fusion.fuse(
             {s: readings[s].logits for s in streams},
             sources,
-            {s: np.array([p.logits for p in readings[s].parts]).reshape(-1, len(self.asked.words))
-             for s in streams},
-        )  # fmt: skip
+            {
+                s: np.array([p.logits for p in readings[s].parts]).reshape(
+                    -1, len(self.asked.words)
+                )
+                for s in streams
+            },
+        )
         columns = {name: self.asked.words.index(word) for name, word in self.asked.shown.items()}
 
         def named(values: np.ndarray) -> dict[str, float]:

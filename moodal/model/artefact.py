@@ -32,11 +32,23 @@ from moodal.core.version import __version__
 FORMAT = 1
 
 KINDS: dict[str, type | tuple[type, ...]] = {
-    "format": int, "moodal": str, "system": dict, "widths": dict, "labels": list, "task": str,
-    "vectors": (str, type(None)), "encoders": dict, "thresholds": dict,
-    "calibration": (dict, type(None)), "protocol": dict, "metrics": dict, "data": dict,
-    "licence": str, "files": dict, "digest": str,
-}  # fmt: skip
+    "format": int,
+    "moodal": str,
+    "system": dict,
+    "widths": dict,
+    "labels": list,
+    "task": str,
+    "vectors": (str, type(None)),
+    "encoders": dict,
+    "thresholds": dict,
+    "calibration": (dict, type(None)),
+    "protocol": dict,
+    "metrics": dict,
+    "data": dict,
+    "licence": str,
+    "files": dict,
+    "digest": str,
+}
 """Keys that every artefact.json has, and their kind; docs/artefact.md says what each holds."""
 
 REQUIRED = tuple(KINDS)

@@ -74,12 +74,15 @@ class Branch:
         typical = float(np.log(list(self.learned.values())).mean())
         return np.array(
             [
-                0.0 if word in self.adapted
-                else np.log(self.learned[word]) if word in self.learned else typical
+                0.0
+                if word in self.adapted
+                else np.log(self.learned[word])
+                if word in self.learned
+                else typical
                 for word in words
             ],
             np.float32,
-        )  # fmt: skip
+        )
 
     def pieces(self, ids: np.ndarray) -> np.ndarray:
         """Word pieces [T] int64 -> states [T, H]."""
@@ -158,9 +161,12 @@ def read_branches(found: Artefact, threads: int = 1) -> dict[str, Branch]:
 
 
 def _branch(
-    found: Artefact, stream: str, told: Mapping[str, Any], weights: Mapping[str, np.ndarray],
+    found: Artefact,
+    stream: str,
+    told: Mapping[str, Any],
+    weights: Mapping[str, np.ndarray],
     threads: int,
-) -> Branch:  # fmt: skip
+) -> Branch:
     adapted = {
         word: (weights[f"{stream}.adapted"][i], float(weights[f"{stream}.constants"][i]))
         for i, word in enumerate(told.get("adapted", []))

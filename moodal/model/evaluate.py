@@ -215,9 +215,15 @@ def _answers(
 
 
 def _report(
-    out: Path, predictor: Predictor, named: Named, read: Mapping[str, Read], answers: Answers,
-    split: str, stamps: Sequence[str], by: Sequence[str],
-) -> dict[str, Any]:  # fmt: skip
+    out: Path,
+    predictor: Predictor,
+    named: Named,
+    read: Mapping[str, Read],
+    answers: Answers,
+    split: str,
+    stamps: Sequence[str],
+    by: Sequence[str],
+) -> dict[str, Any]:
     every = named.manifest
     told = every.select(answers.rows)
     told = dataclasses.replace(
@@ -245,9 +251,17 @@ def _report(
         extras["abstention"] = _abstention(test, answers)
     about = predictor.found.about
     return report_on(
-        out, about, told, told.space, test, split=split, thresholds=chosen, unseen=named.unseen,
-        stamps=list(dict.fromkeys(stamps)), extras=extras,
-    )  # fmt: skip
+        out,
+        about,
+        told,
+        told.space,
+        test,
+        split=split,
+        thresholds=chosen,
+        unseen=named.unseen,
+        stamps=list(dict.fromkeys(stamps)),
+        extras=extras,
+    )
 
 
 def _thresholds(predictor: Predictor, labels: Sequence[str], streams: Sequence[str]) -> Thresholds:

@@ -60,9 +60,13 @@ def _items(manifest: Manifest, stream: str) -> list[str | Clip | None]:
 
 
 def read_rows(
-    predictor: Predictor, manifest: Manifest, streams: Sequence[str], store: FeatureStore,
-    jobs: int, asr: bool,
-) -> dict[str, Read]:  # fmt: skip
+    predictor: Predictor,
+    manifest: Manifest,
+    streams: Sequence[str],
+    store: FeatureStore,
+    jobs: int,
+    asr: bool,
+) -> dict[str, Read]:
     """What the branches make of every row, from the store where it is there."""
     read = {}
     for stream in (s for s in STREAMS if s in streams):
@@ -117,8 +121,10 @@ def without_foreign(manifest: Manifest, read: Mapping[str, Read]) -> list[str]:
         return []
     others = [r.has for s, r in read.items() if s != "text"]
     alone = ~np.any(others, axis=0) if others else np.ones(len(manifest), bool)
-    foreign = np.array([bool(u.text) and not looks_english(u.text or "") for u in
-                        manifest.utterances]) & read["text"].has  # fmt: skip
+    foreign = (
+        np.array([bool(u.text) and not looks_english(u.text or "") for u in manifest.utterances])
+        & read["text"].has
+    )
     read["text"].has &= ~(foreign & ~alone)
     stamps = []
     if count := int((foreign & ~alone).sum()):

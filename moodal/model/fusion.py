@@ -53,9 +53,12 @@ class Weights:
     def of(cls, about: Mapping[str, Any]) -> Weights:
         """From an artefact's JSON."""
         return cls(
-            about["weights"], about["neutral"], about["bias"], float(about["other"]),
+            about["weights"],
+            about["neutral"],
+            about["bias"],
+            float(about["other"]),
             float(about["threshold"]),
-        )  # fmt: skip
+        )
 
     def of_word(self, stream: str, word: str) -> float:
         """a of a modality for a word."""

@@ -141,9 +141,11 @@ def _of_text(text: str, path: str, readers: Mapping[str, Reader]) -> Recording:
 
 
 def _hear(
-    recording: Recording, given: Source, readers: Mapping[str, Reader],
+    recording: Recording,
+    given: Source,
+    readers: Mapping[str, Reader],
     sound: Callable[[], Iterable[Block]],
-) -> None:  # fmt: skip
+) -> None:
     """Utterances by what is given, else by where somebody speaks; and what is heard in each."""
     cues = None if given.subtitles is None else read_subtitles(given.subtitles)
     envelope = Envelope()
@@ -158,6 +160,11 @@ def _hear(
             if given.whole or given.text is not None:
                 if not spans and not given.whole:
                     recording.absent["speech"] = "no speech"
+                first, last = (
+                    (0.0, envelope.seconds)
+                    if given.whole or not spans
+                    else (spans[0].start, spans[-1].end)
+                )
                 spoken = bool(spans) or given.whole
                 heard = utterance_extent(spans, envelope.seconds)
                 spans, bounds = [heard], _everything(recording, envelope) if given.whole else heard
@@ -203,9 +210,12 @@ def _everything(recording: Recording, envelope: Envelope) -> Span:
 
 
 def _transcribe(
-    recording: Recording, given: Source, made: Sequence[Utterance], spans: Sequence[Span],
+    recording: Recording,
+    given: Source,
+    made: Sequence[Utterance],
+    spans: Sequence[Span],
     sound: Callable[[], Iterable[Block]],
-) -> None:  # fmt: skip
+) -> None:
     if given.asr is False:
         recording.absent["text"] = "no transcript; --asr makes one"
         return

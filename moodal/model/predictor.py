@@ -90,9 +90,11 @@ class Predictor:
         """What adds up the modalities for these words."""
         about = self.found.about["fused"]
         return Fusion(
-            asked.words, len(self.basics), {s: b.learned for s, b in self.branches.items()},
+            asked.words,
+            len(self.basics),
+            {s: b.learned for s, b in self.branches.items()},
             {name: Weights.of(told) for name, told in about["fusion"].items()},
-        )  # fmt: skip
+        )
 
     def sources(self, asked: Asked, streams: Sequence[str]) -> dict[str, dict[str, str]]:
         """Word -> modality -> how it is known, for the modalities that are there."""

@@ -26,9 +26,15 @@ _GAP = 0.12  # inches between two strips
 _MOST_LANES = 4
 # for scripts that DejaVu lacks, where they are installed
 _FONTS = (
-    "Noto Sans CJK JP", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "Hiragino Sans",
-    "Microsoft YaHei", "Malgun Gothic", "Noto Sans Devanagari", "Arial Unicode MS",
-)  # fmt: skip
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "WenQuanYi Zen Hei",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "Noto Sans Devanagari",
+    "Arial Unicode MS",
+)
 
 
 class _Panel(NamedTuple):
@@ -133,9 +139,13 @@ def _figure(path: Path) -> Iterator[Any]:
     known = {f.name for f in font_manager.fontManager.ttflist}
     fonts = ["DejaVu Sans", *(f for f in _FONTS if f in known)]
     style: Any = {
-        "font.size": 8, "font.family": fonts, "text.parse_math": False, "hatch.linewidth": 0.5,
-        "svg.hashsalt": "moodal", "svg.fonttype": "none",
-    }  # fmt: skip
+        "font.size": 8,
+        "font.family": fonts,
+        "text.parse_math": False,
+        "hatch.linewidth": 0.5,
+        "svg.hashsalt": "moodal",
+        "svg.fonttype": "none",
+    }
     with matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure = Figure(dpi=150)

@@ -41,34 +41,60 @@ def _emotions(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
     start = np.array([c.start / 1000 for c in lane.cells])
     end = np.array([c.end / 1000 for c in lane.cells])
     unsure = np.array([not c.of.decided for c in lane.cells], bool)
-    _boxes(axis, start[unsure], end[unsure], np.full(unsure.sum(), float(n)), -0.5,
-           facecolor="#F0F0F0", edgecolor="#C4C4C4", hatch="///", linewidth=0,
-           zorder=0)  # fmt: skip
+    _boxes(
+        axis,
+        start[unsure],
+        end[unsure],
+        np.full(unsure.sum(), float(n)),
+        -0.5,
+        facecolor="#F0F0F0",
+        edgecolor="#C4C4C4",
+        hatch="///",
+        linewidth=0,
+        zorder=0,
+    )
     for a, b in zip(start[unsure], end[unsure], strict=True):
         if (b - a) * inch > 0.45:
-            axis.text((a + b) / 2, -0.22, UNSURE, ha="center", va="center", fontsize=7,
-                      color="#444444")  # fmt: skip
+            axis.text(
+                (a + b) / 2, -0.22, UNSURE, ha="center", va="center", fontsize=7, color="#444444"
+            )
     edge = np.where((end - start) * inch > 0.05, 0.5, 0.0)
     for i, emotion in enumerate(t.emotions):
         axis.axhline(i + 0.95, color="#DDDDDD", lw=0.6, zorder=0)
         high = np.array([0.86 * c.of.probabilities[emotion] for c in lane.cells])
         mine = np.array([emotion in c.of.decided for c in lane.cells], bool)
         for which, alpha in ((mine, 1.0), (~mine, 0.45)):
-            _boxes(axis, start[which], end[which], i + 0.95 - high[which], i + 0.95,
-                   facecolor=colour[emotion], edgecolor="white", linewidths=edge[which],
-                   alpha=alpha)  # fmt: skip
+            _boxes(
+                axis,
+                start[which],
+                end[which],
+                i + 0.95 - high[which],
+                i + 0.95,
+                facecolor=colour[emotion],
+                edgecolor="white",
+                linewidths=edge[which],
+                alpha=alpha,
+            )
     for cell in lane.cells:
         _figure_on_bar(axis, t, cell, inch, colour)
     names = [f"{plain(e)} (guess)" if _is_guess(t, e) else plain(e) for e in t.emotions]
     axis.set_yticks(np.arange(n) + 0.6, [textwrap.shorten(x, 22, placeholder="…") for x in names])
     for i, emotion in enumerate(t.emotions):
-        axis.plot(-0.01, i + 0.6, "s", color=colour[emotion], ms=5, clip_on=False,
-                  transform=axis.get_yaxis_transform())  # fmt: skip
+        axis.plot(
+            -0.01,
+            i + 0.6,
+            "s",
+            color=colour[emotion],
+            ms=5,
+            clip_on=False,
+            transform=axis.get_yaxis_transform(),
+        )
     axis.tick_params(axis="y", pad=13)
     axis.spines["left"].set_visible(False)
     if lane.name:
-        axis.text(0, 0.99, lane.name, transform=axis.transAxes, fontsize=8, va="top",
-                  fontweight="bold")  # fmt: skip
+        axis.text(
+            0, 0.99, lane.name, transform=axis.transAxes, fontsize=8, va="top", fontweight="bold"
+        )
 
 
 def _boxes(
@@ -92,8 +118,15 @@ def _figure_on_bar(
     probability, row = cell.of.probabilities[emotion], t.emotions.index(emotion)
     inside = probability > 0.5
     y = row + 0.95 - 0.86 * probability * (0.5 if inside else 1) - (0 if inside else 0.2)
-    axis.text((cell.start + cell.end) / 2000, y, percent(probability), ha="center", va="center",
-              fontsize=7, color=ink(colour[emotion]) if inside else "black")  # fmt: skip
+    axis.text(
+        (cell.start + cell.end) / 2000,
+        y,
+        percent(probability),
+        ha="center",
+        va="center",
+        fontsize=7,
+        color=ink(colour[emotion]) if inside else "black",
+    )
 
 
 def _is_guess(t: Timeline, emotion: str) -> bool:
@@ -106,8 +139,15 @@ def _faces(axis: Any, t: Timeline, faces: Sequence[tuple[float, float, Any]], in
     high = 0.9  # of the panel; the rest is for the lines to their times
     half, limits = FACE * high / 2 / inch, axis.get_xlim()
     for at, drawn, picture in faces:
-        axis.imshow(picture, cmap="gray", vmin=0, vmax=255, aspect="auto", zorder=2,
-                    extent=(drawn - half, drawn + half, 0, high))  # fmt: skip
+        axis.imshow(
+            picture,
+            cmap="gray",
+            vmin=0,
+            vmax=255,
+            aspect="auto",
+            zorder=2,
+            extent=(drawn - half, drawn + half, 0, high),
+        )
         axis.plot([at, drawn], [1.1, high], color=GREY, lw=0.7, clip_on=False)
     axis.set(xlim=limits, ylim=(0, 1))
     axis.axis("off")
@@ -139,8 +179,9 @@ def _sound(axis: Any, t: Timeline, _: Any, inch: float) -> None:
             if emotion in p.decided and p.start is not None and p.end is not None:
                 inside |= (at >= p.start) & (at <= p.end)
         if inside.any():
-            axis.fill_between(at, wave[:, 0], wave[:, 1], where=inside, color=colour[emotion],
-                              lw=0.3)  # fmt: skip
+            axis.fill_between(
+                at, wave[:, 0], wave[:, 1], where=inside, color=colour[emotion], lw=0.3
+            )
     axis.set_ylim(-1.05 * most, 1.05 * most)
     axis.set_yticks([])
     axis.spines["left"].set_visible(False)
@@ -185,11 +226,18 @@ def _shares(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
             steps, means = _means(middle, values, axis.get_xlim()[1])
             axis.plot(steps, means, lw=1.2, ls=("-", "--", ":")[j % 3], **style)
             continue
-        wide = np.array([min((c.end - c.start) / 1000 * 0.9 / len(streams), 0.3 / inch)
-                         for c in shown])  # fmt: skip
-        bars = axis.bar(middle + (j - (len(streams) - 1) / 2) * wide, values, wide,
-                        hatch=_HATCHES[stream], edgecolor="white", linewidth=0.3,
-                        **style)  # fmt: skip
+        wide = np.array(
+            [min((c.end - c.start) / 1000 * 0.9 / len(streams), 0.3 / inch) for c in shown]
+        )
+        bars = axis.bar(
+            middle + (j - (len(streams) - 1) / 2) * wide,
+            values,
+            wide,
+            hatch=_HATCHES[stream],
+            edgecolor="white",
+            linewidth=0.3,
+            **style,
+        )
         for bar, cell in zip(bars, shown, strict=True):
             bar.set_alpha(1.0 if cell.of.decided else 0.4)
     low, high = axis.get_ylim()
@@ -222,15 +270,23 @@ def _means(at: np.ndarray, values: np.ndarray, length: float) -> tuple[np.ndarra
 
 def _nothing(axis: Any, t: Timeline, _: Any, inch: float) -> None:
     axis.set_yticks([])
-    axis.text(0.5, 0.5, "nothing to tell an emotion from", transform=axis.transAxes, ha="center",
-              va="center", color=GREY)  # fmt: skip
+    axis.text(
+        0.5,
+        0.5,
+        "nothing to tell an emotion from",
+        transform=axis.transAxes,
+        ha="center",
+        va="center",
+        color=GREY,
+    )
 
 
 def _name(axis: Any, name: str, pad: float = 0.12) -> None:
     """What a panel shows, to its left."""
     inches = axis.get_position().width * WIDTH
-    axis.text(-pad / inches, 0.5, name, transform=axis.transAxes, ha="right", va="center",
-              fontsize=8)  # fmt: skip
+    axis.text(
+        -pad / inches, 0.5, name, transform=axis.transAxes, ha="right", va="center", fontsize=8
+    )
 
 
 DRAW = {

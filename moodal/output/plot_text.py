@@ -111,16 +111,30 @@ def _sentence(
             if share > 0:
                 page.add_patch(Rectangle(*place, facecolor=colour, alpha=0.7 * part, lw=0))
             elif part > 0.08:
-                page.add_patch(Rectangle(*place, facecolor="none", edgecolor="#555555", lw=0,
-                                         hatch="////", alpha=0.15 + 0.6 * part))  # fmt: skip
+                page.add_patch(
+                    Rectangle(
+                        *place,
+                        facecolor="none",
+                        edgecolor="#555555",
+                        lw=0,
+                        hatch="////",
+                        alpha=0.15 + 0.6 * part,
+                    )
+                )
         page.text(left + x, y, word, fontsize=_SIZE, va="center_baseline")
         lines = line + 1
     if len(p.shares) > 1:
         told_of = ", ".join(
             f"{STREAMS.get(s, s)} {v.get(told(p), 0.0):+.1f}" for s, v in p.shares.items()
         )
-        page.text(left, top + _LINE * (lines + 0.5), f"shares of {told(p)}: {told_of} nats",
-                  fontsize=7, color="#444444", va="center")  # fmt: skip
+        page.text(
+            left,
+            top + _LINE * (lines + 0.5),
+            f"shares of {told(p)}: {told_of} nats",
+            fontsize=7,
+            color="#444444",
+            va="center",
+        )
 
 
 def _bars(page: Any, p: Prediction, top: float, width: float, colour: dict[str, str]) -> None:
@@ -131,20 +145,39 @@ def _bars(page: Any, p: Prediction, top: float, width: float, colour: dict[str, 
         probability, y = p.probabilities[emotion], top + _BAR * (i + 0.6)
         decided = emotion in p.decided
         fill = colour.get(emotion, GREY) if p.decided else "#BBBBBB"
-        page.barh(y, probability * room, 0.11, _BARS, color=fill, lw=0,
-                  alpha=1.0 if decided or not p.decided else 0.5)  # fmt: skip
+        page.barh(
+            y,
+            probability * room,
+            0.11,
+            _BARS,
+            color=fill,
+            lw=0,
+            alpha=1.0 if decided or not p.decided else 0.5,
+        )
         name = f"{plain(emotion)} {percent(probability)}"
         if i == 0 and not p.decided:
             name = f"{UNSURE} ({name})"
-        page.text(_BARS + probability * room + 0.06, y, name, fontsize=7.5, va="center",
-                  fontweight="bold" if decided else "normal")  # fmt: skip
+        page.text(
+            _BARS + probability * room + 0.06,
+            y,
+            name,
+            fontsize=7.5,
+            va="center",
+            fontweight="bold" if decided else "normal",
+        )
 
 
 def _face(page: Any, picture: np.ndarray, top: float) -> float:
     """A thumbnail; the room that it takes, in inches."""
     limits = page.get_xlim(), page.get_ylim()
-    page.imshow(picture, cmap="gray", vmin=0, vmax=255, aspect="auto",
-                extent=(_LEFT, _LEFT + 0.6, top + 0.6, top))  # fmt: skip
+    page.imshow(
+        picture,
+        cmap="gray",
+        vmin=0,
+        vmax=255,
+        aspect="auto",
+        extent=(_LEFT, _LEFT + 0.6, top + 0.6, top),
+    )
     page.set(xlim=limits[0], ylim=limits[1])
     return 0.75
 
@@ -161,5 +194,11 @@ def _legend(page: Any, y: float) -> None:
         page.add_patch(Rectangle((x, y - 0.07), 0.28, 0.14, **style))
         page.text(x + 0.35, y, text, fontsize=7.5, va="center")
         x += 1.25
-    page.text(x, y, "the stronger the mark, the larger the word's part of the share in the most "
-              "probable emotion", fontsize=7.5, va="center")  # fmt: skip
+    page.text(
+        x,
+        y,
+        "the stronger the mark, the larger the word's part of the share in the most "
+        "probable emotion",
+        fontsize=7.5,
+        va="center",
+    )

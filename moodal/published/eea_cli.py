@@ -168,16 +168,23 @@ def _recipe(args: argparse.Namespace, prepared: dict[str, Path], folder: Path) -
         "data": {"prepared": str(next(iter(prepared.values()))), "trim_padding": False},
         "system": _system(args),
         "train": {
-            "epochs": args.epochs, "batch_size": args.batch_size, "lr": args.learning_rate,
-            "optimiser": args.optim, "weight_decay": args.weight_decay, "loss": args.loss,
-            "clip": args.clip, "patience": args.patience, "early_stop": args.early_stop,
-            "seed": args.seed, "accelerator": _device(args.cuda),
+            "epochs": args.epochs,
+            "batch_size": args.batch_size,
+            "lr": args.learning_rate,
+            "optimiser": args.optim,
+            "weight_decay": args.weight_decay,
+            "loss": args.loss,
+            "clip": args.clip,
+            "patience": args.patience,
+            "early_stop": args.early_stop,
+            "seed": args.seed,
+            "accelerator": _device(args.cuda),
             "select": {"mosei_emo": "weighted_accuracy", "iemocap": "binary_accuracy"}.get(
                 args.dataset, "loss"
             ),
         },
         "report": {"thresholds": "fixed", "threshold": args.threshold},
-    }  # fmt: skip
+    }
     if args.model == "eea":
         if not emotions:
             raise UsageError(
@@ -199,21 +206,31 @@ def _system(args: argparse.Namespace) -> dict[str, Any]:
         raise UsageError(f"--hidden-sizes wants three widths; got {len(args.hidden_sizes)}.")
     hidden = dict(zip(("text", "speech", "face"), args.hidden_sizes, strict=True))
     rnn = {
-        "hidden": hidden, "layers": args.num_layers, "bidirectional": args.bidirectional,
-        "cell": "gru" if args.gru else "lstm", "dropout": args.dropout, "last_column": True,
-    }  # fmt: skip
+        "hidden": hidden,
+        "layers": args.num_layers,
+        "bidirectional": args.bidirectional,
+        "cell": "gru" if args.gru else "lstm",
+        "dropout": args.dropout,
+        "last_column": True,
+    }
     return {
         "eea": {"name": "eea", "streams": streams, **rnn},
         "rnn": {
-            "name": "rnn", "streams": streams, "fusion": args.fusion, "width": args.hidden_size,
+            "name": "rnn",
+            "streams": streams,
+            "fusion": args.fusion,
+            "width": args.hidden_size,
             **rnn,
         },
         "mult": {
-            "name": "mult", "streams": streams, "width": args.hidden_dim, "last_column": True,
+            "name": "mult",
+            "streams": streams,
+            "width": args.hidden_dim,
+            "last_column": True,
             "heads": 8 if args.dataset == "mosei_senti" else 10,
         },
         "transformer": {"name": "transformer", "streams": streams, "last_column": True},
-    }[args.model]  # fmt: skip
+    }[args.model]
 
 
 def _device(cuda: str) -> str:
@@ -239,10 +256,14 @@ def _import(
     labels = [x for x in space.labels if x != unseen]
     out = out or folder / "imported" / Path(args.ckpt).stem
     import_checkpoint(
-        args.ckpt, out, labels, space.task, args.modalities,
+        args.ckpt,
+        out,
+        labels,
+        space.task,
+        args.modalities,
         widths={s: f.width for s, f in corpus.features.items()},
         heads=8 if args.dataset == "mosei_senti" else 10,
-    )  # fmt: skip
+    )
     return out
 
 

@@ -48,10 +48,11 @@ def parser() -> argparse.ArgumentParser:
     add("--batch_size", type=int, default=2)
     add("--accum_grad", type=int, default=4, help="batches whose gradients are added")
     add(
-        "--config", default="",
+        "--config",
+        default="",
         help=f"speech backbone, a name or a folder; default {PUBLISHED}, or where that is not "
         f"to be had {EMBEDDED}, which comes with moodal (the reports say which)",
-    )  # fmt: skip
+    )
     add("--layers", type=int, default=0, help="transformer layers of it that are used (0: all)")
     add("--sessions", type=int, nargs="*", default=[], help="held out, e.g. 1 3 (default: each)")
     add("--seed", type=int, default=0)
@@ -118,21 +119,32 @@ def recipe_of(args: argparse.Namespace, backbone: str, prepared: Path) -> Recipe
         "title": f"{args.run} on IEMOCAP with {backbone}",
         "about": f"python main_mmer.py --run {args.run}; {told}.",
         "data": {
-            "prepared": str(prepared), "trim_padding": False,
-            "merges": {"excited": "happy"}, "labels": list(mmer_csv.AUTHORS_ORDER),
+            "prepared": str(prepared),
+            "trim_padding": False,
+            "merges": {"excited": "happy"},
+            "labels": list(mmer_csv.AUTHORS_ORDER),
             "views": "any" if late else "none",
         },
         "split": {"by": "session", **split},
         "system": system,
         "train": {
-            "epochs": args.epochs, "batch_size": args.batch_size, "accumulate": args.accum_grad,
-            "lr": rate, "optimiser": "adamw", "devices": args.devices,
-            "loss": "ce", "clip": 0.0, "patience": 0, "early_stop": 0,
-            "select": "balanced_accuracy", "select_on": "valid" if args.honest else "test",
-            "seed": args.seed, "accelerator": args.device,
+            "epochs": args.epochs,
+            "batch_size": args.batch_size,
+            "accumulate": args.accum_grad,
+            "lr": rate,
+            "optimiser": "adamw",
+            "devices": args.devices,
+            "loss": "ce",
+            "clip": 0.0,
+            "patience": 0,
+            "early_stop": 0,
+            "select": "balanced_accuracy",
+            "select_on": "valid" if args.honest else "test",
+            "seed": args.seed,
+            "accelerator": args.device,
         },
         "report": {"by": ["style"], "words": True},
-    }  # fmt: skip
+    }
     return parse(Recipe, values, "main_mmer.py")
 
 
@@ -174,10 +186,12 @@ def _prepared(args: argparse.Namespace, backbone: str, notice: str) -> Path:
     from moodal.train.encoders import ENCODERS
 
     manifest = mmer_csv.read_parts(
-        args.csv_path, args.data_path_audio,
+        args.csv_path,
+        args.data_path_audio,
         args.data_path_roberta if args.run == "mmer" else None,
-        args.data_path_audio_augmented, args.data_path_roberta_augmented,
-    )  # fmt: skip
+        args.data_path_audio_augmented,
+        args.data_path_roberta_augmented,
+    )
     if notice:
         manifest = dataclasses.replace(manifest, notes=(*manifest.notes, notice))
     if any((place / MARK).exists() for place in (args.csv_path.parent, args.data_path_audio)):

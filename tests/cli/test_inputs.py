@@ -15,10 +15,21 @@ from moodal.media.subtitles import subtitles_of
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     for name in (
-        "a/talk.mp4", "a/talk.srt", "a/alone.vtt", "a/deep/voice.WAV", "a/deep/voice.VTT",
-        "a/photo.png", "a/photo.srt", "a/said.txt", "a/table.csv", "a/.hidden.wav",
-        "a/.cache/old.wav", "b/other.mp3", "b/[1].wav", "c/notes.pdf",
-    ):  # fmt: skip
+        "a/talk.mp4",
+        "a/talk.srt",
+        "a/alone.vtt",
+        "a/deep/voice.WAV",
+        "a/deep/voice.VTT",
+        "a/photo.png",
+        "a/photo.srt",
+        "a/said.txt",
+        "a/table.csv",
+        "a/.hidden.wav",
+        "a/.cache/old.wav",
+        "b/other.mp3",
+        "b/[1].wav",
+        "c/notes.pdf",
+    ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
@@ -32,8 +43,13 @@ def found(*names):
 
 def test_a_folder_stands_for_what_can_be_read_in_it_and_below(folder):
     assert found("a") == [
-        "a/alone.vtt", "a/deep/voice.WAV", "a/photo.png", "a/photo.srt", "a/said.txt", "a/talk.mp4",
-    ]  # fmt: skip
+        "a/alone.vtt",
+        "a/deep/voice.WAV",
+        "a/photo.png",
+        "a/photo.srt",
+        "a/said.txt",
+        "a/talk.mp4",
+    ]
 
 
 def test_a_hidden_folder_that_is_named_is_read(folder):
@@ -53,8 +69,10 @@ def test_a_file_that_is_named_may_be_called_anything(folder):
 
 def test_names_keep_their_order_and_none_comes_twice(folder):
     assert found("b/other.mp3", "a/talk.mp4", "./b/../b/other.mp3", "b") == [
-        "b/other.mp3", "a/talk.mp4", "b/[1].wav",
-    ]  # fmt: skip
+        "b/other.mp3",
+        "a/talk.mp4",
+        "b/[1].wav",
+    ]
     assert found("a/talk.mp4", str(folder / "a/talk.mp4")) == ["a/talk.mp4"]
 
 

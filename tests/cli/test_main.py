@@ -36,8 +36,11 @@ def test_an_interruption_says_whether_the_work_goes_on(goes_on, said, capsys):
 
 def test_what_goes_on_after_a_stop_is_known():
     assert {name for name, command in cli.COMMANDS.items() if command.goes_on} == {
-        "prepare", "train", "evaluate", "compose",
-    }  # fmt: skip
+        "prepare",
+        "train",
+        "evaluate",
+        "compose",
+    }
 
 
 def test_the_artefact_that_comes_along_goes_by_a_name(capsys, tmp_path, monkeypatch):

@@ -21,10 +21,14 @@ def small():
     )
     frames = Frames.from_list([np.ones((2, 3)), np.zeros((0, 3))], rate=10.0)
     return Manifest(
-        "made up", EmotionSpace(["joy", "fear"]), utterances,
-        np.array([[1, 0], [0, 1]], np.float32), {"speech": frames},
-        {"speech": {"name": "x", "fingerprint": "1"}}, notes=("odd",),
-    )  # fmt: skip
+        "made up",
+        EmotionSpace(["joy", "fear"]),
+        utterances,
+        np.array([[1, 0], [0, 1]], np.float32),
+        {"speech": frames},
+        {"speech": {"name": "x", "fingerprint": "1"}},
+        notes=("odd",),
+    )
 
 
 def test_round_trip(small, tmp_path):

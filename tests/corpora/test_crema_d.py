@@ -22,8 +22,11 @@ def test_names_give_speaker_sentence_and_emotion(tmp_path: Path) -> None:
     manifest = crema_d.read(tmp_path)
     angry, sad = manifest.utterances
     assert (angry.id, angry.speaker, angry.text, angry.split) == (
-        "1001_DFA_ANG_XX", "1001", "Don't forget a jacket.", None,
-    )  # fmt: skip
+        "1001_DFA_ANG_XX",
+        "1001",
+        "Don't forget a jacket.",
+        None,
+    )
     assert angry.audio is not None
     assert angry.audio.path == "AudioWAV/1001_DFA_ANG_XX.wav"
     assert (angry.extra["level"], sad.extra["level"]) == ("unspecified", "high")

@@ -82,8 +82,11 @@ def test_packed_pictures(tmp_path):
         ends.append(len(packed))
     np.savez(tmp_path / "images.npz", jpeg=np.frombuffer(packed, np.uint8), offsets=ends)
     head = ["label", "split", *(f"fp_{x}" for x in (*fer2013.VOTES, "unknown", "NF"))]
-    rows = [["angry", "train", *VOTES[0]], ["happy", "validation", *VOTES[1]],
-            ["sad", "test", *[""] * 10]]  # fmt: skip
+    rows = [
+        ["angry", "train", *VOTES[0]],
+        ["happy", "validation", *VOTES[1]],
+        ["sad", "test", *[""] * 10],
+    ]
     with open(tmp_path / "metadata.csv", "w", newline="") as file:
         csv.writer(file).writerows([[*head, "dup_across_splits"], *([*r, "0"] for r in rows)])
     found = fer2013.read(tmp_path)

@@ -57,9 +57,14 @@ def test_a_repeated_id_is_left_for_the_check(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("line", "word"),
-    [("no tabs", "line 1"), ("text\tx\tid", "line 1"), ("text\t28\tid", "0 to 27"),
-     ("text\t-1\tid", "no label -1"), ("text\t\tid", "line 1")],
-)  # fmt: skip
+    [
+        ("no tabs", "line 1"),
+        ("text\tx\tid", "line 1"),
+        ("text\t28\tid", "0 to 27"),
+        ("text\t-1\tid", "no label -1"),
+        ("text\t\tid", "line 1"),
+    ],
+)
 def test_a_wrong_line_is_named(tmp_path: Path, line: str, word: str) -> None:
     with pytest.raises(DataError, match=word):
         goemotions.read(write(tmp_path, train=line + "\n"))

@@ -44,16 +44,22 @@ def test_rows_and_clips(root: Path) -> None:
     manifest = meld.read(root)
     first, second, dev, test = manifest.utterances
     assert (first.id, first.split, first.speaker, first.dialogue) == (
-        "train_dia3_utt1", "train", "Joey", "train_dia3",
-    )  # fmt: skip
+        "train_dia3_utt1",
+        "train",
+        "Joey",
+        "train_dia3",
+    )
     assert first.text == "It’s you – Rosé"
     assert first.audio == first.video
     assert first.audio is not None
     assert first.audio.path == "train_splits/dia3_utt1.mp4"
     assert first.extra == {
-        "sentiment": "neutral", "season": "8", "episode": "21",
-        "start": "00:16:16,059", "end": "00:16:21,731",
-    }  # fmt: skip
+        "sentiment": "neutral",
+        "season": "8",
+        "episode": "21",
+        "start": "00:16:16,059",
+        "end": "00:16:21,731",
+    }
     assert (second.audio, dev.split) == (None, "valid")
     assert test.video is not None
     assert manifest.space.labels[int(manifest.labels[0].argmax())] == "joy"

@@ -67,8 +67,10 @@ def test_action_units_are_the_face_stream(tmp_path: Path) -> None:
     units(tmp_path, "01-03-01-01-01-01", "01-04-01-01-01-01")
     manifest = ravdess.read(tmp_path)
     assert [u.id for u in manifest.utterances] == [
-        "01-02-01-01-01-01", "01-03-01-01-01-01", "01-04-01-01-01-01",
-    ]  # fmt: skip
+        "01-02-01-01-01-01",
+        "01-03-01-01-01-01",
+        "01-04-01-01-01-01",
+    ]
     face = manifest.features["face"]
     assert face.lengths.tolist() == [0, 1, 1]
     assert face[1][0, :2].tolist() == [0.0, 1.0]
@@ -84,12 +86,20 @@ def test_damaged_action_units(tmp_path: Path) -> None:
     np.savez(tmp_path / "openface_au.npz", clip=np.array(["x"]))
     with pytest.raises(DataError, match="clip, au and au_names"):
         ravdess.read(tmp_path)
-    np.savez(tmp_path / "openface_au.npz", clip=np.array(["x"]), au=np.zeros((2, 3)),
-             au_names=np.array(["a", "b", "c"]))  # fmt: skip
+    np.savez(
+        tmp_path / "openface_au.npz",
+        clip=np.array(["x"]),
+        au=np.zeros((2, 3)),
+        au_names=np.array(["a", "b", "c"]),
+    )
     with pytest.raises(DataError, match=r"\[1, 3\]; got \[2, 3\]"):
         ravdess.read(tmp_path)
-    np.savez(tmp_path / "openface_au.npz", clip=np.array([{"a": 1}], dtype=object),
-             au=np.zeros((1, 1)), au_names=np.array(["a"]))  # fmt: skip
+    np.savez(
+        tmp_path / "openface_au.npz",
+        clip=np.array([{"a": 1}], dtype=object),
+        au=np.zeros((1, 1)),
+        au_names=np.array(["a"]),
+    )
     with pytest.raises(DataError, match="cannot be read"):
         ravdess.read(tmp_path)
 

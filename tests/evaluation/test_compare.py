@@ -32,18 +32,27 @@ def _scored(task="single", n=80, skill=1.0, seed=0, offset=0):
         targets = np.eye(3)[truth.integers(3, size=n)]
     logits = np.random.default_rng(seed).normal(size=(n, 3)) + skill * targets - 0.5
     return Scored.from_logits(
-        logits, targets, task=task, labels=["angry", "happy", "sad"],
-        ids=[f"u{offset + i}" for i in range(n)], clusters=[f"s{i % 10}" for i in range(n)],
-        cluster_kind="speaker", groups={"style": [["read", "free"][i % 2] for i in range(n)]},
-    )  # fmt: skip
+        logits,
+        targets,
+        task=task,
+        labels=["angry", "happy", "sad"],
+        ids=[f"u{offset + i}" for i in range(n)],
+        clusters=[f"s{i % 10}" for i in range(n)],
+        cluster_kind="speaker",
+        groups={"style": [["read", "free"][i % 2] for i in range(n)]},
+    )
 
 
 def _run(folder, test, stamps=(), thresholds=None, **recipe):
     told = {"train": {"select_on": "valid", "lr": 0.1}, "title": folder.name} | recipe
     report = summarise(
-        test, train_targets=test.targets, draws=0, stamps=stamps, thresholds=thresholds,
+        test,
+        train_targets=test.targets,
+        draws=0,
+        stamps=stamps,
+        thresholds=thresholds,
         extras={"recipe": told, "experiment": folder.name, "title": f"run {folder.name}"},
-    )  # fmt: skip
+    )
     test.save(folder)
     save(report, folder / "report.json")
     return folder

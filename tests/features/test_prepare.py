@@ -56,8 +56,10 @@ def test_raw_media_are_encoded(tmp_path: Path) -> None:
     root = lookalike(tmp_path / "data", "ravdess", 12)
     made, _ = prepare("ravdess", root, tmp_path / "out", encoders={"speech": "egemaps:rate=2"})
     assert {s: e["name"] for s, e in made.encoders.items()} == {
-        "text": "glove-50", "speech": "egemaps", "face": "as-given",
-    }  # fmt: skip
+        "text": "glove-50",
+        "speech": "egemaps",
+        "face": "as-given",
+    }
     speech = made.features["speech"]
     assert speech.rate == 2.0
     assert (speech.lengths == 0).sum() == 1  # the clip without sound

@@ -39,19 +39,23 @@ def iemocap(tmp_path_factory):
 def small(mosei):
     """Overrides that make any MOSEI recipe small enough for a test."""
     return [
-        f"data.prepared={mosei / 'prepared'}", "train.epochs=2", "report.draws=20",
+        f"data.prepared={mosei / 'prepared'}",
+        "train.epochs=2",
+        "report.draws=20",
         "train.accelerator=cpu",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture
 def small_eea(small, mosei):
     """The same for EEA's recipes."""
     return [
-        *small, f"space.vectors={mosei / 'mosei' / 'glove.emotions.840B.300d.pt'}",
-        "system.hidden={text=300, speech=12, face=8}", "system.layers=1",
+        *small,
+        f"space.vectors={mosei / 'mosei' / 'glove.emotions.840B.300d.pt'}",
+        "system.hidden={text=300, speech=12, face=8}",
+        "system.layers=1",
         "protocol.null_draws=20",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture
@@ -87,10 +91,14 @@ def process():
 
     def start(*words, cwd=None, module="moodal"):
         return subprocess.Popen(
-            [sys.executable, "-m", module, *map(str, words)], cwd=cwd, env=ENVIRONMENT,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            [sys.executable, "-m", module, *map(str, words)],
+            cwd=cwd,
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
             # a shell's background jobs, and so their tests, are deaf to Ctrl-C otherwise
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )  # fmt: skip
+        )
 
     return start

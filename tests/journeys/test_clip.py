@@ -41,8 +41,10 @@ def test_the_clip_has_picture_and_sound_and_its_transcript_fits(maker):
     for cue in cues:
         ends = [float(t[6:].replace(",", ".")) for t in cue.split("\n")[1].split(" --> ")]
         assert last < ends[0] < ends[1] < seconds
-        quiet, loud = (np.abs(sound[int(a * maker.RATE) : int(b * maker.RATE)]).mean()
-                       for a, b in ((last + 0.1, ends[0] - 0.1), ends))  # fmt: skip
+        quiet, loud = (
+            np.abs(sound[int(a * maker.RATE) : int(b * maker.RATE)]).mean()
+            for a, b in ((last + 0.1, ends[0] - 0.1), ends)
+        )
         assert loud > 10 * quiet
         last = ends[1]
 

@@ -46,8 +46,13 @@ def main_py(place: Path, words: str) -> subprocess.CompletedProcess[str]:
     """`python main.py` with these words, in ``place``."""
     return subprocess.run(
         [sys.executable, str(ROOT / "main.py"), *shlex.split(words)],
-        cwd=place, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+        cwd=place,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 def the_same(done: subprocess.CompletedProcess[str]) -> argparse.Namespace:
@@ -148,8 +153,12 @@ def test_without_torch_it_says_what_to_install(tmp_path):
     code = "import runpy, sys; sys.modules['torch'] = None; runpy.run_path(sys.argv.pop(1), run_name='__main__')"  # noqa: E501
     done = subprocess.run(
         [sys.executable, "-c", code, str(ROOT / "main.py"), "-bs=1"],
-        cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 7, done.stderr
     assert done.stderr.splitlines() == [
         "main.py: this needs the package torch: pip install 'moodal[train]'."

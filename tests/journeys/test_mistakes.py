@@ -114,9 +114,14 @@ def test_hostile_files_are_named_and_not_run(iemocap, tmp_path, fails):
 )
 def test_wrong_recipes(small_eea, tmp_path, fails, override, code, said):
     given = fails(
-        "train", RECIPES / "mosei/zero-shot/anger.toml", *small_eea, "train.clip=0", override,
-        "--out", tmp_path / "run",
-    )  # fmt: skip
+        "train",
+        RECIPES / "mosei/zero-shot/anger.toml",
+        *small_eea,
+        "train.clip=0",
+        override,
+        "--out",
+        tmp_path / "run",
+    )
     assert given[0] == code, given[1]
     assert said in given[1]
 
@@ -205,9 +210,11 @@ def test_the_light_side_runs_where_torch_is_not(mosei, tmp_path):
 
     def run(*words):
         return subprocess.run(
-            [sys.executable, "-c", hide, *map(str, words)], capture_output=True, text=True,
+            [sys.executable, "-c", hide, *map(str, words)],
+            capture_output=True,
+            text=True,
             check=False,
-        )  # fmt: skip
+        )
 
     prepared = run("prepare", "mosei", mosei / "mosei", tmp_path / "p", "--json")
     assert prepared.returncode == 0, prepared.stderr
@@ -220,9 +227,14 @@ def test_the_light_side_runs_where_torch_is_not(mosei, tmp_path):
 
 def test_interrupting_says_how_to_go_on(small_eea, tmp_path, process):
     running = process(
-        "train", RECIPES / "mosei/eea.toml", *small_eea, "train.epochs=500", "train.early_stop=0",
-        "--out", tmp_path / "run",
-    )  # fmt: skip
+        "train",
+        RECIPES / "mosei/eea.toml",
+        *small_eea,
+        "train.epochs=500",
+        "train.early_stop=0",
+        "--out",
+        tmp_path / "run",
+    )
     deadline = time.monotonic() + 120
     while not (tmp_path / "run/epochs.csv").exists() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -41,11 +41,20 @@ def release(tmp_path_factory, tiny):
     """A look-alike of the IEMOCAP release, prepared with the front-end's frames and views."""
     folder = tmp_path_factory.mktemp("release")
     main(["synthesise", "iemocap-release", str(folder / "raw"), "--utterances", "100"])
-    main([
-        "prepare", "iemocap-release", str(folder / "raw"), str(folder / "prepared"),
-        "--encoder", f"speech=speech-backbone:path={tiny}", "--encoder", "text=minilm",
-        "--views", "1",
-    ])  # fmt: skip
+    main(
+        [
+            "prepare",
+            "iemocap-release",
+            str(folder / "raw"),
+            str(folder / "prepared"),
+            "--encoder",
+            f"speech=speech-backbone:path={tiny}",
+            "--encoder",
+            "text=minilm",
+            "--views",
+            "1",
+        ]
+    )
     return folder / "prepared"
 
 
@@ -53,10 +62,15 @@ def release(tmp_path_factory, tiny):
 def small(release, tiny):
     """Overrides that make a recipe of the release small enough for a test."""
     return [
-        f"data.prepared={release}", f'system.speech.path="{tiny}"', "train.epochs=2",
-        "report.draws=20", "train.accelerator=cpu", "report.figures=false",
-        "system.width=24", "system.heads=2",
-    ]  # fmt: skip
+        f"data.prepared={release}",
+        f'system.speech.path="{tiny}"',
+        "train.epochs=2",
+        "report.draws=20",
+        "train.accelerator=cpu",
+        "report.figures=false",
+        "system.width=24",
+        "system.heads=2",
+    ]
 
 
 def test_sessions_are_held_out_in_turn_and_pooled(answer, small, tmp_path):
@@ -80,9 +94,17 @@ def test_sessions_are_held_out_in_turn_and_pooled(answer, small, tmp_path):
     prepared = small[0].removeprefix("data.prepared=")
     names = ["--map", "excited=happy", "--emotions", "happy,angry,neutral,sad"]
     one = answer(
-        "evaluate", tmp_path / "run/fold-Ses01/artefact", prepared, "--split", "all",
-        "--where", "session=Ses01", *names, "--out", tmp_path / "evaluated",
-    )  # fmt: skip
+        "evaluate",
+        tmp_path / "run/fold-Ses01/artefact",
+        prepared,
+        "--split",
+        "all",
+        "--where",
+        "session=Ses01",
+        *names,
+        "--out",
+        tmp_path / "evaluated",
+    )
     fold = json.loads((tmp_path / "run/fold-Ses01/report.json").read_text())
     assert one["metrics"]["balanced_accuracy"]["all"]["value"] == pytest.approx(
         fold["metrics"]["balanced_accuracy"]["all"]["value"]
@@ -111,9 +133,20 @@ def test_the_gap_of_selecting_on_the_test(answer, small, tmp_path):
     # the artefact keeps the stamp, and a part of its emotions is scored on their rows alone
     prepared = small[0].removeprefix("data.prepared=")
     part = answer(
-        "evaluate", tmp_path / "theirs/artefact", prepared, "--out", tmp_path / "part",
-        "--split", "all", "--where", "session=Ses01", "--emotions", "angry,sad", "--by", "style",
-    )  # fmt: skip
+        "evaluate",
+        tmp_path / "theirs/artefact",
+        prepared,
+        "--out",
+        tmp_path / "part",
+        "--split",
+        "all",
+        "--where",
+        "session=Ses01",
+        "--emotions",
+        "angry,sad",
+        "--by",
+        "style",
+    )
     stamps = part["protocol"]["stamps"]
     assert any("selected on the test" in stamp for stamp in stamps)
     assert any("look-alike" in stamp for stamp in stamps)
@@ -137,9 +170,13 @@ def test_a_loss_that_cannot_be_is_refused_before_training(fails, small, tmp_path
 
 def test_two_processes_are_one(small, tmp_path, process, answer):
     words = [
-        RELEASE / "cai_sota.toml", *small[:-2], "split.only=[0]", "system.dropout=0.0",
-        "report.words=false", "train.epochs=1",
-    ]  # fmt: skip
+        RELEASE / "cai_sota.toml",
+        *small[:-2],
+        "split.only=[0]",
+        "system.dropout=0.0",
+        "report.words=false",
+        "train.epochs=1",
+    ]
     one = answer("train", *words, "--out", tmp_path / "one")
     two = process("train", *words, "train.devices=2", "--out", tmp_path / "two")
     _, said = two.communicate(timeout=300)
@@ -171,10 +208,22 @@ def test_best_run_runs_as_the_authors_wrote_it(authors_files, tiny, tmp_path, an
     """The four words of the README, then our backbone and one epoch."""
     save = tmp_path / "save"
     words = [
-        "sh", ROOT / "best_run.sh", authors_files / "audio", authors_files / "roberta",
-        authors_files / "iemocap.csv", save, "--config", tiny, "--epochs", "1", "--device", "cpu",
-        "--sessions", "1", "3",
-    ]  # fmt: skip
+        "sh",
+        ROOT / "best_run.sh",
+        authors_files / "audio",
+        authors_files / "roberta",
+        authors_files / "iemocap.csv",
+        save,
+        "--config",
+        tiny,
+        "--epochs",
+        "1",
+        "--device",
+        "cpu",
+        "--sessions",
+        "1",
+        "3",
+    ]
     done = subprocess.run(
         [*map(str, words)], capture_output=True, text=True, env=ENVIRONMENT, timeout=600
     )
@@ -191,15 +240,30 @@ def test_best_run_runs_as_the_authors_wrote_it(authors_files, tiny, tmp_path, an
 
     # their checkpoint comes back as an artefact, and scores the session as the run did
     answer(
-        "import", save / "1_model.pt", tmp_path / "artefact", "--labels",
-        "happy,angry,neutral,sad", "--heads", "2",
-    )  # fmt: skip
+        "import",
+        save / "1_model.pt",
+        tmp_path / "artefact",
+        "--labels",
+        "happy,angry,neutral,sad",
+        "--heads",
+        "2",
+    )
     answer("prepare", "mmer", authors_files, tmp_path / "waves", "--encoder", "speech=wave")
     answer(
-        "evaluate", tmp_path / "artefact", tmp_path / "waves", "--out", tmp_path / "e",
-        "--split", "all", "--where", "session=Ses01", "--map", "excited=happy",
-        "--emotions", "happy,angry,neutral,sad",
-    )  # fmt: skip
+        "evaluate",
+        tmp_path / "artefact",
+        tmp_path / "waves",
+        "--out",
+        tmp_path / "e",
+        "--split",
+        "all",
+        "--where",
+        "session=Ses01",
+        "--map",
+        "excited=happy",
+        "--emotions",
+        "happy,angry,neutral,sad",
+    )
     theirs, ours = scores.load(tmp_path / "e"), scores.load(save / "run/fold-Ses01")
     assert theirs.ids == ours.ids
     # the run read half-precision frames of scaled samples, the checkpoint reads the samples
@@ -211,9 +275,13 @@ def test_what_cannot_be_trained_on_is_said_before_hours_of_training(authors_file
         wav.rename(wav.with_suffix(".away"))
     try:
         words = [
-            "sh", ROOT / "best_run.sh", authors_files / "audio", authors_files / "roberta",
-            authors_files / "iemocap.csv", tmp_path / "save",
-        ]  # fmt: skip
+            "sh",
+            ROOT / "best_run.sh",
+            authors_files / "audio",
+            authors_files / "roberta",
+            authors_files / "iemocap.csv",
+            tmp_path / "save",
+        ]
         done = subprocess.run([*map(str, words)], capture_output=True, text=True, env=ENVIRONMENT)
         assert done.returncode == 3
         assert "2 have no recording" in done.stderr

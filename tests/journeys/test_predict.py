@@ -184,9 +184,12 @@ def test_a_damaged_file_in_a_folder_is_left_out_and_listed(files, artefact, tmp_
 
 
 BEGINS = {
-    "json": "{", "csv": "recording,", "srt": "1\n00:00:00,700 --> ", "textgrid": 'File type = "oo',
+    "json": "{",
+    "csv": "recording,",
+    "srt": "1\n00:00:00,700 --> ",
+    "textgrid": 'File type = "oo',
     "eaf": "<?xml",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("format", BEGINS)
@@ -253,7 +256,7 @@ MISTAKES = [
     (["-", "cinema.wav"], 2, "goes alone"),
     (["-"], 3, "Nothing came in"),
     ([], 2, "Name a recording"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("words", "code", "said"), MISTAKES)
@@ -290,10 +293,11 @@ def test_an_artefact_that_is_not_as_it_was_written(artefact, fails, tmp_path):
         (folder / "artefact.json").write_text(json.dumps({**about, "format": 99}))
 
     for change, said in (
-        (flip, "speech.onnx has changed"), (renumber, "has format 99"),
+        (flip, "speech.onnx has changed"),
+        (renumber, "has format 99"),
         (lambda f: (f / "text.onnx").unlink(), "text.onnx is missing"),
         (lambda f: (f / "artefact.json").write_text("{"), "cannot be read"),
         (shutil.rmtree, "is not an artefact"),
-    ):  # fmt: skip
+    ):
         code, given = refused(change)
         assert (code, said in given) == (3, True), given

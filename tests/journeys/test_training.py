@@ -37,9 +37,7 @@ def test_zero_shot_from_end_to_end(mosei, small_eea, tmp_path, answer):
 
     shown = answer("inspect", out / "artefact")
     assert shown["verified"]
-    again = answer(
-        "evaluate", out / "artefact", mosei / "prepared", "--out", tmp_path / "again"
-    )  # fmt: skip
+    again = answer("evaluate", out / "artefact", mosei / "prepared", "--out", tmp_path / "again")
     assert again["protocol"]["unseen"] == ["anger"]
     assert "never trained on: anger" in again["protocol"]["stamps"]
     assert null["cosine"]["encoder"] == "features"
@@ -50,29 +48,44 @@ def test_zero_shot_from_end_to_end(mosei, small_eea, tmp_path, answer):
 def test_emotions_that_the_artefact_never_heard_of(mosei, small_eea, tmp_path, answer, fails):
     out = tmp_path / "run"
     answer(
-        "train", RECIPES / "mosei/eea.toml", *small_eea, 'data.labels=["happy", "sad"]',
-        "--out", out,
-    )  # fmt: skip
+        "train",
+        RECIPES / "mosei/eea.toml",
+        *small_eea,
+        'data.labels=["happy", "sad"]',
+        "--out",
+        out,
+    )
     code, said = fails("evaluate", out / "artefact", mosei / "prepared", "--out", tmp_path / "e")
     assert code == 5
     assert "was not trained on anger" in said
     vectors = mosei / "mosei" / "glove.emotions.840B.300d.pt"
     report = answer(
-        "evaluate", out / "artefact", mosei / "prepared", "--out", tmp_path / "e",
-        "--vectors", vectors, "--emotions", "happy,fear",
-    )  # fmt: skip
+        "evaluate",
+        out / "artefact",
+        mosei / "prepared",
+        "--out",
+        tmp_path / "e",
+        "--vectors",
+        vectors,
+        "--emotions",
+        "happy,fear",
+    )
     assert report["protocol"]["unseen"] == ["fear"]
 
 
 def test_iemocap_zero_shot_appends_a_class(iemocap, tmp_path, answer):
     report = answer(
-        "train", RECIPES / "iemocap/zero-shot/excited.toml",
+        "train",
+        RECIPES / "iemocap/zero-shot/excited.toml",
         f"data.prepared={iemocap / 'prepared/iemocap'}",
         f"protocol.append_from={iemocap / 'prepared/iemocap9'}",
         f"space.vectors={iemocap / 'iemocap/glove.emotions.840B.300d.pt'}",
-        "train.epochs=1", "report.draws=20", "system.hidden={text=300, speech=8, face=8}",
-        "--out", tmp_path / "run",
-    )  # fmt: skip
+        "train.epochs=1",
+        "report.draws=20",
+        "system.hidden={text=300, speech=8, face=8}",
+        "--out",
+        tmp_path / "run",
+    )
     assert report["labels"][-1] == "excited"
     assert report["train"]["counts"]["excited"] == 0
     assert report["test"]["counts"]["excited"] > 0
@@ -81,9 +94,15 @@ def test_iemocap_zero_shot_appends_a_class(iemocap, tmp_path, answer):
 @pytest.mark.parametrize("method", ["scratch", "finetune", "gem", "joint"])
 def test_few_shot_in_every_way(small_eea, tmp_path, answer, method):
     report = answer(
-        "train", RECIPES / "mosei/few-shot/sad.toml", *small_eea, f"protocol.method={method}",
-        "protocol.shots=4", "protocol.adapt_epochs=3", "--out", tmp_path / "run",
-    )  # fmt: skip
+        "train",
+        RECIPES / "mosei/few-shot/sad.toml",
+        *small_eea,
+        f"protocol.method={method}",
+        "protocol.shots=4",
+        "protocol.adapt_epochs=3",
+        "--out",
+        tmp_path / "run",
+    )
     assert (tmp_path / "run/adapted").exists() == (method != "scratch")
     assert "few-shot: training was shown 4 rows of sad" in report["protocol"]["stamps"]
     assert report["protocol"]["unseen"] == []
@@ -113,10 +132,17 @@ def test_folds_by_speaker_with_intervals(tmp_path, answer):
     main(["prepare", "crema-d", str(tmp_path / "c"), str(tmp_path / "p"), "--encoder", "text=none"])
     out = tmp_path / "run"
     report = answer(
-        "train", RECIPES / "crema-d/eea.toml", f"data.prepared={tmp_path / 'p'}",
-        "split.folds=3", "train.epochs=2", "report.draws=50", "system.layers=1",
-        "system.hidden={speech=8}", "--out", out,
-    )  # fmt: skip
+        "train",
+        RECIPES / "crema-d/eea.toml",
+        f"data.prepared={tmp_path / 'p'}",
+        "split.folds=3",
+        "train.epochs=2",
+        "report.draws=50",
+        "system.layers=1",
+        "system.hidden={speech=8}",
+        "--out",
+        out,
+    )
     assert report["rows"] == 60
     assert len(report["folds"]) == 3
     assert report["clusters"]["kind"] == "speaker"
@@ -152,9 +178,14 @@ def test_a_finished_run_is_not_run_again_and_another_recipe_is_refused(
 
 def test_a_killed_run_goes_on_to_the_very_same_weights(small_eea, tmp_path, process):
     words = [
-        "train", RECIPES / "mosei/eea.toml", *small_eea, "train.epochs=12", "train.early_stop=0",
-        "train.save_steps=1", "report.figures=false",
-    ]  # fmt: skip
+        "train",
+        RECIPES / "mosei/eea.toml",
+        *small_eea,
+        "train.epochs=12",
+        "train.early_stop=0",
+        "train.save_steps=1",
+        "report.figures=false",
+    ]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     # each in a process with one thread: another number of threads rounds otherwise
     uninterrupted = process(*words, "--out", whole)
@@ -173,9 +204,13 @@ def test_a_killed_run_goes_on_to_the_very_same_weights(small_eea, tmp_path, proc
 
 def test_two_processes_give_what_one_gives(small_eea, tmp_path, process, answer):
     words = [
-        "train", RECIPES / "mosei/eea.toml", *small_eea, "system.dropout=0.0",
-        "train.batch_size=33", "report.figures=false",
-    ]  # fmt: skip
+        "train",
+        RECIPES / "mosei/eea.toml",
+        *small_eea,
+        "system.dropout=0.0",
+        "train.batch_size=33",
+        "report.figures=false",
+    ]
     one = answer(*words, "--out", tmp_path / "one")
     running = process(*words, "train.devices=2", "--out", tmp_path / "two", "--json")
     out, said = running.communicate(timeout=300)
@@ -204,10 +239,17 @@ def test_scores_of_training_rows_are_stamped_and_never_land_in_a_run(
 
 def test_folds_of_a_zero_shot_protocol_keep_their_nulls(small_eea, tmp_path, mosei, answer):
     report = answer(
-        "train", RECIPES / "mosei/zero-shot/anger.toml", *small_eea, "split.by=id",
-        "split.folds=3", "split.only=[0, 1]", "train.epochs=1", "report.figures=false",
-        "--out", tmp_path / "run",
-    )  # fmt: skip
+        "train",
+        RECIPES / "mosei/zero-shot/anger.toml",
+        *small_eea,
+        "split.by=id",
+        "split.folds=3",
+        "split.only=[0, 1]",
+        "train.epochs=1",
+        "report.figures=false",
+        "--out",
+        tmp_path / "run",
+    )
     assert set(report["extras"]["nulls"]) == {"anger, fold 0", "anger, fold 1"}
 
 
@@ -221,9 +263,14 @@ def test_a_row_of_padding_only_is_left_out_and_counted(mosei, small, tmp_path, a
     )
     blank.write(tmp_path / "blank")
     report = answer(
-        "train", RECIPES / "mosei/rnn-lf.toml", *small, f"data.prepared={tmp_path / 'blank'}",
-        "system.layers=1", "--out", tmp_path / "run",
-    )  # fmt: skip
+        "train",
+        RECIPES / "mosei/rnn-lf.toml",
+        *small,
+        f"data.prepared={tmp_path / 'blank'}",
+        "system.layers=1",
+        "--out",
+        tmp_path / "run",
+    )
     assert any("rows without one of text, speech, face" in s for s in report["protocol"]["stamps"])
 
 

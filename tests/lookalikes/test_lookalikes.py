@@ -33,9 +33,15 @@ from moodal.lookalikes.table import LOOKALIKES
 from moodal.lookalikes.words import VECTORS_FILE, word_vectors
 
 SEQUENCES = (
-    "mosei", "iemocap", "iemocap-noalign", "iemocap9",
-    "mosi", "mosi-noalign", "mosei-sentiment", "processed",
-)  # fmt: skip
+    "mosei",
+    "iemocap",
+    "iemocap-noalign",
+    "iemocap9",
+    "mosi",
+    "mosi-noalign",
+    "mosei-sentiment",
+    "processed",
+)
 RECORDED = ("crema-d", "ravdess", "table")
 SPOKEN = ("iemocap-release", "mmer", "meld")
 

@@ -28,9 +28,11 @@ def sound_file(path, samples, codec, rate=16000, starts=0.0, gap=None):
         frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
         frame.sample_rate, frame.pts = rate, 0
         plain = av.AudioResampler(
-            format=sound.codec_context.format, layout="mono", rate=rate,
+            format=sound.codec_context.format,
+            layout="mono",
+            rate=rate,
             frame_size=sound.codec_context.frame_size or 1024,
-        )  # fmt: skip
+        )
         for piece in [*plain.resample(frame), *plain.resample(None)]:
             late = starts + (gap[1] if gap and piece.pts / rate >= gap[0] else 0.0)
             piece.pts += round(late * rate)
@@ -80,9 +82,11 @@ def test_many_channels_are_averaged(tmp_path, layout):
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="flt", layout=layout)
         frame.sample_rate, frame.pts = 48000, 0
         plain = av.AudioResampler(
-            format=sound.codec_context.format, layout=layout, rate=48000,
+            format=sound.codec_context.format,
+            layout=layout,
+            rate=48000,
             frame_size=sound.codec_context.frame_size or None,
-        )  # fmt: skip
+        )
         for piece in [*plain.resample(frame), *plain.resample(None)]:
             file.mux(sound.encode(piece))
         file.mux(sound.encode(None))
@@ -217,9 +221,15 @@ def test_a_colon_in_the_name_is_no_protocol(tmp_path, monkeypatch):
 
 
 FUZZED = {
-    "a.wav": None, "a.flac": None, "a.ogg": None, "a.mp3": None,
-    "a.mp4": "aac", "a.mkv": "libopus", "a.webm": "libopus", "a.avi": "pcm_s16le",
-}  # fmt: skip
+    "a.wav": None,
+    "a.flac": None,
+    "a.ogg": None,
+    "a.mp3": None,
+    "a.mp4": "aac",
+    "a.mkv": "libopus",
+    "a.webm": "libopus",
+    "a.avi": "pcm_s16le",
+}
 
 
 @pytest.mark.parametrize("name", FUZZED)
@@ -264,10 +274,11 @@ def test_arrays_of_any_length_and_blocks_of_any_size(n, rate, seconds):
 def test_arrays_of_other_types():
     want = noise(0.2)
     for given_ in (
-        np.stack([want, want], 1), want.astype("f8"),
+        np.stack([want, want], 1),
+        want.astype("f8"),
         np.round(want * 32768).astype(np.int16),
         np.round(want.astype("f8") * 2**31).astype(np.int32),
-    ):  # fmt: skip
+    ):
         (block,) = array_blocks(given_, 16000)
         assert np.allclose(block.samples, want, atol=1e-4)
     byte = np.clip(np.round(want * 128 + 128), 0, 255).astype(np.uint8)

@@ -37,9 +37,11 @@ def film(path: Path, samples: np.ndarray, rate: int, codec: str, *, picture: boo
         frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
         frame.sample_rate, frame.pts = rate, 0
         resampler = av.AudioResampler(
-            format=sound.codec_context.format, layout=layout, rate=rate,
+            format=sound.codec_context.format,
+            layout=layout,
+            rate=rate,
             frame_size=sound.codec_context.frame_size or None,
-        )  # fmt: skip
+        )
         for piece in [*resampler.resample(frame), *resampler.resample(None)]:
             file.mux(sound.encode(piece))
         file.mux(sound.encode(None))

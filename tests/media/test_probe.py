@@ -38,9 +38,11 @@ def film(path, *, sound=True, codec="mpeg4", audio="aac"):
         file.mux(video.encode(None))
         if voice is not None:
             plain = av.AudioResampler(
-                format=voice.codec_context.format, layout="mono", rate=48000,
+                format=voice.codec_context.format,
+                layout="mono",
+                rate=48000,
                 frame_size=voice.codec_context.frame_size or None,
-            )  # fmt: skip
+            )
             frame = av.AudioFrame.from_ndarray(
                 np.zeros((1, 48000), "f4"), format="fltp", layout="mono"
             )
@@ -64,9 +66,15 @@ def test_audio(tmp_path, ending):
 
 @pytest.mark.parametrize(
     ("name", "codec", "audio"),
-    [("a.mp4", "mpeg4", "aac"), ("a.mkv", "mpeg4", "libopus"), ("a.webm", "libvpx", "libopus"),
-     ("a.avi", "mpeg4", "pcm_s16le"), ("a.flv", "flv", "aac"), ("a.ts", "mpeg2video", "aac")],
-)  # fmt: skip
+    [
+        ("a.mp4", "mpeg4", "aac"),
+        ("a.mkv", "mpeg4", "libopus"),
+        ("a.webm", "libvpx", "libopus"),
+        ("a.avi", "mpeg4", "pcm_s16le"),
+        ("a.flv", "flv", "aac"),
+        ("a.ts", "mpeg2video", "aac"),
+    ],
+)
 def test_video(tmp_path, name, codec, audio):
     found = probe(film(tmp_path / name, codec=codec, audio=audio))
     assert (found.kind, found.has_audio, found.has_video) == ("video", True, True)
@@ -122,9 +130,13 @@ def test_texts_and_subtitles(tmp_path):
     (tmp_path / "b.txt").write_text("1\n00:00:01,0 --> 00:00:02,5\nHi\n")
     kinds = {p.name: probe(p).kind for p in tmp_path.iterdir()}
     assert kinds == {
-        "a.txt": "text", "notes": "text", "long.txt": "text",
-        "a.srt": "subtitles", "a.vtt": "subtitles", "b.txt": "subtitles",
-    }  # fmt: skip
+        "a.txt": "text",
+        "notes": "text",
+        "long.txt": "text",
+        "a.srt": "subtitles",
+        "a.vtt": "subtitles",
+        "b.txt": "subtitles",
+    }
     assert probe(tmp_path / "a.srt").seconds == 2.5
 
 
@@ -153,10 +165,12 @@ def others(folder):
         "b.srt": (np.random.default_rng(2).bytes(5000), "no subtitles"),
         "t.srt": (b"no times here", "no subtitles"),
         "x.webp": (b"RIFF\x00\x10\x00\x00WEBPVP8 " + bytes(99), "WebP"),
-        "huge.png": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"\x00\x01\x00\x00" * 2 + bytes(99),
-                     "65536 x 65536"),
+        "huge.png": (
+            b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"\x00\x01\x00\x00" * 2 + bytes(99),
+            "65536 x 65536",
+        ),
         "cut.jpg": (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00", "damaged picture"),
-    }  # fmt: skip
+    }
 
 
 def test_everything_else_is_one_sentence(tmp_path):
@@ -190,10 +204,12 @@ def test_no_file(tmp_path):
 
 def test_damaged_files_give_a_kind_or_a_sentence(tmp_path):
     seeds = [
-        film(tmp_path / "a.mp4"), film(tmp_path / "a.mkv", audio="libopus"),
+        film(tmp_path / "a.mp4"),
+        film(tmp_path / "a.mkv", audio="libopus"),
         film(tmp_path / "a.webm", codec="libvpx", audio="libopus"),
-        picture(tmp_path / "a.jpg"), picture(tmp_path / "a.png", "png"),
-    ]  # fmt: skip
+        picture(tmp_path / "a.jpg"),
+        picture(tmp_path / "a.png", "png"),
+    ]
     rng = np.random.default_rng(3)
     for path in seeds:
         good = path.read_bytes()

@@ -74,13 +74,15 @@ def test_blank_lines_and_missing_numbers():
     [
         ("1\n00:00:xx,000 --> 00:00:02,000\nno\n", r"line 2: .* is no span of time"),
         ("1\n00:00:01,000 -->\nno\n", r"line 2"),
-        ("1\n00:00:01,0 --> 00:00:02,0\nok\n\n2\n00:00:09,0 --> 00:00:03,0\nno\n",
-         r"line 6: the cue ends \(3 s\) before it starts"),
+        (
+            "1\n00:00:01,0 --> 00:00:02,0\nok\n\n2\n00:00:09,0 --> 00:00:03,0\nno\n",
+            r"line 6: the cue ends \(3 s\) before it starts",
+        ),
         ("1\n00:00:61,000 --> 00:02:00,000\nno\n", r"line 2"),
         ("just words\n", "holds no subtitles"),
         ("WEBVTT\n\n00:01.000 --> 00:02.000\n\n", "holds no subtitles"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_file_is_told_by_its_line(text, said):
     with pytest.raises(DataError, match=said):
         parse_subtitles(text)

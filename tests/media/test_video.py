@@ -49,9 +49,14 @@ def times(*args, **kwargs):
 
 @pytest.mark.parametrize(
     ("name", "codec"),
-    [("a.mp4", "mpeg4"), ("a.mkv", "mpeg4"), ("a.webm", "libvpx"), ("a.avi", "mjpeg"),
-     ("a.ts", "mpeg2video")],
-)  # fmt: skip
+    [
+        ("a.mp4", "mpeg4"),
+        ("a.mkv", "mpeg4"),
+        ("a.webm", "libvpx"),
+        ("a.avi", "mjpeg"),
+        ("a.ts", "mpeg2video"),
+    ],
+)
 def test_one_picture_of_every_fifth_of_a_second(tmp_path, name, codec):
     rate = 25 if name == "a.ts" else 10
     path = film(tmp_path / name, [picture(i) for i in range(2 * rate)], codec=codec, rate=rate)
@@ -189,13 +194,22 @@ def test_frames_that_do_not_decode_are_skipped_and_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "codec"),
-    [("a.mp4", "mpeg4"), ("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.webm", "libvpx"),
-     ("a.jpg", "mjpeg")],
-)  # fmt: skip
+    [
+        ("a.mp4", "mpeg4"),
+        ("a.mp4", "libx264"),
+        ("a.mkv", "libx264"),
+        ("a.webm", "libvpx"),
+        ("a.jpg", "mjpeg"),
+    ],
+)
 def test_damaged_files_give_pictures_or_one_sentence(tmp_path, name, codec):
     try:
-        path = film(tmp_path / name, [picture(i) for i in range(1 if ".jpg" in name else 20)],
-                    codec=codec, **({"update": 1} if ".jpg" in name else {}))  # fmt: skip
+        path = film(
+            tmp_path / name,
+            [picture(i) for i in range(1 if ".jpg" in name else 20)],
+            codec=codec,
+            **({"update": 1} if ".jpg" in name else {}),
+        )
     except (av.FFmpegError, ValueError) as error:
         pytest.skip(f"this FFmpeg does not write {codec}: {error}")
     whole = path.read_bytes()

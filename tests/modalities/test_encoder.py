@@ -14,9 +14,15 @@ from moodal.modalities.encoder import file_hash, package_folder, specification
 from moodal.modalities.speech.egemaps import Egemaps
 
 SPECS = [
-    "glove-50", "minilm", "minilm:pool=true", "egemaps", "egemaps:rate=25", "wave", "spoken",
+    "glove-50",
+    "minilm",
+    "minilm:pool=true",
+    "egemaps",
+    "egemaps:rate=25",
+    "wave",
+    "spoken",
     "wave:longest=16000",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("spec", SPECS)

@@ -181,8 +181,9 @@ def test_a_second_word_and_the_same_again(adapted, tmp_path):
     again = load(adapt(second, "relieved", high, tmp_path / "three"))
     assert list(again.branches["speech"].adapted) == ["relieved", "bored"]
     assert again.found.about["data"]["adapted"] == {
-        "relieved": {"speech": 3}, "bored": {"speech": 4},
-    }  # fmt: skip
+        "relieved": {"speech": 3},
+        "bored": {"speech": 4},
+    }
     assert told(again, high, "relieved").min() > told(again, low, "relieved").max()
 
 

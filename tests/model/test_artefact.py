@@ -9,10 +9,19 @@ from moodal.core.errors import DataError, OutputError
 from moodal.model import artefact
 
 ABOUT = {
-    "system": {"name": "eea", "config": {}}, "widths": {"text": 4}, "labels": ["a", "b"],
-    "task": "multi", "vectors": "made up", "encoders": {}, "thresholds": {"values": [0.5, 0.5]},
-    "calibration": None, "protocol": {}, "metrics": {}, "data": {}, "licence": "CC0",
-}  # fmt: skip
+    "system": {"name": "eea", "config": {}},
+    "widths": {"text": 4},
+    "labels": ["a", "b"],
+    "task": "multi",
+    "vectors": "made up",
+    "encoders": {},
+    "thresholds": {"values": [0.5, 0.5]},
+    "calibration": None,
+    "protocol": {},
+    "metrics": {},
+    "data": {},
+    "licence": "CC0",
+}
 
 
 @pytest.fixture
@@ -32,9 +41,12 @@ def test_round_trip(folder):
 
 def test_the_same_content_gives_the_same_bytes(folder, tmp_path):
     again = artefact.write(
-        tmp_path / "b", ABOUT, artefact.read(folder).weights(), artefact.read(folder).vectors(),
+        tmp_path / "b",
+        ABOUT,
+        artefact.read(folder).weights(),
+        artefact.read(folder).vectors(),
         "# card\n",
-    )  # fmt: skip
+    )
     for name in ("artefact.json", "weights.safetensors"):
         assert (folder / name).read_bytes() == (again / name).read_bytes()
 

@@ -33,10 +33,11 @@ def jobs(tmp_path):
 def told(found):
     """What there is of each, so that two answers can be compared."""
     return [
-        str(t) if isinstance(t, DataError)
+        str(t)
+        if isinstance(t, DataError)
         else (t.path, [{e: round(x, 6) for e, x in p.probabilities.items()} for p in t])
         for t in found
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture
@@ -48,8 +49,11 @@ def test_bad_files_do_not_stop_the_rest(alone):
     kinds = [type(t) for t in alone]
     assert kinds == [Timeline, DataError, Timeline, DataError, Timeline, Timeline]
     assert [t.path for t in alone if isinstance(t, Timeline)] == [
-        "first.wav", "said.txt", "cues.srt", "second.flac",
-    ]  # fmt: skip
+        "first.wav",
+        "said.txt",
+        "cues.srt",
+        "second.flac",
+    ]
     assert [len(t) for t in alone if isinstance(t, Timeline)] == [1, 2, 1, 1]
     assert "bad.mp4" in str(alone[1])
     assert "is empty" in str(alone[3])
@@ -120,9 +124,11 @@ def test_a_recording_that_ends_its_process_is_named_and_loses_no_other(monkeypat
     jobs = [Job(None, name) for name in ("a", "crash", "b", "c")]
     found = list(batch._in_processes(jobs, 2, ()))
     assert [str(f) for f in found] == [
-        "a", "crash ended the process that read it: a decoder crashed, or memory ran out.",
-        "b", "c",
-    ]  # fmt: skip
+        "a",
+        "crash ended the process that read it: a decoder crashed, or memory ran out.",
+        "b",
+        "c",
+    ]
 
 
 def _begin():

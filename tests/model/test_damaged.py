@@ -18,8 +18,10 @@ DAMAGES = 20
 PATIENCE = 5.0
 """Seconds that the answer to a file of one second may take on a busy machine."""
 CODECS = {
-    "mp4": ("mpeg4", "aac"), "mkv": ("mpeg4", "libopus"), "webm": ("libvpx", "libopus"),
-}  # fmt: skip
+    "mp4": ("mpeg4", "aac"),
+    "mkv": ("mpeg4", "libopus"),
+    "webm": ("libvpx", "libopus"),
+}
 SRT = "".join(
     f"{i}\n00:00:{i:02},000 --> 00:00:{i:02},900\nI am number {i}, and so <i>happy</i>!\n\n"
     for i in range(1, 30)
@@ -40,9 +42,11 @@ def film(path, video, audio):
         frame = av.AudioFrame.from_ndarray(noise, format="flt", layout="mono")
         frame.sample_rate, frame.pts = 48000, 0
         plain = av.AudioResampler(
-            format=heard.codec_context.format, layout="mono", rate=48000,
+            format=heard.codec_context.format,
+            layout="mono",
+            rate=48000,
             frame_size=heard.codec_context.frame_size,
-        )  # fmt: skip
+        )
         for piece in [*plain.resample(frame), *plain.resample(None)]:
             file.mux(heard.encode(piece))
         file.mux(heard.encode(None))

@@ -168,8 +168,10 @@ def test_unknown_emotions_are_guessed_only_where_asked(tiny_artefact, table, tmp
 
 
 def test_what_a_used_branch_never_learned_is_left_out(tiny_artefact, tmp_path):
-    rows = [{"id": str(i), "text": "I did not see that coming", "label": x}
-            for i, x in enumerate(["surprise", "fear", "surprise", "anger"])]  # fmt: skip
+    rows = [
+        {"id": str(i), "text": "I did not see that coming", "label": x}
+        for i, x in enumerate(["surprise", "fear", "surprise", "anger"])
+    ]
     table = written(tmp_path / "t.csv", rows)
     report = evaluate_raw(tiny_artefact, table, tmp_path / "out")
     assert report["labels"] == ["anger", "fear", "surprise"]
@@ -182,11 +184,12 @@ def test_faces_that_came_as_pixels_are_read_as_they_are(predictor, tmp_path):
     rng = np.random.default_rng(0)
     values = rng.random((9, 2304)).astype(np.float16)
     manifest = Manifest(
-        "faces", EmotionSpace(["anger", "happiness", "awe"], "single"),
+        "faces",
+        EmotionSpace(["anger", "happiness", "awe"], "single"),
         tuple(Utterance(f"f{i}", split="test") for i in range(9)),
         np.eye(3, dtype=np.float32)[np.arange(9) % 3],
         features={"face": Frames(values, np.ones(9, np.int64))},
-    )  # fmt: skip
+    )
     report = evaluate_manifest(predictor, manifest, tmp_path / "out")
     assert report["rows"] == 6
     assert report["subset"] == "test"
@@ -232,10 +235,15 @@ def test_votes_are_scored_by_their_majority():
 
 def test_rows_with_any_number_of_emotions(tiny, tmp_path):
     rows = [
-        {"id": str(i), "text": f"sentence {i} is here", "emotion:joy": i % 2, "emotion:fear": i % 3,
-         "emotion:awe": 1}
+        {
+            "id": str(i),
+            "text": f"sentence {i} is here",
+            "emotion:joy": i % 2,
+            "emotion:fear": i % 3,
+            "emotion:awe": 1,
+        }
         for i in range(9)
-    ]  # fmt: skip
+    ]
     table = written(tmp_path / "t.csv", rows)
     about = tiny.told(("anger",), ["text"])["fused"]
     about["branches"]["text"]["thresholds"] = {"happiness": 0.3}
@@ -279,8 +287,10 @@ def test_words_are_heard_where_that_is_asked_for(tiny_artefact, table, tmp_path,
 
 def test_foreign_texts_are_told(tiny_artefact, tmp_path):
     foreign = "Das habe ich wirklich nicht von dir erwartet."
-    rows = [{"id": "1", "text": foreign, "label": "fear"},
-            {"id": "2", "text": "It is the end of the world.", "label": "anger"}]  # fmt: skip
+    rows = [
+        {"id": "1", "text": foreign, "label": "fear"},
+        {"id": "2", "text": "It is the end of the world.", "label": "anger"},
+    ]
     report = evaluate_raw(tiny_artefact, written(tmp_path / "t.csv", rows), tmp_path / "out")
     assert "1 texts do not look English, the one language known" in report["protocol"]["stamps"]
 

@@ -44,8 +44,9 @@ def test_timed_words_keep_their_times(readers):
     timed = (Word("I", 1.0, 1.2), Word("won.", 1.3, 1.9))
     reading = readers["text"].text("I won.", timed)
     assert [(p.text, p.start, p.end) for p in reading.parts] == [
-        ("I", 1.0, 1.2), ("won.", 1.3, 1.9),
-    ]  # fmt: skip
+        ("I", 1.0, 1.2),
+        ("won.", 1.3, 1.9),
+    ]
     assert reading.logits == pytest.approx(readers["text"].text("I won.").logits)
 
 

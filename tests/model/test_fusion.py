@@ -16,9 +16,12 @@ LEARNED = {
 
 def fusion(words=WORDS):
     weights = Weights(
-        {"text": 0.6, "speech": 0.8}, {"text": 0.2, "speech": 0.9},
-        {"anger": 0.1, "neutral": -0.2, "sadness": 0.3}, -1.0, 0.4,
-    )  # fmt: skip
+        {"text": 0.6, "speech": 0.8},
+        {"text": 0.2, "speech": 0.9},
+        {"anger": 0.1, "neutral": -0.2, "sadness": 0.3},
+        -1.0,
+        0.4,
+    )
     one = {s: Weights({s: 0.7}, {s: 0.3}, {}, -0.5, 0.4) for s in ("text", "speech")}
     return Fusion(tuple(words), 3, LEARNED, {"text+speech": weights, **one})
 

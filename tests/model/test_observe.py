@@ -111,8 +111,9 @@ def test_given_subtitles_are_the_utterances(readers, said, tmp_path):
     (tmp_path / "a.srt").write_text(lines)
     found = gather(array(said, subtitles=tmp_path / "a.srt"), readers)
     assert [(u.start, u.end, u.text) for u in found.utterances] == [
-        (1.0, 2.0, "We won."), (59.0, 60.0, "Bye."),
-    ]  # fmt: skip
+        (1.0, 2.0, "We won."),
+        (59.0, 60.0, "Bye."),
+    ]
     assert [set(r) for r in found.readings] == [{"text", "speech"}, {"text"}]
     assert any("after the sound ends" in note for note in found.notes)
 

@@ -202,9 +202,16 @@ def test_the_model_abstains_below_its_threshold(tiny, tmp_path):
     about = tiny.told(tiny.LEARNED["text"], ["text"])
     for threshold, decided in ((0.0, 1), (1.0, 0)):
         about["fused"]["fusion"]["text"]["threshold"] = threshold
-        folder = tiny.write_tiny(tmp_path / "a", ["text"], fused=about["fused"] | {
-            "words": load(tiny.write_tiny(tmp_path / "b", ["text"])).found.about["fused"]["words"]
-        })  # fmt: skip
+        folder = tiny.write_tiny(
+            tmp_path / "a",
+            ["text"],
+            fused=about["fused"]
+            | {
+                "words": load(tiny.write_tiny(tmp_path / "b", ["text"])).found.about["fused"][
+                    "words"
+                ]
+            },
+        )
         (answer,) = load(folder).predict(text=SAID)
         assert len(answer.decided) == decided
 

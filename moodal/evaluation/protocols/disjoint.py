@@ -67,8 +67,9 @@ def _part(
 
 def _names(fold: str, values: list[str], column: str) -> list[str]:
     """A name for each value that may name a folder; equal ones are counted."""
-    words = [re.sub(r"[^\w-]+", "-", x)[:40].strip("-") if x else f"without {column}"
-             for x in values]  # fmt: skip
+    words = [
+        re.sub(r"[^\w-]+", "-", x)[:40].strip("-") if x else f"without {column}" for x in values
+    ]
     return [f"{fold} {word}" for word in _counted(words)]
 
 

@@ -139,19 +139,38 @@ def reliability_diagram(report: Mapping[str, Any], path: Path | str) -> Path:
         axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls=":", label="calibrated")
         for b in bins:
             middle, width = (b["low"] + b["high"]) / 2, b["high"] - b["low"]
-            axes.bar(middle, b["accuracy"], width=width, color=BLUE, alpha=0.75, lw=0.6,
-                     edgecolor="white")  # fmt: skip
-        axes.plot([b["confidence"] for b in bins], [b["accuracy"] for b in bins], "o-", ms=4, lw=1,
-                  color=RED, label="observed, at the mean probability")  # fmt: skip
+            axes.bar(
+                middle,
+                b["accuracy"],
+                width=width,
+                color=BLUE,
+                alpha=0.75,
+                lw=0.6,
+                edgecolor="white",
+            )
+        axes.plot(
+            [b["confidence"] for b in bins],
+            [b["accuracy"] for b in bins],
+            "o-",
+            ms=4,
+            lw=1,
+            color=RED,
+            label="observed, at the mean probability",
+        )
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"probability of {told['of']}")
         axes.set_ylabel("share that is true")
         legend_below(figure, axes)
         counts = axes.inset_axes((0, 1.04, 1, 0.18), sharex=axes)
         total = sum(b["cases"] for b in bins)
         counts.bar(
-            [(b["low"] + b["high"]) / 2 for b in bins], [b["cases"] / total for b in bins],
-            width=1 / len(told["bins"]), color=GREY, alpha=0.75, edgecolor="white", lw=0.6,
-        )  # fmt: skip
+            [(b["low"] + b["high"]) / 2 for b in bins],
+            [b["cases"] / total for b in bins],
+            width=1 / len(told["bins"]),
+            color=GREY,
+            alpha=0.75,
+            edgecolor="white",
+            lw=0.6,
+        )
         counts.tick_params(labelbottom=False)
         counts.set_ylabel("cases", fontsize=8)
         counts.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")

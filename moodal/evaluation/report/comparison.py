@@ -77,10 +77,14 @@ def _rows(
     rows = [["run", "value [interval]", "less the first", "mark"]]
     for run, entry in zip(runs, told, strict=True):
         between = entry.get("difference", {}).get(key)
-        rows.append([
-            run["name"], cell(entry["metrics"][key]), difference(between) if between else "",
-            "; ".join(run["stamps"]) or "–",
-        ])  # fmt: skip
+        rows.append(
+            [
+                run["name"],
+                cell(entry["metrics"][key]),
+                difference(between) if between else "",
+                "; ".join(run["stamps"]) or "–",
+            ]
+        )
     return rows
 
 

@@ -20,8 +20,14 @@ from moodal.evaluation.metrics import METRICS, auc, top
 from moodal.evaluation.report.scores import Scored
 
 BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#666666",
-)  # fmt: skip
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#666666",
+)
 _COLOURS = (BLUE, RED, GREEN, PINK, SKY, ORANGE)
 _DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 _MOST_CURVES = 10
@@ -46,8 +52,15 @@ def emotion_bars(report: Mapping[str, Any], metric: str, path: Path | str) -> Pa
         for place, label in enumerate(order):
             value = values[label]
             if value["value"] is None:
-                axes.text(0.01, place, "undefined: " + value["gap"], va="center", color=GREY,
-                          fontsize=8, transform=axes.get_yaxis_transform())  # fmt: skip
+                axes.text(
+                    0.01,
+                    place,
+                    "undefined: " + value["gap"],
+                    va="center",
+                    color=GREY,
+                    fontsize=8,
+                    transform=axes.get_yaxis_transform(),
+                )
                 continue
             colour, name = (ORANGE, "unseen in training") if label in unseen else (BLUE, "seen")
             bar = axes.barh(place, value["value"], color=colour, height=0.7, alpha=0.85)
@@ -89,9 +102,10 @@ def roc_curves(
     no row has, or every row, has no curve.
     """
     defined = [
-        i for i, label in enumerate(test.labels)
+        i
+        for i, label in enumerate(test.labels)
         if 0 < (test.targets[:, i] > 0).sum() < len(test) and (labels is None or label in labels)
-    ]  # fmt: skip
+    ]
     if test.task == "regression":
         raise DataError(f"{test.subset}: values have no ROC curve; emotions have.")
     shown = sorted(defined, key=lambda i: -int((test.targets[:, i] > 0).sum()))[:_MOST_CURVES]
@@ -101,8 +115,14 @@ def roc_curves(
             target, score = test.targets[:, i] > 0, test.probabilities[:, i]
             false, true = _roc(target, score)
             name = f"{test.labels[i]} ({float(auc(target, score)):.2f})"
-            axes.plot(false, true, label=name, lw=1.6, color=_COLOURS[place % len(_COLOURS)],
-                      ls=_DASHES[place % 5])  # fmt: skip
+            axes.plot(
+                false,
+                true,
+                label=name,
+                lw=1.6,
+                color=_COLOURS[place % len(_COLOURS)],
+                ls=_DASHES[place % 5],
+            )
         more = f": the {len(shown)} commonest of {len(defined)}"
         more = more if len(shown) < len(defined) else ""
         title = f"{test.subset}{more if shown else ': no emotion has a curve'}"
@@ -215,9 +235,13 @@ def differences(made: Mapping[str, Any], path: Path | str) -> Path:
                         axis.plot([entry["low"], entry["high"]], [place] * 2, color="black", lw=1.4)
                     axis.plot(entry["value"], place, "o", color=colour, mec="black", mew=0.6)
             axes[0].annotate(
-                made["titles"][key], (0, block * (len(runs) + 0.7) - 0.62), fontsize=8,
-                xycoords=("axes fraction", "data"), fontweight="bold", va="center",
-            )  # fmt: skip
+                made["titles"][key],
+                (0, block * (len(runs) + 0.7) - 0.62),
+                fontsize=8,
+                xycoords=("axes fraction", "data"),
+                fontweight="bold",
+                va="center",
+            )
         axes[0].set_yticks([p for p, _ in places], [name for _, name in places])
         axes[1].set_yticks([])
         axes[1].axvline(0, color=GREY, lw=1, ls="--", zorder=0)
@@ -272,8 +296,9 @@ def _title(report: Mapping[str, Any]) -> str:
 def legend_below(figure: Any, axes: Any) -> None:
     handles, names = axes.get_legend_handles_labels()
     if handles:
-        figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=8,
-                      frameon=False)  # fmt: skip
+        figure.legend(
+            handles, names, loc="outside lower center", ncols=len(names), fontsize=8, frameon=False
+        )
 
 
 @contextmanager
@@ -288,8 +313,14 @@ def drawing(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    style: Any = {"axes.spines.top": False, "axes.spines.right": False, "font.size": 9,
-             "axes.titlesize": 10, "svg.hashsalt": "moodal", "svg.fonttype": "none"}  # fmt: skip
+    style: Any = {
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "font.size": 9,
+        "axes.titlesize": 10,
+        "svg.hashsalt": "moodal",
+        "svg.fonttype": "none",
+    }
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)

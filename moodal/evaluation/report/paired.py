@@ -51,9 +51,11 @@ def paired(
     lines = [of_key[key] for key in keys]
     one = {(i, x.key): statistic(x, *s) for i, s in enumerate(said) for x in lines}
     drawn = intervals(
-        {f"{i} {key}": function for (i, key), function in one.items()}, first.clusters,
-        draws=draws, seed=seed,
-    )  # fmt: skip
+        {f"{i} {key}": function for (i, key), function in one.items()},
+        first.clusters,
+        draws=draws,
+        seed=seed,
+    )
     rows = np.ones(len(first))
     out: list[dict[str, Any]] = []
     for i in range(len(said)):

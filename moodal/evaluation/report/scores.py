@@ -104,10 +104,18 @@ class Scored:
         made = makers[task](logits) if task in makers else logits
         drawn = ids if clusters is None else clusters
         return cls(
-            ids=tuple(ids), probabilities=made, logits=logits, targets=targets,
-            labels=tuple(labels), task=task, clusters=tuple(drawn), cluster_kind=cluster_kind,
-            subset=subset, info=info or {}, groups={k: tuple(v) for k, v in (groups or {}).items()},
-        )  # fmt: skip
+            ids=tuple(ids),
+            probabilities=made,
+            logits=logits,
+            targets=targets,
+            labels=tuple(labels),
+            task=task,
+            clusters=tuple(drawn),
+            cluster_kind=cluster_kind,
+            subset=subset,
+            info=info or {},
+            groups={k: tuple(v) for k, v in (groups or {}).items()},
+        )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -121,9 +129,12 @@ class Scored:
         """Only the columns of ``labels``, in that order; probabilities stay as they are."""
         columns = [self.labels.index(label) for label in labels]
         return dataclasses.replace(
-            self, probabilities=self.probabilities[:, columns], logits=self.logits[:, columns],
-            targets=self.targets[:, columns], labels=tuple(labels),
-        )  # fmt: skip
+            self,
+            probabilities=self.probabilities[:, columns],
+            logits=self.logits[:, columns],
+            targets=self.targets[:, columns],
+            labels=tuple(labels),
+        )
 
     def rows(self, which: Sequence[int] | np.ndarray) -> Scored:
         """Only these rows, in this order."""
@@ -133,10 +144,14 @@ class Scored:
             return tuple(names[i] for i in which)
 
         return dataclasses.replace(
-            self, ids=of(self.ids), probabilities=self.probabilities[which],
-            logits=self.logits[which], targets=self.targets[which], clusters=of(self.clusters),
+            self,
+            ids=of(self.ids),
+            probabilities=self.probabilities[which],
+            logits=self.logits[which],
+            targets=self.targets[which],
+            clusters=of(self.clusters),
             groups={column: of(values) for column, values in self.groups.items()},
-        )  # fmt: skip
+        )
 
     def save(self, folder: Path | str, name: str = "predictions") -> Path:
         """Write ``name``.npz (numbers), ``name``.json (words) and ``name``.csv (for people).
@@ -146,10 +161,16 @@ class Scored:
         """
         folder = Path(folder)
         head = {
-            "format": FORMAT, "ids": self.ids, "labels": self.labels, "task": self.task,
-            "clusters": self.clusters, "cluster_kind": self.cluster_kind, "subset": self.subset,
-            "info": dict(self.info), **({"groups": self.groups} if self.groups else {}),
-        }  # fmt: skip
+            "format": FORMAT,
+            "ids": self.ids,
+            "labels": self.labels,
+            "task": self.task,
+            "clusters": self.clusters,
+            "cluster_kind": self.cluster_kind,
+            "subset": self.subset,
+            "info": dict(self.info),
+            **({"groups": self.groups} if self.groups else {}),
+        }
         arrays = {"probabilities": self.probabilities, "logits": self.logits}
         with replacing(folder / f"{name}.npz") as part, open(part, "wb") as numbers:
             np.savez(numbers, allow_pickle=False, targets=self.targets, **arrays)

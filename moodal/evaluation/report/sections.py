@@ -70,9 +70,12 @@ def transcript_line(report: Mapping[str, Any]) -> str:
         f"CTC: character error rate {cell(entry)} over {ctc['characters']:,} characters of "
         f"{ctc['rows']:,} rows"
     )
-    told = [f"{key.replace('_', ' ')} {value:,}" if isinstance(value, int)
-            else f"{key.replace('_', ' ')} {value}"
-            for key, value in ctc["infinite"].items()]  # fmt: skip
+    told = [
+        f"{key.replace('_', ' ')} {value:,}"
+        if isinstance(value, int)
+        else f"{key.replace('_', ' ')} {value}"
+        for key, value in ctc["infinite"].items()
+    ]
     return said + (f"; infinite losses: {', '.join(told)}." if told else ".")
 
 

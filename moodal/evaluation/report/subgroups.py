@@ -38,9 +38,14 @@ def by_group(
             part = test.rows(rows)
             said = {kind: made[rows] for kind, made in decided.items()}
             told = measures(
-                part, said, beside(column, value, part), groups=averages, draws=draws, seed=seed,
+                part,
+                said,
+                beside(column, value, part),
+                groups=averages,
+                draws=draws,
+                seed=seed,
                 only=keys,
-            )  # fmt: skip
+            )
             out[column][value] = {
                 **distribution(part.targets, part.task, part.labels),
                 "clusters": len(set(part.clusters)),

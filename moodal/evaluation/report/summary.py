@@ -81,13 +81,17 @@ def summarise(
         report["calibration"] = told
     if test.groups:
         report["groups"] = by_group(
-            test, decided, unseen,
+            test,
+            decided,
+            unseen,
             lambda column, value, part: {
                 line.key: baselines(line.metric, part.task, part.targets, train, seed)
-                for line in LINES[part.task] if line.key in HEADLINES[part.task]
+                for line in LINES[part.task]
+                if line.key in HEADLINES[part.task]
             },
-            draws=draws, seed=seed,
-        )  # fmt: skip
+            draws=draws,
+            seed=seed,
+        )
     if valid is not None and len(valid):
         report["valid"] = _values(valid, chosen, unseen)
     report["extras"] = dict(extras or {})
@@ -129,19 +133,26 @@ def combine(
     report = _head(pooled, chosen, draws, seed, list(marks), audit, unseen)
     report["thresholds"]["values"] = {}
     report["metrics"] = measures(
-        pooled, decided, mean_baselines(reports, pooled.labels),
-        groups=means(pooled.labels, unseen), draws=draws, seed=seed,
-    )  # fmt: skip
+        pooled,
+        decided,
+        mean_baselines(reports, pooled.labels),
+        groups=means(pooled.labels, unseen),
+        draws=draws,
+        seed=seed,
+    )
     for key, entry in report["metrics"].items():
         entry["folds"] = _folds(key, reports)
     if told := calibration(pooled, draws=draws, seed=seed):
         report["calibration"] = told
     if pooled.groups:
         report["groups"] = by_group(
-            pooled, decided, unseen,
+            pooled,
+            decided,
+            unseen,
             lambda column, value, part: mean_baselines(_told(reports, column, value), part.labels),
-            draws=draws, seed=seed,
-        )  # fmt: skip
+            draws=draws,
+            seed=seed,
+        )
     report["folds"] = [
         {
             "subset": r["subset"],

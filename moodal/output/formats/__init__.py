@@ -29,8 +29,12 @@ SEVERAL = frozenset({"json", "csv"})
 """Those whose files hold several recordings; of the others, each recording has its own."""
 
 ENDINGS = {
-    "json": ".json", "csv": ".csv", "srt": ".srt", "textgrid": ".TextGrid", "eaf": ".eaf",
-}  # fmt: skip
+    "json": ".json",
+    "csv": ".csv",
+    "srt": ".srt",
+    "textgrid": ".TextGrid",
+    "eaf": ".eaf",
+}
 
 
 IN_FOLDERS = {"srt": OWN}

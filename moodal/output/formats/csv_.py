@@ -11,9 +11,18 @@ from moodal.core.timeline import Prediction, Timeline
 from moodal.output.style import STREAMS, label, plain, told
 
 _HEAD = (
-    "recording", "id", "track", "start", "end", "text", "decided", "probability", "streams",
-    "absent", "flags",
-)  # fmt: skip
+    "recording",
+    "id",
+    "track",
+    "start",
+    "end",
+    "text",
+    "decided",
+    "probability",
+    "streams",
+    "absent",
+    "flags",
+)
 
 
 def to_csv(timelines: Sequence[Timeline]) -> str:

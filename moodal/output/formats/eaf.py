@@ -58,10 +58,16 @@ class _Page:
 
     def __init__(self, timeline: Timeline) -> None:
         ET.register_namespace("xsi", _XSI)
-        self.root = ET.Element("ANNOTATION_DOCUMENT", {
-            "AUTHOR": "moodal", "DATE": _now(), "FORMAT": "3.0", "VERSION": "3.0",
-            f"{{{_XSI}}}noNamespaceSchemaLocation": "http://www.mpi.nl/tools/elan/EAFv3.0.xsd",
-        })  # fmt: skip
+        self.root = ET.Element(
+            "ANNOTATION_DOCUMENT",
+            {
+                "AUTHOR": "moodal",
+                "DATE": _now(),
+                "FORMAT": "3.0",
+                "VERSION": "3.0",
+                f"{{{_XSI}}}noNamespaceSchemaLocation": "http://www.mpi.nl/tools/elan/EAFv3.0.xsd",
+            },
+        )
         self.header = ET.SubElement(
             self.root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"}
         )
@@ -103,10 +109,15 @@ class _Page:
         last = ET.SubElement(self.header, "PROPERTY", {"NAME": "lastUsedAnnotationId"})
         last.text = str(self.annotations)
         self._types()
-        ET.SubElement(self.root, "LANGUAGE", {
-            "LANG_ID": "und", "LANG_LABEL": "undetermined (und)",
-            "LANG_DEF": "http://cdb.iso.org/lg/CDB-00130975-001",
-        })  # fmt: skip
+        ET.SubElement(
+            self.root,
+            "LANGUAGE",
+            {
+                "LANG_ID": "und",
+                "LANG_LABEL": "undetermined (und)",
+                "LANG_DEF": "http://cdb.iso.org/lg/CDB-00130975-001",
+            },
+        )
         for name, about in _CONSTRAINTS.items():
             ET.SubElement(self.root, "CONSTRAINT", {"STEREOTYPE": name, "DESCRIPTION": about})
         self._vocabulary()

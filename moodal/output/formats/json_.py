@@ -84,15 +84,23 @@ def _recording(t: Timeline) -> dict[str, Any]:
 def _utterance(p: Prediction) -> dict[str, Any]:
     shares = {s: _rounded(v, 5, p.id) for s, v in p.shares.items()}
     words: list[dict[str, Any]] = [
-        {"text": w.text, "start": _seconds(w.start, p.id), "end": _seconds(w.end, p.id),
-         "shares": _rounded(w.shares, 6, p.id)}
+        {
+            "text": w.text,
+            "start": _seconds(w.start, p.id),
+            "end": _seconds(w.end, p.id),
+            "shares": _rounded(w.shares, 6, p.id),
+        }
         for w in p.words
-    ]  # fmt: skip
+    ]
     moments: list[dict[str, Any]] = [
-        {"start": _seconds(m.start, p.id), "end": _seconds(m.end, p.id), "stream": m.stream,
-         "shares": _rounded(m.shares, 6, p.id)}
+        {
+            "start": _seconds(m.start, p.id),
+            "end": _seconds(m.end, p.id),
+            "stream": m.stream,
+            "shares": _rounded(m.shares, 6, p.id),
+        }
         for m in p.moments
-    ]  # fmt: skip
+    ]
     bias = _rounded(p.bias, 5, p.id)
     logits = {  # of what is written, which so adds up
         e: math.fsum([bias.get(e, 0.0), *(s.get(e, 0.0) for s in shares.values())])

@@ -29,9 +29,15 @@ def to_textgrid(timelines: Sequence[Timeline]) -> str:
         for name, intervals in _tiers(lane, timeline.emotions)
     ]
     head = [
-        'File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0",
-        f"xmax = {_time(end)}", "tiers? <exists>", f"size = {len(tiers)}", "item []:",
-    ]  # fmt: skip
+        'File type = "ooTextFile"',
+        'Object class = "TextGrid"',
+        "",
+        "xmin = 0",
+        f"xmax = {_time(end)}",
+        "tiers? <exists>",
+        f"size = {len(tiers)}",
+        "item []:",
+    ]
     lines = [line for i, tier in enumerate(tiers, 1) for line in _lines(i, *tier, end)]
     return "\n".join([*head, *lines]) + "\n"
 

@@ -33,9 +33,12 @@ class FaceNetwork(nn.Module):
         self.width = 4 * w
         self.stem = nn.Sequential(nn.Conv2d(1, w, 3, 1, 1, bias=False), nn.BatchNorm2d(w))
         self.blocks = nn.Sequential(
-            _Block(w, w, 2), _Block(w, 2 * w, 2), _Block(2 * w, 2 * w, 1),
-            _Block(2 * w, 4 * w, 2), _Block(4 * w, 4 * w, 1),
-        )  # fmt: skip
+            _Block(w, w, 2),
+            _Block(w, 2 * w, 2),
+            _Block(2 * w, 2 * w, 1),
+            _Block(2 * w, 4 * w, 2),
+            _Block(4 * w, 4 * w, 1),
+        )
         self.dropout = dropout
 
     def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,8 +13,15 @@ from moodal.core.errors import DataError, UsageError
 from moodal.train.backbones.locate import Found
 from moodal.train.backbones.whisper import packaged
 
-NOISE = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype",
-         "attn_implementation", "_attn_implementation")  # fmt: skip
+NOISE = (
+    "_name_or_path",
+    "transformers_version",
+    "architectures",
+    "dtype",
+    "torch_dtype",
+    "attn_implementation",
+    "_attn_implementation",
+)
 """What a config holds beside a network's sizes."""
 
 MAY_MISS = ("masked_spec_embed", "pooler.", "adapter.")
@@ -37,10 +44,14 @@ def from_found(found: Found) -> nn.Module:
         with quiet():
             # Weights are read from safetensors, or from .bin files without running code in them.
             model, report = AutoModel.from_pretrained(
-                found.folder, local_files_only=True, trust_remote_code=False, weights_only=True,
-                dtype=torch.float32, attn_implementation=_attention(found.family),
+                found.folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                weights_only=True,
+                dtype=torch.float32,
+                attn_implementation=_attention(found.family),
                 output_loading_info=True,
-            )  # fmt: skip
+            )
     except Exception as error:  # whatever json, safetensors, pickle and transformers raise
         raise DataError(
             f"{found.folder} holds no {found.family} model that can be read "

@@ -100,8 +100,9 @@ class TextBackbone(nn.Module):
             )
         there = config.num_hidden_layers
         if used > there or count > (used or there):
-            raise UsageError(f"{name} has {there} transformer layers; got layers = {used}, "
-                             f"freeze = {count}.")  # fmt: skip
+            raise UsageError(
+                f"{name} has {there} transformer layers; got layers = {used}, freeze = {count}."
+            )
         if place is not None:
             parent, _, attribute = place.rpartition(".")
             stack = cast(nn.ModuleList, _submodule(self.model, place))

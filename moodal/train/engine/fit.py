@@ -121,9 +121,13 @@ def fit(
             generator = torch.Generator().manual_seed(config.seed * 1_000_003 + state.epoch)
             data.draw_views(config.seed, state.epoch)
             epoch = steps(
-                train_rows, lengths, size=config.batch_size, accumulate=config.accumulate,
-                max_frames=config.max_frames * fabric.world_size, generator=generator,
-            )  # fmt: skip
+                train_rows,
+                lengths,
+                size=config.batch_size,
+                accumulate=config.accumulate,
+                max_frames=config.max_frames * fabric.world_size,
+                generator=generator,
+            )
             for group in epoch[state.step :]:
                 number = state.epoch * per_epoch + state.step
                 set_rates(optimiser, number, warm, config.epochs * per_epoch, config.decay)

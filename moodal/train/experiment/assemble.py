@@ -79,9 +79,12 @@ def experiments(recipe: Recipe, manifest: Manifest) -> list[Experiment]:
             experiment = zero_shot.hold_out(experiment, protocol.unseen)
         elif protocol.name == "few_shot":
             experiment = few_shot.keep(
-                experiment, protocol.unseen, shots=protocol.shots, share=protocol.share,
+                experiment,
+                protocol.unseen,
+                shots=protocol.shots,
+                share=protocol.share,
                 seed=protocol.shots_seed,
-            )  # fmt: skip
+            )
             if protocol.method == "scratch":
                 train = np.union1d(experiment.train, experiment.shots)
                 seen = manifest.space.labels

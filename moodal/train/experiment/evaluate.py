@@ -65,11 +65,13 @@ def evaluate(
         stamps.append(MADE_UP[:-1])
     streams = [s for s in found.about["widths"] if s in manifest.features]
     data = TensorData(
-        manifest, streams, scales=scales,
+        manifest,
+        streams,
+        scales=scales,
         trim=bool(found.about["data"].get("trim_padding", True)),
         max_steps=int(found.about["data"].get("max_steps", 0)),
         transcripts=_spells(system, manifest),
-    )  # fmt: skip
+    )
     lengths = np.stack([ragged.lengths.numpy() for ragged in data.ragged.values()])
     every = not getattr(system, "open_set", False)
     some = np.flatnonzero(lengths.all(0) if every else lengths.any(0))
@@ -95,9 +97,16 @@ def evaluate(
         read = companions.transcripts(system, data, whole_rows.utterances, some, **sizes)
         written["ctc"] = ctc_entry(*read, scores.clusters_of(manifest.utterances)[0])
     return results.report_on(
-        out, found.about, manifest, space, logits,
-        split=split, stamps=list(dict.fromkeys(stamps)), by=by, extras=written,
-    )  # fmt: skip
+        out,
+        found.about,
+        manifest,
+        space,
+        logits,
+        split=split,
+        stamps=list(dict.fromkeys(stamps)),
+        by=by,
+        extras=written,
+    )
 
 
 def _spells(system: Any, manifest: Manifest) -> bool:

@@ -22,8 +22,15 @@ from moodal.train.experiment import companions
 from moodal.train.export.artefact import ACTIVATION, export, parse_system
 
 __all__ = [
-    "Done", "choose", "finished", "headline", "predictions", "report_on", "write", "write_folds",
-]  # fmt: skip
+    "Done",
+    "choose",
+    "finished",
+    "headline",
+    "predictions",
+    "report_on",
+    "write",
+    "write_folds",
+]
 
 
 def choose(recipe: Recipe, test: Scored, valid: Scored, seen: Sequence[str]) -> Thresholds:
@@ -86,15 +93,27 @@ def write(
         extras["nulls"] = dict(nulls)
     extras |= more(test)
     report = summary.summarise(
-        test, train_targets=train, thresholds=chosen,
-        valid=None if recipe.train.select_on == "test" else valid, draws=recipe.report.draws,
-        seed=recipe.train.seed, stamps=experiment.stamps, audit=audit,
-        unseen=experiment.unseen, extras=extras,
-    )  # fmt: skip
+        test,
+        train_targets=train,
+        thresholds=chosen,
+        valid=None if recipe.train.select_on == "test" else valid,
+        draws=recipe.report.draws,
+        seed=recipe.train.seed,
+        stamps=experiment.stamps,
+        audit=audit,
+        unseen=experiment.unseen,
+        extras=extras,
+    )
     streams = [s for s in system.streams if s in manifest.features]  # type: ignore[union-attr]
     export(
-        folder / "artefact", system, name, settings,
-        {s: manifest.features[s].width for s in streams}, space, scales=scales, report=report,
+        folder / "artefact",
+        system,
+        name,
+        settings,
+        {s: manifest.features[s].width for s in streams},
+        space,
+        scales=scales,
+        report=report,
         trained_ids=[manifest.utterances[row].id for row in experiment.shown],
         about={
             "trained": trained,
@@ -105,20 +124,23 @@ def write(
             "calibration": None,
             "protocol": {
                 **recipe.protocol.model_dump(mode="json"),
-                "experiment": experiment.name, "stamps": list(experiment.stamps),
+                "experiment": experiment.name,
+                "stamps": list(experiment.stamps),
             },
             "metrics": headline(report),
             "data": {
-                "corpus": manifest.corpus, "fingerprint": fingerprint,
+                "corpus": manifest.corpus,
+                "fingerprint": fingerprint,
                 "rows": {p: len(getattr(experiment, p)) for p in ("train", "valid", "test")},
                 "trained": report["train"],
-                "trim_padding": recipe.data.trim_padding, "max_steps": recipe.data.max_steps,
+                "trim_padding": recipe.data.trim_padding,
+                "max_steps": recipe.data.max_steps,
                 "scoring": scoring_sizes(system, recipe.train),
                 "notes": list(manifest.notes),
             },
             "licence": manifest.licence,
         },
-    )  # fmt: skip
+    )
     return store(folder, report, test, recipe.report.figures, history)
 
 
@@ -130,15 +152,18 @@ def write_folds(out: Path, recipe: Recipe, folds: Sequence[Done]) -> dict[str, A
         for emotion, null in fold.report["extras"].get("nulls", {}).items()
     }
     report = summary.combine(
-        [fold.report for fold in folds], [fold.test for fold in folds],
-        draws=recipe.report.draws, seed=recipe.train.seed,
+        [fold.report for fold in folds],
+        [fold.test for fold in folds],
+        draws=recipe.report.draws,
+        seed=recipe.train.seed,
         extras={
-            "title": recipe.title, "about": recipe.about,
+            "title": recipe.title,
+            "about": recipe.about,
             "recipe": recipe.model_dump(mode="json"),
             "data": folds[0].report["extras"]["data"],
             **({"nulls": drawn} if drawn else {}),
             **companions.combined(recipe, [f.report for f in folds], [f.test for f in folds]),
         },
-    )  # fmt: skip
+    )
     pooled = scores.join([fold.test for fold in folds])
     return store(out, report, pooled, recipe.report.figures, ()).report

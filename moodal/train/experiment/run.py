@@ -98,14 +98,26 @@ def run_recipe(
             logits["valid"] = logits["test"] if on_test else trained.scores(experiment.valid)
             if fabric.is_global_zero:
                 done = results.write(
-                    folder, recipe, experiment, trained.system, space, logits, trained.history,
-                    trained.scales, fingerprint, nulls=null,
+                    folder,
+                    recipe,
+                    experiment,
+                    trained.system,
+                    space,
+                    logits,
+                    trained.history,
+                    trained.scales,
+                    fingerprint,
+                    nulls=null,
                     audit=[*findings, *companions.views_told(trained.data, experiment)],
                     more=partial(
-                        companions.of, recipe, experiment, trained.system, trained.data,
+                        companions.of,
+                        recipe,
+                        experiment,
+                        trained.system,
+                        trained.data,
                         trained.history,
                     ),
-                )  # fmt: skip
+                )
         if done is not None:
             folds.append(done)
     if not fabric.is_global_zero or part is not None:
@@ -168,9 +180,13 @@ def against(
         return lambda asked: other.scores(experiment.test, asked)
 
     return null_tests.of(
-        recipe, experiment, lambda asked: trained.scores(experiment.test, asked), trained.space,
-        folder / "null", retrain,
-    )  # fmt: skip
+        recipe,
+        experiment,
+        lambda asked: trained.scores(experiment.test, asked),
+        trained.space,
+        folder / "null",
+        retrain,
+    )
 
 
 def claim(recipe: Recipe, fingerprint: str, out: Path) -> None:

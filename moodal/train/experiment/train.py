@@ -50,9 +50,13 @@ class Trained:
         To be called in every process: each scores its share.
         """
         return score(
-            self.system, space or self.space, self.data, rows,
-            fabric=self.fabric, **self.sizes,
-        )  # fmt: skip
+            self.system,
+            space or self.space,
+            self.data,
+            rows,
+            fabric=self.fabric,
+            **self.sizes,
+        )
 
 
 def train(
@@ -73,16 +77,28 @@ def train(
     system = assemble.system(recipe, experiment.manifest, seen)
     start_from(system, initial)
     data = tensors(
-        recipe, experiment, streams, scaled, fabric, experiment.seen_columns,
+        recipe,
+        experiment,
+        streams,
+        scaled,
+        fabric,
+        experiment.seen_columns,
         transcripts=bool(getattr(system, "transcribes", False)),
         views=recipe.data.views if getattr(system, "second_views", False) else "none",
-    )  # fmt: skip
+    )
     history = fit(
-        fabric, system, seen, data, experiment.train, experiment.valid, recipe.train, folder,
+        fabric,
+        system,
+        seen,
+        data,
+        experiment.train,
+        experiment.valid,
+        recipe.train,
+        folder,
         pos_weight=weights(recipe.train, data, experiment.train),
         signature=signature(recipe, fingerprint, experiment.name),
         title=f"{recipe.title}: {experiment.name}",
-    )  # fmt: skip
+    )
     trained = Trained(
         system,
         space,
@@ -130,18 +146,30 @@ def adapt(
         weighted = weights(recipe.train, data, rows)
     elif protocol.method == "gem":
         constrain = Gem(
-            before.seen, before.data, experiment.train, size=recipe.train.batch_size,
-            loss=recipe.train.loss, margin=protocol.margin,
-        )  # fmt: skip
+            before.seen,
+            before.data,
+            experiment.train,
+            size=recipe.train.batch_size,
+            loss=recipe.train.loss,
+            margin=protocol.margin,
+        )
     settings = recipe.train.model_copy(
         update={"epochs": protocol.adapt_epochs, "select": "last", "early_stop": 0}
     )
     history = fit(
-        fabric, before.system, before.space, data, rows, experiment.shots, settings, folder,
-        pos_weight=weighted, constrain=constrain,
+        fabric,
+        before.system,
+        before.space,
+        data,
+        rows,
+        experiment.shots,
+        settings,
+        folder,
+        pos_weight=weighted,
+        constrain=constrain,
         signature=signature(recipe, fingerprint, f"{experiment.name} adapted"),
         title=f"{recipe.title}: {protocol.method} on {len(experiment.shots)} rows",
-    )  # fmt: skip
+    )
     return dataclasses.replace(before, data=data, history=before.history + history)
 
 

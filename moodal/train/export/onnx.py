@@ -95,9 +95,15 @@ def graph(branch: Branch, *, bits: int = 32) -> bytes:
     with tempfile.TemporaryDirectory() as folder, torch.no_grad(), _quiet():
         path = Path(folder) / "graph.onnx"
         torch.onnx.export(
-            module, (example,), path, input_names=[name], output_names=["steps"],
-            dynamic_axes={name: varying}, opset_version=OPSET, dynamo=False,
-        )  # fmt: skip
+            module,
+            (example,),
+            path,
+            input_names=[name],
+            output_names=["steps"],
+            dynamic_axes={name: varying},
+            opset_version=OPSET,
+            dynamo=False,
+        )
         content = path.read_bytes()
     return content if bits == 32 else in_8_bits(content)
 

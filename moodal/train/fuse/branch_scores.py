@@ -76,10 +76,16 @@ def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
     logits = {p: learned.logits(states[p]) for p in ("valid", "test")}
     shares = _shares(targets[experiment.train], words, own, learned.space.task)
     rows = {
-        part: _rows(logits[part][:, own], targets[parts[part]][:, own], names, shares,
-                    basics, [experiment.manifest.utterances[i].text for i in parts[part]])
+        part: _rows(
+            logits[part][:, own],
+            targets[parts[part]][:, own],
+            names,
+            shares,
+            basics,
+            [experiment.manifest.utterances[i].text for i in parts[part]],
+        )
         for part in ("valid", "test")
-    }  # fmt: skip
+    }
     truth = targets[experiment.test]
     every, thresholds = None, {}
     if learned.space.task == "multi":
@@ -99,9 +105,18 @@ def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
     mean, covariance = _spread(states["train"], targets[background][:, own].argmax(1))
     groups = _groups(learned, logits["test"][:, own], truth[:, own])
     return Held(
-        shares, rows["valid"], rows["test"], mean, covariance, every, thresholds, tested, groups,
-        states, {**parts, "train": background},
-    )  # fmt: skip
+        shares,
+        rows["valid"],
+        rows["test"],
+        mean,
+        covariance,
+        every,
+        thresholds,
+        tested,
+        groups,
+        states,
+        {**parts, "train": background},
+    )
 
 
 def _shares(
@@ -117,9 +132,13 @@ def _shares(
 
 
 def _rows(
-    logits: np.ndarray, targets: np.ndarray, names: Sequence[str], shares: Mapping[str, float],
-    basics: Sequence[str], texts: Sequence[str | None],
-) -> Rows:  # fmt: skip
+    logits: np.ndarray,
+    targets: np.ndarray,
+    names: Sequence[str],
+    shares: Mapping[str, float],
+    basics: Sequence[str],
+    texts: Sequence[str | None],
+) -> Rows:
     """Rows whose one emotion, by more than half where it is a share, is a basic one."""
     clear = (targets > 0.5 * targets.sum(1, keepdims=True)).any(1) & (targets.sum(1) > 0)
     best = targets.argmax(1)
@@ -152,8 +171,9 @@ def _multi(probabilities: np.ndarray, truth: np.ndarray, above: np.ndarray) -> d
     return {
         "macro_f1": float(macro_f1(truth, decided)),
         "mean_auc": float(np.nanmean(auc(truth, probabilities))),
-        "words": truth.shape[1], "rows": len(truth),
-    }  # fmt: skip
+        "words": truth.shape[1],
+        "rows": len(truth),
+    }
 
 
 def _single(logits: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
@@ -164,8 +184,9 @@ def _single(logits: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     real, found = np.eye(truth.shape[1])[truth[clear].argmax(1)], top(logits[clear])
     return {
         "accuracy": float(accuracy(real, found)),
-        "balanced_accuracy": float(balanced_accuracy(real, found)), "rows": int(clear.sum()),
-    }  # fmt: skip
+        "balanced_accuracy": float(balanced_accuracy(real, found)),
+        "rows": int(clear.sum()),
+    }
 
 
 def _apart(learned: Learned) -> np.ndarray:

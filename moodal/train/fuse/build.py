@@ -116,9 +116,11 @@ def _fitted(held: Mapping[str, Held], streams: tuple[str, ...], recipe: Fused) -
     tested, truth = fit_weights.utterances(test, streams, recipe.basics, recipe.seed + 1)
     told = fit_weights.added_up(tested, fitted, recipe.basics)
     return {
-        **fitted, "threshold": recipe.sure,
-        "made_up": len(streams) > 1, **fit_weights.measured(told, truth, recipe.sure),
-    }  # fmt: skip
+        **fitted,
+        "threshold": recipe.sure,
+        "made_up": len(streams) > 1,
+        **fit_weights.measured(told, truth, recipe.sure),
+    }
 
 
 def _other(
@@ -135,9 +137,14 @@ def _other(
 
 
 def _write(
-    recipe: Fused, learned: Mapping[str, Learned], held: Mapping[str, Held],
-    sets: Mapping[str, Any], guesses: Mapping[str, Any], out: Path, commit: str,
-) -> Path:  # fmt: skip
+    recipe: Fused,
+    learned: Mapping[str, Learned],
+    held: Mapping[str, Held],
+    sets: Mapping[str, Any],
+    guesses: Mapping[str, Any],
+    out: Path,
+    commit: str,
+) -> Path:
     weights: dict[str, np.ndarray] = {}
     files: dict[str, bytes] = {}
     branches: dict[str, Any] = {}
@@ -153,12 +160,15 @@ def _write(
         content = onnx.graph(one.system, bits=recipe.parts[stream].bits)
         files[f"{stream}.onnx"] = content
         branches[stream] = {
-            "graph": f"{stream}.onnx", "learned": held[stream].shares, "guess": guesses[stream],
+            "graph": f"{stream}.onnx",
+            "learned": held[stream].shares,
+            "guess": guesses[stream],
             "thresholds": held[stream].thresholds,
             **recipe.parts[stream].model_dump(include={"corpus", "base", "licence"}),
             "rows": {p: len(getattr(one.experiment, p)) for p in ("train", "valid", "test")},
-            "test": held[stream].tested, "graph_agrees": agreement(one, held[stream], content),
-        }  # fmt: skip
+            "test": held[stream].tested,
+            "graph_agrees": agreement(one, held[stream], content),
+        }
     source = word_vectors("minilm")
     synonyms = {w: v for one in learned.values() for w, v in one.recipe.space.synonyms.items()}
     space = source.space(words, synonyms={w: v for w, v in synonyms.items() if w in words})
@@ -189,9 +199,13 @@ def _write(
         },
         "licence": recipe.licence,
         "fused": {
-            "name": recipe.name, "basics": list(recipe.basics), "words": words,
-            "synonyms": dict(recipe.synonyms), "branches": branches, "fusion": dict(sets),
+            "name": recipe.name,
+            "basics": list(recipe.basics),
+            "words": words,
+            "synonyms": dict(recipe.synonyms),
+            "branches": branches,
+            "fusion": dict(sets),
         },
-    }  # fmt: skip
+    }
     card, pictures = fused_card(recipe, about, held)
     return artefact.write(out, about, weights, vectors, card, {**files, **pictures})

@@ -22,22 +22,32 @@ def fused_card(
     """The card as Markdown, and the pictures it shows (name -> PNG)."""
     fused = about["fused"]
     parts = {
-        s: {"corpus": b["corpus"], "licence": b["licence"], "utterances": b["rows"]["train"],
-            "fingerprint": about["data"]["fingerprints"][s]}
+        s: {
+            "corpus": b["corpus"],
+            "licence": b["licence"],
+            "utterances": b["rows"]["train"],
+            "fingerprint": about["data"]["fingerprints"][s],
+        }
         for s, b in fused["branches"].items()
-    }  # fmt: skip
+    }
     commit = about["data"]["commit"]
     card = model_card(
         {
-            "name": recipe.name, "summary": recipe.about, "system": "fused branches of EEA's kind",
+            "name": recipe.name,
+            "summary": recipe.about,
+            "system": "fused branches of EEA's kind",
             "paper": "Dai et al., AACL-IJCNLP 2020 (arXiv 2009.09629), see docs/fused.md",
-            "labels": about["labels"], "streams": list(parts), "vectors": about["vectors"],
-            "licence": recipe.licence, "data": list(parts.values()),
-            "encoders": about["encoders"], "limits": recipe.limits,
+            "labels": about["labels"],
+            "streams": list(parts),
+            "vectors": about["vectors"],
+            "licence": recipe.licence,
+            "data": list(parts.values()),
+            "encoders": about["encoders"],
+            "limits": recipe.limits,
             "use": "moodal predict RECORDING --artefact ARTEFACT",
         },
         measured=[*_branches(fused, held), *_sets(fused), *_people(held), *_how(recipe, commit)],
-    )  # fmt: skip
+    )
     return card, {RELIABILITY: _diagram(fused["fusion"])}
 
 
@@ -48,11 +58,16 @@ def _branches(fused: Mapping[str, Any], held: Mapping[str, Held]) -> list[str]:
         inner = {k: v for k, v in tested.items() if isinstance(v, dict)}
         figures = [_figures(tested)] + [f"{k}: {_figures(v)}" for k, v in inner.items()]
         guess = told["guess"]
-        rows.append([
-            stream, f"{told['corpus']}, held-out rows", f"{tested['rows']:,}", "; ".join(figures),
-            ("–" if guess["auc"] is None else f"{guess['auc']:.2f}")
-            + (" (not counted)" if not guess["weight"] else ""),
-        ])  # fmt: skip
+        rows.append(
+            [
+                stream,
+                f"{told['corpus']}, held-out rows",
+                f"{tested['rows']:,}",
+                "; ".join(figures),
+                ("–" if guess["auc"] is None else f"{guess['auc']:.2f}")
+                + (" (not counted)" if not guess["weight"] else ""),
+            ]
+        )
     agree = [
         f"{s}: {b['base'] or 'trained from scratch'}; the graph's most probable word is the 32-bit "
         f"network's on {b['graph_agrees']['top']:.1%} of {b['graph_agrees']['rows']} test rows "
@@ -72,9 +87,11 @@ def _branches(fused: Mapping[str, Any], held: Mapping[str, Held]) -> list[str]:
 
 def _figures(tested: Mapping[str, Any]) -> str:
     names = {
-        "accuracy": "accuracy", "balanced_accuracy": "UA", "macro_f1": "macro F1 (thresholds of "
-        "validation)", "mean_auc": "mean AUC",
-    }  # fmt: skip
+        "accuracy": "accuracy",
+        "balanced_accuracy": "UA",
+        "macro_f1": "macro F1 (thresholds of validation)",
+        "mean_auc": "mean AUC",
+    }
     return ", ".join(f"{said} {tested[k]:.3f}" for k, said in names.items() if k in tested)
 
 
@@ -82,11 +99,17 @@ def _sets(fused: Mapping[str, Any]) -> list[str]:
     rows = [["Modalities", "Rows", "Accuracy", "ECE", "Decided", "Accuracy of those", "Rows are"]]
     for name, told in fused["fusion"].items():
         among = told["decided_accuracy"]
-        rows.append([
-            name, f"{told['rows']:,}", f"{told['accuracy']:.3f}", f"{told['ece']:.3f}",
-            f"{told['decided']:.0%}", "–" if among is None else f"{among:.3f}",
-            "made up" if told["made_up"] else "held out",
-        ])  # fmt: skip
+        rows.append(
+            [
+                name,
+                f"{told['rows']:,}",
+                f"{told['accuracy']:.3f}",
+                f"{told['ece']:.3f}",
+                f"{told['decided']:.0%}",
+                "–" if among is None else f"{among:.3f}",
+                "made up" if told["made_up"] else "held out",
+            ]
+        )
     return [
         "The seven basic emotions, by which modalities are there; calibrated on validation rows, "
         "measured on test rows, of those alone that have one clear basic emotion (texts with "
@@ -107,10 +130,15 @@ def _people(held: Mapping[str, Held]) -> list[str]:
             for value, told in values.items():
                 if not told["rows"]:
                     continue
-                rows.append([
-                    stream, f"{column}: {value}", str(told["persons"]), f"{told['rows']:,}",
-                    f"{told['balanced_accuracy']:.3f}",
-                ])  # fmt: skip
+                rows.append(
+                    [
+                        stream,
+                        f"{column}: {value}",
+                        str(told["persons"]),
+                        f"{told['rows']:,}",
+                        f"{told['balanced_accuracy']:.3f}",
+                    ]
+                )
     if len(rows) == 1:
         return []
     return [
@@ -123,13 +151,15 @@ def _people(held: Mapping[str, Held]) -> list[str]:
 def _how(recipe: Fused, commit: str) -> list[str]:
     made = f" at commit {commit}" if commit else ""
     return [
-        bullets([
-            f"Put together by `moodal compose`{made}; the same data, code and number of threads "
-            "give the same weights.",
-            f"The most probable emotion is decided from a probability of {recipe.sure:.0%} on; "
-            "else it abstains.",
-        ])
-    ]  # fmt: skip
+        bullets(
+            [
+                f"Put together by `moodal compose`{made}; the same data, code and number of "
+                "threads give the same weights.",
+                f"The most probable emotion is decided from a probability of {recipe.sure:.0%} on; "
+                "else it abstains.",
+            ]
+        )
+    ]
 
 
 def _diagram(sets: Mapping[str, Any]) -> bytes:
@@ -148,9 +178,11 @@ def _diagram(sets: Mapping[str, Any]) -> bytes:
         plot.plot([0, 1], [0, 1], color="0.75", linewidth=1)
         plot.plot([p for p, _, _ in points], [a for _, a, _ in points], color="#0072b2")
         plot.scatter(
-            [p for p, _, _ in points], [a for _, a, _ in points],
-            s=[4 + 60 * n / most for _, _, n in points], color="#0072b2",
-        )  # fmt: skip
+            [p for p, _, _ in points],
+            [a for _, a, _ in points],
+            s=[4 + 60 * n / most for _, _, n in points],
+            color="#0072b2",
+        )
         plot.set_title(f"{name}\nECE {told['ece']:.3f}", fontsize=8)
         plot.set_xlim(0, 1)
         plot.set_ylim(0, 1)

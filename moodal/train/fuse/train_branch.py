@@ -60,9 +60,7 @@ class Learned:
         return self.system.streams[0]
 
 
-def learn_branch(
-    path: Path | str, folder: Path | str, overrides: Sequence[str] = ()
-) -> Learned:  # fmt: skip
+def learn_branch(path: Path | str, folder: Path | str, overrides: Sequence[str] = ()) -> Learned:
     """Train the branch of a recipe, or go on with it, in ``folder``.
 
     Raises:

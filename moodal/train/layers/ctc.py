@@ -42,9 +42,14 @@ def ctc(logits: Tensor, lengths: Tensor, transcripts: Transcripts) -> Spelled:
     characters, known = transcripts.characters, transcripts.lengths
     with torch.autocast(logits.device.type, enabled=False):
         each = F.ctc_loss(
-            logits.float().log_softmax(2).transpose(0, 1), characters, lengths, known,
-            blank=BLANK, reduction="none", zero_infinity=True,
-        )  # fmt: skip
+            logits.float().log_softmax(2).transpose(0, 1),
+            characters,
+            lengths,
+            known,
+            blank=BLANK,
+            reduction="none",
+            zero_infinity=True,
+        )
     again = (characters[:, 1:] == characters[:, :-1]) & (characters[:, 1:] != BLANK)
     infinite = known + again.sum(1) > lengths
     return Spelled(each.masked_fill((known == 0) | infinite, 0.0), infinite.sum())

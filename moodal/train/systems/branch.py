@@ -69,9 +69,16 @@ class Branch(nn.Module):
     portable: Config
 
     def __init__(
-        self, stream: str, body: nn.Module, h: int, v: int, joint: int, *,
-        identity: bool = False, dropout: float = 0.1,
-    ):  # fmt: skip
+        self,
+        stream: str,
+        body: nn.Module,
+        h: int,
+        v: int,
+        joint: int,
+        *,
+        identity: bool = False,
+        dropout: float = 0.1,
+    ):
         super().__init__()
         self.streams, self.body, self.dropout = (stream,), body, dropout
         self.states = nn.Linear(h, joint)
@@ -137,9 +144,14 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> Bra
         body = build_text(settings, widths["text"])
         wanted, settings = {"text": {"name": "pieces"}}, body.settings
     built = Branch(
-        stream, body, body.width, space.vectors.shape[1], config.joint,
-        identity=config.identity, dropout=config.dropout,
-    )  # fmt: skip
+        stream,
+        body,
+        body.width,
+        space.vectors.shape[1],
+        config.joint,
+        identity=config.identity,
+        dropout=config.dropout,
+    )
     built.features = wanted
     built.portable = config.model_copy(update={"backbone": settings})
     return built

@@ -23,9 +23,9 @@ def csv(root: Path, *rows: str, head: str = HEAD) -> Path:
 def two(tmp_path: Path) -> Path:
     return csv(
         tmp_path,
-        f"0,{A},\"Excuse me, please.\",exc,{{LG}} EXCUSE ME PLEASE .,Pardon me.",
+        f'0,{A},"Excuse me, please.",exc,{{LG}} EXCUSE ME PLEASE .,Pardon me.',
         f"1,{B},Yeah.,neu,YEAH .,",
-    )  # fmt: skip
+    )
 
 
 def wav(path: Path) -> None:
@@ -46,8 +46,10 @@ def test_the_csv_alone_is_a_corpus_of_text(two: Path) -> None:
         a, b = manifest.utterances
         assert (a.id, a.session, a.speaker, a.text) == (A, "Ses01", "Ses01F", "Excuse me, please.")
         assert a.extra == {
-            "style": "improvised", "scenario": "impro01", "ctc_text": "EXCUSE ME PLEASE .",
-        }  # fmt: skip
+            "style": "improvised",
+            "scenario": "impro01",
+            "ctc_text": "EXCUSE ME PLEASE .",
+        }
         assert (b.speaker, b.extra["script"]) == ("Ses02M", "script01_2")
         assert (a.augmented_text, b.augmented_text) == (("Pardon me.",), ())
         assert manifest.space.labels == ("happy", "excited", "angry", "neutral", "sad")
@@ -75,16 +77,19 @@ def test_the_folders_beside_it(two: Path) -> None:
     assert a.audio is not None
     assert a.audio.path == f"audio/{A}.wav"
     assert [c.path for c in b.augmented_audio] == [
-        f"audio_augmented/p225_{B}.wav", f"audio_augmented/p226_x_{B}.wav",
-    ]  # fmt: skip
+        f"audio_augmented/p225_{B}.wav",
+        f"audio_augmented/p226_x_{B}.wav",
+    ]
     frames, views = manifest.features["text"], manifest.views["text"]
     assert (frames.lengths.tolist(), frames.width) == ([3, 2], 768)
     assert frames.values.dtype == np.float32
     assert float(frames[1][0, 0]) == 2
     assert manifest.encoders["text"]["name"] == "as-given"
     assert (views.rows.tolist(), views.given.tolist(), views.frames.lengths.tolist()) == (
-        [1], [True], [4],
-    )  # fmt: skip
+        [1],
+        [True],
+        [4],
+    )
     assert manifest.notes == (
         f"1 of 2 rows have no augmented audio: {A}.",
         f"1 of 2 rows have no augmented RoBERTa: {A}.",
@@ -130,8 +135,14 @@ def test_other_columns(tmp_path: Path, head: str, said: str) -> None:
 
 
 def test_wrong_rows_are_told_together(tmp_path: Path) -> None:
-    csv(tmp_path, f"0,{A},Hm.,neu,HM,", f"1,{A},Hm.,neu,HM,", "2,,Hm.,sad,HM,", f"3,{B},x,fru,X,",
-        "4,Ses01F_impro01_F009,x,,X,")  # fmt: skip
+    csv(
+        tmp_path,
+        f"0,{A},Hm.,neu,HM,",
+        f"1,{A},Hm.,neu,HM,",
+        "2,,Hm.,sad,HM,",
+        f"3,{B},x,fru,X,",
+        "4,Ses01F_impro01_F009,x,,X,",
+    )
     with pytest.raises(DataError) as error:
         mmer_csv.read(tmp_path)
     assert str(error.value).endswith(

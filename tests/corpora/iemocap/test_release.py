@@ -63,8 +63,11 @@ def test_a_turn_has_all_that_the_release_says(one: Path) -> None:
     manifest = release.read(one)
     first, second, third = manifest.utterances
     assert (first.id, first.session, first.speaker, first.dialogue) == (
-        "Ses01F_impro01_F000", "Ses01", "Ses01F", "Ses01F_impro01",
-    )  # fmt: skip
+        "Ses01F_impro01_F000",
+        "Ses01",
+        "Ses01F",
+        "Ses01F_impro01",
+    )
     assert second.speaker == "Ses01M"  # who speaks, not who wears the markers
     assert first.text == "Excuse me. Café?"
     assert first.extra["transcript"] == "Excuse me. [LAUGHTER] Café?"
@@ -128,10 +131,18 @@ def test_what_is_missing_is_told_once_a_kind(one: Path) -> None:
 
 def test_damaged_lines_are_told_together(tmp_path: Path) -> None:
     good = line("Ses01F_impro01_F000")
-    labels = HEAD + good + good + line("Ses01F_impro01_F001", "joy") + line("mine") + (
-        "[6.29 - 8.23]\tSes01F_impro01_F002\tneu\n"
-        "6.29 - 8.23]\tSes01F_impro01_F003\tneu\t[2.5, 2.5, 2.5]\n"
-    ) + line("Ses01F_impro01_F004", times="8.0 - 7.0")  # fmt: skip
+    labels = (
+        HEAD
+        + good
+        + good
+        + line("Ses01F_impro01_F001", "joy")
+        + line("mine")
+        + (
+            "[6.29 - 8.23]\tSes01F_impro01_F002\tneu\n"
+            "6.29 - 8.23]\tSes01F_impro01_F003\tneu\t[2.5, 2.5, 2.5]\n"
+        )
+        + line("Ses01F_impro01_F004", times="8.0 - 7.0")
+    )
     session(tmp_path, 1, labels, "Ses01F_impro01_F000 006.29: Excuse me.\n")
     with pytest.raises(DataError) as error:
         release.read(tmp_path)
@@ -180,13 +191,36 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     ("name", "words"),
     [
         ("four", {"happy": ("happy", "excited"), "angry": (), "neutral": (), "sad": ()}),
-        ("five", {"happy": ("happy", "excited"), "angry": (), "neutral": (), "sad": (),
-                  "frustrated": ()}),
+        (
+            "five",
+            {
+                "happy": ("happy", "excited"),
+                "angry": (),
+                "neutral": (),
+                "sad": (),
+                "frustrated": (),
+            },
+        ),
         ("six", dict.fromkeys(("happy", "sad", "neutral", "angry", "excited", "frustrated"), ())),
-        ("nine", dict.fromkeys(("angry", "excited", "fear", "sad", "surprised", "frustrated",
-                                "happy", "neutral", "disgust"), ())),
+        (
+            "nine",
+            dict.fromkeys(
+                (
+                    "angry",
+                    "excited",
+                    "fear",
+                    "sad",
+                    "surprised",
+                    "frustrated",
+                    "happy",
+                    "neutral",
+                    "disgust",
+                ),
+                (),
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_every_declared_space_counts_what_it_says(
     made: Manifest, name: str, words: dict[str, tuple[str, ...]]
 ) -> None:

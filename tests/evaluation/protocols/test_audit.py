@@ -21,8 +21,13 @@ def _manifest(notes=(), streams=("text", "speech"), **columns):
     rng = np.random.default_rng(0)
     utterances = []
     for i in range(10):
-        row = {"id": f"u{i}", "speaker": f"s{i}", "session": f"e{i}", "dialogue": f"d{i}",
-               "text": f"sentence {i}"}  # fmt: skip
+        row = {
+            "id": f"u{i}",
+            "speaker": f"s{i}",
+            "session": f"e{i}",
+            "dialogue": f"d{i}",
+            "text": f"sentence {i}",
+        }
         script = columns.get("script")
         given = {k: v[i] for k, v in columns.items() if k in row}
         utterances.append(Utterance(**(row | given), extra={"script": script[i]} if script else {}))
@@ -31,10 +36,13 @@ def _manifest(notes=(), streams=("text", "speech"), **columns):
         for stream in streams
     }
     return Manifest(
-        corpus="made up", space=EmotionSpace(["joy"]), utterances=tuple(utterances),
-        labels=np.ones((10, 1), np.float32), notes=tuple(notes),
+        corpus="made up",
+        space=EmotionSpace(["joy"]),
+        utterances=tuple(utterances),
+        labels=np.ones((10, 1), np.float32),
+        notes=tuple(notes),
         features={s: Frames.from_list(f) for s, f in frames.items()},
-    )  # fmt: skip
+    )
 
 
 def _findings(manifest, between="train and test"):

@@ -27,13 +27,17 @@ def iemocap(per_dialogue=4):
     """Five sessions of two speakers, who read two scripts and improvise once in each."""
     utterances = [
         Utterance(
-            f"Ses0{s}_{script or 'impro'}_{i}", session=f"Ses0{s}", speaker=f"Ses0{s}{'FM'[i % 2]}",
+            f"Ses0{s}_{script or 'impro'}_{i}",
+            session=f"Ses0{s}",
+            speaker=f"Ses0{s}{'FM'[i % 2]}",
             dialogue=f"Ses0{s}_{script or 'impro'}",
             text=f"line {i} of {script}" if script else f"turn {s} {i}",
             extra={"style": "scripted", "script": script} if script else {"style": "improvised"},
         )
-        for s in range(1, 6) for script in SCRIPTS for i in range(per_dialogue)
-    ]  # fmt: skip
+        for s in range(1, 6)
+        for script in SCRIPTS
+        for i in range(per_dialogue)
+    ]
     labels = np.eye(2, dtype=np.float32)[np.arange(len(utterances)) % 2]
     return Manifest("made up", EmotionSpace(["sad", "angry"], "single"), tuple(utterances), labels)
 
@@ -79,8 +83,12 @@ def test_published_folds_may_validate_by_another_column(tmp_path):
     path = tmp_path / "folds.json"
     path.write_text(json.dumps({"one": [u.id for u in corpus.utterances if u.session == "Ses01"]}))
     (fold,) = folds.from_file(corpus, path, "speaker", valid_by="dialogue")
-    assert fold.split == {"by": "file", "test": ["one"], "valid_by": "dialogue",
-                          "valid": fold.split["valid"]}  # fmt: skip
+    assert fold.split == {
+        "by": "file",
+        "test": ["one"],
+        "valid_by": "dialogue",
+        "valid": fold.split["valid"],
+    }
     with pytest.raises(DataError, match=r"no 'script'; choose another column for split\.valid_by"):
         next(folds.grouped(corpus, "session", valid_by="script"))
 
@@ -91,8 +99,10 @@ def test_scripts_are_held_apart_and_every_row_is_tested_once():
     for fold in folds.grouped(corpus, "session"):
         parts = hold_apart(fold, "script")
         assert [p.name for p in parts] == [
-            f"{fold.name} script01_1", f"{fold.name} script01_2", f"{fold.name} without script",
-        ]  # fmt: skip
+            f"{fold.name} script01_1",
+            f"{fold.name} script01_2",
+            f"{fold.name} without script",
+        ]
         tested = np.sort(np.concatenate([p.test for p in parts]))
         np.testing.assert_array_equal(tested, fold.test)
         for part, value in zip(parts, SCRIPTS, strict=True):
@@ -113,10 +123,11 @@ def test_scripts_are_held_apart_and_every_row_is_tested_once():
 def test_values_that_cannot_name_folders_are_still_told_apart():
     texts = ["It's one/two", "It's one two", "IT'S ONE TWO"] * 4
     corpus = Manifest(
-        "made up", EmotionSpace(["sad"]),
+        "made up",
+        EmotionSpace(["sad"]),
         tuple(Utterance(f"u{i}", speaker=f"s{i // 3}", text=t) for i, t in enumerate(texts)),
         np.ones((12, 1)),
-    )  # fmt: skip
+    )
     names = [p.name for p in hold_apart(next(folds.grouped(corpus, "speaker")), "text")]
     assert len({name.casefold() for name in names}) == 3
     assert not any("/" in name for name in names)

@@ -21,9 +21,11 @@ def _plain(frames):
         for x in frames
     ]
     return {
-        (i, j) for i, a in enumerate(keys) for j, b in enumerate(keys)
+        (i, j)
+        for i, a in enumerate(keys)
+        for j, b in enumerate(keys)
         if i < j and a is not None and (len(frames[i]), a) == (len(frames[j]), b)
-    }  # fmt: skip
+    }
 
 
 @settings(max_examples=60, deadline=None)
@@ -38,9 +40,11 @@ def test_it_finds_what_hashing_every_row_finds(lengths, seed, half):
     frames = Frames.from_list(rows)
     found = identical.digests(frames)
     pairs = {
-        (i, j) for i, a in enumerate(found) for j, b in enumerate(found)
+        (i, j)
+        for i, a in enumerate(found)
+        for j, b in enumerate(found)
         if i < j and a is not None and a == b
-    }  # fmt: skip
+    }
     assert pairs == _plain(frames)
 
 

@@ -134,13 +134,19 @@ def test_appended_classes_are_new_columns_and_the_old_rows_stay():
     frames = Frames.from_padded(np.ones((3, 2, 4)))
     utterances = tuple(Utterance(f"a{i}", split="test") for i in range(3))
     four = Manifest(
-        "four", EmotionSpace(["sad", "happy"], "single"), utterances,
-        np.eye(2, dtype=np.float32)[[0, 1, 0]], {"text": frames, "face": frames},
-    )  # fmt: skip
+        "four",
+        EmotionSpace(["sad", "happy"], "single"),
+        utterances,
+        np.eye(2, dtype=np.float32)[[0, 1, 0]],
+        {"text": frames, "face": frames},
+    )
     nine = Manifest(
-        "nine", EmotionSpace(["happy", "excited"], "single"), utterances,
-        np.eye(2, dtype=np.float32)[[1, 0, 1]], {"text": frames},
-    )  # fmt: skip
+        "nine",
+        EmotionSpace(["happy", "excited"], "single"),
+        utterances,
+        np.eye(2, dtype=np.float32)[[1, 0, 1]],
+        {"text": frames},
+    )
     both = zero_shot.append(four, nine, ["excited"])
     assert both.space.labels == ("sad", "happy", "excited")
     assert both.labels.argmax(1).tolist() == [0, 1, 0, 2, 2]

@@ -16,23 +16,32 @@ def report(made):
         {"level": "note", "what": "notes", "detail": "Action units bear labels.", "examples": []},
         {"level": "note", "what": "texts", "detail": "Not for the card.", "examples": []},
     ]
-    return summarise(test, train_targets=test.targets, draws=20, stamps=["selected on test"],
-                     audit=audit)  # fmt: skip
+    return summarise(
+        test, train_targets=test.targets, draws=20, stamps=["selected on test"], audit=audit
+    )
 
 
 def test_a_full_card(report):
     text = model_card(
         {
-            "name": "eea on mosei", "system": "eea", "paper": "Dai et al. 2020",
-            "labels": ["anger", "fear"], "task": "multi", "streams": ["text", "face"],
-            "parameters": 1234567, "licence": "CC BY-NC 4.0", "version": "0.1.0",
+            "name": "eea on mosei",
+            "system": "eea",
+            "paper": "Dai et al. 2020",
+            "labels": ["anger", "fear"],
+            "task": "multi",
+            "streams": ["text", "face"],
+            "parameters": 1234567,
+            "licence": "CC BY-NC 4.0",
+            "version": "0.1.0",
             "data": [{"corpus": "mosei", "utterances": 16327, "fingerprint": "abc"}],
             "encoders": {"text": {"name": "glove-50", "fingerprint": "f00"}},
-            "protocol": "official split", "limits": ["English only."], "not_for": ["games"],
+            "protocol": "official split",
+            "limits": ["English only."],
+            "not_for": ["games"],
             "use": "moodal evaluate ARTEFACT PREPARED",
         },
         report,
-    )  # fmt: skip
+    )
     auc = report["metrics"]["auc"]["mean"]
     for words in (
         "# eea on mosei\n",

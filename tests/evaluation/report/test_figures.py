@@ -52,8 +52,13 @@ def test_drawn_as_png_and_svg_alike_each_time(kind, made, report, tmp_path):
 def test_bars_say_what_is_undefined_unseen_and_marked(report, tmp_path):
     report["protocol"]["stamps"] = ["selected on test"]
     text = figures.emotion_bars(report, "auc", tmp_path / "a.svg").read_text()
-    for words in ("undefined: no row of the truth has it", "unseen in training", "chance",
-                  "selected on test", "AUC, with 95% intervals"):  # fmt: skip
+    for words in (
+        "undefined: no row of the truth has it",
+        "unseen in training",
+        "chance",
+        "selected on test",
+        "AUC, with 95% intervals",
+    ):
         assert words in text, words
 
 

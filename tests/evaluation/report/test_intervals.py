@@ -27,8 +27,12 @@ def test_equals_the_bootstrap_of_repeated_rows():
     targets = (rng.random(60) < 0.4).astype(float)
     scores = np.round(rng.normal(size=60) + targets, 1)
     clusters = [f"s{i % 15}" for i in range(60)]
-    ours = interval(lambda w: metrics.measure("auc", targets, scores=scores, weights=w),
-                    clusters, draws=150, seed=3)  # fmt: skip
+    ours = interval(
+        lambda w: metrics.measure("auc", targets, scores=scores, weights=w),
+        clusters,
+        draws=150,
+        seed=3,
+    )
     drawn = []
     for w in np.concatenate(list(resamples(clusters, 150, seed=3))).astype(int):
         drawn.append(roc_auc_score(targets.repeat(w), scores.repeat(w)))

@@ -66,9 +66,14 @@ def test_probabilities_are_those_of_the_task(made):
 )
 def test_wrong_sizes_and_numbers_are_said(change, words):
     good = {
-        "ids": ("a", "b"), "probabilities": np.zeros((2, 1)), "logits": np.zeros((2, 1)),
-        "targets": np.zeros((2, 1)), "labels": ("joy",), "task": "multi", "clusters": ("x", "y"),
-    }  # fmt: skip
+        "ids": ("a", "b"),
+        "probabilities": np.zeros((2, 1)),
+        "logits": np.zeros((2, 1)),
+        "targets": np.zeros((2, 1)),
+        "labels": ("joy",),
+        "task": "multi",
+        "clusters": ("x", "y"),
+    }
     Scored(**good)
     with pytest.raises(DataError, match=words):
         Scored(**(good | change))

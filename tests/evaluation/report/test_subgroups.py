@@ -97,16 +97,27 @@ def test_columns_are_kept_joined_and_read_back(told, made, tmp_path):
 def test_people_read_the_groups_and_which_is_ua(told):
     test = told("single")
     words = {
-        "what": "TF-IDF", "metrics": {
+        "what": "TF-IDF",
+        "metrics": {
             k: {"value": 0.5, "low": 0.4, "high": 0.6}
             for k in ("balanced_accuracy", "accuracy", "macro_f1")
         },
         "difference": {"balanced_accuracy": {"value": 0.1, "low": -0.02, "high": 0.2}},
-        "groups": {"style": {"scripted": {"metrics": {
-            "balanced_accuracy": {"value": 0.75, "low": 0.7, "high": 0.8}}}}},
-    }  # fmt: skip
-    split = {"by": "session", "test": ["Ses01"], "valid_by": "session", "valid": ["Ses04"],
-             "apart": {"script": "script01_1"}}  # fmt: skip
+        "groups": {
+            "style": {
+                "scripted": {
+                    "metrics": {"balanced_accuracy": {"value": 0.75, "low": 0.7, "high": 0.8}}
+                }
+            }
+        },
+    }
+    split = {
+        "by": "session",
+        "test": ["Ses01"],
+        "valid_by": "session",
+        "valid": ["Ses04"],
+        "apart": {"script": "script01_1"},
+    }
     report = _report(test, extras={"words": words, "split": split})
     text = markdown(report)
     for said in (
@@ -131,11 +142,27 @@ def test_people_read_the_groups_and_which_is_ua(told):
 
 def test_findings_of_many_folds_are_one_line(made):
     audit = [
-        {"level": "warning", "what": "scripts", "between": "train and test", "count": 7,
-         "share": share, "examples": ["script01_1"], "detail": f"They share {share}."}
+        {
+            "level": "warning",
+            "what": "scripts",
+            "between": "train and test",
+            "count": 7,
+            "share": share,
+            "examples": ["script01_1"],
+            "detail": f"They share {share}.",
+        }
         for share in (0.5, 0.4, 0.6)
-    ] + [{"level": "note", "what": "notes", "between": "all rows", "count": 1, "share": 1.0,
-          "examples": [], "detail": "Made up."}] * 3  # fmt: skip
+    ] + [
+        {
+            "level": "note",
+            "what": "notes",
+            "between": "all rows",
+            "count": 1,
+            "share": 1.0,
+            "examples": [],
+            "detail": "Made up.",
+        }
+    ] * 3
     text = markdown(_report(made("single"), audit=audit))
     line = "- warning: They share 0.5. For example `script01_1`. So in 3 folds, 40.0% to 60.0% of "
     assert line in text

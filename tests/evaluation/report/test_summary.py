@@ -50,8 +50,10 @@ def test_values_and_intervals_are_the_metrics_own(made):
         value = metrics.measure(name, test.targets, **given)
         low, high = interval(
             lambda w, n=name, g=given: metrics.measure(n, test.targets, weights=w, **g),
-            test.clusters, draws=60, seed=5,
-        )  # fmt: skip
+            test.clusters,
+            draws=60,
+            seed=5,
+        )
         entry = report["metrics"][name]
         if name == "exact_match":
             found = [entry["all"]]
@@ -112,9 +114,11 @@ def test_unseen_emotions_have_means_of_their_own(made):
 def test_stamps_audit_and_extras_are_carried(made):
     finding = Finding("warning", "speakers", "train and test", 2, 0.5, ("x",), "They share two.")
     report = _report(
-        made("multi"), stamps=["selected on test"], audit=[finding, {"level": "note"}],
+        made("multi"),
+        stamps=["selected on test"],
+        audit=[finding, {"level": "note"}],
         extras={"seconds": 3.5},
-    )  # fmt: skip
+    )
     assert report["protocol"]["stamps"] == ["selected on test"]
     assert report["protocol"]["audit"][0]["examples"] == ["x"]
     assert report["protocol"]["audit"][1] == {"level": "note"}
@@ -134,9 +138,14 @@ def test_what_cannot_be_reported_is_said(made):
     with pytest.raises(DataError, match="JSON"):
         _report(test, draws=0, extras={"loss": float("nan")})
     empty = Scored(
-        ids=(), probabilities=np.zeros((0, 1)), logits=np.zeros((0, 1)),
-        targets=np.zeros((0, 1)), labels=("joy",), task="multi", clusters=(),
-    )  # fmt: skip
+        ids=(),
+        probabilities=np.zeros((0, 1)),
+        logits=np.zeros((0, 1)),
+        targets=np.zeros((0, 1)),
+        labels=("joy",),
+        task="multi",
+        clusters=(),
+    )
     with pytest.raises(DataError, match="no rows"):
         _report(empty)
 
@@ -183,9 +192,12 @@ def test_a_thousand_draws_at_full_size_take_seconds():
     rng = np.random.default_rng(0)
     targets = (rng.random((5500, 28)) < np.linspace(0.005, 0.3, 28)).astype(float)
     test = Scored.from_logits(
-        rng.normal(size=targets.shape) + targets, targets, task="multi",
-        ids=[str(i) for i in range(5500)], labels=[f"emotion {i}" for i in range(28)],
-    )  # fmt: skip
+        rng.normal(size=targets.shape) + targets,
+        targets,
+        task="multi",
+        ids=[str(i) for i in range(5500)],
+        labels=[f"emotion {i}" for i in range(28)],
+    )
     before = time.process_time()
     summarise(test, train_targets=targets, draws=100)
     assert time.process_time() - before < 8  # about 1 s; 13 metrics, baselines, 100 draws

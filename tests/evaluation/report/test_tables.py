@@ -29,10 +29,16 @@ def report(made):
         draws=50,
         unseen=["joy"],
         stamps=["selected on test"],
-        audit=[{"level": "warning", "what": "speakers", "detail": "They share | two.",
-                "examples": ["a\nb"]}],
+        audit=[
+            {
+                "level": "warning",
+                "what": "speakers",
+                "detail": "They share | two.",
+                "examples": ["a\nb"],
+            }
+        ],
         extras={"title": "EEA, text", "nulls": nulls},
-    )  # fmt: skip
+    )
 
 
 def test_markdown_tells_it_all(report):

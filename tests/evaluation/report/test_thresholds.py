@@ -19,10 +19,15 @@ MEASURE = {"binary_f1": "binary_f1", "balanced_accuracy": "weighted_accuracy"}
 def _scored(targets, probabilities, subset="valid"):
     p = np.asarray(probabilities, float).reshape(len(targets), -1)
     return Scored(
-        ids=[str(i) for i in range(len(p))], probabilities=p, logits=p,
-        targets=np.asarray(targets, float).reshape(p.shape), labels=["joy", "fear"][: p.shape[1]],
-        task="multi", clusters=[str(i) for i in range(len(p))], subset=subset,
-    )  # fmt: skip
+        ids=[str(i) for i in range(len(p))],
+        probabilities=p,
+        logits=p,
+        targets=np.asarray(targets, float).reshape(p.shape),
+        labels=["joy", "fear"][: p.shape[1]],
+        task="multi",
+        clusters=[str(i) for i in range(len(p))],
+        subset=subset,
+    )
 
 
 @pytest.mark.parametrize("criterion", MEASURE)

@@ -92,8 +92,11 @@ def test_neighbours_change_places_but_not_across_a_mark():
 
 def test_words_are_replaced_by_equals_with_their_capitals():
     assert set(views("Maybe the garbage", replace=1.0)) <= {
-        "Perhaps the garbage", "Possibly the garbage", "Maybe the trash", "Maybe the rubbish",
-    }  # fmt: skip
+        "Perhaps the garbage",
+        "Possibly the garbage",
+        "Maybe the trash",
+        "Maybe the rubbish",
+    }
     assert set(views("MAYBE THEY GO", replace=1.0)) == {"PERHAPS THEY GO", "POSSIBLY THEY GO"}
 
 

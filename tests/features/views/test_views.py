@@ -116,8 +116,11 @@ def test_given_views_are_used_and_only_the_others_made():
 
 
 def test_views_that_came_as_features_stay_and_count_as_given():
-    there = Views(Frames(np.full((3, 1), 65.0, "f4"), np.array([1, 2])), np.array([1, 1]),
-                  np.array([True, True]))  # fmt: skip
+    there = Views(
+        Frames(np.full((3, 1), 65.0, "f4"), np.array([1, 2])),
+        np.array([1, 1]),
+        np.array([True, True]),
+    )
     u = [Utterance(f"u{i}", text=x, augmented_text=("two",)) for i, x in enumerate(LINES[:2])]
     manifest = corpus(u, views={"text": there})
     asked = []
@@ -132,8 +135,14 @@ def test_views_that_came_as_features_stay_and_count_as_given():
 
 def test_views_of_another_width_are_left_out_with_a_note():
     there = Views(Frames(np.ones((1, 768), "f4"), np.array([1])), np.array([0]), np.array([True]))
-    out = with_views(corpus([Utterance("u", text=LINES[0])], views={"text": there}),
-                     {"text": Letters()}, None, 1, 1, 0)  # fmt: skip
+    out = with_views(
+        corpus([Utterance("u", text=LINES[0])], views={"text": there}),
+        {"text": Letters()},
+        None,
+        1,
+        1,
+        0,
+    )
     assert out.views["text"].frames.width == 1
     assert "1 second views came as features of width 768, letters makes 1; left out" in out.notes[0]
 
@@ -161,8 +170,9 @@ def test_a_view_of_which_nothing_is_left_is_the_medium_itself():
 
 def test_an_absent_stream_has_no_views(speech, tmp_path):
     u = [Utterance("u0", audio=Clip(str(speech()))), Utterance("u1", audio=Clip("gone.wav"))]
-    manifest = encode_corpus(corpus(u, root=str(tmp_path)), {"speech": Waves()},
-                             skip_unreadable=True)  # fmt: skip
+    manifest = encode_corpus(
+        corpus(u, root=str(tmp_path)), {"speech": Waves()}, skip_unreadable=True
+    )
     views = with_views(manifest, {"speech": Waves()}, None, 1, 1, 0).views["speech"]
     assert views.rows.tolist() == [0]
 

@@ -39,9 +39,7 @@ def film(path, pictures, times):
 def turned(path, degrees):
     """The same MP4 with the matrix in its header that turns it when it is shown."""
     cos, sin = round(np.cos(np.deg2rad(degrees))), round(np.sin(np.deg2rad(degrees)))
-    matrix = struct.pack(
-        ">9i", cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30
-    )  # fmt: skip
+    matrix = struct.pack(">9i", cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30)
     raw = bytearray(path.read_bytes())
     at = raw.index(b"tkhd") + 4 + 40
     raw[at : at + 36] = matrix

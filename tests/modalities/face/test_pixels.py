@@ -97,9 +97,12 @@ def test_an_unreadable_clip_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "steps"),
-    [("single_face.mp4", 12), ("WolfgangLanger_Pexels.mp4", 15),
-     ("ravdess_01-01-01-01-01-01-01.mp4", 15)],
-)  # fmt: skip
+    [
+        ("single_face.mp4", 12),
+        ("WolfgangLanger_Pexels.mp4", 15),
+        ("ravdess_01-01-01-01-01-01-01.mp4", 15),
+    ],
+)
 def test_real_faces_are_seen_throughout(name, steps):
     if not (SAMPLES / name).is_file():
         pytest.skip(f"{name} is not here")

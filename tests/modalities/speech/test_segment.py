@@ -101,10 +101,13 @@ def test_blocks_of_any_size_give_the_same_apart_and_in_order(simple_ear, gaps, s
 def test_what_is_no_speech_gives_none(kind):
     t = np.arange(16000 * 6) / 16000
     samples = {
-        "silence": 0 * t, "white": 0.2 * RNG.standard_normal(len(t)),
-        "quiet": 0.0005 * RNG.standard_normal(len(t)), "tone": 0.3 * np.sin(2000 * t),
-        "clicks": 0.5 * (RNG.random(len(t)) < 1e-4), "nan": np.full(len(t), np.nan),
-    }[kind].astype(np.float32)  # fmt: skip
+        "silence": 0 * t,
+        "white": 0.2 * RNG.standard_normal(len(t)),
+        "quiet": 0.0005 * RNG.standard_normal(len(t)),
+        "tone": 0.3 * np.sin(2000 * t),
+        "clicks": 0.5 * (RNG.random(len(t)) < 1e-4),
+        "nan": np.full(len(t), np.nan),
+    }[kind].astype(np.float32)
     assert speech_spans([(0.0, samples)]) == []
 
 

@@ -27,10 +27,12 @@ def test_it_is_loaded_once(model):
 @pytest.mark.parametrize("kind", ["silence", "one sample", "nothing", "white", "nan"])
 def test_no_words_without_speech(model, kind):
     samples = {
-        "silence": np.zeros(32000), "one sample": np.ones(1), "nothing": np.zeros(0),
+        "silence": np.zeros(32000),
+        "one sample": np.ones(1),
+        "nothing": np.zeros(0),
         "white": 0.05 * np.random.default_rng(0).standard_normal(32000),
         "nan": np.full(32000, np.nan),
-    }[kind]  # fmt: skip
+    }[kind]
     assert words(samples, threads=1) == []
 
 
@@ -77,9 +79,10 @@ def test_a_word_is_not_parted_at_its_apostrophe(monkeypatch):
 
     heard = [(" It's", 0.1, 0.3), (" o", 0.3, 0.4), ("'clock", 0.4, 5.0), (" ", 0.8, 0.9)]
     segment = Some(
-        compression_ratio=1.0, avg_logprob=-0.2,
+        compression_ratio=1.0,
+        avg_logprob=-0.2,
         words=[Some(word=w, start=a, end=b) for w, a, b in heard],
-    )  # fmt: skip
+    )
     stutter = Some(compression_ratio=9.0, avg_logprob=-0.2, words=segment.words)
     fake = Some(transcribe=lambda *_, **__: ([segment, stutter], None))
     monkeypatch.setattr(transcribe, "transcriber", lambda threads: fake)

@@ -50,8 +50,12 @@ def test_tiers_cover_the_whole_without_gaps(made):
     said = [x for x in tiers["text"] if x[2]]
     assert said == [(p.start, p.end, p.text) for p in timeline]
     assert [x[2] for x in tiers["emotion"] if x[2]] == [
-        "anger", "unsure", "happiness", "surprise", "sadness",
-    ]  # fmt: skip
+        "anger",
+        "unsure",
+        "happiness",
+        "surprise",
+        "sadness",
+    ]
     assert float(tiers["P(anger)"][1][2]) == pytest.approx(
         timeline[0].probabilities["anger"], abs=0.006
     )
@@ -77,8 +81,9 @@ def test_nothing_said_and_nothing_there(made):
     empty = dataclasses.replace(made.timeline(), predictions=())
     tiers, end = _tiers(to_textgrid(empty))
     assert tiers["text"] == tiers["emotion"] == [(0, end, "")]
-    short = dataclasses.replace(made.timeline(), duration=0.0, predictions=(
-        made.prediction(0, "x", "anger", 0.0, 0.00001),))  # fmt: skip
+    short = dataclasses.replace(
+        made.timeline(), duration=0.0, predictions=(made.prediction(0, "x", "anger", 0.0, 0.00001),)
+    )
     tiers, end = _tiers(to_textgrid(short))
     assert (end, tiers["text"]) == (0.001, [(0.0, 0.001, "x")])
 
@@ -86,8 +91,9 @@ def test_nothing_said_and_nothing_there(made):
 def test_words_stay_within_their_utterance_and_apart(made):
     p = made.prediction(0, "one two three", "anger", 1.0, 2.0)
     times = [(0.8, 1.4), (1.3, 1.6), (1.9, 2.5)]
-    words = [dataclasses.replace(w, start=a, end=b)
-             for w, (a, b) in zip(p.words, times, strict=True)]  # fmt: skip
+    words = [
+        dataclasses.replace(w, start=a, end=b) for w, (a, b) in zip(p.words, times, strict=True)
+    ]
     p = dataclasses.replace(p, words=tuple(words))
     found = timed.words(timed.Lane("", [timed.Cell(1000, 2000, p)]))
     assert found == [(1000, 1400, "one"), (1400, 1600, "two"), (1900, 2000, "three")]
@@ -101,18 +107,28 @@ def test_an_elan_document_holds_together(made, monkeypatch):
     assert text.startswith('<?xml version="1.0" encoding="UTF-8"?>\n<ANNOTATION_DOCUMENT ')
     root = ET.fromstring(text.encode())
     assert {k: root.get(k) for k in ("FORMAT", "VERSION", "AUTHOR")} == {
-        "FORMAT": "3.0", "VERSION": "3.0", "AUTHOR": "moodal",
-    }  # fmt: skip
+        "FORMAT": "3.0",
+        "VERSION": "3.0",
+        "AUTHOR": "moodal",
+    }
     assert root.get("DATE") == "1970-01-01T00:00:00+00:00"
     order = list(dict.fromkeys(child.tag for child in root))
-    assert order == ["HEADER", "TIME_ORDER", "TIER", "LINGUISTIC_TYPE", "LANGUAGE", "CONSTRAINT",
-                     "CONTROLLED_VOCABULARY"]  # fmt: skip
+    assert order == [
+        "HEADER",
+        "TIME_ORDER",
+        "TIER",
+        "LINGUISTIC_TYPE",
+        "LANGUAGE",
+        "CONSTRAINT",
+        "CONTROLLED_VOCABULARY",
+    ]
     media = root.find("HEADER/MEDIA_DESCRIPTOR")
     assert media.get("MEDIA_URL").startswith("file:///")
     assert media.get("MEDIA_URL").endswith("/my%20clip.mp4")
     assert (media.get("MIME_TYPE"), media.get("RELATIVE_MEDIA_URL")) == (
-        "video/mp4", "./my clip.mp4",
-    )  # fmt: skip
+        "video/mp4",
+        "./my clip.mp4",
+    )
     slots = {s.get("TIME_SLOT_ID"): int(s.get("TIME_VALUE")) for s in root.iter("TIME_SLOT")}
     assert list(slots.values()) == sorted(slots.values())
     ids = [a.get("ANNOTATION_ID") for a in root.iter() if a.get("ANNOTATION_ID")]

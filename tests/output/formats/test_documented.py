@@ -17,8 +17,11 @@ def _fields(table):
 
 
 def test_every_field_is_told():
-    for table, part in (("document", schema.Document), ("recording", schema.RecordingPart),
-                        ("utterance", schema.UtterancePart)):  # fmt: skip
+    for table, part in (
+        ("document", schema.Document),
+        ("recording", schema.RecordingPart),
+        ("utterance", schema.UtterancePart),
+    ):
         names = [f.alias or name for name, f in part.model_fields.items()]
         assert sorted(_fields(table)) == sorted(names), table
     for row, part in (("words", schema.WordPart), ("moments", schema.MomentPart)):

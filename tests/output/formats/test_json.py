@@ -25,8 +25,14 @@ def _complaints(value, rule, root, place="$"):
         if all(list(_complaints(value, r, root, place)) for r in rule["anyOf"]):
             yield f"{place}: fits none"
         return
-    kinds = {"object": dict, "array": list, "string": str, "number": (int, float),
-             "integer": int, "null": type(None)}  # fmt: skip
+    kinds = {
+        "object": dict,
+        "array": list,
+        "string": str,
+        "number": (int, float),
+        "integer": int,
+        "null": type(None),
+    }
     if "type" in rule and (isinstance(value, bool) or not isinstance(value, kinds[rule["type"]])):
         yield f"{place}: no {rule['type']}"
         return
@@ -60,8 +66,12 @@ def test_documents_keep_the_schema_and_have_no_other_field(made):
     root = json.loads(SCHEMA.read_text())
     document = json.loads(to_json([made.timeline(), made.text_timeline()]))
     assert list(_complaints(document, root, root)) == []
-    for path, wrong in ((("kind",), "song"), (("utterances", 0, "probabilities", "anger"), 1.2),
-                        (("utterances", 0, "start"), -1), (("emotions",), None)):  # fmt: skip
+    for path, wrong in (
+        (("kind",), "song"),
+        (("utterances", 0, "probabilities", "anger"), 1.2),
+        (("utterances", 0, "start"), -1),
+        (("emotions",), None),
+    ):
         bad = json.loads(json.dumps(document))
         place = bad["recordings"][0]
         for step in path[:-1]:
@@ -78,8 +88,19 @@ def test_back_again_but_for_pictures(made):
         assert after.duration == before.duration
         assert after.waveform is None
         for p, q in zip(before, after, strict=True):
-            same = ("id", "start", "end", "text", "decided", "streams", "sources", "absent",
-                    "flags", "track", "quality")  # fmt: skip
+            same = (
+                "id",
+                "start",
+                "end",
+                "text",
+                "decided",
+                "streams",
+                "sources",
+                "absent",
+                "flags",
+                "track",
+                "quality",
+            )
             assert {k: getattr(p, k) for k in same} == {k: getattr(q, k) for k in same}
             assert q.probabilities == pytest.approx(p.probabilities, abs=5e-5)
             assert q.logits == pytest.approx(p.logits, abs=json_.TOLERANCE)
@@ -128,7 +149,7 @@ def test_names_that_are_no_text_are_written(made):
         (lambda t: re.sub(r'("logits": {\s*"anger": )[-\d.]+', r"\g<1>9.0", t), "its logit is 9.0"),
         (lambda t: re.sub(r'"start": 0.4', '"start": NaN', t, count=1), "not a moodal-timeline/1"),
     ],
-)  # fmt: skip
+)
 def test_wrong_documents_are_told_in_a_sentence(change, said, made):
     with pytest.raises(DataError, match=said):
         from_json(change(to_json(made.timeline())), "x.json")

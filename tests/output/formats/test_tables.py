@@ -63,8 +63,12 @@ def _cues(text):
 
 def test_cues_have_words_under_their_emotion(made):
     cues = _cues(to_srt(made.timeline()))
-    assert cues[0] == ("1", "00:00:00,400", "00:00:04,420",
-                       "[anger 95 %] I told you not to touch that, now look at it!")  # fmt: skip
+    assert cues[0] == (
+        "1",
+        "00:00:00,400",
+        "00:00:04,420",
+        "[anger 95 %] I told you not to touch that, now look at it!",
+    )
     assert cues[1][3] == "[unsure] Well, it cannot be helped."
     assert len(cues) == 5
 

@@ -24,8 +24,13 @@ def test_one_recording_to_a_file_in_one_piece(format, made, tmp_path, monkeypatc
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_several_recordings(format, made, tmp_path):
-    several = [made.timeline("x/a.mp4"), made.timeline("x/a.wav"), made.timeline("y/a.wav"),
-               made.timeline("b.c.mp4"), made.timeline("-")]  # fmt: skip
+    several = [
+        made.timeline("x/a.mp4"),
+        made.timeline("x/a.wav"),
+        made.timeline("y/a.wav"),
+        made.timeline("b.c.mp4"),
+        made.timeline("-"),
+    ]
     end = ENDINGS[format] if format != "srt" else ".moodal.srt"  # no transcript of anybody's
     written = write(several, format, f"{tmp_path}/out/")
     names = ["a.mp4", "a.wav", "a.wav-2", "b.c", "recording"]

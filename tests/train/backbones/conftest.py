@@ -39,11 +39,21 @@ def networks(tmp_path_factory) -> dict[str, str]:
     """Name -> folder of a tiny speech network of each family."""
     root = tmp_path_factory.mktemp("networks")
     whisper = {
-        "d_model": 32, "encoder_layers": 3, "encoder_attention_heads": 4, "encoder_ffn_dim": 48,
-        "decoder_layers": 1, "decoder_attention_heads": 4, "decoder_ffn_dim": 48,
-        "num_mel_bins": 80, "max_source_positions": 200, "vocab_size": 60, "pad_token_id": 0,
-        "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1,
-    }  # fmt: skip
+        "d_model": 32,
+        "encoder_layers": 3,
+        "encoder_attention_heads": 4,
+        "encoder_ffn_dim": 48,
+        "decoder_layers": 1,
+        "decoder_attention_heads": 4,
+        "decoder_ffn_dim": 48,
+        "num_mel_bins": 80,
+        "max_source_positions": 200,
+        "vocab_size": 60,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "decoder_start_token_id": 1,
+    }
     made = {
         "wav2vec2-group": _save("wav2vec2", root / "wav2vec2-group", SIZES | GROUP),
         "wav2vec2-layer": _save("wav2vec2", root / "wav2vec2-layer", SIZES | LAYER),
@@ -63,9 +73,13 @@ def bert(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("text") / "bert"
     words = "[PAD] [UNK] [CLS] [SEP] [MASK] what a day oh no so glad you came . !".split()  # noqa: SIM905
     sizes = {
-        "vocab_size": len(words), "hidden_size": 32, "num_hidden_layers": 3,
-        "num_attention_heads": 4, "intermediate_size": 48, "max_position_embeddings": 24,
-    }  # fmt: skip
+        "vocab_size": len(words),
+        "hidden_size": 32,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "intermediate_size": 48,
+        "max_position_embeddings": 24,
+    }
     _save("bert", folder, sizes)
     (folder / "vocab.txt").write_text("\n".join(words) + "\n")
     (folder / "tokenizer_config.json").write_text(

@@ -166,9 +166,11 @@ def ctranslate(path: Path, arrays: dict[str, np.ndarray], version: int = 6) -> P
     for name, array in arrays.items():
         data = array.astype("<f2").tobytes()
         parts += [
-            text(name), struct.pack(f"<B{array.ndim}I", array.ndim, *array.shape),
-            struct.pack("<BI", 4, len(data)), data,
-        ]  # fmt: skip
+            text(name),
+            struct.pack(f"<B{array.ndim}I", array.ndim, *array.shape),
+            struct.pack("<BI", 4, len(data)),
+            data,
+        ]
     path.write_bytes(b"".join(parts))
     return path
 
@@ -176,25 +178,41 @@ def ctranslate(path: Path, arrays: dict[str, np.ndarray], version: int = 6) -> P
 def test_the_packages_weights_are_read_by_their_names(tmp_path):
     rng = np.random.default_rng(0)
     layer = {
-        "self_attention/linear_0/weight": (24, 8), "self_attention/linear_0/bias": (24,),
-        "self_attention/linear_1/weight": (8, 8), "self_attention/linear_1/bias": (8,),
-        "self_attention/layer_norm/gamma": (8,), "self_attention/layer_norm/beta": (8,),
-        "ffn/linear_0/weight": (16, 8), "ffn/linear_0/bias": (16,),
-        "ffn/linear_1/weight": (8, 16), "ffn/linear_1/bias": (8,),
-        "ffn/layer_norm/gamma": (8,), "ffn/layer_norm/beta": (8,),
-    }  # fmt: skip
+        "self_attention/linear_0/weight": (24, 8),
+        "self_attention/linear_0/bias": (24,),
+        "self_attention/linear_1/weight": (8, 8),
+        "self_attention/linear_1/bias": (8,),
+        "self_attention/layer_norm/gamma": (8,),
+        "self_attention/layer_norm/beta": (8,),
+        "ffn/linear_0/weight": (16, 8),
+        "ffn/linear_0/bias": (16,),
+        "ffn/linear_1/weight": (8, 16),
+        "ffn/linear_1/bias": (8,),
+        "ffn/layer_norm/gamma": (8,),
+        "ffn/layer_norm/beta": (8,),
+    }
     shapes = {
-        "conv1/weight": (8, 80, 3), "conv1/bias": (8,), "conv2/weight": (8, 8, 3),
-        "conv2/bias": (8,), "position_encodings/encodings": (20, 8), "layer_norm/gamma": (8,),
-        "layer_norm/beta": (8,), **{f"layer_0/{k}": v for k, v in layer.items()},
-    }  # fmt: skip
+        "conv1/weight": (8, 80, 3),
+        "conv1/bias": (8,),
+        "conv2/weight": (8, 8, 3),
+        "conv2/bias": (8,),
+        "position_encodings/encodings": (20, 8),
+        "layer_norm/gamma": (8,),
+        "layer_norm/beta": (8,),
+        **{f"layer_0/{k}": v for k, v in layer.items()},
+    }
     arrays = {f"encoder/{k}": rng.normal(size=v) for k, v in shapes.items()}
     path = ctranslate(tmp_path / "model.bin", {"decoder/x": np.zeros((2, 3)), **arrays})
     state = packaged(path)
     sizes = {
-        "model_type": "whisper", "d_model": 8, "encoder_layers": 1, "encoder_attention_heads": 2,
-        "encoder_ffn_dim": 16, "max_source_positions": 20, "pad_token_id": 0,
-    }  # fmt: skip
+        "model_type": "whisper",
+        "d_model": 8,
+        "encoder_layers": 1,
+        "encoder_attention_heads": 2,
+        "encoder_ffn_dim": 16,
+        "max_source_positions": 20,
+        "pad_token_id": 0,
+    }
     from_architecture(sizes).load_state_dict(state)  # every name and shape, and no other
     stacked = arrays["encoder/layer_0/self_attention/linear_0/weight"]
     np.testing.assert_allclose(state["layers.0.self_attn.k_proj.weight"], stacked[8:16], rtol=1e-3)

@@ -211,9 +211,10 @@ def test_state_dicts_have_the_authors_names(networks):
     names = build_speech(Backbone(path=networks["wav2vec2-group"]), 1).state_dict()
     assert "model.feature_extractor.conv_layers.0.conv.weight" in names
     assert "model.encoder.layers.2.attention.k_proj.weight" in names
-    assert "model.layers.0.self_attn.k_proj.weight" in build_speech(
-        Backbone(path=networks["whisper"]), 32
-    ).state_dict()  # fmt: skip
+    assert (
+        "model.layers.0.self_attn.k_proj.weight"
+        in build_speech(Backbone(path=networks["whisper"]), 32).state_dict()
+    )
 
 
 def test_without_a_path_features_stay_as_they_are():

@@ -29,9 +29,13 @@ def test_a_step_has_the_same_rows_however_they_are_pieced(lengths, size, accumul
     def epoch(max_frames):
         generator = torch.Generator().manual_seed(seed)
         return steps(
-            rows, lengths, size=size, accumulate=accumulate, max_frames=max_frames,
+            rows,
+            lengths,
+            size=size,
+            accumulate=accumulate,
+            max_frames=max_frames,
             generator=generator,
-        )  # fmt: skip
+        )
 
     whole, pieced = epoch(0), epoch(most)
     assert len(whole) == len(pieced) == -(-len(rows) // size // accumulate) or accumulate > 1

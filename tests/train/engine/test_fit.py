@@ -28,9 +28,17 @@ def trained(corpus, space, folder, config, *, dropout=0.2, signature="s", **more
     data = TensorData(corpus, ("text", "speech"))
     config = config.model_copy(update={"accelerator": "cpu"})
     history = fit(
-        launch(config), system, space, data, ROWS["train"], ROWS["valid"], config, folder,
-        signature=signature, **more,
-    )  # fmt: skip
+        launch(config),
+        system,
+        space,
+        data,
+        ROWS["train"],
+        ROWS["valid"],
+        config,
+        folder,
+        signature=signature,
+        **more,
+    )
     return system, data, history
 
 

@@ -22,9 +22,12 @@ def test_an_objective_is_computed_in_the_precision_asked_for(tmp_path, precision
     frames = Frames.from_list([rng.normal(size=(20, 6)) for _ in range(8)])
     space = EmotionSpace(["a", "b"], "single")
     corpus = Manifest(
-        "made up", space, tuple(Utterance(str(i), text="oh") for i in range(8)),
-        np.eye(2, dtype=np.float32)[[0, 1] * 4], {"speech": frames},
-    )  # fmt: skip
+        "made up",
+        space,
+        tuple(Utterance(str(i), text="oh") for i in range(8)),
+        np.eye(2, dtype=np.float32)[[0, 1] * 4],
+        {"speech": frames},
+    )
     system = cai_sota.build(cai_sota.Config(), {"speech": 6}, space)
     seen = []
     system.ctc.register_forward_hook(lambda module, given, made: seen.append(made.dtype))

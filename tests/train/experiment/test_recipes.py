@@ -40,8 +40,13 @@ def whole() -> list[Path]:
     """The recipes; what others extend and is none by itself says so in its first line."""
     paths = sorted(FOLDER.rglob("*.toml"))
     fused = FOLDER / "artefact/default.toml"  # of another kind, see test_compose
-    return [p for p in paths if p.parent.name != "spaces" and "not a recipe by itself" not in
-            " ".join(p.read_text().lower().splitlines()[:3]) and p != fused]  # fmt: skip
+    return [
+        p
+        for p in paths
+        if p.parent.name != "spaces"
+        and "not a recipe by itself" not in " ".join(p.read_text().lower().splitlines()[:3])
+        and p != fused
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -35,11 +35,13 @@ def _manifest(n=120, task="single"):
     classes = rng.integers(3, size=n)
     utterances = tuple(
         Utterance(
-            f"u{i}", speaker=f"s{i % 6}", extra={"style": "told" if i % 2 else "silent"},
+            f"u{i}",
+            speaker=f"s{i % 6}",
+            extra={"style": "told" if i % 2 else "silent"},
             text=f"well {('great', 'damn', 'alas')[k] if i % 2 else 'yes'} number {i}",
         )
         for i, k in enumerate(classes)
-    )  # fmt: skip
+    )
     space = EmotionSpace(("happy", "angry", "sad", "afraid"), task)
     return Manifest("made up", space, utterances, np.eye(4, dtype=np.float32)[classes])
 
@@ -49,10 +51,15 @@ def _scored(experiment, logits):
     utterances = [manifest.utterances[row] for row in rows]
     clusters, kind = clusters_of(utterances)
     return Scored.from_logits(
-        logits, manifest.labels[rows], ids=[u.id for u in utterances], task="single",
-        labels=manifest.space.labels, clusters=clusters, cluster_kind=kind,
+        logits,
+        manifest.labels[rows],
+        ids=[u.id for u in utterances],
+        task="single",
+        labels=manifest.space.labels,
+        clusters=clusters,
+        cluster_kind=kind,
         groups={"style": [u.extra["style"] for u in utterances]},
-    )  # fmt: skip
+    )
 
 
 def _fold(manifest):
@@ -113,12 +120,17 @@ def test_scripted_lines_are_known_from_other_sessions():
         rows = list(csv.DictReader(file))
     utterances = tuple(
         Utterance(
-            r["FileName"], session=r["FileName"][:5], text=r["Sentences"],
-            extra={"style": "scripted" if re.match(r"Ses\d\d[FM]_script", r["FileName"])
-                   else "improvised"},
+            r["FileName"],
+            session=r["FileName"][:5],
+            text=r["Sentences"],
+            extra={
+                "style": "scripted"
+                if re.match(r"Ses\d\d[FM]_script", r["FileName"])
+                else "improvised"
+            },
         )
         for r in rows
-    )  # fmt: skip
+    )
     labels = np.eye(4, dtype=np.float32)[[merged[r["Label"]] for r in rows]]
     manifest = Manifest("iemocap", EmotionSpace(LABELS, "single"), utterances, labels)
     fold = next(folds.grouped(manifest, "session"))

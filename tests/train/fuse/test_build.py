@@ -65,16 +65,28 @@ def made(tmp_path_factory):
     faces(root / "data/fer2013")
     own = "\n".join(f'"FER2013 {w}" = ["{w} face"]' for w in fer2013.EMOTIONS)
     recipes = {
-        "text": {"data": 'merges = { joy = "happiness" }', "space": "", "split": "",
-                 "system": 'backbone = { path = "minilm", layers = 1, freeze = -1 }',
-                 "train": TRAIN + 'loss = "bce"\nweighted = false\n'},
-        "speech": {"data": "", "space": "",
-                   "split": 'by = "speaker"\nfolds = 3\nonly = [0]\nvalid_share = 0.3',
-                   "system": 'backbone = { path = "whisper-tiny", layers = 1 }',
-                   "train": TRAIN + 'loss = "ce"\n'},
-        "face": {"data": "", "space": f"[space.synonyms]\n{own}", "split": "",
-                 "system": "width = 8", "train": TRAIN + 'loss = "ce"\n'},
-    }  # fmt: skip
+        "text": {
+            "data": 'merges = { joy = "happiness" }',
+            "space": "",
+            "split": "",
+            "system": 'backbone = { path = "minilm", layers = 1, freeze = -1 }',
+            "train": TRAIN + 'loss = "bce"\nweighted = false\n',
+        },
+        "speech": {
+            "data": "",
+            "space": "",
+            "split": 'by = "speaker"\nfolds = 3\nonly = [0]\nvalid_share = 0.3',
+            "system": 'backbone = { path = "whisper-tiny", layers = 1 }',
+            "train": TRAIN + 'loss = "ce"\n',
+        },
+        "face": {
+            "data": "",
+            "space": f"[space.synonyms]\n{own}",
+            "split": "",
+            "system": "width = 8",
+            "train": TRAIN + 'loss = "ce"\n',
+        },
+    }
     for stream, parts in recipes.items():
         (root / f"{stream}.toml").write_text(BRANCH.format(stream=stream, **parts))
     (root / "tiny.toml").write_text(

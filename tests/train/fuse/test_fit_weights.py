@@ -96,5 +96,11 @@ def test_measures_by_hand():
 
 def test_every_set_of_modalities():
     assert list(fit_weights.names(["face", "text", "speech"])) == [
-        "text", "speech", "face", "text+speech", "text+face", "speech+face", "text+speech+face",
-    ]  # fmt: skip
+        "text",
+        "speech",
+        "face",
+        "text+speech",
+        "text+face",
+        "speech+face",
+        "text+speech+face",
+    ]

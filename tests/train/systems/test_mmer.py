@@ -188,8 +188,9 @@ def test_a_batch_of_one_of_one_label_and_of_no_two_alike(mode, rows) -> None:
 @pytest.mark.parametrize("case", ["cai_sota, trained", "2022, trained", "2023, trained"])
 def test_everything_that_may_learn_does(case) -> None:
     name, values = CASES[case]
-    system = build(name, values | ({"losses": ["ctc", "supervised", "augmentation"]}
-                                   if "2023" in case else {}))  # fmt: skip
+    system = build(
+        name, values | ({"losses": ["ctc", "supervised", "augmentation"]} if "2023" in case else {})
+    )
     batch = make([0, 1, 2, 3], [(3, 9, 4)] * 4, views=True)
     system.train().objective(batch, SPACE).each.mean().backward()
     still = {n for n, p in system.named_parameters() if p.requires_grad and p.grad is None}
