@@ -73,31 +73,50 @@ def blocks(
 def array_blocks(
     samples: np.ndarray, rate: int, *, to: int = 16000, seconds: float = 30.0
 ) -> Iterator[Block]:
-    """As `blocks`, from samples [n] or [n, channels] at ``rate`` a second.
+    """Yield samples [n] or [n, channels] at ``rate`` a second as blocks, as `blocks` does.
 
     Whole numbers are scaled by their type (int16 by 1/32768); NaN and infinity are silence.
 
     Raises:
         DataError: the shape, type, rate or size of the values is wrong.
     """
-    given = np.asarray(samples)
-    if given.ndim not in (1, 2) or not given.size:
-        raise DataError(f"Samples must be [n] or [n, channels], not {list(given.shape)}.")
-    if given.ndim == 2 and given.shape[0] < given.shape[1]:
-        raise DataError(
-            f"Samples must be [n, channels], not {list(given.shape)}; transpose them (samples.T)."
-        )
+    values = np.asarray(samples)
+    if not values.size:
+        raise DataError(f"Samples must be [n] or [n, channels], not {list(values.shape)}.")
+    yield from live_blocks([values], rate, to=to, seconds=seconds)
+
+
+def live_blocks(
+    arrays: Iterable[np.ndarray], rate: int, *, to: int = 16000, seconds: float = 1.0
+) -> Iterator[Block]:
+    """Yield arrays of samples that come one after the other, each as of `array_blocks`.
+
+    Raises:
+        DataError: the shape, type, rate or size of the values is wrong.
+    """
     if not (np.isfinite(rate) and rate > 0):
         raise DataError(f"The rate must be samples per second, such as 16000, not {rate}.")
-    if given.dtype.kind not in "iuf":
-        raise DataError(f"Samples must be numbers, not {given.dtype}.")
-    if given.dtype.kind == "f" and np.nanmax(np.abs(given[np.isfinite(given)]), initial=0) > 8:
+    pieces = ((rate, piece) for array in arrays for piece in _mono_pieces(np.asarray(array)))
+    yield from _even(_resampled(pieces, to), 0.0, to, seconds)
+
+
+def _mono_pieces(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Check an array of samples, and give it as one channel in pieces of bounded size."""
+    if values.ndim not in (1, 2):
+        raise DataError(f"Samples must be [n] or [n, channels], not {list(values.shape)}.")
+    if values.ndim == 2 and values.shape[0] < values.shape[1]:
+        raise DataError(
+            f"Samples must be [n, channels], not {list(values.shape)}; transpose them (samples.T)."
+        )
+    if values.dtype.kind not in "iuf":
+        raise DataError(f"Samples must be numbers, not {values.dtype}.")
+    if values.dtype.kind == "f" and np.nanmax(np.abs(values[np.isfinite(values)]), initial=0) > 8:
         raise DataError(
             "Samples of a floating type must lie in -1 to 1; divide 16-bit values by 32768."
         )
-    chunks = (given[i : i + CHUNK] for i in range(0, len(given), CHUNK))
-    pieces = ((rate, finite(as_float(c.reshape(len(c), -1)).mean(axis=1))[0]) for c in chunks)
-    yield from _even(_resampled(pieces, to), 0.0, to, seconds)
+    for i in range(0, len(values), CHUNK):
+        piece = values[i : i + CHUNK]
+        yield finite(as_float(piece.reshape(len(piece), -1)).mean(axis=1))[0]
 
 
 def _decoded(

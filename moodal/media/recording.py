@@ -1,0 +1,145 @@
+"""Recording: anything that can be predicted, opened: a file, bytes, a pipe, an array, a stream.
+
+What follows reads its sound and its pictures in the same way, whatever it came from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from moodal.core.errors import DataError, MoodalError, UsageError
+from moodal.media.blocks import Block, array_blocks, blocks, live_blocks
+from moodal.media.probe import Kind, probe
+from moodal.media.video import Picture, frames
+
+SECONDS = 1.0
+"""Length of the blocks of sound, so that what is heard can be told soon."""
+
+OnDamage = Callable[[str], None]
+"""Called with one sentence for each kind of damage."""
+
+
+class Readable(Protocol):
+    """A binary file object, such as `io.BytesIO`, an open file or a pipe."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """Return up to ``size`` bytes; none at the end."""
+        ...
+
+
+Source = Path | str | bytes | bytearray | np.ndarray | Readable | Iterable[np.ndarray] | None
+"""What a recording may be: a path, the bytes of a file, a binary file object, samples [n] or
+[n, channels], or an iterable of such arrays as they are recorded."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a source holds, and how its sound and pictures are read, once, block by block.
+
+    Attributes:
+        name: the path as it was named, "" for what has none.
+        kind: "audio", "video", "image", "text" or "subtitles".
+        seconds: as the header says; None where nothing tells.
+        sound: gives the blocks of the sound at 16 kHz, from the beginning; None without sound.
+        pictures: gives the pictures, at most so many a second; None without pictures.
+        path: where a text or subtitles lie.
+    """
+
+    name: str
+    kind: Kind
+    seconds: float | None = None
+    sound: Callable[[OnDamage], Iterator[Block]] | None = None
+    pictures: Callable[[float, int, OnDamage], Iterator[Picture]] | None = None
+    path: Path | None = None
+
+
+@contextlib.contextmanager
+def opened(source: Source, rate: int | None = None, name: str | None = None) -> Iterator[Recording]:
+    """Open a recording of any kind; what is copied for it is deleted in the end.
+
+    Args:
+        source: see `Source`.
+        rate: samples per second of arrays.
+        name: by which it goes in answers and messages; default: its path.
+
+    Raises:
+        DataError: it cannot be read.
+        UsageError: it is of no kind that is known, or samples without a rate.
+    """
+    if isinstance(source, Path | str):
+        yield _file(Path(source), str(source) if name is None else name)
+    elif isinstance(source, np.ndarray):
+        samples, at = source, _required(rate)
+        yield Recording(name or "", "audio", sound=lambda damage: array_blocks(samples, at))
+    elif isinstance(source, bytes | bytearray):
+        with _copied([bytes(source)], name) as recording:
+            yield recording
+    elif isinstance(source, Iterable) and not hasattr(source, "read"):
+        stream = iter(source)
+        at = _required(rate)
+        yield Recording(name or "", "audio", sound=lambda damage: live_blocks(stream, at))
+    elif callable(read := getattr(source, "read", None)):
+        pieces = itertools.takewhile(len, (_bytes(read(1 << 20)) for _ in itertools.count()))
+        with _copied(pieces, name) as recording:
+            yield recording
+    else:
+        raise UsageError(
+            "A source is a path, the bytes of a file, a binary file object, samples as a numpy "
+            f"array, or an iterable of such arrays, not a {type(source).__name__}."
+        )
+
+
+def _required(rate: int | None) -> int:
+    if rate is None:
+        raise UsageError("Samples need their rate, samples per second, e.g. rate=16000.")
+    return rate
+
+
+def _bytes(piece: Any) -> bytes:
+    if not isinstance(piece, bytes):
+        raise UsageError("A file object must be opened in binary mode: open(path, 'rb').")
+    return piece
+
+
+@contextlib.contextmanager
+def _copied(pieces: Iterable[bytes], name: str | None) -> Iterator[Recording]:
+    """Lay bytes down as a file, since many formats cannot be read from front to back."""
+    label = name or "the recording"
+    with tempfile.TemporaryDirectory(prefix="moodal-") as folder:
+        path = Path(folder) / "input"
+        with open(path, "wb") as file:
+            file.writelines(pieces)
+        if not path.stat().st_size:
+            raise DataError(f"{label} is empty (0 bytes).")
+        try:
+            yield _file(path, name or "")
+        except MoodalError as error:
+            raise type(error)(str(error).replace(str(path), label)) from None
+
+
+def _file(path: Path, name: str) -> Recording:
+    media = probe(path)
+    sound: Callable[[OnDamage], Iterator[Block]] | None = None
+    pictures: Callable[[float, int, OnDamage], Iterator[Picture]] | None = None
+    if media.has_audio:
+
+        def sound(damage: OnDamage) -> Iterator[Block]:
+            return blocks(path, seconds=SECONDS, on_damage=damage)
+
+    if media.has_video or media.kind == "image":
+
+        def pictures(fps: float, longest: int, damage: OnDamage) -> Iterator[Picture]:
+            def told(at: float, why: str) -> None:
+                damage(f"Some pictures cannot be decoded ({why}).")
+
+            return frames(path, fps, longest=longest, on_damage=told)
+
+    return Recording(name, media.kind, media.seconds, sound, pictures, path)
