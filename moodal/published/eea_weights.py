@@ -24,7 +24,11 @@ from moodal.published.imported import Imported
 from moodal.published.shapes import cell, renamed, rnns
 from moodal.train.layers.recurrent import Recurrent
 from moodal.train.systems import SYSTEMS
-from moodal.train.systems.system import HIDDEN
+from moodal.train.systems.eea import EEA
+from moodal.train.systems.mult import MulT
+from moodal.train.systems.rnn import RNN
+from moodal.train.systems.system import HIDDEN, System
+from moodal.train.systems.transformer import EarlyFusionTransformer
 
 PUBLISHED_WIDTHS = {"text": 300, "speech": 74, "face": 35}
 """Values per step of the streams of CMU-MOSEI."""
@@ -94,7 +98,7 @@ def from_authors(
 
 
 def to_authors(
-    system: Any, space: EmotionSpace, widths: Mapping[str, int] = PUBLISHED_WIDTHS
+    system: System, space: EmotionSpace, widths: Mapping[str, int] = PUBLISHED_WIDTHS
 ) -> dict[str, Tensor]:
     """The state dict that the authors' code would have saved for ``system``.
 
@@ -109,39 +113,23 @@ def to_authors(
         DataError: a baseline that joins its streams in another order than theirs.
     """
     state = {key: value.detach().cpu() for key, value in system.state_dict().items()}
-    kind = type(system).__name__
-    if getattr(system, "labels", space.labels) != space.labels:
+    if not system.open_set and system.labels != space.labels:
         raise SpaceError(f"This system's head is not for {', '.join(space.labels)}.")
     order = tuple(m for m in STREAMS if m in system.streams)
-    if kind != "EEA" and system.streams != order:
+    if not isinstance(system, EEA) and system.streams != order:
         raise DataError(
             f"The authors' code joins streams in the order {', '.join(STREAMS)}; this system "
             f"was trained with {', '.join(system.streams)}."
         )
-    if kind in ("MMER", "CaiSota", "UnimodalBaseline"):
-        return mmer_weights.to_authors(system)
-    if kind == "MulT":
+    if isinstance(system, EEA):
+        return _to_eea(system, state, space, widths)
+    if isinstance(system, RNN):
+        return _to_rnn(system, state, widths)
+    if isinstance(system, MulT):
         return _to_mult(renamed(state, _mult_names()))
-    if kind == "EarlyFusionTransformer":
+    if isinstance(system, EarlyFusionTransformer):
         return state
-    fusion = getattr(system, "fusion", "")
-    many = "LF_RNNs" if fusion == "eflf" else "RNNs"
-    names = {f"rnn.{m}.": f"{many}.{i}." for i, m in enumerate(STREAMS)}
-    names |= {"joined.": "EF_RNN." if fusion == "eflf" else "RNN."}
-    names |= {f"affine.{m}.": f"{theirs}." for m, theirs in AFFINE.items()}
-    out = renamed(state, names)
-    if kind == "EEA":
-        if space.vectors is None:
-            raise SpaceError("The authors' checkpoint holds emotion vectors; this space has none.")
-        d = space.vectors.shape[1]
-        out["textEmoEmbs.weight"] = torch.from_numpy(space.vectors.copy())
-        weight = out.pop("weight", torch.ones(1))
-        out["modality_weights.weight"] = weight[[system.streams.index(m) for m in order]]
-        for m, theirs in AFFINE.items():
-            h = system.hidden.get(m, HIDDEN[m])
-            out.setdefault(f"{theirs}.weight", torch.zeros(h, d))
-            out.setdefault(f"{theirs}.bias", torch.zeros(h))
-    return out | (_unused(system, many, widths) if fusion != "ef" else {})
+    return mmer_weights.to_authors(system)
 
 
 def _eea(given: dict[str, Tensor], streams: tuple[str, ...] | None) -> Imported:
@@ -203,6 +191,35 @@ def _headed(
     return Imported("rnn", config, widths, rest | head, None, outputs)
 
 
+def _to_eea(
+    system: EEA, state: dict[str, Tensor], space: EmotionSpace, widths: Mapping[str, int]
+) -> dict[str, Tensor]:
+    """Rename the weights of an EEA; modalities that it does not read get zeros."""
+    if space.vectors is None:
+        raise SpaceError("The authors' checkpoint holds emotion vectors; this space has none.")
+    d = space.vectors.shape[1]
+    names = {f"rnn.{m}.": f"RNNs.{i}." for i, m in enumerate(STREAMS)}
+    out = renamed(state, names | {f"affine.{m}.": f"{theirs}." for m, theirs in AFFINE.items()})
+    out["textEmoEmbs.weight"] = torch.from_numpy(space.vectors.copy())
+    weight = out.pop("weight", torch.ones(1))
+    order = [m for m in STREAMS if m in system.streams]
+    out["modality_weights.weight"] = weight[[system.streams.index(m) for m in order]]
+    for m, theirs in AFFINE.items():
+        h = system.hidden.get(m, HIDDEN[m])
+        out.setdefault(f"{theirs}.weight", torch.zeros(h, d))
+        out.setdefault(f"{theirs}.bias", torch.zeros(h))
+    return out | _unused(system, "RNNs", widths)
+
+
+def _to_rnn(system: RNN, state: dict[str, Tensor], widths: Mapping[str, int]) -> dict[str, Tensor]:
+    """Rename the weights of an RNN baseline; modalities that it does not read get zeros."""
+    both = system.fusion == "eflf"
+    separate, joined = ("LF_RNNs", "EF_RNN") if both else ("RNNs", "RNN")
+    names = {f"rnn.{m}.": f"{separate}.{i}." for i, m in enumerate(STREAMS)}
+    out = renamed(state, names | {"joined.": f"{joined}."})
+    return out if system.fusion == "ef" else out | _unused(system, separate, widths)
+
+
 def _mult(given: dict[str, Tensor], heads: int) -> Imported:
     state = renamed(given, {theirs: ours for ours, theirs in _mult_names().items()})
     streams = tuple(m for m in STREAMS if f"conv.{m}.weight" in state)
@@ -237,9 +254,10 @@ def _to_mult(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def _unused(system: Any, prefix: str, widths: Mapping[str, int]) -> dict[str, Tensor]:
+def _unused(system: EEA | RNN, prefix: str, widths: Mapping[str, int]) -> dict[str, Tensor]:
     """Zeros for the RNNs of the modalities that ``system`` does not read."""
-    like: Recurrent = system.rnn[system.streams[0]]
+    like = system.rnn[system.streams[0]]
+    assert isinstance(like, Recurrent)
     out = {}
     for i, m in enumerate(STREAMS):
         if m not in system.streams:

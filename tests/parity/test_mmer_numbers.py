@@ -87,7 +87,7 @@ class Case:
 
     def losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Each utterance's loss [B], and the terms under the authors' names."""
-        if not hasattr(self.system, "objective"):
+        if not self.system.multitask:
             each = loss("ce", self.logits(batch), batch.targets).expand(len(batch.targets))
             return each, {"cls": each.mean()}
         each, parts = self.system.objective(batch, SPACE)

@@ -32,6 +32,7 @@ from moodal.train.engine.scoring import score, scoring_sizes
 from moodal.train.engine.selection import figure, merit
 from moodal.train.engine.step import COUNTS, Constrain, parameters, set_rates, step
 from moodal.train.layers.losses import per_utterance
+from moodal.train.systems.system import System
 
 OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
@@ -63,7 +64,7 @@ def launch(config: Train) -> Fabric:
 
 def fit(
     fabric: Fabric,
-    system: nn.Module,
+    system: System,
     space: EmotionSpace,
     data: TensorData,
     train: np.ndarray,
@@ -97,8 +98,7 @@ def fit(
         group["full_lr"] = group["lr"]
     model, wrapped = fabric.setup(system, optimiser)
     for method in ("scores", "objective"):
-        if hasattr(system, method):
-            model.mark_forward_method(method)
+        model.mark_forward_method(method)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimiser, factor=0.1, patience=config.patience if config.patience else config.epochs
     )
@@ -174,7 +174,7 @@ def write_epochs(path: Path, history: list[dict[str, float]]) -> None:
 
 def _validate(
     fabric: Fabric,
-    system: nn.Module,
+    system: System,
     model: nn.Module,
     space: EmotionSpace,
     data: TensorData,

@@ -16,6 +16,7 @@ from moodal.core.recipe import Train
 from moodal.train.data.batch import of_type
 from moodal.train.data.buckets import by_frames
 from moodal.train.data.dataset import TensorData
+from moodal.train.systems.system import System
 
 
 def score(
@@ -53,14 +54,14 @@ def score(
     return out
 
 
-def scoring_sizes(system: nn.Module, config: Train) -> dict[str, int]:
+def scoring_sizes(system: System, config: Train) -> dict[str, int]:
     """``size`` and ``max_frames`` of the batches that are scored.
 
     A backbone's batches are those of its training: what fits there fits here, and where padding
     counts (faithful mode) it is the same kind of batch.
     """
-    heavy = hasattr(system, "backbone_parameters")
-    return {"size": config.batch_size if heavy else 512, "max_frames": config.max_frames}
+    size = config.batch_size if system.heavy else 512
+    return {"size": size, "max_frames": config.max_frames}
 
 
 def batches_of(

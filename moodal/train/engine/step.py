@@ -16,19 +16,18 @@ from moodal.core.recipe import Train
 from moodal.train.data.batch import Batch, of_type
 from moodal.train.data.dataset import TensorData
 from moodal.train.layers.losses import per_utterance
-from moodal.train.systems.system import Objective
+from moodal.train.systems.system import Objective, System
 
 Constrain = Callable[[Fabric, nn.Module], None]
 """Changes the gradients between backward and step (GEM's projection)."""
 
 
-def parameters(system: nn.Module, config: Train) -> list[dict[str, Any]]:
+def parameters(system: System, config: Train) -> list[dict[str, Any]]:
     """What is trained, the backbone at a rate of its own where the recipe gives one."""
     wanted = [p for p in system.parameters() if p.requires_grad]
     backbone: list[Tensor] = []
-    listed: Any = getattr(system, "backbone_parameters", None)
-    if config.backbone_lr and listed is not None:
-        backbone = [p for p in listed() if p.requires_grad]
+    if config.backbone_lr:
+        backbone = [p for p in system.backbone_parameters() if p.requires_grad]
     own = {id(p) for p in backbone}
     groups: list[dict[str, Any]] = [{"params": [p for p in wanted if id(p) not in own]}]
     if backbone:
@@ -122,8 +121,8 @@ def _losses(
     # Fabric's own forward would round all inputs to the precision, token numbers and samples too
     with fabric.autocast():
         batch = of_type(batch, model.module)
-        if callable(getattr(model.module, "objective", None)):
-            found: Objective = model.objective(batch, space)
-            return found.each, found.parts
+        if model.module.multitask:
+            objective: Objective = model.objective(batch, space)
+            return objective.each, objective.parts
         logits = model.scores(batch.streams, space)
     return per_utterance(config.loss, logits, batch.targets, pos_weight), {}

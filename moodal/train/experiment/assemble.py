@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from moodal.core import manifest as manifests
 from moodal.core.emotions import EmotionSpace
@@ -25,6 +24,7 @@ from moodal.train.data.dataset import valid_spans
 from moodal.train.encoders import ENCODERS
 from moodal.train.export.artefact import parse_system
 from moodal.train.systems import SYSTEMS
+from moodal.train.systems.system import System
 
 
 def corpus(recipe: Recipe) -> Manifest:
@@ -142,7 +142,7 @@ def _chosen(recipe: Recipe, made: list[Experiment]) -> list[Experiment]:
     return [made[i] for i in recipe.split.only] or made
 
 
-def readable(experiment: Experiment, system: nn.Module, trim: bool) -> Experiment:
+def readable(experiment: Experiment, system: System, trim: bool) -> Experiment:
     """Without the rows that the system cannot read; a stamp counts them.
 
     A closed-set system needs every stream of a row, an open-set one any of them; a
@@ -151,12 +151,12 @@ def readable(experiment: Experiment, system: nn.Module, trim: bool) -> Experimen
     Raises:
         DataError: nothing is left to train, validate or test on.
     """
-    streams: tuple[str, ...] = system.streams  # type: ignore[assignment]
+    streams = system.streams
     there = []
     for stream in streams:
         frames = experiment.manifest.features[stream]
         there.append((valid_spans(frames)[1] if trim else frames.lengths) > 0)
-    every = not getattr(system, "open_set", False)
+    every = not system.open_set
     read = np.all(there, axis=0) if every else np.any(there, axis=0)
     parts = {p: getattr(experiment, p) for p in ("train", "valid", "test", "shots")}
     kept = {part: rows[read[rows]] for part, rows in parts.items()}
@@ -175,37 +175,37 @@ def readable(experiment: Experiment, system: nn.Module, trim: bool) -> Experimen
     return dataclasses.replace(experiment, **kept, stamps=stamps)
 
 
-def require_objective(recipe: Recipe, system: nn.Module) -> None:
+def require_objective(recipe: Recipe, system: System) -> None:
     """Refuse settings under which a system's own objective would not be what the recipe says.
 
     Raises:
         UsageError: says which key to change.
     """
-    if not hasattr(system, "objective"):
+    if not system.multitask:
         return
     name, train = recipe.system["name"], recipe.train
     if train.loss != "ce":
         raise UsageError(f"{name} has an objective of its own; set train.loss=ce, its main term.")
-    if getattr(system, "second_views", False) and recipe.data.views == "none":
+    if system.second_views and recipe.data.views == "none":
         raise UsageError(
             f"{name} is to contrast second views (system.losses has augmentation), but data.views "
             'is "none": prepare the corpus with --views and set data.views, or leave that loss out.'
         )
-    if getattr(system, "faithful", False) and (train.max_frames or train.devices > 1):
+    if system.faithful and (train.max_frames or train.devices > 1):
         raise UsageError(
             f"{name} in faithful mode computes over a whole batch; set train.max_frames=0 and "
             "train.devices=1."
         )
 
 
-def require_features(recipe: Recipe, system: nn.Module, manifest: Manifest) -> None:
+def require_features(recipe: Recipe, system: System, manifest: Manifest) -> None:
     """Refuse features that the system's backbone does not go on from.
 
     Raises:
         DataError: says how to prepare the corpus instead.
         UsageError: the recipe would change the features first.
     """
-    wanted: dict[str, dict[str, Any]] = getattr(system, "features", {})
+    wanted = system.features
     changed = [k for k in ("standardise", "trim_padding") if getattr(recipe.data, k)]
     if wanted and changed:
         raise UsageError(
@@ -245,10 +245,9 @@ def parse_streams(recipe: Recipe) -> tuple[str, ...]:
     return tuple(parse_system(recipe.system, recipe.title)[1].streams)  # type: ignore[attr-defined]
 
 
-def system(recipe: Recipe, manifest: Manifest, space: EmotionSpace) -> nn.Module:
+def system(recipe: Recipe, manifest: Manifest, space: EmotionSpace) -> System:
     """The recipe's system, with random weights of the recipe's seed."""
     name, settings = parse_system(recipe.system, recipe.title)
     widths = {stream: frames.width for stream, frames in manifest.features.items()}
     torch.manual_seed(recipe.train.seed)
-    built: nn.Module = SYSTEMS[name].build(settings, widths, space)
-    return built
+    return SYSTEMS[name].build(settings, widths, space)

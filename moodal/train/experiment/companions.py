@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from moodal.core.recipe import Recipe
 from moodal.core.records import Utterance
@@ -19,12 +18,13 @@ from moodal.train.data.characters import clean
 from moodal.train.data.dataset import TensorData
 from moodal.train.engine.scoring import batches_of, scoring_sizes
 from moodal.train.experiment.text_baseline import words_alone, words_combined, words_entry
+from moodal.train.systems.system import System
 
 
 def of(
     recipe: Recipe,
     experiment: Experiment,
-    system: nn.Module,
+    system: System,
     data: TensorData,
     history: Sequence[Mapping[str, float]],
     test: Scored,
@@ -40,7 +40,7 @@ def of(
     if recipe.report.words:
         logits = words_alone(experiment.manifest, experiment, seed)
         extras["words"] = words_entry(test, logits, draws, seed)
-    if data.transcripts is not None and hasattr(system, "transcribe"):
+    if data.transcripts is not None:
         sizes = scoring_sizes(system, recipe.train)
         references, read = transcripts(
             system, data, experiment.manifest.utterances, experiment.test, **sizes
@@ -82,7 +82,7 @@ def combined(
 
 
 def transcripts(
-    system: Any,
+    system: System,
     data: TensorData,
     utterances: Sequence[Utterance],
     rows: np.ndarray,

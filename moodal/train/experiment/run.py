@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from moodal.core import recipe as recipes
 from moodal.core.emotions import EmotionSpace
@@ -31,6 +31,7 @@ from moodal.train.engine.selection import require
 from moodal.train.experiment import assemble, companions, null_tests, results
 from moodal.train.experiment.text_baseline import require_words
 from moodal.train.experiment.train import Trained, start_from, train
+from moodal.train.systems.system import System
 
 
 def run(
@@ -139,7 +140,7 @@ def _checked(
     A system that writes the words down knows the text, too.
     """
     experiments = []
-    systems: dict[tuple[str, ...], nn.Module] = {}
+    systems: dict[tuple[str, ...], System] = {}
     for experiment in assemble.experiments(recipe, manifest):
         if experiment.seen not in systems:
             system = assemble.system(recipe, manifest, space.select(experiment.seen))
@@ -151,12 +152,12 @@ def _checked(
         _require_open(recipe, experiment, system)
         experiments.append(assemble.readable(experiment, system, recipe.data.trim_padding))
     streams = assemble.parse_streams(recipe)
-    return experiments, (*streams, "text") if getattr(system, "transcribes", False) else streams
+    return experiments, (*streams, "text") if system.transcribes else streams
 
 
-def _require_open(recipe: Recipe, experiment: Experiment, system: nn.Module) -> None:
+def _require_open(recipe: Recipe, experiment: Experiment, system: System) -> None:
     """Refuse a closed-set system for emotions that its training does not show."""
-    if experiment.held_out and not getattr(system, "open_set", False):
+    if experiment.held_out and not system.open_set:
         raise SpaceError(
             f"{recipe.system['name']} is a closed-set system and cannot score "
             f"{', '.join(experiment.held_out)}, which training does not show; use eea, or "

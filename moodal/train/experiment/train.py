@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
@@ -27,13 +27,14 @@ from moodal.train.engine.gem import Gem
 from moodal.train.engine.scoring import score, scoring_sizes
 from moodal.train.experiment import assemble
 from moodal.train.layers.losses import pos_weight
+from moodal.train.systems.system import System
 
 
 @dataclasses.dataclass
 class Trained:
     """A system after training, and what it was trained with."""
 
-    system: nn.Module
+    system: System
     space: EmotionSpace
     """Every emotion of the test, with vectors."""
     seen: EmotionSpace
@@ -83,8 +84,8 @@ def train(
         scaled,
         fabric,
         experiment.seen_columns,
-        transcripts=bool(getattr(system, "transcribes", False)),
-        views=recipe.data.views if getattr(system, "second_views", False) else "none",
+        transcripts=system.transcribes,
+        views=recipe.data.views if system.second_views else "none",
     )
     history = fit(
         fabric,
@@ -114,7 +115,7 @@ def train(
     return trained
 
 
-def start_from(system: nn.Module, initial: Mapping[str, Tensor] | None) -> None:
+def start_from(system: System, initial: Mapping[str, Tensor] | None) -> None:
     """Load the weights to start from, if any."""
     if initial is None:
         return

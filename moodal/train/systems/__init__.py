@@ -1,6 +1,4 @@
-"""SYSTEMS: name -> the module that holds its ``Config`` and ``build``."""
-
-from types import ModuleType
+"""SYSTEMS: the table of all systems; each is a file with its ``Config`` and ``build``."""
 
 from moodal.train.systems import (
     branch,
@@ -12,8 +10,9 @@ from moodal.train.systems import (
     transformer,
     unimodal_baseline,
 )
+from moodal.train.systems.system import SystemFile
 
-SYSTEMS: dict[str, ModuleType] = {
+SYSTEMS: dict[str, SystemFile] = {
     "eea": eea,
     "branch": branch,
     "rnn": rnn,

@@ -29,7 +29,7 @@ from moodal.train.backbones.text import build_text
 from moodal.train.backbones.whisper_layers import Hearing
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.layers.pooling import masked_mean
-from moodal.train.systems.system import StreamNames, require_all, require_widths
+from moodal.train.systems.system import StreamNames, System, require_all, require_widths
 
 
 def _one(streams: tuple[str, ...]) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ class Config(Strict):
     dropout: float = Field(0.1, ge=0, lt=1)
 
 
-class Branch(nn.Module):
+class Branch(System):
     """Logits of any words for one modality, a sum over steps.
 
     Args:
@@ -65,7 +65,7 @@ class Branch(nn.Module):
     """
 
     open_set = True
-    features: Mapping[str, Any] = {}
+    heavy = True
     portable: Config
 
     def __init__(
@@ -106,8 +106,6 @@ class Branch(nn.Module):
         vectors = torch.from_numpy(space.vectors).to(pooled.device, self.words.weight.dtype)
         logits: Tensor = self.states(pooled.to(self.states.weight.dtype)) @ self.words(vectors).T
         return logits
-
-    forward = scores
 
     def carried(self) -> tuple[Tensor, Tensor]:
         """M [H, d] and o [d]: logit_c = mean_t h_t . M v_c + o . v_c."""

@@ -10,7 +10,7 @@ Symbols: h [T, H] the backbone's last states of one utterance; alpha the weight 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -28,12 +28,13 @@ from moodal.train.layers.losses import per_utterance
 from moodal.train.layers.pooling import masked_mean
 from moodal.train.systems.system import (
     Objective,
+    System,
     require_all,
     require_single,
     require_space,
     require_transcripts,
     require_widths,
-    wanted_features,
+    required_features,
 )
 
 
@@ -49,7 +50,7 @@ class Config(Strict):
     dropout: float = Field(0.1, ge=0, lt=1)
 
 
-class CaiSota(nn.Module):
+class CaiSota(System):
     """Emotions from the mean of h, characters from each h_t.
 
     Args:
@@ -60,9 +61,9 @@ class CaiSota(nn.Module):
         faithful: padding is averaged in and may be spelled on; CTC is summed over the batch.
     """
 
-    open_set = False
     streams = ("speech",)
-    features: Mapping[str, Any] = {}
+    multitask = True
+    heavy = True
     portable: Config
 
     def __init__(
@@ -110,8 +111,6 @@ class CaiSota(nn.Module):
         require_space("cai_sota", self.labels, space)
         return self.classify(self.hear(streams))
 
-    forward = scores
-
     def objective(self, batch: Batch, space: EmotionSpace) -> Objective:
         """CE + alpha CTC of each utterance [B].
 
@@ -152,7 +151,7 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> Cai
     """
     require_widths("cai_sota", config.streams, widths)
     require_single("cai_sota", space)
-    features = wanted_features("speech", config.speech, widths["speech"])
+    features = required_features("speech", config.speech, widths["speech"])
     faithful = config.mode == "faithful"
     speech = build_speech(config.speech, widths["speech"], faithful=faithful)
     built = CaiSota(

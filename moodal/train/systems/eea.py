@@ -24,7 +24,7 @@ from moodal.core.errors import MissingStreamError, SpaceError
 from moodal.core.recipe import Strict
 from moodal.train.data.batch import Streams
 from moodal.train.layers.recurrent import Recurrent
-from moodal.train.systems.system import HIDDEN, StreamNames, complete_hidden, require_widths
+from moodal.train.systems.system import HIDDEN, StreamNames, System, complete_hidden, require_widths
 
 
 class Config(Strict):
@@ -44,7 +44,7 @@ class Config(Strict):
     _complete = field_validator("hidden")(complete_hidden)
 
 
-class EEA(nn.Module):
+class EEA(System):
     """Scores of any emotions that have vectors, from any of its modalities.
 
     Args:
@@ -169,8 +169,6 @@ class EEA(nn.Module):
         shares = list(self.contributions(streams, space).values())
         return sum(shares[1:], start=shares[0])
 
-    forward = scores
-
 
 def _lengths(names: tuple[str, ...], given: Streams) -> dict[str, Tensor]:
     """Lengths [B] of each given stream on the CPU, fetched at once; nobody may be without any."""
@@ -199,7 +197,7 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> EEA
             f"eea needs a vector for each emotion; {', '.join(space.labels)} have none. "
             "Name a source of word vectors: space.vectors=glove-50, for example."
         )
-    return EEA(
+    system = EEA(
         {m: widths[m] for m in config.streams},
         config.hidden,
         space.vectors.shape[1],
@@ -210,3 +208,5 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> EEA
         last_column=config.last_column,
         start=config.start,
     )
+    system.portable = config
+    return system

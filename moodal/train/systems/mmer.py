@@ -34,12 +34,13 @@ from moodal.train.layers.losses import per_utterance
 from moodal.train.layers.pooling import masked_max, masked_mean
 from moodal.train.systems.system import (
     Objective,
+    System,
     require_all,
     require_single,
     require_space,
     require_transcripts,
     require_widths,
-    wanted_features,
+    required_features,
 )
 
 Auxiliary = Literal["ctc", "supervised", "augmentation"]
@@ -80,7 +81,7 @@ class Read(NamedTuple):
     h: Stream
 
 
-class MMER(nn.Module):
+class MMER(System):
     """Text and speech, each seen through the other, and up to three auxiliary losses.
 
     Args:
@@ -95,9 +96,9 @@ class MMER(nn.Module):
         faithful: as the published code computes.
     """
 
-    open_set = False
     streams = ("text", "speech")
-    features: Mapping[str, Any] = {}
+    multitask = True
+    heavy = True
     portable: Config
 
     def __init__(
@@ -205,8 +206,6 @@ class MMER(nn.Module):
         logits: Tensor = self.classifier(self.read(streams).f)
         return logits
 
-    forward = scores
-
     def objective(self, batch: Batch, space: EmotionSpace) -> Objective:
         """CE and the auxiliary losses, weighted, of each utterance [B].
 
@@ -270,7 +269,7 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> MME
     """
     require_widths("mmer", config.streams, widths)
     require_single("mmer", space)
-    features = wanted_features("speech", config.speech, widths["speech"])
+    features = required_features("speech", config.speech, widths["speech"])
     if widths["text"] == 1:
         raise UsageError("mmer reads a text's states, not its token ids: use text=text-backbone.")
     d = config.width or widths["text"]

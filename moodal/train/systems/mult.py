@@ -21,7 +21,13 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.recipe import Strict
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.layers.attention import CrossEncoder
-from moodal.train.systems.system import StreamNames, require_all, require_space, require_widths
+from moodal.train.systems.system import (
+    StreamNames,
+    System,
+    require_all,
+    require_space,
+    require_widths,
+)
 
 KERNELS = {"text": 3, "speech": 5, "face": 3}
 """Steps that each temporal convolution sees."""
@@ -64,7 +70,7 @@ class _Projected(NamedTuple):
     lengths: Tensor | None
 
 
-class MulT(nn.Module):
+class MulT(System):
     """Every modality looks at every other; the last steps are joined; a closed-set head.
 
     Args:
@@ -77,8 +83,6 @@ class MulT(nn.Module):
         attention_mask: steps may not look ahead.
         last_column: take padding for data and read the last column, as published.
     """
-
-    open_set = False
 
     def __init__(
         self,
@@ -183,8 +187,6 @@ class MulT(nn.Module):
         logits: Tensor = self.out_layer(h + self.proj2(inner))
         return logits
 
-    forward = scores
-
 
 def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> MulT:
     """A MulT for a corpus's streams (stream -> D) and the emotions of ``space``.
@@ -193,7 +195,7 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> Mul
         MissingStreamError: the corpus lacks a modality that ``config.streams`` names.
     """
     require_widths("mult", config.streams, widths)
-    return MulT(
+    system = MulT(
         space.labels,
         {m: widths[m] for m in config.streams},
         width=config.width,
@@ -207,3 +209,5 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> Mul
         attention_mask=config.attention_mask,
         last_column=config.last_column,
     )
+    system.portable = config
+    return system

@@ -23,6 +23,7 @@ from moodal.train.layers.recurrent import Recurrent
 from moodal.train.systems.system import (
     HIDDEN,
     StreamNames,
+    System,
     complete_hidden,
     require_all,
     require_space,
@@ -55,7 +56,7 @@ class Config(Strict):
         return self
 
 
-class RNN(nn.Module):
+class RNN(System):
     """One or several RNNs, read at the last valid step, and a closed-set head.
 
     Args:
@@ -66,8 +67,6 @@ class RNN(nn.Module):
         hidden: stream -> width of its RNN; ``width``: of the joined RNN.
         last_column: read the last column of the padded batch, valid or not.
     """
-
-    open_set = False
 
     def __init__(
         self,
@@ -125,8 +124,6 @@ class RNN(nn.Module):
         logits: Tensor = self.out(torch.cat(read, 1))
         return logits
 
-    forward = scores
-
     def _last(self, rnn: nn.Module, stream: Stream) -> Tensor:
         """Last step, directions side by side: [B, directions H]."""
         lengths = None if self.last_column else stream.lengths
@@ -177,7 +174,7 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> RNN
         MissingStreamError: the corpus lacks a modality that ``config.streams`` names.
     """
     require_widths("rnn", config.streams, widths)
-    return RNN(
+    system = RNN(
         space.labels,
         {m: widths[m] for m in config.streams},
         config.fusion,
@@ -189,3 +186,5 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> RNN
         dropout=config.dropout,
         last_column=config.last_column,
     )
+    system.portable = config
+    return system

@@ -1,8 +1,7 @@
-"""System: what the loop, the reports and the exporter ask of a model.
+"""System: the base class of every model that is trained here, and the checks that systems share.
 
-A system is a `torch.nn.Module` whose ``forward`` is its ``scores``. Its file
-holds ``Config`` (a `moodal.core.recipe.Strict` with the paper's values), the module, which
-takes plain arguments, and ``build(config, widths, space)``.
+A system's file is its paper: it holds ``Config`` (a `moodal.core.recipe.Strict` with the paper's
+values), the module, which takes plain arguments, and ``build(config, widths, space)``.
 """
 
 from __future__ import annotations
@@ -11,10 +10,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 from pydantic import AfterValidator, Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError, MissingStreamError, SpaceError, UsageError
+from moodal.core.recipe import Strict
 from moodal.train.backbones.settings import Backbone
 from moodal.train.data.batch import Batch, Streams, Transcripts
 
@@ -28,14 +28,14 @@ def _distinct(streams: tuple[str, ...]) -> tuple[str, ...]:
 StreamNames = Annotated[
     tuple[Literal["text", "speech", "face"], ...], Field(strict=False), AfterValidator(_distinct)
 ]
-"""A config's ``streams``: any modalities in any order, none twice; TOML has them as a list."""
+"""A config's ``streams``: any modalities in any order, none twice; in TOML a list."""
 
 HIDDEN = {"text": 300, "speech": 200, "face": 100}
 """Hidden widths of the RNN of each stream, as in the commands of the EEA paper."""
 
 
 def complete_hidden(hidden: dict[str, int]) -> dict[str, int]:
-    """A config's ``hidden``, streams that it does not name filled in from `HIDDEN`."""
+    """Fill in a config's ``hidden`` with `HIDDEN` for the streams that it does not name."""
     if unknown := sorted(set(hidden) - set(HIDDEN)):
         raise ValueError(f"unknown stream {', '.join(unknown)}; choose among {', '.join(HIDDEN)}")
     if small := [m for m, width in hidden.items() if width < 1]:
@@ -44,51 +44,117 @@ def complete_hidden(hidden: dict[str, int]) -> dict[str, int]:
 
 
 class Objective(NamedTuple):
-    """What training lowers, where it is more than a loss of the logits.
+    """The training loss of a multitask system.
 
     Attributes:
-        each: [B], every term in it, weighted; training lowers its mean.
-        parts: name -> scalar, detached: each term before its weight, a mean over the rows, and
-            counts ("ctc_infinite"); for the learning curves.
+        each: [B], the weighted sum of all terms of each utterance; training lowers its mean.
+        parts: name -> scalar, detached, for the learning curves: each term before its weight, as
+            a mean over the rows, and counts ("ctc_infinite").
     """
 
     each: Tensor
     parts: dict[str, Tensor]
 
 
-class System(Protocol):
-    """A model that scores emotions.
+class System(nn.Module):
+    """A model that scores emotions, with what the training, the reports and the exporter ask of it.
 
-    Some have more; the loop and the reports use it where it is there:
-
-    - ``objective(batch, space) -> Objective``: its own training loss (then ``train.loss`` must be
-      "ce"); ``transcribes``: it wants ``batch.transcripts``; ``second_views``: and ``batch.views``.
-    - ``transcribe(streams) -> list[str]``: what its CTC head reads, B strings.
-    - ``backbone_parameters() -> list``: the parameters that ``train.backbone_lr`` is for.
-    - ``features``: stream -> {"name", "parameters"} of the encoder specification that it must be
-      given (a part of it), checked against the corpus before training.
-    - ``portable``: the config from which it can be built again without files of the user's.
+    A subclass overrides what differs from the defaults below; `scores` is the one method that
+    each must have.
 
     Attributes:
-        streams: the modalities it reads, in its own order.
-        open_set: whether any space may be asked for (else only the trained one).
+        streams: the modalities that it reads, in its own order.
+        labels: the emotions of its head; empty where any space may be asked for.
+        open_set: whether it scores any space, and not the trained one alone.
+        features: stream -> {"name", "parameters"}, a part of the encoder specification that the
+            stream must have been prepared with; checked against the corpus before training.
+        portable: the config from which it can be built again without the user's files.
+        multitask: whether training lowers its own `objective`; ``train.loss`` must then be "ce".
+        faithful: whether it computes over a whole padded batch, as some published code does.
+        heavy: whether it has a backbone, so that scoring needs batches as small as training's.
     """
 
-    streams: tuple[str, ...]
-    open_set: bool
+    streams: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    open_set: bool = False
+    features: Mapping[str, Mapping[str, Any]] = {}
+    portable: Strict
+    multitask: bool = False
+    faithful: bool = False
+    heavy: bool = False
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether its objective needs ``batch.transcripts``."""
+        return False
+
+    @property
+    def second_views(self) -> bool:
+        """Whether its objective makes use of ``batch.views``."""
+        return False
 
     def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
-        """Logits [B, C] of the emotions of ``space``.
+        """Compute the logits [B, C] of the emotions of ``space``.
 
         Raises:
             SpaceError: the space does not fit a closed-set system, or has no vectors.
             MissingStreamError: a modality is absent that this system cannot do without.
         """
-        ...
+        raise NotImplementedError(f"{type(self).__name__} has no scores.")
+
+    def forward(self, streams: Streams, space: EmotionSpace) -> Tensor:
+        """Compute `scores`."""
+        return self.scores(streams, space)
+
+    def contributions(self, streams: Streams, space: EmotionSpace) -> dict[str, Tensor]:
+        """Compute each modality's share [B, C] of the logits; empty where they are not a sum."""
+        return {}
+
+    def objective(self, batch: Batch, space: EmotionSpace) -> Objective | None:
+        """Compute the training loss of a multitask system; None: the recipe's loss of the logits.
+
+        Raises:
+            SpaceError: ``space`` is not the trained one.
+            DataError: CTC is asked for and the corpus has no transcripts.
+        """
+        return None
+
+    def transcribe(self, streams: Streams) -> list[str]:
+        """Read the words of each utterance off its speech: B texts.
+
+        Raises:
+            UsageError: this system has no CTC head.
+        """
+        raise UsageError(f"{type(self).__name__} does not transcribe.")
+
+    def backbone_parameters(self) -> list[nn.Parameter]:
+        """List the parameters that ``train.backbone_lr`` applies to."""
+        return []
+
+
+class SystemFile(Protocol):
+    """The module of a system, as `moodal.train.systems.SYSTEMS` lists it."""
+
+    @property
+    def Config(self) -> type[Strict]:
+        """The class of its config."""
+
+    def build(self, config: Any, widths: Mapping[str, int], space: EmotionSpace) -> System:
+        """Build the system, with random weights, for a corpus's streams (stream -> D).
+
+        Raises:
+            MissingStreamError: the corpus lacks a modality that the config names.
+            SpaceError: the space's task or vectors are not what the system needs.
+            UsageError: a setting does not fit the corpus.
+        """
 
 
 def require_space(name: str, trained: tuple[str, ...], space: EmotionSpace) -> None:
-    """Refuse a space whose labels differ from a closed-set head's, in words."""
+    """Check that a space has the labels of a closed-set head.
+
+    Raises:
+        SpaceError: its labels, or their order, differ.
+    """
     if space.labels != trained:
         raise SpaceError(
             f"{name} is a closed-set system: its head was trained for {', '.join(trained)} and "
@@ -96,26 +162,34 @@ def require_space(name: str, trained: tuple[str, ...], space: EmotionSpace) -> N
         )
 
 
-def require_all(name: str, wanted: tuple[str, ...], streams: Streams) -> None:
-    """Refuse a batch in which a modality is absent, for anyone or for all, in words."""
-    for stream in wanted:
+def require_all(name: str, required: tuple[str, ...], streams: Streams) -> None:
+    """Check that every utterance of a batch has every required modality.
+
+    Raises:
+        MissingStreamError: a modality is absent, for some utterance or for all.
+    """
+    for stream in required:
         if stream not in streams:
             raise MissingStreamError(
                 f"{name} needs {stream} for every utterance and got none; "
-                "use eea, which takes whatever modalities are there."
+                "use eea, which takes whatever modalities are present."
             )
         absent = int((streams[stream].lengths == 0).sum())
         if absent:
             raise MissingStreamError(
                 f"{name} needs {stream} for every utterance; {absent} of "
                 f"{len(streams[stream].lengths)} in this batch have none. Leave them out, or use "
-                "eea, which takes whatever modalities are there."
+                "eea, which takes whatever modalities are present."
             )
 
 
-def require_widths(name: str, wanted: tuple[str, ...], widths: Mapping[str, int]) -> None:
-    """Refuse a corpus that lacks a modality this system is built for."""
-    missing = [stream for stream in wanted if stream not in widths]
+def require_widths(name: str, required: tuple[str, ...], widths: Mapping[str, int]) -> None:
+    """Check that a corpus has the modalities that a system is built for.
+
+    Raises:
+        MissingStreamError: it lacks one.
+    """
+    missing = [stream for stream in required if stream not in widths]
     if missing:
         raise MissingStreamError(
             f"{name} is asked to read {', '.join(missing)}, but the corpus has "
@@ -124,7 +198,11 @@ def require_widths(name: str, wanted: tuple[str, ...], widths: Mapping[str, int]
 
 
 def require_single(name: str, space: EmotionSpace) -> None:
-    """Refuse a space in which an utterance may have several emotions, or a number."""
+    """Check that each utterance of a space's corpus has one emotion.
+
+    Raises:
+        SpaceError: an utterance may have several emotions, or a number.
+    """
     if space.task != "single":
         raise SpaceError(
             f"{name} chooses one emotion of several (task single); here the task is {space.task}: "
@@ -132,28 +210,34 @@ def require_single(name: str, space: EmotionSpace) -> None:
         )
 
 
-def require_transcripts(name: str, off: str, batch: Batch) -> Transcripts:
-    """The batch's transcripts; refuse a batch without, in words.
+def require_transcripts(name: str, without: str, batch: Batch) -> Transcripts:
+    """Return the batch's transcripts.
 
     Args:
-        off: the setting that does without them.
+        without: the setting of the system that needs no transcripts, for the message.
+
+    Raises:
+        DataError: the corpus has none.
     """
     if batch.transcripts is None:
         raise DataError(
-            f"{name} learns to transcribe, and the corpus has no transcripts; set system.{off}, "
-            "or prepare a corpus with texts."
+            f"{name} learns to transcribe, and the corpus has no transcripts; set "
+            f"system.{without}, or prepare a corpus with texts."
         )
     return batch.transcripts
 
 
-def wanted_features(stream: str, settings: Backbone, width: int) -> dict[str, dict[str, Any]]:
-    """A system's ``features`` for a stream of ``width`` values that its backbone is to read.
+def required_features(stream: str, settings: Backbone, width: int) -> dict[str, dict[str, Any]]:
+    """Determine a system's ``features`` for a stream that its backbone reads.
 
-    A backbone that trains reads what its frozen front-end gave (speech), the samples themselves
-    or token ids (both one value a step); without a path features of any other kind will do.
+    A backbone that trains reads the frames of its frozen front-end (speech), or samples or token
+    ids, which have one value a step. Without a path it passes features of any other kind on.
+
+    Args:
+        width: values a step of the stream.
 
     Raises:
-        UsageError: samples or token ids, and no backbone to read them.
+        UsageError: the stream holds samples or token ids, and no backbone is named.
     """
     if width == 1 and not (settings.path or settings.architecture):
         kind = "samples" if stream == "speech" else "token ids"
@@ -166,6 +250,6 @@ def wanted_features(stream: str, settings: Backbone, width: int) -> dict[str, di
     if not settings.path:
         return {}
     if stream == "speech":
-        given = {"path": settings.path, "layer": 0}
-        return {stream: {"name": "speech-backbone", "parameters": given}}
+        parameters = {"path": settings.path, "layer": 0}
+        return {stream: {"name": "speech-backbone", "parameters": parameters}}
     return {stream: {"name": "tokens", "parameters": {"path": settings.path}}}

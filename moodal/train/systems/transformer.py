@@ -18,7 +18,13 @@ from moodal.core.errors import DataError
 from moodal.core.recipe import Strict
 from moodal.train.data.batch import Streams
 from moodal.train.layers.attention import sinusoids
-from moodal.train.systems.system import StreamNames, require_all, require_space, require_widths
+from moodal.train.systems.system import (
+    StreamNames,
+    System,
+    require_all,
+    require_space,
+    require_widths,
+)
 
 
 class Config(Strict):
@@ -39,7 +45,7 @@ class Config(Strict):
         return self
 
 
-class EarlyFusionTransformer(nn.Module):
+class EarlyFusionTransformer(System):
     """Streams joined per step, a Transformer over them, the mean over time, a closed-set head.
 
     Args:
@@ -48,8 +54,6 @@ class EarlyFusionTransformer(nn.Module):
         width: D of the model; ``heads`` must divide it.
         last_column: take padding for valid steps.
     """
-
-    open_set = False
 
     def __init__(
         self,
@@ -107,8 +111,6 @@ class EarlyFusionTransformer(nn.Module):
         logits: Tensor = self.out(torch.einsum("bt,btd->bd", weights.to(x.dtype), x))
         return logits
 
-    forward = scores
-
 
 def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> EarlyFusionTransformer:
     """A Transformer for a corpus's streams (stream -> D) and the emotions of ``space``.
@@ -117,7 +119,7 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> Ear
         MissingStreamError: the corpus lacks a modality that ``config.streams`` names.
     """
     require_widths("transformer", config.streams, widths)
-    return EarlyFusionTransformer(
+    system = EarlyFusionTransformer(
         space.labels,
         {m: widths[m] for m in config.streams},
         width=config.width,
@@ -127,3 +129,5 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> Ear
         dropout=config.dropout,
         last_column=config.last_column,
     )
+    system.portable = config
+    return system

@@ -23,7 +23,13 @@ from moodal.train.backbones.speech import build_speech
 from moodal.train.backbones.text import build_text
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.layers.pooling import masked_mean
-from moodal.train.systems.system import require_all, require_space, require_widths, wanted_features
+from moodal.train.systems.system import (
+    System,
+    require_all,
+    require_space,
+    require_widths,
+    required_features,
+)
 
 
 def _one(streams: tuple[str, ...]) -> tuple[str, ...]:
@@ -46,7 +52,7 @@ class Config(Strict):
     dropout: float = Field(0.1, ge=0, lt=1)
 
 
-class UnimodalBaseline(nn.Module):
+class UnimodalBaseline(System):
     """Logits = W dropout(mean over time of h) + b.
 
     Args:
@@ -57,8 +63,7 @@ class UnimodalBaseline(nn.Module):
         faithful: padding is averaged in.
     """
 
-    open_set = False
-    features: Mapping[str, Any] = {}
+    heavy = True
     portable: Config
 
     def __init__(
@@ -92,8 +97,6 @@ class UnimodalBaseline(nn.Module):
         logits: Tensor = self.classifier(F.dropout(pooled, self.dropout, self.training))
         return logits
 
-    forward = scores
-
     def backbone_parameters(self) -> list[nn.Parameter]:
         """The backbone's parameters that train."""
         return [p for p in self.backbone.parameters() if p.requires_grad]
@@ -109,8 +112,8 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> Uni
     require_widths("unimodal_baseline", config.streams, widths)
     [stream] = config.streams
     faithful = config.mode == "faithful"
-    settings: Backbone = getattr(config, stream)
-    features = wanted_features(stream, settings, widths[stream])
+    settings = config.speech if stream == "speech" else config.text
+    features = required_features(stream, settings, widths[stream])
     backbone: Any
     if stream == "speech":
         backbone = build_speech(settings, widths[stream], faithful=faithful)

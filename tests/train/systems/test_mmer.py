@@ -16,7 +16,7 @@ from moodal.core.errors import DataError, MissingStreamError, SpaceError, UsageE
 from moodal.train.backbones.settings import Backbone
 from moodal.train.data.batch import Batch, Stream, Transcripts
 from moodal.train.systems import SYSTEMS
-from moodal.train.systems.system import wanted_features
+from moodal.train.systems.system import required_features
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 SPACE = EmotionSpace(["happy", "angry", "sad"], "single")
@@ -113,7 +113,7 @@ def test_neither_padding_nor_order_nor_company_matters(case, lengths, padding, r
     batch = make(rows, lengths, padding, samples, junk=3.0)
     with torch.no_grad():
         logits = system(batch.streams, SPACE)
-        told = system.objective(batch, SPACE) if hasattr(system, "objective") else None
+        told = system.objective(batch, SPACE)
         infinite = 0
         for place, i in enumerate(rows):
             alone = make([i], lengths, samples=samples)
@@ -245,11 +245,11 @@ def test_what_a_backbone_wants_of_the_corpus() -> None:
     assert BUILT["2023"].features == {}
     assert BUILT["2023, trained on samples"].features == {"speech": {"name": "wave"}}
     named = Backbone(path="models/base")
-    assert wanted_features("speech", named, 1) == {"speech": {"name": "wave"}}
+    assert required_features("speech", named, 1) == {"speech": {"name": "wave"}}
     front = {"name": "speech-backbone", "parameters": {"path": "models/base", "layer": 0}}
-    assert wanted_features("speech", named, 512) == {"speech": front}
+    assert required_features("speech", named, 512) == {"speech": front}
     ids = {"name": "tokens", "parameters": {"path": "models/base"}}
-    assert wanted_features("text", named, 1) == {"text": ids}
+    assert required_features("text", named, 1) == {"text": ids}
     for name in ("mmer", "cai_sota", "unimodal_baseline"):
         with pytest.raises(UsageError, match=r"samples, .* set system\.speech\.path"):
             build(name, {}, speech=1)
@@ -323,5 +323,5 @@ def test_the_baseline_takes_any_task() -> None:
     entry = SYSTEMS["unimodal_baseline"]
     multi = EmotionSpace(["happy", "sad"])
     built = entry.build(entry.Config(), WIDTHS, multi)
-    assert not hasattr(built, "objective")
+    assert not built.multitask
     assert built(make([0, 1], [(3, 9, 4)] * 2).streams, multi).shape == (2, 2)
