@@ -87,7 +87,7 @@ def side(name: str, args: argparse.Namespace) -> dict[str, float]:
     else:
         began = time.process_time()
         encoder = SpeechFrames(path=path)
-        speech = [encoder.encode_samples(wave) for wave in waves]
+        speech = [encoder.encode(wave) for wave in waves]
         out["front_end_cpu_seconds"] = time.process_time() - began
     corpus = manifest(speech, words, states, labels)
     settings = mmer.Config.model_validate(

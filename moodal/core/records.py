@@ -14,10 +14,40 @@ import numpy as np
 from moodal.core.errors import DataError
 
 STREAMS = ("text", "speech", "face")
-"""The modalities, in the order in which tables and figures show them."""
+"""The built-in modalities, in the order in which tables and figures show them."""
 
 RATE = 16000
 """Samples per second of all sound that is analysed."""
+
+
+def ordered(names: Iterable[str]) -> tuple[str, ...]:
+    """Sort modality names for tables and figures: the built-in ones first, others as they come.
+
+    >>> ordered(["pulse", "speech", "text", "speech"])
+    ('text', 'speech', 'pulse')
+    """
+    unique = dict.fromkeys(names)
+    built_in = [name for name in STREAMS if name in unique]
+    return (*built_in, *(name for name in unique if name not in STREAMS))
+
+
+@dataclass(frozen=True, slots=True)
+class ModalityInfo:
+    """What tables, figures and artefacts show of a modality.
+
+    Attributes:
+        name: its key everywhere, e.g. "speech".
+        label: its name for readers, e.g. "voice".
+        colour: of its lines and bars, as "#rrggbb".
+        mark: one character that tells it from the others without colour.
+        medium: what it is read from: "text", "sound", "pictures" or "table".
+    """
+
+    name: str
+    label: str
+    colour: str
+    mark: str
+    medium: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from moodal.core.errors import DataError, MoodalError, UsageError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Frames, Utterance
 from moodal.features.store import FeatureStore, resolved
-from moodal.modalities.encoder import Encoder, Item, dtype_of
+from moodal.modalities.encoder import Encoder, Item
 
 PACK = {"text": 256, "speech": 16, "face": 4}
 """Items encoded and kept at a time: what a kill may lose, per process."""
@@ -200,7 +200,7 @@ def _filled(
 
     One array is made and filled as the source gives: a corpus may be most of the memory.
     """
-    values = np.empty((int(lengths.sum()), encoder.width), dtype_of(encoder))
+    values = np.empty((int(lengths.sum()), encoder.width), encoder.dtype)
     starts = np.cumsum(lengths) - lengths
     rows: dict[str, list[int]] = {}
     for row, key in keys.items():
@@ -216,12 +216,11 @@ def _filled(
 
 
 def _refused(encoder: Encoder, items: Mapping[str, Item]) -> dict[str, str]:
-    """Those that the encoder's quick look refuses, and why."""
-    check: Any = getattr(encoder, "check", None)
+    """Return the items that the encoder's quick check refuses, and why."""
     refused = {}
-    for key, item in items.items() if check else ():
+    for key, item in items.items():
         try:
-            check(item)
+            encoder.check(item)
         except DataError as error:
             refused[key] = str(error)
     return refused
@@ -272,10 +271,9 @@ def _computed(
 
 
 def encode_pack(encoder: Encoder, pack: Sequence[tuple[str, Item]]) -> list[Result]:
-    """The features of each item, together where the encoder can."""
-    many: Any = getattr(encoder, "encode_many", None)
-    if many:
-        arrays = many([item for _, item in pack])
+    """Encode a pack of items in one batch, or one by one where an item cannot be read."""
+    with contextlib.suppress(DataError):
+        arrays = encoder.encode_many([item for _, item in pack])
         return [(key, array) for (key, _), array in zip(pack, arrays, strict=True)]
     results: list[Result] = []
     for key, item in pack:
@@ -286,7 +284,7 @@ def encode_pack(encoder: Encoder, pack: Sequence[tuple[str, Item]]) -> list[Resu
     return results
 
 
-@contextmanager
+@contextlib.contextmanager
 def _progress(what: str, total: int) -> Iterator[Any]:
     """A bar on stderr with the time left; nothing where there is nothing to do."""
     if not total:

@@ -47,7 +47,7 @@ def prepare(
     jobs: int = 1,
     views: int = 0,
     views_seed: int = 0,
-    others: Mapping[str, type[Any]] | None = None,
+    others: Mapping[str, type[Encoder]] | None = None,
 ) -> tuple[Manifest, list[Finding]]:
     """Read ``corpus`` from ``root`` and write its manifest and features to ``out``.
 
@@ -142,7 +142,7 @@ def _encoded(
     asked: Mapping[str, str],
     store: FeatureStore,
     jobs: int,
-    others: Mapping[str, type[Any]],
+    others: Mapping[str, type[Encoder]],
 ) -> tuple[Manifest, dict[str, Encoder], list[Finding]]:
     """With features for every raw stream that is wanted, their encoders, and notes on those
     left out."""

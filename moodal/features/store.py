@@ -27,7 +27,7 @@ import numpy as np
 
 from moodal.core.errors import DataError, writing
 from moodal.core.records import Clip
-from moodal.modalities.encoder import Encoder, Item, dtype_of, file_hash
+from moodal.modalities.encoder import Encoder, Item, file_hash
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,9 @@ class FeatureStore:
         Raises:
             DataError: the file cannot be read.
         """
+        if isinstance(item, np.ndarray):
+            head = json.dumps([item.dtype.str, item.shape]).encode()
+            return hashlib.sha256(b"array\n" + head + item.tobytes()).hexdigest()
         if isinstance(item, str):
             return hashlib.sha256(b"text\n" + item.encode()).hexdigest()
         try:
@@ -75,7 +78,7 @@ class FeatureStore:
 
     def packs(self, encoder: Encoder, keys: Collection[str]) -> Iterator[dict[str, np.ndarray]]:
         """The same a pack at a time, each key once, so that not all is in memory at once."""
-        wanted, dtype = set(keys), np.dtype(dtype_of(encoder))
+        wanted, dtype = set(keys), np.dtype(encoder.dtype)
         for path in self._paths(encoder):
             if not wanted:
                 return
@@ -102,7 +105,7 @@ class FeatureStore:
         """
         if not entries:
             return
-        shelf, dtype = self._shelf(encoder), dtype_of(encoder)
+        shelf, dtype = self._shelf(encoder), encoder.dtype
         name = hashlib.sha256("".join(sorted(entries)).encode()).hexdigest()[:24]
         with writing(shelf):
             shelf.mkdir(parents=True, exist_ok=True)

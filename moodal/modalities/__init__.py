@@ -3,8 +3,7 @@
 Those that do stand in `moodal.train.encoders.ENCODERS`.
 """
 
-from typing import Any
-
+from moodal.modalities.encoder import Encoder
 from moodal.modalities.face.pixels import Pixels
 from moodal.modalities.speech.egemaps import Egemaps
 from moodal.modalities.speech.samples import Wave
@@ -13,7 +12,7 @@ from moodal.modalities.text.glove import Glove
 from moodal.modalities.text.minilm import MiniLM
 from moodal.modalities.text.tokens import Pieces
 
-ENCODERS: dict[str, type[Any]] = {
+ENCODERS: dict[str, type[Encoder]] = {
     "glove-50": Glove,
     "minilm": MiniLM,
     "pieces": Pieces,
@@ -22,4 +21,4 @@ ENCODERS: dict[str, type[Any]] = {
     "wave": Wave,
     "spoken": Spoken,
 }
-"""Name -> dataclass that meets `moodal.modalities.encoder.Encoder`."""
+"""Name -> dataclass derived from `moodal.modalities.encoder.Encoder`."""

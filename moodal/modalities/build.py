@@ -12,7 +12,9 @@ from moodal.modalities import ENCODERS
 from moodal.modalities.encoder import Encoder
 
 
-def build(spec: str | Mapping[str, Any], others: Mapping[str, type[Any]] | None = None) -> Encoder:
+def build(
+    spec: str | Mapping[str, Any], others: Mapping[str, type[Encoder]] | None = None
+) -> Encoder:
     """The encoder that a specification names.
 
     Args:
@@ -48,8 +50,8 @@ def build(spec: str | Mapping[str, Any], others: Mapping[str, type[Any]] | None 
     return encoder
 
 
-def _make(name: str, parameters: Mapping[str, Any], others: Mapping[str, type[Any]]) -> Encoder:
-    known: dict[str, type[Any]] = {**ENCODERS, **others}
+def _make(name: str, parameters: Mapping[str, Any], others: Mapping[str, type[Encoder]]) -> Encoder:
+    known: dict[str, type[Encoder]] = {**ENCODERS, **others}
 
     if name == "as-given":
         raise UsageError(
@@ -69,8 +71,7 @@ def _make(name: str, parameters: Mapping[str, Any], others: Mapping[str, type[An
                 f"Encoder {name} has no parameter {key!r}{_nearest(key, fields)}; {its}."
             )
     values = {key: _typed(name, key, v, fields[key].default) for key, v in parameters.items()}
-    encoder: Encoder = kind(**values)
-    return encoder
+    return kind(**values)
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:

@@ -1,8 +1,8 @@
-"""Encoder: what turns a text or a span of a recording into frames of features.
+"""The base class of encoders, which turn a text, a clip or an array into frames of features.
 
-An encoder is a small frozen dataclass: its fields are its parameters, whatever
-is heavy is loaded when first needed, once per process. What it computes is
-known by its fingerprint, so features and artefacts can say what made them.
+An encoder is a small frozen dataclass. Its fields are its parameters; models and tables are
+loaded when they are first needed, once per process. Its fingerprint identifies what it computes,
+so that prepared features and artefacts can name the encoder that made them.
 """
 
 from __future__ import annotations
@@ -13,91 +13,111 @@ import importlib.metadata
 import importlib.util
 import json
 import os
-from collections.abc import Collection, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
-from moodal.core.errors import MissingDependencyError
+from moodal.core.errors import MissingDependencyError, UsageError
 from moodal.core.records import Clip
 
-Item = str | Clip
-"""What an encoder reads: a text, or a clip whose path can be opened as it stands."""
+Item = str | Clip | np.ndarray
+"""What an encoder reads: a text; a clip whose path can be opened as it stands; or decoded media:
+samples [n] at 16,000 per second (speech), face crops [n, 48, 48] uint8 (face)."""
 
 
-class Encoder(Protocol):
-    """Features of one modality.
+class Encoder(ABC):
+    """The base class of encoders: a medium of one modality in, frames of features out.
 
-    Some things are optional, and used where an encoder has them: ``encode_many(items) ->
-    list of [T, D]``, where that is faster than one by one; ``check(item)``, which raises
-    DataError at once for what cannot be read; ``encode_samples(audio) -> [T, D]`` for
-    [samples] at 16,000 a second, where it reads speech; ``dtype``, "float16" where half
-    precision is enough (else "float32").
+    Subclasses are frozen dataclasses whose fields have defaults. They set ``name``, ``stream``,
+    ``width`` and ``rate`` as class attributes, fields or properties. Encoding a clip equals
+    encoding the array that is read from it, so that a row of a corpus and an utterance of a
+    recording give equal frames.
     """
-
-    @property
-    def stream(self) -> str:
-        """The modality it reads: "text", "speech" or "face"."""
-        ...
-
-    @property
-    def width(self) -> int:
-        """D, the values per step."""
-        ...
-
-    @property
-    def rate(self) -> float | None:
-        """Steps per second; None where steps are words or whole utterances."""
-        ...
-
-    def spec(self) -> dict[str, Any]:
-        """A JSON object from which `build` makes this encoder again, see `specification`."""
-        ...
-
-    def encode(self, item: Any) -> np.ndarray:
-        """Features [T, D], finite; T is 0 where there is nothing to encode.
-
-        Raises:
-            DataError: the medium cannot be read.
-        """
-        ...
-
-
-def dtype_of(encoder: Encoder) -> str:
-    """The precision in which its features are kept: "float32" or "float16"."""
-    return str(getattr(encoder, "dtype", "float32"))
-
-
-class _Named(Protocol):
-    """An encoder as `specification` reads it: a dataclass with a name."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
-    def name(self) -> str: ...
+    @abstractmethod
+    def name(self) -> str:
+        """The name by which recipes and specifications call it, e.g. "egemaps"."""
 
     @property
-    def width(self) -> int: ...
+    @abstractmethod
+    def stream(self) -> str:
+        """The modality that it reads, e.g. "speech"."""
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """D, the values per step."""
+
+    @property
+    @abstractmethod
+    def rate(self) -> float | None:
+        """Steps per second; None where steps are words or whole utterances."""
+
+    @property
+    def dtype(self) -> str:
+        """The precision in which features are stored: "float32", or "float16" if that is enough."""
+        return "float32"
+
+    @abstractmethod
+    def spec(self) -> dict[str, Any]:
+        """Return the JSON object from which `build` makes this encoder; see `specification`."""
+
+    @abstractmethod
+    def encode(self, item: Item) -> np.ndarray:
+        """Encode one item into finite features [T, D]; T is 0 where there is nothing to encode.
+
+        Raises:
+            DataError: the medium cannot be read.
+            UsageError: the encoder does not read this kind of item.
+        """
+
+    def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
+        """Encode several items; an encoder overrides this where a batch is faster."""
+        return [self.encode(item) for item in items]
+
+    def check(self, item: Item) -> None:
+        """Check quickly, before anything is encoded, that an item can be read.
+
+        Raises:
+            DataError: it cannot.
+        """
+        return None
+
+
+def text_of(item: Item) -> str:
+    """Return an item that must be a text.
+
+    Raises:
+        UsageError: it is a clip or an array.
+    """
+    if isinstance(item, str):
+        return item
+    raise UsageError(f"This encoder reads texts; got {type(item).__name__}.")
 
 
 def specification(
-    encoder: _Named,
+    encoder: Encoder,
     *,
     packages: Iterable[str],
     weights: Iterable[Path] = (),
     revision: int = 1,
     places: Collection[str] = (),
 ) -> dict[str, Any]:
-    """The JSON object that says what an encoder computes.
+    """Return the JSON object that describes what an encoder computes.
 
     Args:
-        encoder: a dataclass instance with ``name`` and ``width``; its fields are parameters.
+        encoder: a dataclass instance; its fields are the parameters.
         packages: the distributions whose version changes the numbers.
         weights: files that are part of the function.
         revision: raised whenever moodal's own part of the function changes.
-        places: parameters that only say where the weights lie: the same weights elsewhere are
+        places: parameters that only locate the weights; the same weights in another place are
             the same encoder.
 
     Returns:
@@ -120,23 +140,23 @@ def specification(
 
 
 def package_folder(package: str, extra: str = "features") -> Path:
-    """The folder of an installed package, which is not imported.
+    """Return the folder of an installed package without importing it.
 
     Raises:
-        MissingDependencyError: it is not installed; says which extra brings it.
+        MissingDependencyError: it is not installed; the message names the extra that brings it.
     """
-    found = importlib.util.find_spec(package)
-    if found is None or not found.submodule_search_locations:
+    module = importlib.util.find_spec(package)
+    if module is None or not module.submodule_search_locations:
         raise MissingDependencyError(
             f"The package {package} is not installed; `pip install 'moodal[{extra}]'` brings it."
         )
-    return Path(found.submodule_search_locations[0])
+    return Path(module.submodule_search_locations[0])
 
 
 def file_hash(path: Path) -> str:
-    """sha256 of a file's bytes, in hexadecimal; remembered while the file does not change."""
-    about = path.stat()
-    return _file_hash(os.fspath(path), about.st_size, about.st_mtime_ns)
+    """Return the sha256 of a file in hexadecimal; it is cached until the file changes."""
+    status = path.stat()
+    return _file_hash(os.fspath(path), status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=4096)

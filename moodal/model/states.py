@@ -14,14 +14,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moodal.core.errors import DataError
+from moodal.core.errors import DataError, UsageError
 from moodal.core.records import RATE, Clip
 from moodal.media.audio import read_audio
 from moodal.media.probe import probe
 from moodal.media.video import frames
-from moodal.modalities.encoder import specification
-from moodal.modalities.face.pixels import Pixels, is_crop
-from moodal.modalities.speech.spoken import audible, spoken
+from moodal.modalities.encoder import Encoder, Item, specification
+from moodal.modalities.face.detect import SIDE
+from moodal.modalities.face.pixels import Pixels
+from moodal.modalities.speech.spoken import spoken
 from moodal.modalities.text.minilm import tokenizer
 from moodal.model import artefact
 from moodal.model.artefact import Artefact
@@ -30,7 +31,7 @@ from moodal.model.observe import PAUSE, QUIET
 
 
 @dataclass(frozen=True)
-class States:
+class States(Encoder):
     """The mean state [1, H] of a text or clip; [0, H] where there is no word, sound or face.
 
     The whole clip is one utterance, as `predict(whole=True)` hears and sees it.
@@ -44,10 +45,10 @@ class States:
         fps: of the face branch: pictures per second that are looked at.
     """
 
-    artefact: str
-    stream: str
-    network: str
-    width: int
+    artefact: str = ""
+    stream: str = ""
+    network: str = ""
+    width: int = 0
     heard: bool = False
     fps: float = 5.0
     name: ClassVar[str] = "states"
@@ -66,12 +67,14 @@ class States:
         revision = 3 if self.heard else 2
         return specification(self, packages=packages, revision=revision, places=("artefact",))
 
-    def encode(self, item: str | Clip) -> np.ndarray:
+    def encode(self, item: Item) -> np.ndarray:
         """The mean state [1, H] or [0, H].
 
         Raises:
             DataError: the clip cannot be read.
         """
+        if isinstance(item, np.ndarray):
+            raise UsageError("States are of texts and clips; got an array.")
         states = self._states(item)
         if states is None or not len(states):
             return np.zeros((0, self.width), np.float32)

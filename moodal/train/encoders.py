@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from moodal.core.errors import UsageError
-from moodal.core.records import RATE, Clip
-from moodal.media.audio import check_audio, read_audio
-from moodal.modalities.encoder import package_folder, specification
+from moodal.core.records import RATE
+from moodal.modalities.encoder import Encoder, Item, package_folder, specification, text_of
+from moodal.modalities.speech.samples import check_samples, samples_of
 
 if TYPE_CHECKING:
     from moodal.train.backbones.locate import Found
@@ -33,7 +33,7 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True)
-class SpeechFrames:
+class SpeechFrames(Encoder):
     """Frames of a pre-trained speech network, a clip at a time, unpadded; half precision.
 
     Attributes:
@@ -98,23 +98,19 @@ class SpeechFrames:
         """See `moodal.modalities.encoder.specification`."""
         return _spec(self)
 
-    def check(self, item: Clip) -> None:
+    def check(self, item: Item) -> None:
         """Raise DataError if the clip is missing, unreadable, or shorter than its span."""
-        check_audio(item.path, item.start, item.end)
+        check_samples(item)
 
-    def encode(self, item: Clip) -> np.ndarray:
-        """Frames [T, D] float16 of a clip, T at least 1.
+    def encode(self, item: Item) -> np.ndarray:
+        """Return frames [T, D] float16 of a clip, or of samples [n]; T is at least 1.
 
         Raises:
             DataError: the clip cannot be read, or the model's files are damaged.
         """
-        audio = read_audio(item.path, rate=RATE, start=item.start, end=item.end)
-        return self.encode_samples(audio)
-
-    def encode_samples(self, audio: np.ndarray) -> np.ndarray:
-        """Frames [T, D] float16 of ``audio`` [samples], 16,000 a second, in [-1, 1]."""
         import torch
 
+        audio = samples_of(item)
         backbone = _speech(self.path, self.layer)
         wave = torch.from_numpy(np.ascontiguousarray(audio[: self.longest], np.float32))
         lengths = torch.tensor([len(wave)])
@@ -132,7 +128,7 @@ class SpeechFrames:
 
 
 @dataclass(frozen=True)
-class TextStates:
+class TextStates(Encoder):
     """Hidden states of a pre-trained text network, a row per token, special ones included.
 
     Texts of equal length go through together, unpadded, so that a text's states do not depend
@@ -168,15 +164,15 @@ class TextStates:
         """See `moodal.modalities.encoder.specification`."""
         return _spec(self)
 
-    def encode(self, item: str) -> np.ndarray:
+    def encode(self, item: Item) -> np.ndarray:
         """States [L, D] float32 of a text."""
         return self.encode_many([item])[0]
 
-    def encode_many(self, items: Sequence[str]) -> list[np.ndarray]:
+    def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
         """The same of many texts, faster."""
         import torch
 
-        pieces = _pieces(self.path, items)
+        pieces = _pieces(self.path, [text_of(item) for item in items])
         rows_by_length: dict[int, list[int]] = defaultdict(list)
         for row, ids in enumerate(pieces):
             rows_by_length[len(ids)].append(row)
@@ -194,7 +190,7 @@ class TextStates:
 
 
 @dataclass(frozen=True)
-class Tokens:
+class Tokens(Encoder):
     """A text's token numbers, for a text network that trains with the system.
 
     Each number is raised by one: a step of nothing but zeros is padding everywhere in moodal,
@@ -217,21 +213,22 @@ class Tokens:
         """See `moodal.modalities.encoder.specification`."""
         return _spec(self)
 
-    def encode(self, item: str) -> np.ndarray:
+    def encode(self, item: Item) -> np.ndarray:
         """[L, 1] float32, special tokens included; L = 0 of a text without a token."""
         return self.encode_many([item])[0]
 
-    def encode_many(self, items: Sequence[str]) -> list[np.ndarray]:
+    def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
         """The same of many texts."""
-        return [np.array(ids, np.float32).reshape(-1, 1) + 1 for ids in _pieces(self.path, items)]
+        pieces = _pieces(self.path, [text_of(item) for item in items])
+        return [np.array(ids, np.float32).reshape(-1, 1) + 1 for ids in pieces]
 
 
-ENCODERS: dict[str, type[Any]] = {
+ENCODERS: dict[str, type[Encoder]] = {
     "speech-backbone": SpeechFrames,
     "text-backbone": TextStates,
     "tokens": Tokens,
 }
-"""Name -> dataclass that meets `moodal.modalities.encoder.Encoder`."""
+"""Name -> dataclass derived from `moodal.modalities.encoder.Encoder`."""
 
 
 def _found(path: str) -> Found:

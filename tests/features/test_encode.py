@@ -13,14 +13,15 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError, MoodalError, UsageError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Utterance
-from moodal.features import encode as corpus
+from moodal.features import encode as encoding
 from moodal.features.encode import encode_corpus, encode_items
 from moodal.features.store import FeatureStore
 from moodal.modalities.build import build
+from moodal.modalities.encoder import Encoder
 
 
 @dataclass(frozen=True)
-class Counting:
+class Counting(Encoder):
     """A text's length, and how often it was asked."""
 
     asked: list = field(default_factory=list)
@@ -110,7 +111,7 @@ def test_utterances_of_one_name_keep_their_own_features():
 
 
 def test_a_run_that_stops_goes_on_where_it_was(tmp_path, monkeypatch):
-    monkeypatch.setitem(corpus.PACK, "text", 2)
+    monkeypatch.setitem(encoding.PACK, "text", 2)
     manifest = texts(*"abcdefgh")
 
     class Stop(Exception):
@@ -152,7 +153,7 @@ def test_unreadable_media_are_named_together_before_any_work(tmp_path, speech, m
     names = ("good.wav", "bad.wav", "gone.wav", "empty.wav", Clip("good.wav", 5.0, 6.0))
     manifest = clips(tmp_path, *names)
     worked = []
-    monkeypatch.setattr(corpus, "encode_pack", lambda *a: worked.append(a))
+    monkeypatch.setattr(encoding, "encode_pack", lambda *a: worked.append(a))
     words = (
         r"voices speech: 4 media cannot be read: u1 \(.*bad\.wav.*\); u2 \(.*gone\.wav.*and 1 more"
     )
@@ -240,12 +241,12 @@ from moodal.features.store import FeatureStore
 from moodal.core.records import Utterance
 
 if __name__ == "__main__":
-    corpus.PACK["text"] = 4
+    encode.PACK["text"] = 4
     lines = [f"what a day number {i}" for i in range(400)]
     utterances = tuple(Utterance(str(i), text=line) for i, line in enumerate(lines))
     manifest = Manifest("days", EmotionSpace(["joy"]), utterances, np.zeros((400, 1), "f4"))
     store = FeatureStore(sys.argv[1])
-    print(corpus.encode_corpus(manifest, {"text": build(sys.argv[2])}, store).fingerprint)
+    print(encode.encode_corpus(manifest, {"text": build(sys.argv[2])}, store).fingerprint)
 """
 
 
@@ -287,8 +288,8 @@ def test_a_process_that_is_ended_from_outside_is_told_in_words(tmp_path, speech,
         raise BrokenProcessPool
 
     names = [speech(f"{i}.wav", 0.1).name for i in range(2)]
-    monkeypatch.setitem(corpus.PACK, "speech", 1)
-    monkeypatch.setattr(corpus, "as_completed", broken)
+    monkeypatch.setitem(encoding.PACK, "speech", 1)
+    monkeypatch.setattr(encoding, "as_completed", broken)
     manifest = clips(tmp_path, *names[:1], Clip(names[1], 0.0, 0.09))
     with pytest.raises(MoodalError, match=r"ended from outside.* run again, with fewer jobs"):
         encode_corpus(manifest, {"speech": build("egemaps")}, jobs=2)

@@ -9,10 +9,11 @@ from moodal.core.errors import DataError, OutputError
 from moodal.core.records import Clip
 from moodal.features.store import FeatureStore
 from moodal.modalities.build import build
+from moodal.modalities.encoder import Encoder
 
 
 @dataclass(frozen=True)
-class Letters:
+class Letters(Encoder):
     """Each letter of a text as its code, twice."""
 
     offset: int = 0

@@ -1,21 +1,5 @@
 import numpy as np
 import pytest
-import soundfile
-
-
-@pytest.fixture
-def speech(tmp_path):
-    """A maker of WAV files of hum and noise: speech(name, seconds) -> path."""
-
-    def make(name="clip.wav", seconds=1.5, rate=16000, seed=0):
-        time = np.arange(round(seconds * rate)) / rate
-        noise = np.random.default_rng(seed).normal(0, 0.02, len(time))
-        hum = sum(np.sin(2 * np.pi * 120 * k * time) / k for k in range(1, 20))
-        path = tmp_path / name
-        soundfile.write(path, (0.1 * hum + noise).astype(np.float32), rate)
-        return path
-
-    return make
 
 
 @pytest.fixture(scope="session")

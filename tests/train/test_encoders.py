@@ -24,7 +24,6 @@ from moodal.core.records import Clip, Utterance
 from moodal.features.encode import encode_corpus
 from moodal.features.store import FeatureStore
 from moodal.modalities.build import build
-from moodal.modalities.encoder import dtype_of
 from moodal.train import encoders
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.speech import build_speech
@@ -76,7 +75,7 @@ def test_the_table_names_each_class_by_its_own_name():
 def test_frames_of_a_front_end_and_of_a_layer(network):
     front, second = SpeechFrames(str(network)), SpeechFrames(str(network), layer=2)
     audio = noise(1.0)
-    frames, states = front.encode_samples(audio), second.encode_samples(audio)
+    frames, states = front.encode(audio), second.encode(audio)
     assert frames.dtype == states.dtype == np.float16
     assert (frames.shape, states.shape) == ((49, 24), (49, 32))
     assert (front.width, second.width, front.rate) == (24, 32, 50.0)
@@ -88,15 +87,15 @@ def test_frames_of_a_front_end_and_of_a_layer(network):
 
 def test_strides_average_and_clips_are_cut(network):
     audio = noise(1.0)
-    every = SpeechFrames(str(network), layer=1).encode_samples(audio).astype(np.float32)
+    every = SpeechFrames(str(network), layer=1).encode(audio).astype(np.float32)
     fourth = SpeechFrames(str(network), layer=1, stride=4)
-    slow = fourth.encode_samples(audio)
+    slow = fourth.encode(audio)
     assert slow.shape == (13, 32)
     assert fourth.rate == 12.5
     np.testing.assert_allclose(slow[2], every[8:12].mean(0), atol=2e-3)
     np.testing.assert_allclose(slow[12], every[48], atol=2e-3)
     short = SpeechFrames(str(network), longest=8000)
-    np.testing.assert_array_equal(short.encode_samples(audio), short.encode_samples(audio[:8000]))
+    np.testing.assert_array_equal(short.encode(audio), short.encode(audio[:8000]))
 
 
 @pytest.mark.parametrize("samples", [1, 200, 399, 400, 719, 720])
@@ -106,13 +105,13 @@ def test_a_clip_shorter_than_a_frame_gives_one(network, samples):
         paths.append("whisper-tiny")
     for path in paths:
         for layer in (0, 1):
-            frames = SpeechFrames(path, layer).encode_samples(noise(samples / 16000))
+            frames = SpeechFrames(path, layer).encode(noise(samples / 16000))
             assert len(frames) == 1 or samples > 640
             assert np.isfinite(frames).all()
 
 
 def test_silence_is_finite(network):
-    assert np.isfinite(SpeechFrames(str(network), 2).encode_samples(np.zeros(8000))).all()
+    assert np.isfinite(SpeechFrames(str(network), 2).encode(np.zeros(8000))).all()
 
 
 def test_an_encoder_is_rebuilt_from_its_own_specification(network):
@@ -144,7 +143,7 @@ def test_a_fingerprint_is_of_the_weights_wherever_they_lie(network, tmp_path):
 def test_width_and_rate_are_known_without_the_weights(network, monkeypatch):
     monkeypatch.setattr(encoders, "_speech", lambda *_: pytest.fail("weights were read"))
     encoder = SpeechFrames(str(network))
-    assert (encoder.width, encoder.rate, dtype_of(encoder)) == (24, 50.0, "float16")
+    assert (encoder.width, encoder.rate, encoder.dtype) == (24, 50.0, "float16")
 
 
 @pytest.mark.parametrize(

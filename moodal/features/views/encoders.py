@@ -10,26 +10,23 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from moodal.core.records import RATE, Clip
 from moodal.features.views.audio import AudioRecipe, audio_view
 from moodal.features.views.text import TextRecipe, text_view
-from moodal.media.audio import check_audio, read_audio
-from moodal.modalities.encoder import Encoder, dtype_of, package_folder
+from moodal.modalities.encoder import Encoder, Item, package_folder, text_of
+from moodal.modalities.speech.samples import samples_of
 
 REVISION = 1
 """Raised whenever what is made from the same seed changes."""
 
 
 @dataclass(frozen=True)
-class _View:
+class _View(Encoder):
     """An encoder that changes what it reads before ``base`` encodes it.
 
     Attributes:
@@ -63,7 +60,7 @@ class _View:
 
     @property
     def dtype(self) -> str:
-        return dtype_of(self.base)
+        return self.base.dtype
 
     def spec(self) -> dict[str, Any]:
         """The base's specification, the change, and a fingerprint over both.
@@ -99,32 +96,18 @@ class SpeechView(_View):
 
     recipe: AudioRecipe = field(default_factory=AudioRecipe)
 
-    def check(self, item: Clip) -> None:
-        """Raise DataError if the clip is missing, unreadable, or shorter than its span."""
-        check: Callable[[Clip], None] | None = getattr(self.base, "check", None)
-        if check:
-            check(item)
-        else:
-            check_audio(item.path, item.start, item.end)
+    def check(self, item: Item) -> None:
+        """Raise DataError if the base cannot read the clip."""
+        self.base.check(item)
 
-    def encode(self, item: Clip) -> np.ndarray:
-        """Features [T, D] of the changed clip.
+    def encode(self, item: Item) -> np.ndarray:
+        """Return features [T, D] of the changed clip.
 
         Raises:
             DataError: the clip cannot be read.
         """
-        samples = read_audio(item.path, rate=RATE, start=item.start, end=item.end)
-        changed = audio_view(samples, self.seed, self.number, self.recipe)
-        encode_samples: Callable[[np.ndarray], np.ndarray] | None
-        encode_samples = getattr(self.base, "encode_samples", None)
-        if encode_samples:
-            return encode_samples(changed)
-        import soundfile
-
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "view.wav"
-            soundfile.write(path, changed, RATE, subtype="FLOAT")
-            return self.base.encode(Clip(str(path)))
+        changed = audio_view(samples_of(item), self.seed, self.number, self.recipe)
+        return self.base.encode(changed)
 
 
 @dataclass(frozen=True)
@@ -136,21 +119,17 @@ class TextView(_View):
 
     recipe: TextRecipe = field(default_factory=TextRecipe)
 
-    def encode(self, item: str) -> np.ndarray:
+    def encode(self, item: Item) -> np.ndarray:
         """Features [T, D] of the changed text; of the text itself where it has none."""
         return self.encode_many([item])[0]
 
-    def encode_many(self, items: Sequence[str]) -> list[np.ndarray]:
+    def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
         """The same of many texts."""
-        changed = self._encoded([text_view(t, self.seed, self.number, self.recipe) for t in items])
+        texts = [text_of(item) for item in items]
+        changed = self.base.encode_many(
+            [text_view(text, self.seed, self.number, self.recipe) for text in texts]
+        )
         bare = [i for i, features in enumerate(changed) if not len(features)]
-        for i, features in zip(bare, self._encoded([items[i] for i in bare]), strict=True):
+        for i, features in zip(bare, self.base.encode_many([texts[i] for i in bare]), strict=True):
             changed[i] = features
         return changed
-
-    def _encoded(self, texts: list[str]) -> list[np.ndarray]:
-        many: Callable[[list[str]], list[np.ndarray]] | None
-        many = getattr(self.base, "encode_many", None)
-        if many and texts:
-            return list(many(texts))
-        return [self.base.encode(text) for text in texts]

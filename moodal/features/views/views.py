@@ -13,7 +13,7 @@ from moodal.core.records import Frames, Views
 from moodal.features.encode import encode_items
 from moodal.features.store import FeatureStore, resolved
 from moodal.features.views.encoders import SpeechView, TextView
-from moodal.modalities.encoder import Encoder, Item, dtype_of
+from moodal.modalities.encoder import Encoder, Item
 
 _KINDS: dict[str, type[TextView] | type[SpeechView]] = {"text": TextView, "speech": SpeechView}
 
@@ -131,7 +131,7 @@ def _joined(blocks: list[Block], encoder: Encoder, source: str) -> Views:
     order = order[lengths[order] > 0]
     starts = np.zeros(len(rows), np.int64)
     starts[order] = np.cumsum(lengths[order]) - lengths[order]
-    values = np.empty((int(lengths.sum()), encoder.width), dtype_of(encoder))
+    values = np.empty((int(lengths.sum()), encoder.width), encoder.dtype)
     view = 0
     while blocks:
         frames, _, _ = blocks.pop(0)

@@ -7,11 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moodal.core.errors import UsageError
-from moodal.core.records import Clip
-from moodal.media.probe import Media
+from moodal.core.errors import DataError, UsageError
 from moodal.media.video import check_video, frames
-from moodal.modalities.encoder import specification
+from moodal.modalities.encoder import Encoder, Item, specification
 from moodal.modalities.face.detect import SIDE, crop, detect, luma, resample
 from moodal.modalities.face.track import Follower, main_track
 
@@ -23,7 +21,7 @@ TOGETHER = 32
 
 
 @dataclass(frozen=True)
-class Pixels:
+class Pixels(Encoder):
     """A clip's main face, one a step: [T, 2304], the 48 x 48 grey pixels row by row, 0 to 1.
 
     Framed as FER2013 frames its faces (`moodal.modalities.face.detect.crop`), and not normalised.
@@ -52,16 +50,26 @@ class Pixels:
         """See `moodal.modalities.encoder.specification`."""
         return specification(self, packages=["dlib-bin", "av"])
 
-    def check(self, item: Clip) -> None:
+    def check(self, item: Item) -> None:
         """Raise DataError if the clip is missing or holds no pictures."""
-        check_video(item.path)
+        if not isinstance(item, str | np.ndarray):
+            check_video(item.path)
 
-    def encode(self, item: Clip) -> np.ndarray:
-        """The main face [T, 2304] float32 of a video or an image.
+    def encode(self, item: Item) -> np.ndarray:
+        """Return the main face [T, 2304] float32 of a clip, or face crops [n, 48, 48] as such rows.
 
         Raises:
-            DataError: the clip cannot be read.
+            DataError: the clip cannot be read, or the array holds no such crops.
         """
+        if isinstance(item, str):
+            raise UsageError("This encoder reads pictures; got a text. Give a Clip or face crops.")
+        if isinstance(item, np.ndarray):
+            if item.shape[1:] != (SIDE, SIDE) or item.dtype != np.uint8:
+                raise DataError(
+                    f"Face crops are [n, {SIDE}, {SIDE}] uint8; got {list(item.shape)} of "
+                    f"{item.dtype}."
+                )
+            return values(item)
         follower = Follower()
         faces: dict[int, list[np.ndarray]] = {}
         pictures = frames(item.path, self.fps, start=item.start, end=item.end, longest=LONGEST)

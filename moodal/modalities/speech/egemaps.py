@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moodal.core.errors import UsageError
-from moodal.core.records import RATE, Clip
-from moodal.media.audio import check_audio, read_audio
-from moodal.modalities.encoder import package_folder, specification
+from moodal.core.records import RATE
+from moodal.modalities.encoder import Encoder, Item, package_folder, specification
+from moodal.modalities.speech.samples import check_samples, samples_of
 
 STEPS = 100.0
 """openSMILE's own steps per second."""
@@ -25,7 +25,7 @@ SHORTEST = 960
 
 
 @dataclass(frozen=True)
-class Egemaps:
+class Egemaps(Encoder):
     """openSMILE's 25 eGeMAPSv02 low-level descriptors, averaged into ``rate`` frames a second.
 
     Loudness, spectral shape, spectral flux, MFCC 1-4, F0 (semitones from 27.5 Hz), jitter,
@@ -56,21 +56,18 @@ class Egemaps:
         package_folder("opensmile")
         return specification(self, packages=["opensmile"])
 
-    def check(self, item: Clip) -> None:
+    def check(self, item: Item) -> None:
         """Raise DataError if the clip is missing, unreadable, or shorter than its span."""
-        check_audio(item.path, item.start, item.end)
+        check_samples(item)
 
-    def encode(self, item: Clip) -> np.ndarray:
-        """Frames [T, 25] float32 of a clip, T = its seconds times ``rate``, about.
+    def encode(self, item: Item) -> np.ndarray:
+        """Return frames [T, 25] float32 of a clip, or of samples [n]; T is about its seconds times
+        ``rate``.
 
         Raises:
             DataError: the clip cannot be read.
         """
-        audio = read_audio(item.path, rate=RATE, start=item.start, end=item.end)
-        return self.encode_samples(audio)
-
-    def encode_samples(self, audio: np.ndarray) -> np.ndarray:
-        """Frames [T, 25] float32 of ``audio`` [samples], 16,000 a second, in [-1, 1]."""
+        audio = samples_of(item)
         audio = np.pad(audio, (0, max(0, SHORTEST - len(audio))))
         steps = _smile()(audio, RATE)[0].T
         frame = (np.arange(len(steps)) * (self.rate / STEPS) + 1e-9).astype(np.int64)

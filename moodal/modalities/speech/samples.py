@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moodal.core.errors import UsageError
-from moodal.core.records import RATE, Clip
+from moodal.core.errors import DataError, UsageError
+from moodal.core.records import RATE
 from moodal.media.audio import check_audio, read_audio
-from moodal.modalities.encoder import specification
+from moodal.modalities.encoder import Encoder, Item, specification
 
 
 @dataclass(frozen=True)
-class Wave:
+class Wave(Encoder):
     """A clip's samples at 16 kHz, one a step: [T, 1] float32 in [-1, 1].
 
     Attributes:
@@ -37,19 +37,36 @@ class Wave:
         """See `moodal.modalities.encoder.specification`."""
         return specification(self, packages=[])
 
-    def check(self, item: Clip) -> None:
+    def check(self, item: Item) -> None:
         """Raise DataError if the clip is missing, unreadable, or shorter than its span."""
-        check_audio(item.path, item.start, item.end)
+        check_samples(item)
 
-    def encode(self, item: Clip) -> np.ndarray:
-        """Samples [T, 1] float32 of a clip.
+    def encode(self, item: Item) -> np.ndarray:
+        """Return the samples [T, 1] float32 of a clip, or of samples [n].
 
         Raises:
             DataError: the clip cannot be read.
         """
-        audio = read_audio(item.path, rate=RATE, start=item.start, end=item.end)
-        return self.encode_samples(audio)
+        return np.ascontiguousarray(samples_of(item)[: self.longest, None], np.float32)
 
-    def encode_samples(self, audio: np.ndarray) -> np.ndarray:
-        """The same of ``audio`` [samples], 16,000 a second, in [-1, 1]."""
-        return np.ascontiguousarray(audio[: self.longest, None], np.float32)
+
+def samples_of(item: Item) -> np.ndarray:
+    """Read a clip's samples [n] at 16 kHz; samples that are given come back as they are.
+
+    Raises:
+        DataError: the clip cannot be read, or the array is not [n].
+        UsageError: it is a text.
+    """
+    if isinstance(item, str):
+        raise UsageError("This encoder reads sound; got a text. Give a Clip or samples [n].")
+    if isinstance(item, np.ndarray):
+        if item.ndim != 1:
+            raise DataError(f"Samples of one channel are [n]; got {list(item.shape)}.")
+        return item
+    return read_audio(item.path, rate=RATE, start=item.start, end=item.end)
+
+
+def check_samples(item: Item) -> None:
+    """Raise DataError if a clip is missing, unreadable, or shorter than its span."""
+    if not isinstance(item, str | np.ndarray):
+        check_audio(item.path, item.start, item.end)

@@ -17,7 +17,8 @@ from typing import ClassVar
 import numpy as np
 
 from moodal.core.records import RATE
-from moodal.modalities.speech.samples import Wave
+from moodal.modalities.encoder import Item
+from moodal.modalities.speech.samples import Wave, samples_of
 from moodal.modalities.speech.segment import speech_spans
 
 
@@ -27,9 +28,13 @@ class Spoken(Wave):
 
     name: ClassVar[str] = "spoken"
 
-    def encode_samples(self, audio: np.ndarray) -> np.ndarray:
-        """Samples [T, 1] of ``audio`` [samples], 16,000 a second, in [-1, 1]."""
-        return super().encode_samples(spoken(audio))
+    def encode(self, item: Item) -> np.ndarray:
+        """Return the samples [T, 1] float32 of a clip's speech, or of the speech in samples [n].
+
+        Raises:
+            DataError: the clip cannot be read.
+        """
+        return super().encode(spoken(samples_of(item)))
 
 
 def utterance_extent(speech: Sequence[Span], seconds: float) -> Span:

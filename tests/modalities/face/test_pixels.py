@@ -9,7 +9,6 @@ import pytest
 from moodal.core.errors import DataError, UsageError
 from moodal.core.records import Clip
 from moodal.lookalikes.face import draw_face
-from moodal.modalities.encoder import dtype_of
 from moodal.modalities.face.pixels import Pixels, values
 
 av = pytest.importorskip("av")
@@ -83,7 +82,7 @@ def test_it_says_what_it_is():
     assert "av " in spec["version"]
     assert spec == json.loads(json.dumps(Pixels().spec()))
     assert spec["fingerprint"] != Pixels(fps=10).spec()["fingerprint"]
-    assert (Pixels(fps=10).rate, dtype_of(Pixels())) == (10.0, "float16")
+    assert (Pixels(fps=10).rate, Pixels().dtype) == (10.0, "float16")
     with pytest.raises(UsageError, match="fps"):
         Pixels(fps=0)
 
@@ -109,3 +108,15 @@ def test_real_faces_are_seen_throughout(name, steps):
     out = Pixels().encode(Clip(str(SAMPLES / name), 0.0, 3.0))
     assert abs(len(out) - steps) <= 1
     assert out.std(axis=1).min() > 0.1
+
+
+def test_crops_are_scaled_and_other_arrays_refused():
+    crops = np.arange(2 * 48 * 48, dtype=np.uint32).astype(np.uint8).reshape(2, 48, 48)
+    out = Pixels().encode(crops)
+    assert (out.shape, out.dtype, out.max()) == ((2, 2304), np.float32, 1.0)
+    np.testing.assert_array_equal(out[1].reshape(48, 48), crops[1].astype(np.float32) / 255)
+    np.testing.assert_array_equal(Pixels().of_image(crops[0]), out[:1])
+    with pytest.raises(DataError, match=r"\[n, 48, 48\] uint8; got \[2, 48, 48\] of float32"):
+        Pixels().encode(crops.astype(np.float32))
+    with pytest.raises(UsageError, match="reads pictures; got a text"):
+        Pixels().encode("a face")

@@ -56,20 +56,20 @@ def test_a_span_is_encoded_like_a_file_of_its_own(speech, tmp_path):
 def test_short_clips_still_give_a_frame(samples):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        frames = Egemaps().encode_samples(np.full(samples, 0.1, np.float32))
+        frames = Egemaps().encode(np.full(samples, 0.1, np.float32))
     assert frames.shape == (1, 25)
     assert np.isfinite(frames).all()
 
 
 def test_silence_is_finite():
-    frames = Egemaps().encode_samples(np.zeros(2 * RATE, np.float32))
+    frames = Egemaps().encode(np.zeros(2 * RATE, np.float32))
     assert len(frames) == 20
     assert np.isfinite(frames).all()
 
 
 def test_louder_is_louder():
     noise = np.random.default_rng(0).normal(0, 0.01, RATE).astype(np.float32)
-    quiet, loud = Egemaps().encode_samples(noise), Egemaps().encode_samples(10 * noise)
+    quiet, loud = Egemaps().encode(noise), Egemaps().encode(10 * noise)
     assert loud[:, 0].min() > quiet[:, 0].max()
 
 

@@ -19,7 +19,7 @@ SPEECH = Path(__file__).parents[4] / "shared/data/ravdess/audio/03-01-05-01-02-0
 def test_what_lies_before_and_after_the_speech_is_left_out_and_pauses_stay(ear):
     sound = np.zeros(5 * 16000, np.float32)
     sound[16000:24000] = sound[48000:56000] = 0.5
-    left = Spoken().encode_samples(sound)[:, 0]
+    left = Spoken().encode(sound)[:, 0]
     assert len(left) == pytest.approx((2.5 + 2 * PAD) * 16000, abs=1600)
     assert np.flatnonzero(left)[0] == pytest.approx(PAD * 16000, abs=800)
     assert (left > 0).sum() == 16000
@@ -28,7 +28,7 @@ def test_what_lies_before_and_after_the_speech_is_left_out_and_pauses_stay(ear):
 def test_where_nobody_speaks_all_of_it_stays():
     hiss = np.random.default_rng(0).normal(0, 0.001, 16000).astype(np.float32)
     np.testing.assert_array_equal(spoken(hiss), hiss)
-    assert len(Spoken(longest=99).encode_samples(hiss)) == 99
+    assert len(Spoken(longest=99).encode(hiss)) == 99
 
 
 @pytest.mark.skipif(not SPEECH.exists(), reason="needs shared/data/ravdess")
