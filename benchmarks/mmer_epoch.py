@@ -51,7 +51,7 @@ def manifest(speech, words, states, labels):
     from moodal.core.manifest import Manifest
     from moodal.core.records import Frames, Utterance
 
-    utterances = tuple(Utterance(str(i), text=text) for i, text in enumerate(words))
+    utterances = tuple(Utterance(str(i), media={"text": text}) for i, text in enumerate(words))
     features = {"text": Frames.from_list(states), "speech": Frames.from_list(speech)}
     space = EmotionSpace(LABELS, "single")
     return Manifest("benchmark", space, utterances, np.eye(4, dtype=np.float32)[labels], features)
@@ -75,7 +75,7 @@ def side(name: str, args: argparse.Namespace) -> dict[str, float]:
     from moodal.train.data.dataset import TensorData
     from moodal.train.encoders import SpeechFrames
     from moodal.train.engine.fit import fit, launch
-    from moodal.train.systems import mmer
+    from moodal.train.systems import mmer_2022, mmer_2023
 
     torch.set_num_threads(args.threads)
     waves, words, states, labels = clips(args.clips)
@@ -90,9 +90,9 @@ def side(name: str, args: argparse.Namespace) -> dict[str, float]:
         speech = [encoder.encode(wave) for wave in waves]
         out["front_end_cpu_seconds"] = time.process_time() - began
     corpus = manifest(speech, words, states, labels)
+    mmer = mmer_2022 if args.form == "2022" else mmer_2023
     settings = mmer.Config.model_validate(
         {
-            "form": args.form,
             "speech": {"path": path},
             "mode": "faithful" if plain else "corrected",
             **({"losses": ["ctc", "supervised"]} if args.form == "2023" else {}),

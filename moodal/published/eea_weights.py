@@ -273,7 +273,7 @@ def _require_fit(found: Imported) -> None:
     """Refuse a checkpoint of which the system it seems to hold cannot be built."""
     labels = [str(i) for i in range(found.outputs)]
     vectors = None if found.vectors is None else found.vectors.numpy()
-    task: Task = "single" if found.name in ("mmer", "cai_sota") else "multi"
+    task: Task = "single" if found.name in ("mmer", "mmer_2022", "cai_sota") else "multi"
     try:
         entry = SYSTEMS[found.name]
         built = entry.build(

@@ -99,7 +99,7 @@ def recipe_of(args: argparse.Namespace, backbone: str, prepared: Path) -> Recipe
     """These arguments as a recipe."""
     late = args.run == "mmer" and args.form == "2023"
     system: dict[str, Any] = {
-        "name": args.run,
+        "name": "mmer_2022" if args.run == "mmer" and not late else args.run,
         "speech": {"path": backbone, "layers": args.layers},
         "mode": "faithful" if args.faithful else "corrected",
     }
@@ -107,9 +107,9 @@ def recipe_of(args: argparse.Namespace, backbone: str, prepared: Path) -> Recipe
         system["alpha"] = 0.1 if args.alpha is None else args.alpha
     elif late:
         weight = 0.1 if args.lambda_value is None else args.lambda_value
-        system |= {"form": "2023", "lambda": weight}
+        system["lambda"] = weight
     elif args.run == "mmer":
-        system |= {"form": "2022", "alpha": 0.001 if args.alpha is None else args.alpha}
+        system["alpha"] = 0.001 if args.alpha is None else args.alpha
     rate = (5e-5 if late else 1e-5) if args.learning_rate is None else args.learning_rate
     told = "epoch chosen on a training session" if args.honest else "the authors' protocol"
     split: dict[str, Any] = {"valid_by": "session", "valid_share": 0.2} if args.honest else {}
@@ -224,7 +224,7 @@ def _differs(there: Manifest, now: Manifest) -> bool:
 
 def _require_sound(manifest: Manifest) -> None:
     """Refuse before hours of training what cannot be trained on, all of it in one sentence."""
-    silent = [u.id for u in manifest.utterances if u.audio is None]
+    silent = [u.id for u in manifest.utterances if "speech" not in u.media]
     bare = []
     if "text" in manifest.features:
         none = np.flatnonzero(manifest.features["text"].lengths == 0)

@@ -12,11 +12,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from moodal.published.imported import Imported
 from moodal.published.shapes import renamed
-from moodal.train.systems.mmer import MMER
+from moodal.train.systems.cai_sota import CaiSota
+from moodal.train.systems.mmer_2022 import MMER2022
+from moodal.train.systems.mmer_2023 import MMER
+from moodal.train.systems.system import System
 from moodal.train.systems.unimodal_baseline import UnimodalBaseline
 
 HEADS = 12
@@ -99,13 +102,13 @@ def from_authors(state: Mapping[str, Tensor], heads: int = HEADS) -> Imported:
     if "gate.weight" in kept:
         d = len(kept["gate.bias"])
         config: dict[str, Any] = {
-            "form": "2023" if later else "2022",
             "speech": speech,
             "width": d,
             "heads": heads,
             "inner": len(kept["self_attention_v2.layer.0.intermediate.dense.bias"]),
         }
-        found = Imported("mmer", config, {"text": d, "speech": 1}, {}, None, outputs)
+        name = "mmer" if later else "mmer_2022"
+        found = Imported(name, config, {"text": d, "speech": 1}, {}, None, outputs)
     elif "ctc_linear.weight" in kept:
         found = Imported("cai_sota", {"speech": speech}, {"speech": 1}, {}, None, outputs)
     else:
@@ -114,22 +117,24 @@ def from_authors(state: Mapping[str, Tensor], heads: int = HEADS) -> Imported:
     return found._replace(state=renamed(kept, ours))
 
 
-def to_authors(system: nn.Module) -> dict[str, Tensor]:
+def to_authors(system: System) -> dict[str, Tensor]:
     """The state dict that the authors' code would have saved for ``system``.
 
     What theirs cannot hold keeps our names: a backbone that is no wav2vec2, and the layer that
     narrows a text wider than the fusion.
     """
     state = {name: value.detach().cpu() for name, value in system.state_dict().items()}
-    names = _names("unimodal_baseline" if isinstance(system, UnimodalBaseline) else "mmer")
-    backbone: Any = getattr(system, "speech", None) or getattr(system, "backbone", None)
-    config = getattr(getattr(backbone, "model", None), "config", None)
-    if getattr(config, "model_type", "") == "wav2vec2":
+    if isinstance(system, UnimodalBaseline):
+        names, family = _names("unimodal_baseline"), system.backbone.family
+    else:
+        assert isinstance(system, MMER | MMER2022 | CaiSota)
+        names, family = _names("mmer"), system.speech.family
+    if family == "wav2vec2":
         out = renamed(state, names)
         out.setdefault(MASKED, torch.zeros_like(out["wav2vec2.encoder.layer_norm.bias"]))
     else:
         out = renamed(state, {o: t for o, t in names.items() if t != "wav2vec2."})
-    if isinstance(system, MMER) and system.form == "2022":
+    if isinstance(system, MMER2022):
         for name, value in list(out.items()):
             if name.startswith("self_attention_v2."):
                 out[name.replace("_v2", "", 1)] = torch.zeros_like(value)

@@ -224,6 +224,21 @@ class SpeechBackbone(nn.Module):
         return frames[0].T
 
     @property
+    def family(self) -> str:
+        """The architecture of the network, e.g. "wav2vec2"; "" where there is none."""
+        return "" if self.model is None else str(self.model.config.model_type)
+
+    def frames_of(self, lengths: Tensor) -> Tensor:
+        """Count the frames [B] of clips of ``lengths`` [B] samples, at least one each.
+
+        Lengths of frames are returned as they are, and so are samples that Whisper reads.
+        """
+        if not self.samples or self.model is None or self.whisper:
+            return lengths
+        counts: Tensor = self.model._get_feat_extract_output_lengths(lengths)
+        return counts.clamp(min=1)
+
+    @property
     def shortest(self) -> int:
         """Samples of one frame."""
         if self.whisper:

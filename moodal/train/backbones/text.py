@@ -123,6 +123,11 @@ class TextBackbone(nn.Module):
             self.model.get_submodule(part).eval()
         return self
 
+    @property
+    def family(self) -> str:
+        """The architecture of the network, e.g. "roberta"; "" where there is none."""
+        return "" if self.model is None else str(self.model.config.model_type)
+
     def trained_parameters(self) -> list[nn.Parameter]:
         """The parameters that learn."""
         return [p for p in self.parameters() if p.requires_grad]

@@ -22,8 +22,8 @@ from moodal.evaluation.protocols.subset import only
 from moodal.modalities.build import build
 from moodal.train.data.dataset import valid_spans
 from moodal.train.encoders import ENCODERS
-from moodal.train.export.artefact import parse_system
 from moodal.train.systems import SYSTEMS
+from moodal.train.systems.section import parse_system
 from moodal.train.systems.system import System
 
 

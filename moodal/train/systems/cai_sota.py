@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from moodal.core.emotions import EmotionSpace
 from moodal.core.recipe import Strict
 from moodal.train.backbones.settings import Backbone
-from moodal.train.backbones.speech import build_speech
+from moodal.train.backbones.speech import SpeechBackbone, build_speech
 from moodal.train.data.batch import Batch, Stream, Streams
 from moodal.train.data.characters import CHARACTERS
 from moodal.train.layers.ctc import ctc, greedy
@@ -55,8 +55,7 @@ class CaiSota(System):
 
     Args:
         labels: the C emotions of the head.
-        speech: (values [B, T, D], lengths [B]) -> (h [B, T', H], lengths [B]).
-        h: H.
+        speech: the backbone, whose states are H wide.
         alpha: weight of CTC.
         faithful: padding is averaged in and may be spelled on; CTC is summed over the batch.
     """
@@ -69,8 +68,7 @@ class CaiSota(System):
     def __init__(
         self,
         labels: tuple[str, ...],
-        speech: nn.Module,
-        h: int,
+        speech: SpeechBackbone,
         *,
         alpha: float = 0.1,
         dropout: float = 0.1,
@@ -79,8 +77,8 @@ class CaiSota(System):
         super().__init__()
         self.labels, self.alpha, self.dropout, self.faithful = labels, alpha, dropout, faithful
         self.speech = speech
-        self.classifier = nn.Linear(h, len(labels))
-        self.ctc = nn.Linear(h, len(CHARACTERS))
+        self.classifier = nn.Linear(speech.width, len(labels))
+        self.ctc = nn.Linear(speech.width, len(CHARACTERS))
 
     @property
     def transcribes(self) -> bool:
@@ -138,7 +136,7 @@ class CaiSota(System):
 
     def backbone_parameters(self) -> list[nn.Parameter]:
         """The backbone's parameters that train."""
-        return [p for p in self.speech.parameters() if p.requires_grad]
+        return self.speech.trained_parameters()
 
 
 def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> CaiSota:
@@ -157,7 +155,6 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> Cai
     built = CaiSota(
         space.labels,
         speech,
-        speech.width,
         alpha=config.alpha,
         dropout=config.dropout,
         faithful=faithful,

@@ -10,7 +10,7 @@ Symbols: h [T, H] the backbone's last states of one utterance.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 from torch import Tensor, nn
@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from moodal.core.emotions import EmotionSpace
 from moodal.core.recipe import Strict
 from moodal.train.backbones.settings import Backbone
-from moodal.train.backbones.speech import build_speech
-from moodal.train.backbones.text import build_text
+from moodal.train.backbones.speech import SpeechBackbone, build_speech
+from moodal.train.backbones.text import TextBackbone, build_text
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.layers.pooling import masked_mean
 from moodal.train.systems.system import (
@@ -58,8 +58,7 @@ class UnimodalBaseline(System):
     Args:
         labels: the C emotions of the head.
         stream: "speech" or "text".
-        backbone: (values [B, T, D], lengths [B]) -> (h [B, T', H], lengths [B]).
-        h: H.
+        backbone: of that stream, whose states are H wide.
         faithful: padding is averaged in.
     """
 
@@ -70,8 +69,7 @@ class UnimodalBaseline(System):
         self,
         labels: tuple[str, ...],
         stream: str,
-        backbone: nn.Module,
-        h: int,
+        backbone: SpeechBackbone | TextBackbone,
         *,
         dropout: float = 0.1,
         faithful: bool = False,
@@ -80,7 +78,7 @@ class UnimodalBaseline(System):
         self.labels, self.streams, self.faithful = labels, (stream,), faithful
         self.dropout = dropout
         self.backbone = backbone
-        self.classifier = nn.Linear(h, len(labels))
+        self.classifier = nn.Linear(backbone.width, len(labels))
 
     def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
         """Logits [B, C] of the trained emotions.
@@ -99,7 +97,7 @@ class UnimodalBaseline(System):
 
     def backbone_parameters(self) -> list[nn.Parameter]:
         """The backbone's parameters that train."""
-        return [p for p in self.backbone.parameters() if p.requires_grad]
+        return self.backbone.trained_parameters()
 
 
 def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> UnimodalBaseline:
@@ -114,13 +112,13 @@ def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> Uni
     faithful = config.mode == "faithful"
     settings = config.speech if stream == "speech" else config.text
     features = required_features(stream, settings, widths[stream])
-    backbone: Any
+    backbone: SpeechBackbone | TextBackbone
     if stream == "speech":
         backbone = build_speech(settings, widths[stream], faithful=faithful)
     else:
         backbone = build_text(settings, widths[stream])
     built = UnimodalBaseline(
-        space.labels, stream, backbone, backbone.width, dropout=config.dropout, faithful=faithful
+        space.labels, stream, backbone, dropout=config.dropout, faithful=faithful
     )
     built.features = features
     built.portable = config.model_copy(update={stream: backbone.settings})

@@ -7,8 +7,8 @@ import pytest
 
 from moodal.core import recipe as config
 from moodal.core.emotions import EmotionSpace
-from moodal.train.export.artefact import parse_system
 from moodal.train.systems import SYSTEMS
+from moodal.train.systems.section import parse_system
 
 FOLDER = Path(__file__).parents[3] / "recipes"
 WIDTHS = {

@@ -8,8 +8,8 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import MissingStreamError, SpaceError, UsageError
 from moodal.train.backbones.settings import Backbone
 from moodal.train.data.batch import Stream
-from moodal.train.export.artefact import parse_system
 from moodal.train.systems import branch
+from moodal.train.systems.section import parse_system
 
 RNG = np.random.default_rng(0)
 SPACE = EmotionSpace(["anger", "joy"], "single", RNG.normal(size=(2, 6)))

@@ -16,6 +16,7 @@ from moodal.core.errors import DataError, MissingStreamError, SpaceError, UsageE
 from moodal.train.backbones.settings import Backbone
 from moodal.train.data.batch import Batch, Stream, Transcripts
 from moodal.train.systems import SYSTEMS
+from moodal.train.systems.section import parse_system
 from moodal.train.systems.system import required_features
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
@@ -44,11 +45,11 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "baseline": ("unimodal_baseline", {}),
     "baseline on text": ("unimodal_baseline", {"streams": ["text"]}),
     "cai_sota": ("cai_sota", {}),
-    "2022": ("mmer", {"form": "2022"}),
+    "2022": ("mmer_2022", {}),
     "2023": ("mmer", {"losses": ["ctc"]}),
     "narrow": ("mmer", {"losses": ["ctc"], "width": 4, "heads": 2, "inner": 5}),
     "cai_sota, trained": ("cai_sota", TRAINED),
-    "2022, trained": ("mmer", {**TRAINED, "form": "2022"}),
+    "2022, trained": ("mmer_2022", TRAINED),
     "2023, trained": ("mmer", {**TRAINED, "losses": ["ctc"]}),
 }
 
@@ -250,18 +251,19 @@ def test_what_a_backbone_wants_of_the_corpus() -> None:
     assert required_features("speech", named, 512) == {"speech": front}
     ids = {"name": "tokens", "parameters": {"path": "models/base"}}
     assert required_features("text", named, 1) == {"text": ids}
-    for name in ("mmer", "cai_sota", "unimodal_baseline"):
+    for name in ("mmer", "mmer_2022", "cai_sota", "unimodal_baseline"):
         with pytest.raises(UsageError, match=r"samples, .* set system\.speech\.path"):
             build(name, {}, speech=1)
-    with pytest.raises(UsageError, match="not its token ids"):
-        build("mmer", {}, text=1)
+    for name in ("mmer", "mmer_2022"):
+        with pytest.raises(UsageError, match="not its token ids"):
+            build(name, {}, text=1)
     with pytest.raises(UsageError, match=r"token ids, .* set system\.text\.path"):
         build("unimodal_baseline", {"streams": ["text"]}, text=1)
 
 
 def test_under_autocast_losses_are_of_32_bits() -> None:
     batch = make([0, 1, 2, 3], [(3, 9, 4)] * 4, views=True)
-    for name in ("mmer", "cai_sota"):
+    for name in ("mmer", "mmer_2022", "cai_sota"):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             told = build(name, {}).objective(batch, SPACE)
         assert told.each.dtype == torch.float32
@@ -271,7 +273,6 @@ def test_under_autocast_losses_are_of_32_bits() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"form": "2024"}, "'2022' or '2023'"),
         ({"losses": ["ctc", "centre"]}, "'supervised' or 'augmentation'"),
         ({"temperature": 0}, "greater than 0"),
         ({"speech": {"pathh": "x"}}, "not permitted"),
@@ -285,9 +286,31 @@ def test_wrong_settings_are_refused_in_words(values, words) -> None:
         SYSTEMS["unimodal_baseline"].Config(streams=["text", "speech"])
 
 
+def test_one_mmer_of_two_forms_is_read_as_the_two_systems() -> None:
+    every = {"alpha": 0.3, "lambda": 0.2, "losses": ["ctc"], "temperature": 0.1, "heads": 2}
+    for form, name in (("2022", "mmer_2022"), ("2023", "mmer")):
+        found, config = parse_system({"name": "mmer", "form": form, **every}, "old.toml")
+        assert found == name
+        assert config.heads == 2
+        # an artefact has lambda under its Python name
+        older = {"lambda_" if k == "lambda" else k: v for k, v in every.items()}
+        assert parse_system({"name": "mmer", "form": form, **older}, "a") == (name, config)
+        assert "form" not in config.model_dump()
+    assert config.lambda_ == 0.2
+    assert parse_system({"name": "mmer", "form": "2022", **every}, "a")[1].alpha == 0.3
+    assert parse_system({"name": "mmer"}, "a")[0] == "mmer"
+    with pytest.raises(
+        UsageError, match=r"old\.toml, \[system\]: form = '2024': .*'2022' or '2023'"
+    ):
+        parse_system({"name": "mmer", "form": "2024"}, "old.toml")
+    with pytest.raises(UsageError, match="unknown key 'form'"):
+        parse_system({"name": "mmer_2022", "form": "2022"}, "new.toml")
+
+
 def test_heads_must_divide_the_width() -> None:
-    with pytest.raises(UsageError, match="heads=3 must divide the fusion's width, 8"):
-        build("mmer", {"heads": 3})
+    for name in ("mmer", "mmer_2022"):
+        with pytest.raises(UsageError, match="heads=3 must divide the fusion's width, 8"):
+            build(name, {"heads": 3})
     for width, heads in ((768, 12), (384, 6), (100, 1), (130, 2), (8, 1)):
         system = build("mmer", {"inner": 1, "width": width})
         assert system.itself.heads == heads
@@ -301,7 +324,7 @@ def test_lambda_is_read_by_either_name() -> None:
 def test_what_does_not_fit_is_refused_in_words() -> None:
     batch = make([0, 1], [(3, 9, 4)] * 2)
     multi = EmotionSpace(["happy", "sad"])
-    for name in ("mmer", "cai_sota"):
+    for name in ("mmer", "mmer_2022", "cai_sota"):
         entry, system = SYSTEMS[name], build(name, {})
         with pytest.raises(SpaceError, match="one emotion of several"):
             entry.build(entry.Config(), WIDTHS, multi)
