@@ -10,27 +10,37 @@ from typing import Any
 import numpy as np
 
 from moodal.model import artefact
+from moodal.model.info import (
+    ArtefactInfo,
+    BranchInfo,
+    DataInfo,
+    EncoderInfo,
+    FusedBody,
+    FusionWeights,
+    GuessInfo,
+    ProtocolInfo,
+    ThresholdInfo,
+)
 
+STREAMS = ("text", "speech", "face")
 BASICS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 LEARNED = {
     "text": (*BASICS, "gratitude", "love", "nervousness"),
     "speech": tuple(x for x in BASICS if x != "surprise"),
     "face": (*BASICS, "contempt"),
 }
+WORDS = tuple(dict.fromkeys(w for s in STREAMS for w in LEARNED[s]))
 SYNONYMS = {"joy": "happiness", "happy": "happiness", "angry": "anger", "sad": "sadness"}
 WIDTH = 8
 VOCABULARY = 30522
 
 
-def write_tiny(
-    folder: Path | str, streams: Sequence[str] = ("text", "speech", "face"), **changes: Any
-) -> Path:
-    """Write it; ``changes`` are keys of artefact.json to set otherwise."""
-    words = tuple(dict.fromkeys(w for s in ("text", "speech", "face") for w in LEARNED[s]))
-    vectors = unit(np.random.default_rng(5).normal(size=(len(words), 384)))
+def write_tiny(folder: Path | str, streams: Sequence[str] = STREAMS, **changes: Any) -> Path:
+    """Write it; ``changes`` are other values of ArtefactInfo's fields, see `describe`."""
+    vectors = unit(np.random.default_rng(5).normal(size=(len(WORDS), 384)))
     rng = np.random.default_rng(7)
     weights: dict[str, np.ndarray] = {}
-    for stream in ("text", "speech", "face"):  # drawn for all, so that a subset has the same
+    for stream in STREAMS:  # drawn for all, so that a subset has the same
         weights[f"{stream}.map"] = rng.normal(size=(WIDTH, 384)).astype(np.float32)
         weights[f"{stream}.offset"] = (0.3 * rng.normal(size=384)).astype(np.float32)
         spread = rng.normal(size=(WIDTH, WIDTH)) / 4
@@ -41,62 +51,69 @@ def write_tiny(
     kept = {k: v for k, v in weights.items() if k.split(".")[0] in streams}
     graphs = {"text": _text, "speech": _speech, "face": _face}
     files = {f"{s}.onnx": graphs[s]() for s in streams}
-    about = told(words, streams) | changes
-    emotions = vectors[[words.index(w) for w in BASICS]]
+    emotions = vectors[[WORDS.index(w) for w in BASICS]]
     known = {"words": vectors, "emotions": emotions}
-    return artefact.write(folder, about, kept, known, "# Tiny\n\nMade up, for tests.\n", files)
+    card = "# Tiny\n\nMade up, for tests.\n"
+    return artefact.write(folder, describe(streams, **changes), kept, known, card, files)
 
 
-def told(words: Sequence[str], streams: Sequence[str]) -> dict[str, Any]:
-    """The content of its artefact.json."""
+def describe(streams: Sequence[str] = STREAMS, **changes: Any) -> ArtefactInfo:
+    """Return its description; ``changes`` are other values of the fields."""
     from moodal.modalities.face.pixels import Pixels
     from moodal.modalities.speech.spoken import Spoken
     from moodal.modalities.text.tokens import Pieces
 
     encoders = {"text": Pieces(), "speech": Spoken(), "face": Pixels()}
-    branches = {
-        s: {
-            "graph": f"{s}.onnx",
-            "learned": {w: round(0.05 + 0.01 * i, 3) for i, w in enumerate(LEARNED[s])},
-            "guess": {"weight": {"text": 1.0, "speech": 0.0, "face": 0.0}[s], "auc": 0.5},
-        }
-        for s in streams
-    }
-    sets = [c for n in (1, 2, 3) for c in combinations(("text", "speech", "face"), n)]
-    fusion = {
-        "+".join(c): {
-            "weights": {s: 0.4 + 0.2 * ("text", "speech", "face").index(s) / len(c) for s in c},
-            "neutral": {s: 0.3 / len(c) for s in c},
-            "bias": {w: 0.1 * i - 0.2 for i, w in enumerate(BASICS)},
-            "other": -0.3,
-            "threshold": 0.2,
-            "ece": 0.05,
-        }
-        for c in sets
-        if set(c) <= set(streams)
-    }
-    return {
-        "system": {"name": "fused", "config": {}},
+    fields: dict[str, Any] = {
+        "body": body(streams),
         "widths": {s: {"text": 1, "speech": 1, "face": 2304}[s] for s in streams},
-        "labels": list(BASICS),
+        "labels": BASICS,
         "task": "single",
         "vectors": "minilm",
-        "encoders": {s: encoders[s].spec() for s in streams},
-        "thresholds": {"values": [0.5] * len(BASICS), "source": "fixed at 0.5"},
+        "trained": BASICS,
+        "encoders": {s: EncoderInfo(**encoders[s].spec()) for s in streams},
+        "activation": "softmax",
+        "thresholds": ThresholdInfo(values=(0.5,) * len(BASICS), source="fixed at 0.5"),
         "calibration": {"method": "temperature"},
-        "protocol": {"name": "made up", "stamps": []},
+        "protocol": ProtocolInfo(name="made up"),
         "metrics": {},
-        "data": {"corpus": "made up"},
+        "data": DataInfo(corpus="made up"),
         "licence": "made up",
-        "fused": {
-            "name": "tiny",
-            "basics": list(BASICS),
-            "words": list(words),
-            "synonyms": dict(SYNONYMS),
-            "branches": branches,
-            "fusion": fusion,
-        },
     }
+    return ArtefactInfo(**{**fields, **changes})
+
+
+def body(streams: Sequence[str] = STREAMS, **changes: Any) -> FusedBody:
+    """Return its branches and fusion; ``changes`` are other values of the fields."""
+    worth = {"text": 1.0, "speech": 0.0, "face": 0.0}
+    branches = {
+        s: BranchInfo(
+            graph=f"{s}.onnx",
+            learned={w: round(0.05 + 0.01 * i, 3) for i, w in enumerate(LEARNED[s])},
+            guess=GuessInfo(weight=worth[s], auc=0.5),
+        )
+        for s in streams
+    }
+    sets = [c for n in (1, 2, 3) for c in combinations(STREAMS, n) if set(c) <= set(streams)]
+    fusion = {
+        "+".join(c): FusionWeights(
+            weights={s: 0.4 + 0.2 * STREAMS.index(s) / len(c) for s in c},
+            neutral={s: 0.3 / len(c) for s in c},
+            bias={w: 0.1 * i - 0.2 for i, w in enumerate(BASICS)},
+            other=-0.3,
+            threshold=0.2,
+        )
+        for c in sets
+    }
+    fields: dict[str, Any] = {
+        "name": "tiny",
+        "basics": BASICS,
+        "words": WORDS,
+        "synonyms": dict(SYNONYMS),
+        "branches": branches,
+        "fusion": fusion,
+    }
+    return FusedBody(**{**fields, **changes})
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -39,7 +39,7 @@ def adapt(args: argparse.Namespace) -> Any:
         negatives=negatives,
         replace=args.replace,
     )
-    told = read(made).about["data"]["adapted"][word]
+    told = read(made).info.data.adapted[word]
     if not args.json:
         print(f"{word} is known in {made} from {_counted(told)}; use it with --artefact.")
     return {"artefact": str(made), "word": word, "clips": told}

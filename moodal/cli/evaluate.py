@@ -63,7 +63,7 @@ def evaluate(args: argparse.Namespace) -> Any:
         "by": args.by,
     }
     args.artefact = default_artefact(args.artefact)
-    if artefact.read(args.artefact).about["system"]["name"] == "fused":
+    if artefact.read(args.artefact).info.kind == "fused":
         report = _evaluate_raw(args, asked)
     else:
         from moodal.train.experiment.evaluate import evaluate

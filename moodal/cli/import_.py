@@ -41,7 +41,7 @@ def import_(args: argparse.Namespace) -> Any:
     from moodal.core.records import STREAMS
     from moodal.published.import_checkpoint import import_checkpoint
 
-    about = import_checkpoint(
+    info = import_checkpoint(
         args.checkpoint,
         args.out,
         args.labels.split(","),
@@ -51,5 +51,5 @@ def import_(args: argparse.Namespace) -> Any:
         heads=args.heads,
     )
     if not args.json:
-        tell(f"{about['system']['name']} with {', '.join(about['labels'])} is in {args.out}.")
-    return about
+        tell(f"{info.name} with {', '.join(info.labels)} is in {args.out}.")
+    return info.model_dump(mode="json")

@@ -68,7 +68,7 @@ def brief(artefact: dict[str, Any]) -> dict[str, Any]:
     keys = ("kind", "verified", "labels", "trained", "task", "vectors", "widths", "licence")
     return {
         **{key: artefact[key] for key in keys if key in artefact},
-        "system": artefact["system"]["name"],
+        "body": {key: artefact["body"][key] for key in ("kind", "name")},
         "parameters": sum(math.prod(size) for size in sizes),
         "corpus": artefact["data"].get("corpus"),
         "protocol": artefact["protocol"].get("name"),
@@ -87,7 +87,8 @@ def _artefact(path: Path) -> dict[str, Any]:
 
     found = artefact.read(path)
     sizes = {name: list(value.shape) for name, value in found.weights().items()}
-    return {"kind": "artefact", **found.about, "weights": sizes, "verified": True}
+    content = found.info.model_dump(mode="json")
+    return {"kind": "artefact", **content, "weights": sizes, "verified": True}
 
 
 def _manifest(path: Path) -> dict[str, Any]:

@@ -26,12 +26,10 @@ pooled MiniLM states of GoEmotions, each emotion in turn unknown; for voices see
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -40,6 +38,7 @@ from moodal.core.records import STREAMS
 from moodal.model import artefact
 from moodal.model.branches import Branch
 from moodal.model.examples import mean_states, read_examples, read_negatives
+from moodal.model.info import ArtefactInfo
 from moodal.model.predictor import Predictor
 
 log = logging.getLogger(__name__)
@@ -106,7 +105,7 @@ def adapt(
         known = " and ".join(states)
         raise UsageError(f"{word} was learned from {known} in training; --replace overrides that.")
     vector = _vector(predictor, word)
-    about: dict[str, Any] = copy.deepcopy(dict(found.about))
+    branches = dict(found.fused.branches)
     weights = found.weights()
     for stream, own in taught.items():
         gaussian = _gaussian(predictor, stream)
@@ -116,14 +115,17 @@ def adapt(
         adapted = {**branch.adapted, word: (key, constant)}
         weights[f"{stream}.adapted"] = np.stack([k for k, _ in adapted.values()]).astype(np.float32)
         weights[f"{stream}.constants"] = np.array([c for _, c in adapted.values()], np.float32)
-        about["fused"]["branches"][stream]["adapted"] = list(adapted)
+        branches[stream] = branches[stream].model_copy(update={"adapted": tuple(adapted)})
     clips_of = {stream: len(own) for stream, own in taught.items()}
-    about["data"].setdefault("adapted", {})[word] = clips_of
-    vectors = found.vectors()
-    if word not in about["fused"]["words"]:
-        about["fused"]["words"].append(word)
+    words, vectors = found.fused.words, found.vectors()
+    if word not in words:
+        words = (*words, word)
         vectors["words"] = np.concatenate([vectors["words"], vector[None]]).astype(np.float32)
-    return _write(predictor, out, about, weights, vectors, _note(word, clips_of))
+    body = found.fused.model_copy(update={"branches": branches, "words": words})
+    examples = {**found.info.data.adapted, word: clips_of}
+    data = found.info.data.model_copy(update={"adapted": examples})
+    info = found.info.model_copy(update={"body": body, "data": data})
+    return _write(predictor, out, info, weights, vectors, _note(word, clips_of))
 
 
 def discriminant(
@@ -232,7 +234,7 @@ def _note(word: str, clips: Mapping[str, int]) -> str:
 def _write(
     predictor: Predictor,
     out: Path | str,
-    about: dict[str, Any],
+    info: ArtefactInfo,
     weights: Mapping[str, np.ndarray],
     vectors: Mapping[str, np.ndarray],
     note: str,
@@ -240,8 +242,6 @@ def _write(
     """The new artefact: the same networks, other weights, and a card that says so."""
     found = predictor.found
     own = ("weights.safetensors", "vectors.safetensors", "README.md")
-    files = {n: found.file(n).read_bytes() for n in found.about["files"] if n not in own}
+    files = {n: found.file(n).read_bytes() for n in found.info.files if n not in own}
     card = found.file("README.md").read_text(encoding="utf-8")
-    for key in ("format", "moodal", "files", "digest"):
-        about.pop(key, None)
-    return artefact.write(out, about, weights, vectors, card + note, files)
+    return artefact.write(out, info, weights, vectors, card + note, files)

@@ -56,7 +56,7 @@ class Answering:
         absent = dict(recording.absent)
         if not predictions and not absent:
             absent["speech"] = "no speech"
-        digest = {"digest": str(found.about["digest"]), "moodal": str(found.about["moodal"])}
+        digest = {"digest": found.info.digest, "moodal": found.info.moodal}
         return Timeline(
             path=recording.path,
             predictions=tuple(predictions),
@@ -65,7 +65,7 @@ class Answering:
             kind=recording.kind,
             absent=absent,
             notes=(*self.asked.notes, *recording.notes),
-            artefact={"name": str(found.about["fused"]["name"]), **digest},
+            artefact={"name": found.info.name, **digest},
             waveform=recording.waveform,
             thumbnails=tuple(recording.seen.shown) if recording.seen else (),
         )

@@ -1,16 +1,13 @@
 """Artefact: a trained system as a folder that anyone can read, verify and use.
 
-    artefact.json        what it is: system, streams, encoders, emotions, thresholds,
-                         protocol, metrics, data, licence, a hash of each other file, and
-                         one of its own content
-    weights.safetensors  the system's weights
-    vectors.safetensors  emotion vectors and feature scales, where there are any
+    artefact.json        its description (`moodal.model.info.ArtefactInfo`), with a hash of each
+                         other file and one of its own content
+    weights.safetensors  the weights of the system, or of the fused branches
+    vectors.safetensors  emotion vectors, feature scales and hashes of the training rows
     README.md            the model card
-    *.onnx, *.json, ...  of a fused artefact: a graph for each modality, and what it reads with
+    *.onnx, ...          of a fused artefact: a graph for each modality, and pictures of the card
 
-There is no pickle in it, reading it runs nothing, and no file is read that
-artefact.json does not list. It is the one door between
-the wing that learns and the wing that is used.
+No file is a pickle, reading runs no code, and no file is read that artefact.json does not list.
 """
 
 from __future__ import annotations
@@ -20,38 +17,21 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
-from moodal.core.emotions import EmotionSpace, Task
+from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.files import replacing_folder
 from moodal.core.version import __version__
+from moodal.model.consistency import contradiction
+from moodal.model.format_1 import from_format_1
+from moodal.model.info import FORMAT, ArtefactInfo, FusedBody, SystemBody, fault, readers
 
-FORMAT = 1
-
-KINDS: dict[str, type | tuple[type, ...]] = {
-    "format": int,
-    "moodal": str,
-    "system": dict,
-    "widths": dict,
-    "labels": list,
-    "task": str,
-    "vectors": (str, type(None)),
-    "encoders": dict,
-    "thresholds": dict,
-    "calibration": (dict, type(None)),
-    "protocol": dict,
-    "metrics": dict,
-    "data": dict,
-    "licence": str,
-    "files": dict,
-    "digest": str,
-}
-"""Keys that every artefact.json has, and their kind; docs/artefact.md says what each holds."""
-
-REQUIRED = tuple(KINDS)
+DESCRIPTION = "artefact.json"
+WEIGHTS, VECTORS, CARD = "weights.safetensors", "vectors.safetensors", "README.md"
 
 
 @dataclass(frozen=True)
@@ -59,52 +39,76 @@ class Artefact:
     """A folder that was read and verified.
 
     Attributes:
-        folder: where it lies.
-        about: the content of artefact.json.
+        folder: its path.
+        info: its description.
     """
 
     folder: Path
-    about: Mapping[str, Any]
+    info: ArtefactInfo
 
     @property
-    def space(self) -> EmotionSpace:
-        """The emotions it was made for, with their vectors where it has any."""
-        return EmotionSpace(
-            self.about["labels"],
-            self.about["task"],
-            self.vectors().get("emotions"),
-            self.about["vectors"] or "",
+    def fused(self) -> FusedBody:
+        """The branches and their fusion.
+
+        Raises:
+            DataError: the artefact is a system, not a fused one.
+        """
+        if isinstance(self.info.body, FusedBody):
+            return self.info.body
+        raise DataError(
+            f"{self.folder} holds {self.info.name}, which reads prepared features; "
+            "`moodal predict` takes fused artefacts. Make one with `moodal compose`, or leave "
+            "--artefact out."
         )
 
     @property
-    def trained(self) -> tuple[str, ...]:
-        """The emotions that its training showed (imports do not tell: all of them)."""
-        return tuple(self.about.get("trained", self.about["labels"]))
+    def system(self) -> SystemBody:
+        """The trained system.
+
+        Raises:
+            DataError: the artefact is a fused one.
+        """
+        if isinstance(self.info.body, SystemBody):
+            return self.info.body
+        raise DataError(
+            f"{self.folder} is the fused artefact {self.info.name}; a single trained system is "
+            "needed here, such as `moodal train` writes under RUN/artefact."
+        )
+
+    @property
+    def space(self) -> EmotionSpace:
+        """The emotions that it was made for, with their vectors where it has any."""
+        vectors = self.vectors().get("emotions")
+        return EmotionSpace(self.info.labels, self.info.task, vectors, self.info.vectors or "")
 
     def weights(self) -> dict[str, np.ndarray]:
-        """The system's weights by name."""
-        return self._tensors("weights.safetensors")
+        """Load the weights by name."""
+        return self._tensors(WEIGHTS)
 
     def vectors(self) -> dict[str, np.ndarray]:
-        """``emotions`` [C, d], and ``<stream>.mean``, ``<stream>.deviation`` [D]."""
-        return self._tensors("vectors.safetensors")
+        """Load the tensors that are no weights.
+
+        These are ``emotions`` [C, d], ``<stream>.mean`` and ``<stream>.deviation`` [D], and hashes
+        of the training rows; of a fused artefact also ``words`` [W, d].
+        """
+        return self._tensors(VECTORS)
 
     def file(self, name: str) -> Path:
-        """The path of a file that was verified.
+        """Return the path of a file that was verified.
 
         Raises:
             DataError: artefact.json lists no such file.
         """
-        if name not in self.about["files"]:
-            raise DataError(f"{self.folder} has no {name}; it is no whole fused artefact.")
+        if name not in self.info.files:
+            raise DataError(f"{self.folder} has no {name}; copy the artefact again.")
         return self.folder / name
 
     def _tensors(self, name: str) -> dict[str, np.ndarray]:
-        """The arrays of a file that was verified; none where artefact.json lists no such file."""
+        """Load a file of tensors; none where artefact.json lists no such file."""
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
-        if name not in self.about["files"]:
+        if name not in self.info.files:
             return {}
         try:
             return load_file(self.folder / name)
@@ -114,17 +118,16 @@ class Artefact:
 
 def write(
     folder: Path | str,
-    about: Mapping[str, Any],
+    info: ArtefactInfo,
     weights: Mapping[str, np.ndarray],
     vectors: Mapping[str, np.ndarray],
     card: str,
     files: Mapping[str, bytes] | None = None,
 ) -> Path:
-    """Write an artefact in one piece; an older artefact in its place is replaced.
+    """Write an artefact in one step; an older artefact in its place is replaced.
 
     Args:
-        about: every key of `REQUIRED` but "format", "moodal", "files" and "digest", which
-            are set here.
+        info: its description; ``format``, ``moodal``, ``files`` and ``digest`` are set here.
         files: name -> content of what else belongs to it, such as ONNX graphs.
 
     Raises:
@@ -132,32 +135,50 @@ def write(
     """
     from safetensors.numpy import save_file
 
-    with replacing_folder(folder, "artefact.json") as part:
-        save_file(_contiguous(weights), part / "weights.safetensors")
+    with replacing_folder(folder, DESCRIPTION) as part:
+        save_file(_contiguous(weights), part / WEIGHTS)
         if vectors:
-            save_file(_contiguous(vectors), part / "vectors.safetensors")
-        (part / "README.md").write_text(card, encoding="utf-8")
+            save_file(_contiguous(vectors), part / VECTORS)
+        (part / CARD).write_text(card, encoding="utf-8")
         for name, content in (files or {}).items():
             (part / name).write_bytes(content)
-        hashes = {path.name: _sha256(path) for path in sorted(part.iterdir())}
-        whole = {"format": FORMAT, "moodal": __version__, **about, "files": hashes}
-        whole = json.loads(json.dumps(whole, allow_nan=False))  # as it will be read
-        whole["digest"] = _digest(whole)
-        text = json.dumps(whole, indent=2, ensure_ascii=False)
-        (part / "artefact.json").write_text(text + "\n", encoding="utf-8")
+        _sign(part, info)
     return Path(folder)
+
+
+def _sign(folder: Path, info: ArtefactInfo) -> None:
+    """Write the artefact.json of a folder whose other files are all there."""
+    files = sorted(path for path in folder.iterdir() if path.name != DESCRIPTION)
+    hashes = {path.name: _sha256(path) for path in files}
+    current = {"format": FORMAT, "moodal": __version__, "files": hashes}
+    content = info.model_copy(update=current).model_dump()
+    content["digest"] = _digest(content)
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
 
 
 def read(folder: Path | str) -> Artefact:
     """Read and verify an artefact.
 
     Raises:
-        DataError: a file is missing, has another content than when it was written,
-            or is of a format that this moodal does not know.
+        DataError: a file is missing or has another content than when it was written, the format
+            is not known to this moodal, or the description contradicts itself.
     """
     folder = Path(folder)
+    info = _info(folder)
+    for name, digest in info.files.items():
+        _verify(folder, name, digest)
+    return Artefact(folder, info)
+
+
+def _info(folder: Path) -> ArtefactInfo:
+    """Read artefact.json.
+
+    Raises:
+        DataError: as `read`.
+    """
     try:
-        about = json.loads((folder / "artefact.json").read_text(encoding="utf-8"))
+        content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(
             f"{folder} is not an artefact: artefact.json is missing. `moodal train` writes one "
@@ -165,46 +186,25 @@ def read(folder: Path | str) -> Artefact:
         ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{folder}/artefact.json cannot be read: {error}.") from None
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        found = about.get("format") if isinstance(about, dict) else None
+    version = content.get("format") if isinstance(content, dict) else None
+    if version not in (1, FORMAT):
         raise DataError(
-            f"{folder}/artefact.json has format {found!r}; this moodal ({__version__}) reads "
-            f"format {FORMAT}. Use the moodal that wrote it, or train again."
+            f"{folder}/artefact.json has format {version!r}; this moodal ({__version__}) reads "
+            f"the formats 1 and {FORMAT}. Use the moodal that wrote it, or train again."
         )
-    wrong = _wrong(about)
-    if wrong:
-        raise DataError(f"{folder}/artefact.json is damaged: {wrong}. Copy it again.")
-    for name, digest in about["files"].items():
-        _verify(folder, name, digest)
-    return Artefact(folder, about)
-
-
-def _wrong(about: Mapping[str, Any]) -> str:
-    """What is wrong with the content of an artefact.json, "" where nothing is."""
-    lacking = [key for key in REQUIRED if key not in about]
-    if lacking:
-        return f"it lacks {', '.join(lacking)}"
-    kinds = [key for key, kind in KINDS.items() if not isinstance(about[key], kind)]
-    if kinds:
-        return f"{kinds[0]} is {about[kinds[0]]!r:.40}, which is of the wrong type"
-    labels, values = about["labels"], about["thresholds"].get("values")
-    checks = {
-        "labels must be different words": labels
-        and all(isinstance(x, str) for x in labels)
-        and len(set(labels)) == len(labels),
-        f"no task is called {about['task']!r}": about["task"] in get_args(Task),
-        f"thresholds must hold {len(labels)} numbers": isinstance(values, list)
-        and len(values) == len(labels)
-        and all(type(x) in (int, float) for x in values),
-        "widths must be whole numbers above 0": all(
-            type(x) is int and x > 0 for x in about["widths"].values()
-        ),
-        "system must have a name and a config": isinstance(about["system"].get("name"), str)
-        and isinstance(about["system"].get("config"), dict),
-        "files does not list weights.safetensors": "weights.safetensors" in about["files"],
-        "its content is not what was written": about["digest"] == _digest(about),
-    }
-    return next((said for said, right in checks.items() if not right), "")
+    damaged = f"{folder}/artefact.json is damaged"
+    current = from_format_1(content) if version == 1 else content
+    try:
+        info = ArtefactInfo.model_validate_json(json.dumps(current))
+    except ValidationError as error:
+        raise DataError(f"{damaged}: {fault(error)}. Copy it again.") from None
+    if content.get("digest") != _digest(content):
+        raise DataError(f"{damaged}: its content is not what was written. Copy it again.")
+    if version == 1 and info.kind == "fused":
+        info = info.model_copy(update={"readers": readers(info.encoders)})
+    if wrong := contradiction(info):
+        raise DataError(f"{damaged}: {wrong}. Copy it again.")
+    return info
 
 
 def _verify(folder: Path, name: str, digest: str) -> None:
@@ -231,10 +231,10 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _digest(about: Mapping[str, Any]) -> str:
-    """sha256 of artefact.json's content without "digest", whatever its layout."""
-    told = {key: value for key, value in about.items() if key != "digest"}
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+def _digest(content: Mapping[str, Any]) -> str:
+    """Hash the content of artefact.json without "digest", whatever its layout."""
+    signed = {key: value for key, value in content.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()
 
 
 def hashes(ids: Sequence[str]) -> np.ndarray:

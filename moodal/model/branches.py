@@ -18,6 +18,7 @@ from moodal.core.errors import DataError
 from moodal.core.records import RATE
 from moodal.modalities.face.pixels import TOGETHER
 from moodal.model.artefact import Artefact
+from moodal.model.info import BranchInfo
 
 WINDOW = 8 * RATE
 """Samples that the speech network hears at once; longer utterances are heard piece by piece."""
@@ -142,17 +143,10 @@ def read_branches(found: Artefact, threads: int = 1) -> dict[str, Branch]:
     Raises:
         DataError: it is no fused artefact, or not whole.
     """
-    about = found.about.get("fused")
-    if found.about["system"]["name"] != "fused" or not isinstance(about, dict):
-        raise DataError(
-            f"{found.folder} holds {found.about['system']['name']}, which reads prepared features; "
-            "`moodal predict` takes fused artefacts. Make one with `moodal compose`, or leave "
-            "--artefact out."
-        )
     try:
         return {
             stream: _branch(found, stream, told, found.weights(), threads)
-            for stream, told in about["branches"].items()
+            for stream, told in found.fused.branches.items()
         }
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise DataError(
@@ -163,15 +157,14 @@ def read_branches(found: Artefact, threads: int = 1) -> dict[str, Branch]:
 def _branch(
     found: Artefact,
     stream: str,
-    told: Mapping[str, Any],
+    told: BranchInfo,
     weights: Mapping[str, np.ndarray],
     threads: int,
 ) -> Branch:
     adapted = {
         word: (weights[f"{stream}.adapted"][i], float(weights[f"{stream}.constants"][i]))
-        for i, word in enumerate(told.get("adapted", []))
+        for i, word in enumerate(told.adapted)
     }
-    learned = {str(word): float(share) for word, share in told["learned"].items()}
     maps = weights[f"{stream}.map"], weights[f"{stream}.offset"]
-    graph = str(found.file(told["graph"]))
-    return Branch(stream, *maps, learned, graph, threads, adapted)
+    graph = str(found.file(told.graph))
+    return Branch(stream, *maps, told.learned, graph, threads, adapted)

@@ -131,7 +131,7 @@ def evaluate_manifest(
         stamps.append(f"{gone} rows without anything that can be read left out")
     stamps += without_foreign(named.manifest, read)
     answers = _answers(predictor, named, read, np.flatnonzero(there))
-    stamps = [*predictor.found.about["protocol"].get("stamps", ()), *stamps, *named.stamps]
+    stamps = [*predictor.found.info.protocol.stamps, *stamps, *named.stamps]
     if MADE_UP in manifest.notes:
         stamps.append(MADE_UP[:-1])
     if old := int(seen_rows(predictor, named.manifest.select(answers.rows)).sum()):
@@ -249,10 +249,9 @@ def _report(
     }
     if told.space.task == "single":
         extras["abstention"] = _abstention(test, answers)
-    about = predictor.found.about
     return report_on(
         out,
-        about,
+        predictor.found.info.tested(),
         told,
         told.space,
         test,
@@ -277,8 +276,7 @@ def _by_itself(predictor: Predictor, streams: Sequence[str]) -> dict[str, float]
     """Word -> the probability above which a branch decides it, if the branch is used alone."""
     if len(streams) != 1:
         return {}
-    told = predictor.found.about["fused"]["branches"][streams[0]]
-    return dict(told.get("thresholds", {}))
+    return predictor.found.fused.branches[streams[0]].thresholds
 
 
 def _abstention(test: Scored, answers: Answers) -> dict[str, Any]:

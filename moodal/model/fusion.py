@@ -21,11 +21,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from moodal.core.records import STREAMS
+from moodal.model.info import FusionWeights
 
 NEUTRAL = "neutral"
 """Weighed apart: neutral words do not say that a voice or a face is neutral."""
@@ -50,15 +50,9 @@ class Weights:
     threshold: float
 
     @classmethod
-    def of(cls, about: Mapping[str, Any]) -> Weights:
-        """From an artefact's JSON."""
-        return cls(
-            about["weights"],
-            about["neutral"],
-            about["bias"],
-            float(about["other"]),
-            float(about["threshold"]),
-        )
+    def of(cls, info: FusionWeights) -> Weights:
+        """Take the weights of an artefact's description."""
+        return cls(info.weights, info.neutral, info.bias, info.other, info.threshold)
 
     def of_word(self, stream: str, word: str) -> float:
         """a of a modality for a word."""

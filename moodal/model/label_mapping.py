@@ -73,7 +73,7 @@ def name_emotions(
     has = manifest.space.labels
     if wrong := [x for x in names if x not in has]:
         raise UsageError(f"--map: the corpus has no {', '.join(wrong)}; it has {', '.join(has)}.")
-    declared = predictor.found.about["fused"]["synonyms"]
+    declared = predictor.found.fused.synonyms
     taken = {x: declared[x] for x in has if x not in names and _means(predictor, x, declared)}
     merges = {x: y for x, y in {**taken, **names}.items() if x != y}
     renamed = manifest.merged(merges)

@@ -54,7 +54,7 @@ class Predictor:
     @property
     def basics(self) -> tuple[str, ...]:
         """The emotions that are told where none are asked for."""
-        return tuple(self.found.about["labels"])
+        return self.found.info.labels
 
     @property
     def learned(self) -> dict[str, tuple[str, ...]]:
@@ -65,18 +65,17 @@ class Predictor:
     def known(self) -> dict[str, np.ndarray]:
         """Word -> its vector [d], of all words that the artefact carries."""
         vectors = self.found.vectors()["words"]
-        return dict(zip(self.found.about["fused"]["words"], vectors, strict=True))
+        return dict(zip(self.found.fused.words, vectors, strict=True))
 
     @cached_property
     def guesses(self) -> dict[str, float]:
         """Modality -> what its guesses of words it never learned are worth, 0 to 1."""
-        told = self.found.about["fused"]["branches"]
-        return {s: float(told[s]["guess"]["weight"]) for s in self.branches}
+        branches = self.found.fused.branches
+        return {s: branches[s].guess.weight for s in self.branches}
 
     def ask(self, emotions: Sequence[str] | None = None) -> Asked:
         """The words of a question, see `moodal.model.vocabulary.ask`."""
-        synonyms = self.found.about["fused"]["synonyms"]
-        return ask(emotions, self.basics, self.known, synonyms)
+        return ask(emotions, self.basics, self.known, self.found.fused.synonyms)
 
     def readers(self, asked: Asked, streams: Sequence[str]) -> dict[str, Reader]:
         """Modality -> what reads it for the words that are asked."""
@@ -88,12 +87,11 @@ class Predictor:
 
     def fusion(self, asked: Asked) -> Fusion:
         """What adds up the modalities for these words."""
-        about = self.found.about["fused"]
         return Fusion(
             asked.words,
             len(self.basics),
             {s: b.learned for s, b in self.branches.items()},
-            {name: Weights.of(told) for name, told in about["fusion"].items()},
+            {name: Weights.of(w) for name, w in self.found.fused.fusion.items()},
         )
 
     def sources(self, asked: Asked, streams: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -199,11 +197,11 @@ def _require_encoder(found: Artefact, stream: str) -> None:
 
     if stream not in READS:
         return
-    told, mine = found.about["encoders"].get(stream, {}), ENCODERS[READS[stream]]().spec()
-    if told.get("fingerprint") != mine["fingerprint"]:
+    told, mine = found.info.encoders.get(stream), ENCODERS[READS[stream]]().spec()
+    if told is None or told.fingerprint != mine["fingerprint"]:
+        name, fingerprint = (told.name, told.fingerprint) if told else (None, None)
         raise DataError(
-            f"{found.folder}: its {stream} was encoded by {told.get('name')} "
-            f"({told.get('fingerprint')}), and this moodal has {mine['name']} "
-            f"({mine['fingerprint']}). Use the moodal and the packages that wrote it, or make the "
-            "artefact anew."
+            f"{found.folder}: its {stream} was encoded by {name} ({fingerprint}), and this moodal "
+            f"has {mine['name']} ({mine['fingerprint']}). Use the moodal and the packages that "
+            "wrote it, or make the artefact again."
         )

@@ -57,8 +57,8 @@ class States(Encoder):
     @classmethod
     def of(cls, found: Artefact, branch: Branch, heard: bool = False) -> States:
         """Of a branch of an artefact that was read."""
-        graph = found.about["fused"]["branches"][branch.stream]["graph"]
-        network = found.about["files"][graph][:24]
+        graph = found.fused.branches[branch.stream].graph
+        network = found.info.files[graph][:24]
         return cls(str(found.folder), branch.stream, network, len(branch.map), heard)
 
     def spec(self) -> dict[str, Any]:

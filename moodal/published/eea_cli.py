@@ -278,7 +278,7 @@ def _score(args: argparse.Namespace, folder: Path, prepared: dict[str, Path]) ->
     out = folder / "scored" / f"{Path(args.ckpt).stem}-{split}"
     corpus = eea_savings.with_extra(prepared, _emotion(args), folder)
     vectors = args.glove_emo_path if args.model == "eea" else None
-    emotions = None if args.model == "eea" else artefacts.read(artefact).about["labels"]
+    emotions = None if args.model == "eea" else list(artefacts.read(artefact).info.labels)
     _show(evaluate(artefact, corpus, out, split=split, vectors=vectors, emotions=emotions))
     words = ["--vectors", vectors] if vectors else []
     words += ["--emotions", ",".join(emotions)] if emotions else []

@@ -85,8 +85,8 @@ def write(
 ) -> Iterator[Path]:
     """Write models, stats and csv as theirs; give the paths."""
     system, found, _ = artefact.load(run / "artefact")
-    space = found.space.select(found.about["trained"])
-    widths = {**eea_weights.PUBLISHED_WIDTHS, **found.about["widths"]}
+    space = found.space.select(found.info.trained)
+    widths = {**eea_weights.PUBLISHED_WIDTHS, **found.info.widths}
     state = OrderedDict(eea_weights.to_authors(system, space, widths))
     test = _figures(report)
     epochs = report["extras"]["epochs"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,12 +11,22 @@ from moodal.core.emotions import EmotionSpace, Task
 from moodal.core.errors import SpaceError, UsageError
 from moodal.corpora.unpickle import load
 from moodal.modalities.speech.samples import Wave
+from moodal.model.artefact import read
+from moodal.model.info import (
+    ACTIVATIONS,
+    ArtefactInfo,
+    BatchInfo,
+    DataInfo,
+    EncoderInfo,
+    ProtocolInfo,
+    SystemBody,
+    ThresholdInfo,
+)
 from moodal.published import eea_weights
-from moodal.train.export import artefact
-from moodal.train.export.artefact import ACTIVATION
+from moodal.train.export.artefact import export
 from moodal.train.systems import SYSTEMS
 
-MMER = ("mmer", "cai_sota", "unimodal_baseline")
+MMER = ("mmer", "mmer_2022", "cai_sota", "unimodal_baseline")
 LETTERS = {"t": "text", "a": "speech", "v": "face"}
 
 
@@ -42,7 +51,7 @@ def import_checkpoint(
     modalities: str | None = None,
     widths: Mapping[str, int] | None = None,
     heads: int | None = None,
-) -> dict[str, Any]:
+) -> ArtefactInfo:
     """Write the artefact of a checkpoint that the authors' code saved.
 
     Args:
@@ -83,43 +92,44 @@ def import_checkpoint(
     settings = entry.Config(**found.config)
     system = entry.build(settings, found.widths, space)
     system.load_state_dict(found.state)
-    about = {
-        "encoders": {s: _encoder(s, width) for s, width in found.widths.items()},
-        "activation": ACTIVATION[task],
-        "thresholds": {"values": [0.5] * len(labels), "source": "fixed at 0.5"},
-        "calibration": None,
-        "protocol": {
-            "name": "imported",
-            "checkpoint": Path(checkpoint).name,
-            "stamps": list(_stamps(found.name)),
-        },
-        "metrics": {},
-        "data": {"corpus": "unknown", "trim_padding": False} | _scoring(found.widths),
-        "licence": "as the authors' checkpoint",
-    }
-    settings = getattr(system, "portable", settings)
-    artefact.export(
-        Path(out), system, found.name, settings, found.widths, space, scales={}, about=about
+    settings = system.portable
+    info = ArtefactInfo(
+        body=SystemBody(name=found.name, config=settings.model_dump(mode="json")),
+        widths=found.widths,
+        labels=space.labels,
+        task=task,
+        vectors=source or None,
+        trained=space.labels,
+        encoders={s: _encoder(s, width) for s, width in found.widths.items()},
+        activation=ACTIVATIONS[task],
+        thresholds=ThresholdInfo(values=(0.5,) * len(labels), source="fixed at 0.5"),
+        protocol=ProtocolInfo(
+            name="imported", checkpoint=Path(checkpoint).name, stamps=_stamps(found.name)
+        ),
+        metrics={},
+        data=DataInfo(trim_padding=False, scoring=_batches(found.widths)),
+        licence="as the authors' checkpoint",
     )
-    return artefact.artefact.read(out).about  # type: ignore[return-value]
+    export(Path(out), system, info, vectors)
+    return read(out).info
 
 
-def _encoder(stream: str, width: int) -> dict[str, Any]:
-    """What a checkpoint read: the samples of speech, else features that only its makers know."""
+def _encoder(stream: str, width: int) -> EncoderInfo:
+    """Name what a checkpoint read: samples of speech, else features that only its makers know."""
     if stream == "speech" and width == 1:
-        return Wave().spec()
-    return {"name": "as-given", "width": width}
+        return EncoderInfo(**Wave().spec())
+    return EncoderInfo(name="as-given", width=width)
 
 
-def _scoring(widths: Mapping[str, int]) -> dict[str, Any]:
-    """How much is computed at once of a system that reads samples: 8 of the longest clips."""
+def _batches(widths: Mapping[str, int]) -> BatchInfo | None:
+    """Limit what is computed at once where samples are read: 8 of the longest clips."""
     if widths.get("speech") != 1:
-        return {}
-    return {"scoring": {"size": 8, "max_frames": 8 * Wave().longest}}
+        return None
+    return BatchInfo(size=8, max_frames=8 * Wave().longest)
 
 
 def _stamps(system: str) -> tuple[str, ...]:
-    """What must stand beside the figures of a checkpoint of the authors'."""
-    if system in ("mmer", "cai_sota", "unimodal_baseline"):
+    """Name what must stand beside the figures of an authors' checkpoint."""
+    if system in MMER:
         return ("the authors chose this checkpoint's epoch on the session that it is named after",)
     return ()

@@ -92,7 +92,7 @@ def test_its_own_checkpoint_is_loaded_scored_and_imported(place, tmp_path):
     out = tmp_path / "artefact"
     labels = "anger,disgust,fear,happy,sad,surprise"
     cli.main(["import", str(place / path), str(out), "--labels", labels])
-    assert artefact.read(out).about["system"]["config"]["last_column"] is True
+    assert artefact.read(out).system.config["last_column"] is True
     more = main_py(place, f"{SMALL} {model} --seed=1 --ckpt='{path}'")
     assert more.returncode == 0, more.stderr
     assert "moodal train does not start from a checkpoint" in more.stdout

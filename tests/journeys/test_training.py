@@ -32,7 +32,7 @@ def test_zero_shot_from_end_to_end(mosei, small_eea, tmp_path, answer):
         assert (out / name).exists(), name
     assert "anger (unseen)" in (out / "report.md").read_text()
     found = artefact.read(out / "artefact")
-    assert "anger" not in found.about["trained"]
+    assert "anger" not in found.info.trained
     assert found.space.labels[0] == "anger"
 
     shown = answer("inspect", out / "artefact")
@@ -107,7 +107,7 @@ def test_few_shot_in_every_way(small_eea, tmp_path, answer, method):
     assert "few-shot: training was shown 4 rows of sad" in report["protocol"]["stamps"]
     assert report["protocol"]["unseen"] == []
     assert report["train"]["counts"]["sad"] == 4
-    assert "sad" in artefact.read(tmp_path / "run/artefact").about["trained"]
+    assert "sad" in artefact.read(tmp_path / "run/artefact").info.trained
     assert np.isfinite(report["metrics"]["auc"]["emotions"]["sad"]["value"])
 
 

@@ -123,8 +123,9 @@ def centred(tiny, tmp_path_factory):
     weights = base.found.weights()
     weights["speech.mean"] = states.mean(0).astype(np.float32)
     weights["speech.covariance"] = (within.T @ within / 12 + 1e-3 * np.eye(8)).astype(np.float32)
-    about = dict(base.found.about)
-    made = adapting._write(base, folder / "made", about, weights, base.found.vectors(), "")
+    made = adapting._write(
+        base, folder / "made", base.found.info, weights, base.found.vectors(), ""
+    )
     return load(made, threads=1)
 
 
@@ -160,16 +161,16 @@ def test_a_word_is_known_by_its_clips(adapted, centred, tmp_path):
 
 
 def test_the_new_artefact_says_what_it_is(adapted, centred):
-    about = adapted.found.about
-    assert about["digest"] != centred.found.about["digest"]
-    assert about["data"]["adapted"] == {"relieved": {"speech": 5}}
-    assert about["fused"]["branches"]["speech"]["adapted"] == ["relieved"]
-    assert "relieved" in about["fused"]["words"]
+    info = adapted.found.info
+    assert info.digest != centred.found.info.digest
+    assert info.data.adapted == {"relieved": {"speech": 5}}
+    assert adapted.found.fused.branches["speech"].adapted == ("relieved",)
+    assert "relieved" in adapted.found.fused.words
     card = adapted.found.file("README.md").read_text()
     assert "## Adapted: relieved" in card
     assert "# Tiny" in card
     for name in ("text.onnx", "speech.onnx"):
-        assert about["files"][name] == centred.found.about["files"][name]
+        assert info.files[name] == centred.found.info.files[name]
 
 
 def test_a_second_word_and_the_same_again(adapted, tmp_path):
@@ -180,7 +181,7 @@ def test_a_second_word_and_the_same_again(adapted, tmp_path):
     assert told(second, low, "relieved") == pytest.approx(told(adapted, low, "relieved"), abs=1e-5)
     again = load(adapt(second, "relieved", high, tmp_path / "three"))
     assert list(again.branches["speech"].adapted) == ["relieved", "bored"]
-    assert again.found.about["data"]["adapted"] == {
+    assert again.found.info.data.adapted == {
         "relieved": {"speech": 3},
         "bored": {"speech": 4},
     }
@@ -205,7 +206,7 @@ def test_texts_pictures_and_tables_are_clips_too(predictor, tmp_path):
         writer.writerows(rows)
     clips = [tmp_path / n for n in ("face.png", "said.txt", "said.srt", "t.csv")]
     made = load(adapt(predictor, "relieved", clips, tmp_path / "made"))
-    assert made.found.about["data"]["adapted"] == {"relieved": {"text": 4, "face": 1}}
+    assert made.found.info.data.adapted == {"relieved": {"text": 4, "face": 1}}
     assert made.predict(text="Phew.", emotions=["relieved"])[0].sources == {
         "relieved": {"text": "adapted"}
     }
@@ -221,7 +222,7 @@ def test_known_words_are_not_overridden_unasked(predictor, tmp_path):
         adapt(predictor, "gratitude", clips, tmp_path / "out")
     sound = tones(tmp_path / "s", 500, 2)
     made = load(adapt(predictor, "gratitude", [*clips, *sound], tmp_path / "out"))
-    assert made.found.about["data"]["adapted"] == {"gratitude": {"speech": 2}}
+    assert made.found.info.data.adapted == {"gratitude": {"speech": 2}}
     made = load(adapt(predictor, "joy", clips, tmp_path / "out", replace=True))
     answer = made.predict(text="Thank you.")[0]
     assert answer.sources["happiness"] == {"text": "adapted"}
@@ -243,7 +244,7 @@ def test_an_artefact_without_background_cannot_be_adapted(tiny, tmp_path):
     base = load(tiny.write_tiny(tmp_path / "base"))
     weights = {k: v for k, v in base.found.weights().items() if k != "speech.covariance"}
     made = adapting._write(
-        base, tmp_path / "less", dict(base.found.about), weights, base.found.vectors(), ""
+        base, tmp_path / "less", base.found.info, weights, base.found.vectors(), ""
     )
     with pytest.raises(DataError, match="compose"):
         adapt(load(made), "relieved", tones(tmp_path / "s", 500, 1), tmp_path / "out")

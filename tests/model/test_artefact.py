@@ -7,28 +7,30 @@ import pytest
 
 from moodal.core.errors import DataError, OutputError
 from moodal.model import artefact
+from moodal.model.info import ArtefactInfo, DataInfo, ProtocolInfo, SystemBody, ThresholdInfo
 
-ABOUT = {
-    "system": {"name": "eea", "config": {}},
-    "widths": {"text": 4},
-    "labels": ["a", "b"],
-    "task": "multi",
-    "vectors": "made up",
-    "encoders": {},
-    "thresholds": {"values": [0.5, 0.5]},
-    "calibration": None,
-    "protocol": {},
-    "metrics": {},
-    "data": {},
-    "licence": "CC0",
-}
+INFO = ArtefactInfo(
+    body=SystemBody(name="eea", config={}),
+    widths={"text": 4},
+    labels=("a", "b"),
+    task="multi",
+    vectors="made up",
+    trained=("a", "b"),
+    encoders={},
+    activation="sigmoid",
+    thresholds=ThresholdInfo(values=(0.5, 0.5)),
+    protocol=ProtocolInfo(),
+    metrics={},
+    data=DataInfo(),
+    licence="CC0",
+)
 
 
 @pytest.fixture
 def folder(tmp_path):
     weights = {"w": np.arange(6, dtype=np.float32).reshape(2, 3).T}
     vectors = {"emotions": np.eye(2, dtype=np.float32)}
-    return artefact.write(tmp_path / "a", ABOUT, weights, vectors, "# card\n")
+    return artefact.write(tmp_path / "a", INFO, weights, vectors, "# card\n")
 
 
 def test_round_trip(folder):
@@ -42,7 +44,7 @@ def test_round_trip(folder):
 def test_the_same_content_gives_the_same_bytes(folder, tmp_path):
     again = artefact.write(
         tmp_path / "b",
-        ABOUT,
+        INFO,
         artefact.read(folder).weights(),
         artefact.read(folder).vectors(),
         "# card\n",
@@ -81,16 +83,17 @@ def described(folder, **changes):
     [
         ({"format": 99}, "format 99"),
         ({"labels": ...}, "lacks labels"),
-        ({"labels": "ab"}, "labels is 'ab', which is of the wrong type"),
-        ({"labels": [1, 2]}, "labels must be different words"),
+        ({"labels": "ab"}, "labels is 'ab': input should be a valid array"),
+        ({"labels": [1, 2]}, r"labels\.0 is 1: input should be a valid string"),
         ({"labels": ["a", "a"]}, "labels must be different words"),
         ({"labels": ["a"]}, "thresholds must hold 1 numbers"),
-        ({"thresholds": {"values": ["x", 0.5]}}, "thresholds must hold 2 numbers"),
-        ({"thresholds": {}}, "thresholds must hold 2 numbers"),
-        ({"task": "guess"}, "no task is called 'guess'"),
+        ({"thresholds": {"values": ["x", 0.5]}}, r"thresholds\.values\.0 is 'x'"),
+        ({"thresholds": {}}, r"lacks thresholds\.values"),
+        ({"task": "guess"}, "task is 'guess'"),
         ({"task": ["multi"]}, "task is"),
-        ({"widths": {"text": "4"}}, "widths must be whole numbers"),
-        ({"system": {"name": "eea"}}, "system must have a name and a config"),
+        ({"widths": {"text": "4"}}, r"widths\.text is '4'"),
+        ({"body": {"kind": "system", "name": "eea"}}, r"lacks body\.config"),
+        ({"body": {"name": "eea"}}, "body"),
         ({"files": ["weights.safetensors"]}, "files is"),
         ({"files": {}}, "files does not list weights.safetensors"),
         ({"files": {"weights.safetensors": "0", "../../etc/passwd": "0"}}, "has changed"),
@@ -114,7 +117,7 @@ def test_a_description_edited_by_hand_is_refused_and_a_new_layout_is_not(folder)
     path = folder / "artefact.json"
     about = json.loads(path.read_text())
     path.write_text(json.dumps(dict(reversed(about.items()))))
-    assert artefact.read(folder).about["licence"] == "CC0"
+    assert artefact.read(folder).info.licence == "CC0"
     path.write_text(path.read_text().replace("CC0", "CC1"))
     with pytest.raises(DataError, match="not what was written"):
         artefact.read(folder)
@@ -132,11 +135,12 @@ def test_a_file_that_is_not_listed_is_not_read(folder):
 def test_another_folder_is_never_overwritten(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(OutputError, match="not empty"):
-        artefact.write(tmp_path, ABOUT, {}, {}, "")
+        artefact.write(tmp_path, INFO, {}, {}, "")
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
 def test_a_failed_write_leaves_nothing(tmp_path):
+    info = INFO.model_copy(update={"metrics": {"accuracy": float("nan")}})
     with pytest.raises(ValueError, match="not JSON compliant"):
-        artefact.write(tmp_path / "x", {**ABOUT, "metrics": float("nan")}, {}, {}, "")
+        artefact.write(tmp_path / "x", info, {}, {}, "")
     assert list(tmp_path.iterdir()) == []

@@ -245,10 +245,10 @@ def test_rows_with_any_number_of_emotions(tiny, tmp_path):
         for i in range(9)
     ]
     table = written(tmp_path / "t.csv", rows)
-    about = tiny.told(("anger",), ["text"])["fused"]
-    about["branches"]["text"]["thresholds"] = {"happiness": 0.3}
-    about["words"] = list(dict.fromkeys(w for x in tiny.LEARNED.values() for w in x))
-    artefact = tiny.write_tiny(tmp_path / "a", ["text"], fused=about)
+    branch = tiny.body(["text"]).branches["text"]
+    branch = branch.model_copy(update={"thresholds": {"happiness": 0.3}})
+    body = tiny.body(["text"], branches={"text": branch})
+    artefact = tiny.write_tiny(tmp_path / "a", ["text"], body=body)
     report = evaluate_raw(artefact, table, tmp_path / "out")
     assert report["task"] == "multi"
     assert report["labels"] == ["happiness", "fear"]

@@ -12,6 +12,7 @@ import pytest
 
 from moodal.core.errors import DataError, SpaceError, UsageError
 from moodal.media.audio import read_audio
+from moodal.model.info import SystemBody
 from moodal.model.predictor import load
 
 CLIP = Path(__file__).parents[2] / "examples" / "clip.mp4"
@@ -50,7 +51,7 @@ def test_nothing_asked_gives_the_basic_emotions(predictor):
     assert answer.streams == ("text",)
     assert set(answer.absent) == {"speech", "face"}
     assert timeline.artefact["name"] == "tiny"
-    assert timeline.artefact["digest"] == predictor.found.about["digest"]
+    assert timeline.artefact["digest"] == predictor.found.info.digest
 
 
 @needs_clip
@@ -122,9 +123,9 @@ def test_a_missing_modality_is_simply_absent(predictor, wav):
     alone = predictor.predict(path, whole=True, asr=False)[0]
     assert alone.streams == ("speech",)
     assert alone.absent["text"].startswith("no transcript")
-    about = predictor.found.about["fused"]["fusion"]
-    of_both = about["text+speech"]["weights"]["speech"]
-    of_one = about["speech"]["weights"]["speech"]
+    fusion = predictor.found.fused.fusion
+    of_both = fusion["text+speech"].weights["speech"]
+    of_one = fusion["speech"].weights["speech"]
     ratio = both.shares["speech"]["anger"] / alone.shares["speech"]["anger"]
     assert ratio == pytest.approx(of_both / of_one)
     without = predictor.predict(path, text=SAID, whole=True, streams=["text"])[0]
@@ -199,19 +200,11 @@ def test_no_face_is_said(predictor, tmp_path):
 
 
 def test_the_model_abstains_below_its_threshold(tiny, tmp_path):
-    about = tiny.told(tiny.LEARNED["text"], ["text"])
+    weights = tiny.body(["text"]).fusion["text"]
     for threshold, decided in ((0.0, 1), (1.0, 0)):
-        about["fused"]["fusion"]["text"]["threshold"] = threshold
-        folder = tiny.write_tiny(
-            tmp_path / "a",
-            ["text"],
-            fused=about["fused"]
-            | {
-                "words": load(tiny.write_tiny(tmp_path / "b", ["text"])).found.about["fused"][
-                    "words"
-                ]
-            },
-        )
+        fusion = {"text": weights.model_copy(update={"threshold": threshold})}
+        body = tiny.body(["text"], fusion=fusion)
+        folder = tiny.write_tiny(tmp_path / "a", ["text"], body=body)
         (answer,) = load(folder).predict(text=SAID)
         assert len(answer.decided) == decided
 
@@ -294,12 +287,11 @@ def test_an_unknown_format_or_a_missing_graph_is_refused(copied):
 
 
 def test_other_encoders_and_other_systems_are_refused(tiny, tmp_path):
-    words = tiny.LEARNED["text"]
-    about = tiny.told(words, ["text"])
-    about["encoders"]["text"] |= {"fingerprint": "0" * 32}
+    encoder = tiny.describe(["text"]).encoders["text"]
+    other_encoder = encoder.model_copy(update={"fingerprint": "0" * 32})
     with pytest.raises(DataError, match="encoded by pieces"):
-        load(tiny.write_tiny(tmp_path / "a", ["text"], encoders=about["encoders"]))
-    other = tiny.write_tiny(tmp_path / "b", ["text"], system={"name": "eea", "config": {}})
+        load(tiny.write_tiny(tmp_path / "a", ["text"], encoders={"text": other_encoder}))
+    other = tiny.write_tiny(tmp_path / "b", ["text"], body=SystemBody(name="eea", config={}))
     with pytest.raises(DataError, match="eea"):
         load(other)
 

@@ -27,8 +27,8 @@ SIZES = {
     "num_conv_pos_embedding_groups": 2,
 }
 CASES = {
-    "2022": ("mmer", {"form": "2022", "heads": 3, "inner": 7}),
-    "2023": ("mmer", {"form": "2023", "heads": 3}),
+    "2022": ("mmer_2022", {"heads": 3, "inner": 7}),
+    "2023": ("mmer", {"heads": 3}),
     "cai_sota": ("cai_sota", {}),
     "baseline": ("unimodal_baseline", {}),
 }
@@ -83,7 +83,6 @@ def test_there_and_back(case) -> None:
     for key, value in SIZES.items():
         assert sizes[key] == value
     if case in ("2022", "2023"):
-        assert found.config["form"] == case
         assert found.widths == WIDTHS
         assert found.config["inner"] == (7 if case == "2022" else 48)
 
@@ -102,11 +101,11 @@ def test_a_checkpoint_becomes_an_artefact_that_scores_samples(case, tmp_path) ->
     system = build(case)
     file = tmp_path / "1_model.pt"
     torch.save({"state_dict": older(to_authors(system, SPACE))}, file)
-    about = import_checkpoint(file, tmp_path / "artefact", LABELS, heads=3)
-    assert about["task"] == "single"
-    assert about["activation"] == "softmax"
-    assert about["encoders"]["speech"]["name"] == "wave"
-    assert about["widths"]["speech"] == 1
+    info = import_checkpoint(file, tmp_path / "artefact", LABELS, heads=3)
+    assert info.task == "single"
+    assert info.activation == "softmax"
+    assert info.encoders["speech"].name == "wave"
+    assert info.widths["speech"] == 1
     again, found, _ = artefact.load(tmp_path / "artefact")
     assert found.space == SPACE
     with torch.no_grad():
@@ -136,7 +135,7 @@ def test_checkpoints_of_another_shape_are_refused_in_words() -> None:
         from_authors(without("wav2vec2.feature_extractor.conv_layers.6"), heads=3)
     with pytest.raises(DataError, match=r"v1\.weight is missing where \(12, 12\)"):
         from_authors(without("vismap2text.weight"), heads=3)
-    with pytest.raises(DataError, match=r"looks like mmer .* odd is \(3,\) where nothing"):
+    with pytest.raises(DataError, match=r"looks like mmer_2022 .* odd is \(3,\) where nothing"):
         from_authors(state | {"odd": torch.zeros(3)}, heads=3)
     bent = state | {"gate.weight": torch.zeros(12, 20)}
     with pytest.raises(DataError, match=r"gate\.weight is \(12, 20\) where \(12, 24\)"):

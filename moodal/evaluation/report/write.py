@@ -18,6 +18,7 @@ from moodal.evaluation.report import figures, summary, tables
 from moodal.evaluation.report import scores as scored
 from moodal.evaluation.report.calibration import reliability_diagram
 from moodal.evaluation.report.scores import Scored
+from moodal.evaluation.report.tested import TestedArtefact
 from moodal.evaluation.report.thresholds import Thresholds
 
 
@@ -75,7 +76,7 @@ def predictions(
 
 def report_on(
     out: Path,
-    about: Mapping[str, Any],
+    artefact: TestedArtefact,
     manifest: Manifest,
     space: EmotionSpace,
     scores: np.ndarray | Scored,
@@ -93,9 +94,9 @@ def report_on(
     distribution (an import), those of the tested rows themselves, and a stamp says so.
 
     Args:
-        about: the artefact's artefact.json.
+        artefact: what is tested.
         scores: logits [n, C] of the manifest's rows, or the predictions already made of them.
-        thresholds: None: those of artefact.json.
+        thresholds: None: the artefact's.
         unseen: emotions that training did not show; None: those that the artefact does not name.
         extras: further JSON values, by name.
     """
@@ -105,12 +106,11 @@ def report_on(
         else predictions(manifest, np.arange(len(manifest)), scores, space, split, by)
     )
     if thresholds is None:
-        by_label = dict(zip(about["labels"], about["thresholds"]["values"], strict=True))
-        values = np.array([by_label.get(label, 0.5) for label in space.labels])
-        thresholds = Thresholds(values, f"the artefact's: {about['thresholds']['source']}")
-    known = _trained_targets(about, test)
+        values = np.array([artefact.thresholds.get(label, 0.5) for label in space.labels])
+        thresholds = Thresholds(values, f"the artefact's: {artefact.source}")
+    known = _trained_targets(artefact, test)
     if unseen is None:
-        unseen = [x for x in space.labels if x not in about.get("trained", about["labels"])]
+        unseen = [x for x in space.labels if x not in artefact.trained]
     report = summary.summarise(
         test,
         train_targets=test.targets if known is None else known,
@@ -118,8 +118,8 @@ def report_on(
         stamps=(*stamps, *(UNKNOWN if known is None else ())),
         unseen=unseen,
         extras={
-            "title": f"{about.get('fused', about['system'])['name']} on {manifest.corpus}",
-            "artefact": {"weights": about["files"]["weights.safetensors"]},
+            "title": f"{artefact.name} on {manifest.corpus}",
+            "artefact": {"weights": artefact.weights},
             "data": {"corpus": manifest.corpus, "fingerprint": manifest.fingerprint},
             **(extras or {}),
         },
@@ -130,18 +130,17 @@ def report_on(
 UNKNOWN = ("training's label distribution is unknown: baselines are of the tested rows",)
 
 
-def _trained_targets(about: Mapping[str, Any], test: Scored) -> np.ndarray | None:
+def _trained_targets(artefact: TestedArtefact, test: Scored) -> np.ndarray | None:
     """Targets [rows, C] of the same label counts as the artefact's training had, if it tells.
 
     An emotion that it never saw has none.
     """
-    told = about["data"].get("trained")
-    if told is None or test.task == "regression":
+    if artefact.rows is None or test.task == "regression":
         return None
-    targets = np.zeros((told["rows"], len(test.labels)), np.float32)
+    targets = np.zeros((artefact.rows, len(test.labels)), np.float32)
     first = 0
     for column, label in enumerate(test.labels):
-        count = told["counts"].get(label, 0)
+        count = artefact.counts.get(label, 0)
         targets[first : first + count, column] = 1
         first += count if test.task == "single" else 0
     return targets

@@ -60,16 +60,16 @@ def evaluate(
     manifest = _chosen(whole, split, emotions, names or {})
     others = len(whole if split == "all" else whole.rows(split)) - len(manifest)
     space = _space(found, manifest, vectors)
-    stamps = [*found.about["protocol"].get("stamps", ()), *_same_encoders(found, manifest)]
+    stamps = [*found.info.protocol.stamps, *_same_encoders(found, manifest)]
     if MADE_UP in manifest.notes:
         stamps.append(MADE_UP[:-1])
-    streams = [s for s in found.about["widths"] if s in manifest.features]
+    streams = [s for s in found.info.widths if s in manifest.features]
     data = TensorData(
         manifest,
         streams,
         scales=scales,
-        trim=bool(found.about["data"].get("trim_padding", True)),
-        max_steps=int(found.about["data"].get("max_steps", 0)),
+        trim=found.info.data.trim_padding,
+        max_steps=found.info.data.max_steps,
         transcripts=_spells(system, manifest),
     )
     lengths = np.stack([ragged.lengths.numpy() for ragged in data.ragged.values()])
@@ -79,7 +79,8 @@ def evaluate(
     if not len(some):
         raise DataError(f"{prepared}: no row of {split} has {which} of {', '.join(streams)}.")
     closed = space.vectors is None and space.task != "regression"
-    sizes = found.about["data"].get("scoring", {})
+    batches = found.info.data.scoring
+    sizes = batches.model_dump() if batches else {}
     logits = score(system, found.space if closed else space, data, some, **sizes)
     if closed:
         logits = logits[:, [found.space.index(label) for label in space.labels]]
@@ -90,7 +91,7 @@ def evaluate(
         stamps.append(f"{others} rows of other emotions left out")
     whole_rows, manifest = manifest, manifest.select(some)
     stamps += _trained_on(found, manifest)
-    if unseen := [x for x in space.labels if x not in found.trained]:
+    if unseen := [x for x in space.labels if x not in found.info.trained]:
         stamps.append(f"never trained on: {', '.join(unseen)}")
     written = {}
     if data.transcripts is not None:
@@ -98,7 +99,7 @@ def evaluate(
         written["ctc"] = ctc_entry(*read, scores.clusters_of(manifest.utterances)[0])
     return results.report_on(
         out,
-        found.about,
+        found.info.tested(),
         manifest,
         space,
         logits,
@@ -121,7 +122,7 @@ IEMOCAP = ("iemocap-release", "mmer")
 
 def _trained_on(found: Artefact, manifest: Manifest) -> list[str]:
     """A stamp if rows of the artefact's training are among these (by corpus and id)."""
-    ids, corpus = found.vectors().get("trained.ids"), found.about["data"].get("corpus")
+    ids, corpus = found.vectors().get("trained.ids"), found.info.data.corpus
     same = corpus == manifest.corpus or {corpus, manifest.corpus} <= set(IEMOCAP)
     if ids is None or not same:
         return []
@@ -180,17 +181,17 @@ def _with_new(
             "them with --map, or leave them out with --emotions."
         )
     source = word_vectors(vectors)
-    imported = found.about["protocol"].get("name") == "imported"
+    imported = found.info.protocol.name == "imported"
     if source.source != trained.source and not imported:
         raise SpaceError(
             f"{found.folder} knows its emotions by vectors of {trained.source!r}; those of "
             f"{source.source!r} mean something else to it. Use the same source."
         )
-    words = found.about.get("words", {})
-    synonyms = {x: w for x, w in words.get("synonyms", {}).items() if x in new}
+    words = found.info.words
+    synonyms = {x: w for x, w in words.synonyms.items() if x in new}
     more = source.space(
-        new, trained.task, synonyms=synonyms, capitalised=words.get("capitalised", False)
-    ).of_length(words.get("length", 0.0))
+        new, trained.task, synonyms=synonyms, capitalised=words.capitalised
+    ).of_length(words.length)
     assert more.vectors is not None
     for label, vector in zip(new, more.vectors, strict=True):
         trained = trained.add(label, vector)
@@ -204,11 +205,12 @@ def _same_encoders(found: Artefact, manifest: Manifest) -> list[str]:
     another corpus's files, a stamp says so.
     """
     stamps = []
-    imported = found.about["protocol"].get("name") == "imported"
-    for stream, width in found.about["widths"].items():
+    imported = found.info.protocol.name == "imported"
+    for stream, width in found.info.widths.items():
         if stream not in manifest.features:
             continue
-        mine, theirs = found.about["encoders"].get(stream, {}), manifest.encoders.get(stream, {})
+        own = found.info.encoders.get(stream)
+        mine, theirs = own.spec() if own else {}, manifest.encoders.get(stream, {})
         if manifest.features[stream].width != width:
             raise DataError(
                 f"{stream}: the artefact reads {width} values a step, the corpus has "

@@ -16,10 +16,22 @@ from moodal.evaluation.report import scores, summary, thresholds
 from moodal.evaluation.report.scores import Scored
 from moodal.evaluation.report.thresholds import Thresholds
 from moodal.evaluation.report.write import Done, finished, headline, predictions, report_on, store
+from moodal.model.info import (
+    ACTIVATIONS,
+    ArtefactInfo,
+    BatchInfo,
+    DataInfo,
+    EncoderInfo,
+    LabelCounts,
+    ProtocolInfo,
+    SystemBody,
+    ThresholdInfo,
+    WordInfo,
+)
 from moodal.train.data.dataset import Scale
 from moodal.train.engine.scoring import scoring_sizes
 from moodal.train.experiment import companions
-from moodal.train.export.artefact import ACTIVATION, export, parse_system
+from moodal.train.export.artefact import export, parse_system
 
 __all__ = [
     "Done",
@@ -105,41 +117,45 @@ def write(
         extras=extras,
     )
     streams = [s for s in system.streams if s in manifest.features]  # type: ignore[union-attr]
+    encoders = {s: manifest.encoders[s] for s in streams if manifest.encoders.get(s)}
+    info = ArtefactInfo(
+        body=SystemBody(name=name, config=settings.model_dump(mode="json")),
+        widths={s: manifest.features[s].width for s in streams},
+        labels=space.labels,
+        task=space.task,
+        vectors=space.source or None,
+        trained=tuple(trained),
+        encoders={s: EncoderInfo(**spec) for s, spec in encoders.items()},
+        words=WordInfo(**recipe.space.model_dump(exclude={"vectors"})),
+        activation=ACTIVATIONS[space.task],
+        thresholds=ThresholdInfo(values=tuple(chosen.values.tolist()), source=chosen.source),
+        protocol=ProtocolInfo(
+            name=recipe.protocol.name,
+            experiment=experiment.name,
+            stamps=tuple(experiment.stamps),
+            settings=recipe.protocol.model_dump(mode="json", exclude={"name"}),
+        ),
+        metrics=headline(report),
+        data=DataInfo(
+            corpus=manifest.corpus,
+            fingerprint=fingerprint,
+            rows={p: len(getattr(experiment, p)) for p in ("train", "valid", "test")},
+            trained=LabelCounts(**report["train"]),
+            trim_padding=recipe.data.trim_padding,
+            max_steps=recipe.data.max_steps,
+            scoring=BatchInfo(**scoring_sizes(system, recipe.train)),
+            notes=tuple(manifest.notes),
+        ),
+        licence=manifest.licence,
+    )
     export(
         folder / "artefact",
         system,
-        name,
-        settings,
-        {s: manifest.features[s].width for s in streams},
-        space,
+        info,
+        space.vectors,
         scales=scales,
         report=report,
         trained_ids=[manifest.utterances[row].id for row in experiment.shown],
-        about={
-            "trained": trained,
-            "encoders": {s: dict(manifest.encoders.get(s, {})) for s in streams},
-            "words": recipe.space.model_dump(mode="json", exclude={"vectors"}),
-            "activation": ACTIVATION[space.task],
-            "thresholds": {"values": chosen.values.tolist(), "source": chosen.source},
-            "calibration": None,
-            "protocol": {
-                **recipe.protocol.model_dump(mode="json"),
-                "experiment": experiment.name,
-                "stamps": list(experiment.stamps),
-            },
-            "metrics": headline(report),
-            "data": {
-                "corpus": manifest.corpus,
-                "fingerprint": fingerprint,
-                "rows": {p: len(getattr(experiment, p)) for p in ("train", "valid", "test")},
-                "trained": report["train"],
-                "trim_padding": recipe.data.trim_padding,
-                "max_steps": recipe.data.max_steps,
-                "scoring": scoring_sizes(system, recipe.train),
-                "notes": list(manifest.notes),
-            },
-            "licence": manifest.licence,
-        },
     )
     return store(folder, report, test, recipe.report.figures, history)
 

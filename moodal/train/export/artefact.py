@@ -9,18 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import BaseModel
-from torch import nn
 
 from moodal.core import recipe as config
-from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError, UsageError
 from moodal.evaluation.report.card import model_card
 from moodal.model import artefact
+from moodal.model.info import ArtefactInfo
 from moodal.train.data.dataset import Scale
 from moodal.train.systems import SYSTEMS
-
-ACTIVATION = {"multi": "sigmoid", "single": "softmax", "regression": "identity"}
-"""How scores become the probabilities that reports and thresholds speak of."""
+from moodal.train.systems.system import System
 
 
 def parse_system(section: Mapping[str, Any], where: str) -> tuple[str, BaseModel]:
@@ -38,84 +35,75 @@ def parse_system(section: Mapping[str, Any], where: str) -> tuple[str, BaseModel
 
 def export(
     folder: Path,
-    system: nn.Module,
-    name: str,
-    config: BaseModel,
-    widths: Mapping[str, int],
-    space: EmotionSpace,
+    system: System,
+    info: ArtefactInfo,
+    emotions: np.ndarray | None,
     *,
-    scales: Mapping[str, Scale],
-    about: Mapping[str, Any],
+    scales: Mapping[str, Scale] | None = None,
     report: Mapping[str, Any] | None = None,
     trained_ids: Sequence[str] = (),
 ) -> Path:
     """Write a trained system as an artefact.
 
     Args:
-        space: the emotions it was trained for, with their vectors.
-        scales: what its features were standardised by.
-        about: the keys of artefact.json that are not the system's own (see docs/artefact.md).
+        emotions: the vectors [C, d] of the labels, where it knows them by such.
+        scales: modality -> what its features were standardised by.
         report: of its test, for the model card.
         trained_ids: of the training's utterances; their hashes are kept, so that an
             evaluation can tell which of its rows were trained on.
     """
     vectors: dict[str, np.ndarray] = {}
-    if space.vectors is not None:
-        vectors["emotions"] = space.vectors
+    if emotions is not None:
+        vectors["emotions"] = emotions
     if trained_ids:
         vectors["trained.ids"] = artefact.hashes(trained_ids)
-    for stream, scale in scales.items():
+    for stream, scale in (scales or {}).items():
         vectors[f"{stream}.mean"] = scale.mean
         vectors[f"{stream}.deviation"] = scale.deviation
-    whole = {
-        "system": {"name": name, "config": config.model_dump(mode="json")},
-        "widths": dict(widths),
-        "labels": list(space.labels),
-        "task": space.task,
-        "vectors": space.source or None,
-        **about,
-    }
     weights = {key: value.detach().cpu().numpy() for key, value in system.state_dict().items()}
-    return artefact.write(folder, whole, weights, vectors, _card(whole, weights, report))
+    return artefact.write(folder, info, weights, vectors, _card(info, weights, report))
 
 
 def _card(
-    about: Mapping[str, Any], weights: Mapping[str, np.ndarray], report: Mapping[str, Any] | None
+    info: ArtefactInfo, weights: Mapping[str, np.ndarray], report: Mapping[str, Any] | None
 ) -> str:
-    """The model card of artefact.json's content."""
-    data = about["data"]
-    rows = data.get("rows", {})
+    """Write the model card of a system."""
+    data = {
+        "corpus": info.data.corpus,
+        "fingerprint": info.data.fingerprint,
+        "licence": info.licence,
+        "utterances": info.data.rows.get("train"),
+    }
     told = {
-        "name": f"{about['system']['name']} on {data.get('corpus', 'unknown data')}",
-        "system": about["system"]["name"],
-        "paper": (SYSTEMS[about["system"]["name"]].__doc__ or "").splitlines()[0],
-        "labels": about["labels"],
-        "task": about["task"],
-        "streams": list(about["widths"]),
-        "vectors": about["vectors"],
+        "name": f"{info.name} on {info.data.corpus}",
+        "system": info.name,
+        "paper": (SYSTEMS[info.name].__doc__ or "").splitlines()[0],
+        "labels": info.labels,
+        "task": info.task,
+        "streams": list(info.widths),
+        "vectors": info.vectors,
         "parameters": int(sum(value.size for value in weights.values())),
-        "licence": about["licence"],
-        "data": [{**data, "licence": about["licence"], "utterances": rows.get("train")}],
-        "encoders": about["encoders"],
-        "protocol": f"{about['protocol'].get('name')}, {about['protocol'].get('experiment', '')}",
-        "limits": data.get("notes", ()),
+        "licence": info.licence,
+        "data": [data],
+        "encoders": {stream: encoder.spec() for stream, encoder in info.encoders.items()},
+        "protocol": f"{info.protocol.name}, {info.protocol.experiment}",
+        "limits": info.data.notes,
         "use": "moodal evaluate ARTEFACT PREPARED --out REPORT",
     }
     return model_card(told, report)
 
 
-def load(folder: Path | str) -> tuple[nn.Module, artefact.Artefact, dict[str, Scale]]:
+def load(folder: Path | str) -> tuple[System, artefact.Artefact, dict[str, Scale]]:
     """A system with its weights, the artefact it came from, and the scales of its features.
 
     Raises:
         DataError: the artefact is damaged, or its weights are not those of its system.
     """
     found = artefact.read(folder)
-    about = found.about
     name, settings = parse_system(
-        {"name": about["system"]["name"], **about["system"]["config"]}, f"{folder}/artefact.json"
+        {"name": found.system.name, **found.system.config}, f"{folder}/artefact.json"
     )
-    system: nn.Module = SYSTEMS[name].build(settings, about["widths"], found.space)
+    system = SYSTEMS[name].build(settings, found.info.widths, found.space)
     weights = {key: torch.from_numpy(value) for key, value in found.weights().items()}
     try:
         system.load_state_dict(weights)
@@ -125,7 +113,7 @@ def load(folder: Path | str) -> tuple[nn.Module, artefact.Artefact, dict[str, Sc
     tensors = found.vectors()
     scales = {
         stream: Scale(tensors[f"{stream}.mean"], tensors[f"{stream}.deviation"])
-        for stream in about["widths"]
+        for stream in found.info.widths
         if f"{stream}.mean" in tensors
     }
     return system.eval(), found, scales

@@ -25,6 +25,20 @@ from moodal.features import prepare
 from moodal.modalities.build import build
 from moodal.modalities.text.emotion_vectors import word_vectors
 from moodal.model import artefact
+from moodal.model.info import (
+    AgreementInfo,
+    ArtefactInfo,
+    BranchInfo,
+    DataInfo,
+    EncoderInfo,
+    FusedBody,
+    FusionFigures,
+    FusionWeights,
+    GuessInfo,
+    ProtocolInfo,
+    ThresholdInfo,
+    readers,
+)
 from moodal.train.export import onnx
 from moodal.train.fuse import fit_weights
 from moodal.train.fuse.agreement import agreement
@@ -115,11 +129,11 @@ def _fitted(held: Mapping[str, Held], streams: tuple[str, ...], recipe: Fused) -
     fitted = fit_weights.fit_set(shown, labels, recipe.basics)
     tested, truth = fit_weights.utterances(test, streams, recipe.basics, recipe.seed + 1)
     told = fit_weights.added_up(tested, fitted, recipe.basics)
+    figures = fit_weights.measured(told, truth, recipe.sure)
     return {
         **fitted,
         "threshold": recipe.sure,
-        "made_up": len(streams) > 1,
-        **fit_weights.measured(told, truth, recipe.sure),
+        "measured": FusionFigures(made_up=len(streams) > 1, **figures),
     }
 
 
@@ -147,7 +161,7 @@ def _write(
 ) -> Path:
     weights: dict[str, np.ndarray] = {}
     files: dict[str, bytes] = {}
-    branches: dict[str, Any] = {}
+    branches: dict[str, BranchInfo] = {}
     words = list(dict.fromkeys([*recipe.basics, *(w for h in held.values() for w in h.shares)]))
     for stream, one in learned.items():
         keys, offset = one.system.carried()
@@ -159,16 +173,16 @@ def _write(
         weights[f"{stream}.covariance"] = held[stream].covariance
         content = onnx.graph(one.system, bits=recipe.parts[stream].bits)
         files[f"{stream}.onnx"] = content
-        branches[stream] = {
-            "graph": f"{stream}.onnx",
-            "learned": held[stream].shares,
-            "guess": guesses[stream],
-            "thresholds": held[stream].thresholds,
+        branches[stream] = BranchInfo(
+            graph=f"{stream}.onnx",
+            learned=held[stream].shares,
+            guess=GuessInfo(**guesses[stream]),
+            thresholds=held[stream].thresholds,
             **recipe.parts[stream].model_dump(include={"corpus", "base", "licence"}),
-            "rows": {p: len(getattr(one.experiment, p)) for p in ("train", "valid", "test")},
-            "test": held[stream].tested,
-            "graph_agrees": agreement(one, held[stream], content),
-        }
+            rows={p: len(getattr(one.experiment, p)) for p in ("train", "valid", "test")},
+            test=held[stream].tested,
+            graph_agrees=AgreementInfo(**agreement(one, held[stream], content)),
+        )
     source = word_vectors("minilm")
     synonyms = {w: v for one in learned.values() for w, v in one.recipe.space.synonyms.items()}
     space = source.space(words, synonyms={w: v for w, v in synonyms.items() if w in words})
@@ -179,33 +193,38 @@ def _write(
         ids = [e.manifest.utterances[i].id for i in np.union1d(e.train, e.valid)]
         vectors[f"{stream}.trained"] = artefact.marks(e.manifest.corpus, ids)
     manifests = {s: one.experiment.manifest for s, one in learned.items()}
-    about = {
-        "system": {"name": "fused", "config": {}},
-        "widths": {s: m.features[s].width for s, m in manifests.items()},
-        "labels": list(recipe.basics),
-        "task": "single",
-        "vectors": source.source,
-        "encoders": {s: dict(m.encoders[s]) for s, m in manifests.items()},
-        "thresholds": {"source": "none: see fused.fusion", "values": [0.0] * len(recipe.basics)},
-        "calibration": {
-            name: {k: told[k] for k in ("ece", "accuracy", "rows")} for name, told in sets.items()
+    encoders = {s: EncoderInfo(**m.encoders[s]) for s, m in manifests.items()}
+    body = FusedBody(
+        name=recipe.name,
+        basics=tuple(recipe.basics),
+        words=tuple(words),
+        synonyms=dict(recipe.synonyms),
+        branches=branches,
+        fusion={name: FusionWeights(**told) for name, told in sets.items()},
+    )
+    info = ArtefactInfo(
+        body=body,
+        widths={s: m.features[s].width for s, m in manifests.items()},
+        labels=body.basics,
+        task="single",
+        vectors=source.source,
+        trained=body.basics,
+        encoders=encoders,
+        readers=readers(encoders),
+        activation="softmax",
+        thresholds=ThresholdInfo(values=(0.0,) * len(body.basics), source="none: see body.fusion"),
+        calibration={
+            name: told["measured"].model_dump(include={"ece", "accuracy", "rows"})
+            for name, told in sets.items()
         },
-        "protocol": {"name": "fused", "experiment": "branches trained apart", "stamps": []},
-        "metrics": {s: h.tested for s, h in held.items()},
-        "data": {
-            "corpus": " + ".join(p.corpus for p in recipe.parts.values()),
-            "fingerprints": {s: m.fingerprint for s, m in manifests.items()},
-            "commit": commit,
-        },
-        "licence": recipe.licence,
-        "fused": {
-            "name": recipe.name,
-            "basics": list(recipe.basics),
-            "words": words,
-            "synonyms": dict(recipe.synonyms),
-            "branches": branches,
-            "fusion": dict(sets),
-        },
-    }
-    card, pictures = fused_card(recipe, about, held)
-    return artefact.write(out, about, weights, vectors, card, {**files, **pictures})
+        protocol=ProtocolInfo(name="fused", experiment="branches trained apart"),
+        metrics={s: h.tested for s, h in held.items()},
+        data=DataInfo(
+            corpus=" + ".join(p.corpus for p in recipe.parts.values()),
+            fingerprints={s: m.fingerprint for s, m in manifests.items()},
+            commit=commit,
+        ),
+        licence=recipe.licence,
+    )
+    card, pictures = fused_card(recipe, info, held)
+    return artefact.write(out, info, weights, vectors, card, {**files, **pictures})

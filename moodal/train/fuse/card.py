@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from moodal.evaluation.report.card import model_card
 from moodal.evaluation.report.cells import bullets, table
+from moodal.model.info import ArtefactInfo, FusedBody, FusionFigures
 
 if TYPE_CHECKING:
     from moodal.train.fuse.branch_scores import Held
@@ -17,62 +18,64 @@ RELIABILITY = "reliability.png"
 
 
 def fused_card(
-    recipe: Fused, about: Mapping[str, Any], held: Mapping[str, Held]
+    recipe: Fused, info: ArtefactInfo, held: Mapping[str, Held]
 ) -> tuple[str, dict[str, bytes]]:
     """The card as Markdown, and the pictures it shows (name -> PNG)."""
-    fused = about["fused"]
+    fused = info.body
+    assert isinstance(fused, FusedBody)
     parts = {
         s: {
-            "corpus": b["corpus"],
-            "licence": b["licence"],
-            "utterances": b["rows"]["train"],
-            "fingerprint": about["data"]["fingerprints"][s],
+            "corpus": b.corpus,
+            "licence": b.licence,
+            "utterances": b.rows["train"],
+            "fingerprint": info.data.fingerprints[s],
         }
-        for s, b in fused["branches"].items()
+        for s, b in fused.branches.items()
     }
-    commit = about["data"]["commit"]
+    commit = info.data.commit
     card = model_card(
         {
             "name": recipe.name,
             "summary": recipe.about,
             "system": "fused branches of EEA's kind",
             "paper": "Dai et al., AACL-IJCNLP 2020 (arXiv 2009.09629), see docs/fused.md",
-            "labels": about["labels"],
+            "labels": info.labels,
             "streams": list(parts),
-            "vectors": about["vectors"],
+            "vectors": info.vectors,
             "licence": recipe.licence,
             "data": list(parts.values()),
-            "encoders": about["encoders"],
+            "encoders": {s: encoder.spec() for s, encoder in info.encoders.items()},
             "limits": recipe.limits,
             "use": "moodal predict RECORDING --artefact ARTEFACT",
         },
         measured=[*_branches(fused, held), *_sets(fused), *_people(held), *_how(recipe, commit)],
     )
-    return card, {RELIABILITY: _diagram(fused["fusion"])}
+    return card, {RELIABILITY: _diagram(_measured(fused))}
 
 
-def _branches(fused: Mapping[str, Any], held: Mapping[str, Held]) -> list[str]:
+def _branches(fused: FusedBody, held: Mapping[str, Held]) -> list[str]:
     rows = [["Modality", "Tested on", "Rows", "Figures", "Guesses of words left out: mean AUC"]]
-    for stream, told in fused["branches"].items():
+    for stream, told in fused.branches.items():
         tested = dict(held[stream].tested)
         inner = {k: v for k, v in tested.items() if isinstance(v, dict)}
         figures = [_figures(tested)] + [f"{k}: {_figures(v)}" for k, v in inner.items()]
-        guess = told["guess"]
+        guess = told.guess
         rows.append(
             [
                 stream,
-                f"{told['corpus']}, held-out rows",
+                f"{told.corpus}, held-out rows",
                 f"{tested['rows']:,}",
                 "; ".join(figures),
-                ("–" if guess["auc"] is None else f"{guess['auc']:.2f}")
-                + (" (not counted)" if not guess["weight"] else ""),
+                ("–" if guess.auc is None else f"{guess.auc:.2f}")
+                + (" (not counted)" if not guess.weight else ""),
             ]
         )
     agree = [
-        f"{s}: {b['base'] or 'trained from scratch'}; the graph's most probable word is the 32-bit "
-        f"network's on {b['graph_agrees']['top']:.1%} of {b['graph_agrees']['rows']} test rows "
-        f"(a logit differs by {b['graph_agrees']['mean']:.3f} on average)."
-        for s, b in fused["branches"].items()
+        f"{s}: {b.base or 'trained from scratch'}; the graph's most probable word is the 32-bit "
+        f"network's on {b.graph_agrees.top:.1%} of {b.graph_agrees.rows} test rows "
+        f"(a logit differs by {b.graph_agrees.mean:.3f} on average)."
+        for s, b in fused.branches.items()
+        if b.graph_agrees
     ]
     return [
         "Each branch by itself, on rows that neither its training nor any choice has seen; the "
@@ -95,19 +98,24 @@ def _figures(tested: Mapping[str, Any]) -> str:
     return ", ".join(f"{said} {tested[k]:.3f}" for k, said in names.items() if k in tested)
 
 
-def _sets(fused: Mapping[str, Any]) -> list[str]:
+def _measured(fused: FusedBody) -> dict[str, FusionFigures]:
+    """Return what was measured of each set of modalities."""
+    return {name: w.measured for name, w in fused.fusion.items() if w.measured}
+
+
+def _sets(fused: FusedBody) -> list[str]:
     rows = [["Modalities", "Rows", "Accuracy", "ECE", "Decided", "Accuracy of those", "Rows are"]]
-    for name, told in fused["fusion"].items():
-        among = told["decided_accuracy"]
+    for name, measured in _measured(fused).items():
+        among = measured.decided_accuracy
         rows.append(
             [
                 name,
-                f"{told['rows']:,}",
-                f"{told['accuracy']:.3f}",
-                f"{told['ece']:.3f}",
-                f"{told['decided']:.0%}",
+                f"{measured.rows:,}",
+                f"{measured.accuracy:.3f}",
+                f"{measured.ece:.3f}",
+                f"{measured.decided:.0%}",
                 "–" if among is None else f"{among:.3f}",
-                "made up" if told["made_up"] else "held out",
+                "made up" if measured.made_up else "held out",
             ]
         )
     return [
@@ -162,7 +170,7 @@ def _how(recipe: Fused, commit: str) -> list[str]:
     ]
 
 
-def _diagram(sets: Mapping[str, Any]) -> bytes:
+def _diagram(sets: Mapping[str, FusionFigures]) -> bytes:
     """The reliability of each set: how probable it said, how often it was so."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -173,7 +181,7 @@ def _diagram(sets: Mapping[str, Any]) -> bytes:
     FigureCanvasAgg(figure)
     axes: list[Any] = list(figure.subplots(lines, columns, squeeze=False).ravel())
     for plot, (name, told) in zip(axes, sets.items(), strict=False):
-        points = told["reliability"]
+        points = told.reliability
         most = max(n for _, _, n in points)
         plot.plot([0, 1], [0, 1], color="0.75", linewidth=1)
         plot.plot([p for p, _, _ in points], [a for _, a, _ in points], color="#0072b2")
@@ -183,7 +191,7 @@ def _diagram(sets: Mapping[str, Any]) -> bytes:
             s=[4 + 60 * n / most for _, _, n in points],
             color="#0072b2",
         )
-        plot.set_title(f"{name}\nECE {told['ece']:.3f}", fontsize=8)
+        plot.set_title(f"{name}\nECE {told.ece:.3f}", fontsize=8)
         plot.set_xlim(0, 1)
         plot.set_ylim(0, 1)
         plot.set_aspect("equal")

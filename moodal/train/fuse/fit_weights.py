@@ -227,7 +227,7 @@ def measured(probabilities: np.ndarray, labels: np.ndarray, sure: float) -> dict
         "rows": len(labels),
         "accuracy": float(hit.mean()),
         "ece": calibration_error(bins),
-        "reliability": [[b.confidence, b.accuracy, b.cases] for b in bins if b.cases],
+        "reliability": tuple((b.confidence, b.accuracy, b.cases) for b in bins if b.cases),
         "decided": float(decided.mean()),
         "decided_accuracy": float(hit[decided].mean()) if decided.any() else None,
     }

@@ -135,9 +135,9 @@ def test_it_predicts(made):
 def test_the_card_and_the_sets(made):
     root, _, _ = made
     about = json.loads((root / "artefact/artefact.json").read_text())
-    assert len(about["fused"]["fusion"]) == 7
-    assert about["fused"]["fusion"]["text+face"]["made_up"]
-    assert "FER2013 anger" in about["fused"]["words"]
+    assert len(about["body"]["fusion"]) == 7
+    assert about["body"]["fusion"]["text+face"]["measured"]["made_up"]
+    assert "FER2013 anger" in about["body"]["words"]
     card = (root / "artefact/README.md").read_text()
     for said in ("Not to be used for", "reliability.png", "goemotions", "made up", "sex: female"):
         assert said in card, said
@@ -154,9 +154,9 @@ def test_what_is_kept_is_not_done_again(made):
     for name in ("text.onnx", "speech.onnx", "face.onnx"):  # to the last digit
         assert again["files"][name] == first["files"][name]
     # sums of several threads differ in their last digits
-    for name, told in first["fused"]["fusion"].items():
+    for name, told in first["body"]["fusion"].items():
         for part in ("weights", "neutral", "bias"):
-            assert again["fused"]["fusion"][name][part] == pytest.approx(told[part], abs=1e-5)
+            assert again["body"]["fusion"][name][part] == pytest.approx(told[part], abs=1e-5)
 
 
 def test_rows_that_were_trained_on_are_told(made, tmp_path):

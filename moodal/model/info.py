@@ -1,0 +1,354 @@
+"""ArtefactInfo: the typed content of an artefact.json, and the sentence that names a fault in it.
+
+Format 2 is these classes as JSON. Format 1, which `moodal.model.format_1` describes, is read into
+the same objects. The classes check types and ranges; `moodal.model.consistency` checks what several
+keys and the tensors must agree on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from moodal.core.emotions import Task
+from moodal.core.records import ModalityInfo
+from moodal.core.version import __version__
+from moodal.evaluation.report.tested import TestedArtefact
+
+FORMAT = 2
+"""The format that is written."""
+
+Activation = Literal["sigmoid", "softmax", "identity"]
+ACTIVATIONS: dict[str, Activation] = {
+    "multi": "sigmoid",
+    "single": "softmax",
+    "regression": "identity",
+}
+"""Task -> how scores become the probabilities of reports and thresholds."""
+
+Count = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(min_length=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Info(BaseModel):
+    """A part of an artefact's description: no unknown keys, no conversions, all numbers finite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class EncoderInfo(Info):
+    """What turned media into frames.
+
+    Attributes:
+        name: its key in the table of encoders; "as-given" for frames that came in files.
+        version: of the packages or weights that it computes with.
+        width: values per step.
+        fingerprint: a hash of all that its frames depend on; None where any version will do.
+    """
+
+    name: Name
+    parameters: dict[str, JsonValue] = {}
+    version: str = ""
+    width: Annotated[int, Field(ge=1)]
+    fingerprint: Name | None = None
+
+    def spec(self) -> dict[str, Any]:
+        """Return the JSON object from which `moodal.modalities.build.build` makes the encoder."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class WordInfo(Info):
+    """How the vectors of emotion words were looked up; see `moodal.core.recipe.Space`."""
+
+    capitalised: bool = False
+    synonyms: dict[str, list[str]] = {}
+    length: Annotated[float, Field(ge=0)] = 0.0
+
+
+class ThresholdInfo(Info):
+    """The probability above which each label is decided, and how it was chosen."""
+
+    values: tuple[Probability, ...]
+    source: str = ""
+
+
+class ProtocolInfo(Info):
+    """The protocol of the training.
+
+    Attributes:
+        name: "supervised", "zero_shot", "few_shot", "imported" or "fused".
+        experiment: which of the protocol's experiments, such as "fold Ses01".
+        stamps: what must stand beside every figure.
+        checkpoint: the file that was imported.
+        settings: the other keys of the recipe's [protocol].
+    """
+
+    name: str = ""
+    experiment: str = ""
+    stamps: tuple[str, ...] = ()
+    checkpoint: str = ""
+    settings: dict[str, JsonValue] = {}
+
+
+class LabelCounts(Info):
+    """The rows that trained, and how many of them showed each label."""
+
+    rows: Count
+    counts: dict[str, Count]
+
+
+class BatchInfo(Info):
+    """How much is scored at once; see `moodal.train.engine.scoring.score`."""
+
+    size: Annotated[int, Field(ge=1)]
+    max_frames: Count = 0
+
+
+class DataInfo(Info):
+    """The corpus of the training and how its frames were read.
+
+    Attributes:
+        corpus: its name; of a fused artefact all names.
+        fingerprint: of the prepared corpus.
+        fingerprints: the same for each modality of a fused artefact.
+        commit: of the code that fused it.
+        rows: "train", "valid" and "test" -> number of rows.
+        trained: the labels of the training rows, where they are known.
+        trim_padding, max_steps: see `moodal.core.recipe.Data`.
+        scoring: how much is scored at once (None: the default).
+        notes: what a reader should know of the corpus.
+        adapted: word -> modality -> number of examples that `moodal adapt` had.
+    """
+
+    corpus: str = "unknown"
+    fingerprint: str = ""
+    fingerprints: dict[str, str] = {}
+    commit: str = ""
+    rows: dict[str, Count] = {}
+    trained: LabelCounts | None = None
+    trim_padding: bool = True
+    max_steps: Count = 0
+    scoring: BatchInfo | None = None
+    notes: tuple[str, ...] = ()
+    adapted: dict[str, dict[str, Count]] = {}
+
+
+class GuessInfo(Info):
+    """How well a branch scores words that it never learned.
+
+    Attributes:
+        weight: 1 where such scores are used beside better ones, else 0.
+        auc: mean area under the curve of learned words left out in turn; None: not measured.
+        each: word -> its own area.
+    """
+
+    weight: Probability
+    auc: Probability | None = None
+    each: dict[str, Probability] = {}
+
+
+class AgreementInfo(Info):
+    """How far the exported graph agrees with its network, see `moodal.train.fuse.agreement`."""
+
+    rows: Count
+    top: Probability
+    largest: float
+    mean: float
+
+
+class BranchInfo(Info):
+    """One modality of a fused artefact.
+
+    Attributes:
+        graph: name of its ONNX file.
+        learned: word -> its share of the training.
+        adapted: words that `moodal adapt` added.
+        guess: how well it scores words that it never learned.
+        thresholds: word -> the probability above which the branch alone decides it.
+        corpus, licence: what it was trained on.
+        base: the pre-trained network that it was fine-tuned from.
+        rows: "train", "valid" and "test" -> number of rows.
+        test: figures on its own test rows.
+        graph_agrees: None where it was not measured.
+    """
+
+    graph: Name
+    learned: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1)
+    adapted: tuple[str, ...] = ()
+    guess: GuessInfo
+    thresholds: dict[str, Probability] = {}
+    corpus: str = ""
+    base: str = ""
+    licence: str = ""
+    rows: dict[str, Count] = {}
+    test: dict[str, JsonValue] = {}
+    graph_agrees: AgreementInfo | None = None
+
+
+class FusionFigures(Info):
+    """What was measured of one set of modalities, on test rows.
+
+    Attributes:
+        made_up: whether the rows were combined from several corpora.
+        ece: the calibration error.
+        reliability: mean probability, share that was right, and number of rows of each bin.
+        decided: share of the rows that are decided.
+        decided_accuracy: accuracy among those; None where there are none.
+    """
+
+    made_up: bool
+    rows: Count
+    accuracy: Probability
+    ece: Probability
+    reliability: tuple[tuple[Probability, Probability, Count], ...]
+    decided: Probability
+    decided_accuracy: Probability | None
+
+
+class FusionWeights(Info):
+    """How one set of modalities is summed, see `moodal.model.fusion`.
+
+    Attributes:
+        weights: modality -> a.
+        neutral: modality -> a for the word neutral.
+        bias: basic emotion -> b.
+        other: b of any other word.
+        threshold: no emotion is decided where the highest probability is below it.
+        measured: None where nothing was.
+    """
+
+    weights: dict[str, float]
+    neutral: dict[str, float]
+    bias: dict[str, float]
+    other: float
+    threshold: Probability
+    measured: FusionFigures | None = None
+
+
+class FusedBody(Info):
+    """A fused artefact: a branch per modality and the weights of each set of modalities.
+
+    Attributes:
+        basics: the emotions that every question compares with.
+        words: all words whose vectors the artefact carries.
+        synonyms: other name -> word.
+    """
+
+    kind: Literal["fused"] = "fused"
+    name: Name
+    basics: tuple[str, ...] = Field(min_length=2)
+    words: tuple[str, ...] = Field(min_length=2)
+    synonyms: dict[str, str] = {}
+    branches: dict[str, BranchInfo] = Field(min_length=1)
+    fusion: dict[str, FusionWeights] = Field(min_length=1)
+
+
+class SystemBody(Info):
+    """A trained system: its key in `moodal.train.systems.SYSTEMS`, and its whole config."""
+
+    kind: Literal["system"] = "system"
+    name: Name
+    config: dict[str, JsonValue]
+
+
+class ArtefactInfo(Info):
+    """What an artefact says of itself; docs/artefact.md describes each key.
+
+    Attributes:
+        format: of the artefact.json that was read.
+        moodal: the version that wrote it.
+        labels: the emotions in the order of the scores.
+        vectors: source of the emotion vectors, or None.
+        widths: modality -> values per step.
+        encoders: modality -> what made the frames of the training.
+        readers: modality -> what makes its frames in prediction, where that is another encoder.
+        modalities: modality -> its label, colour and mark for people to read.
+        trained: the labels that training showed.
+        activation: how scores become the probabilities of reports and thresholds.
+        calibration: of a fused artefact the calibration of each set of modalities.
+        metrics: the first figures of the test.
+        files: name -> sha256 of each other file of the folder.
+        digest: sha256 of all the above.
+    """
+
+    format: int = FORMAT
+    moodal: str = __version__
+    labels: tuple[Name, ...] = Field(min_length=1)
+    task: Task
+    vectors: str | None
+    widths: dict[str, Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    encoders: dict[str, EncoderInfo]
+    readers: dict[str, EncoderInfo] = {}
+    modalities: dict[str, ModalityInfo] = {}
+    trained: tuple[str, ...]
+    words: WordInfo = WordInfo()
+    activation: Activation
+    thresholds: ThresholdInfo
+    calibration: dict[str, JsonValue] | None = None
+    protocol: ProtocolInfo
+    metrics: dict[str, JsonValue]
+    data: DataInfo
+    licence: str
+    body: FusedBody | SystemBody = Field(discriminator="kind")
+    files: dict[str, str] = {}
+    digest: str = ""
+
+    @property
+    def kind(self) -> Literal["fused", "system"]:
+        """What the artefact is: it decides what scores it."""
+        return self.body.kind
+
+    @property
+    def name(self) -> str:
+        """The name of the fused artefact or of the system."""
+        return self.body.name
+
+    def tested(self) -> TestedArtefact:
+        """Return what a report needs to know of the artefact."""
+        known = self.data.trained
+        return TestedArtefact(
+            name=self.name,
+            weights=self.files["weights.safetensors"],
+            thresholds=dict(zip(self.labels, self.thresholds.values, strict=True)),
+            source=self.thresholds.source,
+            trained=self.trained,
+            rows=known.rows if known else None,
+            counts=known.counts if known else {},
+        )
+
+
+def readers(encoders: Mapping[str, EncoderInfo]) -> dict[str, EncoderInfo]:
+    """Return the encoders of a fused artefact's prediction that its training did not use.
+
+    Faces that came as crops are cut out of pictures by the encoder `pixels`, any version of it.
+    """
+    face = encoders.get("face")
+    if face is None or face.name != "as-given":
+        return {}
+    return {"face": EncoderInfo(name="pixels", width=face.width)}
+
+
+def fault(error: ValidationError) -> str:
+    """Return one sentence's worth on the first fault of a description: key, value, what is wrong.
+
+    >>> try:
+    ...     ThresholdInfo.model_validate_json('{"values": [0.5, 2]}')
+    ... except ValidationError as error:
+    ...     fault(error)
+    'values.1 is 2: input should be less than or equal to 1'
+    """
+    first = error.errors(include_url=False)[0]
+    # a discriminated union names the kind that it chose after its key
+    place = [str(part) for part in first["loc"]]
+    if len(place) > 1 and place[0] == "body":
+        del place[1]
+    key = ".".join(place)
+    if first["type"] == "missing":
+        return f"it lacks {key}"
+    if first["type"] == "extra_forbidden":
+        return f"it has a key {key} that this format does not have"
+    message = str(first["msg"])
+    return f"{key} is {first['input']!r:.40}: {message[:1].lower()}{message[1:]}"
