@@ -11,7 +11,7 @@ from moodal.core.version import __version__
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from moodal.model.predictor import Predictor
+    from moodal.model.model import Model
 
 __all__ = ["__version__", "load"]
 
@@ -42,11 +42,11 @@ def _stay_offline() -> None:
 _stay_offline()
 
 
-def load(artefact: Path | str | None = None, *, threads: int | None = None) -> Predictor:
-    """A predictor: of the artefact that comes along, or of the fused artefact in a folder.
+def load(artefact: Path | str | None = None, *, threads: int | None = None) -> Model:
+    """Load the model of an artefact: the one in the package, or of any that moodal made.
 
-    See `moodal.model.predictor.load`; nothing heavy is imported before it is called.
+    See `moodal.loading.load`; nothing heavy is imported before it is called.
     """
-    from moodal.model.predictor import load
+    from moodal.loading import load
 
     return load(artefact, threads=threads)

@@ -13,7 +13,7 @@ def adapt_arguments(parser: Arguments) -> None:
     parser.add_argument("word", help="the emotion, e.g. relieved")
     parser.add_argument("clips", nargs="+", help="recordings, texts or pictures that show it")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new artefact")
-    parser.add_argument("--artefact", type=Path, help="default: the one that comes along")
+    parser.add_argument("--artefact", type=Path, help="default: the one in the package")
     parser.add_argument(
         "--negatives", nargs="*", default=[], metavar="CLIP", help="clips that do not show it"
     )
@@ -24,25 +24,25 @@ def adapt_arguments(parser: Arguments) -> None:
 
 def adapt(args: argparse.Namespace) -> Any:
     from moodal.cli.inputs import recordings
+    from moodal.loading import load
     from moodal.model.adapt import adapt, known_as
     from moodal.model.artefact import read
-    from moodal.model.predictor import load
 
     negatives = recordings(args.negatives)
-    predictor = load(args.artefact)
-    word = known_as(predictor, args.word, args.replace)
-    made = adapt(
-        predictor,
+    model = load(args.artefact)
+    word = known_as(model, args.word, args.replace)
+    folder = adapt(
+        model,
         word,
         recordings(args.clips),
         args.out,
         negatives=negatives,
         replace=args.replace,
     )
-    told = read(made).info.data.adapted[word]
+    examples = read(folder).info.data.adapted[word]
     if not args.json:
-        print(f"{word} is known in {made} from {_counted(told)}; use it with --artefact.")
-    return {"artefact": str(made), "word": word, "clips": told}
+        print(f"{word} is known in {folder} from {_counted(examples)}; use it with --artefact.")
+    return {"artefact": str(folder), "word": word, "clips": examples}
 
 
 def _counted(clips: Any) -> str:

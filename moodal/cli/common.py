@@ -12,10 +12,10 @@ Arguments = argparse.ArgumentParser
 
 
 def default_artefact(path: Path) -> Path:
-    """The artefact that comes along, where it is meant by the name "default"."""
-    from moodal.model.predictor import EMBEDDED
+    """Return the artefact in the package, where it is meant by the name "default"."""
+    from moodal.model.artefact import DEFAULT
 
-    return EMBEDDED if str(path) == "default" and not path.exists() else path
+    return DEFAULT if str(path) == "default" and not path.exists() else path
 
 
 def pair(text: str, option: str) -> tuple[str, str]:

@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from moodal.cli.common import Arguments, default_artefact, pair, show_report, tell
-from moodal.core.errors import UsageError
 
 
 def evaluate_arguments(parser: Arguments) -> None:
+    parser.add_argument("artefact", type=Path, help='its folder; "default": the one in the package')
     parser.add_argument(
-        "artefact", type=Path, help='its folder; "default": the one that comes along'
-    )
-    parser.add_argument(
-        "prepared",
+        "corpus",
         metavar="CORPUS",
-        help="folder that `moodal prepare` wrote; of a fused artefact also a table of raw "
-        "recordings, texts or pictures, or a corpus's name with --root",
+        help="folder that `moodal prepare` wrote, a table of raw recordings, texts or pictures, "
+        "or a corpus's name with --root",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the report")
     parser.add_argument("--split", help='"train", "valid", "test", "all", "held-out"')
@@ -45,7 +42,7 @@ def evaluate_arguments(parser: Arguments) -> None:
         metavar="COLUMN",
         help="a column whose values the report tells apart, e.g. style",
     )
-    raw = parser.add_argument_group("of a fused artefact, on raw recordings, texts or pictures")
+    raw = parser.add_argument_group("on raw recordings, texts or pictures")
     raw.add_argument("--root", type=Path, help="folder that the table's paths start from")
     raw.add_argument("--streams", help="modalities that may be used, e.g. speech")
     raw.add_argument("--jobs", type=int, default=1, help="processes that read")
@@ -54,50 +51,31 @@ def evaluate_arguments(parser: Arguments) -> None:
 
 
 def evaluate(args: argparse.Namespace) -> Any:
-    from moodal.model import artefact
+    from moodal.loading import load
+    from moodal.model.evaluate import EvaluateOptions, evaluate, rows_of
 
-    asked = {
-        "emotions": [x.strip() for x in args.emotions.split(",")] if args.emotions else None,
-        "names": dict(pair(text, "--map") for text in args.map),
-        "where": dict(pair(text, "--where") for text in args.where),
-        "by": args.by,
-    }
-    args.artefact = default_artefact(args.artefact)
-    if artefact.read(args.artefact).info.kind == "fused":
-        report = _evaluate_raw(args, asked)
-    else:
-        from moodal.train.experiment.evaluate import evaluate
-
-        if args.root or args.streams or args.asr:
-            raise UsageError("--root, --streams and --asr are for fused artefacts.")
-        split = args.split or "test"
-        report = evaluate(
-            args.artefact, Path(args.prepared), args.out, split=split, vectors=args.vectors, **asked
-        )
+    options = EvaluateOptions(
+        split=args.split,
+        emotions=_listed(args.emotions),
+        names=dict(pair(text, "--map") for text in args.map),
+        vectors=args.vectors,
+        streams=_listed(args.streams),
+        where=dict(pair(text, "--where") for text in args.where),
+        by=args.by,
+        jobs=args.jobs,
+        asr=args.asr,
+        store=args.store,
+    )
+    model = load(default_artefact(args.artefact), threads=max(1, args.jobs))
+    report = evaluate(model, rows_of(args.corpus, args.root), args.out, options)
     if not args.json:
         show_report(report)
         tell(f"Report: {args.out}/report.md")
     return report
 
 
-def _evaluate_raw(args: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
-    from moodal.model.evaluate import evaluate_raw
-
-    if args.vectors:
-        raise UsageError("A fused artefact knows any word by its own vectors; leave --vectors out.")
-    streams = [s.strip() for s in args.streams.split(",")] if args.streams else None
-    return evaluate_raw(
-        args.artefact,
-        args.prepared,
-        args.out,
-        root=args.root,
-        split=args.split,
-        streams=streams,
-        jobs=args.jobs,
-        asr=args.asr,
-        store=args.store,
-        **asked,
-    )
+def _listed(text: str | None) -> list[str] | None:
+    return [part.strip() for part in text.split(",")] if text else None
 
 
 def compare_arguments(parser: Arguments) -> None:

@@ -14,6 +14,7 @@ from moodal.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from moodal.core.timeline import Timeline
+    from moodal.model.model import PredictOptions
 
 FORMATS = ("json", "csv", "srt", "textgrid", "eaf")
 
@@ -27,9 +28,19 @@ def predict_arguments(parser: Arguments) -> None:
     )
     parser.add_argument("--text", help="what is said in the recording; alone: a text to judge")
     parser.add_argument("--subtitles", type=Path, help="an srt or vtt file with what is said when")
-    parser.add_argument("--emotions", help="any words, with commas; default: the basic seven")
-    parser.add_argument("--artefact", type=Path, help="default: the one that comes along")
-    parser.add_argument("--streams", default="text,speech,face", help="modalities that may be used")
+    parser.add_argument("--emotions", help="words, with commas; default: the artefact's own")
+    parser.add_argument(
+        "--artefact", type=Path, help="folder of any artefact; default: the one in the package"
+    )
+    parser.add_argument("--streams", help="modalities that may be used, e.g. text,face")
+    parser.add_argument(
+        "--media",
+        action="append",
+        default=[],
+        metavar="MODALITY=FILE",
+        help="a further file of the recording, of a modality that is read from one",
+    )
+    parser.add_argument("--vectors", help="word vectors for emotions that the artefact never saw")
     parser.add_argument(
         "--asr",
         action=argparse.BooleanOptionalAction,
@@ -47,48 +58,61 @@ def predict_arguments(parser: Arguments) -> None:
     parser.add_argument("--jobs", type=int, default=1, help="recordings that are read at once")
 
 
+def options_of(args: argparse.Namespace) -> PredictOptions:
+    """Read the options of a prediction from the command line."""
+    from moodal.cli.common import pair
+    from moodal.model.model import PredictOptions
+
+    return PredictOptions(
+        text=args.text,
+        subtitles=args.subtitles,
+        emotions=args.emotions,
+        streams=args.streams,
+        whole=args.whole,
+        asr=args.asr,
+        faces=args.faces,
+        fps=args.fps,
+        media=dict(pair(text, "--media") for text in args.media),
+        vectors=args.vectors,
+    )
+
+
 def predict(args: argparse.Namespace) -> Any:
+    from functools import partial
+
     from moodal.cli.inputs import recordings, standard_input
+    from moodal.loading import load_with
     from moodal.model.batch import STDIN, Job, predict_all
 
-    options = {
-        "text": args.text,
-        "subtitles": args.subtitles,
-        "asr": args.asr,
-        "whole": args.whole,
-        "faces": args.faces,
-        "fps": args.fps,
-        "emotions": args.emotions.split(",") if args.emotions else None,
-        "streams": tuple(s.strip() for s in args.streams.split(",") if s.strip()),
-    }
     _require(args)
+    options, loader = options_of(args), partial(load_with, args.artefact)
     if STDIN in args.inputs:
         if args.inputs != [STDIN]:
             raise UsageError("Standard input (-) goes alone.")
         with standard_input() as path:
-            done = predict_all([Job(path, STDIN)], args.artefact, options, 1)
+            answers = predict_all([Job(path, STDIN)], loader, options)
     elif not args.inputs:
-        done = predict_all([Job(None, "")], args.artefact, options, 1)
+        answers = predict_all([Job(None, "")], loader, options)
     else:
         jobs = [Job(path, str(path)) for path in recordings(args.inputs)]
         if len(jobs) > 1:
             _require_for_several(args, len(jobs))
         if args.format == "srt" and args.out:
-            _require_apart(args, [job.path for job in jobs if job.path])
-        done = predict_all(jobs, args.artefact, options, args.jobs)
-    timelines = [t for t in done if not isinstance(t, DataError)]
-    failed = [t for t in done if isinstance(t, DataError)]
-    if failed and len(done) == 1:
+            _require_other_file(args, [job.path for job in jobs if job.path])
+        answers = predict_all(jobs, loader, options, args.jobs)
+    timelines = [t for t in answers if not isinstance(t, DataError)]
+    failed = [t for t in answers if isinstance(t, DataError)]
+    if failed and len(answers) == 1:
         raise failed[0]
     try:
         if not timelines:
             raise DataError(f"none of the {len(failed)} could be read.")
-        return _told(args, timelines)
+        return _written(args, timelines)
     finally:
         for error in failed:
             print(f"moodal: left out: {error}", file=sys.stderr)
         if failed and timelines:
-            print(f"moodal: {len(failed)} of {len(done)} were left out.", file=sys.stderr)
+            print(f"moodal: {len(failed)} of {len(answers)} were left out.", file=sys.stderr)
 
 
 def _require(args: argparse.Namespace) -> None:
@@ -96,8 +120,6 @@ def _require(args: argparse.Namespace) -> None:
         raise UsageError("Name a recording, a folder, or - ; or give a --text.")
     if args.jobs < 1:
         raise UsageError(f"--jobs is 1 or more; got {args.jobs}.")
-    if not 0 < args.fps <= 60:
-        raise UsageError(f"--fps is above 0 and at most 60; got {args.fps:g}.")
     if args.out and not args.format:
         raise UsageError("--out wants a --format: json, csv, srt, textgrid or eaf.")
     if args.json and args.format not in (None, "json"):
@@ -124,7 +146,7 @@ def _require_for_several(args: argparse.Namespace, count: int) -> None:
         )
 
 
-def _require_apart(args: argparse.Namespace, paths: Sequence[Path]) -> None:
+def _require_other_file(args: argparse.Namespace, paths: Sequence[Path]) -> None:
     """Answers must not take the place of the subtitles that they are made from."""
     from moodal.media.subtitles import subtitles_of
 
@@ -134,7 +156,7 @@ def _require_apart(args: argparse.Namespace, paths: Sequence[Path]) -> None:
             raise UsageError(f"{args.out} holds the words of {path}: choose another --out.")
 
 
-def _told(args: argparse.Namespace, timelines: Sequence[Timeline]) -> Any:
+def _written(args: argparse.Namespace, timelines: Sequence[Timeline]) -> Any:
     """Write, print or draw what was found."""
     import json
 

@@ -9,6 +9,7 @@ from typing import Any, overload
 import numpy as np
 
 from moodal.core.errors import MissingDependencyError
+from moodal.core.records import ModalityInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class Timeline(Sequence[Prediction]):
         waveform: [n, 2] float32, lowest and highest sample of each of n equal spans of the
             sound, for drawing; None where there is no sound.
         thumbnails: (seconds, [48, 48] uint8 grey) of faces that were seen, a few.
+        modalities: that the model reads, with their labels, colours and marks.
     """
 
     path: str
@@ -125,6 +127,7 @@ class Timeline(Sequence[Prediction]):
     artefact: Mapping[str, str] = field(default_factory=dict)
     waveform: np.ndarray | None = None
     thumbnails: tuple[tuple[float, np.ndarray], ...] = ()
+    modalities: tuple[ModalityInfo, ...] = ()
 
     def __len__(self) -> int:
         return len(self.predictions)

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from moodal.core.errors import DataError, writing
-from moodal.core.records import Clip
+from moodal.core.records import Clip, Medium, Sound, Utterance
 from moodal.modalities.encoder import Encoder, Item, file_hash
 
 log = logging.getLogger(__name__)
@@ -57,6 +57,8 @@ class FeatureStore:
         Raises:
             DataError: the file cannot be read.
         """
+        if isinstance(item, Sound):
+            item = item.samples
         if isinstance(item, np.ndarray):
             head = json.dumps([item.dtype.str, item.shape]).encode()
             return hashlib.sha256(b"array\n" + head + item.tobytes()).hexdigest()
@@ -226,5 +228,17 @@ def _member(pack: zipfile.ZipFile, name: str) -> np.ndarray:
 
 
 def resolved(clip: Clip, root: str | None) -> Clip:
-    """The clip with a path that can be opened: relative ones start from ``root``."""
+    """Return the clip with a path that can be opened; a relative path starts from ``root``."""
     return Clip(str(Path(root or ".") / clip.path), clip.start, clip.end)
+
+
+def as_item(medium: Medium, root: str | None) -> Medium | None:
+    """Return a medium as encoders read it: a clip is resolved, and a blank text is None."""
+    if isinstance(medium, Clip):
+        return resolved(medium, root)
+    return medium if medium.strip() else None
+
+
+def item_of(utterance: Utterance, modality: str, root: str | None) -> Medium | None:
+    """Return what the encoder of a modality reads; None where the utterance has no such medium."""
+    return as_item(utterance.media.get(modality, ""), root)

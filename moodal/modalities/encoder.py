@@ -22,11 +22,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moodal.core.errors import MissingDependencyError, UsageError
-from moodal.core.records import Clip
+from moodal.core.records import Clip, Sound
 
-Item = str | Clip | np.ndarray
+Item = str | Clip | Sound | np.ndarray
 """What an encoder reads: a text; a clip whose path can be opened as it stands; or decoded media:
-samples [n] at 16,000 per second (speech), face crops [n, 48, 48] uint8 (face)."""
+the sound of an utterance or samples [n] at 16,000 per second (speech), face crops [n, 48, 48]
+uint8 (face)."""
 
 
 class Encoder(ABC):

@@ -1,49 +1,149 @@
-"""What a modality tells of an utterance, and what reads it."""
+"""Modality: one sense, as data that says what it is and a method that observes an utterance.
+
+A recording is read once. Pictures are shown to each modality as they are decoded (`watch`), and
+each utterance, when it ends, as a `Window`, of which a modality takes what it needs and says what
+it observed. Encoding that and scoring it is the affair of `moodal.modalities.encoder.Encoder`
+and of the model.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 
+from moodal.core.records import Clip, ModalityInfo, Sound
+from moodal.core.timeline import Word
+from moodal.media.video import Picture
+from moodal.modalities.encoder import Item
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The stretch of a recording in which one utterance lies, and what was read of it.
+
+    Attributes:
+        start, end: seconds; None for a text or a picture without times.
+        text: what was said; None where nothing tells, "" where nothing was said.
+        words: with their times, where the text was transcribed.
+        sound: the samples of the stretch; None without sound.
+        spoken: whether somebody speaks in it.
+        media: further files of the recording by modality, such as a table of measurements.
+    """
+
+    start: float | None = None
+    end: float | None = None
+    text: str | None = None
+    words: tuple[Word, ...] = ()
+    sound: Sound | None = None
+    spoken: bool = True
+    media: Mapping[str, str | Clip] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Why a modality observes nothing in a window, such as "no face"."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """A word, a stretch of speech or a seen face: its part [C] of a reading's logits."""
+    """A word, a second of speech or a seen face: the smallest thing whose share is shown."""
 
-    logits: np.ndarray
     start: float | None = None
     end: float | None = None
     text: str = ""
 
 
-@dataclass(frozen=True)
-class Reading:
-    """One modality's logits of one utterance.
+@dataclass(frozen=True, slots=True)
+class Division:
+    """How the steps of an utterance belong to its parts.
 
     Attributes:
-        logits: [C], with the words' constants.
-        parts: whose logits add up to them, but for the constants and what no part has (the
-            special word pieces of a text).
-        quality: what was measured of the stream.
-        flags: what a reader should know, a sentence each.
+        parts: P of them.
+        places: [T] number of the part of each step, -1 for a step of no part.
     """
 
-    logits: np.ndarray
-    parts: tuple[Part, ...] = ()
-    quality: dict[str, float] = field(default_factory=dict)
+    parts: tuple[Part, ...]
+    places: np.ndarray
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What one modality observed in one window.
+
+    Attributes:
+        item: what an encoder of this modality reads.
+        quality: measures of the medium, such as {"snr_db": 21.0}.
+        flags: what a reader should know, one sentence each.
+        track: number of the person, where a modality tells several apart.
+        reservation: why it is to be used only where nothing else was observed; "" without any.
+    """
+
+    item: Item
+    quality: Mapping[str, float] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    track: int | None = None
+    reservation: str = ""
+
+    def divide(self, steps: int) -> Division | None:
+        """Assign ``steps`` steps of a network to the parts of the utterance; None: unknown."""
+        return None
 
 
-class FaceReader(Protocol):
-    """A branch that reads faces for the words that are asked."""
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How modalities observe a recording.
 
-    def seen(self, pixels: np.ndarray) -> np.ndarray:
-        """Logits [n, C] of pictures [n, 2304] of faces, without the words' constants."""
-        ...
+    Attributes:
+        fps: pictures per second that are shown to them.
+        every: observe every person; else the main one of each utterance.
+    """
 
-    def face(self, seen: Sequence[tuple[float, float, np.ndarray]]) -> Reading:
-        """The reading of one face over an utterance: (start, end, logits) of each picture."""
-        ...
+    fps: float = 5.0
+    every: bool = False
+
+
+class Modality:
+    """The base class of modalities; an object of it serves one recording.
+
+    Args:
+        settings: how the recording is observed.
+
+    Attributes:
+        info: name, label, colour, mark and medium.
+        largest: pixels of the longer side of the pictures that it wants to see; 0: none.
+    """
+
+    info: ClassVar[ModalityInfo]
+    largest: ClassVar[int] = 0
+
+    def __init__(self, settings: Settings = Settings()):
+        self.settings = settings
+
+    def watch(self, picture: Picture) -> None:
+        """Take in one picture; they come once each, in the order of their times."""
+
+    @property
+    def sights(self) -> Sequence[float]:
+        """The seconds of the pictures so far in which there is something to observe."""
+        return ()
+
+    @property
+    def thumbnails(self) -> tuple[tuple[float, np.ndarray], ...]:
+        """Some of what was seen, for drawing: (seconds, [48, 48] uint8)."""
+        return ()
+
+    def forget(self, before: float) -> None:
+        """Let go what lies before a second that no further window reaches."""
+
+    def observe(self, window: Window) -> Sequence[Observed] | Absent:
+        """Observe one utterance: one `Observed` for each person, or why there is none.
+
+        Raises:
+            DataError: a medium of the window cannot be read.
+        """
+        raise NotImplementedError

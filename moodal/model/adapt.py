@@ -36,10 +36,12 @@ import numpy as np
 from moodal.core.errors import DataError, SpaceError, UsageError
 from moodal.core.records import STREAMS
 from moodal.model import artefact
+from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch
 from moodal.model.examples import mean_states, read_examples, read_negatives
+from moodal.model.fused import FusedScorer
 from moodal.model.info import ArtefactInfo
-from moodal.model.predictor import Predictor
+from moodal.model.model import Model
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ class Gaussian:
 
 
 def adapt(
-    predictor: Predictor,
+    model: Model,
     word: str,
     clips: Sequence[Path | str],
     out: Path | str,
@@ -86,32 +88,33 @@ def adapt(
             replaced.
         SpaceError: it is no word.
     """
-    found = predictor.found
+    scorer = _fused(model)
+    found = model.artefact
     if Path(out).resolve() == found.folder.resolve():
         raise UsageError(f"{out} is the artefact that is adapted; choose another --out.")
-    word = known_as(predictor, word, replace)
+    word = known_as(model, word, replace)
     failed: list[str] = []
     shown, others = read_examples(clips, word, failed)
     others += read_negatives(negatives, word, failed)
-    states, background = (mean_states(predictor, some, failed) for some in (shown, others))
+    states, background = (mean_states(model, some, failed) for some in (shown, others))
     for said in failed:
         log.warning("Left out: %s", said)
     if not states:
         why = f" ({failed[0].rstrip('.')})" if failed else ""
-        wanted = ", ".join(predictor.branches)
+        wanted = ", ".join(model.modalities)
         raise DataError(f"No clip has {wanted} that can be read{why}; a word needs one or more.")
-    taught = {s: x for s, x in states.items() if _may(predictor, s, word, replace)}
+    taught = {s: x for s, x in states.items() if _may(scorer, s, word, replace)}
     if not taught:
         known = " and ".join(states)
         raise UsageError(f"{word} was learned from {known} in training; --replace overrides that.")
-    vector = _vector(predictor, word)
+    vector = _vector(scorer, word)
     branches = dict(found.fused.branches)
     weights = found.weights()
     for stream, own in taught.items():
-        gaussian = _gaussian(predictor, stream)
-        guess = _guess(predictor, stream, vector)
+        gaussian = _gaussian(scorer, stream)
+        guess = _guess(scorer, stream, vector)
         key, constant = discriminant(own, gaussian, guess, background.get(stream))
-        branch = predictor.branches[stream]
+        branch = scorer.branches[stream]
         adapted = {**branch.adapted, word: (key, constant)}
         weights[f"{stream}.adapted"] = np.stack([k for k, _ in adapted.values()]).astype(np.float32)
         weights[f"{stream}.constants"] = np.array([c for _, c in adapted.values()], np.float32)
@@ -125,7 +128,7 @@ def adapt(
     examples = {**found.info.data.adapted, word: clips_of}
     data = found.info.data.model_copy(update={"adapted": examples})
     info = found.info.model_copy(update={"body": body, "data": data})
-    return _write(predictor, out, info, weights, vectors, _note(word, clips_of))
+    return _write(found, out, info, weights, vectors, _note(word, clips_of))
 
 
 def discriminant(
@@ -158,17 +161,17 @@ def discriminant(
     return key, float(-key @ usual - key @ covariance @ key / 2)
 
 
-def known_as(predictor: Predictor, word: str, replace: bool = False) -> str:
+def known_as(model: Model, word: str, replace: bool = False) -> str:
     """The name by which `adapt` makes a word known: cleaned, and of a synonym of a basic emotion
     that emotion's.
 
     Raises:
         UsageError, SpaceError: as `adapt`.
     """
-    asked = predictor.ask([word])
+    asked = model.ask([word])
     (name,) = asked.shown
     meant = asked.shown[name]
-    if meant in predictor.basics and not replace:
+    if meant in model.info.labels and not replace:
         told = meant if meant == name else f"{name} ({meant})"
         raise UsageError(
             f"{told} is one of the artefact's basic emotions, learned from many people; "
@@ -176,50 +179,62 @@ def known_as(predictor: Predictor, word: str, replace: bool = False) -> str:
         )
     if name.count(",") or name in STREAMS:
         raise SpaceError(f"{name!r} cannot be an emotion's name.")
-    return meant if meant in predictor.basics else name
+    return meant if meant in model.info.labels else name
 
 
-def _may(predictor: Predictor, stream: str, word: str, replace: bool) -> bool:
-    return replace or word not in predictor.branches[stream].learned
+def _fused(model: Model) -> FusedScorer:
+    """Return a model's scorer, if it can learn a word.
+
+    Raises:
+        UsageError: it is a trained system.
+    """
+    if not isinstance(model.scorer, FusedScorer):
+        raise UsageError(
+            f"{model.artefact.folder} holds the system {model.info.name}, whose emotions are those "
+            "of its training; moodal adapt takes fused artefacts. Train it with the word instead."
+        )
+    return model.scorer
 
 
-def _vector(predictor: Predictor, word: str) -> np.ndarray:
+def _may(scorer: FusedScorer, stream: str, word: str, replace: bool) -> bool:
+    return replace or word not in scorer.branches[stream].learned
+
+
+def _vector(scorer: FusedScorer, word: str) -> np.ndarray:
     from moodal.modalities.text.minilm import MiniLM
 
-    if word in predictor.known:
-        return np.asarray(predictor.known[word])
+    if word in scorer.known:
+        return np.asarray(scorer.known[word])
     return np.asarray(MiniLM(pool=True).encode(word)[0])
 
 
-def _gaussian(predictor: Predictor, stream: str) -> Gaussian:
-    weights, branch = predictor.found.weights(), predictor.branches[stream]
+def _gaussian(scorer: FusedScorer, stream: str) -> Gaussian:
+    weights, branch = scorer.artefact.weights(), scorer.branches[stream]
     names = (f"{stream}.mean", f"{stream}.covariance")
     if any(name not in weights for name in names):
         raise DataError(
-            f"{predictor.found.folder} does not tell how its {stream} states scatter "
+            f"{scorer.artefact.folder} does not tell how its {stream} states scatter "
             f"({' and '.join(names)}); it cannot be adapted. Make it anew with `moodal compose`."
         )
     mean, covariance = (weights[name].astype(np.float64) for name in names)
-    words = [w for w in branch.learned if w in predictor.known]
-    keys = np.stack([branch.map @ predictor.known[w] for w in words]) - _usual_key(
-        predictor, stream
-    )
+    words = [w for w in branch.learned if w in scorer.known]
+    keys = np.stack([branch.map @ scorer.known[w] for w in words]) - _usual_key(scorer, stream)
     apart = float(np.einsum("wh,hg,wg->w", keys, covariance, keys).mean())
     return Gaussian(mean, covariance, min(MOST, len(mean) / max(apart, 1e-9)))
 
 
-def _usual_key(predictor: Predictor, stream: str) -> np.ndarray:
+def _usual_key(scorer: FusedScorer, stream: str) -> np.ndarray:
     """The mean key of the basic emotions that a branch learned, weighed by their shares."""
-    branch: Branch = predictor.branches[stream]
-    words = [w for w in predictor.basics if w in branch.learned]
+    branch: Branch = scorer.branches[stream]
+    words = [w for w in scorer.basics if w in branch.learned]
     shares = np.array([branch.learned[w] for w in words])
-    keys = np.stack([branch.map @ predictor.known[w] for w in words])
+    keys = np.stack([branch.map @ scorer.known[w] for w in words])
     return np.asarray(shares @ keys / shares.sum(), np.float64)
 
 
-def _guess(predictor: Predictor, stream: str, vector: np.ndarray) -> np.ndarray:
-    key = predictor.branches[stream].map @ vector
-    return np.asarray(predictor.guesses[stream] * (key - _usual_key(predictor, stream)))
+def _guess(scorer: FusedScorer, stream: str, vector: np.ndarray) -> np.ndarray:
+    key = scorer.branches[stream].map @ vector
+    return np.asarray(scorer.guesses[stream] * (key - _usual_key(scorer, stream)))
 
 
 def _note(word: str, clips: Mapping[str, int]) -> str:
@@ -232,7 +247,7 @@ def _note(word: str, clips: Mapping[str, int]) -> str:
 
 
 def _write(
-    predictor: Predictor,
+    found: Artefact,
     out: Path | str,
     info: ArtefactInfo,
     weights: Mapping[str, np.ndarray],
@@ -240,7 +255,6 @@ def _write(
     note: str,
 ) -> Path:
     """The new artefact: the same networks, other weights, and a card that says so."""
-    found = predictor.found
     own = ("weights.safetensors", "vectors.safetensors", "README.md")
     files = {n: found.file(n).read_bytes() for n in found.info.files if n not in own}
     card = found.file("README.md").read_text(encoding="utf-8")

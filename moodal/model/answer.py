@@ -1,162 +1,156 @@
-"""Answering: readings of utterances -> predictions, with shares, sources, flags."""
+"""answer: what was observed of an utterance, and its scores -> a prediction."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moodal.core.records import STREAMS
-from moodal.core.timeline import Moment, Prediction, Timeline, Word
-from moodal.modalities.modality import Part, Reading
-from moodal.modalities.speech.stretches import Utterance
-from moodal.model.evidence import Reader
-from moodal.model.fusion import Fusion, key
-from moodal.model.observe import Recording
+from moodal.core.records import Frames, ordered
+from moodal.core.timeline import Moment, Prediction, Word
+from moodal.modalities.encoder import Encoder
+from moodal.modalities.modality import Observed, Part
+from moodal.model.observe import Observation
+from moodal.model.scorer import Scorer, Scores
 from moodal.model.vocabulary import Asked
 
-if TYPE_CHECKING:
-    from moodal.model.predictor import Predictor
 
-
-@dataclass(frozen=True)
+@dataclass
 class Answering:
-    """Turns what was gathered into answers for the words that were asked.
+    """Answers the utterances of one recording for the words of one question.
 
     Attributes:
-        every: an answer for each face; else for the main one of each utterance.
+        scorer, encoders: of the model; modality -> what turns its items into frames.
+        asked: the question.
+        name: of the recording, for the numbers of its utterances.
     """
 
-    predictor: Predictor
+    scorer: Scorer
+    encoders: Mapping[str, Encoder]
     asked: Asked
-    every: bool = False
+    name: str
+    count: int = 0
 
-    @cached_property
-    def _fusion(self) -> Fusion:
-        return self.predictor.fusion(self.asked)
+    def answer(self, observation: Observation) -> Iterator[Prediction]:
+        """Yield a prediction for each person of an utterance; none where nothing was observed."""
+        for track, observed in _by_track(observation.observed):
+            states = {
+                m: self.scorer.states(m, self.encoders[m].encode(o.item))
+                for m, o in observed.items()
+            }
+            states = {m: s for m, s in states.items() if len(s)}
+            enough = set(self.scorer.modalities) <= set(states)
+            if not states or (self.scorer.complete and not enough):
+                continue
+            self.count += 1
+            yield self._predict(observation, observed, states, track)
 
-    @cached_property
-    def _face(self) -> Reader:
-        return self.predictor.readers(self.asked, ["face"])["face"]
-
-    def timeline(self, recording: Recording) -> Timeline:
-        """The answers of a recording."""
-        found = self.predictor.found
-        name = Path(recording.path).name if recording.path not in ("", "-") else "recording"
-        predictions: list[Prediction] = []
-        for utterance, readings in zip(recording.utterances, recording.readings, strict=True):
-            for track, whole in self._with_faces(recording, utterance, readings):
-                if whole:
-                    number = f"{name}#{len(predictions) + 1}"
-                    predictions.append(self.predict(number, utterance, whole, recording, track))
-        absent = dict(recording.absent)
-        if not predictions and not absent:
-            absent["speech"] = "no speech"
-        digest = {"digest": found.info.digest, "moodal": found.info.moodal}
-        return Timeline(
-            path=recording.path,
-            predictions=tuple(predictions),
-            emotions=tuple(self.asked.shown),
-            duration=recording.duration,
-            kind=recording.kind,
-            absent=absent,
-            notes=(*self.asked.notes, *recording.notes),
-            artefact={"name": found.info.name, **digest},
-            waveform=recording.waveform,
-            thumbnails=tuple(recording.seen.shown) if recording.seen else (),
-        )
-
-    def _with_faces(
-        self, recording: Recording, utterance: Utterance, readings: Mapping[str, Reading]
-    ) -> Sequence[tuple[int | None, dict[str, Reading]]]:
-        """The readings beside each face's (or the main one's), or alone where there is none."""
-        faces: dict[int, Reading] = {}
-        if recording.seen is not None and recording.seen.sightings:
-            faces = recording.seen.readings(self._face, utterance.start, utterance.end, self.every)
-        if not faces:
-            return [(None, dict(readings))]
-        return [(track, {**readings, "face": reading}) for track, reading in faces.items()]
-
-    def predict(
+    def _predict(
         self,
-        number: str,
-        utterance: Utterance,
-        readings: Mapping[str, Reading],
-        recording: Recording,
-        track: int | None = None,
+        observation: Observation,
+        observed: Mapping[str, Observed],
+        states: Mapping[str, np.ndarray],
+        track: int | None,
     ) -> Prediction:
-        """The answer for one utterance, of whatever readings there are (at least one)."""
-        streams = tuple(s for s in STREAMS if s in readings)
-        sources = self.predictor.sources(self.asked, streams)
-        fused = self._fusion.fuse(
-            {s: readings[s].logits for s in streams},
-            sources,
-            {
-                s: np.array([p.logits for p in readings[s].parts]).reshape(
-                    -1, len(self.asked.words)
-                )
-                for s in streams
-            },
-        )
-        columns = {name: self.asked.words.index(word) for name, word in self.asked.shown.items()}
-
-        def named(values: np.ndarray) -> dict[str, float]:
-            return {name: float(values[i]) for name, i in columns.items()}
-
-        probabilities = named(fused.probabilities)
-        best = max(probabilities, key=lambda e: probabilities[e])
-        sure = probabilities[best] >= self._fusion.sets[key(streams)].threshold
-        words = (
-            tuple(
-                Word(part.text, part.start, part.end, named(share))
-                for part, share in _parts(readings, fused.parts, "text")
-            )
-            or utterance.words
-        )
-        moments = tuple(
-            Moment(part.start or 0.0, part.end or 0.0, stream, named(share))
-            for stream in ("speech", "face")
-            for part, share in _parts(readings, fused.parts, stream)
-        )
+        modalities = ordered(states)
+        frames = {m: Frames.from_list([states[m]]) for m in modalities}
+        scores = self.scorer.score(frames, self.asked)
+        sources = self.scorer.sources(self.asked, modalities)
+        parts = {m: _parts(observed[m], scores, m) for m in modalities}
+        bias = np.zeros_like(scores.logits) if scores.bias is None else scores.bias
+        segment = observation.segment
+        flags = tuple(flag for m in modalities for flag in observed[m].flags)
+        qualities = {m: dict(observed[m].quality) for m in modalities if observed[m].quality}
+        shares = {m: scores.shares[m][0] for m in modalities if m in scores.shares}
+        words, moments = self._words(parts), self._moments(parts)
         return Prediction(
-            id=number,
-            probabilities=probabilities,
-            decided=(best,) if sure else (),
-            start=utterance.start,
-            end=utterance.end,
-            text=utterance.text,
-            streams=streams,
-            shares={s: named(fused.shares[s]) for s in streams},
-            bias=named(fused.bias),
+            id=f"{self.name}#{self.count}",
+            probabilities=self._named(scores.probabilities[0]),
+            decided=tuple(e for e, i in self._columns().items() if scores.decided[0, i]),
+            start=segment.start,
+            end=segment.end,
+            text=segment.text,
+            streams=modalities,
+            shares={m: self._named(share) for m, share in shares.items()},
+            bias=self._named(bias[0]),
             sources={name: sources[word] for name, word in self.asked.shown.items()},
-            words=words,
+            words=words or segment.words,
             moments=moments,
-            rest={s: named(fused.rest[s]) for s in streams},
-            quality={s: readings[s].quality for s in streams if readings[s].quality},
-            absent=self._absent(utterance, recording, streams),
-            flags=tuple(flag for s in streams for flag in readings[s].flags),
+            rest={
+                m: self._named(share - sum(values for _, values in parts[m]))
+                for m, share in shares.items()
+            },
+            quality=qualities,
+            absent={m: why for m, why in observation.absent.items() if m not in modalities},
+            flags=flags,
             track=track,
         )
 
-    def _absent(
-        self, utterance: Utterance, recording: Recording, streams: Sequence[str]
-    ) -> dict[str, str]:
-        """Why each modality that the artefact knows was not used here."""
-        silent = "no speech" if not utterance.spoken else None
-        said = "no words" if utterance.text is not None else "no transcript"
-        here = {"text": silent or said, "speech": silent or "no sound", "face": "no face"}
-        return {
-            s: recording.absent.get(s, here[s]) for s in self.predictor.branches if s not in streams
+    def _columns(self) -> dict[str, int]:
+        return {name: self.asked.words.index(word) for name, word in self.asked.shown.items()}
+
+    def _named(self, values: np.ndarray) -> dict[str, float]:
+        """Values [C] by the names that were asked for."""
+        return {name: float(values[i]) for name, i in self._columns().items()}
+
+    def _words(self, parts: Mapping[str, Shares]) -> tuple[Word, ...]:
+        return tuple(
+            Word(part.text, part.start, part.end, self._named(values))
+            for shares in parts.values()
+            for part, values in shares
+            if part.text
+        )
+
+    def _moments(self, parts: Mapping[str, Shares]) -> tuple[Moment, ...]:
+        return tuple(
+            Moment(part.start or 0.0, part.end or 0.0, modality, self._named(values))
+            for modality, shares in parts.items()
+            for part, values in shares
+            if not part.text
+        )
+
+
+Shares = Sequence[tuple[Part, np.ndarray]]
+"""The parts of an utterance, and the share [C] of each."""
+
+
+def _by_track(
+    observed: Mapping[str, Sequence[Observed]],
+) -> Iterator[tuple[int | None, dict[str, Observed]]]:
+    """What was observed of each person; what concerns nobody in particular goes with all."""
+    tracks = dict.fromkeys(o.track for some in observed.values() for o in some)
+    persons: list[int | None] = [track for track in tracks if track is not None]
+    for person in persons or [None]:
+        own = {
+            modality: o
+            for modality, some in observed.items()
+            for o in some
+            if o.track in (None, person)
         }
+        if own:
+            yield person, own
 
 
-def _parts(
-    readings: Mapping[str, Reading], shares: Mapping[str, np.ndarray], stream: str
-) -> list[tuple[Part, np.ndarray]]:
-    if stream not in readings:
+def _parts(observed: Observed, scores: Scores, modality: str) -> Shares:
+    """Sum the shares of the steps part by part."""
+    if modality not in scores.steps:
         return []
-    return list(zip(readings[stream].parts, shares[stream], strict=True))
+    steps = scores.steps[modality]
+    division = observed.divide(len(steps))
+    if division is None:
+        return []
+    sums = np.zeros((len(division.parts), steps.shape[1]))
+    inside = division.places >= 0
+    np.add.at(sums, division.places[inside], steps[inside])
+    return list(zip(division.parts, sums, strict=True))
+
+
+def recording_name(path: str) -> str:
+    """Return the name by which a recording's utterances are numbered.
+
+    >>> recording_name("talks/interview.mp4"), recording_name("-")
+    ('interview.mp4', 'recording')
+    """
+    return Path(path).name if path not in ("", "-") else "recording"

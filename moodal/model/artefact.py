@@ -34,6 +34,10 @@ DESCRIPTION = "artefact.json"
 WEIGHTS, VECTORS, CARD = "weights.safetensors", "vectors.safetensors", "README.md"
 
 
+DEFAULT = Path(__file__).parent / "default"
+"""The artefact that lies in the package."""
+
+
 @dataclass(frozen=True)
 class Artefact:
     """A folder that was read and verified.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -17,10 +17,13 @@ from moodal.core.errors import DataError, MoodalError
 from moodal.core.timeline import Timeline
 from moodal.media.probe import probe
 from moodal.media.subtitles import subtitles_of
-from moodal.model.predictor import Predictor, load
+from moodal.model.model import Model, PredictOptions
 
 STDIN = "-"
 """The name by which standard input goes."""
+
+Loader = Callable[[int | None], Model]
+"""Number of threads of each network, or None -> the model; it can be pickled."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,16 @@ class Job:
 
 
 def predict_all(
-    jobs: Sequence[Job], artefact: Path | None, options: Mapping[str, Any], processes: int = 1
+    jobs: Sequence[Job], load: Loader, options: PredictOptions, processes: int = 1
 ) -> list[Timeline | DataError]:
-    """The timeline of each, or the error of one that cannot be read, in their order.
+    """Predict each recording: its timeline, or the error of one that cannot be read, in order.
 
     Subtitles that lie beside a recording, under its name, are used where no words are given.
 
     Args:
-        options: of `moodal.model.predictor.Predictor.predict`.
+        jobs: the recordings.
+        load: gives the model, in each process.
+        options: of `moodal.model.model.Model.predict`.
         processes: how many read at once; with one, each network uses all cores.
 
     Raises:
@@ -49,54 +54,50 @@ def predict_all(
     from rich.progress import Progress
 
     processes = min(processes, len(jobs))
-    predictor = load(artefact)  # whatever is wrong with it is said once, and at once
-    predictor.ask(options.get("emotions"))
-    done: list[Timeline | DataError] = []
-    with Progress(
-        console=Console(stderr=True), transient=True, disable=len(jobs) < 2, redirect_stdout=False
-    ) as progress:
+    model = load(None)  # whatever is wrong with it is said once, and at once
+    model.check(options)
+    if len(jobs) == 1:
+        return [_one(model, jobs[0], options)]
+    answers: list[Timeline | DataError] = []
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
         bar = progress.add_task("predicting", total=len(jobs))
-        if len(jobs) == 1:
-            return [_one(predictor, jobs[0], options)]
         following: Iterator[Timeline | DataError]
         if processes <= 1:
-            following = map(_guarded, repeat(predictor), jobs, repeat(options))
+            following = map(_guarded, repeat(model), jobs, repeat(options))
         else:
             threads = max(1, (os.cpu_count() or 1) // processes)
-            following = _in_processes(jobs, processes, (artefact, threads, options))
-        for found in following:
-            done.append(found)
+            following = _in_processes(jobs, processes, (load, threads, options))
+        for answer in following:
+            answers.append(answer)
             progress.advance(bar)
-    return done
+    return answers
 
 
-def _one(predictor: Predictor, job: Job, options: Mapping[str, Any]) -> Timeline | DataError:
-    own = dict(options)
-    given = own.get("text") is not None or own.get("subtitles") or own.get("whole")
-    if job.path is not None and not given:
-        own["subtitles"] = _subtitles(job.path)
+def _one(model: Model, job: Job, options: PredictOptions) -> Timeline | DataError:
+    words = options.text is not None or options.subtitles or options.whole
+    if job.path is not None and not words:
+        options = dataclasses.replace(options, subtitles=_subtitles(job.path))
     try:
-        timeline = predictor.predict(job.path, **own)
+        timeline = model.predict(job.path, options=options)
     except DataError as error:
-        said = str(error)
-        return DataError(
-            said.replace(str(job.path), "standard input") if job.name == STDIN else said
-        )
+        name = "standard input" if job.name == STDIN else job.name
+        return DataError(str(error).replace(str(job.path), name))
     return dataclasses.replace(timeline, path=job.name)
 
 
 def _subtitles(path: Path) -> Path | None:
-    """Subtitles under a recording's name; none for texts and pictures: they have no use of them."""
-    found = subtitles_of(path)
+    """Subtitles under a recording's name; texts and pictures have no use of them."""
+    subtitles = subtitles_of(path)
     try:
-        return found if found is not None and probe(path).kind in ("audio", "video") else None
+        timed = subtitles is not None and probe(path).kind in ("audio", "video")
     except DataError:  # which is said when it is read
         return None
+    return subtitles if timed else None
 
 
-def _guarded(predictor: Predictor, job: Job, options: Mapping[str, Any]) -> Timeline | DataError:
+def _guarded(model: Model, job: Job, options: PredictOptions) -> Timeline | DataError:
     try:
-        return _one(predictor, job, options)
+        return _one(model, job, options)
     except MoodalError:
         raise
     except Exception as error:  # a fault of ours in one file is no reason to lose the others
@@ -106,12 +107,12 @@ def _guarded(predictor: Predictor, job: Job, options: Mapping[str, Any]) -> Time
 _STATE: dict[str, Any] = {}
 
 
-def _begin(artefact: Path | None, threads: int, options: Mapping[str, Any]) -> None:
-    _STATE.update(predictor=load(artefact, threads=threads), options=options)
+def _begin(load: Loader, threads: int, options: PredictOptions) -> None:
+    _STATE.update(model=load(threads), options=options)
 
 
 def _work(job: Job) -> Timeline | DataError:
-    return _guarded(_STATE["predictor"], job, _STATE["options"])
+    return _guarded(_STATE["model"], job, _STATE["options"])
 
 
 def _in_processes(
@@ -128,7 +129,7 @@ def _in_processes(
         for job, future in zip(jobs, waiting, strict=True):
             try:
                 yield future.result()
-            except BrokenProcessPool:  # by this one, or by another beside it: again, alone
+            except BrokenProcessPool:  # by this one, or by another at the same time: again, alone
                 with pool(1) as alone:
                     yield _alone(alone, job)
     finally:
@@ -137,9 +138,9 @@ def _in_processes(
 
 def _alone(pool: ProcessPoolExecutor, job: Job) -> Timeline | DataError:
     try:
-        found: Timeline | DataError = pool.submit(_work, job).result()
+        answer: Timeline | DataError = pool.submit(_work, job).result()
     except BrokenProcessPool:
         return DataError(
             f"{job.name} ended the process that read it: a decoder crashed, or memory ran out."
         )
-    return found
+    return answer

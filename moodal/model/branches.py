@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import DataError
+from moodal.core.process_local import ProcessLocal
 from moodal.core.records import RATE
 from moodal.modalities.face.pixels import TOGETHER
 from moodal.model.artefact import Artefact
@@ -28,36 +29,34 @@ SHORTEST = 800
 
 @dataclass(frozen=True)
 class Branch:
-    """One modality of a fused artefact; threads may share it, and it can be copied and pickled.
+    """The network of one modality; threads may share it, and it can be copied and pickled.
 
     Attributes:
-        stream: "text", "speech" or "face".
+        modality: its name.
         map: M [H, d]; offset: o [d]. The key of a word with vector v is M v, its constant o . v.
         learned: word -> its share in the training.
-        adapted: word -> (key [H], constant), taught by `moodal adapt`.
         graph: the ONNX file.
+        threads: of the network.
+        adapted: word -> (key [H], constant), taught by `moodal adapt`.
+        unpacked: see `session`.
     """
 
-    stream: str
+    modality: str
     map: np.ndarray
     offset: np.ndarray
     learned: Mapping[str, float]
     graph: str
     threads: int = 1
     adapted: Mapping[str, tuple[np.ndarray, float]] = field(default_factory=dict)
+    unpacked: bool = False
     _session: ProcessLocal[Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        opened = partial(session, self.graph, self.threads, unpacked=self.stream == "face")
+        opened = partial(session, self.graph, self.threads, unpacked=self.unpacked)
         object.__setattr__(self, "_session", ProcessLocal(opened))
 
-    def _run(self, name: str, values: np.ndarray) -> np.ndarray:
-        """Run the network on its one input."""
-        output: np.ndarray = self._session.get().run(None, {name: values})[0]
-        return output
-
     def keys(self, words: Sequence[str], vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Keys [H, C] and constants [C] of words with vectors [C, d].
+        """Compute keys [H, C] and constants [C] of words with vectors [C, d].
 
         The constant of a learned word is less its log share, so that a logit says how much the
         steps tell beyond it; that of another word is less the mean of those.
@@ -70,54 +69,51 @@ class Branch:
         return keys, constants
 
     def log_shares(self, words: Sequence[str]) -> np.ndarray:
-        """Logarithms [C] of words' shares in the training; their mean for words it never learned,
-        0 for adapted ones."""
-        typical = float(np.log(list(self.learned.values())).mean())
-        return np.array(
-            [
-                0.0
-                if word in self.adapted
-                else np.log(self.learned[word])
-                if word in self.learned
-                else typical
-                for word in words
-            ],
-            np.float32,
-        )
+        """Logarithms [C] of words' shares in the training.
 
-    def pieces(self, ids: np.ndarray) -> np.ndarray:
-        """Word pieces [T] int64 -> states [T, H]."""
-        return self._run("ids", ids[None])[0]
-
-    def sound(self, samples: np.ndarray) -> np.ndarray:
-        """[samples] at 16 kHz -> states [T, H], about 50 a second.
-
-        What is longer than 8 s is heard in equal pieces of at most that.
+        A word that it never learned has the mean of those, an adapted one 0.
         """
-        return np.concatenate(list(self.windows(samples)))
+        typical = float(np.log(list(self.learned.values())).mean())
+        logs = {word: float(np.log(share)) for word, share in self.learned.items()}
+        logs |= dict.fromkeys(self.adapted, 0.0)
+        return np.array([logs.get(word, typical) for word in words], np.float32)
 
-    def windows(self, samples: np.ndarray) -> Iterator[np.ndarray]:
-        """The same piece by piece, so that hours need not be held."""
-        n = max(1, -(-len(samples) // WINDOW))
-        for part in np.array_split(samples, n):
-            padded = np.pad(part.astype(np.float32), (0, max(0, SHORTEST - len(part))))
-            yield self._run("wave", padded[None])[0]
-
-    def faces(self, pixels: np.ndarray) -> np.ndarray:
-        """Pixels [T, 2304] in 0..1 -> states [T, H]."""
-        parts = [
-            self._run("pixels", pixels[i : i + TOGETHER].astype(np.float32))
-            for i in range(0, len(pixels), TOGETHER)
-        ]
+    def states(self, frames: np.ndarray) -> np.ndarray:
+        """Compute states [T', H] of an encoder's frames [T, D]; T' may differ from T."""
+        network = self._session.get()
+        [wanted] = network.get_inputs()
+        feed = {"ids": _ids, "wave": _windows, "pixels": _batches}[wanted.name]
+        parts = [network.run(None, {wanted.name: x})[0] for x in feed(frames)]
+        if wanted.name != "pixels":
+            parts = [part[0] for part in parts]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.map)), np.float32)
 
 
+def _ids(frames: np.ndarray) -> Iterator[np.ndarray]:
+    """Numbers of word pieces, which the encoder `pieces` raises by one."""
+    yield frames[None, :, 0].astype(np.int64) - 1
+
+
+def _windows(frames: np.ndarray) -> Iterator[np.ndarray]:
+    """Samples in equal pieces of at most 8 s."""
+    samples = frames[:, 0]
+    count = max(1, -(-len(samples) // WINDOW))
+    for part in np.array_split(samples, count):
+        yield np.pad(part.astype(np.float32), (0, max(0, SHORTEST - len(part))))[None]
+
+
+def _batches(frames: np.ndarray) -> Iterator[np.ndarray]:
+    """Faces, a few at a time."""
+    for i in range(0, len(frames), TOGETHER):
+        yield frames[i : i + TOGETHER].astype(np.float32)
+
+
 def session(path: str, threads: int = 1, *, unpacked: bool = False) -> Any:
-    """An ONNX Runtime session.
+    """Open an ONNX Runtime session.
 
     Args:
-        unpacked: weights in 8 bits become 32 bits at once, for kernels of convolutions: the
-            runtime has its fast ones for those alone (for matrices it is the other way round).
+        unpacked: weights in 8 bits become 32 bits at once, for networks of convolutions: the
+            runtime has its fast kernels for those alone (for matrices it is the other way round).
 
     Raises:
         DataError: the file is no graph that it can run.
@@ -137,34 +133,31 @@ def session(path: str, threads: int = 1, *, unpacked: bool = False) -> Any:
         raise DataError(f"{path} cannot be run ({first[:160]}); copy the artefact again.") from None
 
 
-def read_branches(found: Artefact, threads: int = 1) -> dict[str, Branch]:
-    """The branches of a fused artefact.
+def read_branches(artefact: Artefact, threads: int = 1) -> dict[str, Branch]:
+    """Read the branches of a fused artefact: modality -> its network.
 
     Raises:
-        DataError: it is no fused artefact, or not whole.
+        DataError: it is no fused artefact.
     """
-    try:
-        return {
-            stream: _branch(found, stream, told, found.weights(), threads)
-            for stream, told in found.fused.branches.items()
-        }
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise DataError(
-            f"{found.folder} is no whole fused artefact ({error!r}); copy it again."
-        ) from None
+    weights = artefact.weights()
+    return {
+        modality: _branch(artefact, modality, info, weights, threads)
+        for modality, info in artefact.fused.branches.items()
+    }
 
 
 def _branch(
-    found: Artefact,
-    stream: str,
-    told: BranchInfo,
+    artefact: Artefact,
+    modality: str,
+    info: BranchInfo,
     weights: Mapping[str, np.ndarray],
     threads: int,
 ) -> Branch:
     adapted = {
-        word: (weights[f"{stream}.adapted"][i], float(weights[f"{stream}.constants"][i]))
-        for i, word in enumerate(told.adapted)
+        word: (weights[f"{modality}.adapted"][i], float(weights[f"{modality}.constants"][i]))
+        for i, word in enumerate(info.adapted)
     }
-    maps = weights[f"{stream}.map"], weights[f"{stream}.offset"]
-    graph = str(found.file(told.graph))
-    return Branch(stream, *maps, told.learned, graph, threads, adapted)
+    maps = weights[f"{modality}.map"], weights[f"{modality}.offset"]
+    graph = str(artefact.file(info.graph))
+    unpacked = artefact.info.modality(modality).medium == "pictures"
+    return Branch(modality, *maps, info.learned, graph, threads, adapted, unpacked)

@@ -1,15 +1,15 @@
-"""evaluate_raw: a fused artefact tested on recordings, texts and pictures as they are.
+"""evaluate: a model tested on a corpus, raw or prepared, and the report of it.
 
-Each row is one utterance. What each branch makes of it (`moodal.model.states`) is computed in
-parallel and kept in a store beside the report, so that a killed run goes on, and another question
-about the same rows is answered from there.
+Each row is one utterance. Rows that were prepared by the model's encoders are read as they lie;
+of others the media are read, encoded in parallel and kept in a store beside the report, so that a
+run that was stopped goes on, and another question about the same rows is answered from there.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,154 +18,160 @@ import numpy as np
 from moodal.core import manifest as manifests
 from moodal.core.errors import DataError, UsageError
 from moodal.core.manifest import MADE_UP, Manifest
+from moodal.core.records import Frames, ordered
 from moodal.corpora import CORPORA
 from moodal.evaluation.protocols.subset import only, require_columns
+from moodal.evaluation.report import scores as reported
 from moodal.evaluation.report.calibration import abstention
-from moodal.evaluation.report.scores import Scored, sigmoid
-from moodal.evaluation.report.thresholds import Thresholds, fixed
+from moodal.evaluation.report.scores import Scored
+from moodal.evaluation.report.transcripts import ctc_entry
 from moodal.evaluation.report.write import predictions, report_on
 from moodal.features.store import FeatureStore
-from moodal.model.artefact import marks
-from moodal.model.evaluate_rows import Read, has, read_rows, without_foreign
-from moodal.model.fusion import key
+from moodal.model.artefact import hashes, marks
 from moodal.model.label_mapping import Named, name_emotions, one_emotion
-from moodal.model.predictor import Predictor, load
+from moodal.model.model import Model
+from moodal.model.row_sources import read_rows, require_media, without_foreign
+from moodal.model.rows import Rows
+from moodal.model.scorer import Scores
+
+HELD_OUT = "held-out"
+"""The split of all rows that the model has not seen."""
+
+SAME_TURNS = ("iemocap-release", "mmer")
+"""Corpora whose utterances are the same turns under the same names."""
 
 
-def evaluate_raw(
-    artefact: Path | str | None,
-    table: Path | str,
-    out: Path | str,
-    *,
-    root: Path | str | None = None,
-    **options: Any,
-) -> dict[str, Any]:
-    """Score a user's table, a prepared corpus, or a corpus that has a reader.
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """How a model is tested; the same for the command line and from Python.
 
-    Args:
-        artefact: folder of a fused artefact; None: the one that comes along.
-        table: a table (see `moodal.corpora.table.read`), a folder that `moodal prepare` wrote, or
-            the name of a corpus in `moodal.corpora.CORPORA`.
-        out: folder for report.json, report.md, predictions and figures.
-        root: the folder that paths start from (default: the table's); of a named corpus where it
-            lies.
-        options: of `evaluate_manifest`.
-
-    Raises:
-        UsageError: a named corpus without its root, or an option that does not fit.
-        DataError: the table is wrong, or no row of it can be read.
-        SpaceError: no emotion of it is one that the artefact knows.
+    Attributes:
+        split: "train", "valid", "test", "all", or "held-out": all rows that the model has not
+            seen; None: "test" where there is one, else all.
+        emotions: which of the corpus's to score, by its names or the model's; default: those that
+            the model scores by itself.
+        names: the corpus's name of an emotion -> the model's. Beside these only the synonyms
+            that the artefact declares are taken; nothing is guessed.
+        vectors: source of vectors for emotions that the model does not carry.
+        streams: the modalities to use; default: all that rows and model have.
+        where: only rows with these values in these columns, e.g. {"session": "Ses05"}.
+        by: columns whose values the report tells apart; "streams" tells apart what was there.
+        jobs: processes that read the rows.
+        asr: words of rows without a text are those that Whisper tiny.en hears.
+        store: folder in which what was read is kept; default: the report's with ".states" behind.
     """
-    predictor = load(artefact, threads=max(1, int(options.get("jobs", 1))))
-    return evaluate_manifest(predictor, rows_of(table, root), out, **options)
+
+    split: str | None = None
+    emotions: Sequence[str] | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    vectors: str | None = None
+    streams: Sequence[str] | None = None
+    where: Mapping[str, str] = field(default_factory=dict)
+    by: Sequence[str] = ()
+    jobs: int = 1
+    asr: bool = False
+    store: Path | str | None = None
 
 
 def rows_of(table: Path | str, root: Path | str | None = None) -> Manifest:
-    """The rows that `evaluate_raw` is given; arguments as there."""
+    """Read what a model is to be tested on.
+
+    Args:
+        table: a table (see `moodal.corpora.table.read`), a folder that `moodal prepare` wrote, or
+            the name of a corpus in `moodal.corpora.CORPORA`.
+        root: the folder that paths start from (default: the table's); of a named corpus where it
+            lies.
+
+    Raises:
+        UsageError: a named corpus without its root.
+        DataError: it cannot be read.
+    """
     if str(table) in CORPORA and str(table) != "table":
         if root is None:
             raise UsageError(f"Say where {table} lies: --root FOLDER.")
         return CORPORA[str(table)](Path(root))
     path = Path(table)
     prepared = (path / "manifest.json").exists()
-    manifest = manifests.read(path) if prepared else CORPORA["table"](path)
+    manifest = manifests.read(path) if prepared or path.is_dir() else CORPORA["table"](path)
     return manifest if root is None else dataclasses.replace(manifest, root=str(root))
 
 
-def evaluate_manifest(
-    predictor: Predictor,
+def evaluate(
+    model: Model,
     manifest: Manifest,
     out: Path | str,
-    *,
-    split: str | None = None,
-    emotions: Sequence[str] | None = None,
-    names: Mapping[str, str] | None = None,
-    streams: Sequence[str] | None = None,
-    where: Mapping[str, str] | None = None,
-    by: Sequence[str] = (),
-    jobs: int = 1,
-    asr: bool = False,
-    store: Path | str | None = None,
+    options: EvaluateOptions | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
     """Score a corpus and report as training does (`moodal.evaluation.report.write`).
 
     Args:
-        split: "train", "valid", "test", "all", or "held-out": all rows that the artefact has not
-            seen; None: "test" where there is one, else all.
-        emotions: which of the corpus's to score, by its names or the artefact's; default: those
-            that a branch which is used has learned. Named ones it never learned are guesses.
-        names: the corpus's name of an emotion -> the artefact's. Beside these only the synonyms
-            that the artefact declares are taken; nothing is guessed.
-        streams: the modalities to use; default: all that rows and artefact have.
-        where: only rows with these values in these columns.
-        by: columns whose values the report tells apart; "streams" tells apart what was there.
-        jobs: processes that read the rows.
-        asr: words of rows without a text are those that Whisper tiny.en hears.
-        store: folder in which states are kept; default: ``out`` with ".states" behind it.
+        model: what is tested.
+        manifest: the corpus, see `rows_of`.
+        out: folder for report.json, report.md, predictions and figures.
+        options, more: see `EvaluateOptions`, whose fields may be given by name.
 
     Raises:
-        UsageError, DataError, SpaceError: as `evaluate_raw`.
+        UsageError: an option that does not fit.
+        DataError: no row can be read, or features of other encoders than the model's.
+        SpaceError: an emotion that the model cannot score.
     """
-    out = Path(out).resolve()  # so that "." has a name
-    if any((out / name).exists() for name in ("recipe.json", "artefact.json", "manifest.json")):
-        raise UsageError(f"{out} holds a run, an artefact or a corpus; choose another --out.")
-    if wrong := [s for s in streams or () if s not in predictor.branches]:
-        known = ", ".join(predictor.branches)
-        raise UsageError(f"The artefact has no branch for {', '.join(wrong)}; it has {known}.")
-    manifest = only(manifest, where or {}, "--where")
-    split, chosen = _split(manifest, split, seen_rows(predictor, manifest))
-    require_columns(chosen, [x for x in by if x != "streams"], "--by")
-    used = [s for s in streams or predictor.branches if has(chosen, s, asr)]
-    if not used:
-        wanted = ", ".join(streams or predictor.branches)
-        raise DataError(f"{manifest.corpus}: no row of {split} has {wanted}.")
+    options = options or EvaluateOptions(**more)
+    out = _free(Path(out).resolve())  # so that "." has a name
+    streams = _streams(model, options.streams)
+    manifest = only(manifest, options.where, "--where")
+    split, chosen = _split(manifest, options.split, seen_rows(model, manifest))
+    require_columns(chosen, [x for x in options.by if x != "streams"], "--by")
+    used = require_media(model, chosen, streams, split, options.asr)
     majority, stamps = one_emotion(chosen)
-    named = name_emotions(predictor, majority, emotions, names or {}, used)
-    keeper = FeatureStore(store or out.with_name(f"{out.name}.states"))
-    read = read_rows(predictor, named.manifest, used, keeper, jobs, asr)
-    there = np.array([any(s.has[row] for s in read.values()) for row in range(len(named.manifest))])
-    if not there.any():
-        why = next((w for s in read.values() for w in s.lost.values()), "nothing is in them")
-        raise DataError(f"{manifest.corpus}: no row of {split} can be read ({why.rstrip('.')}).")
-    if gone := int((~there).sum()):
-        stamps.append(f"{gone} rows without anything that can be read left out")
-    stamps += without_foreign(named.manifest, read)
-    answers = _answers(predictor, named, read, np.flatnonzero(there))
-    stamps = [*predictor.found.info.protocol.stamps, *stamps, *named.stamps]
+    named = name_emotions(
+        model.scorer, majority, used, options.emotions, options.names, options.vectors
+    )
+    store = FeatureStore(options.store or out.with_name(f"{out.name}.states"))
+    source = read_rows(model, named.manifest, used, store, options.jobs, options.asr)
+    rows = _complete(model, named.manifest, source.rows, split)
+    if gone := len(named.manifest) - len(rows):
+        which = "all of" if model.scorer.complete else "anything that can be read, of"
+        stamps.append(f"{gone} rows without {which} {', '.join(ordered(used))} left out")
+    stamps += [*source.stamps, *without_foreign(named.manifest, source.rows)]
+    states = {m: r.states.select(rows) for m, r in source.rows.items()}
+    task = named.manifest.space.task
+    scores = model.scorer.score(states, named.asked, task)
+    stamps = [*model.info.protocol.stamps, *stamps, *named.stamps]
     if MADE_UP in manifest.notes:
         stamps.append(MADE_UP[:-1])
-    if old := int(seen_rows(predictor, named.manifest.select(answers.rows)).sum()):
-        stamps.append(f"{old} of these {len(answers.rows)} rows were trained or calibrated on")
-    return _report(out, predictor, named, read, answers, split, stamps, by)
+    if old := int(seen_rows(model, named.manifest.select(rows)).sum()):
+        stamps.append(f"{old} of these {len(rows)} rows were trained on")
+    result = _Result(named, rows, source.rows, scores, tuple(dict.fromkeys(stamps)), split)
+    return _report(model, result, states, out, options.by)
 
 
-@dataclass(frozen=True)
-class Answers:
-    """Of n rows that could be read.
-
-    Attributes:
-        rows: [n], where they stand.
-        logits, probabilities: [n, C] of the emotions that are scored.
-        sets: n names of sets of modalities.
-        thresholds: [n], below which nothing is decided.
-    """
-
-    rows: np.ndarray
-    logits: np.ndarray
-    probabilities: np.ndarray
-    sets: tuple[str, ...]
-    thresholds: np.ndarray
+def _free(out: Path) -> Path:
+    if any((out / name).exists() for name in ("recipe.json", "artefact.json", "manifest.json")):
+        raise UsageError(f"{out} holds a run, an artefact or a corpus; choose another --out.")
+    return out
 
 
-HELD_OUT = "held-out"
-"""The split of all rows that the artefact has not seen."""
+def _streams(model: Model, streams: Sequence[str] | None) -> tuple[str, ...]:
+    """The modalities that may be used."""
+    if wrong := [s for s in streams or () if s not in model.modalities]:
+        known = ", ".join(model.modalities)
+        raise UsageError(f"The artefact does not read {', '.join(wrong)}; it reads {known}.")
+    return tuple(m for m in model.modalities if streams is None or m in streams)
 
 
-def seen_rows(predictor: Predictor, manifest: Manifest) -> np.ndarray:
-    """[N] bool: the rows on which a branch was trained, or by which something was chosen."""
-    own = marks(manifest.corpus, [u.id for u in manifest.utterances])
-    known = [v for k, v in predictor.found.vectors().items() if k.endswith(".trained")]
-    return np.isin(own, np.concatenate(known)) if known else np.zeros(len(own), bool)
+def seen_rows(model: Model, manifest: Manifest) -> np.ndarray:
+    """Tell the rows [N] bool by which a model was trained, or something of it was chosen."""
+    tensors = model.artefact.vectors()
+    ids = [u.id for u in manifest.utterances]
+    known = [v for name, v in tensors.items() if name.endswith(".trained")]
+    if known:
+        return np.isin(marks(manifest.corpus, ids), np.concatenate(known))
+    trained, corpus = tensors.get("trained.ids"), model.info.data.corpus
+    same = corpus == manifest.corpus or {corpus, manifest.corpus} <= set(SAME_TURNS)
+    if trained is None or not same:
+        return np.zeros(len(ids), bool)
+    return np.isin(hashes(ids), trained)
 
 
 def _split(manifest: Manifest, split: str | None, seen: np.ndarray) -> tuple[str, Manifest]:
@@ -179,108 +185,102 @@ def _split(manifest: Manifest, split: str | None, seen: np.ndarray) -> tuple[str
         return split, manifest
     rows = manifest.rows(split)
     if not len(rows):
-        has = [*sorted({u.split for u in manifest.utterances if u.split}), HELD_OUT, "all"]
-        raise UsageError(f"The corpus has no {split!r} rows; --split may be {', '.join(has)}.")
+        known = [*sorted({u.split for u in manifest.utterances if u.split}), HELD_OUT, "all"]
+        raise UsageError(f"The corpus has no {split!r} rows; --split may be {', '.join(known)}.")
     return split, manifest.select(rows)
 
 
-def _answers(
-    predictor: Predictor, named: Named, read: Mapping[str, Read], rows: np.ndarray
-) -> Answers:
-    asked = named.asked
-    readers = predictor.readers(asked, list(read))
-    logits = {s: r.states @ readers[s].keys + readers[s].constants for s, r in read.items()}
-    fusion = predictor.fusion(asked)
-    columns = [asked.words.index(word) for word in asked.shown.values()]
-    sources: dict[str, Any] = {}
-    found = []
-    for row in rows:
-        there = [s for s in read if read[s].has[row]]
-        name = key(there)
-        if name not in sources:
-            sources[name] = predictor.sources(asked, there)
-        fused = fusion.fuse({s: logits[s][row] for s in there}, sources[name])
-        total = fused.bias + sum(fused.shares.values())
-        threshold = fusion.sets[name].threshold
-        found.append((total[columns], fused.probabilities[columns], name, threshold))
-    totals, probabilities, sets, thresholds = map(np.array, zip(*found, strict=True))
-    if named.manifest.space.task == "multi" and _by_itself(predictor, list(read)):
-        # as the branch was trained: each word's own sigmoid, its share of the training included
-        ((stream, own),) = logits.items()
-        totals = own[rows][:, columns] + predictor.branches[stream].log_shares(
-            [asked.words[i] for i in columns]
+def _complete(model: Model, manifest: Manifest, rows: Mapping[str, Rows], split: str) -> np.ndarray:
+    """The rows that have what the model needs of each."""
+    present = np.array([r.present for r in rows.values()])
+    complete = model.scorer.complete
+    if complete and set(rows) != set(model.modalities):
+        present = np.zeros_like(present)
+    enough = np.flatnonzero(present.all(0) if complete else present.any(0))
+    if not len(enough):
+        why = next((w for r in rows.values() for w in r.lost.values()), "nothing is in them")
+        which = "all" if complete else "any"
+        raise DataError(
+            f"{manifest.corpus}: no row of {split} has {which} of {', '.join(model.modalities)} "
+            f"({why.rstrip('.')})."
         )
-        probabilities = sigmoid(totals)
-    return Answers(rows, totals, probabilities, tuple(sets.tolist()), thresholds)
+    return enough
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What a report is made of.
+
+    Attributes:
+        named: the rows and emotions under the model's names.
+        rows: which of them could be scored.
+        read: modality -> what was read of all rows.
+        scores: of those in ``rows``.
+    """
+
+    named: Named
+    rows: np.ndarray
+    read: Mapping[str, Rows]
+    scores: Scores
+    stamps: Sequence[str]
+    split: str
 
 
 def _report(
-    out: Path,
-    predictor: Predictor,
-    named: Named,
-    read: Mapping[str, Read],
-    answers: Answers,
-    split: str,
-    stamps: Sequence[str],
-    by: Sequence[str],
+    model: Model, result: _Result, states: Mapping[str, Frames], out: Path, by: Sequence[str]
 ) -> dict[str, Any]:
-    every = named.manifest
-    told = every.select(answers.rows)
-    told = dataclasses.replace(
-        told,
-        utterances=tuple(
-            dataclasses.replace(u, extra={**u.extra, "streams": s})
-            for u, s in zip(told.utterances, answers.sets, strict=True)
-        ),
-    )
-    test = predictions(told, np.arange(len(told)), answers.logits, told.space, split, by)
-    test = dataclasses.replace(test, probabilities=answers.probabilities)  # as predict tells them
-    chosen = fixed(told.space.labels)
-    if told.space.task == "multi":
-        chosen = _thresholds(predictor, told.space.labels, list(read))
+    named, scores = result.named, result.scores
+    sets = scores.sets
+    tested = _with_sets(named.manifest.select(result.rows), sets)
+    asked = named.asked
+    columns = [asked.words.index(asked.shown[label]) for label in tested.space.labels]
+    logits = scores.logits[:, columns]
+    test = predictions(tested, np.arange(len(tested)), logits, tested.space, result.split, by)
+    task = tested.space.task
+    if task != "regression":  # as predict tells them
+        test = dataclasses.replace(test, probabilities=scores.probabilities[:, columns])
     extras: dict[str, Any] = {
-        "sets": {name: answers.sets.count(name) for name in dict.fromkeys(answers.sets)},
+        "sets": {name: sets.count(name) for name in dict.fromkeys(sets)},
         "names": dict(named.names),
         "unreadable": {
-            every.utterances[row].id: f"{stream}: {why}"
-            for stream, r in read.items()
+            named.manifest.utterances[row].id: f"{modality}: {why}"
+            for modality, r in result.read.items()
             for row, why in r.lost.items()
         },
     }
-    if told.space.task == "single":
-        extras["abstention"] = _abstention(test, answers)
+    if task == "single" and scores.thresholds.any():
+        extras["abstention"] = _abstention(test, scores, columns)
+    utterances = tested.utterances
+    texts = [u.extra.get("ctc_text", u.text) for u in utterances]
+    if any(texts) and (read := model.scorer.transcribe(states, texts)) is not None:
+        extras["ctc"] = ctc_entry(*read, reported.clusters_of(utterances)[0])
     return report_on(
         out,
-        predictor.found.info.tested(),
-        told,
-        told.space,
+        model.info.tested(),
+        tested,
+        tested.space,
         test,
-        split=split,
-        thresholds=chosen,
+        split=result.split,
+        thresholds=model.scorer.thresholds_for(tested.space.labels, list(result.read), task),
         unseen=named.unseen,
-        stamps=list(dict.fromkeys(stamps)),
+        stamps=result.stamps,
         extras=extras,
     )
 
 
-def _thresholds(predictor: Predictor, labels: Sequence[str], streams: Sequence[str]) -> Thresholds:
-    """Of emotions that are decided each by itself: the branch's, where it is alone and has some."""
-    own = _by_itself(predictor, streams)
-    if not own:
-        return fixed(labels)
-    values = np.array([own.get(label, 0.5) for label in labels])
-    return Thresholds(values, f"the {streams[0]} branch's, chosen on its validation rows")
+def _with_sets(manifest: Manifest, sets: Sequence[str]) -> Manifest:
+    """The rows with the set of modalities that each had, as a column "streams"."""
+    return dataclasses.replace(
+        manifest,
+        utterances=tuple(
+            dataclasses.replace(u, extra={**u.extra, "streams": s})
+            for u, s in zip(manifest.utterances, sets, strict=True)
+        ),
+    )
 
 
-def _by_itself(predictor: Predictor, streams: Sequence[str]) -> dict[str, float]:
-    """Word -> the probability above which a branch decides it, if the branch is used alone."""
-    if len(streams) != 1:
-        return {}
-    return predictor.found.fused.branches[streams[0]].thresholds
-
-
-def _abstention(test: Scored, answers: Answers) -> dict[str, Any]:
-    decided = answers.probabilities.max(1) >= answers.thresholds
-    best = answers.logits.argmax(1)
-    right = test.targets[np.arange(len(best)), best] > 0
+def _abstention(test: Scored, scores: Scores, columns: Sequence[int]) -> dict[str, Any]:
+    decided = np.asarray(scores.decided[:, columns].any(1))
+    best = test.probabilities.argmax(1)
+    right = np.asarray(test.targets[np.arange(len(best)), best] > 0)
     return abstention(test, decided, right)

@@ -8,35 +8,36 @@ from pathlib import Path
 import numpy as np
 
 from moodal.core.errors import DataError
-from moodal.core.records import STREAMS, Clip, Utterance
+from moodal.core.records import Clip, Utterance, ordered
 from moodal.corpora import table
 from moodal.corpora.table_rows import ENDINGS
 from moodal.features.store import resolved
 from moodal.media.probe import probe
 from moodal.media.subtitles import read_subtitles
 from moodal.modalities.text.treebank import read_text
-from moodal.model.predictor import Predictor
-from moodal.model.states import States
+from moodal.model.model import Model
+from moodal.model.rows import RowEncoder
 
 Example = dict[str, str | Clip]
 """Modality -> what its branch reads."""
 
 
 def mean_states(
-    predictor: Predictor, examples: Sequence[Example], failed: list[str]
+    model: Model, examples: Sequence[Example], failed: list[str]
 ) -> dict[str, np.ndarray]:
-    """Modality -> the mean states [n, H] of the examples that have it; what fails is noted."""
-    found: dict[str, list[np.ndarray]] = {}
+    """Compute the mean states [n, H] of the examples that have a modality; note what fails."""
+    states: dict[str, list[np.ndarray]] = {}
     for example in examples:
-        for stream, item in example.items():
-            if stream in predictor.branches:
-                encoder = States.of(predictor.found, predictor.branches[stream])
+        for modality, item in example.items():
+            if modality in model.modalities and modality in model.encoders:
+                frames = RowEncoder(modality, model.encoders[modality])
+                encoder = model.scorer.row_encoder(frames)
                 try:
-                    found.setdefault(stream, []).append(encoder.encode(item))
+                    states.setdefault(modality, []).append(encoder.encode(item))
                 except DataError as error:
                     failed.append(str(error))
-    states = {s: np.concatenate(x) for s, x in found.items() if x}
-    return {s: states[s] for s in STREAMS if s in states and len(states[s])}
+    joined = {m: np.concatenate(some) for m, some in states.items()}
+    return {m: joined[m] for m in ordered(joined) if len(joined[m])}
 
 
 def read_examples(
@@ -79,9 +80,8 @@ def _in_file(path: Path, word: str) -> tuple[list[Example], list[Example]]:
 
 
 def _of_row(u: Utterance, root: str) -> Example:
-    example: Example = {} if not u.text else {"text": u.text}
-    if clip := u.audio or u.video:
-        example["speech"] = resolved(clip, root)
-    if u.video:
-        example["face"] = resolved(u.video, root)
-    return example
+    return {
+        modality: item if isinstance(item, str) else resolved(item, root)
+        for modality, item in u.media.items()
+        if item
+    }

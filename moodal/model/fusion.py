@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moodal.core.records import STREAMS
+from moodal.core.records import ordered
 from moodal.model.info import FusionWeights
 
 NEUTRAL = "neutral"
@@ -65,7 +65,7 @@ def key(streams: Sequence[str]) -> str:
     >>> key(["speech", "text"])
     'text+speech'
     """
-    return "+".join(s for s in STREAMS if s in streams)
+    return "+".join(ordered(streams))
 
 
 def normaliser(logits: np.ndarray, learned: np.ndarray, prior: np.ndarray) -> np.ndarray:
@@ -99,27 +99,26 @@ def probabilities(logits: np.ndarray, basics: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Fused:
-    """An utterance's answer for C words, the basic emotions first.
+class FusedScores:
+    """The answers for n utterances with the same modalities, and C words, the basic ones first.
 
     Attributes:
-        probabilities: [C].
-        shares: modality -> [C]; with ``bias`` [C] they add up to the logits.
-        parts: modality -> [parts, C], each reading's parts of its share, told as the difference
-            from the average basic emotion that the modality learned (of adapted words as they
-            are); ``rest``: what is left.
+        logits, probabilities: [n, C].
+        shares: modality -> [n, C]; with ``bias`` [C] they add up to the logits.
+        steps: modality -> [T, C], each step's part of the shares, as the difference from the
+            average basic emotion that the modality learned (of adapted words as they are).
     """
 
+    logits: np.ndarray
     probabilities: np.ndarray
     shares: Mapping[str, np.ndarray]
     bias: np.ndarray
-    parts: Mapping[str, np.ndarray]
-    rest: Mapping[str, np.ndarray]
+    steps: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """What adds up the modalities of an artefact for the words that are asked.
+    """Sums the evidence of the modalities of an artefact for the words of a question.
 
     Attributes:
         words: C words, the basic emotions first.
@@ -137,40 +136,40 @@ class Fusion:
         self,
         logits: Mapping[str, np.ndarray],
         sources: Mapping[str, Mapping[str, str]],
-        parts: Mapping[str, np.ndarray] | None = None,
-    ) -> Fused:
-        """Add up readings.
+        steps: Mapping[str, np.ndarray] | None = None,
+    ) -> FusedScores:
+        """Sum the logits of the modalities that are there.
 
         Args:
-            logits: modality -> [C], each word's constant less its log share included.
+            logits: modality -> [n, C], each word's constant less its log share included.
             sources: word -> modality -> how it is known, of the modalities that are there.
-            parts: modality -> [n, C] that add up to the logits without their constants.
+            steps: modality -> [T, C] parts of the logits without their constants.
         """
         weights = self.sets[key(list(logits))]
-        shares, told, rest = {}, {}, {}
-        for stream, values in logits.items():
-            own_scale = np.array([sources[w].get(stream) != "adapted" for w in self.words])
-            columns = [
-                i
-                for i in range(self.basics)
-                if own_scale[i] and self.words[i] in self.learned[stream]
-            ]
-            prior = np.array([self.learned[stream][self.words[i]] for i in columns])
-            prior = prior / max(prior.sum(), 1e-12)
+        shares: dict[str, np.ndarray] = {}
+        parts: dict[str, np.ndarray] = {}
+        for modality, values in logits.items():
+            own_scale = np.array([sources[w].get(modality) != "adapted" for w in self.words])
+            columns, prior = self._prior(modality, own_scale)
             a = np.array(
                 [
-                    0.0 if sources[word][stream] == "absent" else weights.of_word(stream, word)
+                    0.0 if sources[word][modality] == "absent" else weights.of_word(modality, word)
                     for word in self.words
                 ]
             )
-            if columns:
-                values = values - own_scale * normaliser(values, np.array(columns), prior)
-            shares[stream] = a * values
-            own = (
-                np.zeros((0, len(a))) if parts is None else parts.get(stream, np.zeros((0, len(a))))
-            )
-            told[stream] = a * (own - own_scale * (own[:, columns] @ prior)[:, None])
-            rest[stream] = shares[stream] - told[stream].sum(0)
+            if len(columns):
+                values = values - own_scale * normaliser(values, columns, prior)[..., None]
+            shares[modality] = a * values
+            if steps is not None:
+                own = steps[modality]
+                parts[modality] = a * (own - own_scale * (own[:, columns] @ prior)[:, None])
         bias = np.array([weights.bias.get(word, weights.other) for word in self.words])
         total = bias + sum(shares.values())
-        return Fused(probabilities(total, self.basics), shares, bias, told, rest)
+        return FusedScores(total, probabilities(total, self.basics), shares, bias, parts)
+
+    def _prior(self, modality: str, own_scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Columns [k] of the basic emotions that a modality learned, and their shares [k]."""
+        learned = self.learned[modality]
+        columns = [i for i in range(self.basics) if own_scale[i] and self.words[i] in learned]
+        shares = np.array([learned[self.words[i]] for i in columns])
+        return np.array(columns, np.intp), shares / max(shares.sum(), 1e-12)

@@ -16,6 +16,7 @@ from moodal.core.emotions import Task
 from moodal.core.records import ModalityInfo
 from moodal.core.version import __version__
 from moodal.evaluation.report.tested import TestedArtefact
+from moodal.modalities import MODALITIES
 
 FORMAT = 2
 """The format that is written."""
@@ -306,6 +307,12 @@ class ArtefactInfo(Info):
         """The name of the fused artefact or of the system."""
         return self.body.name
 
+    def modality(self, name: str) -> ModalityInfo:
+        """Return what tables and figures show of a modality."""
+        built_in = MODALITIES[name].info if name in MODALITIES else None
+        other = ModalityInfo(name, name, "#666666", "x", "table")
+        return self.modalities.get(name) or built_in or other
+
     def tested(self) -> TestedArtefact:
         """Return what a report needs to know of the artefact."""
         known = self.data.trained
@@ -320,15 +327,24 @@ class ArtefactInfo(Info):
         )
 
 
+LONGEST = 2**31 - 1
+"""Samples that prediction hears at most: all of them, window by window."""
+
+
 def readers(encoders: Mapping[str, EncoderInfo]) -> dict[str, EncoderInfo]:
     """Return the encoders of a fused artefact's prediction that its training did not use.
 
     Faces that came as crops are cut out of pictures by the encoder `pixels`, any version of it.
+    Speech is read to its end: a branch hears what is longer than its window piece by piece.
     """
-    face = encoders.get("face")
-    if face is None or face.name != "as-given":
-        return {}
-    return {"face": EncoderInfo(name="pixels", width=face.width)}
+    other: dict[str, EncoderInfo] = {}
+    face, speech = encoders.get("face"), encoders.get("speech")
+    if face is not None and face.name == "as-given":
+        other["face"] = EncoderInfo(name="pixels", width=face.width)
+    if speech is not None and "longest" in speech.parameters:
+        parameters = {**speech.parameters, "longest": LONGEST}
+        other["speech"] = EncoderInfo(name=speech.name, parameters=parameters, width=speech.width)
+    return other
 
 
 def fault(error: ValidationError) -> str:

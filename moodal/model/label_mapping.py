@@ -1,20 +1,17 @@
-"""A corpus's labels under an artefact's names, by what was declared and nothing else."""
+"""A corpus's labels under a model's names, by what was declared and nothing else."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moodal.core.errors import SpaceError, UsageError
 from moodal.core.manifest import Manifest
+from moodal.model.scorer import Scorer
 from moodal.model.vocabulary import Asked
-
-if TYPE_CHECKING:
-    from moodal.model.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -22,10 +19,10 @@ class Named:
     """The rows and emotions that are scored.
 
     Attributes:
-        manifest: under the artefact's names.
-        asked: its emotions, and the basic ones.
-        names: the corpus's name -> the artefact's, where they differ.
-        unseen: emotions that no branch which is used has learned.
+        manifest: under the model's names.
+        asked: its emotions.
+        names: the corpus's name -> the model's, where they differ.
+        unseen: emotions that no modality which is used has learned.
         stamps: what was left out.
     """
 
@@ -42,8 +39,6 @@ def one_emotion(manifest: Manifest) -> tuple[Manifest, list[str]]:
     Rows without one are left out: those whose column ``clear`` says "no", or, where there is no
     such column, whose highest share is a half or less. Also a stamp that counts them.
     """
-    if manifest.space.task == "regression":
-        raise UsageError(f"{manifest.corpus} has values, no emotions; nothing here scores values.")
     one_hot = ((manifest.labels == 0) | (manifest.labels == 1)).all()
     if manifest.space.task != "single" or one_hot:
         return manifest, []
@@ -58,68 +53,98 @@ def one_emotion(manifest: Manifest) -> tuple[Manifest, list[str]]:
 
 
 def name_emotions(
-    predictor: Predictor,
+    scorer: Scorer,
     manifest: Manifest,
-    emotions: Sequence[str] | None,
-    names: Mapping[str, str],
-    streams: Sequence[str],
+    modalities: Sequence[str],
+    emotions: Sequence[str] | None = None,
+    names: Mapping[str, str] | None = None,
+    vectors: str | None = None,
 ) -> Named:
-    """See `moodal.model.evaluate.evaluate_manifest`, whose arguments these are.
+    """Put a corpus under a model's names and choose what is scored.
+
+    Args:
+        scorer: what scores the emotions.
+        manifest: the rows.
+        modalities: that are used.
+        emotions, names, vectors: see `moodal.model.evaluate.EvaluateOptions`.
 
     Raises:
         UsageError: a name that the corpus does not have.
-        SpaceError: nothing is left to score.
+        SpaceError: nothing is left to score, or the model cannot score a word.
     """
-    has = manifest.space.labels
-    if wrong := [x for x in names if x not in has]:
-        raise UsageError(f"--map: the corpus has no {', '.join(wrong)}; it has {', '.join(has)}.")
-    declared = predictor.found.fused.synonyms
-    taken = {x: declared[x] for x in has if x not in names and _means(predictor, x, declared)}
-    merges = {x: y for x, y in {**taken, **names}.items() if x != y}
-    renamed = manifest.merged(merges)
-    learned = {w for s in streams for w in predictor.learned[s]}
-    if emotions:
-        wanted = list(dict.fromkeys(merges.get(x, x) for x in emotions))
-        if wrong := [x for x in wanted if x not in renamed.space.labels]:
-            theirs = ", ".join(renamed.space.labels)
-            raise UsageError(f"--emotions: the corpus has no {', '.join(wrong)}; it has {theirs}.")
-    else:
-        wanted = [x for x in renamed.space.labels if x in learned]
-    if not wanted:
-        raise SpaceError(
-            f"No emotion of {manifest.corpus} ({', '.join(has)}) is one that the artefact learned "
-            f"({', '.join(sorted(learned))}). Match them with --map THEIRS=OURS, or name with "
-            "--emotions those that it shall guess."
+    corpus, declared = manifest.space.labels, names or {}
+    if wrong := [x for x in declared if x not in corpus]:
+        raise UsageError(
+            f"--map: the corpus has no {', '.join(wrong)}; it has {', '.join(corpus)}."
         )
-    kept = renamed.only(wanted)
-    others = [x for x in renamed.space.labels if x not in wanted]
-    stamps = []
-    if names_told := [f"{x} for {y}" for x, y in merges.items() if y in wanted]:
-        stamps.append(f"names as declared: {', '.join(names_told)}")
-    if len(kept) < len(manifest):
-        gone = f"{len(manifest) - len(kept)} rows of other emotions left out"
-        stamps.append(f"{gone} ({', '.join(others)})" if others else gone)
-    elif others:
-        stamps.append(f"not scored, as not asked for or never learned: {', '.join(others)}")
+    merges = _merges(scorer, corpus, declared)
+    renamed = manifest.merged(merges) if merges else manifest
+    learned = {word for m in modalities for word in scorer.learned[m]}
+    wanted = _wanted(scorer, manifest, renamed, modalities, emotions, merges)
+    asked = scorer.ask(wanted, vectors, exact=True)
+    kept = renamed.only(wanted) if tuple(wanted) != renamed.space.labels else renamed
     if not len(kept):
         raise SpaceError(f"No row of {manifest.corpus} has any of {', '.join(wanted)}.")
     unseen = tuple(x for x in wanted if x not in learned)
+    others = [x for x in renamed.space.labels if x not in wanted]
+    stamps = _stamps(merges, wanted, others, len(manifest) - len(kept), unseen)
+    return Named(kept, asked, merges, unseen, tuple(stamps))
+
+
+def _merges(scorer: Scorer, corpus: Sequence[str], declared: Mapping[str, str]) -> dict[str, str]:
+    """The corpus's names that stand for others, as given or as the artefact declares."""
+    known = {word for words in scorer.learned.values() for word in words}
+    synonyms = {
+        x: scorer.synonyms[x]
+        for x in corpus
+        if x not in declared and x not in known and x in scorer.synonyms
+    }
+    return {x: y for x, y in {**synonyms, **declared}.items() if x != y}
+
+
+def _wanted(
+    scorer: Scorer,
+    manifest: Manifest,
+    renamed: Manifest,
+    modalities: Sequence[str],
+    emotions: Sequence[str] | None,
+    merges: Mapping[str, str],
+) -> list[str]:
+    labels = renamed.space.labels
+    if emotions:
+        wanted = list(dict.fromkeys(merges.get(x, x) for x in emotions))
+        if wrong := [x for x in wanted if x not in labels]:
+            raise UsageError(
+                f"--emotions: the corpus has no {', '.join(wrong)}; it has {', '.join(labels)}."
+            )
+        return wanted
+    wanted = scorer.defaults(labels, modalities)
+    if not wanted:
+        learned = sorted({word for m in modalities for word in scorer.learned[m]})
+        raise SpaceError(
+            f"No emotion of {manifest.corpus} ({', '.join(manifest.space.labels)}) is one that "
+            f"the artefact learned ({', '.join(learned)}). Match them with --map THEIRS=OURS, or "
+            "name with --emotions those that it shall guess."
+        )
+    return wanted
+
+
+def _stamps(
+    merges: Mapping[str, str],
+    wanted: Sequence[str],
+    others: Sequence[str],
+    left_out: int,
+    unseen: Sequence[str],
+) -> list[str]:
+    """What a reader should know of the names and of the rows that were left out."""
+    stamps = []
+    if pairs := [f"{x} for {y}" for x, y in merges.items() if y in wanted]:
+        stamps.append(f"names as declared: {', '.join(pairs)}")
+    if left_out:
+        stamp = f"{left_out} rows of other emotions left out"
+        stamps.append(f"{stamp} ({', '.join(others)})" if others else stamp)
+    elif others:
+        stamps.append(f"not scored, as not asked for or never learned: {', '.join(others)}")
     if unseen:
         stamps.append(f"never trained on: {', '.join(unseen)}")
-    return Named(kept, _asked(predictor, wanted), merges, unseen, tuple(stamps))
-
-
-def _means(predictor: Predictor, name: str, declared: Mapping[str, str]) -> bool:
-    """Whether a name stands for another word, by the artefact alone."""
-    return name not in predictor.known and name in declared
-
-
-def _asked(predictor: Predictor, wanted: Sequence[str]) -> Asked:
-    """The question for them, whatever case the artefact's words are in."""
-    new = [w for w in wanted if w not in predictor.known]
-    more = predictor.ask(new)
-    vectors = {**predictor.known, **dict(zip(more.words, more.vectors, strict=True))}
-    shown = dict(zip(new, more.shown.values(), strict=True)) if new else {}
-    shown = {w: shown.get(w, w) for w in wanted}
-    words = tuple(dict.fromkeys([*predictor.basics, *shown.values()]))
-    return Asked(words, np.stack([vectors[w] for w in words]), shown)
+    return stamps

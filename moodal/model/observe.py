@@ -1,302 +1,569 @@
-"""gather: a source of any kind -> what each modality says of each of its utterances."""
+"""observe: a recording -> what each modality observes of each of its utterances, as they end.
+
+Sound and pictures are read once, block by block and in step. An utterance is given when its sound
+and its pictures have passed and its words are known: within a second where the words are given,
+within 31 s where Whisper transcribes (which hears groups of up to 28 s), at the end for one
+utterance that is the whole recording. Of three hours no more is kept than of three minutes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import heapq
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from moodal.core.errors import DataError, MissingDependencyError, UsageError
-from moodal.core.records import RATE
-from moodal.media.blocks import Block, array_blocks, blocks
-from moodal.media.probe import Media, probe
+from moodal.core.records import RATE, Clip, Sound
+from moodal.core.timeline import Word
+from moodal.media.blocks import Block
+from moodal.media.envelope import Envelope
+from moodal.media.recording import Recording
 from moodal.media.subtitles import read_subtitles
-from moodal.modalities.face.observe import Seen, look
-from moodal.modalities.modality import Reading
-from moodal.modalities.speech.segment import Span, joined, spans_of_cues, speech_spans
-from moodal.modalities.speech.spoken import QUIET, audible, utterance_extent
-from moodal.modalities.speech.stretches import (
-    Envelope,
-    Utterance,
-    silent_stretches,
-    slices,
-    spoken_words,
-)
-from moodal.modalities.text.language import looks_english
+from moodal.media.video import Picture
+from moodal.modalities.modality import Absent, Modality, Observed, Window
 from moodal.modalities.text.sentences import sentences
 from moodal.modalities.text.treebank import read_text
-from moodal.model.evidence import Reader
+from moodal.model.segmentation import (
+    Buffer,
+    Cues,
+    Pauses,
+    Segment,
+    Segmentation,
+    Stretches,
+    Whole,
+)
+
+GROUP, GAP = 28.0, 3.0
+"""Seconds of utterances that are transcribed together, at most, and of silence between them."""
+
+Transcriber = Callable[[np.ndarray, float], Sequence[Word]]
+"""(samples [n] at 16 kHz, the second at which they begin) -> their words with times."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """What `moodal.model.predictor.Predictor.predict` is given, see there."""
+class Options:
+    """How a recording is read.
 
-    source: Path | str | np.ndarray | None
-    rate: int | None = None
+    Attributes:
+        text: what is said in it; the recording is one utterance then.
+        subtitles: a file with what is said when: its cues are the utterances.
+        whole: the recording is one utterance, whether or not speech is found in it.
+        transcribe: hears the words where none are given; None: do without.
+        required: whether a transcriber that is not installed is an error, not a remark.
+        fps: pictures per second that are looked at.
+        media: further files of the recording by modality.
+    """
+
     text: str | None = None
     subtitles: Path | str | None = None
     whole: bool = False
-    asr: bool | None = None
-    faces: str = "main"
+    transcribe: Transcriber | None = None
+    required: bool = False
     fps: float = 5.0
-    threads: int = 1
+    media: Mapping[str, str | Clip] = field(default_factory=dict)
+
+    def require_fit(self, recording: Recording) -> None:
+        """Refuse options that do not go together, or do not fit the recording.
+
+        Raises:
+            UsageError: says which one to leave out.
+        """
+        if self.text is not None and self.subtitles is not None:
+            raise UsageError("Give the text or the subtitles, not both.")
+        if recording.kind in ("text", "subtitles") and (self.text or self.subtitles):
+            raise UsageError(
+                f"{recording.name} is a text itself; leave --text and --subtitles out."
+            )
+        if recording.kind == "image" and self.subtitles:
+            raise UsageError(f"{recording.name} is a picture, which has no subtitles; use --text.")
 
 
-@dataclass
-class Recording:
-    """What was gathered.
+@dataclass(frozen=True)
+class Observation:
+    """One utterance, and what was observed of it.
 
     Attributes:
-        path, kind, duration: of the source.
-        utterances: in the order of their time.
-        readings: of each utterance, modality -> `Reading`; the faces are in ``seen``.
-        seen: the faces, None where there are no pictures.
-        absent: modality -> why the whole recording lacks it.
-        notes: what a reader should know of all of it.
+        segment: its times and words.
+        observed: modality -> one `Observed` for each person, or one in all.
+        absent: modality -> why nothing was observed.
     """
 
-    path: str
-    kind: str
+    segment: Segment
+    observed: Mapping[str, Sequence[Observed]]
+    absent: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What concerns the whole recording, known at its end.
+
+    Attributes:
+        duration: seconds; None for a text or a picture.
+        absent: modality -> why the whole recording lacks it.
+        notes: what a reader should know, one sentence each.
+        waveform: [n, 2] lowest and highest sample of equal spans; None without sound.
+        thumbnails: (seconds, [48, 48] uint8) of some faces.
+    """
+
     duration: float | None = None
-    utterances: list[Utterance] = field(default_factory=list)
-    readings: list[dict[str, Reading]] = field(default_factory=list)
-    seen: Seen | None = None
-    absent: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    absent: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     waveform: np.ndarray | None = None
+    thumbnails: tuple[tuple[float, np.ndarray], ...] = ()
 
 
-def gather(given: Source, readers: Mapping[str, Reader]) -> Recording:
-    """Read a source with the branches that are wanted.
+def observe(
+    recording: Recording, modalities: Mapping[str, Modality], options: Options
+) -> Iterator[Observation | Summary]:
+    """Observe a recording once, from its beginning to its end.
+
+    Args:
+        recording: opened, see `moodal.media.recording.opened`.
+        modalities: name -> a fresh object for this recording.
+        options: how it is read.
+
+    Yields:
+        An `Observation` for each utterance, in the order of their beginnings, as they end; last
+        of all one `Summary`.
 
     Raises:
         DataError: nothing of it can be read.
-        UsageError: arguments that do not go together.
+        UsageError: options that do not fit it.
     """
-    if given.text is not None and given.subtitles is not None:
-        raise UsageError("Give the text or the subtitles, not both.")
-    if given.source is None:
-        if given.text is None:
-            raise UsageError("There is nothing to predict: give a file, samples, or a text.")
-        return _of_text(given.text, "", readers)
-    if isinstance(given.source, np.ndarray):
-        if given.rate is None:
-            raise UsageError("Samples need their rate, samples per second, e.g. rate=16000.")
-        samples, rate = given.source, given.rate
-        recording = Recording("", "audio", absent={"face": "no pictures"})
-        _hear(recording, given, readers, lambda: array_blocks(samples, rate))
-        return _finished(recording, readers)
-    media = probe(given.source)
-    recording = Recording(str(given.source), media.kind, media.seconds)
-    if media.kind in ("text", "subtitles") and (given.text or given.subtitles):
-        raise UsageError(f"{given.source} is a text itself; leave --text and --subtitles out.")
-    if media.kind == "image" and given.subtitles:
-        raise UsageError(f"{given.source} is a picture, which has no subtitles; use --text.")
-    if media.kind == "text":
-        return _of_text(read_text(given.source), str(given.source), readers)
-    if media.kind == "subtitles":
-        for cue in read_subtitles(given.source):
-            recording.utterances.append(Utterance(cue.start, cue.end, cue.text))
-        return _finished(recording, readers)
-    _picture(recording, given, readers, media)
-    if media.has_audio:
-        _hear(
-            recording, given, readers, lambda: blocks(str(given.source), on_damage=_tell(recording))
-        )
+    options.require_fit(recording)
+    reading = _Reading(recording, modalities, options)
+    if recording.kind == "text":
+        assert recording.path is not None
+        yield from reading.texts(read_text(recording.path))
+    elif recording.kind == "subtitles":
+        assert recording.path is not None
+        reading.remarks.lack("sound", "subtitles have no sound")
+        reading.remarks.lack("pictures", "no pictures")
+        yield from reading.segments(Cues(read_subtitles(recording.path)).begin())
     else:
-        recording.absent["speech"] = (
-            "no sound" if media.kind == "video" else "a picture has no sound"
-        )
-        recording.utterances = _said(given)
-    _see(recording, given, media)
-    return _finished(recording, readers)
+        yield from reading.run()
+    yield reading.summary()
 
 
-def _tell(recording: Recording) -> Callable[[str], None]:
-    def tell(said: str) -> None:
-        if said not in recording.notes:
-            recording.notes.append(said)
-
-    return tell
-
-
-def _said(given: Source) -> list[Utterance]:
-    """The utterances that are given, where no sound times them."""
-    if given.subtitles is not None:
-        return [Utterance(c.start, c.end, c.text) for c in read_subtitles(given.subtitles)]
-    return [] if given.text is None else [Utterance(text=given.text)]
+def observe_text(
+    text: str, modalities: Mapping[str, Modality], options: Options
+) -> Iterator[Observation | Summary]:
+    """Observe a text alone, sentence by sentence; as `observe`."""
+    reading = _Reading(Recording("", "text"), modalities, options)
+    yield from reading.texts(text)
+    yield reading.summary()
 
 
-def _of_text(text: str, path: str, readers: Mapping[str, Reader]) -> Recording:
-    absent = {"speech": "a text has no sound", "face": "no pictures"}
-    recording = Recording(path, "text", absent=absent)
-    recording.utterances = [Utterance(text=sentence) for sentence in sentences(text)]
-    if not recording.utterances:
-        recording.absent["text"] = "no words"
-    return _finished(recording, readers)
+class _Reading:
+    """One reading of one recording: sound and pictures in step, utterances as they end."""
 
+    def __init__(self, recording: Recording, modalities: Mapping[str, Modality], options: Options):
+        self.recording, self.modalities, self.options = recording, modalities, options
+        self.remarks = _Remarks(recording, modalities)
+        self.envelope, self.buffer = Envelope(), Buffer(RATE)
+        self.words = _Words(options, self.buffer, self.remarks)
+        self.film = _Film(recording, modalities, options.fps, self.remarks)
+        self.stretches = Stretches()
+        self.queue: list[tuple[float, int, Segment]] = []
+        self.spoken: list[tuple[float, float]] = []  # segments that stretches must not enter
+        self.covered = 0.0  # the end of those that were passed
+        self.count = 0
 
-def _hear(
-    recording: Recording,
-    given: Source,
-    readers: Mapping[str, Reader],
-    sound: Callable[[], Iterable[Block]],
-) -> None:
-    """Utterances by what is given, else by where somebody speaks; and what is heard in each."""
-    cues = None if given.subtitles is None else read_subtitles(given.subtitles)
-    envelope = Envelope()
-    try:
-        if cues is not None:
-            for _ in envelope.passing(sound()):
-                pass
-            spans = spans_of_cues(cues)
-            made = [Utterance(c.start, c.end, c.text) for c in cues]
-        else:
-            spans = speech_spans(envelope.passing(sound()))
-            if given.whole or given.text is not None:
-                if not spans and not given.whole:
-                    recording.absent["speech"] = "no speech"
-                first, last = (
-                    (0.0, envelope.seconds)
-                    if given.whole or not spans
-                    else (spans[0].start, spans[-1].end)
-                )
-                spoken = bool(spans) or given.whole
-                heard = utterance_extent(spans, envelope.seconds)
-                spans, bounds = [heard], _everything(recording, envelope) if given.whole else heard
-                made = [Utterance(bounds.start, bounds.end, given.text, spoken=spoken)]
-            else:
-                made = [Utterance(s.start, s.end) for s in spans]
-    except DataError:
-        wrong = isinstance(given.source, np.ndarray)
-        if wrong or (recording.kind == "audio" and given.text is None and cues is None):
-            raise
-        recording.absent["speech"] = "the sound cannot be decoded"
-        recording.utterances = _said(given)
-        return
-    recording.waveform = envelope.drawn
-    recording.duration = max(recording.duration or 0.0, envelope.seconds)
-    if not spans or envelope.peak < QUIET:
-        recording.absent["speech"] = "silence" if envelope.peak < QUIET else "no speech"
-        if given.text is not None and not made:
-            made = [Utterance(0.0, envelope.seconds, given.text, spoken=False)]
-    for utterance, span in zip(made, spans, strict=False):
-        if span.start >= envelope.seconds:
-            recording.notes.append(
-                f"A subtitle begins at {span.start:.1f} s, after the sound ends."
-            )
-            utterance.spoken = False
-    if "text" in readers and any(u.text is None and u.spoken for u in made):
-        _transcribe(recording, given, made, spans, sound)
-    recording.utterances = made
-    recording.readings = [{} for _ in made]
-    if "speech" in readers and "speech" not in recording.absent:
-        for i, samples in slices(sound(), spans):
-            if made[i].spoken and audible(samples):
-                reading = readers["speech"].speech(samples, spans[i].start)
-                recording.readings[i]["speech"] = reading
-        if not any(recording.readings):
-            recording.absent["speech"] = "too short or too quiet"
+    def texts(self, text: str) -> Iterator[Observation]:
+        """Observe the sentences of a text."""
+        self.remarks.lack("sound", "a text has no sound")
+        self.remarks.lack("pictures", "no pictures")
+        segments = [Segment(text=sentence) for sentence in sentences(text)]
+        if not segments:
+            self.remarks.lack("text", "no words")
+        yield from self.segments(segments)
 
+    def segments(self, segments: Sequence[Segment]) -> Iterator[Observation]:
+        """Observe segments of which there is nothing but the text."""
+        for segment in segments:
+            yield self._observe(segment)
 
-def _everything(recording: Recording, envelope: Envelope) -> Span:
-    """Return the span of all sound and pictures."""
-    seen = 0.0 if recording.seen is None else recording.seen.last
-    return Span(0.0, max(envelope.seconds, seen))
+    def run(self) -> Iterator[Observation]:
+        """Read the recording to its end."""
+        segmentation, sound = self._opened()
+        self._expect(segmentation.begin())
+        for block in sound:
+            self.envelope.add(block.samples)
+            self.buffer.add(block.samples)
+            self._expect(segmentation.hear(block.start, block.samples))
+            self.words.settle(segmentation.settled)
+            yield from self._advance(self.buffer.seconds, segmentation.settled)
+        self._expect(segmentation.finish(self.buffer.seconds))
+        self.words.settle(math.inf)
+        for clock in self.film.clock(self.buffer.seconds):
+            yield from self._advance(clock, math.inf)
+        yield from self._advance(math.inf, math.inf)
+        self._expect(self._last_resort())
+        yield from self._advance(math.inf, math.inf)
 
-
-def _transcribe(
-    recording: Recording,
-    given: Source,
-    made: Sequence[Utterance],
-    spans: Sequence[Span],
-    sound: Callable[[], Iterable[Block]],
-) -> None:
-    if given.asr is False:
-        recording.absent["text"] = "no transcript; --asr makes one"
-        return
-    try:
-        heard = spoken_words(joined(spans), spans, sound, given.threads)
-    except MissingDependencyError as error:
-        if given.asr:
-            raise
-        recording.absent["text"] = "no transcript"
-        recording.notes.append(f"The words were not used: {error}")
-        return
-    for i, utterance in enumerate(made):
-        utterance.words = heard.get(i, ())
-        utterance.text = " ".join(word.text for word in utterance.words)
-
-
-def _picture(
-    recording: Recording, given: Source, readers: Mapping[str, Reader], media: Media
-) -> None:
-    if media.kind == "audio" or not (media.has_video or media.kind == "image"):
-        recording.absent["face"] = "no pictures"
-    elif "face" in readers:
-        assert isinstance(given.source, Path | str)
+    def _opened(self) -> tuple[Segmentation, Iterator[Block]]:
+        """Begin to read the sound, and choose what divides it into utterances."""
+        options, recording = self.options, self.recording
+        cues = None if options.subtitles is None else Cues(read_subtitles(options.subtitles))
+        without: Segmentation = cues or Segmentation()
+        if recording.sound is None:
+            still = recording.kind == "image"
+            self.remarks.lack("sound", "a picture has no sound" if still else "no sound")
+            return without, iter(())
+        blocks = recording.sound(self.remarks.note)
         try:
-            recording.seen = look(given.source, readers["face"], given.fps, _tell(recording))
+            first = next(blocks, None)
+        except DataError:
+            more = cues is not None or options.text is not None or recording.pictures is not None
+            if recording.path is None or not more:
+                raise
+            self.remarks.lack("sound", "the sound cannot be decoded")
+            return without, iter(())
+        segmentation: Segmentation = cues or Pauses()
+        if options.whole or options.text is not None:
+            segmentation = Whole(options.text, silence=options.whole)
+        return segmentation, itertools.chain(() if first is None else (first,), blocks)
+
+    def _expect(self, segments: Sequence[Segment]) -> None:
+        """Wait for the sound, the pictures and the words of segments."""
+        for segment in segments:
+            self.count += 1
+            heapq.heappush(self.queue, (segment.start or 0.0, self.count, segment))
+            if segment.spoken and segment.start is not None:
+                self.spoken.append((segment.start, segment.end or segment.start))
+                self.words.expect(segment)
+
+    def _advance(self, clock: float, settled: float) -> Iterator[Observation]:
+        """Give the segments that are complete when sound and pictures have come to ``clock``."""
+        self.film.watch(clock)
+        if not self._is_one_utterance():
+            self._look_for_stretches(min(settled, clock))
+        while self.queue:
+            start, _, segment = self.queue[0]
+            due = segment.end is None or segment.end + 0.5 / self.options.fps <= clock
+            if not (due and segment.ready and start <= min(settled, self.stretches.pending)):
+                break
+            heapq.heappop(self.queue)
+            yield self._observe(segment)
+        self._forget(min(settled, clock))
+
+    def _look_for_stretches(self, until: float) -> None:
+        """Find stretches without speech in which something is seen, before second ``until``."""
+        self.spoken.sort()
+        for at in self.film.sights(until):
+            self._pass_speech(at)
+            if at >= self.covered:
+                self._expect(self.stretches.see(at))
+        self._pass_speech(until)
+        if until == math.inf:
+            self._expect(self.stretches.end())
+
+    def _pass_speech(self, at: float) -> None:
+        """End the stretch that goes on where speech begins before second ``at``."""
+        while self.spoken and self.spoken[0][0] <= at:
+            self._expect(self.stretches.end())
+            self.covered = max(self.covered, self.spoken.pop(0)[1])
+
+    def _is_one_utterance(self) -> bool:
+        """Whether no stretches are to be looked for: all of it is one utterance."""
+        options = self.options
+        untimed = options.text is not None and "sound" in self.remarks.lacking
+        return options.whole or untimed or self.recording.kind == "image"
+
+    def _last_resort(self) -> list[Segment]:
+        """Give the one segment of a recording in which nothing else made one."""
+        if self.count:
+            return []
+        film = self.film
+        if self._is_one_utterance():
+            text = self.options.text
+            segment = Segment(text=text, spoken=text is not None)
+            if self.recording.kind != "image" and film.end is not None:
+                segment.start, segment.end = 0.0, film.end
+            return [segment]
+        if (first := film.first) is not None:  # something was seen for less than a second
+            return [Segment(first, max(film.end or 0.0, first + film.step), spoken=False)]
+        return []
+
+    def _forget(self, settled: float) -> None:
+        """Let go what no segment needs any more."""
+        needed = min(
+            settled,
+            self.stretches.pending,
+            self.queue[0][0] if self.queue else math.inf,
+            self.words.needed,
+        )
+        if needed < math.inf:
+            self.buffer.forget(needed)
+            self.film.forget(needed)
+
+    def _heard(self, segment: Segment) -> Sound | None:
+        """Cut the sound of a segment; None without any."""
+        if segment.start is None or not self.buffer.reached:
+            return None
+        if segment.start >= self.buffer.seconds:
+            if segment.spoken:
+                start = segment.start
+                self.remarks.note(f"A subtitle begins at {start:.1f} s, after the sound ends.")
+                segment.spoken = False
+            return None
+        end = self.buffer.seconds if segment.end is None else segment.end
+        samples = self.buffer.cut(segment.start, end)
+        if segment.speech is None:
+            return Sound(samples)
+        first, last = segment.speech
+        return Sound(samples, (first - segment.start, last - segment.start))
+
+    def _observe(self, segment: Segment) -> Observation:
+        """Ask every modality what it observes of a segment."""
+        sound = self._heard(segment)
+        window = Window(
+            segment.start,
+            segment.end,
+            segment.text,
+            segment.words,
+            sound,
+            segment.spoken,
+            self.options.media,
+        )
+        observed: dict[str, Sequence[Observed]] = {}
+        absent: dict[str, str] = {}
+        for name, modality in self.modalities.items():
+            answer = modality.observe(window)
+            if isinstance(answer, Absent):
+                absent[name] = self.remarks.absent.get(name, answer.reason)
+            else:
+                observed[name] = answer
+        self.remarks.weigh(observed, absent)
+        return Observation(segment, observed, absent)
+
+    def summary(self) -> Summary:
+        """Sum up the recording."""
+        ends = [self.recording.seconds or 0.0, self.buffer.seconds]
+        if self.recording.kind != "image":
+            ends.append(self.film.end or 0.0)
+        silent = self.envelope.peak < QUIET
+        self.remarks.conclude("silence" if silent else "no speech", bool(self.count))
+        return Summary(
+            max(ends) or None,
+            dict(self.remarks.absent),
+            self.remarks.sentences(),
+            self.envelope.drawn,
+            tuple(t for m in self.modalities.values() for t in m.thumbnails),
+        )
+
+
+class _Words:
+    """Transcribes neighbouring utterances together: Whisper takes as long for one as for 30 s."""
+
+    def __init__(self, options: Options, buffer: Buffer, remarks: _Remarks):
+        self._options, self._buffer, self._remarks = options, buffer, remarks
+        self._transcribe = options.transcribe
+        self._group: list[Segment] = []
+        media = {modality.info.medium for modality in remarks.modalities.values()}
+        self._wanted = "text" in media and options.text is None
+
+    @property
+    def needed(self) -> float:
+        """The second from which on the sound is still needed."""
+        return self._group[0].start or 0.0 if self._group else math.inf
+
+    def expect(self, segment: Segment) -> None:
+        """Wait for the words of a segment, if it has none and they are wanted."""
+        if segment.text is not None or not self._wanted:
+            return
+        if self._transcribe is None:
+            off = self._options.transcribe is None and not self._options.required
+            self._remarks.lack("text", WITHOUT if off else "no transcript")
+            return
+        start, end = segment.start or 0.0, segment.end or 0.0
+        if self._group:
+            first, last = self._group[0].start or 0.0, self._group[-1].end or 0.0
+            if end - first > GROUP or not 0 <= start - last <= GAP:
+                self._hear()
+        segment.ready = False
+        self._group.append(segment)
+
+    def settle(self, settled: float) -> None:
+        """Transcribe what is waited for, if nothing before ``settled`` can join it."""
+        if self._group and settled - (self._group[-1].end or 0.0) > GAP:
+            self._hear()
+
+    def _hear(self) -> None:
+        group, self._group = self._group, []
+        for segment in group:
+            segment.ready = True
+        if self._transcribe is None:
+            return
+        begin, end = group[0].start or 0.0, group[-1].end or 0.0
+        try:
+            words = self._transcribe(self._buffer.cut(begin, end), begin)
+        except MissingDependencyError as error:
+            if self._options.required:
+                raise
+            self._transcribe = None
+            self._remarks.lack("text", "no transcript")
+            self._remarks.note(f"The words were not used: {error}")
+            return
+        nearest = [min(group, key=lambda s: _distance(s, _middle(word))) for word in words]
+        for segment in group:
+            own = [w for w, n in zip(words, nearest, strict=True) if n is segment]
+            segment.words = tuple(own)
+            segment.text = " ".join(word.text for word in own)
+
+
+class _Film:
+    """The pictures of a recording, shown to the modalities that want them, as time passes."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        modalities: Mapping[str, Modality],
+        fps: float,
+        remarks: _Remarks,
+    ):
+        self.step = 1 / fps
+        self.first: float | None = None
+        self._remarks = remarks
+        self._watchers = [m for m in modalities.values() if m.largest]
+        self._pictures: Iterator[Picture] = iter(())
+        self._held: Picture | None = None
+        self._last: float | None = None
+        self._passed = 0.0
+        self._ended = recording.pictures is None or not self._watchers
+        if recording.pictures is None:
+            remarks.lack("pictures", "no pictures")
+        elif self._watchers:
+            largest = max(m.largest for m in self._watchers)
+            self._pictures = recording.pictures(fps, largest, remarks.note)
+
+    @property
+    def end(self) -> float | None:
+        """The second at which the last picture so far ends; None without one."""
+        return None if self._last is None else self._last + self.step
+
+    def clock(self, seconds: float) -> Iterator[float]:
+        """Yield the seconds to go on to where there are pictures but no more sound."""
+        while not self._ended:
+            seconds = max(seconds, self._last or 0.0) + 1.0
+            yield seconds
+
+    def watch(self, until: float) -> None:
+        """Show the pictures before second ``until``."""
+        while not self._ended and (picture := self._next()) is not None:
+            if picture.at >= until:
+                self._held = picture
+                return
+            self._last = picture.at
+            for modality in self._watchers:
+                modality.watch(picture)
+
+    def _next(self) -> Picture | None:
+        picture, self._held = self._held, None
+        try:
+            picture = picture or next(self._pictures, None)
         except DataError as error:
-            recording.absent["face"] = "the pictures cannot be decoded"
-            recording.notes.append(str(error))
-        else:
-            if not recording.seen.sightings:
-                recording.absent["face"] = "no face"
+            if self._last is None:
+                self._remarks.lack("pictures", "the pictures cannot be decoded")
+            self._remarks.note(str(error))
+        self._ended = picture is None
+        return picture
+
+    def sights(self, until: float) -> list[float]:
+        """Give the seconds, each once, before ``until`` at which something is to be observed."""
+        every = sorted({at for m in self._watchers for at in m.sights})
+        new = [at for at in every if self._passed <= at < until]
+        if new:
+            self._passed = math.nextafter(new[-1], math.inf)
+            self.first = new[0] if self.first is None else self.first
+        return new
+
+    def forget(self, before: float) -> None:
+        """Let go the pictures before a second."""
+        for modality in self._watchers:
+            modality.forget(before - self.step)
 
 
-def _see(recording: Recording, given: Source, media: Media) -> None:
-    """Utterances for stretches in which nobody speaks and a face is seen."""
-    last = 0.0
-    if recording.seen is not None and recording.seen.sightings:
-        last = recording.seen.last
-        if media.kind != "image":
-            recording.duration = max(recording.duration or 0.0, last) or None
-    timed = any(u.start is not None for u in recording.utterances)
-    if media.kind == "image" or (not timed and (given.whole or given.text is not None)):
-        recording.utterances = [Utterance(text=given.text, spoken=given.text is not None)]
-        recording.readings = [{}]
-        if media.kind != "image" and last:
-            recording.utterances[0].start, recording.utterances[0].end = 0.0, last
-        return
-    if recording.seen is None or not recording.seen.sightings:
-        return
-    recording.readings = recording.readings or [{} for _ in recording.utterances]
-    spans = [Span(u.start or 0.0, u.end or 0.0) for u in recording.utterances]
-    silent = silent_stretches(spans, [s.at for s in recording.seen.sightings])
-    if not spans and not silent:  # a face that is seen for less than a second
-        first = recording.seen.sightings[0].at
-        silent = [Span(first, max(last, first + 1 / given.fps))]
-    pairs = list(zip(recording.utterances, recording.readings, strict=True))
-    pairs += [(Utterance(s.start, s.end, spoken=False), {}) for s in silent]
-    pairs.sort(key=lambda pair: pair[0].start or 0.0)
-    recording.utterances = [u for u, _ in pairs]
-    recording.readings = [r for _, r in pairs]
+class _Remarks:
+    """What a reader should know: what lacks, what has a reservation, and notes."""
+
+    def __init__(self, recording: Recording, modalities: Mapping[str, Modality]):
+        self.modalities = modalities
+        self.lacking: set[str] = set()
+        self.absent: dict[str, str] = {}
+        self._alone = recording.kind in ("text", "subtitles")
+        self._notes: list[str] = []
+        self._reserved: dict[tuple[str, str, bool], int] = {}
+        self._seen: set[str] = set()
+
+    def note(self, sentence: str) -> None:
+        """Note a sentence, once."""
+        if sentence not in self._notes:
+            self._notes.append(sentence)
+
+    def lack(self, medium: str, reason: str) -> None:
+        """Say why the whole recording lacks a medium; the first reason stands."""
+        self.lacking.add(medium)
+        for name, modality in self.modalities.items():
+            if modality.info.medium == medium:
+                self.absent.setdefault(name, reason)
+
+    def weigh(self, observed: dict[str, Sequence[Observed]], absent: dict[str, str]) -> None:
+        """Leave out what has a reservation where something without one was observed."""
+        reasons = {name: some[0].reservation for name, some in observed.items()}
+        left_out = not self._alone and any(not reason for reason in reasons.values())
+        for name, reason in reasons.items():
+            if reason:
+                key = (self.modalities[name].info.label, reason, left_out)
+                self._reserved[key] = self._reserved.get(key, 0) + 1
+            if reason and left_out:
+                del observed[name]
+                absent[name] = reason
+        self._seen |= set(observed)
+
+    def conclude(self, sound: str, segmented: bool) -> None:
+        """Say at the end why a modality was never observed."""
+        for name, modality in self.modalities.items():
+            info = modality.info
+            if (
+                name in self._seen
+                or name in self.absent
+                or any(name == key[0] for key in self._reserved)
+            ):
+                continue
+            reasons = {"pictures": f"no {info.label}", "text": "no words", "sound": sound}
+            reason = reasons.get(info.medium, "nothing to observe")
+            if info.medium == "sound" and segmented and sound != "silence":
+                reason = "no speech is loud and long enough"
+            self.absent[name] = reason
+
+    def sentences(self) -> tuple[str, ...]:
+        """Give all notes."""
+        reserved = (_reserved(*key, count) for key, count in self._reserved.items())
+        return (*self._notes, *reserved)
 
 
-def _finished(recording: Recording, readers: Mapping[str, Reader]) -> Recording:
-    """With the readings of the texts."""
-    if not recording.readings:
-        recording.readings = [{} for _ in recording.utterances]
-    alone = recording.kind in ("text", "subtitles")
-    seen = recording.seen is not None and bool(recording.seen.sightings)
-    foreign = 0
-    for utterance, readings in zip(recording.utterances, recording.readings, strict=True):
-        if "text" not in readers or not utterance.text:
-            continue
-        english = looks_english(utterance.text)
-        if not english:
-            foreign += 1
-        if english or alone or not (readings or seen):
-            reading: Any = readers["text"].text(utterance.text, utterance.words)
-            if reading is not None:
-                readings["text"] = reading
-    if foreign:
-        used = "its score means little" if alone else "those words were not used"
-        texts = "1 text does" if foreign == 1 else f"{foreign} texts do"
-        recording.notes.append(f"{texts} not look English, the one language known: {used}.")
-    return recording
+QUIET = 1e-4
+"""The highest sample of what is silence."""
+
+WITHOUT = "no transcript; --asr makes one"
+"""Why there are no words where transcription is switched off."""
+
+
+def _middle(word: Word) -> float:
+    return ((word.start or 0.0) + (word.end or 0.0)) / 2
+
+
+def _distance(segment: Segment, at: float) -> float:
+    return max((segment.start or 0.0) - at, at - (segment.end or 0.0), 0.0)
+
+
+def _reserved(label: str, reason: str, left_out: bool, count: int) -> str:
+    """Say how often something with a reservation was left out, or used all the same."""
+    times = "once" if count == 1 else f"{count} times"
+    return f"The {label} {'were not used' if left_out else 'may mislead'} {times}: {reason}."

@@ -25,13 +25,13 @@ class Asked:
 
     Attributes:
         words: C words as the artefact knows them: the basic emotions, then those asked beside.
-        vectors: [C, d] float32.
+        vectors: [C, d] float32; None where the model knows its words without.
         shown: the name as it was asked -> its word, in the order of asking.
         notes: what was taken for what, one sentence each.
     """
 
     words: tuple[str, ...]
-    vectors: np.ndarray
+    vectors: np.ndarray | None
     shown: Mapping[str, str]
     notes: tuple[str, ...] = ()
 
@@ -56,7 +56,7 @@ def ask(
     """
     if isinstance(emotions, str):
         emotions = emotions.split(",")
-    names = [_clean(name) for name in emotions or basics]
+    names = [clean(name) for name in emotions or basics]
     twice = sorted({x for x in names if names.count(x) > 1})
     if twice:
         raise SpaceError(f"An emotion is asked for twice: {', '.join(twice)}.")
@@ -72,7 +72,12 @@ def ask(
     return Asked(tuple(words), np.stack([vectors[w] for w in words]), shown, tuple(notes))
 
 
-def _clean(name: str) -> str:
+def clean(name: str) -> str:
+    """Bring an emotion word to lower case and single blanks.
+
+    Raises:
+        SpaceError: it is empty, overlong, or has no letter.
+    """
     word = " ".join(name.lower().split())
     if not word or not any(c.isalpha() for c in word):
         raise SpaceError(

@@ -1,150 +1,110 @@
-"""Seen: the faces of a recording and what the face branch says of each, picture by picture."""
+"""The modality of the face: every face is followed from picture to picture."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from moodal.media.probe import probe
-from moodal.media.video import frames
-from moodal.modalities.face.detect import Box
-from moodal.modalities.face.pixels import LONGEST, TOGETHER, values
-from moodal.modalities.face.quality import (
-    Follower,
-    Sighting,
-    by_track,
-    face_flags,
-    face_quality,
-    follow,
-    main_of,
-)
-from moodal.modalities.modality import FaceReader, Reading
+from moodal.core.records import ModalityInfo
+from moodal.media.video import Picture
+from moodal.modalities.face.pixels import LONGEST
+from moodal.modalities.face.quality import by_track, face_flags, face_quality, main_of
+from moodal.modalities.face.track import Follower, Sighting
+from moodal.modalities.modality import Absent, Division, Modality, Observed, Part, Settings, Window
 
 SHOWN = 24
 """Faces that are kept to be shown, at most."""
-NOTHING = np.zeros((0, 0), np.uint8)
 
 
-@dataclass
-class Seen:
-    """Faces over time: a few numbers each, so that hours of them fit.
+@dataclass(frozen=True)
+class ObservedFaces(Observed):
+    """The crops of one face [n, 48, 48], with the second of each and how long it stands."""
 
-    Attributes:
-        sightings: in the order of time, without their pictures.
-        logits: of each, [C] without the constants.
-        times: seconds of all pictures that were looked at.
-        shown: (seconds, [48, 48] uint8) of some.
-    """
+    times: tuple[float, ...] = ()
+    lasting: float = 0.2
 
-    fps: float
-    sightings: list[Sighting] = field(default_factory=list)
-    logits: list[np.ndarray] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
-    shown: list[tuple[float, np.ndarray]] = field(default_factory=list)
+    def divide(self, steps: int) -> Division | None:
+        """Assign each step to its picture."""
+        if steps != len(self.times):
+            return None
+        parts = tuple(Part(at, at + self.lasting) for at in self.times)
+        return Division(parts, np.arange(steps))
 
-    @cached_property
-    def _clock(self) -> tuple[np.ndarray, np.ndarray]:
-        """Seconds of the sightings and of the pictures, once all are there."""
-        return np.array([s.at for s in self.sightings]), np.array(self.times)
+
+class Face(Modality):
+    """The faces in an utterance: all that are followed, or the one seen longest and largest."""
+
+    info: ClassVar[ModalityInfo] = ModalityInfo("face", "face", "#009E73", "^", "pictures")
+    largest: ClassVar[int] = LONGEST
+
+    def __init__(self, settings: Settings = Settings()):  # noqa: B008
+        super().__init__(settings)
+        self.fps = settings.fps
+        self._follower = Follower()
+        self._times: list[float] = []
+        self._sightings: list[Sighting] = []
+        self._seconds: list[float] = []
+        self._shown: list[tuple[float, np.ndarray]] = []
+        self._apart = 1.0
+
+    def watch(self, picture: Picture) -> None:
+        """Find and follow the faces of the next picture."""
+        self._times.append(picture.at)
+        for sighting in self._follower.look(picture):
+            self._sightings.append(sighting)
+            self._seconds.append(sighting.at)
+            self._show(sighting)
+
+    def _show(self, sighting: Sighting) -> None:
+        if self._shown and sighting.at - self._shown[-1][0] < self._apart:
+            return
+        self._shown.append((sighting.at, sighting.face.copy()))
+        if len(self._shown) > SHOWN:  # every other of them stays, and half as many follow
+            self._shown = self._shown[::2]
+            self._apart *= 2
 
     @property
-    def last(self) -> float:
-        """Seconds at which the last picture ends."""
-        return self.times[-1] + 1 / self.fps if self.times else 0.0
+    def sights(self) -> Sequence[float]:
+        """The seconds at which a face was seen."""
+        return self._seconds
 
-    def readings(
-        self, reader: FaceReader, start: float | None, end: float | None, every: bool
-    ) -> dict[int, Reading]:
-        """Number of a face -> what it says from ``start`` to ``end`` (None: throughout).
+    @property
+    def thumbnails(self) -> tuple[tuple[float, np.ndarray], ...]:
+        """Some of the faces, in the order of their times."""
+        return tuple(self._shown)
 
-        Args:
-            every: of all faces; else of the main one of this stretch alone.
-        """
-        low = -np.inf if start is None else start - 0.5 / self.fps
-        high = np.inf if end is None else end + 0.5 / self.fps
-        seen_at, looked_at = self._clock
-        first, last = np.searchsorted(seen_at, [low, high])
-        here = range(int(first), int(last))
-        looked = int(np.diff(np.searchsorted(looked_at, [low, high]))[0])
-        main = main_of([self.sightings[i] for i in here])
-        found = {}
-        for track, own in by_track([self.sightings[i] for i in here]).items():
-            if every or track == main:
-                rows = [i for i in here if self.sightings[i].track == track]
-                reading = reader.face(
-                    [
-                        (self.sightings[i].at, self.sightings[i].at + 1 / self.fps, self.logits[i])
-                        for i in rows
-                    ]
-                )
-                quality = face_quality(own, looked)
-                found[track] = Reading(reading.logits, reading.parts, quality, face_flags(quality))
-        return found
+    def forget(self, before: float) -> None:
+        """Let go the faces before a second."""
+        count = bisect_left(self._seconds, before)
+        del self._seconds[:count], self._sightings[:count]
+        del self._times[: bisect_left(self._times, before)]
 
+    def observe(self, window: Window) -> Sequence[Observed] | Absent:
+        """Observe the main face of a window, or every face; absent where none is seen."""
+        low = -np.inf if window.start is None else window.start - 0.5 / self.fps
+        high = np.inf if window.end is None else window.end + 0.5 / self.fps
+        first, last = bisect_left(self._seconds, low), bisect_left(self._seconds, high)
+        sightings = self._sightings[first:last]
+        looked = bisect_left(self._times, high) - bisect_left(self._times, low)
+        main = main_of(sightings)
+        observed = [
+            self._observed(track, faces, looked)
+            for track, faces in by_track(sightings).items()
+            if self.settings.every or track == main
+        ]
+        return observed or Absent("no face")
 
-def look(
-    path: Path | str, reader: FaceReader, fps: float, on_damage: Callable[[str], None]
-) -> Seen:
-    """Find, follow and read the faces of a video or an image.
-
-    Raises:
-        DataError: it holds no picture that can be decoded.
-    """
-    seen, every = Seen(fps), 1.0
-    waiting: list[np.ndarray] = []
-
-    def read() -> None:
-        if waiting:
-            seen.logits.extend(reader.seen(values(np.stack(waiting))))
-            waiting.clear()
-
-    def damage(at: float, said: str) -> None:
-        on_damage(f"Some pictures cannot be decoded ({said}).")
-
-    if is_crop(probe(path)):
-        sightings = _of_crop(path)
-    else:
-        pictures = frames(path, fps, longest=LONGEST, on_damage=damage)
-        sightings = follow(pictures, Follower())
-    for at, here in sightings:
-        seen.times.append(at)
-        for sighting in here:
-            waiting.append(sighting.face)
-            if not seen.shown or at - seen.shown[-1][0] >= every:
-                seen.shown.append((at, sighting.face.copy()))
-                if len(seen.shown) > SHOWN:  # every other of them stays, and half as many follow
-                    seen.shown = seen.shown[::2]
-                    every *= 2
-            seen.sightings.append(
-                Sighting(
-                    sighting.track,
-                    at,
-                    _bare(sighting.box),
-                    NOTHING,
-                    sighting.pixels,
-                    sighting.sharpness,
-                )
-            )
-        if len(waiting) >= TOGETHER:
-            read()
-    read()
-    return seen
-
-
-def _of_crop(path: Path | str) -> Iterator[tuple[float, list[Sighting]]]:
-    """Yield the one sighting of a picture that is a face already, with the detector's score."""
-    for picture in frames(path):
-        face = luma(picture.rgb)
-        half, middle = SIDE / MARGIN / 2, SIDE / 2
-        lower = middle + LIFT * 2 * half
-        box = Box(middle - half, lower - half, middle + half, lower + half)
-        box = near(face, box) or box
-        yield picture.at, [Sighting(0, picture.at, box, face, float(SIDE), sharpness(face))]
-
-
-def _bare(box: Box) -> Box:
-    return Box(box.left, box.top, box.right, box.bottom, box.score)
+    def _observed(self, track: int, faces: Sequence[Sighting], looked: int) -> Observed:
+        quality = face_quality(faces, looked)
+        return ObservedFaces(
+            np.stack([face.face for face in faces]),
+            quality,
+            face_flags(quality),
+            track,
+            times=tuple(face.at for face in faces),
+            lasting=1 / self.fps,
+        )

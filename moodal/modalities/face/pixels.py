@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moodal.core.errors import DataError, UsageError
+from moodal.core.records import Sound
 from moodal.media.video import check_video, frames
 from moodal.modalities.encoder import Encoder, Item, specification
 from moodal.modalities.face.detect import SIDE, crop, detect, luma, resample
@@ -52,7 +53,7 @@ class Pixels(Encoder):
 
     def check(self, item: Item) -> None:
         """Raise DataError if the clip is missing or holds no pictures."""
-        if not isinstance(item, str | np.ndarray):
+        if not isinstance(item, str | Sound | np.ndarray):
             check_video(item.path)
 
     def encode(self, item: Item) -> np.ndarray:
@@ -61,8 +62,8 @@ class Pixels(Encoder):
         Raises:
             DataError: the clip cannot be read, or the array holds no such crops.
         """
-        if isinstance(item, str):
-            raise UsageError("This encoder reads pictures; got a text. Give a Clip or face crops.")
+        if isinstance(item, str | Sound):
+            raise UsageError("This encoder reads pictures: give a Clip or face crops.")
         if isinstance(item, np.ndarray):
             if item.shape[1:] != (SIDE, SIDE) or item.dtype != np.uint8:
                 raise DataError(

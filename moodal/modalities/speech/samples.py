@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moodal.core.errors import DataError, UsageError
-from moodal.core.records import RATE
+from moodal.core.records import RATE, Sound
 from moodal.media.audio import check_audio, read_audio
 from moodal.modalities.encoder import Encoder, Item, specification
 
@@ -59,6 +59,8 @@ def samples_of(item: Item) -> np.ndarray:
     """
     if isinstance(item, str):
         raise UsageError("This encoder reads sound; got a text. Give a Clip or samples [n].")
+    if isinstance(item, Sound):
+        return item.samples
     if isinstance(item, np.ndarray):
         if item.ndim != 1:
             raise DataError(f"Samples of one channel are [n]; got {list(item.shape)}.")
@@ -68,5 +70,5 @@ def samples_of(item: Item) -> np.ndarray:
 
 def check_samples(item: Item) -> None:
     """Raise DataError if a clip is missing, unreadable, or shorter than its span."""
-    if not isinstance(item, str | np.ndarray):
+    if not isinstance(item, str | Sound | np.ndarray):
         check_audio(item.path, item.start, item.end)

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from moodal.core.records import RATE
+from moodal.core.records import RATE, Sound
 from moodal.modalities.encoder import Item
 from moodal.modalities.speech.samples import Wave, samples_of
 from moodal.modalities.speech.segment import speech_spans
@@ -34,7 +34,11 @@ class Spoken(Wave):
         Raises:
             DataError: the clip cannot be read.
         """
-        return super().encode(spoken(samples_of(item)))
+        samples = samples_of(item)
+        if isinstance(item, Sound) and item.speech is not None:
+            first, last = item.speech
+            return super().encode(samples[round(first * RATE) : round(last * RATE)])
+        return super().encode(spoken(samples))
 
 
 def utterance_extent(speech: Sequence[Span], seconds: float) -> Span:

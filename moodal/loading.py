@@ -1,0 +1,107 @@
+"""load: any artefact -> a `moodal.model.model.Model`, with the scorer that its kind needs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from moodal.core.errors import DataError, MissingDependencyError, UsageError
+from moodal.modalities.build import build
+from moodal.modalities.encoder import Encoder
+from moodal.model import artefact as artefacts
+from moodal.model.artefact import Artefact
+from moodal.model.fused import FusedScorer
+from moodal.model.info import ArtefactInfo
+from moodal.model.model import Model
+from moodal.model.scorer import Scorer
+
+DEFAULT = artefacts.DEFAULT
+"""The artefact that lies in the package."""
+
+
+def load(artefact: Path | str | None = None, *, threads: int | None = None) -> Model:
+    """Load the model of an artefact.
+
+    Args:
+        artefact: its folder; None: the one that lies in the package.
+        threads: of each network; default: the machine's cores, at most 4.
+
+    Raises:
+        DataError: it is no artefact, of another format, or damaged; or a fused one whose encoders
+            are not this moodal's.
+        MissingDependencyError: it holds a system that needs PyTorch, which is not installed.
+    """
+    read = artefacts.read(DEFAULT if artefact is None else artefact)
+    count = threads or min(4, os.cpu_count() or 1)
+    encoders, refused = _encoders(read)
+    scorer: Scorer
+    if read.info.kind == "fused":
+        if refused:
+            modality, why = next(iter(refused.items()))
+            raise DataError(f"{read.folder}: its {modality} cannot be read here: {why}")
+        scorer = FusedScorer.of(read, count)
+    else:
+        scorer = _system(read, count)
+    return Model(read, encoders, scorer, refused, count)
+
+
+def load_with(artefact: Path | None, threads: int | None) -> Model:
+    """Load a model with a number of threads; for `moodal.model.batch.predict_all`."""
+    return load(artefact, threads=threads)
+
+
+def _system(artefact: Artefact, threads: int) -> Scorer:
+    try:
+        from moodal.train.engine.scorer import SystemScorer
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"{artefact.folder} holds the system {artefact.info.name}, which needs {error.name}: "
+            "pip install 'moodal[train]'."
+        ) from None
+    return SystemScorer.of(artefact, threads)
+
+
+def _encoders(artefact: Artefact) -> tuple[dict[str, Encoder], dict[str, str]]:
+    """The encoders of an artefact's modalities, and why others cannot be made here."""
+    encoders: dict[str, Encoder] = {}
+    refused: dict[str, str] = {}
+    for modality in artefact.info.widths:
+        try:
+            encoders[modality] = _encoder(artefact.info, modality)
+        except (UsageError, MissingDependencyError, DataError) as error:
+            refused[modality] = str(error)
+    return encoders, refused
+
+
+def _encoder(info: ArtefactInfo, modality: str) -> Encoder:
+    """Build the encoder that reads a modality's media in prediction.
+
+    Raises:
+        MoodalError: says why it cannot be made.
+    """
+    spec = info.readers.get(modality) or info.encoders.get(modality)
+    if spec is None or spec.name == "as-given":
+        raise UsageError(
+            f"its {modality} was trained on features that came in files (such as those of COVAREP "
+            "or FACET), which nothing here computes from a recording; test it with `moodal "
+            "evaluate` on a corpus that was prepared from such files."
+        )
+    encoder = build(spec.spec(), _torch_encoders(spec.name))
+    if encoder.width != info.widths[modality]:
+        raise UsageError(
+            f"its {modality} has {info.widths[modality]} values a step, and {spec.name} gives "
+            f"{encoder.width}."
+        )
+    return encoder
+
+
+def _torch_encoders(name: str) -> dict[str, type[Any]] | None:
+    """The table of encoders that need PyTorch, where no other has the name."""
+    from moodal.modalities import ENCODERS
+
+    if name in ENCODERS:
+        return None
+    from moodal.train import encoders
+
+    return encoders.ENCODERS

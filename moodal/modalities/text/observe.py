@@ -1,0 +1,70 @@
+"""The modality of the words: what is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from moodal.core.records import ModalityInfo
+from moodal.core.timeline import Word
+from moodal.modalities.modality import Absent, Division, Modality, Observed, Part, Window
+from moodal.modalities.text.language import looks_english
+from moodal.modalities.text.minilm import tokenizer
+
+FOREIGN = "it does not look English, the one language known"
+"""Why words of another language are used only where there is nothing else."""
+
+CUT = "Only the first 256 word pieces of the text were read."
+
+
+@dataclass(frozen=True)
+class ObservedText(Observed):
+    """A text, and its words with their times where they are timed."""
+
+    words: tuple[Word, ...] = ()
+
+    def divide(self, steps: int) -> Division | None:
+        """Assign word pieces to words; known where a network reads all-MiniLM-L6-v2's pieces."""
+        text = str(self.item)
+        encoded = tokenizer().encode(text)
+        if len(encoded.ids) != steps:
+            return None
+        words = [word.text for word in self.words] or text.split()
+        ends, at = [], 0
+        for word in words:
+            begin = text.find(word, at)
+            at = (begin if begin >= 0 else at) + len(word)
+            ends.append(at)
+        if not words:
+            return None
+        offsets = np.array(encoded.offsets)
+        places = np.full(steps, -1)
+        # the special pieces have no place in the text
+        inside = offsets[:, 1] > offsets[:, 0]
+        nearest = np.searchsorted(ends, offsets[inside, 0], side="right")
+        places[inside] = np.minimum(nearest, len(words) - 1)
+        times = [(w.start, w.end) for w in self.words] or [(None, None)] * len(words)
+        parts = (Part(*time, word) for time, word in zip(times, words, strict=True))
+        return Division(tuple(parts), places)
+
+
+class Text(Modality):
+    """The words of an utterance, given or transcribed."""
+
+    info: ClassVar[ModalityInfo] = ModalityInfo("text", "words", "#0072B2", "o", "text")
+
+    def observe(self, window: Window) -> Sequence[Observed] | Absent:
+        """Observe the text of a window; absent without a word in it."""
+        if not window.text:
+            if not window.spoken:
+                return Absent("no speech")
+            return Absent("no words" if window.text is not None else "no transcript")
+        encoded = tokenizer().encode(window.text)
+        if len(encoded.ids) <= 2:  # the two special pieces
+            return Absent("no words")
+        reservation = "" if looks_english(window.text) else FOREIGN
+        flags = (CUT,) if encoded.overflowing else ()
+        return [ObservedText(window.text, {}, flags, None, reservation, window.words)]

@@ -1,0 +1,281 @@
+"""FusedScorer: scores of any emotion words by the sum of a fused artefact's branches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from moodal.core.emotions import Task
+from moodal.core.errors import UsageError
+from moodal.core.records import Frames, ordered
+from moodal.evaluation.report.scores import sigmoid
+from moodal.evaluation.report.thresholds import Thresholds, fixed
+from moodal.modalities.encoder import Encoder
+from moodal.modalities.face.pixels import TOGETHER
+from moodal.model.artefact import Artefact
+from moodal.model.branches import Branch, read_branches
+from moodal.model.fusion import Fusion, Weights, key
+from moodal.model.rows import RowEncoder
+from moodal.model.scorer import Scores
+from moodal.model.states import States
+from moodal.model.vocabulary import Asked, ask, sources
+
+
+@dataclass(frozen=True)
+class FusedScorer:
+    """Scores any emotion words by the sum of a fused artefact's branches.
+
+    Attributes:
+        artefact: which was read and verified.
+        branches: modality -> its network.
+    """
+
+    artefact: Artefact
+    branches: Mapping[str, Branch]
+    complete: bool = False
+
+    @classmethod
+    def of(cls, artefact: Artefact, threads: int = 1) -> FusedScorer:
+        """Read the branches of a fused artefact.
+
+        Raises:
+            DataError: it is no fused artefact.
+        """
+        return cls(artefact, read_branches(artefact, threads))
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that it has a branch for."""
+        return ordered(self.branches)
+
+    @property
+    def basics(self) -> tuple[str, ...]:
+        """The emotions that every question compares with."""
+        return self.artefact.info.labels
+
+    @property
+    def learned(self) -> dict[str, tuple[str, ...]]:
+        """Modality -> the words that it was trained on or adapted to."""
+        return {m: (*b.learned, *b.adapted) for m, b in self.branches.items()}
+
+    @cached_property
+    def known(self) -> dict[str, np.ndarray]:
+        """Word -> its vector [d], of all words that the artefact carries."""
+        vectors = self.artefact.vectors()["words"]
+        return dict(zip(self.artefact.fused.words, vectors, strict=True))
+
+    @property
+    def guesses(self) -> dict[str, float]:
+        """Modality -> the worth of its scores of words that it never learned, 0 to 1."""
+        info = self.artefact.fused.branches
+        return {m: info[m].guess.weight for m in self.branches}
+
+    @property
+    def synonyms(self) -> Mapping[str, str]:
+        """Other names of emotions that the artefact declares -> its own."""
+        return self.artefact.fused.synonyms
+
+    def defaults(self, labels: Sequence[str], modalities: Sequence[str]) -> list[str]:
+        """Choose the labels that a branch which is used has learned."""
+        learned = {word for m in modalities for word in self.learned[m]}
+        return [label for label in labels if label in learned]
+
+    def ask(
+        self,
+        emotions: Sequence[str] | None = None,
+        vectors: str | None = None,
+        *,
+        exact: bool = False,
+    ) -> Asked:
+        """Make a question of any words, see `moodal.model.vocabulary.ask`.
+
+        Raises:
+            SpaceError: an empty, overlong or doubled word.
+            UsageError: ``vectors`` are named.
+        """
+        if vectors:
+            raise UsageError(
+                "A fused artefact knows any word by its own vectors; leave --vectors out."
+            )
+        if not exact or emotions is None:
+            return ask(emotions, self.basics, self.known, self.synonyms)
+        new = [word for word in emotions if word not in self.known]
+        more = ask(new, self.basics, self.known, self.synonyms)
+        known = {**self.known, **dict(zip(more.words, _required(more), strict=True))}
+        shown = dict(zip(new, more.shown.values(), strict=True)) if new else {}
+        shown = {word: shown.get(word, word) for word in emotions}
+        words = tuple(dict.fromkeys([*self.basics, *shown.values()]))
+        return Asked(words, np.stack([known[word] for word in words]), shown)
+
+    def states(self, modality: str, frames: np.ndarray) -> np.ndarray:
+        """Compute the states [T', H] of a branch."""
+        return self.branches[modality].states(frames)
+
+    def pooled(self, modality: str, frames: Frames) -> Frames:
+        """Compute the mean state of each utterance, in which every logit is linear."""
+        branch = self.branches[modality]
+        if self.artefact.info.modality(modality).medium == "pictures":
+            return _mean_of_pictures(branch, frames)
+        means = [
+            branch.states(np.asarray(values, np.float32)).mean(0, keepdims=True)
+            if len(values)
+            else np.zeros((0, len(branch.map)), np.float32)
+            for values in frames
+        ]
+        return Frames.from_list([np.asarray(mean, np.float32) for mean in means])
+
+    def row_encoder(self, frames: RowEncoder) -> Encoder:
+        """Return the encoder of a row's mean state."""
+        branch = self.branches[frames.modality]
+        return States.of(self.artefact, branch, frames)
+
+    def fusion(self, asked: Asked) -> Fusion:
+        """Return what sums the modalities for the words of a question."""
+        return Fusion(
+            asked.words,
+            len(self.basics),
+            {m: b.learned for m, b in self.branches.items()},
+            {name: Weights.of(w) for name, w in self.artefact.fused.fusion.items()},
+        )
+
+    def sources(self, asked: Asked, modalities: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Word -> modality -> how it is known, for the modalities that are there."""
+        present = {m: self.branches[m] for m in modalities}
+        return {word: sources(word, present, self.guesses, self.basics) for word in asked.words}
+
+    def score(self, states: Mapping[str, Frames], asked: Asked, task: Task | None = None) -> Scores:
+        """Score n utterances; those with the same modalities at once.
+
+        A branch that is used alone, where each word is to be decided by itself, answers as it
+        was trained: by each word's sigmoid, its share of the training included.
+        """
+        logits: dict[str, np.ndarray] = {}
+        steps: dict[str, np.ndarray] = {}
+        vectors = _required(asked)
+        for modality in ordered(states):
+            keys, constants = self.branches[modality].keys(asked.words, vectors)
+            frames = states[modality]
+            lengths = np.maximum(frames.lengths, 1)
+            steps[modality] = (frames.values @ keys) / np.repeat(lengths, frames.lengths)[:, None]
+            logits[modality] = _sums(steps[modality], frames) + constants
+        summed = self._by_set(states, logits, steps, asked)
+        if task == "multi" and len(states) == 1 and (own := self.thresholds(list(states))):
+            [(modality, values)] = logits.items()
+            return self._by_word(summed, modality, values, own, asked)
+        return summed
+
+    def _by_set(
+        self,
+        states: Mapping[str, Frames],
+        logits: Mapping[str, np.ndarray],
+        steps: Mapping[str, np.ndarray],
+        asked: Asked,
+    ) -> Scores:
+        count, words = len(next(iter(states.values()))), len(asked.words)
+        present = np.array([states[m].lengths > 0 for m in states]).T
+        names = list(states)
+        fusion = self.fusion(asked)
+        total, bias = np.zeros((count, words)), np.zeros((count, words))
+        probabilities, thresholds = np.zeros((count, words)), np.ones((count, words))
+        shares = {m: np.zeros((count, words)) for m in names}
+        parts = {m: np.zeros_like(steps[m], dtype=float) for m in names}
+        sets = [""] * count
+        for pattern in np.unique(present, axis=0):
+            chosen = [m for m, there in zip(names, pattern, strict=True) if there]
+            rows = np.flatnonzero((present == pattern).all(1))
+            if not chosen:
+                continue
+            own_steps = {
+                m: np.repeat(np.isin(np.arange(count), rows), states[m].lengths) for m in chosen
+            }
+            fused = fusion.fuse(
+                {m: logits[m][rows] for m in chosen},
+                self.sources(asked, chosen),
+                {m: steps[m][own_steps[m]] for m in chosen},
+            )
+            total[rows], bias[rows] = fused.logits, fused.bias
+            probabilities[rows] = fused.probabilities
+            thresholds[rows] = fusion.sets[key(chosen)].threshold
+            for m in chosen:
+                shares[m][rows] = fused.shares[m]
+                parts[m][own_steps[m]] = fused.steps[m]
+            for row in rows:
+                sets[row] = key(chosen)
+        best = np.eye(words, dtype=bool)[self._best(probabilities, asked)]
+        decided = best & (probabilities >= thresholds)
+        return Scores(total, probabilities, decided, thresholds, shares, bias, parts, tuple(sets))
+
+    def _best(self, probabilities: np.ndarray, asked: Asked) -> np.ndarray:
+        """Columns [n] of the most probable of the words that were asked for."""
+        columns = np.array([asked.words.index(word) for word in asked.shown.values()])
+        return np.asarray(columns[probabilities[:, columns].argmax(1)])
+
+    def _by_word(
+        self,
+        summed: Scores,
+        modality: str,
+        logits: np.ndarray,
+        own: Mapping[str, float],
+        asked: Asked,
+    ) -> Scores:
+        totals = logits + self.branches[modality].log_shares(asked.words)
+        probabilities = sigmoid(totals)
+        thresholds = np.array([own.get(word, 0.5) for word in asked.words])
+        return Scores(
+            totals,
+            probabilities,
+            probabilities >= thresholds,
+            np.broadcast_to(thresholds, totals.shape),
+            sets=summed.sets,
+        )
+
+    def thresholds(self, modalities: Sequence[str]) -> Mapping[str, float]:
+        """Word -> the probability from which a branch that is used alone decides it."""
+        if len(modalities) != 1:
+            return {}
+        return self.artefact.fused.branches[modalities[0]].thresholds
+
+    def thresholds_for(
+        self, labels: Sequence[str], modalities: Sequence[str], task: Task
+    ) -> Thresholds:
+        """Return a branch's own thresholds where it is used alone, else 0.5."""
+        own = self.thresholds(modalities) if task == "multi" else {}
+        if not own:
+            return fixed(labels)
+        values = np.array([own.get(label, 0.5) for label in labels])
+        return Thresholds(values, f"the {modalities[0]} branch's, chosen on its validation rows")
+
+    def transcribe(self, states: Mapping[str, Frames], texts: Sequence[str | None]) -> None:
+        """Write nothing down: no branch spells what it hears."""
+        return None
+
+
+def _required(asked: Asked) -> np.ndarray:
+    assert asked.vectors is not None, "a fused artefact's questions have vectors"
+    return asked.vectors
+
+
+def _sums(steps: np.ndarray, frames: Frames) -> np.ndarray:
+    """Sum steps [T, C] utterance by utterance: [n, C]."""
+    totals = np.zeros((len(frames), steps.shape[1]), steps.dtype)
+    np.add.at(totals, np.repeat(np.arange(len(frames)), frames.lengths), steps)
+    return totals
+
+
+def _mean_of_pictures(branch: Branch, frames: Frames) -> Frames:
+    """Mean states of sequences of pictures, which a network reads one by one: many at once."""
+    means = np.zeros((int((frames.lengths > 0).sum()), len(branch.map)), np.float32)
+    some = np.flatnonzero(frames.lengths)
+    reached = 0
+    for rows in np.array_split(some, max(1, len(some) // (8 * TOGETHER))):
+        if not len(rows):
+            continue
+        portion = frames.select(rows)
+        states = branch.states(np.asarray(portion.values, np.float32))
+        sums = np.add.reduceat(states, portion.offsets[:-1])
+        means[reached : reached + len(rows)] = sums / portion.lengths[:, None]
+        reached += len(rows)
+    return Frames(means, (frames.lengths > 0).astype(np.int64))

@@ -1,0 +1,184 @@
+"""Where the rows of an evaluation come from: prepared features, or the media themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from moodal.core.errors import DataError
+from moodal.core.manifest import Manifest
+from moodal.core.records import Clip, Frames
+from moodal.features.store import FeatureStore
+from moodal.modalities import MODALITIES
+from moodal.modalities.text.language import looks_english
+from moodal.model.info import ArtefactInfo
+from moodal.model.model import Model
+from moodal.model.rows import RowEncoder, Rows, encode_rows, media_of, merged
+
+
+@dataclass
+class RowSource:
+    """The rows of a corpus as a model scores them.
+
+    Attributes:
+        rows: modality -> what it gives for each row.
+        stamps: what a reader should know of where they came from.
+    """
+
+    rows: dict[str, Rows] = field(default_factory=dict)
+    stamps: list[str] = field(default_factory=list)
+
+
+def require_media(
+    model: Model, manifest: Manifest, modalities: Sequence[str], split: str, asr: bool
+) -> list[str]:
+    """The modalities that some row has, or can be given by transcription.
+
+    Raises:
+        DataError: there is none.
+    """
+    used = [m for m in modalities if _has(model, manifest, m, asr)]
+    if not used:
+        raise DataError(f"{manifest.corpus}: no row of {split} has {', '.join(modalities)}.")
+    return used
+
+
+def _has(model: Model, manifest: Manifest, modality: str, asr: bool) -> bool:
+    if modality in manifest.features or (_is_text(modality) and asr):
+        return True
+    return modality in model.encoders and any(x is not None for x in media_of(manifest, modality))
+
+
+def _is_text(modality: str) -> bool:
+    return MODALITIES[modality].info.medium == "text"
+
+
+def read_rows(
+    model: Model,
+    manifest: Manifest,
+    modalities: Sequence[str],
+    store: FeatureStore,
+    jobs: int,
+    asr: bool,
+) -> RowSource:
+    """Read what every row gives in each modality.
+
+    Prepared features are taken where the model's encoder made them, unless it reads raw media
+    otherwise than its training did and the media are there; else the media are read.
+
+    Raises:
+        DataError: features of another encoder, and no media that could be read instead.
+    """
+    source = RowSource()
+    for modality in modalities:
+        items = media_of(manifest, modality)
+        raw = modality in model.encoders and any(x is not None for x in items)
+        if modality in manifest.features:
+            problem, stamps = _compare(model.info, manifest, modality)
+            prefers_raw = raw and (problem or modality in model.info.readers)
+            if not prefers_raw:
+                if problem:
+                    raise DataError(problem)
+                source.rows[modality] = _prepared(model, manifest, modality)
+                source.stamps += stamps
+                continue
+        source.rows[modality] = _raw(model, manifest, modality, items, store, jobs, asr)
+    return source
+
+
+def _raw(
+    model: Model,
+    manifest: Manifest,
+    modality: str,
+    items: Sequence[str | Clip | None],
+    store: FeatureStore,
+    jobs: int,
+    asr: bool,
+) -> Rows:
+    what = f"{manifest.corpus} {modality}"
+    frames = RowEncoder(modality, model.encoders[modality])
+    rows = encode_rows(model.scorer.row_encoder(frames), items, store, jobs, what)
+    if _is_text(modality) and asr:
+        sound = [
+            None if said is not None else clip
+            for said, clip in zip(items, media_of(manifest, "speech"), strict=True)
+        ]
+        heard = RowEncoder(modality, model.encoders[modality], heard=True)
+        more = encode_rows(
+            model.scorer.row_encoder(heard), sound, store, jobs, f"{what} (transcribing)"
+        )
+        rows = merged(rows, more)
+    return rows
+
+
+def _prepared(model: Model, manifest: Manifest, modality: str) -> Rows:
+    """What the model makes of prepared frames."""
+    return Rows(model.scorer.pooled(modality, manifest.features[modality]))
+
+
+def _compare(info: ArtefactInfo, manifest: Manifest, modality: str) -> tuple[str, list[str]]:
+    """Why prepared features are not the model's, "" where they are, and what to stamp.
+
+    Features that came in files have no encoder to compare; where they came in another corpus's
+    files, a stamp says so.
+    """
+    trained, theirs = info.encoders.get(modality), manifest.encoders.get(modality, {})
+    width = manifest.features[modality].width
+    if width != info.widths[modality]:
+        return (
+            f"{modality}: the artefact reads {info.widths[modality]} values a step, the corpus "
+            f"has {width}."
+        ), []
+    name, fingerprint = (trained.name, trained.fingerprint) if trained else (None, None)
+    if info.protocol.name == "imported" and (name == "as-given") != (
+        theirs.get("name") == "as-given"
+    ):
+        made = theirs.get("name")
+        return "", [f"{modality} is of {made}; the checkpoint does not say what made its own"]
+    if fingerprint == theirs.get("fingerprint"):
+        return "", []
+    if name == theirs.get("name") == "as-given":
+        return "", [f"{modality} features came in other files than those of the training"]
+    if (
+        name == "as-given"
+        and modality in info.readers
+        and (theirs.get("name") == info.readers[modality].name)
+    ):
+        return "", []
+    return (
+        f"{modality}: the artefact was trained on {name} ({fingerprint}), the corpus was encoded "
+        f"by {theirs.get('name')} ({theirs.get('fingerprint')}). Prepare it again with the "
+        "artefact's encoder."
+    ), []
+
+
+def without_foreign(manifest: Manifest, rows: Mapping[str, Rows]) -> list[str]:
+    """Leave out texts that are not English, as prediction does, where there is more than them.
+
+    Returns:
+        Stamps that count them.
+    """
+    stamps: list[str] = []
+    for modality in [m for m in rows if _is_text(m)]:
+        others = [r.present for m, r in rows.items() if m != modality]
+        alone = ~np.any(others, axis=0) if others else np.ones(len(manifest), bool)
+        foreign = np.array(
+            [bool(u.text) and not looks_english(u.text or "") for u in manifest.utterances]
+        )
+        foreign &= rows[modality].present
+        rows[modality].states = _emptied(rows[modality].states, foreign & ~alone)
+        if count := int((foreign & ~alone).sum()):
+            stamps.append(f"{count} texts do not look English and were not used")
+        if count := int((foreign & alone).sum()):
+            stamps.append(f"{count} texts do not look English, the one language known")
+    return stamps
+
+
+def _emptied(states: Frames, rows: np.ndarray) -> Frames:
+    """The states without those of some rows."""
+    if not rows.any():
+        return states
+    kept = np.repeat(~rows, states.lengths)
+    return Frames(np.asarray(states.values[kept]), np.where(rows, 0, states.lengths), states.rate)

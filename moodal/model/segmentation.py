@@ -1,0 +1,221 @@
+"""Segmentation: where the utterances of a recording lie, told as its sound and pictures come.
+
+Utterances are the cues of subtitles, or stretches between pauses of speech, or the whole
+recording; stretches without speech in which something is seen come between them.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from moodal.core.timeline import Word
+from moodal.media.subtitles import Cue
+from moodal.modalities.speech.segment import SpeechSegmenter
+
+
+@dataclass
+class Segment:
+    """One utterance, while it is read.
+
+    Attributes:
+        start, end: seconds; None for a text or a picture without times.
+        text: what was said; None where nothing tells so far.
+        words: with times, where it was transcribed.
+        spoken: whether somebody speaks in it.
+        speech: the seconds of the recording from its first to its last speech, where a detector
+            has heard them.
+        ready: whether its words are settled.
+    """
+
+    start: float | None = None
+    end: float | None = None
+    text: str | None = None
+    words: tuple[Word, ...] = ()
+    spoken: bool = True
+    speech: tuple[float, float] | None = None
+    ready: bool = True
+
+
+class Segmentation:
+    """The base class: gives segments as soon as the sound tells them.
+
+    Attributes:
+        settled: the second before which no further segment begins.
+    """
+
+    settled: float = math.inf
+
+    def begin(self) -> list[Segment]:
+        """Give the segments that are known before anything is heard."""
+        return []
+
+    def hear(self, start: float, samples: np.ndarray) -> list[Segment]:
+        """Take in samples [n] at 16 kHz from second ``start``."""
+        return []
+
+    def finish(self, seconds: float) -> list[Segment]:
+        """Give the segments that the end of the sound, at ``seconds``, tells."""
+        return []
+
+
+@dataclass
+class Cues(Segmentation):
+    """One segment for each subtitle: what is given wins over what is detected."""
+
+    cues: Sequence[Cue]
+
+    def begin(self) -> list[Segment]:
+        """Give all of them."""
+        return [Segment(cue.start, cue.end, cue.text) for cue in self.cues]
+
+    def finish(self, seconds: float) -> list[Segment]:
+        """Give nothing more."""
+        return []
+
+
+@dataclass
+class Pauses(Segmentation):
+    """One segment for each stretch of speech between two pauses."""
+
+    segmenter: SpeechSegmenter = field(default_factory=SpeechSegmenter)
+
+    @property
+    def settled(self) -> float:  # type: ignore[override]
+        """The second before which no further speech begins."""
+        return self.segmenter.settled
+
+    def hear(self, start: float, samples: np.ndarray) -> list[Segment]:
+        """Give the speech that has ended."""
+        spans = self.segmenter.hear(start, samples)
+        return [Segment(s.start, s.end, speech=(s.start, s.end)) for s in spans]
+
+    def finish(self, seconds: float) -> list[Segment]:
+        """Give the speech that the end of the sound ends."""
+        spans = self.segmenter.finish()
+        return [Segment(s.start, s.end, speech=(s.start, s.end)) for s in spans]
+
+
+@dataclass
+class Whole(Segmentation):
+    """The recording as one segment, whose words may be given.
+
+    Attributes:
+        text: what is said in it; None where nothing tells.
+        silence: whether it reaches from the first second to the last; else from the first speech
+            to the last, where there is speech.
+    """
+
+    text: str | None = None
+    silence: bool = True
+    segmenter: SpeechSegmenter = field(default_factory=SpeechSegmenter)
+    speech: tuple[float, float] | None = None
+    settled: float = 0.0
+
+    def hear(self, start: float, samples: np.ndarray) -> list[Segment]:
+        """Remember where speech is heard."""
+        self._remember(self.segmenter.hear(start, samples))
+        return []
+
+    def finish(self, seconds: float) -> list[Segment]:
+        """Give the one segment."""
+        self._remember(self.segmenter.finish())
+        self.settled = math.inf
+        first, last = (0.0, seconds) if self.silence or not self.speech else self.speech
+        spoken = self.silence or self.speech is not None
+        return [Segment(first, last, self.text, spoken=spoken, speech=self.speech)]
+
+    def _remember(self, spans: Sequence[object]) -> None:
+        for span in spans:
+            first = self.speech[0] if self.speech else span.start  # type: ignore[attr-defined]
+            self.speech = (first, span.end)  # type: ignore[attr-defined]
+
+
+@dataclass
+class Stretches:
+    """Finds stretches without speech in which something is seen.
+
+    Attributes:
+        least: seconds below which a stretch is none.
+        longest: seconds after which a stretch is cut, when at least ``least`` more follow.
+        lost: seconds without anything to see that end a stretch.
+    """
+
+    least: float = 1.0
+    longest: float = 5.0
+    lost: float = 2.0
+    _first: float | None = None
+    _last: float = 0.0
+    _cut: float | None = None
+
+    @property
+    def pending(self) -> float:
+        """The second at which a stretch that goes on began, infinity without one."""
+        return math.inf if self._first is None else self._first
+
+    def see(self, at: float) -> list[Segment]:
+        """Take in the second of a picture outside speech in which something is seen."""
+        ended: list[Segment] = []
+        if self._first is not None and at - self._last > self.lost:
+            ended += self.end()
+        if self._first is None:
+            self._first = at
+        self._last = at
+        if at - self._first >= self.longest and self._cut is None:
+            self._cut = at
+        if self._cut is not None and at - self._cut >= self.least:
+            ended.append(_silent(self._first, self._cut))
+            self._first, self._cut = self._cut, None
+        return ended
+
+    def end(self) -> list[Segment]:
+        """End the stretch that goes on, as where speech begins."""
+        first, self._first, self._cut = self._first, None, None
+        if first is None or self._last - first < self.least:
+            return []
+        return [_silent(first, self._last)]
+
+
+def _silent(first: float, last: float) -> Segment:
+    return Segment(first, last, spoken=False)
+
+
+@dataclass
+class Buffer:
+    """The sound that an utterance still needs: blocks end to end, old ones let go."""
+
+    rate: int
+    _blocks: list[np.ndarray] = field(default_factory=list)
+    _starts: list[int] = field(default_factory=list)
+    reached: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """How far the sound has come."""
+        return self.reached / self.rate
+
+    def add(self, samples: np.ndarray) -> None:
+        """Take in the next block."""
+        self._blocks.append(samples)
+        self._starts.append(self.reached)
+        self.reached += len(samples)
+
+    def cut(self, start: float, end: float) -> np.ndarray:
+        """Copy the samples from ``start`` to ``end`` seconds, as far as there are any."""
+        first, last = max(0, round(start * self.rate)), round(end * self.rate)
+        i = max(0, bisect_left(self._starts, first + 1) - 1)
+        pieces = []
+        while i < len(self._blocks) and self._starts[i] < last:
+            at = self._starts[i]
+            pieces.append(self._blocks[i][max(0, first - at) : max(0, last - at)])
+            i += 1
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+    def forget(self, before: float) -> None:
+        """Let go what lies before a second."""
+        count = max(0, bisect_left(self._starts, before * self.rate) - 1)
+        del self._blocks[:count], self._starts[:count]

@@ -1,0 +1,278 @@
+"""SystemScorer: the scores of a trained system, with PyTorch, for a `moodal.model.model.Model`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from moodal.core.emotions import EmotionSpace, Task
+from moodal.core.errors import SpaceError
+from moodal.core.manifest import Manifest
+from moodal.core.records import Frames, Utterance, ordered
+from moodal.evaluation.report.scores import sigmoid, softmax
+from moodal.modalities.encoder import Encoder
+from moodal.modalities.text.emotion_vectors import word_vectors
+from moodal.model import artefact as artefacts
+from moodal.model.artefact import Artefact
+from moodal.model.model import Model
+from moodal.model.rows import RowEncoder
+from moodal.model.scorer import Scores
+from moodal.model.vocabulary import Asked, clean
+from moodal.train.data.characters import clean as spelled
+from moodal.train.data.dataset import Scale, TensorData
+from moodal.train.engine.scoring import batches_of, score
+from moodal.train.export.artefact import load
+from moodal.train.systems.system import System
+
+SOURCES = ("minilm", "glove-50")
+"""Sources of word vectors that packages carry."""
+
+
+@dataclass(frozen=True)
+class SystemScorer:
+    """Scores emotions by a system that `moodal train` made or `moodal import` read.
+
+    Attributes:
+        artefact: which was read and verified.
+        system: with its weights.
+        scales: modality -> what its features were standardised by.
+    """
+
+    artefact: Artefact
+    system: System
+    scales: Mapping[str, Scale]
+
+    @classmethod
+    def of(cls, artefact: Artefact, threads: int = 1) -> SystemScorer:
+        """Build the system of an artefact.
+
+        Raises:
+            DataError: its weights are not those of its system.
+        """
+        del threads  # PyTorch's are the process's
+        system, _, scales = load(artefact.folder)
+        return cls(artefact, system, scales)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that the system was built for."""
+        return ordered(self.artefact.info.widths)
+
+    @property
+    def complete(self) -> bool:
+        """Whether it needs all of them: systems that are no sums do."""
+        return not self.system.open_set
+
+    @property
+    def learned(self) -> dict[str, tuple[str, ...]]:
+        """Modality -> the emotions that training showed."""
+        return dict.fromkeys(self.modalities, self.artefact.info.trained)
+
+    @property
+    def synonyms(self) -> dict[str, str]:
+        """A trained system declares no other names."""
+        return {}
+
+    def defaults(self, labels: Sequence[str], modalities: Sequence[str]) -> list[str]:
+        """Choose all labels of a corpus: one that it cannot score is an error."""
+        return list(labels)
+
+    def ask(
+        self,
+        emotions: Sequence[str] | None = None,
+        vectors: str | None = None,
+        *,
+        exact: bool = False,
+    ) -> Asked:
+        """Make a question of its emotions; an open-set system takes others, with their vectors.
+
+        Raises:
+            SpaceError: an emotion that it cannot score.
+        """
+        space = self.artefact.space
+        names = list(emotions) if emotions is not None else list(space.labels)
+        if not exact:
+            names = [name if name in space.labels else clean(name) for name in names]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise SpaceError(f"An emotion is asked for twice: {', '.join(twice)}.")
+        new = [name for name in names if name not in space.labels]
+        if new:
+            space = self._with(new, vectors)
+        chosen = space.select(names)
+        return Asked(tuple(names), chosen.vectors, {name: name for name in names})
+
+    def _with(self, new: Sequence[str], vectors: str | None) -> EmotionSpace:
+        """The trained space with emotions that it never had, looked up as its own were.
+
+        Raises:
+            SpaceError: the system is closed, or no source of vectors fits.
+        """
+        info, trained = self.artefact.info, self.artefact.space
+        if trained.task == "regression" or trained.vectors is None:
+            raise SpaceError(
+                f"{self.artefact.folder} scores {', '.join(trained.labels)} only, not "
+                f"{', '.join(new)}. Use --emotions and --map to match them."
+            )
+        imported = info.protocol.name == "imported"
+        names = [vectors] if vectors else SOURCES
+        fitting = (s for s in map(word_vectors, names) if s.source == trained.source or imported)
+        source = next(fitting, None) if vectors or not imported else None
+        if source is None and vectors:
+            raise SpaceError(
+                f"{self.artefact.folder} knows its emotions by vectors of {trained.source!r}; "
+                f"those of {vectors!r} mean something else to it. Use the same source."
+            )
+        if source is None:
+            raise SpaceError(
+                f"{self.artefact.folder} was not trained on {', '.join(new)}. Name its word "
+                "vectors with --vectors to score them unseen (it was trained with "
+                f"{trained.source!r}), match them with --map, or leave them out with --emotions."
+            )
+        synonyms = {x: list(w) for x, w in info.words.synonyms.items() if x in new}
+        more = source.space(
+            new, trained.task, synonyms=synonyms, capitalised=info.words.capitalised
+        ).of_length(info.words.length)
+        assert more.vectors is not None
+        for label, vector in zip(new, more.vectors, strict=True):
+            trained = trained.add(label, vector)
+        return trained
+
+    def states(self, modality: str, frames: np.ndarray) -> np.ndarray:
+        """Return the frames: what a system makes of them depends on the other modalities."""
+        return frames
+
+    def pooled(self, modality: str, frames: Frames) -> Frames:
+        """Return the frames."""
+        return frames
+
+    def row_encoder(self, frames: RowEncoder) -> Encoder:
+        """Return the encoder of the frames themselves."""
+        return frames
+
+    def score(self, states: Mapping[str, Frames], asked: Asked, task: Task | None = None) -> Scores:
+        """Score n utterances, batched by length.
+
+        Raises:
+            SpaceError: words that it cannot score.
+            MissingStreamError: an utterance lacks a modality that the system needs.
+        """
+        info = self.artefact.info
+        data, rows = self._data(states), np.arange(len(next(iter(states.values()))))
+        trained = self.artefact.space
+        closed = asked.vectors is None
+        space = (
+            trained
+            if closed
+            else EmotionSpace(asked.words, trained.task, asked.vectors, trained.source)
+        )
+        sizes = info.data.scoring.model_dump() if info.data.scoring else {}
+        logits = score(self.system, space, data, rows, **sizes)
+        shares = self._shares(data, space) if len(rows) == 1 else {}
+        if closed:
+            logits = logits[:, [trained.index(word) for word in asked.words]]
+        probabilities = _activated(logits, trained.task)
+        thresholds = self._thresholds(asked)
+        return Scores(
+            logits,
+            probabilities,
+            _decided(probabilities, thresholds, trained.task),
+            np.broadcast_to(thresholds, logits.shape),
+            shares,
+            sets=_sets(states),
+        )
+
+    def _data(self, states: Mapping[str, Frames]) -> TensorData:
+        info = self.artefact.info
+        count = len(next(iter(states.values())))
+        utterances = tuple(Utterance(str(row)) for row in range(count))
+        labels = np.zeros((count, len(info.labels)), np.float32)
+        manifest = Manifest("", self.artefact.space, utterances, labels, dict(states))
+        return TensorData(
+            manifest,
+            list(states),
+            scales={m: s for m, s in self.scales.items() if m in states},
+            trim=info.data.trim_padding,
+            max_steps=info.data.max_steps,
+        )
+
+    def _shares(self, data: TensorData, space: EmotionSpace) -> dict[str, np.ndarray]:
+        """The parts [1, C] of one utterance's logits, where the system is a sum."""
+        self.system.eval()
+        with torch.no_grad():
+            batch = data.batch(torch.tensor([0]), views=False)
+            shares = self.system.contributions(batch.streams, space)
+        return {m: share.float().cpu().numpy() for m, share in shares.items()}
+
+    def _thresholds(self, asked: Asked) -> np.ndarray:
+        """The probability [C] from which each word is decided; 0 where one always is."""
+        info = self.artefact.info
+        if info.task != "multi":
+            return np.zeros(len(asked.words))
+        own = dict(zip(info.labels, info.thresholds.values, strict=True))
+        return np.array([own.get(word, 0.5) for word in asked.words])
+
+    def thresholds_for(self, labels: Sequence[str], modalities: Sequence[str], task: Task) -> None:
+        """Leave the thresholds of a report to the artefact."""
+        return None
+
+    def sources(self, asked: Asked, modalities: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Every modality learned the trained emotions, and guesses others by their vectors."""
+        trained = self.artefact.info.trained
+        return {
+            word: dict.fromkeys(modalities, "learned" if word in trained else "guess")
+            for word in asked.words
+        }
+
+    def transcribe(
+        self, states: Mapping[str, Frames], texts: Sequence[str | None]
+    ) -> tuple[list[str], list[str]] | None:
+        """Write down what was said in n utterances; None where the system has no CTC head."""
+        if not self.system.transcribes:
+            return None
+        info, data = self.artefact.info, self._data(states)
+        sizes = info.data.scoring.model_dump() if info.data.scoring else {}
+        read = [""] * len(texts)
+        self.system.eval()
+        with torch.no_grad():
+            for part in batches_of(data, np.arange(len(texts)), **sizes):
+                heard = self.system.transcribe(data.batch(part, views=False).streams)
+                for row, text in zip(part.tolist(), heard, strict=True):
+                    read[row] = text
+        return [spelled(text or "") for text in texts], read
+
+
+def load_system(folder: Path | str) -> Model:
+    """Load a trained system as a model that scores prepared features.
+
+    Raises:
+        DataError: it is no artefact of a system, or damaged.
+    """
+    artefact = artefacts.read(folder)
+    return Model(artefact, {}, SystemScorer.of(artefact), {})
+
+
+def _activated(logits: np.ndarray, task: Task) -> np.ndarray:
+    if task == "regression":
+        return logits
+    return softmax(logits) if task == "single" else sigmoid(logits)
+
+
+def _decided(probabilities: np.ndarray, thresholds: np.ndarray, task: Task) -> np.ndarray:
+    if task == "regression":
+        return np.zeros(probabilities.shape, bool)
+    if task == "multi":
+        return np.asarray(probabilities >= thresholds)
+    return np.eye(probabilities.shape[1], dtype=bool)[probabilities.argmax(1)]
+
+
+def _sets(states: Mapping[str, Frames]) -> tuple[str, ...]:
+    names = ordered(states)
+    present = np.array([states[m].lengths > 0 for m in names]).T
+    return tuple(
+        "+".join(m for m, there in zip(names, row, strict=True) if there) for row in present
+    )
