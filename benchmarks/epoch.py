@@ -164,6 +164,7 @@ def moodal_epoch(manifest, device: str) -> dict[str, float]:
     from moodal.core.recipe import Train
     from moodal.train.data.dataset import TensorData
     from moodal.train.engine.fit import fit, launch
+    from moodal.train.engine.training import Training
     from moodal.train.layers.losses import pos_weight
 
     config = Train(epochs=1, batch_size=BATCH, accelerator="cuda" if device == "cuda" else "cpu")
@@ -174,17 +175,11 @@ def moodal_epoch(manifest, device: str) -> dict[str, float]:
     train, valid = manifest.rows("train"), manifest.rows("valid")
     weight = pos_weight(data.targets[torch.from_numpy(train).to(fabric.device)])
     with tempfile.TemporaryDirectory() as folder:
-        fit(
-            fabric,
-            system,
-            manifest.space,
-            data,
-            train,
-            valid,
-            config,
-            Path(folder),
-            pos_weight=weight,
+        place = Path(folder)
+        training = Training(
+            fabric, system, manifest.space, data, train, valid, config, place, pos_weight=weight
         )
+        fit(training)
         return clock.taken()
 
 

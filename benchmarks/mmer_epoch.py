@@ -75,6 +75,7 @@ def side(name: str, args: argparse.Namespace) -> dict[str, float]:
     from moodal.train.data.dataset import TensorData
     from moodal.train.encoders import SpeechFrames
     from moodal.train.engine.fit import fit, launch
+    from moodal.train.engine.training import Training
     from moodal.train.systems import mmer_2022, mmer_2023
 
     torch.set_num_threads(args.threads)
@@ -123,9 +124,9 @@ def side(name: str, args: argparse.Namespace) -> dict[str, float]:
     rows = np.arange(args.clips)
     system_cpu = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        history = fit(
-            fabric, system, corpus.space, data, rows[:-2], rows[-2:], config, Path(folder)
-        )
+        place = Path(folder)
+        training = Training(fabric, system, corpus.space, data, rows[:-2], rows[-2:], config, place)
+        history = fit(training)
     out["cpu_seconds"] = time.process_time() - system_cpu
     out["seconds"] = history[-1]["seconds"]
     out["loss"] = history[-1]["train_loss"]

@@ -17,9 +17,9 @@ def train_arguments(parser: Arguments) -> None:
 
 
 def train(args: argparse.Namespace) -> Any:
-    from moodal.train.experiment.run import run
+    from moodal.train.experiment import train as experiments
 
-    report = run(args.recipe, args.overrides, args.out, jobs=args.jobs)
+    report = experiments.train(args.recipe, args.overrides, args.out, jobs=args.jobs)
     if report is not None and not args.json:
         show_report(report)
         tell(f"Report: {args.out}/report.md")

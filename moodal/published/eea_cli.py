@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         MoodalError: a user's mistake; main.py makes one sentence and an exit code of it.
     """
     from moodal.core import recipe as config
-    from moodal.train.experiment.run import run_recipe
+    from moodal.train.experiment.train import train_recipe
 
     args = parser().parse_args(argv)
     if args.seed < 0:
@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         from moodal.train.export import artefact as export
 
         initial = export.load(artefact)[0].state_dict()
-    report = run_recipe(parsed, run, initial)
+    report = train_recipe(parsed, run, initial)
     if report is None:
         return
     _show(report)
@@ -269,7 +269,8 @@ def _import(
 
 def _score(args: argparse.Namespace, folder: Path, prepared: dict[str, Path]) -> None:
     """--valid or --test: score a checkpoint."""
-    from moodal.train.experiment.evaluate import evaluate
+    from moodal.model.evaluate import evaluate, rows_of
+    from moodal.train.engine.scorer import load_system
 
     if not args.ckpt:
         raise UsageError("--valid and --test score a checkpoint; name one with --ckpt.")
@@ -279,7 +280,8 @@ def _score(args: argparse.Namespace, folder: Path, prepared: dict[str, Path]) ->
     corpus = eea_savings.with_extra(prepared, _emotion(args), folder)
     vectors = args.glove_emo_path if args.model == "eea" else None
     emotions = None if args.model == "eea" else list(artefacts.read(artefact).info.labels)
-    _show(evaluate(artefact, corpus, out, split=split, vectors=vectors, emotions=emotions))
+    model, rows = load_system(artefact), rows_of(corpus)
+    _show(evaluate(model, rows, out, split=split, vectors=vectors, emotions=emotions))
     words = ["--vectors", vectors] if vectors else []
     words += ["--emotions", ",".join(emotions)] if emotions else []
     _same("evaluate", artefact, corpus, "--split", split, *words, "--out", out)

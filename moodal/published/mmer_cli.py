@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UsageError("mmer reads RoBERTa's states: give --data_path_roberta.")
     _require_meant(args)
     from moodal.published import mmer_savings
-    from moodal.train.experiment.run import run_recipe
+    from moodal.train.experiment.train import train_recipe
 
     backbone, notice = _backbone(args.config)
     if notice:
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     prepared = _prepared(args, backbone, notice)
     out = args.saving_path / "run"
     recipe = recipe_of(args, backbone, prepared)
-    run_recipe(recipe, out, jobs=args.jobs)
+    train_recipe(recipe, out, jobs=args.jobs)
     for path in mmer_savings.write(args.saving_path, out, recipe):
         print(path)
     print(out / "report.md")

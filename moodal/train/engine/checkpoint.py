@@ -1,6 +1,6 @@
-"""Checkpoints: the state of a training, to go on after a kill; never a product.
+"""Checkpoints: the state of a training, from which it resumes after it was killed.
 
-Read with ``weights_only``, so that a checkpoint cannot run code.
+They are read with ``weights_only``, so that a checkpoint cannot run code.
 """
 
 from __future__ import annotations
@@ -21,59 +21,65 @@ from moodal.core.files import replacing
 
 @dataclass
 class State:
-    """Where a training stands: what a checkpoint holds beside weights and optimiser."""
+    """How far a training has come: what a checkpoint holds besides weights and optimiser."""
 
     epoch: int = 0
     step: int = 0
-    """Steps done within the epoch."""
+    """Steps taken within the epoch."""
     loss_sum: float = 0.0
     rows_done: int = 0
     parts: dict[str, float] = field(default_factory=dict)
-    """Sums over the epoch of the terms of a system's own objective."""
+    """Sums over the epoch of each part of a multitask system's objective."""
     history: list[dict[str, float]] = field(default_factory=list)
     best: float = -float("inf")
     best_epoch: int = -1
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     seconds: float = 0.0
 
+    def next_epoch(self) -> None:
+        """Go to the start of the next epoch, with empty sums."""
+        self.epoch, self.step = self.epoch + 1, 0
+        self.loss_sum, self.rows_done, self.parts = 0.0, 0, {}
+        self.seconds = 0.0
+
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write ``state`` to ``path`` in one piece: a kill leaves the old one or the new one."""
+    """Write ``state`` to ``path`` atomically: a kill leaves the old file or the new one."""
     with replacing(path) as part:
         try:
             torch.save(state, part)
-        except RuntimeError as error:  # torch's own word for a full disk
+        except RuntimeError as error:  # what torch raises on a full disk
             raise OutputError(f"Cannot write {path}: {error}.") from None
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """The state that `save` wrote.
+    """Read the state that `save` wrote.
 
     Raises:
-        DataError: the file is damaged, or is no checkpoint of moodal's.
+        DataError: the file is damaged, or is not a checkpoint of moodal.
     """
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise DataError(
-            f"{path} is not a checkpoint that can be read ({str(error).splitlines()[0]}); "
-            "delete it to start this training anew."
+            f"{path} cannot be read as a checkpoint ({str(error).splitlines()[0]}); "
+            "delete it to start this training again."
         ) from None
     if not isinstance(state, dict):
-        raise DataError(f"{path} is not a checkpoint of moodal's; delete it to start anew.")
+        raise DataError(f"{path} is not a checkpoint of moodal; delete it to start again.")
     return state
 
 
 def saver(
     path: Path, signature: str, system: nn.Module, optimiser: Any, scheduler: Any, fabric: Fabric
 ) -> Callable[[State], None]:
-    """What writes a training's state, with the random state of every process, to ``path``."""
+    """Return a function that writes a training's state, and every process's random state."""
 
     def keep(state: State) -> None:
-        every: Any = fabric.all_gather(torch.get_rng_state().to(torch.int64))
-        rng = every.reshape(fabric.world_size, -1)
+        gathered: Any = fabric.all_gather(torch.get_rng_state().to(torch.int64))
+        rng = gathered.reshape(fabric.world_size, -1)
         if fabric.is_global_zero:
-            whole = {
+            content = {
                 "signature": signature,
                 "state": dict(vars(state)),
                 "model": system.state_dict(),
@@ -82,7 +88,7 @@ def saver(
                 "rng": rng.to(torch.uint8).cpu(),
                 "cuda_rng": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
             }
-            save(path, whole)
+            save(path, content)
         fabric.barrier()
 
     return keep
@@ -91,7 +97,7 @@ def saver(
 def restore(
     path: Path, signature: str, system: nn.Module, optimiser: Any, scheduler: Any, fabric: Fabric
 ) -> State:
-    """Put a training back to where `saver` left it.
+    """Restore a training to the state that `saver` wrote.
 
     Raises:
         UsageError: the checkpoint is of a training of another signature.

@@ -1,7 +1,7 @@
-"""Few-shot adaptation: a zero-shot model goes on, on a handful of rows.
+"""GEM: few-shot adaptation that does not forget the seen emotions.
 
-Three ways, as in EEA's section 4.4: plain fine-tuning on the few rows, GEM
-(Lopez-Paz & Ranzato 2017), and joint training with the rows of the seen emotions.
+It is one of the three ways of EEA's section 4.4; the others are plain fine-tuning on the shots,
+and joint training with the rows of the seen emotions.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from moodal.train.layers.losses import per_utterance
 class Gem:
     """Gradient episodic memory with one past task: the loss on seen emotions must not grow.
 
-    Where the step's gradient g points against the memory's gradient m (g.m < 0),
-    it becomes g + v m with v = max(margin, -g.m / m.m): the solution of GEM's
-    quadratic program (eq. 11) for a single constraint.
+    Lopez-Paz & Ranzato, "Gradient Episodic Memory for Continual Learning", NeurIPS 2017. Where
+    the step's gradient g points against the memory's gradient m (g.m < 0), it becomes g + v m
+    with v = max(margin, -g.m / m.m): the solution of the paper's quadratic program (eq. 11) for
+    a single constraint. The memory's rows are drawn from torch's own random state, which
+    checkpoints hold.
 
     Args:
         space: the seen emotions.
@@ -30,8 +32,6 @@ class Gem:
         size: rows of the memory drawn per step.
         loss: a name of `moodal.train.layers.losses`.
         margin: the published 0.01.
-
-    The memory's rows are drawn from torch's own random state, which checkpoints hold.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Gem:
 
 
 def project(step: list[Tensor], memory: list[Tensor], margin: float) -> list[Tensor]:
-    """``step``, turned until it no longer points against ``memory``.
+    """Turn the gradient ``step`` until it no longer points against ``memory``.
 
     >>> a, b = [torch.tensor([1.0, -1.0])], [torch.tensor([0.0, 1.0])]
     >>> project(a, b, 0.0)[0].tolist()

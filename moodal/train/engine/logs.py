@@ -1,4 +1,4 @@
-"""What a person sees of a training: a bar with losses and time left, and TensorBoard."""
+"""Progress of a training for the person who waits: a bar with losses and time left, TensorBoard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 
 class Bar:
-    """Progress on stderr: a live bar on a terminal, a line now and then elsewhere."""
+    """Progress on stderr: a live bar on a terminal, a line every ten seconds elsewhere."""
 
     def __init__(self, title: str, total: int, shown: bool):
         self._shown = shown
@@ -26,7 +26,7 @@ class Bar:
         self._total = total
         self._done = 0
         self._start_at = 0
-        self._began = self._said = time.monotonic()
+        self._began = self._printed = time.monotonic()
         self._progress: Progress | None = None
         self._task: Any = None
         if self._live:
@@ -58,32 +58,32 @@ class Bar:
             self._progress.stop()
 
     def at(self, done: int) -> None:
-        """Begin at ``done`` steps (a training that goes on)."""
+        """Start at ``done`` steps, where a training resumes."""
         self._done = self._start_at = done
         if done and self._shown:
-            print(f"{self._title}: going on after step {done:,}", file=sys.stderr, flush=True)
+            print(f"{self._title}: resuming after step {done:,}", file=sys.stderr, flush=True)
         if self._progress:
             self._progress.update(self._task, completed=done)
 
     def step(self, loss: float) -> None:
-        """One more step, at this mean training loss."""
+        """Count one more step, with the epoch's mean training loss."""
         self._done += 1
         if self._progress:
             note = f"{self._last_epoch}loss {loss:.3f}"
             self._progress.update(self._task, completed=self._done, note=note)
 
     def epoch(self, row: dict[str, float]) -> None:
-        """The figures of an epoch that has ended."""
+        """Show the figures of an epoch that has ended."""
         shown = {k: v for k, v in row.items() if k not in ("epoch", "seconds", "lr")}
-        said = "  ".join(f"{k} {v:.4f}" for k, v in shown.items())
+        figures = "  ".join(f"{k} {v:.4f}" for k, v in shown.items())
         self._last_epoch = f"epoch {int(row['epoch']) + 2} "
         now = time.monotonic()
-        if self._shown and not self._live and now - self._said >= 10:
-            self._said = now
+        if self._shown and not self._live and now - self._printed >= 10:
+            self._printed = now
             pace = (now - self._began) / max(self._done - self._start_at, 1)
             left = pace * (self._total - self._done)
             print(
-                f"{self._title}: epoch {int(row['epoch']) + 1}  {said}  "
+                f"{self._title}: epoch {int(row['epoch']) + 1}  {figures}  "
                 f"at most {left / 60:.0f} min left",
                 file=sys.stderr,
                 flush=True,
@@ -114,7 +114,7 @@ class TensorBoard:
             self._writer.close()
 
     def row(self, row: dict[str, float]) -> None:
-        """The figures of one epoch."""
+        """Log the figures of one epoch."""
         if self._writer:
             for key, value in row.items():
                 if key != "epoch":

@@ -1,4 +1,4 @@
-"""Memory that training frees and soon wants again."""
+"""Memory that training frees and soon allocates again."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 
 
 def keep_freed() -> bool:
-    """Ask glibc to keep freed memory instead of handing it back to the system.
+    """Ask glibc to keep freed memory instead of returning it to the system.
 
-    Each step frees and wants the same tens of megabytes; by default every page of
+    Each step frees and allocates the same tens of megabytes; by default every page of
     them is returned, fetched and cleared again, about a tenth of a training
     step of EEA on a CPU. The process keeps its peak until it ends.
 
     Returns:
-        Whether it was done; other systems' allocators are left alone.
+        Whether glibc agreed; other allocators are left alone.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -1,4 +1,4 @@
-"""parallel: several trainings at once, each in a process of its own.
+"""Several trainings at once, each in a process of its own.
 
 With several GPUs the processes take them in turn; on a CPU they share its cores.
 """
@@ -17,30 +17,30 @@ import torch
 from moodal.core.errors import MoodalError
 
 
-def each(task: Callable[[int], None], parts: int, jobs: int) -> None:
+def run_parts(task: Callable[[int], None], parts: int, jobs: int) -> None:
     """Call ``task(0)`` to ``task(parts - 1)``, ``jobs`` at a time.
 
-    The first mistake ends it; what was finished stays.
+    The first error ends all of them; what was finished stays.
 
     Args:
-        task: can be pickled; the processes start anew and import what it needs.
+        task: can be pickled, since each process starts afresh and imports what it needs.
 
     Raises:
         MoodalError: a process was ended from outside.
     """
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(jobs, parts), mp_context=context)
-    once = partial(_one, task, max(1, torch.get_num_threads() // jobs), _gpus())
+    once = partial(_run_part, task, max(1, torch.get_num_threads() // jobs), _gpus())
     try:
         for done in as_completed([pool.submit(once, part) for part in range(parts)]):
             done.result()
     except BrokenProcessPool:
         raise MoodalError(
             "A process that trained a fold was ended from outside, perhaps for want of memory; "
-            "run the same command again, with fewer --jobs: it goes on."
+            "run the same command again with fewer --jobs, and it resumes."
         ) from None
     except BaseException:
-        # the folds beside it would train on for hours before the mistake is told
+        # the other folds would train for hours before the error is shown
         for process in multiprocessing.active_children():
             process.terminate()
         raise
@@ -49,15 +49,15 @@ def each(task: Callable[[int], None], parts: int, jobs: int) -> None:
 
 
 def _gpus() -> list[str]:
-    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
-    told = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if told is not None:
-        return [name for name in told.split(",") if name.strip()]
+    """List the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name.strip()]
     return [str(i) for i in range(torch.cuda.device_count())]
 
 
-def _one(task: Callable[[int], None], threads: int, gpus: Sequence[str], part: int) -> None:
-    """One of them, on this process's share of the machine."""
+def _run_part(task: Callable[[int], None], threads: int, gpus: Sequence[str], part: int) -> None:
+    """Run one part on this process's share of the machine."""
     if gpus:  # before PyTorch looks for them
         worker = multiprocessing.current_process()._identity[-1] - 1
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus[worker % len(gpus)]

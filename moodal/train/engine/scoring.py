@@ -1,9 +1,9 @@
-"""scoring: what a system says of rows, batched by length, shared among processes."""
+"""Scoring: the logits of many rows, batched by length and shared among processes."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -28,37 +28,37 @@ def score(
     max_frames: int = 0,
     fabric: Fabric | None = None,
 ) -> np.ndarray:
-    """Logits [n, C] of ``rows``, in their order, without dropout; batched by length.
+    """Compute the logits [n, C] of ``rows``, in their order, without dropout.
 
     Args:
+        model: a system, or a system that Fabric wrapped.
         size: rows of a batch.
-        max_frames: rows times the longest of a batch, at most; then ``size`` counts for nothing.
-        fabric: each of its processes scores a share, and all get the whole.
+        max_frames: rows times the longest of a batch, at most; ``size`` is then ignored.
+        fabric: each of its processes scores a share, and all return the whole.
     """
     model.eval()
-    # as in training, where the model is Fabric's
+    # a model that Fabric wrapped is scored in the precision in which it is trained
     precision = fabric.autocast() if fabric and is_wrapped(model) else contextlib.nullcontext()
     out = np.zeros((len(rows), len(space)), np.float32)
     place = {int(row): i for i, row in enumerate(rows)}
     rank, world = (fabric.global_rank, fabric.world_size) if fabric else (0, 1)
     with torch.no_grad():
         for part in batches_of(data, rows, size, max_frames)[rank::world]:
-            batch = data.batch(part, views=False)
-            own = [place[row] for row in part.tolist()]
+            streams = of_type(data.batch(part, views=False), model).streams
             with precision:
-                told: Any = model.scores(of_type(batch, model).streams, space)  # type: ignore[operator]
-            out[own] = told.float().cpu().numpy()
+                logits = cast(System, model).scores(streams, space)
+            out[[place[row] for row in part.tolist()]] = logits.float().cpu().numpy()
     if fabric is not None and world > 1:
-        shared: Any = fabric.all_reduce(torch.from_numpy(out).to(fabric.device), reduce_op="sum")
-        out = shared.cpu().numpy()
+        whole: Any = fabric.all_reduce(torch.from_numpy(out).to(fabric.device), reduce_op="sum")
+        out = whole.cpu().numpy()
     return out
 
 
 def scoring_sizes(system: System, config: Train) -> dict[str, int]:
-    """``size`` and ``max_frames`` of the batches that are scored.
+    """Choose ``size`` and ``max_frames`` of the batches that are scored.
 
-    A backbone's batches are those of its training: what fits there fits here, and where padding
-    counts (faithful mode) it is the same kind of batch.
+    A backbone's batches are those of its training: what fits in memory there fits here, and where
+    padding counts (faithful mode) the batches are of the same kind.
     """
     size = config.batch_size if system.heavy else 512
     return {"size": size, "max_frames": config.max_frames}
@@ -67,7 +67,7 @@ def scoring_sizes(system: System, config: Train) -> dict[str, int]:
 def batches_of(
     data: TensorData, rows: np.ndarray, size: int = 512, max_frames: int = 0
 ) -> list[Tensor]:
-    """``rows`` in batches of like length, for what has no order."""
+    """Split ``rows`` into batches of similar length, in any order."""
     lengths = data.lengths.cpu()
     if max_frames:
         return by_frames(torch.as_tensor(rows), lengths, max_frames)

@@ -1,4 +1,4 @@
-"""The validation figure that chooses the epoch."""
+"""Selection: the validation figure that chooses the epoch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from moodal.evaluation import metrics
 
 
 def figure(name: str, logits: np.ndarray, targets: np.ndarray, task: Task) -> float:
-    """Metric ``name`` of validation, its mean over the emotions for which it is defined.
+    """Compute a metric on validation, as a mean over the emotions for which it is defined.
 
     Decisions are one-of-C for metrics over all rows of a single-label corpus, and
     probability above 0.5 (logit above 0) elsewhere.
@@ -39,10 +39,10 @@ def figure(name: str, logits: np.ndarray, targets: np.ndarray, task: Task) -> fl
 
 
 def require(select: str, loss: str, task: Task) -> None:
-    """Refuse, before any training, a metric or a loss that is not for this task.
+    """Check, before any training, that a metric and a loss are for this task.
 
     Raises:
-        UsageError: says which are.
+        UsageError: one is not; the message lists those that are.
     """
     if select not in ("loss", "last") and task not in metrics.named(select).tasks:
         known = ", ".join(k for k, m in metrics.METRICS.items() if task in m.tasks)
@@ -52,7 +52,7 @@ def require(select: str, loss: str, task: Task) -> None:
 
 
 def merit(select: str, row: Mapping[str, float]) -> float:
-    """How good an epoch was, higher being better: of its row in the learning curves."""
+    """Rank an epoch by its row in the learning curves; higher is better."""
     if select == "last":
         return row["epoch"]
     if select == "loss":

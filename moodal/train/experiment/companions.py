@@ -1,4 +1,4 @@
-"""beside: what stands next to a system's own figures: the words alone, and what CTC read."""
+"""Companions of a system's figures in a report: the text baseline, and what its CTC head reads."""
 
 from __future__ import annotations
 
@@ -11,74 +11,70 @@ import torch
 from moodal.core.recipe import Recipe
 from moodal.core.records import Utterance
 from moodal.evaluation.protocols.audit import Finding
-from moodal.evaluation.protocols.experiment import Experiment
 from moodal.evaluation.report.scores import Scored
 from moodal.evaluation.report.transcripts import ctc_combined, ctc_entry
 from moodal.train.data.characters import clean
 from moodal.train.data.dataset import TensorData
-from moodal.train.engine.scoring import batches_of, scoring_sizes
-from moodal.train.experiment.text_baseline import words_alone, words_combined, words_entry
+from moodal.train.engine.scoring import batches_of
+from moodal.train.experiment.run import Trained
+from moodal.train.experiment.text_baseline import combine_entries, entry, text_logits
 from moodal.train.systems.system import System
 
 
-def of(
-    recipe: Recipe,
-    experiment: Experiment,
-    system: System,
-    data: TensorData,
-    history: Sequence[Mapping[str, float]],
-    test: Scored,
-) -> dict[str, Any]:
-    """The extras of a report: "words" and "ctc", where the recipe and the system have them.
+def extras(trained: Trained, test: Scored) -> dict[str, Any]:
+    """Compute the extras of a report: "words" and "ctc", where recipe and system have them.
 
     Args:
-        history: a row per epoch of the training.
         test: the system's own predictions of the test rows.
     """
+    recipe, experiment = trained.run.recipe, trained.run.experiment
     draws, seed = recipe.report.draws, recipe.train.seed
-    extras: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     if recipe.report.words:
-        logits = words_alone(experiment.manifest, experiment, seed)
-        extras["words"] = words_entry(test, logits, draws, seed)
-    if data.transcripts is not None:
-        sizes = scoring_sizes(system, recipe.train)
-        references, read = transcripts(
-            system, data, experiment.manifest.utterances, experiment.test, **sizes
+        logits = text_logits(experiment.manifest, experiment, seed)
+        entries["words"] = entry(test, logits, draws, seed)
+    if trained.data.transcripts is not None:
+        references, hypotheses = transcripts(
+            trained.system,
+            trained.data,
+            experiment.manifest.utterances,
+            experiment.test,
+            **trained.sizes,
         )
-        last = history[-1] if history else {}
+        last = trained.history[-1] if trained.history else {}
         infinite = {}
         if "train_ctc_infinite" in last:
             infinite["in the last epoch"] = int(last["train_ctc_infinite"])
-        extras["ctc"] = ctc_entry(references, read, test.clusters, draws, seed, infinite)
-    return extras
+        entries["ctc"] = ctc_entry(references, hypotheses, test.clusters, draws, seed, infinite)
+    return entries
 
 
-def views_told(data: TensorData, experiment: Experiment) -> list[Finding]:
-    """How many training rows had a second view, stream by stream; the others were their own."""
-    rows, found = experiment.train, []
-    for stream, second in data.views.items():
+def view_findings(trained: Trained) -> list[Finding]:
+    """Report, for each stream, how many training rows had a second view of their own."""
+    rows, findings = trained.run.experiment.train, []
+    for stream, second in trained.data.views.items():
         count = int((second.drawn[rows] >= 0).sum())
         share = count / len(rows)
         detail = f"{share:.1%} of the training rows have a second view of {stream}."
-        found.append(Finding("note", "views", "train", count, share, (), detail))
-    return found
+        findings.append(Finding("note", "views", "train", count, share, (), detail))
+    return findings
 
 
 def combined(
     recipe: Recipe, reports: Sequence[Mapping[str, Any]], tests: Sequence[Scored]
 ) -> dict[str, Any]:
-    """The same of all folds together, where every fold has them."""
+    """Compute the extras of all folds together, where every fold has them."""
     draws, seed = recipe.report.draws, recipe.train.seed
-    extras: dict[str, Any] = {}
-    found = {
+    entries: dict[str, Any] = {}
+    by_name = {
         name: [r["extras"][name] for r in reports if name in r["extras"]]
         for name in ("words", "ctc")
     }
-    if len(found["words"]) == len(reports):
-        extras["words"] = words_combined(found["words"], tests, draws, seed)
-    if len(found["ctc"]) == len(reports):
-        extras["ctc"] = ctc_combined(found["ctc"], draws, seed)
-    return extras
+    if len(by_name["words"]) == len(reports):
+        entries["words"] = combine_entries(by_name["words"], tests, draws, seed)
+    if len(by_name["ctc"]) == len(reports):
+        entries["ctc"] = ctc_combined(by_name["ctc"], draws, seed)
+    return entries
 
 
 def transcripts(
@@ -89,20 +85,20 @@ def transcripts(
     size: int = 64,
     max_frames: int = 0,
 ) -> tuple[list[str], list[str]]:
-    """What was said in each of ``rows``, as CTC spells it, and what the system read.
+    """Return the transcript of each of ``rows``, as CTC spells it, and what the system reads.
 
     Args:
         utterances: all of the corpus of ``data``.
         size, max_frames: of a batch, see `moodal.train.engine.scoring.score`.
     """
-    said = [utterances[row] for row in rows]
-    references = [clean(u.extra.get("ctc_text", u.text) or "") for u in said]
+    chosen = [utterances[row] for row in rows]
+    references = [clean(u.extra.get("ctc_text", u.text) or "") for u in chosen]
     place = {int(row): i for i, row in enumerate(rows)}
-    read = [""] * len(references)
+    hypotheses = [""] * len(references)
     system.eval()
     with torch.no_grad():
         for part in batches_of(data, np.asarray(rows), size, max_frames):
-            heard = system.transcribe(data.batch(part, views=False).streams)
-            for row, text in zip(part.tolist(), heard, strict=True):
-                read[place[row]] = text
-    return references, read
+            texts = system.transcribe(data.batch(part, views=False).streams)
+            for row, text in zip(part.tolist(), texts, strict=True):
+                hypotheses[place[row]] = text
+    return references, hypotheses

@@ -1,13 +1,14 @@
-"""What a zero-shot result is held against: other words, permuted vectors, plain cosine.
+"""Null tests of a zero-shot result: other words, permuted vectors, and plain cosine.
 
-Measured on real data, an AUC of .63 for an unseen emotion can be chance; without
-these a zero-shot figure says nothing.
+On real data an AUC of .63 for an unseen emotion can be chance; without these tests a zero-shot
+figure says nothing.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,61 +22,91 @@ from moodal.core.manifest import Manifest
 from moodal.core.recipe import Recipe
 from moodal.evaluation import metrics
 from moodal.evaluation.protocols.experiment import Experiment
-from moodal.evaluation.report import null_tests
+from moodal.evaluation.report import null_tests as nulls
 from moodal.modalities.build import build
 from moodal.modalities.text.emotion_vectors import word_vectors
+from moodal.train.experiment.run import Trained
 
-Scores = Callable[[EmotionSpace], np.ndarray]
-"""Logits [n, C'] of the test rows for any space."""
+Entries = dict[str, dict[str, Any]]
+"""Unseen emotion -> its entry in the report, or a part of it."""
 
 
-def of(
-    recipe: Recipe,
-    experiment: Experiment,
-    scores: Scores,
-    space: EmotionSpace,
-    folder: Path,
-    retrain: Callable[[EmotionSpace, Path], Scores],
-) -> dict[str, Any]:
-    """For each unseen emotion: its AUC, and the same figure where it means nothing.
+@dataclass(frozen=True)
+class UnseenTest:
+    """The test of the unseen emotions whose AUC is defined.
 
-    Args:
-        scores: of the trained system.
+    Attributes:
+        trained: the system.
         space: every emotion of the test, with vectors.
-        folder: keeps the retrained models' figures, so that a killed run goes on.
-        retrain: trains a system anew in a folder, its emotions known by other vectors.
+        logits: [n, C] of the test rows for ``space``.
+        targets: unseen emotion -> [n] its labels.
+        aucs: unseen emotion -> the AUC that the report shows.
+    """
+
+    trained: Trained
+    space: EmotionSpace
+    logits: np.ndarray
+    targets: Mapping[str, np.ndarray]
+    aucs: Mapping[str, float]
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the system was trained."""
+        return self.trained.run.recipe
+
+    @property
+    def experiment(self) -> Experiment:
+        """Which rows are tested."""
+        return self.trained.run.experiment
+
+
+def null_tests(trained: Trained) -> Entries:
+    """Compute each unseen emotion's AUC, and the same figure where it can mean nothing.
+
+    Retrained models' figures are kept in the folder ``null`` of the run, so that a killed run
+    resumes.
 
     Returns:
         unseen emotion -> {"auc", "other_words", "retrained", "cosine"}; an empty
         object where the protocol has no unseen emotion or the space no vectors.
     """
+    run = trained.run
+    experiment, space, recipe = run.experiment, run.space, run.recipe
     if not experiment.unseen or space.vectors is None:
         return {}
     manifest, rows = experiment.manifest, experiment.test
-    truth = {e: manifest.labels[rows, manifest.space.index(e)] for e in experiment.unseen}
-    own = scores(space)
-    found: dict[str, Any] = {}
-    for emotion, targets in list(truth.items()):
-        auc = _auc(own, space, emotion, targets)
-        found[emotion] = {"auc": auc}
+    logits = trained.scores(rows)
+    entries: Entries = {}
+    targets, aucs = {}, {}
+    for emotion in experiment.unseen:
+        labels = manifest.labels[rows, manifest.space.index(emotion)]
+        auc = _auc(logits, space, emotion, labels)
+        entries[emotion] = {"auc": auc}
         if auc is None:
-            why = metrics.why_undefined("auc", targets)[0]
-            found[emotion]["why"] = f"the test cannot tell: {why}"
-            del truth[emotion]
+            why = metrics.why_undefined("auc", labels)[0]
+            entries[emotion]["why"] = f"the test cannot tell: {why}"
+        else:
+            targets[emotion], aucs[emotion] = labels, auc
+    test = UnseenTest(trained, space, logits, targets, aucs)
+    parts = []
     if recipe.protocol.null_draws:
-        _other_words(recipe, experiment, scores, own, space, truth, found)
+        parts.append(_other_words(test))
     if recipe.protocol.retrained_draws:
-        _retrained(recipe, space, truth, folder, retrain, found)
+        parts.append(_retrained(test, run.folder / "null"))
     if recipe.report.cosine:
-        _cosine(recipe, experiment, space, truth, found)
-    return found
+        parts.append(_cosine(test))
+    for part in parts:
+        for emotion, entry in part.items():
+            entries[emotion] |= entry
+    return entries
 
 
-def require(recipe: Recipe, manifest: Manifest, space: EmotionSpace) -> None:
-    """Refuse, before any training, a cosine baseline that could not be made after it.
+def require_cosine(recipe: Recipe, manifest: Manifest, space: EmotionSpace) -> None:
+    """Check, before any training, that the recipe's cosine baseline can be computed after it.
 
     Raises:
-        UsageError: no such text encoder, or features of another kind than the vectors.
+        UsageError: there is no such text encoder, or the features are of another kind than the
+            vectors.
     """
     cosine = recipe.report.cosine
     if recipe.protocol.name != "zero_shot" or not cosine:
@@ -94,7 +125,7 @@ def require(recipe: Recipe, manifest: Manifest, space: EmotionSpace) -> None:
 def _auc(
     logits: np.ndarray, space: EmotionSpace, emotion: str, targets: np.ndarray
 ) -> float | None:
-    """The AUC that the report shows for ``emotion``."""
+    """Compute the AUC that the report shows for ``emotion``."""
     column = space.index(emotion)
     others = np.delete(logits, column, axis=1)
     shown = _against(logits[:, column : column + 1], others, space.task)
@@ -102,7 +133,7 @@ def _auc(
 
 
 def _against(logits: np.ndarray, others: np.ndarray, task: Task) -> np.ndarray:
-    """Logits [n, K] of K candidates for one emotion, ordered as their probabilities are.
+    """Order logits [n, K] of K candidates for one emotion as their probabilities are ordered.
 
     With one emotion a row, a probability is a softmax over the candidate and the
     other emotions' logits [n, C - 1]; else it depends on the candidate alone.
@@ -112,105 +143,91 @@ def _against(logits: np.ndarray, others: np.ndarray, task: Task) -> np.ndarray:
     return logits - np.logaddexp.reduce(others.astype(np.float64), axis=1, keepdims=True)
 
 
-def _other_words(
-    recipe: Recipe,
-    experiment: Experiment,
-    scores: Scores,
-    own: np.ndarray,
-    space: EmotionSpace,
-    truth: dict[str, np.ndarray],
-    found: dict[str, Any],
-) -> None:
-    """The trained model, given other words' vectors in place of the unseen emotion's."""
+def _other_words(test: UnseenTest) -> Entries:
+    """Score the trained model with other words' vectors in place of the unseen emotion's."""
+    recipe, space = test.recipe, test.space
+    draws, seed = recipe.protocol.null_draws, recipe.train.seed
     source = word_vectors(recipe.space.vectors)
     taken = {*space.labels, *chain(*recipe.space.synonyms.values())}
-    for emotion, targets in truth.items():
-        others = np.delete(own, space.index(emotion), axis=1)
+    entries: Entries = {}
+    for emotion, targets in test.targets.items():
+        others = np.delete(test.logits, space.index(emotion), axis=1)
 
         def score_of(vectors: np.ndarray, others: np.ndarray = others) -> np.ndarray:
             words = EmotionSpace([f"word {i}" for i in range(len(vectors))], space.task, vectors)
-            return _against(scores(words.of_length(recipe.space.length)), others, space.task)
+            scores = test.trained.scores(test.experiment.test, words.of_length(recipe.space.length))
+            return _against(scores, others, space.task)
 
         # as many words to a vector as the emotion itself is the mean of
         each = len(recipe.space.synonyms.get(emotion, [emotion]))
-        draws = recipe.protocol.null_draws
         words, vectors = source.vocabulary(
-            draws * each, recipe.train.seed, tuple(taken), capitalised=recipe.space.capitalised
+            draws * each, seed, tuple(taken), capitalised=recipe.space.capitalised
         )
         if len(words) < each:
-            found[emotion]["why"] = f"{source.source} has no other words to draw from"
+            entries[emotion] = {"why": f"{source.source} has no other words to draw from"}
             continue
         vectors = vectors[: len(words) // each * each].reshape(-1, each, vectors.shape[1]).mean(1)
-        found[emotion]["other_words"] = null_tests.other_words(
-            score_of, vectors, targets, found[emotion]["auc"], draws=draws, seed=recipe.train.seed
+        null = nulls.other_words(
+            score_of, vectors, targets, test.aucs[emotion], draws=draws, seed=seed
         )
+        entries[emotion] = {"other_words": null}
+    return entries
 
 
-def _retrained(
-    recipe: Recipe,
-    space: EmotionSpace,
-    truth: dict[str, np.ndarray],
-    folder: Path,
-    retrain: Callable[[EmotionSpace, Path], Scores],
-    found: dict[str, Any],
-) -> None:
-    """Models trained anew with the emotions' vectors permuted among them."""
+def _retrained(test: UnseenTest, folder: Path) -> Entries:
+    """Train models whose emotions' vectors are permuted among them, and compute their AUCs."""
+    recipe, space = test.recipe, test.space
     assert space.vectors is not None
-    drawn: dict[str, list[float]] = {emotion: [] for emotion in truth}
+    drawn: dict[str, list[float]] = {emotion: [] for emotion in test.targets}
     for draw in range(recipe.protocol.retrained_draws):
         kept = folder / f"draw-{draw:02d}" / "auc.json"
         if not kept.exists():
             order = np.random.default_rng([recipe.train.seed, draw]).permutation(len(space))
             permuted = space.with_vectors(space.vectors[order], f"{space.source}, permuted")
-            logits = retrain(permuted, kept.parent)(permuted)
-            aucs = {
-                emotion: _auc(logits, space, emotion, targets) for emotion, targets in truth.items()
-            }
+            other = test.trained.run.with_space(permuted, kept.parent).train()
+            logits = other.scores(test.experiment.test)
+            aucs = {e: _auc(logits, space, e, targets) for e, targets in test.targets.items()}
             with replacing(kept) as part:
                 part.write_text(json.dumps(aucs) + "\n", encoding="utf-8")
         for emotion, auc in json.loads(kept.read_text(encoding="utf-8")).items():
             drawn[emotion].append(float("nan") if auc is None else auc)
-    for emotion, drawn_aucs in drawn.items():
-        found[emotion]["retrained"] = null_tests.retrained(drawn_aucs, found[emotion]["auc"])
+    return {
+        emotion: {"retrained": nulls.retrained(aucs_drawn, test.aucs[emotion])}
+        for emotion, aucs_drawn in drawn.items()
+    }
 
 
-def _cosine(
-    recipe: Recipe,
-    experiment: Experiment,
-    space: EmotionSpace,
-    truth: dict[str, np.ndarray],
-    found: dict[str, Any],
-) -> None:
-    """The cosine of plain text embeddings and the emotion words, less its mean over them.
+def _cosine(test: UnseenTest) -> Entries:
+    """Compute the AUC of the cosine of text embeddings and emotion words, less its mean over words.
 
-    Once with the labels' own words, once with the synonyms that the recipe gives EEA.
+    The labels' own words are tested, and where the recipe gives EEA synonyms, those as well.
     """
-    texts = _texts(recipe, experiment)
+    recipe, space = test.recipe, test.space
+    texts = _texts(recipe, test.experiment)
     if texts is None:
-        for emotion in truth:
-            found[emotion]["cosine"] = {"auc": None, "why": "test rows have no text"}
-        return
+        absent = {"auc": None, "why": "test rows have no text"}
+        return {emotion: {"cosine": dict(absent)} for emotion in test.targets}
     encoder = recipe.report.cosine
     source = word_vectors(recipe.space.vectors if encoder == "features" else encoder)
     capitalised = encoder == "features" and recipe.space.capitalised
-    variants = {
-        "auc": {},
-        **({"auc_synonyms": recipe.space.synonyms} if recipe.space.synonyms else {}),
-    }
-    for key, words in variants.items():
+    variants: dict[str, dict[str, list[str]]] = {"auc": {}}
+    if recipe.space.synonyms:
+        variants["auc_synonyms"] = recipe.space.synonyms
+    entries: Entries = {emotion: {"cosine": {"encoder": encoder}} for emotion in test.targets}
+    for key, synonyms in variants.items():
         vectors = source.space(
-            space.labels, space.task, synonyms=words, capitalised=capitalised
+            space.labels, space.task, synonyms=synonyms, capitalised=capitalised
         ).vectors
         assert vectors is not None
-        similar = null_tests.cosine(texts, vectors)
-        for emotion, targets in truth.items():
+        similar = nulls.cosine(texts, vectors)
+        for emotion, targets in test.targets.items():
             auc = metrics.measure("auc", targets, scores=similar[:, space.index(emotion)])
-            told = found[emotion].setdefault("cosine", {"encoder": encoder})
-            told[key] = _number(auc)
+            entries[emotion]["cosine"][key] = _number(auc)
+    return entries
 
 
 def _texts(recipe: Recipe, experiment: Experiment) -> np.ndarray | None:
-    """One embedding of each test row's text [n, d]; zeros where it has no known word."""
+    """Embed each test row's text [n, d]; zeros where no word of it has a vector."""
     manifest, rows = experiment.manifest, experiment.test
     if recipe.report.cosine == "features":
         return np.stack([_mean(manifest.features["text"][row]) for row in rows])
@@ -224,11 +241,11 @@ def _texts(recipe: Recipe, experiment: Experiment) -> np.ndarray | None:
 
 
 def _mean(frames: np.ndarray) -> np.ndarray:
-    """The mean [d] of the steps that are not padding; zeros where there are none."""
+    """Average the steps that are not padding: [d]; zeros where there are none."""
     live = frames[(frames != 0).any(1)]
     return live.mean(0) if len(live) else np.zeros(frames.shape[1], np.float32)
 
 
 def _number(value: np.ndarray) -> float | None:
-    """A JSON number, or None for what is undefined."""
+    """Convert a figure to a JSON number, or None where it is undefined."""
     return float(value) if np.isfinite(value) else None

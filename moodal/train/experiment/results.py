@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
 
-from moodal.core.emotions import EmotionSpace
 from moodal.core.recipe import Recipe
-from moodal.evaluation.protocols.experiment import Experiment
 from moodal.evaluation.report import scores, summary, thresholds
 from moodal.evaluation.report.scores import Scored
 from moodal.evaluation.report.thresholds import Thresholds
@@ -28,10 +25,10 @@ from moodal.model.info import (
     ThresholdInfo,
     WordInfo,
 )
-from moodal.train.data.dataset import Scale
-from moodal.train.engine.scoring import scoring_sizes
 from moodal.train.experiment import companions
-from moodal.train.export.artefact import export, parse_system
+from moodal.train.experiment.run import Trained
+from moodal.train.export.artefact import export
+from moodal.train.systems.section import parse_system
 
 __all__ = [
     "Done",
@@ -59,51 +56,43 @@ def choose(recipe: Recipe, test: Scored, valid: Scored, seen: Sequence[str]) -> 
 
 
 def write(
-    folder: Path,
-    recipe: Recipe,
-    experiment: Experiment,
-    system: nn.Module,
-    space: EmotionSpace,
+    trained: Trained,
     logits: Mapping[str, np.ndarray],
-    history: Sequence[Mapping[str, float]],
-    scales: Mapping[str, Scale],
-    fingerprint: str,
     *,
     audit: Sequence[Any] = (),
     nulls: Mapping[str, Any] | None = None,
-    more: Callable[[Scored], Mapping[str, Any]] = lambda test: {},
 ) -> Done:
     """Write the artefact, the predictions, the figures and, last of all, the report.
 
     Args:
-        space: every emotion of the test.
-        logits: "test" and "valid" -> [n, C].
-        more: further extras of the report, of the predictions of the test.
+        logits: "test" and "valid" -> [n, C] for every emotion of the test.
     """
+    run, system, history = trained.run, trained.system, trained.history
+    recipe, experiment, space, folder = run.recipe, run.experiment, run.space, run.folder
     manifest = experiment.manifest
-    name, settings = parse_system(recipe.system, recipe.title)
-    settings = getattr(system, "portable", settings)
+    name, _ = parse_system(recipe.system, recipe.title)
+    settings = system.portable
     test, valid = (
         predictions(
             manifest, getattr(experiment, part), logits[part], space, part, recipe.report.by
         )
         for part in ("test", "valid")
     )
-    trained = [x for x in space.labels if x not in experiment.unseen]
-    chosen = choose(recipe, test, valid, trained)
+    seen = [x for x in space.labels if x not in experiment.unseen]
+    chosen = choose(recipe, test, valid, seen)
     train = manifest.labels[experiment.shown]
     extras: dict[str, Any] = {
         "title": recipe.title,
         "about": recipe.about,
         "experiment": experiment.name,
         "recipe": recipe.model_dump(mode="json"),
-        "data": {"corpus": manifest.corpus, "fingerprint": fingerprint},
+        "data": {"corpus": manifest.corpus, "fingerprint": run.fingerprint},
         "epochs": [dict(row) for row in history],
         "split": dict(experiment.split),
     }
     if nulls:
         extras["nulls"] = dict(nulls)
-    extras |= more(test)
+    extras |= companions.extras(trained, test)
     report = summary.summarise(
         test,
         train_targets=train,
@@ -116,7 +105,7 @@ def write(
         unseen=experiment.unseen,
         extras=extras,
     )
-    streams = [s for s in system.streams if s in manifest.features]  # type: ignore[union-attr]
+    streams = [s for s in system.streams if s in manifest.features]
     encoders = {s: manifest.encoders[s] for s in streams if manifest.encoders.get(s)}
     info = ArtefactInfo(
         body=SystemBody(name=name, config=settings.model_dump(mode="json")),
@@ -124,7 +113,7 @@ def write(
         labels=space.labels,
         task=space.task,
         vectors=space.source or None,
-        trained=tuple(trained),
+        trained=tuple(seen),
         encoders={s: EncoderInfo(**spec) for s, spec in encoders.items()},
         words=WordInfo(**recipe.space.model_dump(exclude={"vectors"})),
         activation=ACTIVATIONS[space.task],
@@ -138,12 +127,12 @@ def write(
         metrics=headline(report),
         data=DataInfo(
             corpus=manifest.corpus,
-            fingerprint=fingerprint,
+            fingerprint=run.fingerprint,
             rows={p: len(getattr(experiment, p)) for p in ("train", "valid", "test")},
             trained=LabelCounts(**report["train"]),
             trim_padding=recipe.data.trim_padding,
             max_steps=recipe.data.max_steps,
-            scoring=BatchInfo(**scoring_sizes(system, recipe.train)),
+            scoring=BatchInfo(**trained.sizes),
             notes=tuple(manifest.notes),
         ),
         licence=manifest.licence,
@@ -153,7 +142,7 @@ def write(
         system,
         info,
         space.vectors,
-        scales=scales,
+        scales=trained.scales,
         report=report,
         trained_ids=[manifest.utterances[row].id for row in experiment.shown],
     )

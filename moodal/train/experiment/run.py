@@ -1,218 +1,220 @@
-"""run: a recipe from end to end, into a folder that a killed run goes on in.
+"""Run: one experiment of a recipe, trained in a folder of its own.
 
-RUN/recipe.json, report.json, report.md, predictions.*, figures/, artefact/
-RUN/<fold>/...        the same for each fold, where there are several
-RUN/<fold>/adapted/   the second training of a few-shot protocol
+Everything that trains uses it: `moodal train` for each fold, the null tests for models of
+permuted vectors, and `moodal compose` for the branches of a fused artefact.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from moodal.core import recipe as recipes
 from moodal.core.emotions import EmotionSpace
-from moodal.core.errors import OutputError, SpaceError, UsageError
-from moodal.core.files import replacing
-from moodal.core.manifest import Manifest
+from moodal.core.errors import DataError
 from moodal.core.recipe import Recipe
-from moodal.evaluation.protocols.audit import audit
 from moodal.evaluation.protocols.experiment import Experiment
-from moodal.evaluation.protocols.subset import require_columns
-from moodal.train.engine import parallel
-from moodal.train.engine.fit import launch
-from moodal.train.engine.selection import require
-from moodal.train.experiment import assemble, companions, null_tests, results
-from moodal.train.experiment.text_baseline import require_words
-from moodal.train.experiment.train import Trained, start_from, train
+from moodal.train.data.dataset import Scale, TensorData, scales
+from moodal.train.engine.fit import fit
+from moodal.train.engine.gem import Gem
+from moodal.train.engine.scoring import score, scoring_sizes
+from moodal.train.engine.training import Constrain, Training
+from moodal.train.experiment import assemble
+from moodal.train.layers.losses import pos_weight
 from moodal.train.systems.system import System
 
 
-def run(
-    recipe_file: Path, overrides: Sequence[str], out: Path, jobs: int = 1
-) -> dict[str, Any] | None:
-    """Run a recipe file; see `run_recipe`."""
-    return run_recipe(recipes.load(recipe_file, overrides), out, jobs=jobs)
+@dataclass(frozen=True)
+class Run:
+    """What one experiment needs to be trained.
 
-
-def run_recipe(
-    recipe: Recipe,
-    out: Path,
-    initial: Mapping[str, Tensor] | None = None,
-    *,
-    jobs: int = 1,
-    part: int | None = None,
-) -> dict[str, Any] | None:
-    """Train, test and report every experiment of a recipe.
-
-    Args:
-        out: folder of the run; goes on there if it holds the same recipe, half done.
-        initial: weights to start from.
-        jobs: experiments trained at once, each in a process of its own.
-        part: only this experiment of them all, and no report of the whole.
-
-    Returns:
-        The report, as in report.json; None in all processes but the first.
-
-    Raises:
-        UsageError: ``out`` holds a run of another recipe, or both ``jobs`` and the recipe's
-            devices are more than one.
+    Attributes:
+        fabric: devices, processes and precision.
+        recipe: how it is trained.
+        experiment: which rows of which corpus train, validate and test.
+        space: every emotion of the test, with vectors where the system uses them.
+        folder: keeps checkpoints, learning curves, and later the report and the artefact.
+        fingerprint: identifies the data; a checkpoint of other data is refused.
+        initial: weights to start from instead of random ones.
     """
-    if jobs < 1 or (jobs > 1 and recipe.train.devices > 1):
-        raise UsageError(
-            "--jobs is how many folds are trained at once, 1 or more; train.devices how many "
-            "devices train each: one of the two may be above 1."
+
+    fabric: Fabric
+    recipe: Recipe
+    experiment: Experiment
+    space: EmotionSpace
+    folder: Path
+    fingerprint: str
+    initial: Mapping[str, Tensor] | None = None
+
+    def train(self) -> Trained:
+        """Train the system, or resume its training; few-shot methods then adapt it to the shots."""
+        recipe, experiment, seen = self.recipe, self.experiment, self.seen
+        system = assemble.system(recipe, experiment.manifest, seen)
+        load_weights(system, self.initial)
+        standardised: dict[str, Scale] = {}
+        if recipe.data.standardise:
+            standardised = scales(experiment.manifest, system.streams, experiment.train)
+        data = self.tensors(
+            system,
+            standardised,
+            labels=experiment.manifest.labels[:, experiment.seen_columns],
+            transcripts=system.transcribes,
+            views=recipe.data.views if system.second_views else "none",
         )
-    manifest = assemble.corpus(recipe)
-    require(recipe.train.select, recipe.train.loss, manifest.space.task)
-    space = assemble.space_of(recipe, manifest)
-    null_tests.require(recipe, manifest, space)
-    require_columns(manifest, recipe.report.by, "report.by")
-    if recipe.report.words:
-        require_words(manifest)
-    experiments, reads = _checked(recipe, manifest, space, initial)
-    fingerprint = manifest.fingerprint
-    if jobs > 1 and len(experiments) > 1:
-        claim(recipe, fingerprint, out)
-        parallel.each(partial(_part, recipe, out, initial), len(experiments), jobs)
-    fabric = launch(recipe.train)
-    claim(recipe, fingerprint, out)
-    folds = []
-    for number, experiment in enumerate(experiments):
-        if part not in (None, number):
-            continue
-        folder = out if len(experiments) == 1 else out / experiment.name.replace(" ", "-")
-        done = results.finished(folder)
-        if done is None:
-            rows = (experiment.shown, experiment.valid, experiment.test)
-            findings = audit(manifest, *rows, reads)
-            trained = train(fabric, recipe, experiment, space, folder, fingerprint, initial)
-            null = against(fabric, recipe, experiment, trained, folder, fingerprint)
-            logits = {"test": trained.scores(experiment.test)}
-            on_test = recipe.train.select_on == "test"  # then these are the same rows
-            logits["valid"] = logits["test"] if on_test else trained.scores(experiment.valid)
-            if fabric.is_global_zero:
-                done = results.write(
-                    folder,
-                    recipe,
-                    experiment,
-                    trained.system,
-                    space,
-                    logits,
-                    trained.history,
-                    trained.scales,
-                    fingerprint,
-                    nulls=null,
-                    audit=[*findings, *companions.views_told(trained.data, experiment)],
-                    more=partial(
-                        companions.of,
-                        recipe,
-                        experiment,
-                        trained.system,
-                        trained.data,
-                        trained.history,
-                    ),
-                )
-        if done is not None:
-            folds.append(done)
-    if not fabric.is_global_zero or part is not None:
-        return None
-    if len(experiments) == 1:
-        return folds[0].report
-    return results.write_folds(out, recipe, folds)
-
-
-def _part(recipe: Recipe, out: Path, initial: Mapping[str, Tensor] | None, part: int) -> None:
-    run_recipe(recipe, out, initial, part=part)
-
-
-def _checked(
-    recipe: Recipe, manifest: Manifest, space: EmotionSpace, initial: Mapping[str, Tensor] | None
-) -> tuple[list[Experiment], tuple[str, ...]]:
-    """The experiments, once it is sure that each can be run; and the streams learned from.
-
-    A system that writes the words down knows the text, too.
-    """
-    experiments = []
-    systems: dict[tuple[str, ...], System] = {}
-    for experiment in assemble.experiments(recipe, manifest):
-        if experiment.seen not in systems:
-            system = assemble.system(recipe, manifest, space.select(experiment.seen))
-            assemble.require_objective(recipe, system)
-            assemble.require_features(recipe, system, manifest)
-            start_from(system, initial)
-            systems[experiment.seen] = system
-        system = systems[experiment.seen]
-        _require_open(recipe, experiment, system)
-        experiments.append(assemble.readable(experiment, system, recipe.data.trim_padding))
-    streams = assemble.parse_streams(recipe)
-    return experiments, (*streams, "text") if system.transcribes else streams
-
-
-def _require_open(recipe: Recipe, experiment: Experiment, system: System) -> None:
-    """Refuse a closed-set system for emotions that its training does not show."""
-    if experiment.held_out and not system.open_set:
-        raise SpaceError(
-            f"{recipe.system['name']} is a closed-set system and cannot score "
-            f"{', '.join(experiment.held_out)}, which training does not show; use eea, or "
-            'protocol.method = "scratch".'
-        )
-
-
-def against(
-    fabric: Fabric,
-    recipe: Recipe,
-    experiment: Experiment,
-    trained: Trained,
-    folder: Path,
-    fingerprint: str,
-) -> dict[str, Any]:
-    """The null distributions of the unseen emotions, see `moodal.train.experiment.null_tests`."""
-
-    def retrain(space: EmotionSpace, place: Path) -> null_tests.Scores:
-        data = f"{fingerprint} {space.fingerprint}"
-        other = train(fabric, recipe, experiment, space, place, data)
-        return lambda asked: other.scores(experiment.test, asked)
-
-    return null_tests.of(
-        recipe,
-        experiment,
-        lambda asked: trained.scores(experiment.test, asked),
-        trained.space,
-        folder / "null",
-        retrain,
-    )
-
-
-def claim(recipe: Recipe, fingerprint: str, out: Path) -> None:
-    """Say in ``out`` what is run there; refuse a folder where something else was begun.
-
-    Raises:
-        UsageError: another recipe, or other data, was run there.
-        OutputError: the folder cannot be written.
-    """
-    whole = {"data": fingerprint, **recipe.model_dump(mode="json")}
-    path = out / "recipe.json"
-    others = out.is_dir() and any(not p.name.startswith(".") for p in out.iterdir())
-    if others and not path.exists():
-        raise OutputError(f"{out} is not empty and holds no run; choose another folder.")
-    begun = (out / "report.json").exists() or any(out.rglob("resume.pt"))
-    if path.exists() and begun:
-        try:
-            same = json.loads(path.read_text(encoding="utf-8")) == whole
-        except ValueError:
-            same = False
-        if not same:
-            raise UsageError(
-                f"{out} holds a run of another recipe or other data; choose another --out, or "
-                "delete that folder."
+        history = fit(
+            Training(
+                self.fabric,
+                system,
+                seen,
+                data,
+                experiment.train,
+                experiment.valid,
+                recipe.train,
+                self.folder,
+                pos_weight=self.pos_weight(data, experiment.train),
+                signature=self.signature(experiment.name),
+                title=f"{recipe.title}: {experiment.name}",
             )
+        )
+        trained = Trained(self, system, data, standardised, history)
+        if recipe.protocol.name == "few_shot" and recipe.protocol.method != "scratch":
+            return self.adapt(trained)
+        return trained
+
+    def adapt(self, before: Trained) -> Trained:
+        """Train a second time, on the shots: alone, with GEM, or jointly with the seen rows.
+
+        No validation rows of the unseen emotion are used: the last epoch is kept.
+        """
+        recipe, experiment = self.recipe, self.experiment
+        protocol, system = recipe.protocol, before.system
+        data = self.tensors(system, before.scales)
+        rows, weight = experiment.shots, None
+        constrain: Constrain | None = None
+        if protocol.method == "joint":
+            rows = experiment.shown
+            weight = self.pos_weight(data, rows)
+        elif protocol.method == "gem":
+            constrain = Gem(
+                self.seen,
+                before.data,
+                experiment.train,
+                size=recipe.train.batch_size,
+                loss=recipe.train.loss,
+                margin=protocol.margin,
+            )
+        settings = {"epochs": protocol.adapt_epochs, "select": "last", "early_stop": 0}
+        history = fit(
+            Training(
+                self.fabric,
+                system,
+                self.space,
+                data,
+                rows,
+                experiment.shots,
+                recipe.train.model_copy(update=settings),
+                self.folder / "adapted",
+                pos_weight=weight,
+                constrain=constrain,
+                signature=self.signature(f"{experiment.name} adapted"),
+                title=f"{recipe.title}: {protocol.method} on {len(experiment.shots)} rows",
+            )
+        )
+        return dataclasses.replace(before, data=data, history=[*before.history, *history])
+
+    def with_space(self, space: EmotionSpace, folder: Path) -> Run:
+        """Return the same run in another folder, its emotions known by other vectors."""
+        fingerprint = f"{self.fingerprint} {space.fingerprint}"
+        return dataclasses.replace(
+            self, space=space, folder=folder, fingerprint=fingerprint, initial=None
+        )
+
+    def tensors(
+        self, system: System, standardised: Mapping[str, Scale], **options: Any
+    ) -> TensorData:
+        """Put the corpus on the device, with further ``options`` of `TensorData`."""
+        return TensorData(
+            self.experiment.manifest,
+            system.streams,
+            trim=self.recipe.data.trim_padding,
+            max_steps=self.recipe.data.max_steps,
+            scales=standardised,
+            device=self.fabric.device,
+            **options,
+        )
+
+    @property
+    def seen(self) -> EmotionSpace:
+        """The emotions that training sees."""
+        return self.space.select(self.experiment.seen)
+
+    def pos_weight(self, data: TensorData, rows: np.ndarray) -> Tensor | None:
+        """Count negatives/positives [C] of ``rows``, where the loss is a weighted bce."""
+        config = self.recipe.train
+        if config.loss != "bce" or not config.weighted:
+            return None
+        targets = data.targets[torch.as_tensor(rows, device=data.device)]
+        return pos_weight(targets).to(data.device)
+
+    def signature(self, part: str) -> str:
+        """Hash all that decides the weights: the recipe, the data, and the part of the run."""
+        values = self.recipe.model_dump(mode="json", exclude={"report", "title", "about"})
+        values["data"].pop("prepared")  # the content of that folder counts, not its path
+        text = json.dumps([values, self.fingerprint, part], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A system after training, and the tensors that it was trained on.
+
+    Attributes:
+        run: how it was trained.
+        system: the system.
+        data: the corpus as tensors.
+        scales: what its features were standardised by.
+        history: one row per epoch.
+    """
+
+    run: Run
+    system: System
+    data: TensorData
+    scales: Mapping[str, Scale]
+    history: Sequence[Mapping[str, float]]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many rows are scored at once, see `moodal.train.engine.scoring.score`."""
+        return scoring_sizes(self.system, self.run.recipe.train)
+
+    def scores(self, rows: np.ndarray, space: EmotionSpace | None = None) -> np.ndarray:
+        """Compute the logits [n, C] of ``rows`` for every emotion of the test, or of ``space``.
+
+        Every process must call it: each scores a share.
+        """
+        space = space or self.run.space
+        return score(self.system, space, self.data, rows, fabric=self.run.fabric, **self.sizes)
+
+
+def load_weights(system: System, initial: Mapping[str, Tensor] | None) -> None:
+    """Load the weights to start from, if there are any.
+
+    Raises:
+        DataError: they are of another system.
+    """
+    if initial is None:
         return
-    with replacing(path) as part:
-        part.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+    try:
+        system.load_state_dict(dict(initial))
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip()
+        raise DataError(f"The checkpoint does not fit this system: {first}") from None

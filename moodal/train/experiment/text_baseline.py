@@ -1,11 +1,11 @@
-"""words_alone: what the transcripts tell without any voice, face or pre-training.
+"""The text baseline: what the transcripts predict without voice, face or pre-training.
 
-TF-IDF of words and pairs of words (sublinear term frequency) and a multinomial logistic
-regression whose classes weigh the same, on the very rows that the system is trained on. Where
-actors read a script this is the figure to know first: on IEMOCAP's transcripts, four sessions
-trained and one tested, it reaches a UA of .66 over all turns, .53 on improvised ones, .75 on
-scripted ones, and .34 on scripted ones once their script is held out too. A multimodal system
-that does not clear it has learnt nothing else.
+It is TF-IDF of words and pairs of words (sublinear term frequency) and a multinomial logistic
+regression with balanced classes, on the same rows that the system is trained on. Where actors
+read a script this is the figure to know first: on IEMOCAP's transcripts, with four sessions for
+training and one for testing, it reaches a UA of .66 over all turns, .53 on improvised ones, .75
+on scripted ones, and .34 on scripted ones once their script is held out too. A multimodal system
+that does not exceed it has learned nothing from the other modalities.
 """
 
 from __future__ import annotations
@@ -26,48 +26,48 @@ from moodal.evaluation.report.subgroups import group_rows
 INVERSE_PENALTY = 3.0
 """scikit-learn's C; fixed, so that no row chooses it. On IEMOCAP 1 to 10 differ by .01."""
 
-TOLD = ("balanced_accuracy", "accuracy", "macro_f1")
-"""What is told: UA, WA, macro F1."""
+FIGURES = ("balanced_accuracy", "accuracy", "macro_f1")
+"""The figures of an entry: UA, WA, macro F1."""
 
 _NEVER = 1e-9  # the probability of an emotion that training does not show
 
 
-def require_words(manifest: Manifest) -> None:
-    """Refuse, before any training, words that could not be read after it.
+def require_texts(manifest: Manifest) -> None:
+    """Check, before any training, that the text baseline can be trained.
 
     Raises:
-        UsageError: the corpus is not one emotion a row.
+        UsageError: the corpus does not have one emotion a row.
         DataError: it has no transcripts.
     """
     if manifest.space.task != "single":
         raise UsageError(
-            f"report.words = true wants one emotion a row; {manifest.corpus} is "
+            f"report.words = true needs one emotion a row; {manifest.corpus} is "
             f"{manifest.space.task}. Set it to false."
         )
     if not any(u.text for u in manifest.utterances):
         raise DataError(
-            f"report.words = true wants transcripts; {manifest.corpus} has none. Set it to false."
+            f"report.words = true needs transcripts; {manifest.corpus} has none. Set it to false."
         )
 
 
-def words_alone(manifest: Manifest, experiment: Experiment, seed: int) -> np.ndarray:
-    """Log-probabilities [n_test, C] of the test rows, learnt from the texts of what training saw.
+def text_logits(manifest: Manifest, experiment: Experiment, seed: int) -> np.ndarray:
+    """Compute log-probabilities [n_test, C] of the test rows, trained on the training rows' texts.
 
     Rows without a text have an empty one.
 
     Raises:
-        UsageError, DataError: see `require_words`; or training shows one emotion only.
+        UsageError, DataError: see `require_texts`; or training shows one emotion only.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    require_words(manifest)
+    require_texts(manifest)
     rows = experiment.shown
     classes = manifest.labels[rows].argmax(1)
     shown = np.unique(classes)
     if len(shown) < 2:
         raise DataError(
-            f"{experiment.name}: training shows one emotion only; words tell nothing apart."
+            f"{experiment.name}: training shows one emotion only, so a text predicts nothing."
         )
     vectoriser = TfidfVectorizer(
         ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w[\w']*"
@@ -86,30 +86,28 @@ def words_alone(manifest: Manifest, experiment: Experiment, seed: int) -> np.nda
     return logits
 
 
-def words_entry(
-    test: Scored, logits: np.ndarray, draws: int = 1000, seed: int = 0
-) -> dict[str, Any]:
-    """What the words alone reach on the rows of ``test``, and what the system adds to it.
+def entry(test: Scored, logits: np.ndarray, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
+    """Compute the baseline's figures on the rows of ``test``, and how far the system exceeds them.
 
     Args:
         test: the system's predictions.
-        logits: [N, C] of `words_alone`, its columns in the order of ``test.labels``.
+        logits: [N, C] of `text_logits`, with columns in the order of ``test.labels``.
 
     Returns:
-        JSON values: ``metrics`` (key of `TOLD` -> value, low, high), ``difference`` (the
-        system's less the words', within the same resamples), ``groups`` (column -> value ->
+        JSON values: ``metrics`` (key of `FIGURES` -> value, low, high), ``difference`` (the
+        system's less the baseline's, within the same resamples), ``groups`` (column -> value ->
         rows, metrics, difference), ``decided`` (the number of each row's label).
     """
     return _entry(test, np.asarray(logits).argmax(1), draws, seed)
 
 
-def words_combined(
+def combine_entries(
     entries: Sequence[Mapping[str, Any]],
     tests: Sequence[Scored],
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """`words_entry` of several folds' rows together.
+    """Compute the `entry` of several folds' rows together.
 
     Args:
         entries: of the folds.
@@ -127,22 +125,22 @@ def _entry(test: Scored, decided: np.ndarray, draws: int, seed: int) -> dict[str
     )
     groups = {
         column: {
-            value: {"rows": len(rows), **_told([s.rows(rows) for s in both], draws, seed)}
+            value: {"rows": len(rows), **_figures([s.rows(rows) for s in both], draws, seed)}
             for value, rows in group_rows(values).items()
         }
         for column, values in test.groups.items()
     }
     return {
         "what": "TF-IDF of words and word pairs, logistic regression",
-        **_told(both, draws, seed),
+        **_figures(both, draws, seed),
         "groups": groups,
         "decided": " ".join(map(str, decided.tolist())),
     }
 
 
-def _told(both: Sequence[Said], draws: int, seed: int) -> dict[str, Any]:
-    words, system = paired(both, TOLD, draws=draws, seed=seed)
-    return {"metrics": words["metrics"], "difference": system["difference"]}
+def _figures(both: Sequence[Said], draws: int, seed: int) -> dict[str, Any]:
+    text, system = paired(both, FIGURES, draws=draws, seed=seed)
+    return {"metrics": text["metrics"], "difference": system["difference"]}
 
 
 def _texts(manifest: Manifest, rows: np.ndarray) -> list[str]:

@@ -1,212 +1,212 @@
-"""training: one experiment becomes a trained system.
+"""train: a recipe from end to end, in a folder in which a killed run resumes.
 
-With a few-shot method there is a second training, on the shots.
+RUN/recipe.json, report.json, report.md, predictions.*, figures/, artefact/
+RUN/<fold>/...        the same for each fold, where there are several
+RUN/<fold>/adapted/   the second training of a few-shot protocol
 """
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from moodal.core import recipe as recipes
 from moodal.core.emotions import EmotionSpace
-from moodal.core.errors import DataError
-from moodal.core.recipe import Recipe, Train
+from moodal.core.errors import OutputError, UsageError
+from moodal.core.files import replacing
+from moodal.core.manifest import Manifest
+from moodal.core.recipe import Recipe
+from moodal.evaluation.protocols.audit import audit
 from moodal.evaluation.protocols.experiment import Experiment
-from moodal.train.data.dataset import Scale, TensorData, scales
-from moodal.train.engine.fit import fit
-from moodal.train.engine.gem import Gem
-from moodal.train.engine.scoring import score, scoring_sizes
-from moodal.train.experiment import assemble
-from moodal.train.layers.losses import pos_weight
+from moodal.evaluation.protocols.subset import require_columns
+from moodal.train.engine import parallel
+from moodal.train.engine.fit import launch
+from moodal.train.engine.selection import require
+from moodal.train.experiment import assemble, checks, companions, null_tests, results
+from moodal.train.experiment.run import Run, load_weights
+from moodal.train.experiment.text_baseline import require_texts
+from moodal.train.systems.section import current
 from moodal.train.systems.system import System
 
 
-@dataclasses.dataclass
-class Trained:
-    """A system after training, and what it was trained with."""
-
-    system: System
-    space: EmotionSpace
-    """Every emotion of the test, with vectors."""
-    seen: EmotionSpace
-    data: TensorData
-    scales: Mapping[str, Scale]
-    history: list[dict[str, float]]
-
-    fabric: Fabric
-    sizes: Mapping[str, int]
-
-    def scores(self, rows: np.ndarray, space: EmotionSpace | None = None) -> np.ndarray:
-        """Logits [n, C] of ``rows`` for every emotion of the test, or of ``space``.
-
-        To be called in every process: each scores its share.
-        """
-        return score(
-            self.system,
-            space or self.space,
-            self.data,
-            rows,
-            fabric=self.fabric,
-            **self.sizes,
-        )
-
-
 def train(
-    fabric: Fabric,
+    recipe_file: Path | str, overrides: Sequence[str], out: Path | str, jobs: int = 1
+) -> dict[str, Any] | None:
+    """Train, test and report every experiment of a recipe file; see `train_recipe`."""
+    return train_recipe(recipes.load(recipe_file, overrides), Path(out), jobs=jobs)
+
+
+def train_recipe(
     recipe: Recipe,
-    experiment: Experiment,
-    space: EmotionSpace,
-    folder: Path,
-    fingerprint: str,
+    out: Path,
     initial: Mapping[str, Tensor] | None = None,
-) -> Trained:
-    """Train one experiment; with a few-shot method, then adapt it to its shots."""
-    seen = space.select(experiment.seen)
-    streams = assemble.parse_streams(recipe)
-    scaled = (
-        scales(experiment.manifest, streams, experiment.train) if recipe.data.standardise else {}
-    )
-    system = assemble.system(recipe, experiment.manifest, seen)
-    start_from(system, initial)
-    data = tensors(
-        recipe,
-        experiment,
-        streams,
-        scaled,
-        fabric,
-        experiment.seen_columns,
-        transcripts=system.transcribes,
-        views=recipe.data.views if system.second_views else "none",
-    )
-    history = fit(
-        fabric,
-        system,
-        seen,
-        data,
-        experiment.train,
-        experiment.valid,
-        recipe.train,
-        folder,
-        pos_weight=weights(recipe.train, data, experiment.train),
-        signature=signature(recipe, fingerprint, experiment.name),
-        title=f"{recipe.title}: {experiment.name}",
-    )
-    trained = Trained(
-        system,
-        space,
-        seen,
-        data,
-        scaled,
-        history,
-        fabric,
-        scoring_sizes(system, recipe.train),
-    )
-    if recipe.protocol.name == "few_shot" and recipe.protocol.method != "scratch":
-        trained = adapt(fabric, recipe, experiment, trained, folder / "adapted", fingerprint)
-    return trained
+    *,
+    jobs: int = 1,
+    part: int | None = None,
+) -> dict[str, Any] | None:
+    """Train, test and report every experiment of a recipe.
 
+    Args:
+        out: folder of the run; it resumes where the folder holds the same recipe, half done.
+        initial: weights to start from.
+        jobs: experiments trained at once, each in a process of its own.
+        part: train only the experiment of this number, and write no report of the whole.
 
-def start_from(system: System, initial: Mapping[str, Tensor] | None) -> None:
-    """Load the weights to start from, if any."""
-    if initial is None:
-        return
-    try:
-        system.load_state_dict(dict(initial))
-    except RuntimeError as error:
-        first = str(error).splitlines()[1].strip()
-        raise DataError(f"The checkpoint does not fit this system: {first}") from None
+    Returns:
+        The report, as in report.json; None in all processes but the first.
 
-
-def adapt(
-    fabric: Fabric,
-    recipe: Recipe,
-    experiment: Experiment,
-    before: Trained,
-    folder: Path,
-    fingerprint: str,
-) -> Trained:
-    """The second training, on the shots: plain, with GEM, or jointly with the seen rows.
-
-    No validation rows of the unseen emotion are used: the last epoch is kept.
+    Raises:
+        UsageError: ``out`` holds a run of another recipe, or both ``jobs`` and the recipe's
+            devices are more than one.
     """
-    protocol = recipe.protocol
-    streams = assemble.parse_streams(recipe)
-    data = tensors(recipe, experiment, streams, before.scales, fabric, None)
-    rows, weighted, constrain = experiment.shots, None, None
-    if protocol.method == "joint":
-        rows = experiment.shown
-        weighted = weights(recipe.train, data, rows)
-    elif protocol.method == "gem":
-        constrain = Gem(
-            before.seen,
-            before.data,
-            experiment.train,
-            size=recipe.train.batch_size,
-            loss=recipe.train.loss,
-            margin=protocol.margin,
+    if jobs < 1 or (jobs > 1 and recipe.train.devices > 1):
+        raise UsageError(
+            "--jobs is how many folds are trained at once, 1 or more; train.devices how many "
+            "devices train each: one of the two may be above 1."
         )
-    settings = recipe.train.model_copy(
-        update={"epochs": protocol.adapt_epochs, "select": "last", "early_stop": 0}
-    )
-    history = fit(
-        fabric,
-        before.system,
-        before.space,
-        data,
-        rows,
-        experiment.shots,
-        settings,
-        folder,
-        pos_weight=weighted,
-        constrain=constrain,
-        signature=signature(recipe, fingerprint, f"{experiment.name} adapted"),
-        title=f"{recipe.title}: {protocol.method} on {len(experiment.shots)} rows",
-    )
-    return dataclasses.replace(before, data=data, history=before.history + history)
-
-
-def tensors(
-    recipe: Recipe,
-    experiment: Experiment,
-    streams: Sequence[str],
-    scaled: Mapping[str, Scale],
-    fabric: Fabric,
-    columns: Sequence[int] | None,
-    **more: Any,
-) -> TensorData:
-    """The corpus on the device, its targets being ``columns`` of the labels (None: all)."""
-    labels = experiment.manifest.labels
-    return TensorData(
-        experiment.manifest,
-        streams,
-        labels=labels if columns is None else labels[:, list(columns)],
-        trim=recipe.data.trim_padding,
-        max_steps=recipe.data.max_steps,
-        scales=scaled,
-        device=fabric.device,
-        **more,
-    )
-
-
-def weights(config: Train, data: TensorData, rows: np.ndarray) -> Tensor | None:
-    """[C] negatives/positives of the training rows, where the loss is a weighted bce."""
-    if config.loss != "bce" or not config.weighted:
+    plan = make_plan(recipe, initial)
+    count = len(plan.experiments)
+    if jobs > 1 and count > 1:
+        claim(plan, out)
+        parallel.run_parts(partial(_train_part, recipe, out, initial), count, jobs)
+    fabric = launch(recipe.train)
+    claim(plan, out)
+    folds = []
+    for number, experiment in enumerate(plan.experiments):
+        if part not in (None, number):
+            continue
+        folder = out if count == 1 else out / experiment.name.replace(" ", "-")
+        done = results.finished(folder)
+        if done is None:
+            done = train_experiment(plan, plan.run(fabric, experiment, folder))
+        if done is not None:
+            folds.append(done)
+    if not fabric.is_global_zero or part is not None:
         return None
-    return pos_weight(data.targets[torch.as_tensor(rows, device=data.device)]).to(data.device)
+    if count == 1:
+        return folds[0].report
+    return results.write_folds(out, recipe, folds)
 
 
-def signature(recipe: Recipe, fingerprint: str, part: str) -> str:
-    """A hash of all that decides the weights: recipe (not its report), data, part of the run."""
-    decides = recipe.model_dump(mode="json", exclude={"report", "title", "about"})
-    decides["data"].pop("prepared")  # what lies there counts, not where
-    text = json.dumps([decides, fingerprint, part], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _train_part(recipe: Recipe, out: Path, initial: Mapping[str, Tensor] | None, part: int) -> None:
+    train_recipe(recipe, out, initial, part=part)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The trainings that a recipe asks for, after every check that can be made before them.
+
+    Attributes:
+        recipe: the recipe.
+        manifest: its corpus.
+        fingerprint: of the corpus.
+        space: the emotions of the test, with vectors where the recipe names some.
+        experiments: one per training.
+        inputs: the modalities that training learns from, a transcribed text included.
+        initial: weights to start from.
+    """
+
+    recipe: Recipe
+    manifest: Manifest
+    fingerprint: str
+    space: EmotionSpace
+    experiments: Sequence[Experiment]
+    inputs: tuple[str, ...]
+    initial: Mapping[str, Tensor] | None = None
+
+    def run(self, fabric: Fabric, experiment: Experiment, folder: Path) -> Run:
+        """Return the run that trains one of the experiments in ``folder``."""
+        return Run(
+            fabric, self.recipe, experiment, self.space, folder, self.fingerprint, self.initial
+        )
+
+
+def make_plan(recipe: Recipe, initial: Mapping[str, Tensor] | None = None) -> Plan:
+    """Assemble a recipe's trainings, and check that each can be run.
+
+    Raises:
+        MoodalError: one cannot; the message says which key, column or encoder is wrong.
+    """
+    manifest = assemble.corpus(recipe)
+    require(recipe.train.select, recipe.train.loss, manifest.space.task)
+    space = assemble.space_of(recipe, manifest)
+    null_tests.require_cosine(recipe, manifest, space)
+    require_columns(manifest, recipe.report.by, "report.by")
+    if recipe.report.words:
+        require_texts(manifest)
+    experiments = []
+    systems: dict[tuple[str, ...], System] = {}
+    for experiment in assemble.experiments(recipe, manifest):
+        if experiment.seen not in systems:
+            system = assemble.system(recipe, manifest, space.select(experiment.seen))
+            checks.require_objective(recipe, system)
+            checks.require_features(recipe, system, manifest)
+            load_weights(system, initial)
+            systems[experiment.seen] = system
+        system = systems[experiment.seen]
+        checks.require_open(recipe, experiment, system)
+        experiments.append(assemble.readable(experiment, system, recipe.data.trim_padding))
+    # a system that learns to transcribe is shown the text, too
+    inputs = (*system.streams, "text") if system.transcribes else system.streams
+    return Plan(recipe, manifest, manifest.fingerprint, space, experiments, inputs, initial)
+
+
+def train_experiment(plan: Plan, run: Run) -> results.Done | None:
+    """Train one experiment, test it, and write its report and artefact.
+
+    Returns:
+        What was written; None in all processes but the first.
+    """
+    experiment = run.experiment
+    rows = (experiment.shown, experiment.valid, experiment.test)
+    findings = audit(plan.manifest, *rows, plan.inputs)
+    trained = run.train()
+    nulls = null_tests.null_tests(trained)
+    logits = {"test": trained.scores(experiment.test)}
+    on_test = run.recipe.train.select_on == "test"  # then these are the same rows
+    logits["valid"] = logits["test"] if on_test else trained.scores(experiment.valid)
+    if not run.fabric.is_global_zero:
+        return None
+    findings = [*findings, *companions.view_findings(trained)]
+    return results.write(trained, logits, audit=findings, nulls=nulls)
+
+
+def claim(plan: Plan, out: Path) -> None:
+    """Write into ``out`` what is run there.
+
+    Raises:
+        UsageError: a run of another recipe, or of other data, was begun there.
+        OutputError: the folder cannot be written, or holds something else.
+    """
+    content = {"data": plan.fingerprint, **plan.recipe.model_dump(mode="json")}
+    path = out / "recipe.json"
+    others = out.is_dir() and any(not p.name.startswith(".") for p in out.iterdir())
+    if others and not path.exists():
+        raise OutputError(f"{out} is not empty and holds no run; choose another folder.")
+    begun = (out / "report.json").exists() or any(out.rglob("resume.pt"))
+    if path.exists() and begun:
+        if not _same_run(path, content):
+            raise UsageError(
+                f"{out} holds a run of another recipe or other data; choose another --out, or "
+                "delete that folder."
+            )
+        return
+    with replacing(path) as part:
+        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _same_run(path: Path, content: Mapping[str, Any]) -> bool:
+    """Compare a run's recipe.json with another recipe, the system under its present name."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored["system"] = current(stored["system"])
+    except (ValueError, TypeError, KeyError, AttributeError, UsageError):
+        return False
+    return bool(stored == {**content, "system": current(content["system"])})

@@ -8,29 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel
 
-from moodal.core import recipe as config
-from moodal.core.errors import DataError, UsageError
+from moodal.core.errors import DataError
 from moodal.evaluation.report.card import model_card
 from moodal.model import artefact
 from moodal.model.info import ArtefactInfo
 from moodal.train.data.dataset import Scale
 from moodal.train.systems import SYSTEMS
+from moodal.train.systems.section import parse_system
 from moodal.train.systems.system import System
-
-
-def parse_system(section: Mapping[str, Any], where: str) -> tuple[str, BaseModel]:
-    """A recipe's [system] section as the system's name and its own, checked, config.
-
-    Raises:
-        UsageError: no such system, or a key it does not have.
-    """
-    values = dict(section)
-    name = str(values.pop("name", ""))
-    if name not in SYSTEMS:
-        raise UsageError(f"{where}: no system {name!r}; choose among {', '.join(SYSTEMS)}.")
-    return name, config.parse(SYSTEMS[name].Config, values, f"{where}, [system]")
 
 
 def export(

@@ -10,6 +10,7 @@ from moodal.train.data.dataset import TensorData
 from moodal.train.engine.fit import fit, launch
 from moodal.train.engine.gem import Gem
 from moodal.train.engine.scoring import score
+from moodal.train.engine.training import Training
 from moodal.train.systems import eea
 
 ROWS = {"train": np.arange(200), "valid": np.arange(200, 250), "test": np.arange(250, 300)}
@@ -28,16 +29,18 @@ def trained(corpus, space, folder, config, *, dropout=0.2, signature="s", **more
     data = TensorData(corpus, ("text", "speech"))
     config = config.model_copy(update={"accelerator": "cpu"})
     history = fit(
-        launch(config),
-        system,
-        space,
-        data,
-        ROWS["train"],
-        ROWS["valid"],
-        config,
-        folder,
-        signature=signature,
-        **more,
+        Training(
+            launch(config),
+            system,
+            space,
+            data,
+            ROWS["train"],
+            ROWS["valid"],
+            config,
+            folder,
+            signature=signature,
+            **more,
+        )
     )
     return system, data, history
 

@@ -10,6 +10,7 @@ from moodal.core.recipe import Train
 from moodal.core.records import Frames, Utterance
 from moodal.train.data.dataset import TensorData
 from moodal.train.engine.fit import fit, launch
+from moodal.train.engine.training import Training
 from moodal.train.systems import cai_sota
 
 
@@ -24,7 +25,7 @@ def test_an_objective_is_computed_in_the_precision_asked_for(tmp_path, precision
     corpus = Manifest(
         "made up",
         space,
-        tuple(Utterance(str(i), text="oh") for i in range(8)),
+        tuple(Utterance(str(i), media={"text": "oh"}) for i in range(8)),
         np.eye(2, dtype=np.float32)[[0, 1] * 4],
         {"speech": frames},
     )
@@ -36,5 +37,5 @@ def test_an_objective_is_computed_in_the_precision_asked_for(tmp_path, precision
     )
     data = TensorData(corpus, ("speech",), transcripts=True)
     rows = np.arange(8)
-    fit(launch(config), system, space, data, rows[:6], rows[6:], config, tmp_path)
+    fit(Training(launch(config), system, space, data, rows[:6], rows[6:], config, tmp_path))
     assert set(seen) == {dtype}

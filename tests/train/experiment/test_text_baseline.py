@@ -19,10 +19,10 @@ from moodal.evaluation.protocols import folds
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.evaluation.report.scores import Scored, clusters_of, join
 from moodal.train.experiment.text_baseline import (
-    require_words,
-    words_alone,
-    words_combined,
-    words_entry,
+    combine_entries,
+    entry,
+    require_texts,
+    text_logits,
 )
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "iemocap_text" / "iemocap.csv"
@@ -38,7 +38,7 @@ def _manifest(n=120, task="single"):
             f"u{i}",
             speaker=f"s{i % 6}",
             extra={"style": "told" if i % 2 else "silent"},
-            text=f"well {('great', 'damn', 'alas')[k] if i % 2 else 'yes'} number {i}",
+            media={"text": f"well {('great', 'damn', 'alas')[k] if i % 2 else 'yes'} number {i}"},
         )
         for i, k in enumerate(classes)
     )
@@ -68,7 +68,7 @@ def _fold(manifest):
 
 def test_words_tell_what_they_can_and_training_alone_is_read():
     fold = _fold(_manifest())
-    logits = words_alone(fold.manifest, fold, 0)
+    logits = text_logits(fold.manifest, fold, 0)
     np.testing.assert_allclose(np.exp(logits).sum(1), 1, atol=1e-6)
     told = np.array([fold.manifest.utterances[r].extra["style"] == "told" for r in fold.test])
     right = logits.argmax(1) == fold.manifest.labels[fold.test].argmax(1)
@@ -78,20 +78,20 @@ def test_words_tell_what_they_can_and_training_alone_is_read():
     other = fold.manifest.labels.copy()
     other[np.union1d(fold.test, fold.valid)] = [0, 0, 0, 1]
     changed = dataclasses.replace(fold.manifest, labels=other)
-    np.testing.assert_array_equal(words_alone(changed, fold, 0), logits)
+    np.testing.assert_array_equal(text_logits(changed, fold, 0), logits)
 
 
 def test_an_entry_is_json_and_folds_are_pooled():
     made = list(folds.grouped(_manifest(), "speaker", 3))
     tests, entries = [], []
     for fold in made:
-        logits = words_alone(fold.manifest, fold, 0)
+        logits = text_logits(fold.manifest, fold, 0)
         tests.append(_scored(fold, np.zeros_like(logits)))
-        entries.append(words_entry(tests[-1], logits, 20))
+        entries.append(entry(tests[-1], logits, 20))
         json.dumps(entries[-1], allow_nan=False)
-    logits = np.concatenate([words_alone(f.manifest, f, 0) for f in made])
-    both = words_combined(entries, tests, 20)
-    assert both == words_entry(join(tests), logits, 20)
+    logits = np.concatenate([text_logits(f.manifest, f, 0) for f in made])
+    both = combine_entries(entries, tests, 20)
+    assert both == entry(join(tests), logits, 20)
     groups = both["groups"]["style"]
     assert groups["told"]["metrics"]["accuracy"]["value"] == 1
     assert groups["told"]["rows"] + groups["silent"]["rows"] == 120
@@ -101,16 +101,16 @@ def test_an_entry_is_json_and_folds_are_pooled():
 
 
 def test_no_words_or_many_emotions_are_refused():
-    with pytest.raises(UsageError, match="wants one emotion a row; made up is multi"):
-        require_words(_manifest(task="multi"))
+    with pytest.raises(UsageError, match="needs one emotion a row; made up is multi"):
+        require_texts(_manifest(task="multi"))
     manifest = _manifest()
-    silent = tuple(dataclasses.replace(u, text=None) for u in manifest.utterances)
-    with pytest.raises(DataError, match="wants transcripts; made up has none"):
-        require_words(dataclasses.replace(manifest, utterances=silent))
+    silent = tuple(dataclasses.replace(u, media={}) for u in manifest.utterances)
+    with pytest.raises(DataError, match="needs transcripts; made up has none"):
+        require_texts(dataclasses.replace(manifest, utterances=silent))
     rows = np.flatnonzero(manifest.labels[:, 0])
     one = Experiment("one", manifest, rows, rows, rows, manifest.space.labels)
     with pytest.raises(DataError, match="shows one emotion only"):
-        words_alone(manifest, one, 0)
+        text_logits(manifest, one, 0)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="IEMOCAP's transcripts are not here")
@@ -122,7 +122,7 @@ def test_scripted_lines_are_known_from_other_sessions():
         Utterance(
             r["FileName"],
             session=r["FileName"][:5],
-            text=r["Sentences"],
+            media={"text": r["Sentences"]},
             extra={
                 "style": "scripted"
                 if re.match(r"Ses\d\d[FM]_script", r["FileName"])
@@ -134,11 +134,11 @@ def test_scripted_lines_are_known_from_other_sessions():
     labels = np.eye(4, dtype=np.float32)[[merged[r["Label"]] for r in rows]]
     manifest = Manifest("iemocap", EmotionSpace(LABELS, "single"), utterances, labels)
     fold = next(folds.grouped(manifest, "session"))
-    logits = words_alone(manifest, fold, 0)
-    entry = words_entry(_scored(fold, logits), logits, 0)
+    logits = text_logits(manifest, fold, 0)
+    figures = entry(_scored(fold, logits), logits, 0)
     ua = {
         style: about["metrics"]["balanced_accuracy"]["value"]
-        for style, about in entry["groups"]["style"].items()
+        for style, about in figures["groups"]["style"].items()
     }
     assert ua["scripted"] > 0.65
     assert ua["improvised"] < 0.6

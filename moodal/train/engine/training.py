@@ -1,0 +1,53 @@
+"""Training: what the training loop needs to know of one training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from moodal.core.emotions import EmotionSpace
+from moodal.core.recipe import Train
+from moodal.train.data.dataset import TensorData
+from moodal.train.systems.system import System
+
+Constrain = Callable[[Fabric, nn.Module], None]
+"""Changes the gradients between the backward pass and the optimiser's step (GEM's projection)."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a system on rows of tensors.
+
+    Folds, held-out emotions and shots are settled before: the loop sees rows, a space and a loss.
+
+    Attributes:
+        fabric: devices, processes and precision.
+        system: what is trained, in place.
+        space: the emotions of ``data.targets``, with vectors where the system uses them.
+        data: the corpus as tensors.
+        train, valid: rows of ``data``.
+        config: the recipe's [train] section.
+        folder: receives ``resume.pt``, ``epochs.csv`` and ``tensorboard/``.
+        pos_weight: [C] weight of positives in the bce loss.
+        constrain: see `Constrain`.
+        signature: identifies what is trained; a checkpoint of another signature is refused.
+        title: the heading of the progress bar.
+    """
+
+    fabric: Fabric
+    system: System
+    space: EmotionSpace
+    data: TensorData
+    train: np.ndarray
+    valid: np.ndarray
+    config: Train
+    folder: Path
+    pos_weight: Tensor | None = None
+    constrain: Constrain | None = None
+    signature: str = ""
+    title: str = "training"

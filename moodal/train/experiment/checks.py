@@ -1,0 +1,91 @@
+"""Checks of a recipe against its system and its corpus, made before any training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from moodal.core.errors import DataError, SpaceError, UsageError
+from moodal.core.manifest import Manifest
+from moodal.core.recipe import Recipe
+from moodal.evaluation.protocols.experiment import Experiment
+from moodal.modalities.build import build
+from moodal.train.encoders import ENCODERS
+from moodal.train.systems.system import System
+
+
+def require_objective(recipe: Recipe, system: System) -> None:
+    """Check that training would lower a multitask system's objective as its recipe says.
+
+    Raises:
+        UsageError: it would not; the message says which key to change.
+    """
+    if not system.multitask:
+        return
+    name, train = recipe.system["name"], recipe.train
+    if train.loss != "ce":
+        raise UsageError(f"{name} has an objective of its own; set train.loss=ce, its main term.")
+    if system.second_views and recipe.data.views == "none":
+        raise UsageError(
+            f"{name} is to contrast second views (system.losses has augmentation), but data.views "
+            'is "none": prepare the corpus with --views and set data.views, or leave that loss out.'
+        )
+    if system.faithful and (train.max_frames or train.devices > 1):
+        raise UsageError(
+            f"{name} in faithful mode computes over a whole batch; set train.max_frames=0 and "
+            "train.devices=1."
+        )
+
+
+def require_features(recipe: Recipe, system: System, manifest: Manifest) -> None:
+    """Check that the corpus was prepared with the encoders that the system's backbone needs.
+
+    Raises:
+        DataError: it was not; the message says how to prepare it.
+        UsageError: the recipe would change the features first.
+    """
+    if not system.features:
+        return
+    changed = [k for k in ("standardise", "trim_padding") if getattr(recipe.data, k)]
+    if changed:
+        raise UsageError(
+            f"{recipe.system['name']}'s backbone reads the frames unchanged; set "
+            f"data.{changed[0]}=false."
+        )
+    for stream, required in system.features.items():
+        actual = manifest.encoders.get(stream, {})
+        if not _same_encoder(required, actual):
+            raise DataError(
+                f"{manifest.corpus} was prepared with {stream}={_written(actual)}; this system "
+                f"needs --encoder {stream}={_written(required)}. Prepare it again with that "
+                "encoder, or change the recipe's backbone."
+            )
+
+
+def require_open(recipe: Recipe, experiment: Experiment, system: System) -> None:
+    """Check that the system can score the emotions that its training does not show.
+
+    Raises:
+        SpaceError: it is a closed-set system.
+    """
+    if experiment.held_out and not system.open_set:
+        raise SpaceError(
+            f"{recipe.system['name']} is a closed-set system and cannot score "
+            f"{', '.join(experiment.held_out)}, which training does not show; use eea, or "
+            'protocol.method = "scratch".'
+        )
+
+
+def _same_encoder(required: Mapping[str, Any], actual: Mapping[str, Any]) -> bool:
+    """Whether an encoder's specification has the required name, parameters and weights."""
+    if actual.get("name") != required["name"]:
+        return False
+    parameters = {**actual.get("parameters", {}), **required.get("parameters", {})}
+    encoder: Any = build({"name": required["name"], "parameters": parameters}, ENCODERS)
+    return bool(encoder.spec()["fingerprint"] == actual.get("fingerprint"))
+
+
+def _written(spec: Mapping[str, Any]) -> str:
+    """Write an encoder's specification as `moodal prepare --encoder` takes it."""
+    parameters = ",".join(f"{key}={value}" for key, value in spec.get("parameters", {}).items())
+    return f"{spec.get('name', 'nothing')}" + (f":{parameters}" if parameters else "")
