@@ -198,7 +198,9 @@ class _Reading:
             self._expect(segmentation.hear(block.start, block.samples))
             self.words.settle(segmentation.settled)
             yield from self._advance(self.buffer.seconds, segmentation.settled)
-        self._expect(segmentation.finish(self.buffer.seconds))
+        if self._is_one_utterance():
+            self.film.watch(math.inf)
+        self._expect(segmentation.finish(max(self.buffer.seconds, self.film.end or 0.0)))
         self.words.settle(math.inf)
         for clock in self.film.clock(self.buffer.seconds):
             yield from self._advance(clock, math.inf)
@@ -400,7 +402,7 @@ class _Words:
             segment.ready = True
         if self._transcribe is None:
             return
-        begin, end = group[0].start or 0.0, group[-1].end or 0.0
+        begin, end = _extent(group[0])[0], _extent(group[-1])[1]
         try:
             words = self._transcribe(self._buffer.cut(begin, end), begin)
         except MissingDependencyError as error:
@@ -553,6 +555,11 @@ QUIET = 1e-4
 
 WITHOUT = "no transcript; --asr makes one"
 """Why there are no words where transcription is switched off."""
+
+
+def _extent(segment: Segment) -> tuple[float, float]:
+    """The seconds of a segment in which somebody speaks, as far as they are known."""
+    return segment.speech or (segment.start or 0.0, segment.end or 0.0)
 
 
 def _middle(word: Word) -> float:

@@ -24,6 +24,7 @@ from moodal.media.video import frames
 from moodal.modalities import MODALITIES
 from moodal.modalities.encoder import Encoder, Item
 from moodal.modalities.modality import Absent, Observed, Settings, Window
+from moodal.modalities.speech.spoken import spoken
 
 
 def observe_row(name: str, item: str | Clip) -> Observed | Absent:
@@ -104,7 +105,7 @@ class RowEncoder(Encoder):
         assert not isinstance(item, np.ndarray | Sound)
         if self.heard and isinstance(item, Clip):
             sound = _sound(item)
-            item = "" if sound is None else _words(sound.samples)
+            item = "" if sound is None else _words(spoken(sound.samples))
         observed = observe_row(self.modality, item)
         if isinstance(observed, Absent):
             return np.zeros((0, self.width), np.float32)

@@ -11,9 +11,10 @@ import numpy as np
 
 from moodal.core.records import ModalityInfo
 from moodal.media.video import Picture
+from moodal.modalities.face.detect import SIDE
 from moodal.modalities.face.pixels import LONGEST
 from moodal.modalities.face.quality import by_track, face_flags, face_quality, main_of
-from moodal.modalities.face.track import Follower, Sighting
+from moodal.modalities.face.track import Follower, Sighting, sighting_of
 from moodal.modalities.modality import Absent, Division, Modality, Observed, Part, Settings, Window
 
 SHOWN = 24
@@ -52,9 +53,10 @@ class Face(Modality):
         self._apart = 1.0
 
     def watch(self, picture: Picture) -> None:
-        """Find and follow the faces of the next picture."""
+        """Find and follow the faces of the next picture; one of a crop's size is a face itself."""
         self._times.append(picture.at)
-        for sighting in self._follower.look(picture):
+        crop = picture.rgb.shape[:2] == (SIDE, SIDE)
+        for sighting in [sighting_of(picture)] if crop else self._follower.look(picture):
             self._sightings.append(sighting)
             self._seconds.append(sighting.at)
             self._show(sighting)

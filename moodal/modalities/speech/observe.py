@@ -53,12 +53,12 @@ class Speech(Modality):
             return Absent("no sound")
         if not window.spoken:
             return Absent("no speech")
-        samples = window.sound.samples
+        first, last = window.sound.speech or (0.0, len(window.sound.samples) / RATE)
+        samples = window.sound.samples[round(first * RATE) : round(last * RATE)]
         if len(samples) < SHORTEST * RATE or np.abs(samples).max() <= QUIET:
             return Absent("too short or too quiet")
         quality = sound_quality(samples, RATE)
         remarks = tuple(f"Speech: {flag}." for flag in flags(quality))
-        first, last = window.sound.speech or (0.0, len(samples) / RATE)
         start = (window.start or 0.0) + first
         observed = ObservedSpeech(window.sound, quality, remarks, start=start, seconds=last - first)
         return [observed]
