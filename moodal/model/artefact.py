@@ -24,9 +24,9 @@ from pydantic import ValidationError
 
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
-from moodal.core.files import replacing_folder
+from moodal.core.files import replacing, replacing_folder
 from moodal.core.version import __version__
-from moodal.model.consistency import contradiction
+from moodal.model.consistency import contradiction, not_finite, tensor_fault
 from moodal.model.format_1 import from_format_1
 from moodal.model.info import FORMAT, ArtefactInfo, FusedBody, SystemBody, fault, readers
 
@@ -115,9 +115,16 @@ class Artefact:
         if name not in self.info.files:
             return {}
         try:
-            return load_file(self.folder / name)
-        except (SafetensorError, OSError) as error:
+            tensors = load_file(self.folder / name)
+        except (SafetensorError, OSError, TypeError, ValueError, LookupError) as error:
+            # safetensors refuses number types that NumPy does not have in several ways
             raise DataError(f"{self.folder / name} cannot be read: {error}.") from None
+        if wrong := not_finite(tensors):
+            raise DataError(
+                f"{self.folder / name}: the tensor {wrong} holds NaN or infinity; do not use this "
+                "artefact."
+            )
+        return tensors
 
 
 def write(
@@ -146,19 +153,31 @@ def write(
         (part / CARD).write_text(card, encoding="utf-8")
         for name, content in (files or {}).items():
             (part / name).write_bytes(content)
-        _sign(part, info)
+        hashes = {path.name: _sha256(path) for path in sorted(part.iterdir())}
+        (part / DESCRIPTION).write_text(_signed(info, hashes), encoding="utf-8")
     return Path(folder)
 
 
-def _sign(folder: Path, info: ArtefactInfo) -> None:
-    """Write the artefact.json of a folder whose other files are all there."""
-    files = sorted(path for path in folder.iterdir() if path.name != DESCRIPTION)
-    hashes = {path.name: _sha256(path) for path in files}
-    current = {"format": FORMAT, "moodal": __version__, "files": hashes}
+def sign_again(folder: Path | str) -> None:
+    """Rewrite the artefact.json of a sound artefact in the present format.
+
+    Its other files stay as they are, to the byte.
+
+    Raises:
+        DataError: as `read`.
+        OutputError: the folder cannot be written.
+    """
+    info = read(folder).info
+    with replacing(Path(folder) / DESCRIPTION) as part:
+        part.write_text(_signed(info, info.files), encoding="utf-8")
+
+
+def _signed(info: ArtefactInfo, hashes: Mapping[str, str]) -> str:
+    """Return the text of an artefact.json, with the hashes of the other files and its own."""
+    current = {"format": FORMAT, "moodal": __version__, "files": dict(hashes)}
     content = info.model_copy(update=current).model_dump()
     content["digest"] = _digest(content)
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read(folder: Path | str) -> Artefact:
@@ -172,7 +191,11 @@ def read(folder: Path | str) -> Artefact:
     info = _info(folder)
     for name, digest in info.files.items():
         _verify(folder, name, digest)
-    return Artefact(folder, info)
+    artefact = Artefact(folder, info)
+    weights = artefact.weights() if info.kind == "fused" else {}
+    if wrong := tensor_fault(info, weights, artefact.vectors()):
+        raise DataError(f"{folder} contradicts itself: {wrong}. Copy it again.")
+    return artefact
 
 
 def _info(folder: Path) -> ArtefactInfo:
@@ -183,12 +206,13 @@ def _info(folder: Path) -> ArtefactInfo:
     """
     try:
         content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        json.dumps(content, allow_nan=False)  # refuses NaN, infinity and what is nested too deep
     except FileNotFoundError:
         raise DataError(
             f"{folder} is not an artefact: artefact.json is missing. `moodal train` writes one "
             "under RUN/artefact, `moodal import` makes one of the authors' checkpoints."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{folder}/artefact.json cannot be read: {error}.") from None
     version = content.get("format") if isinstance(content, dict) else None
     if version not in (1, FORMAT):
@@ -197,6 +221,8 @@ def _info(folder: Path) -> ArtefactInfo:
             f"the formats 1 and {FORMAT}. Use the moodal that wrote it, or train again."
         )
     damaged = f"{folder}/artefact.json is damaged"
+    if missing := [key for key in ("moodal", "files", "digest") if key not in content]:
+        raise DataError(f"{damaged}: it lacks {missing[0]}. Copy it again.")
     current = from_format_1(content) if version == 1 else content
     try:
         info = ArtefactInfo.model_validate_json(json.dumps(current))
@@ -220,8 +246,8 @@ def _verify(folder: Path, name: str, digest: str) -> None:
         same = _sha256(path) == digest
     except FileNotFoundError:
         raise DataError(f"{path} is missing; this artefact is not whole. Copy it again.") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+    except (OSError, ValueError) as error:  # a name may hold what no system allows
+        raise DataError(f"{str(path)!r} cannot be read: {error}.") from None
     if not same:
         raise DataError(f"{path} has changed since it was written; do not trust it. Copy it again.")
 

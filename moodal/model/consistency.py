@@ -1,21 +1,230 @@
-"""Consistency: what the keys and tensors of an artefact must agree on."""
+"""Consistency: what the keys and tensors of an artefact must agree on, each fault one sentence.
+
+`moodal.model.info` checks each value by itself. What is checked here concerns several of them, so
+that nothing behind the reader meets a missing word, a matrix of another shape, or a NaN.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import chain, combinations
 
-from moodal.model.info import ArtefactInfo
+import numpy as np
+
+from moodal.model.fusion import key
+from moodal.model.info import ACTIVATIONS, ArtefactInfo, BranchInfo, FusedBody, FusionWeights
+
+LARGEST = 1e6
+"""No weight or vector of a sound artefact comes near; larger ones would overflow in a sum."""
 
 
 def contradiction(info: ArtefactInfo) -> str:
-    """Return the first contradiction in a description, "" where there is none."""
-    return next(_contradictions(info), "")
+    """Return the first contradiction within a description, "" where there is none."""
+    faults = [_labels(info), _streams(info), _training(info)]
+    if isinstance(info.body, FusedBody):
+        faults += [_words(info, info.body), _branches(info, info.body), _fusion(info.body)]
+    return next(chain.from_iterable(faults), "")
 
 
-def _contradictions(info: ArtefactInfo) -> Iterator[str]:
+def tensor_fault(
+    info: ArtefactInfo, weights: Mapping[str, np.ndarray], vectors: Mapping[str, np.ndarray]
+) -> str:
+    """Return the first tensor that contradicts the description, "" where there is none.
+
+    Args:
+        weights: of a fused artefact; those of a system are compared with the system itself.
+    """
+    checks = [_feature_scales(info, vectors), _row_hashes(vectors)]
+    if "emotions" in vectors:
+        checks.append(_shaped("emotions", vectors, (len(info.labels), None)))
+    if isinstance(info.body, FusedBody):
+        checks.append(_fused_tensors(info.body, weights, vectors))
+    return next(chain.from_iterable(checks), "")
+
+
+def not_finite(tensors: Mapping[str, np.ndarray]) -> str:
+    """Return the name of the first tensor with NaN or infinity in it, "" where there is none."""
+    for name, values in tensors.items():
+        if values.dtype.kind in "fc" and not np.isfinite(values).all():
+            return name
+    return ""
+
+
+def _labels(info: ArtefactInfo) -> Iterator[str]:
     if len(set(info.labels)) < len(info.labels):
         yield "labels must be different words"
     if len(info.thresholds.values) != len(info.labels):
         yield f"thresholds must hold {len(info.labels)} numbers, one for each label"
+    if other := _others(info.trained, info.labels):
+        yield f"trained has {other}, which is not in labels"
+    if info.activation != ACTIVATIONS[info.task]:
+        yield f"activation is {info.activation}, which does not go with the task {info.task}"
     if "weights.safetensors" not in info.files:
         yield "files does not list weights.safetensors"
+
+
+def _streams(info: ArtefactInfo) -> Iterator[str]:
+    named: dict[str, Mapping[str, object]] = {
+        "encoders": info.encoders,
+        "readers": info.readers,
+        "modalities": info.modalities,
+    }
+    for place, streams in named.items():
+        if other := _others(streams, info.widths):
+            yield f"{place} has {other}, which is not in widths"
+    for stream, encoder in info.encoders.items():
+        if encoder.width != info.widths[stream]:
+            yield (
+                f"encoders.{stream}.width is {encoder.width}, but widths.{stream} is "
+                f"{info.widths[stream]}"
+            )
+    for stream, modality in info.modalities.items():
+        if modality.name != stream:
+            yield f"modalities.{stream} is called {modality.name}"
+
+
+def _training(info: ArtefactInfo) -> Iterator[str]:
+    known = info.data.trained
+    if known is None:
+        return
+    if other := _others(known.counts, info.labels):
+        yield f"data.trained.counts has {other}, which is not in labels"
+    largest = max(known.counts.values(), default=0)
+    if info.task == "single":
+        largest = sum(known.counts.values())
+    if largest > known.rows:
+        yield f"data.trained counts {largest} labels in {known.rows} rows"
+
+
+def _words(info: ArtefactInfo, body: FusedBody) -> Iterator[str]:
+    if info.task != "single":
+        yield f"task is {info.task}, but a fused artefact chooses a single emotion"
+    if body.basics != info.labels:
+        yield "labels and body.basics must be the same"
+    if len(set(body.words)) < len(body.words):
+        yield "body.words must be different words"
+    if other := _others(body.basics, body.words):
+        yield f"body.basics has {other}, which is not in body.words"
+    for name, word in body.synonyms.items():
+        if not any(c.isalpha() for c in word):
+            yield f"body.synonyms.{name} is {word!r}, which is no word"
+
+
+def _branches(info: ArtefactInfo, body: FusedBody) -> Iterator[str]:
+    if set(body.branches) != set(info.widths):
+        yield "body.branches and widths must name the same modalities"
+    if other := _others(body.branches, info.encoders):
+        yield f"encoders does not name the encoder of {other}"
+    for stream, branch in body.branches.items():
+        place = f"body.branches.{stream}"
+        named = {"learned": branch.learned, "adapted": branch.adapted}
+        for part, words in named.items():
+            if other := _others(words, body.words):
+                yield f"{place}.{part} has {other}, which is not in body.words"
+        if other := _others(branch.thresholds, branch.learned):
+            yield f"{place}.thresholds has {other}, which is not in learned"
+        if len(set(branch.adapted)) < len(branch.adapted):
+            yield f"{place}.adapted must be different words"
+        if not set(branch.learned) & set(body.basics):
+            yield f"{place}.learned has none of the basic emotions"
+        if branch.graph not in info.files:
+            yield f"{place}.graph is {branch.graph}, which files does not list"
+
+
+def _fusion(body: FusedBody) -> Iterator[str]:
+    streams = list(body.branches)
+    if len(body.fusion) != 2 ** len(streams) - 1:
+        yield f"body.fusion must have weights for each of the {2 ** len(streams) - 1} sets"
+        return
+    for size in range(1, len(streams) + 1):
+        for members in combinations(streams, size):
+            name = key(members)
+            if name not in body.fusion:
+                yield f"body.fusion lacks the weights of {name}"
+            else:
+                yield from _set_weights(name, set(members), body.fusion[name], body)
+
+
+def _set_weights(
+    name: str, members: set[str], weights: FusionWeights, body: FusedBody
+) -> Iterator[str]:
+    place = f"body.fusion.{name}"
+    if set(weights.weights) != members or set(weights.neutral) != members:
+        yield f"{place} must have weights and neutral weights of {name.replace('+', ' and ')}"
+    if set(weights.bias) != set(body.basics):
+        yield f"{place}.bias must have one number for each of body.basics"
+
+
+def _fused_tensors(
+    body: FusedBody, weights: Mapping[str, np.ndarray], vectors: Mapping[str, np.ndarray]
+) -> Iterator[str]:
+    yield from _shaped("words", vectors, (len(body.words), None))
+    for stream, branch in body.branches.items():
+        yield from _branch_tensors(stream, branch, weights, vectors["words"].shape[1])
+
+
+def _branch_tensors(
+    stream: str, branch: BranchInfo, weights: Mapping[str, np.ndarray], width: int
+) -> Iterator[str]:
+    """Check the map [H, d], offset [d], moments of the states and adapted keys of a branch."""
+    yield from _shaped(f"{stream}.map", weights, (None, width))
+    yield from _shaped(f"{stream}.offset", weights, (width,))
+    states = len(weights[f"{stream}.map"])
+    shapes: dict[str, tuple[int | None, ...]] = {
+        f"{stream}.mean": (states,),
+        f"{stream}.covariance": (states, states),
+    }
+    adapted = {
+        f"{stream}.adapted": (len(branch.adapted), states),
+        f"{stream}.constants": (len(branch.adapted),),
+    }
+    for name, shape in shapes.items():
+        if name in weights:  # only `moodal adapt` needs them, and says so
+            yield from _shaped(name, weights, shape)
+    for name, shape in adapted.items():
+        if name in weights or branch.adapted:
+            yield from _shaped(name, weights, shape)
+
+
+def _feature_scales(info: ArtefactInfo, vectors: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Check the mean and deviation by which the features of a modality are standardised."""
+    for stream, width in info.widths.items():
+        names = (f"{stream}.mean", f"{stream}.deviation")
+        if not any(name in vectors for name in names):
+            continue
+        for name in names:
+            yield from _shaped(name, vectors, (width,))
+        if not (vectors[names[1]] > 0).all():
+            yield f"the tensor {names[1]} must be above 0"
+
+
+def _row_hashes(vectors: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Check the hashes of the rows that trained."""
+    for name, values in vectors.items():
+        if "trained" in name.split(".") and (values.ndim != 1 or values.dtype != np.uint64):
+            yield f"the tensor {name} must be a row of hashes (64 bits, without sign)"
+
+
+def _shaped(
+    name: str, tensors: Mapping[str, np.ndarray], shape: tuple[int | None, ...]
+) -> Iterator[str]:
+    """Check that a tensor is there, has the shape (None: any length), and holds numbers."""
+    if name not in tensors:
+        yield f"the tensor {name} is missing"
+        return
+    values = tensors[name]
+    expected = ", ".join("any" if n is None else str(n) for n in shape)
+    fits = values.ndim == len(shape) and all(
+        n in (None, m) for n, m in zip(shape, values.shape, strict=True)
+    )
+    if not fits or not values.size:
+        yield f"the tensor {name} is {list(values.shape)}; [{expected}] is needed"
+    elif values.dtype.kind != "f":
+        yield f"the tensor {name} holds {values.dtype}, not floating-point numbers"
+    elif not_finite({name: values}) or np.abs(values).max() > LARGEST:
+        yield f"the tensor {name} holds NaN, infinity or a number above {LARGEST:g}"
+
+
+def _others(names: Iterable[str], known: Container[str]) -> str:
+    """Return the names that are not known, with commas between."""
+    return ", ".join(name for name in names if name not in known)

@@ -24,7 +24,7 @@ def from_format_1(content: Mapping[str, Any]) -> dict[str, Any]:
         new.setdefault("activation", ACTIVATIONS.get(new["task"]))
     if isinstance(new.get("encoders"), dict):
         # a stream without an encoder had an empty object
-        new["encoders"] = {stream: spec for stream, spec in new["encoders"].items() if spec}
+        new["encoders"] = {stream: spec for stream, spec in new["encoders"].items() if spec != {}}
     if isinstance(new.get("protocol"), dict):
         new["protocol"] = _protocol(new["protocol"])
     if isinstance(new.get("data"), dict):

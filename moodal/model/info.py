@@ -7,6 +7,7 @@ keys and the tensors must agree on.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -32,6 +33,8 @@ ACTIVATIONS: dict[str, Activation] = {
 Count = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(min_length=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, le=1000)]
+Bias = Annotated[float, Field(ge=-1000, le=1000)]
 
 
 class Info(BaseModel):
@@ -47,6 +50,7 @@ class EncoderInfo(Info):
         name: its key in the table of encoders; "as-given" for frames that came in files.
         version: of the packages or weights that it computes with.
         width: values per step.
+        columns: names of the values, where the corpus gives them.
         fingerprint: a hash of all that its frames depend on; None where any version will do.
     """
 
@@ -55,6 +59,17 @@ class EncoderInfo(Info):
     version: str = ""
     width: Annotated[int, Field(ge=1)]
     fingerprint: Name | None = None
+    columns: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any], width: int) -> EncoderInfo:
+        """Take an encoder from the specification that a manifest holds.
+
+        Args:
+            width: values per step, where the specification does not say.
+        """
+        known = {key: value for key, value in spec.items() if key in cls.model_fields}
+        return cls.model_validate_json(json.dumps({"width": width, **known}))
 
     def spec(self) -> dict[str, Any]:
         """Return the JSON object from which `moodal.modalities.build.build` makes the encoder."""
@@ -221,10 +236,10 @@ class FusionWeights(Info):
         measured: None where nothing was.
     """
 
-    weights: dict[str, float]
-    neutral: dict[str, float]
-    bias: dict[str, float]
-    other: float
+    weights: dict[str, Weight]
+    neutral: dict[str, Weight]
+    bias: dict[str, Bias]
+    other: Bias
     threshold: Probability
     measured: FusionFigures | None = None
 
@@ -357,10 +372,11 @@ def fault(error: ValidationError) -> str:
     'values.1 is 2: input should be less than or equal to 1'
     """
     first = error.errors(include_url=False)[0]
-    # a discriminated union names the kind that it chose after its key
     place = [str(part) for part in first["loc"]]
+    if not place:
+        return "it is no such object"
     if len(place) > 1 and place[0] == "body":
-        del place[1]
+        del place[1]  # the kind of the body, which pydantic puts behind its key
     key = ".".join(place)
     if first["type"] == "missing":
         return f"it lacks {key}"

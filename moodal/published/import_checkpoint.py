@@ -117,7 +117,7 @@ def import_checkpoint(
 def _encoder(stream: str, width: int) -> EncoderInfo:
     """Name what a checkpoint read: samples of speech, else features that only its makers know."""
     if stream == "speech" and width == 1:
-        return EncoderInfo(**Wave().spec())
+        return EncoderInfo.of(Wave().spec(), width)
     return EncoderInfo(name="as-given", width=width)
 
 

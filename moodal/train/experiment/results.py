@@ -106,15 +106,16 @@ def write(
         extras=extras,
     )
     streams = [s for s in system.streams if s in manifest.features]
+    widths = {s: manifest.features[s].width for s in streams}
     encoders = {s: manifest.encoders[s] for s in streams if manifest.encoders.get(s)}
     info = ArtefactInfo(
         body=SystemBody(name=name, config=settings.model_dump(mode="json")),
-        widths={s: manifest.features[s].width for s in streams},
+        widths=widths,
         labels=space.labels,
         task=space.task,
         vectors=space.source or None,
         trained=tuple(seen),
-        encoders={s: EncoderInfo(**spec) for s, spec in encoders.items()},
+        encoders={s: EncoderInfo.of(spec, widths[s]) for s, spec in encoders.items()},
         words=WordInfo(**recipe.space.model_dump(exclude={"vectors"})),
         activation=ACTIVATIONS[space.task],
         thresholds=ThresholdInfo(values=tuple(chosen.values.tolist()), source=chosen.source),

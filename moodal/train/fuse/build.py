@@ -193,7 +193,7 @@ def _write(
         ids = [e.manifest.utterances[i].id for i in np.union1d(e.train, e.valid)]
         vectors[f"{stream}.trained"] = artefact.marks(e.manifest.corpus, ids)
     manifests = {s: one.experiment.manifest for s, one in learned.items()}
-    encoders = {s: EncoderInfo(**m.encoders[s]) for s, m in manifests.items()}
+    encoders = {s: EncoderInfo.of(m.encoders[s], m.features[s].width) for s, m in manifests.items()}
     body = FusedBody(
         name=recipe.name,
         basics=tuple(recipe.basics),
