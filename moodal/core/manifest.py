@@ -1,9 +1,12 @@
-"""Manifest: a corpus after reading, the same whatever files it came from.
+"""Manifest: a corpus in one form, whatever files it was read from.
 
-On disk it is a folder: ``manifest.json`` (names, spaces, hashes),
-``utterances.jsonl`` (a line each), ``labels.npy`` [N, C] and, for each stream
-with features, ``features/<stream>.npy`` [sum of T, D] beside its lengths; second
-views, where there are any, lie in ``views/`` in the same way, with their rows.
+On disk a manifest is a folder: ``manifest.json`` (labels, encoders, fingerprint),
+``utterances.jsonl`` (one line per utterance), ``labels.npy`` [N, C] and, for each stream with
+features, ``features/<stream>.npy`` [sum of T, D] with its lengths. The features of second views are
+stored in ``views/`` in the same way, with their row numbers.
+
+Format 2 stores the media of an utterance by modality. Format 1, which had one key for each
+built-in modality, is still read, and both formats of one corpus have the same fingerprint.
 """
 
 from __future__ import annotations
@@ -21,9 +24,16 @@ import numpy as np
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.files import replacing_folder
-from moodal.core.records import Clip, Frames, Utterance, Views
+from moodal.core.records import Clip, Frames, Medium, Utterance, Views
 
-FORMAT = 1
+FORMAT = 2
+"""The format that is written; formats 1 and 2 are read."""
+
+_OLD_MEDIA = {"text": "text", "audio": "speech", "video": "face"}
+"""Key of format 1 -> modality; the fingerprint keeps these keys."""
+_OLD_VIEWS = {"augmented_text": "text", "augmented_audio": "speech"}
+
+_COLUMNS = ("id", "split", "speaker", "session", "dialogue", "text")
 
 MADE_UP = "Made-up data, a look-alike: no figure on it says anything about people."
 """The note of a corpus that `moodal synthesise` wrote."""
@@ -86,8 +96,8 @@ class Manifest:
         return np.array([i for i, u in enumerate(self.utterances) if u.split == split], np.int64)
 
     def column(self, name: str) -> list[str | None]:
-        """One field of every utterance: "speaker", "session", "dialogue", or a key of extra."""
-        if name in {f.name for f in dataclasses.fields(Utterance)}:
+        """Return one field of every utterance, such as "speaker" or "text", or a key of extra."""
+        if name in _COLUMNS:
             return [getattr(u, name) for u in self.utterances]
         return [u.extra.get(name) for u in self.utterances]
 
@@ -126,7 +136,7 @@ class Manifest:
         head = [self.corpus, self.space.task, *self.space.labels]
         digest.update(json.dumps(head).encode())
         for u in self.utterances:
-            digest.update(json.dumps(_utterance_json(u), sort_keys=True).encode())
+            digest.update(json.dumps(_canonical(u), sort_keys=True).encode())
         digest.update(np.ascontiguousarray(self.labels, np.float32).tobytes())
         for stream in sorted(self.features):
             frames = self.features[stream]
@@ -196,13 +206,14 @@ def read(folder: Path | str) -> Manifest:
         head = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         if not isinstance(head, dict):
             raise ValueError("manifest.json holds no object")
-        if head.get("format") != FORMAT:
+        parse = {1: _utterance_of_format_1, 2: _utterance}.get(head.get("format", 0))
+        if parse is None:
             raise DataError(
                 f"{folder}/manifest.json has format {head.get('format')!r}; this moodal reads "
-                f"{FORMAT}. Run `moodal prepare` again."
+                f"1 and {FORMAT}. Run `moodal prepare` again."
             )
         with open(folder / "utterances.jsonl", encoding="utf-8") as file:
-            utterances = tuple(_utterance(json.loads(line)) for line in file)
+            utterances = tuple(parse(json.loads(line)) for line in file)
         features = {}
         for stream, about in head["streams"].items():
             values = np.load(
@@ -254,15 +265,34 @@ def _views(folder: Path, stream: str, source: str) -> Views:
 
 
 def _utterance_json(u: Utterance) -> dict[str, Any]:
-    """An utterance as JSON, without its empty fields."""
+    """Return an utterance as JSON, without its empty fields."""
     return {k: v for k, v in dataclasses.asdict(u).items() if v not in (None, {}, ())}
 
 
+def _canonical(u: Utterance) -> dict[str, Any]:
+    """Return what the fingerprint hashes of an utterance: the keys of format 1 where it had one."""
+    row = _utterance_json(u)
+    for kind, old_keys in (("media", _OLD_MEDIA), ("views", _OLD_VIEWS)):
+        others = row.pop(kind, {})
+        for key, modality in old_keys.items():
+            if others.get(modality) not in (None, ()):
+                row[key] = others.pop(modality)
+        if others:
+            row[kind] = others
+    return row
+
+
 def _utterance(row: dict[str, Any]) -> Utterance:
-    for key in ("audio", "video"):
-        if row.get(key) is not None:
-            row[key] = Clip(**row[key])
-    for key, kind in (("augmented_text", str), ("augmented_audio", lambda x: Clip(**x))):
-        if key in row:
-            row[key] = tuple(map(kind, row[key]))
-    return Utterance(**row)
+    media = {name: _medium(value) for name, value in row.pop("media", {}).items()}
+    views = {name: tuple(map(_medium, values)) for name, values in row.pop("views", {}).items()}
+    return Utterance(**row, media=media, views=views)
+
+
+def _utterance_of_format_1(row: dict[str, Any]) -> Utterance:
+    media = {name: row.pop(key) for key, name in _OLD_MEDIA.items() if key in row}
+    views = {name: row.pop(key) for key, name in _OLD_VIEWS.items() if key in row}
+    return _utterance({**row, "media": media, "views": views})
+
+
+def _medium(value: Any) -> Medium:
+    return value if isinstance(value, str) else Clip(**value)

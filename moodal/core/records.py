@@ -1,12 +1,12 @@
-"""The nouns that every part of moodal shares.
+"""The records that every part of moodal shares: clips, utterances, frames and second views.
 
-Shapes, throughout: N utterances, T steps (frames, words) of one of them,
-D values a step, C emotions, B utterances in a batch.
+Shapes everywhere: N utterances, T steps (frames, words) of one utterance, D values per step,
+C emotions, B utterances in a batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,16 +60,40 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
-class Utterance:
-    """One stretch of one speaker's speech: what is known of it beside its labels.
+class Sound:
+    """The decoded sound of one utterance.
 
-    ``split`` is "train", "valid", "test" or None; ``dialogue`` is the video or
-    conversation it was cut from; ``augmented_text`` and ``augmented_audio`` are
-    second views of it that the corpus brings (back-translations, re-synthesised
-    speech); ``extra`` holds what one corpus alone knows, by these names where they
-    fit: "script" (the lines that were read; absent where nobody read any), "style"
-    ("scripted" or "improvised"), "ctc_text" (the transcript as CTC's target, where
-    it is not ``text``).
+    Attributes:
+        samples: [n] float32 at `RATE`, in [-1, 1].
+        speech: the seconds in it from the first speech to the last, where a detector of speech
+            has heard them already; None: it has not.
+    """
+
+    samples: np.ndarray
+    speech: tuple[float, float] | None = None
+
+
+Medium = str | Clip
+"""What a modality of an utterance is read from: a text, or a clip of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One stretch of one person's speech, without its labels.
+
+    Attributes:
+        id: unique within its corpus.
+        split: "train", "valid", "test", or None where the corpus has no official split.
+        speaker: a name or number, None where it is unknown.
+        session: the recording session.
+        dialogue: the video or conversation from which it was cut.
+        media: modality -> a text or a clip. A film is the clip of both "speech" and "face".
+        views: modality -> second views that the corpus brings, such as back-translated texts or
+            re-synthesised speech.
+        extra: other columns of the corpus. These names are shared by corpora: "script" (the
+            lines that were read; absent where nothing was read), "style" ("scripted" or
+            "improvised"), "ctc_text" (the transcript as the target of CTC, where it differs
+            from the text).
     """
 
     id: str
@@ -77,12 +101,24 @@ class Utterance:
     speaker: str | None = None
     session: str | None = None
     dialogue: str | None = None
-    text: str | None = None
-    audio: Clip | None = None
-    video: Clip | None = None
-    augmented_text: tuple[str, ...] = ()
-    augmented_audio: tuple[Clip, ...] = ()
+    media: Mapping[str, Medium] = field(default_factory=dict)
+    views: Mapping[str, tuple[Medium, ...]] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str | None:
+        """The words, None where there is no transcript."""
+        text = self.media.get("text")
+        return text if isinstance(text, str) else None
+
+
+def media_of(**media: Medium | None) -> dict[str, Medium]:
+    """Collect the media of an utterance by modality, without those that are None.
+
+    >>> media_of(text="So good!", speech=None)
+    {'text': 'So good!'}
+    """
+    return {name: medium for name, medium in media.items() if medium is not None}
 
 
 class Frames:

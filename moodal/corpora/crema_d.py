@@ -14,7 +14,7 @@ import numpy as np
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
-from moodal.core.records import Clip, Utterance
+from moodal.core.records import Clip, Utterance, media_of
 from moodal.corpora.find import AUDIO, VIDEO, folder, recordings, rows, some
 
 EMOTIONS = {
@@ -78,13 +78,19 @@ def read(root: Path | str) -> Manifest:
             "give the folder with CREMA-D's AudioWAV in it."
         )
     actors, votes = _actors(root), _votes(root)
+
+    def clip(path: Path | None) -> Clip | None:
+        return None if path is None else Clip(path.relative_to(root).as_posix())
+
     utterances = tuple(
         Utterance(
             stem,
             speaker=match["actor"],
-            text=SENTENCES[match["sentence"]],
-            audio=Clip(audio[stem].relative_to(root).as_posix()) if stem in audio else None,
-            video=Clip(video[stem].relative_to(root).as_posix()) if stem in video else None,
+            media=media_of(
+                text=SENTENCES[match["sentence"]],
+                speech=clip(audio.get(stem, video.get(stem))),
+                face=clip(video.get(stem)),
+            ),
             extra={
                 "sentence": match["sentence"],
                 "level": _LEVELS.get(match["level"], "unspecified"),

@@ -16,7 +16,7 @@ import numpy as np
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
-from moodal.core.records import Clip, Utterance
+from moodal.core.records import Clip, Utterance, media_of
 from moodal.corpora.find import decoded, folder, some
 from moodal.corpora.table_rows import Row, read_rows
 
@@ -155,18 +155,16 @@ def _clips(root: Path, part: str) -> dict[str, Path]:
 
 
 def _utterance(
-    part: str, split: str, clip: str, row: Row, place: Path | None, root: Path
+    part: str, split: str, name: str, row: Row, path: Path | None, root: Path
 ) -> Utterance:
-    media = None if place is None else Clip(place.relative_to(root).as_posix())
-    speaker = row["speaker"]
+    clip = None if path is None else Clip(path.relative_to(root).as_posix())
+    speaker, words = row["speaker"], row["utterance"]
     return Utterance(
-        f"{part}_{clip}",
+        f"{part}_{name}",
         split=split,
         speaker=None if speaker is None else mended(speaker),
         dialogue=f"{part}_dia{row['dialogue_id']}",
-        text=None if row["utterance"] is None else mended(row["utterance"]),
-        audio=media,
-        video=media,
+        media=media_of(text=words and mended(words), speech=clip, face=clip),
         extra={ours: value for column, ours in KEPT.items() if (value := row.get(column))},
     )
 

@@ -17,7 +17,7 @@ import numpy as np
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
-from moodal.core.records import Clip, Frames, Utterance
+from moodal.core.records import Clip, Frames, Utterance, media_of
 from moodal.corpora.find import AUDIO, VIDEO, folder, recordings, some
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
@@ -78,9 +78,11 @@ def read(root: Path | str, *, song: bool = False) -> Manifest:
         Utterance(
             name,
             speaker=match["actor"],
-            text=STATEMENTS[match["statement"]],
-            audio=clip(f"03-{name}", f"01-{name}"),
-            video=clip(f"01-{name}", f"02-{name}"),
+            media=media_of(
+                text=STATEMENTS[match["statement"]],
+                speech=clip(f"03-{name}", f"01-{name}"),
+                face=clip(f"01-{name}", f"02-{name}"),
+            ),
             extra={
                 "statement": match["statement"],
                 "intensity": "strong" if match["intensity"] == "02" else "normal",

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
-from moodal.core.records import Clip, Utterance
+from moodal.core.records import STREAMS, Clip, Medium, Utterance, media_of
 from moodal.corpora.find import some
 from moodal.corpora.table_rows import ENDINGS, Row, read_rows
 
-CONTENT = ("text", "audio", "video", "image", "face")
-PICTURES = ("image", "face")
-"""Pictures of a person, or of a face alone: videos of one picture, for every reader."""
+SOUND = ("audio", "speech")
+PICTURES = ("video", "image", "face")
+"""A film, a picture of a person, or a picture of a face alone."""
+CONTENT = ("text", "audio", "video", "image", "face", "speech")
 SECOND = ("augmented_text", "augmented_audio")
-"""Second views: a text, and paths of recordings with a semicolon between them."""
+"""Second views: a text, and paths of recordings separated by semicolons."""
 
 RESERVED = (
     *("id", *CONTENT, *SECOND),
@@ -31,7 +31,10 @@ RESERVED = (
 """Column names that are no emotion; ``id`` is required."""
 
 PREFIX = "emotion:"
-"""What a column's name may begin with to say that it is an emotion."""
+"""Begins the name of a column that holds an emotion."""
+
+MEDIA_PREFIX = "media:"
+"""Begins the name of a column that holds the files of another modality, such as media:pulse."""
 
 SPLITS = {
     "train": "train",
@@ -50,8 +53,8 @@ SPLITS = {
 def read(root: Path | str) -> Manifest:
     """Read a CSV, TSV, JSONL or Parquet file, or a folder that holds exactly one.
 
-    Columns: ``id``; any of ``text``, ``audio``, ``video`` (paths from the table's folder);
-    ``image`` or ``face``, a picture in place of a video;
+    Columns: ``id``; any of ``text``, ``audio`` (or ``speech``), ``video``, or ``image`` or ``face``
+    in its place, and ``media:NAME`` for any other modality (paths start from the table's folder);
     ``augmented_text`` and ``augmented_audio``; ``start`` and ``end`` in seconds; ``speaker``,
     ``session``, ``dialogue``, ``split``; and either ``label``, one emotion a row, or a column
     per emotion with 0 or an intensity: those named ``emotion:...``, or, where none is, every
@@ -75,7 +78,7 @@ def read(root: Path | str) -> Manifest:
         space, labels = _single(path, rows)
     else:
         space, labels = _multi(path, rows, emotions)
-    kept = {*RESERVED, *emotions}
+    kept = {*RESERVED, *emotions, *filter(_is_media, columns)}
     notes = []
     if emotions and not emotions[0].startswith(PREFIX):
         notes.append(
@@ -105,11 +108,13 @@ def examples(path: Path | str, word: str) -> tuple[list[Utterance], list[Utteran
     columns = list(dict.fromkeys(key for row in rows for key in row))
     _require(path, [*columns, "label"], ())
     _refuse(path, rows, _each(rows, _problem_of_row))
-    found: tuple[list[Utterance], list[Utterance]] = ([], [])
+    kept = {*RESERVED, *filter(_is_media, columns)}
+    shown: list[Utterance] = []
+    others: list[Utterance] = []
     for row in rows:
-        other = (row.get("label") or word).lower() != word
-        found[other].append(_utterance(row, {*RESERVED}))
-    return found
+        shows = (row.get("label") or word).lower() == word
+        (shown if shows else others).append(_utterance(row, kept))
+    return shown, others
 
 
 def _table(root: Path) -> Path:
@@ -137,7 +142,13 @@ def _emotion_columns(path: Path, columns: Sequence[str], rows: Sequence[Row]) ->
                 f"{path} has both a column label and {named[0]}; keep the one or the others."
             )
         return []
-    return named or [c for c in columns if c not in RESERVED and _mostly_numbers(rows, c)]
+    free = (c for c in columns if c not in RESERVED and not _is_media(c))
+    return named or [c for c in free if _mostly_numbers(rows, c)]
+
+
+def _is_media(column: str) -> bool:
+    """Whether a column holds texts or files."""
+    return column in CONTENT or column.startswith(MEDIA_PREFIX)
 
 
 def _mostly_numbers(rows: Sequence[Row], column: str) -> bool:
@@ -160,8 +171,15 @@ def _require(path: Path, columns: Sequence[str], emotions: Sequence[str]) -> Non
     has = f"it has {', '.join(columns) or 'no columns'}"
     if "id" not in columns:
         raise DataError(f"{path} has no column id ({has}); give every row a name of its own.")
-    if not any(c in columns for c in CONTENT):
+    if not any(map(_is_media, columns)):
         raise DataError(f"{path} has none of the columns {', '.join(CONTENT)} ({has}); add one.")
+    for column in columns:
+        name = column.removeprefix(MEDIA_PREFIX).strip()
+        if column != name and (not name or name in STREAMS):
+            raise DataError(
+                f"{path} has a column {column!r}; text, audio and video have columns of these "
+                f"names, and other modalities one such as {MEDIA_PREFIX}pulse."
+            )
     if "label" not in columns and not emotions:
         raise DataError(
             f"{path} has no column label and no column per emotion ({has}); add label, or "
@@ -206,10 +224,11 @@ def _problem_of_row(row: Row) -> str | None:
     split = row.get("split")
     if split is not None and split.lower() not in SPLITS:
         return f"has split {split!r}, not train, valid or test"
-    seen = [c for c in ("video", *PICTURES) if row.get(c) is not None]
-    if len(seen) > 1:
-        return f"has {' and '.join(seen)}, of which one is read"
-    if all(row.get(c) is None for c in CONTENT):
+    for columns in (SOUND, PICTURES):
+        filled = [c for c in columns if row.get(c) is not None]
+        if len(filled) > 1:
+            return f"has {' and '.join(filled)}, of which one is read"
+    if all(value is None for column, value in row.items() if _is_media(column)):
         return f"has none of {', '.join(CONTENT)}"
     return None
 
@@ -239,22 +258,46 @@ def _multi(
 
 
 def _utterance(row: Row, kept: set[str]) -> Utterance:
-    fields: dict[str, Any] = {k: row.get(k) for k in ("text", "speaker", "session", "dialogue")}
-    times = _number(row.get("start")), _number(row.get("end"))
-    for media in ("audio", "video"):
-        clip = row.get(media)
-        fields[media] = None if clip is None else Clip(clip, *times)
-    picture = row.get("image") or row.get("face")
-    if picture is not None:
-        fields["video"] = Clip(picture)
-    again = row.get("augmented_text")
-    paths = (path.strip() for path in (row.get("augmented_audio") or "").split(";"))
     split = row.get("split")
     return Utterance(
         str(row["id"]),
-        augmented_text=() if again is None else (again,),
-        augmented_audio=tuple(Clip(path) for path in paths if path),
         split=None if split is None else SPLITS[split.lower()],
+        speaker=row.get("speaker"),
+        session=row.get("session"),
+        dialogue=row.get("dialogue"),
+        media=_media(row),
+        views=_views(row),
         extra={k: v for k, v in row.items() if k not in kept and v is not None},
-        **fields,
     )
+
+
+def _media(row: Row) -> dict[str, Medium]:
+    """Return a row's media; a film without a recording beside it is heard, too."""
+    times = _number(row.get("start")), _number(row.get("end"))
+
+    def clip(path: str | None) -> Clip | None:
+        return None if path is None else Clip(path, *times)
+
+    film = clip(row.get("video"))
+    picture = row.get("image") or row.get("face")
+    others = {
+        column.removeprefix(MEDIA_PREFIX).strip(): clip(path)
+        for column, path in row.items()
+        if column.startswith(MEDIA_PREFIX)
+    }
+    return media_of(
+        text=row.get("text"),
+        speech=clip(row.get("audio") or row.get("speech")) or film,
+        face=Clip(picture) if picture else film,
+        **others,
+    )
+
+
+def _views(row: Row) -> dict[str, tuple[Medium, ...]]:
+    text = row.get("augmented_text")
+    paths = (path.strip() for path in (row.get("augmented_audio") or "").split(";"))
+    views: dict[str, tuple[Medium, ...]] = {
+        "text": () if text is None else (text,),
+        "speech": tuple(Clip(path) for path in paths if path),
+    }
+    return {modality: media for modality, media in views.items() if media}

@@ -14,8 +14,8 @@ import numpy as np
 
 from moodal.core.errors import DataError, MoodalError, UsageError
 from moodal.core.manifest import Manifest
-from moodal.core.records import Frames, Utterance
-from moodal.features.store import FeatureStore, resolved
+from moodal.core.records import Frames
+from moodal.features.store import FeatureStore, item_of
 from moodal.modalities.encoder import Encoder, Item
 
 PACK = {"text": 256, "speech": 16, "face": 4}
@@ -44,7 +44,7 @@ def encode_corpus(
     0 there: the stream is absent for it.
 
     Args:
-        manifest: whose utterances have ``text`` or ``audio`` or ``video``.
+        manifest: whose utterances have media of these streams.
         encoders: stream -> encoder of that stream.
         store: None computes everything and keeps nothing.
         jobs: processes; 1 works in this one.
@@ -65,7 +65,7 @@ def encode_corpus(
             )
         frames, unreadable = encode_items(
             encoder,
-            [_medium(u, stream, manifest.root) for u in manifest.utterances],
+            [item_of(u, stream, manifest.root) for u in manifest.utterances],
             store,
             jobs,
             f"{manifest.corpus} {stream}",
@@ -224,13 +224,6 @@ def _refused(encoder: Encoder, items: Mapping[str, Item]) -> dict[str, str]:
         except DataError as error:
             refused[key] = str(error)
     return refused
-
-
-def _medium(u: Utterance, stream: str, root: str | None) -> Item | None:
-    if stream == "text":
-        return u.text if u.text and u.text.strip() else None
-    clip = u.audio if stream == "speech" else u.video
-    return None if clip is None else resolved(clip, root)
 
 
 def _listed(unreadable: Mapping[str, str]) -> str:

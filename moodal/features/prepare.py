@@ -15,7 +15,7 @@ import numpy as np
 from moodal.core import manifest as manifests
 from moodal.core.errors import DataError, OutputError, UsageError, writing
 from moodal.core.manifest import MADE_UP, MARK, Manifest
-from moodal.core.records import STREAMS
+from moodal.core.records import STREAMS, ordered
 from moodal.corpora.checks.check import Finding, check
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 DEFAULT_ENCODERS = {"text": "glove-50", "speech": "egemaps"}
 """Stream -> the encoder of raw media where none is asked for; faces are
 encoded where it is asked for (`pixels`)."""
-
-MEDIA = {"text": "text", "speech": "audio", "face": "video"}
-"""Stream -> the field of an utterance that it is encoded from."""
 
 STORE = "feature-store"
 """Name of the folder beside OUT where features are kept, unless another is named."""
@@ -144,27 +141,29 @@ def _encoded(
     jobs: int,
     others: Mapping[str, type[Encoder]],
 ) -> tuple[Manifest, dict[str, Encoder], list[Finding]]:
-    """With features for every raw stream that is wanted, their encoders, and notes on those
-    left out."""
+    """Encode every raw stream that is wanted; return the manifest, the encoders, and findings."""
     from moodal.features.encode import encode_corpus
     from moodal.modalities.build import build
 
-    wrong = sorted(asked.keys() - set(STREAMS))
+    raw = {modality for u in manifest.utterances for modality in u.media}
+    streams = ordered([*STREAMS, *sorted(raw)])
+    wrong = sorted(asked.keys() - set(streams))
     if wrong:
-        raise UsageError(f"No stream is called {wrong[0]!r}; there are {', '.join(STREAMS)}.")
+        raise UsageError(f"No stream is called {wrong[0]!r}; there are {', '.join(streams)}.")
     chosen: dict[str, str] = {}
     findings = []
-    for stream in STREAMS:
-        raw = any(value is not None for value in manifest.column(MEDIA[stream]))
-        if stream in asked and asked[stream] != "none" and not raw:
+    for stream in streams:
+        if stream in asked and asked[stream] != "none" and stream not in raw:
             raise UsageError(
-                f"{manifest.corpus} has no {MEDIA[stream]} to encode as {stream}; "
-                f"leave out {stream}={asked[stream]}."
+                f"{manifest.corpus} has no {stream} to encode; leave out {stream}={asked[stream]}."
             )
-        if stream in asked or (raw and stream not in manifest.features):
+        if stream in asked or (stream in raw and stream not in manifest.features):
             spec = asked.get(stream) or DEFAULT_ENCODERS.get(stream)
             if spec is None:
-                detail = f"There is {MEDIA[stream]}, but no encoder reads it yet: left out."
+                detail = (
+                    f"There is {stream} to encode, but it has no default encoder: left out. "
+                    f"Choose one with --encoder {stream}=NAME."
+                )
                 findings.append(Finding("note", stream, detail))
             else:
                 chosen[stream] = spec
@@ -259,7 +258,7 @@ def as_json(manifest: Manifest, findings: Sequence[Finding]) -> dict[str, Any]:
 def _streams(manifest: Manifest) -> list[dict[str, Any]]:
     """A row per stream with features; shortest and longest are of those present."""
     rows = []
-    for stream in sorted(manifest.features, key=STREAMS.index):
+    for stream in ordered(manifest.features):
         frames = manifest.features[stream]
         present = frames.lengths[frames.lengths > 0]
         rows.append(

@@ -27,8 +27,8 @@ def test_names_give_speaker_sentence_and_emotion(tmp_path: Path) -> None:
         "Don't forget a jacket.",
         None,
     )
-    assert angry.audio is not None
-    assert angry.audio.path == "AudioWAV/1001_DFA_ANG_XX.wav"
+    assert "speech" in angry.media
+    assert angry.media["speech"].path == "AudioWAV/1001_DFA_ANG_XX.wav"
     assert (angry.extra["level"], sad.extra["level"]) == ("unspecified", "high")
     assert manifest.space.labels[int(manifest.labels[0].argmax())] == "anger"
     assert manifest.space.labels[int(manifest.labels[1].argmax())] == "sadness"
@@ -39,7 +39,7 @@ def test_names_give_speaker_sentence_and_emotion(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", [".wav", ".flac", ".ogg", ".mp3", ".WAV"])
 def test_endings_and_a_flat_folder(tmp_path: Path, ending: str) -> None:
     manifest = crema_d.read(touch(tmp_path, f"1001_TSI_NEU_XX{ending}"))
-    clip = manifest.utterances[0].audio
+    clip = manifest.utterances[0].media["speech"]
     assert clip is not None
     assert clip.path == f"1001_TSI_NEU_XX{ending}"
 
@@ -49,11 +49,10 @@ def test_twice_the_same_recording_is_one_utterance(tmp_path: Path) -> None:
     touch(tmp_path, "VideoFlash/1001_TSI_NEU_XX.flv", "VideoFlash/1001_TSI_SAD_XX.flv")
     manifest = crema_d.read(tmp_path)
     both, seen = manifest.utterances
-    assert both.audio is not None
-    assert both.audio.path.endswith(".wav")
-    assert both.video is not None
-    assert seen.audio is None
-    assert seen.video is not None
+    assert "speech" in both.media
+    assert both.media["speech"].path.endswith(".wav")
+    assert "face" in both.media
+    assert seen.media["speech"] == seen.media["face"]  # the sound of the film
 
 
 def test_actors_and_votes(tmp_path: Path) -> None:

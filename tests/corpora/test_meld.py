@@ -50,9 +50,9 @@ def test_rows_and_clips(root: Path) -> None:
         "train_dia3",
     )
     assert first.text == "It’s you – Rosé"
-    assert first.audio == first.video
-    assert first.audio is not None
-    assert first.audio.path == "train_splits/dia3_utt1.mp4"
+    assert first.media["speech"] == first.media["face"]
+    assert "speech" in first.media
+    assert first.media["speech"].path == "train_splits/dia3_utt1.mp4"
     assert first.extra == {
         "sentiment": "neutral",
         "season": "8",
@@ -60,8 +60,8 @@ def test_rows_and_clips(root: Path) -> None:
         "start": "00:16:16,059",
         "end": "00:16:21,731",
     }
-    assert (second.audio, dev.split) == (None, "valid")
-    assert test.video is not None
+    assert ("speech" in second.media, dev.split) == (False, "valid")
+    assert "face" in test.media
     assert manifest.space.labels[int(manifest.labels[0].argmax())] == "joy"
     assert manifest.notes == (
         "1 clips of train are missing: dia3_utt2.",
@@ -72,13 +72,13 @@ def test_rows_and_clips(root: Path) -> None:
 def test_the_plain_name_counts_where_a_clip_is_there_twice(root: Path) -> None:
     place = root / "output_repeated_splits_test"
     clips(place, "dia0_utt0", "final_videos_testdia0_utt0")
-    assert meld.read(root).utterances[-1].video.path.endswith("test/dia0_utt0.mp4")
+    assert meld.read(root).utterances[-1].media["face"].path.endswith("test/dia0_utt0.mp4")
 
 
 @pytest.mark.parametrize("folder", ["MELD.Raw/train", "clips/my_train", "train-videos/all"])
 def test_folders_may_have_other_names(root: Path, folder: str) -> None:
     clips(root / folder, "dia0_utt0")
-    assert meld.read(root).utterances[0].video.path == f"{folder}/dia0_utt0.mp4"
+    assert meld.read(root).utterances[0].media["face"].path == f"{folder}/dia0_utt0.mp4"
 
 
 def test_text_alone_is_a_corpus(root: Path) -> None:

@@ -36,8 +36,8 @@ def test_names_give_speaker_statement_and_emotion(tmp_path: Path, place: str) ->
     assert utterance.text == "Kids are talking by the door"
     assert utterance.extra["sex"] == "female"
     assert utterance.extra["intensity"] == "strong"
-    assert utterance.audio is not None
-    assert utterance.audio.path == f"{place}03-01-05-02-01-02-12.wav"
+    assert "speech" in utterance.media
+    assert utterance.media["speech"].path == f"{place}03-01-05-02-01-02-12.wav"
     assert manifest.space.labels[int(manifest.labels[0].argmax())] == "angry"
 
 
@@ -46,12 +46,12 @@ def test_sound_and_video_of_a_clip_are_one_utterance(tmp_path: Path) -> None:
     touch(tmp_path, f"Actor_01/03-{clip}.wav", f"Actor_01/01-{clip}.mp4", f"Actor_01/02-{clip}.mp4")
     touch(tmp_path, "Actor_01/01-01-04-01-02-01-01.mp4")
     happy, sad = ravdess.read(tmp_path).utterances
-    assert happy.audio is not None
-    assert happy.video is not None
-    assert happy.audio.path.endswith(".wav")
-    assert happy.video.path.startswith("Actor_01/01-")
-    assert sad.audio is not None  # the sound of the video
-    assert sad.audio == sad.video
+    assert "speech" in happy.media
+    assert "face" in happy.media
+    assert happy.media["speech"].path.endswith(".wav")
+    assert happy.media["face"].path.startswith("Actor_01/01-")
+    assert "speech" in sad.media  # the sound of the video
+    assert sad.media["speech"] == sad.media["face"]
 
 
 def test_song_only_when_asked(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_action_units_are_the_face_stream(tmp_path: Path) -> None:
     assert face.lengths.tolist() == [0, 1, 1]
     assert face[1][0, :2].tolist() == [0.0, 1.0]
     assert face.width == manifest.encoders["face"]["width"] == 35
-    assert manifest.utterances[2].audio is None
+    assert "speech" not in manifest.utterances[2].media
 
 
 def test_damaged_action_units(tmp_path: Path) -> None:
@@ -118,6 +118,6 @@ def test_other_names(tmp_path: Path) -> None:
 def test_the_real_corpus_has_its_known_totals() -> None:
     manifest = ravdess.read(REAL)
     assert manifest.labels.sum(0).tolist() == [96, *[192] * 7]
-    assert sum(u.audio is not None for u in manifest.utterances) == 1424
+    assert sum("speech" in u.media for u in manifest.utterances) == 1424
     assert manifest.features["face"].lengths.sum() == 1440
     assert len({u.speaker for u in manifest.utterances}) == 24

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from moodal.core.errors import DataError
+from moodal.core.records import Clip
 from moodal.corpora import table
 
 HEADER = "id,text,audio,start,end,speaker,split,label\n"
@@ -22,9 +23,9 @@ def test_a_row_becomes_an_utterance(tmp_path: Path) -> None:
     manifest = table.read(csv(tmp_path, text))
     a, b = manifest.utterances
     assert (a.id, a.text, a.speaker, a.split) == ("a", "Well, well", "anna", "valid")
-    assert a.audio is not None
-    assert (a.audio.path, a.audio.start, a.audio.end) == ("talk.wav", 0.5, 1.25)
-    assert b.audio is None
+    assert "speech" in a.media
+    assert a.media["speech"] == Clip("talk.wav", 0.5, 1.25)
+    assert "speech" not in b.media
     assert manifest.space.labels == ("happy", "sad")
     assert manifest.space.task == "single"
     assert manifest.labels.tolist() == [[1, 0], [0, 1]]
@@ -167,18 +168,16 @@ def test_second_views(tmp_path: Path) -> None:
         "b,Oh.,b.wav,sad,,\n"
     )
     a, b = table.read(tmp_path).utterances
-    assert a.augmented_text == ("Hello.",)
-    assert [clip.path for clip in a.augmented_audio] == ["x/a1.wav", "x/a2.wav"]
-    assert (b.augmented_text, b.augmented_audio, b.extra) == ((), (), {})
+    assert a.views["text"] == ("Hello.",)
+    assert [clip.path for clip in a.views["speech"]] == ["x/a1.wav", "x/a2.wav"]
+    assert (b.views, b.extra) == ({}, {})
 
 
 def test_a_picture_stands_for_a_video(tmp_path: Path) -> None:
     text = "id,text,image,face,start,end,label\na,hi,a.png,,0,1,sad\nb,,,b.png,,,sad\n"
     a, b = table.read(csv(tmp_path, text)).utterances
-    assert a.video is not None
-    assert (a.video.path, a.video.start, a.video.end) == ("a.png", None, None)
-    assert b.video is not None
-    assert b.video.path == "b.png"
+    assert (a.media["face"], b.media["face"]) == (Clip("a.png"), Clip("b.png"))
+    assert "speech" not in a.media
     with pytest.raises(DataError, match="has video and image, of which one is read"):
         table.read(csv(tmp_path, "id,video,image,label\na,a.mp4,a.png,sad\n"))
 
@@ -192,3 +191,33 @@ def test_examples_of_a_word_need_no_id_and_no_label(tmp_path: Path) -> None:
     assert ([u.id for u in shown], [u.id for u in others]) == (["a", "c"], ["b"])
     with pytest.raises(DataError, match="none of the columns"):
         table.examples(csv(tmp_path, "words\nPhew.\n"), "relieved")
+
+
+def test_a_film_is_heard_and_seen_but_for_a_recording_beside_it(tmp_path: Path) -> None:
+    text = "id,audio,video,start,end,label\na,,a.mp4,1,2,sad\nb,b.wav,b.mp4,,,sad\n"
+    a, b = table.read(csv(tmp_path, text)).utterances
+    assert a.media == {"speech": Clip("a.mp4", 1.0, 2.0), "face": Clip("a.mp4", 1.0, 2.0)}
+    assert b.media == {"speech": Clip("b.wav"), "face": Clip("b.mp4")}
+
+
+def test_a_column_may_be_called_speech(tmp_path: Path) -> None:
+    (a,) = table.read(csv(tmp_path, "id,speech,label\na,a.wav,sad\n")).utterances
+    assert a.media == {"speech": Clip("a.wav")}
+    with pytest.raises(DataError, match="has audio and speech, of which one is read"):
+        table.read(csv(tmp_path, "id,audio,speech,label\na,a.wav,b.wav,sad\n"))
+
+
+def test_another_modality_has_a_column_of_its_name(tmp_path: Path) -> None:
+    text = "id,text,media:pulse,start,end,joy\na,hi,a.csv,0.5,2,1\nb,,b.csv,,,0\nc,oh,,,,1\n"
+    a, b, c = table.read(csv(tmp_path, text)).utterances
+    assert a.media == {"text": "hi", "pulse": Clip("a.csv", 0.5, 2.0)}
+    assert b.media == {"pulse": Clip("b.csv")}
+    assert (c.media, c.extra) == ({"text": "oh"}, {})
+    shown, _ = table.examples(csv(tmp_path, "media:pulse\na.csv\n"), "joy")
+    assert (shown[0].media, shown[0].extra) == ({"pulse": Clip("a.csv")}, {})
+
+
+@pytest.mark.parametrize("name", ["media:speech", "media:", "media: "])
+def test_built_in_modalities_have_their_own_columns(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=r"has a column 'media:.*text, audio and video have"):
+        table.read(csv(tmp_path, f"id,{name},label\na,a.wav,sad\n"))

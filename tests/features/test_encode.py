@@ -12,7 +12,7 @@ import pytest
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError, MoodalError, UsageError
 from moodal.core.manifest import Manifest
-from moodal.core.records import Clip, Utterance
+from moodal.core.records import Clip, Utterance, media_of
 from moodal.features import encode as encoding
 from moodal.features.encode import encode_corpus, encode_items
 from moodal.features.store import FeatureStore
@@ -39,13 +39,18 @@ class Counting(Encoder):
 
 
 def texts(*lines):
-    utterances = tuple(Utterance(f"u{i}", text=line) for i, line in enumerate(lines))
+    utterances = tuple(
+        Utterance(f"u{i}", media=media_of(text=line)) for i, line in enumerate(lines)
+    )
     return Manifest("letters", EmotionSpace(["joy"]), utterances, np.zeros((len(lines), 1), "f4"))
 
 
 def clips(root, *names):
     utterances = tuple(
-        Utterance(f"u{i}", audio=name if isinstance(name, Clip) else name and Clip(name))
+        Utterance(
+            f"u{i}",
+            media=media_of(speech=name if isinstance(name, Clip) else name and Clip(name)),
+        )
         for i, name in enumerate(names)
     )
     labels = np.zeros((len(names), 1), np.float32)
@@ -104,7 +109,7 @@ def test_other_streams_stay(tmp_path):
 
 
 def test_utterances_of_one_name_keep_their_own_features():
-    utterances = (Utterance("same", text="a"), Utterance("same", text="b c"))
+    utterances = (Utterance("same", media={"text": "a"}), Utterance("same", media={"text": "b c"}))
     manifest = Manifest("twins", EmotionSpace(["joy"]), utterances, np.zeros((2, 1), np.float32))
     out = encode_corpus(manifest, {"text": Counting()})
     assert out.features["text"].lengths.tolist() == [1, 2]
@@ -243,7 +248,7 @@ from moodal.core.records import Utterance
 if __name__ == "__main__":
     encode.PACK["text"] = 4
     lines = [f"what a day number {i}" for i in range(400)]
-    utterances = tuple(Utterance(str(i), text=line) for i, line in enumerate(lines))
+    utterances = tuple(Utterance(str(i), media={"text": line}) for i, line in enumerate(lines))
     manifest = Manifest("days", EmotionSpace(["joy"]), utterances, np.zeros((400, 1), "f4"))
     store = FeatureStore(sys.argv[1])
     print(encode.encode_corpus(manifest, {"text": build(sys.argv[2])}, store).fingerprint)

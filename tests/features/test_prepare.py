@@ -74,13 +74,16 @@ def test_a_stream_can_be_left_out(tmp_path: Path) -> None:
     assert list(made.features) == list(made.encoders) == ["text"]
 
 
-def test_video_without_an_encoder_is_said(tmp_path: Path) -> None:
+def test_a_modality_without_a_default_encoder_is_a_finding(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("id,text,video,label\na,so glad,a.mp4,joy\nb,oh,,sad\n")
     (tmp_path / "a.mp4").write_bytes(b"not looked into")
-    made, findings = prepare("table", tmp_path / "table.csv", tmp_path / "out")
+    made, findings = prepare(
+        "table", tmp_path / "table.csv", tmp_path / "out", encoders={"speech": "none"}
+    )
     assert list(made.features) == ["text"]
     assert [f.detail for f in findings if f.what == "face"] == [
-        "There is video, but no encoder reads it yet: left out."
+        "There is face to encode, but it has no default encoder: left out. "
+        "Choose one with --encoder face=NAME."
     ]
 
 
@@ -108,8 +111,8 @@ def test_sentiment_shows_its_mean(tmp_path: Path) -> None:
 
 
 def test_errors_of_the_check_stop_it_before_writing(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_text("id,text,video,label\na,hi,a.mp4,joy\nb,oh,b.mp4,sad\n")
-    with pytest.raises(DataError, match=r"was not prepared: media: .*missing: a\.mp4, b\.mp4"):
+    (tmp_path / "table.csv").write_text("id,text,image,label\na,hi,a.png,joy\nb,oh,b.png,sad\n")
+    with pytest.raises(DataError, match=r"was not prepared: media: .*missing: a\.png, b\.png"):
         prepare("table", tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -127,8 +130,8 @@ def test_media_that_cannot_be_read_stop_it(tmp_path: Path) -> None:
     ("encoders", "said"),
     [
         ({"voice": "egemaps"}, "No stream is called 'voice'; there are text, speech, face"),
-        ({"text": "glove-50"}, "mosei has no text to encode as text"),
-        ({"face": "openface"}, "mosei has no video"),
+        ({"text": "glove-50"}, "mosei has no text to encode; leave out text=glove-50"),
+        ({"face": "openface"}, "mosei has no face to encode"),
     ],
 )
 def test_encoders_that_do_not_fit(tmp_path: Path, encoders: dict[str, str], said: str) -> None:

@@ -240,11 +240,13 @@ def test_voices_can_be_heard_and_tell_the_emotions(tmp_path: Path, name: str) ->
 
     LOOKALIKES[name](tmp_path, 240, 1)
     manifest = CORPORA[name](tmp_path)
-    rows = [i for i, u in enumerate(manifest.utterances) if u.audio is not None]
+    rows = [i for i, u in enumerate(manifest.utterances) if "speech" in u.media]
     heard = [manifest.utterances[i] for i in rows]
-    about = soundfile.info(tmp_path / heard[0].audio.path)
+    about = soundfile.info(tmp_path / heard[0].media["speech"].path)
     assert (about.samplerate, about.channels, about.subtype) == (16000, 1, "PCM_16")
-    x = np.stack([sound(tmp_path / u.audio.path, u.audio.start, u.audio.end) for u in heard])
+    x = np.stack(
+        [sound(tmp_path / c.path, c.start, c.end) for u in heard for c in [u.media["speech"]]]
+    )
     assert ((x[:, -1] > 0.8) & (x[:, -1] < 2.1)).all()
     speakers = np.array([u.speaker for u in heard])
     unheard = np.isin(speakers, sorted(set(speakers))[::4])
@@ -278,7 +280,7 @@ def test_what_is_said_can_be_read_from_the_sound(tmp_path: Path) -> None:
     LOOKALIKES["iemocap-release"](tmp_path, 60, 1)
     found = []
     for u in CORPORA["iemocap-release"](tmp_path).utterances:
-        samples, _ = soundfile.read(tmp_path / u.audio.path)
+        samples, _ = soundfile.read(tmp_path / u.media["speech"].path)
         said = spelt(u.text).replace(" ", "")
         found.append(difflib.SequenceMatcher(None, said, read_back(samples), False).ratio())
     assert np.mean(found) > 0.9
@@ -308,9 +310,9 @@ def test_spelling_voices_tell_the_emotions_to_unseen_sessions(mmer: Manifest) ->
 
     manifest, root = mmer, Path(mmer.root or "")
     us = manifest.utterances
-    about = soundfile.info(root / us[0].audio.path)
+    about = soundfile.info(root / us[0].media["speech"].path)
     assert (about.samplerate, about.channels, about.subtype) == (16000, 1, "PCM_16")
-    sounds = [soundfile.read(root / u.audio.path)[0] for u in us]
+    sounds = [soundfile.read(root / u.media["speech"].path)[0] for u in us]
     assert all(0.5 < len(x) / 16000 < 8 for x in sounds)
     assert all(0.003 < np.sqrt(np.mean(x**2)) < 0.4 for x in sounds)
     x = np.stack([spoken(s) for s in sounds])
@@ -348,7 +350,7 @@ def test_token_arrays_tell_the_emotions(mmer: Manifest) -> None:
     rows = np.flatnonzero(~tested), np.flatnonzero(tested)
     assert 0.65 < probe(means(mmer, "text"), mmer.labels, *rows) < 0.95
     assert len(mmer.views["text"].rows) == 400
-    assert {len(u.augmented_audio) for u in mmer.utterances} == {0, 1, 2}
+    assert {len(u.views.get("speech", ())) for u in mmer.utterances} == {0, 1, 2}
 
 
 def test_meld_clips_have_sound_and_pictures(tmp_path: Path) -> None:
@@ -356,7 +358,7 @@ def test_meld_clips_have_sound_and_pictures(tmp_path: Path) -> None:
     LOOKALIKES["meld"](tmp_path, 12, 1)
     manifest = CORPORA["meld"](tmp_path)
     u = manifest.utterances[0]
-    with av.open(str(tmp_path / u.video.path)) as file:
+    with av.open(str(tmp_path / u.media["face"].path)) as file:
         (video,), (audio,) = file.streams.video, file.streams.audio
         assert (video.width, video.height, audio.rate) == (48, 48, 16000)
         sound = np.concatenate([f.to_ndarray()[0] for f in file.decode(audio)])
@@ -393,7 +395,7 @@ def test_real_files_beside_made_up_ones_are_not_replaced(tmp_path: Path) -> None
 def test_ravdess_faces_tell_the_emotions_and_some_clips_are_silent(tmp_path: Path) -> None:
     LOOKALIKES["ravdess"](tmp_path, 400, 1)
     manifest = CORPORA["ravdess"](tmp_path)
-    assert sum(u.audio is None for u in manifest.utterances) == 8
+    assert sum("speech" not in u.media for u in manifest.utterances) == 8
     face = manifest.features["face"]
     assert face.lengths.tolist() == [1] * 400
     assert face.values.min() >= 0

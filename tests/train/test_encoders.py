@@ -61,7 +61,7 @@ def voices(folder, count, seconds=0.3):
     folder.mkdir(exist_ok=True)
     for i in range(count):
         soundfile.write(folder / f"{i}.wav", noise(seconds, i), 16000)
-    utterances = tuple(Utterance(f"u{i}", audio=Clip(f"{i}.wav")) for i in range(count))
+    utterances = tuple(Utterance(f"u{i}", media={"speech": Clip(f"{i}.wav")}) for i in range(count))
     labels = np.ones((count, 1), np.float32)
     return Manifest("voices", EmotionSpace(["joy"]), utterances, labels, root=str(folder))
 

@@ -117,8 +117,7 @@ def _empty(manifest: Manifest, scans: dict[str, _Scan]) -> Iterator[Finding]:
     bare = [
         names[i]
         for i, u in enumerate(manifest.utterances)
-        if all(scan.digests[i] is None for scan in scans.values())
-        and not (u.text or u.audio or u.video)
+        if all(scan.digests[i] is None for scan in scans.values()) and not any(u.media.values())
     ]
     if bare:
         detail = f"{len(bare)} of {n} utterances are empty or all zeros: {some(bare)}."

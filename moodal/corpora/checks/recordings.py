@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from moodal.core.manifest import Manifest
+from moodal.core.records import Clip
 from moodal.corpora.checks.duplicates import repeated
 from moodal.corpora.checks.finding import Finding, some
 
@@ -16,7 +18,8 @@ def media(manifest: Manifest) -> Iterator[Finding]:
     """Recordings that are missing, cannot be read, or are the same file twice."""
     clips: dict[str, list[int]] = defaultdict(list)
     for row, u in enumerate(manifest.utterances):
-        for path in {c.path for c in (u.audio, u.video, *u.augmented_audio) if c is not None}:
+        media = chain(u.media.values(), *u.views.values())
+        for path in dict.fromkeys(m.path for m in media if isinstance(m, Clip)):
             clips[path].append(row)
     if not clips:
         return

@@ -17,7 +17,7 @@ import numpy as np
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
-from moodal.core.records import Clip, Frames, Utterance, Views
+from moodal.core.records import Clip, Frames, Utterance, Views, media_of
 from moodal.corpora.find import AUDIO, decoded, recordings, some
 from moodal.corpora.iemocap import token_arrays
 from moodal.corpora.iemocap.names import CODES, fields
@@ -109,16 +109,17 @@ def read_parts(
     for row, name in zip(rows, names, strict=True):
         about = fields(name)
         extra = about.pop("extra", {})
-        again_said = row.get("augmentedtext")
+        text = row.get("augmentedtext")
+        second = {"text": (text,) if text else (), "speech": clips(again.get(name, []))}
         if "text" in row:
             extra["ctc_text"] = _MARK.sub(" ", row["text"] or "").strip()
         utterances.append(
             Utterance(
                 name,
-                text=row["sentences"],
-                audio=next(iter(clips(heard.get(name, [])[:1])), None),
-                augmented_text=(again_said,) if again_said else (),
-                augmented_audio=clips(again.get(name, [])),
+                media=media_of(
+                    text=row["sentences"], speech=next(iter(clips(heard.get(name, [])[:1])), None)
+                ),
+                views={modality: media for modality, media in second.items() if media},
                 extra=extra,
                 **about,
             )

@@ -17,7 +17,7 @@ import numpy as np
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
-from moodal.core.records import Clip, Utterance
+from moodal.core.records import Clip, Utterance, media_of
 from moodal.corpora.find import AUDIO, folder, recordings, some
 from moodal.corpora.iemocap import lines as iemocap_lines
 from moodal.corpora.iemocap.lines import Labelled, Lines
@@ -114,7 +114,8 @@ def _utterance(
         if not text:
             text, extra["ctc_text"] = raw or "", ""
     clip = None if audio is None else Clip(audio.relative_to(root).as_posix())
-    return Utterance(name, text=text or None, audio=clip, extra=extra, **about)
+    media = media_of(text=text or None, speech=clip)
+    return Utterance(name, media=media, extra=extra, **about)
 
 
 def without_remarks(text: str) -> str:

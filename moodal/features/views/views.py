@@ -11,7 +11,7 @@ from moodal.core.errors import UsageError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Frames, Views
 from moodal.features.encode import encode_items
-from moodal.features.store import FeatureStore, resolved
+from moodal.features.store import FeatureStore, as_item, item_of
 from moodal.features.views.encoders import SpeechView, TextView
 from moodal.modalities.encoder import Encoder, Item
 
@@ -33,7 +33,7 @@ def with_views(
 
     An utterance has, in this order of preference: the views that ``manifest.views`` holds
     already (authors' features of their augmented transcripts); all that it brings as
-    ``augmented_text`` or ``augmented_audio``, encoded, in their order; ``count`` made ones,
+    ``Utterance.views``, encoded, in their order; ``count`` made ones,
     where it has the medium. A view of which the encoder makes nothing is left out.
 
     Args:
@@ -157,18 +157,14 @@ def _block(
 
 
 def _brought(manifest: Manifest, row: int, stream: str) -> list[Item]:
-    u = manifest.utterances[row]
-    if stream == "text":
-        return [text for text in u.augmented_text if text.strip()]
-    return [resolved(clip, manifest.root) for clip in u.augmented_audio]
+    views = manifest.utterances[row].views.get(stream, ())
+    items = (as_item(view, manifest.root) for view in views)
+    return [item for item in items if item is not None]
 
 
 def _medium(manifest: Manifest, row: int, stream: str) -> Item | None:
     """What views of an utterance are made from; None where its stream is absent."""
-    u = manifest.utterances[row]
     frames = manifest.features.get(stream)
     if frames is not None and not frames.lengths[row]:
         return None  # nothing there to encode, or unreadable and left out
-    if stream == "text":
-        return u.text if u.text and u.text.strip() else None
-    return None if u.audio is None else resolved(u.audio, manifest.root)
+    return item_of(manifest.utterances[row], stream, manifest.root)

@@ -85,7 +85,10 @@ def test_known_totals_are_consistent():
 def test_copies_across_splits_are_found_by_stream_text_and_id():
     manifest = _manifest()
     manifest.features["face"].values[5:10] = manifest.features["face"].values[:5]  # rows 0, 1
-    manifest = _with(manifest, {0: {"text": "so be it"}, 2: {"text": "so be it"}, 3: {"id": "u4"}})
+    manifest = _with(
+        manifest,
+        {0: {"media": {"text": "so be it"}}, 2: {"media": {"text": "so be it"}}, 3: {"id": "u4"}},
+    )
     said = [d for level, d in _said(manifest, "duplicates") if level == "warning"]
     assert len(said) == 3
     assert any("share their face features" in d and "u0 (train) and u1 (valid)" in d for d in said)
@@ -96,7 +99,7 @@ def test_copies_across_splits_are_found_by_stream_text_and_id():
 def test_copies_with_other_labels_within_a_split():
     manifest = _manifest()
     manifest.features["speech"].values[15:20] = manifest.features["speech"].values[:5]  # 0, 3
-    manifest = _with(manifest, {0: {"text": "no"}, 3: {"text": "no"}})
+    manifest = _with(manifest, {0: {"media": {"text": "no"}}, 3: {"media": {"text": "no"}}})
     said = _said(manifest, "duplicates")
     assert len(said) == 2
     assert ("warning", said[1][1]) == said[1]
@@ -115,7 +118,7 @@ def test_empty_rows():
         ("warning", "1 of 4 utterances of train have no speech."),
         ("warning", "1 of 12 utterances are empty or all zeros: u3."),
     ]
-    spoken = _with(manifest, {3: {"text": "but there are words"}})
+    spoken = _with(manifest, {3: {"media": {"text": "but there are words"}}})
     assert _said(spoken, "empty rows")[1] == ("ok", "No utterance is empty.")
 
 
@@ -178,7 +181,7 @@ def test_media_files_missing_broken_and_the_same(tmp_path):
     for i in range(4):
         soundfile.write(tmp_path / f"{i}.wav", rng.normal(size=800) / 9, 8000)
     (tmp_path / "3.wav").write_bytes((tmp_path / "0.wav").read_bytes())
-    clips = {i: {"audio": Clip(f"{i}.wav")} for i in range(4)}
+    clips = {i: {"media": {"speech": Clip(f"{i}.wav")}} for i in range(4)}
     manifest = _with(dataclasses.replace(_manifest(), root=str(tmp_path)), clips)
     said = _said(manifest, "media")
     assert said == [("ok", "All 4 media files are there and can be read.")]

@@ -51,10 +51,11 @@ def test_the_csv_alone_is_a_corpus_of_text(two: Path) -> None:
             "ctc_text": "EXCUSE ME PLEASE .",
         }
         assert (b.speaker, b.extra["script"]) == ("Ses02M", "script01_2")
-        assert (a.augmented_text, b.augmented_text) == (("Pardon me.",), ())
+        assert (a.views["text"], "text" in b.views) == (("Pardon me.",), False)
         assert manifest.space.labels == ("happy", "excited", "angry", "neutral", "sad")
         assert manifest.labels.tolist() == [[0, 1, 0, 0, 0], [0, 0, 0, 1, 0]]
-        assert (a.audio, manifest.features, manifest.views, manifest.notes) == (None, {}, {}, ())
+        assert "speech" not in a.media
+        assert (manifest.features, manifest.views, manifest.notes) == ({}, {}, ())
     assert mmer_csv.AUTHORS_ORDER == ("happy", "angry", "neutral", "sad")
 
 
@@ -74,9 +75,9 @@ def test_the_folders_beside_it(two: Path) -> None:
     npy(two / "roberta_augmented" / f"{B}.npy", 1, 4, 768, value=3)
     manifest = mmer_csv.read(two)
     a, b = manifest.utterances
-    assert a.audio is not None
-    assert a.audio.path == f"audio/{A}.wav"
-    assert [c.path for c in b.augmented_audio] == [
+    assert "speech" in a.media
+    assert a.media["speech"].path == f"audio/{A}.wav"
+    assert [c.path for c in b.views["speech"]] == [
         f"audio_augmented/p225_{B}.wav",
         f"audio_augmented/p226_x_{B}.wav",
     ]
@@ -105,8 +106,10 @@ def test_places_apart(two: Path, tmp_path_factory: pytest.TempPathFactory) -> No
     wav(other / "wavs" / "take7.wav")
     manifest = mmer_csv.read_parts(two / "iemocap.csv", audio=other / "wavs")
     a, b = manifest.utterances
-    assert b.audio is None
-    assert (Path(manifest.root or "") / a.audio.path).samefile(other / "wavs" / f"{A}.wav")
+    assert "speech" not in b.media
+    assert (Path(manifest.root or "") / a.media["speech"].path).samefile(
+        other / "wavs" / f"{A}.wav"
+    )
     assert manifest.notes == (
         f"1 of 2 rows have no audio: {B}.",
         "1 files of audio belong to no row: take7.",
@@ -204,7 +207,7 @@ def test_the_authors_csv_has_its_known_totals() -> None:
     assert any(f.level == "ok" and f.what == "counts" for f in check(manifest))
     assert len({u.speaker for u in manifest.utterances}) == 10
     assert manifest.notes == ()
-    assert all(u.text and u.augmented_text for u in manifest.utterances)
+    assert all(u.text and u.views["text"] for u in manifest.utterances)
     assert not any("{" in u.extra["ctc_text"] for u in manifest.utterances)
     scripts = {u.extra.get("script") for u in manifest.utterances}
     assert len(scripts - {None}) == 7

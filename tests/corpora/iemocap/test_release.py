@@ -83,8 +83,9 @@ def test_a_turn_has_all_that_the_release_says(one: Path) -> None:
         },
         "comments": {"C-E4": "curious (a bit)"},
     }
-    assert first.audio is not None
-    assert first.audio.path == "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav"
+    assert "speech" in first.media
+    path = "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav"
+    assert first.media["speech"].path == path
     labels = [manifest.space.labels[int(c)] for c in manifest.labels.argmax(1)]
     assert labels == ["neutral", "undecided", "frustrated"]
     assert manifest.labels.shape == (3, 11)
@@ -101,7 +102,7 @@ def test_the_folder_above_the_release_does_too(one: Path, tmp_path_factory) -> N
     manifest = release.read(above)
     assert len(manifest) == 3
     assert Path(manifest.root or "") == (above / "IEMOCAP_full_release").resolve()
-    assert manifest.utterances[0].audio.path.startswith("Session1/")
+    assert manifest.utterances[0].media["speech"].path.startswith("Session1/")
 
 
 def test_what_is_missing_is_told_once_a_kind(one: Path) -> None:
@@ -113,7 +114,7 @@ def test_what_is_missing_is_told_once_a_kind(one: Path) -> None:
     (sheet.parent / "._Ses01F_impro01.txt").write_bytes(b"\x00\x05\x16\x07 Ses")
     (one / "Session2").mkdir()
     manifest = release.read(one)
-    assert manifest.utterances[0].audio is None
+    assert "speech" not in manifest.utterances[0].media
     assert [u.text for u in manifest.utterances] == [None, None, None]
     assert manifest.notes == (
         "Session2 has no label files in dialog/EmoEvaluation and was left out.",
@@ -252,7 +253,7 @@ def test_the_lookalike_is_shaped_like_the_corpus(made: Manifest) -> None:
     for u in scripted:
         words.setdefault(u.text or "", set()).add(u.session or "")
     assert np.mean([len(sessions) > 1 for sessions in words.values()]) > 0.8
-    assert all("annotators" in u.extra and u.audio and u.text for u in us)
+    assert all("annotators" in u.extra and {"text", "speech"} <= u.media.keys() for u in us)
     assert any("transcript" in u.extra for u in us)
     assert not [f for f in check(manifest) if f.level == "error"]
     assert not any("missing" in note for note in manifest.notes)

@@ -10,7 +10,7 @@ import pytest
 
 from moodal.core.emotions import EmotionSpace
 from moodal.core.manifest import Manifest
-from moodal.core.records import Frames, Utterance
+from moodal.core.records import Frames, Utterance, media_of
 from moodal.evaluation.protocols.audit import audit, normalised
 
 TRAIN, VALID, TEST = [0, 1, 2, 3], [4, 5], [6, 7, 8, 9]
@@ -30,7 +30,10 @@ def _manifest(notes=(), streams=("text", "speech"), **columns):
         }
         script = columns.get("script")
         given = {k: v[i] for k, v in columns.items() if k in row}
-        utterances.append(Utterance(**(row | given), extra={"script": script[i]} if script else {}))
+        row |= given
+        media = media_of(text=row.pop("text"))
+        extra = {"script": script[i]} if script else {}
+        utterances.append(Utterance(**row, media=media, extra=extra))
     frames = {
         stream: [rng.normal(size=(3, 2)).astype(np.float32) for _ in range(10)]
         for stream in streams

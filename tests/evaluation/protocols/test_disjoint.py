@@ -31,7 +31,7 @@ def iemocap(per_dialogue=4):
             session=f"Ses0{s}",
             speaker=f"Ses0{s}{'FM'[i % 2]}",
             dialogue=f"Ses0{s}_{script or 'impro'}",
-            text=f"line {i} of {script}" if script else f"turn {s} {i}",
+            media={"text": f"line {i} of {script}" if script else f"turn {s} {i}"},
             extra={"style": "scripted", "script": script} if script else {"style": "improvised"},
         )
         for s in range(1, 6)
@@ -125,7 +125,9 @@ def test_values_that_cannot_name_folders_are_still_told_apart():
     corpus = Manifest(
         "made up",
         EmotionSpace(["sad"]),
-        tuple(Utterance(f"u{i}", speaker=f"s{i // 3}", text=t) for i, t in enumerate(texts)),
+        tuple(
+            Utterance(f"u{i}", speaker=f"s{i // 3}", media={"text": t}) for i, t in enumerate(texts)
+        ),
         np.ones((12, 1)),
     )
     names = [p.name for p in hold_apart(next(folds.grouped(corpus, "speaker")), "text")]

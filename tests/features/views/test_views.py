@@ -78,7 +78,7 @@ def corpus(utterances, **more):
 
 
 def texts(*lines):
-    return corpus([Utterance(f"u{i}", text=line) for i, line in enumerate(lines)])
+    return corpus([Utterance(f"u{i}", media={"text": line}) for i, line in enumerate(lines)])
 
 
 def test_each_utterance_has_as_many_views_as_asked_in_order():
@@ -99,8 +99,8 @@ def test_a_view_depends_on_its_medium_alone():
 
 def test_given_views_are_used_and_only_the_others_made():
     u = [
-        Utterance("u0", text=LINES[0], augmented_text=("one way", "another way", " ")),
-        Utterance("u1", text=LINES[1]),
+        Utterance("u0", media={"text": LINES[0]}, views={"text": ("one way", "another way", " ")}),
+        Utterance("u1", media={"text": LINES[1]}),
         Utterance("u2"),
     ]
     views = with_views(corpus(u), {"text": Letters()}, None, 1, 3, 0).views["text"]
@@ -116,7 +116,10 @@ def test_views_that_came_as_features_stay_and_count_as_given():
         np.array([1, 1]),
         np.array([True, True]),
     )
-    u = [Utterance(f"u{i}", text=x, augmented_text=("two",)) for i, x in enumerate(LINES[:2])]
+    u = [
+        Utterance(f"u{i}", media={"text": x}, views={"text": ("two",)})
+        for i, x in enumerate(LINES[:2])
+    ]
     manifest = corpus(u, views={"text": there})
     asked = []
     out = with_views(manifest, {"text": Letters(asked)}, None, 1, 2, 0)
@@ -131,7 +134,7 @@ def test_views_that_came_as_features_stay_and_count_as_given():
 def test_views_of_another_width_are_left_out_with_a_note():
     there = Views(Frames(np.ones((1, 768), "f4"), np.array([1])), np.array([0]), np.array([True]))
     out = with_views(
-        corpus([Utterance("u", text=LINES[0])], views={"text": there}),
+        corpus([Utterance("u", media={"text": LINES[0]})], views={"text": there}),
         {"text": Letters()},
         None,
         1,
@@ -143,7 +146,10 @@ def test_views_of_another_width_are_left_out_with_a_note():
 
 
 def test_none_are_made_where_none_are_asked_for():
-    u = [Utterance("u0", text="a b", augmented_text=("c d",)), Utterance("u1", text="e f")]
+    u = [
+        Utterance("u0", media={"text": "a b"}, views={"text": ("c d",)}),
+        Utterance("u1", media={"text": "e f"}),
+    ]
     views = with_views(corpus(u), {"text": Letters()}, None, 1, 0, 0).views["text"]
     assert said(views.frames) == ["c d"]
     assert with_views(texts("a b"), {"text": Letters()}, None, 1, 0, 0).views == {}
@@ -164,7 +170,10 @@ def test_a_view_of_which_nothing_is_left_is_the_medium_itself():
 
 
 def test_an_absent_stream_has_no_views(speech, tmp_path):
-    u = [Utterance("u0", audio=Clip(str(speech()))), Utterance("u1", audio=Clip("gone.wav"))]
+    u = [
+        Utterance("u0", media={"speech": Clip(str(speech()))}),
+        Utterance("u1", media={"speech": Clip("gone.wav")}),
+    ]
     manifest = encode_corpus(
         corpus(u, root=str(tmp_path)), {"speech": Waves()}, skip_unreadable=True
     )
@@ -174,7 +183,9 @@ def test_an_absent_stream_has_no_views(speech, tmp_path):
 
 def test_speech_is_changed_before_it_is_encoded(speech):
     clip = Clip(str(speech(seconds=1.5)), 0.2, 1.2)
-    views = with_views(corpus([Utterance("u", audio=clip)]), {"speech": Waves()}, None, 1, 3, 4)
+    views = with_views(
+        corpus([Utterance("u", media={"speech": clip})]), {"speech": Waves()}, None, 1, 3, 4
+    )
     samples = read_audio(clip.path, start=0.2, end=1.2)
     for number, features in enumerate(views.views["speech"].frames):
         np.testing.assert_array_equal(features[:, 0], audio_view(samples, 4, number))
@@ -185,14 +196,19 @@ def test_the_same_sound_in_another_file_has_the_same_views(speech, tmp_path):
     path = speech()
     samples, rate = soundfile.read(path, dtype="int16")
     soundfile.write(tmp_path / "other.flac", samples, rate)
-    u = [Utterance("a", audio=Clip(str(path))), Utterance("b", audio=Clip("other.flac"))]
+    u = [
+        Utterance("a", media={"speech": Clip(str(path))}),
+        Utterance("b", media={"speech": Clip("other.flac")}),
+    ]
     frames = with_views(corpus(u, root=str(tmp_path)), {"speech": Waves()}).views["speech"].frames
     np.testing.assert_array_equal(frames[0], frames[1])
 
 
 def test_given_recordings_are_found_from_the_root_and_all_used(speech, tmp_path):
     names = [speech(f"{i}.wav", 0.5, seed=i).name for i in range(3)]
-    u = Utterance("u", audio=Clip(names[0]), augmented_audio=(Clip(names[1]), Clip(names[2])))
+    u = Utterance(
+        "u", media={"speech": Clip(names[0])}, views={"speech": (Clip(names[1]), Clip(names[2]))}
+    )
     views = with_views(corpus([u], root=str(tmp_path)), {"speech": Waves()}).views["speech"]
     assert views.given.tolist() == [True, True]
     np.testing.assert_array_equal(views.frames[1][:, 0], read_audio(tmp_path / names[2]))
@@ -200,7 +216,11 @@ def test_given_recordings_are_found_from_the_root_and_all_used(speech, tmp_path)
 
 def test_given_recordings_that_cannot_be_read_are_named_together(speech, tmp_path):
     u = [
-        Utterance(f"u{i}", audio=Clip(str(speech())), augmented_audio=(Clip(f"gone{i}.wav"),))
+        Utterance(
+            f"u{i}",
+            media={"speech": Clip(str(speech()))},
+            views={"speech": (Clip(f"gone{i}.wav"),)},
+        )
         for i in range(2)
     ]
     words = r"voices speech, given views: 2 media cannot be read: u0 .*gone0.*; u1 .*gone1"
@@ -209,7 +229,10 @@ def test_given_recordings_that_cannot_be_read_are_named_together(speech, tmp_pat
 
 
 def test_a_second_run_computes_nothing_and_gives_the_same(tmp_path):
-    u = [Utterance("u0", text=LINES[0], augmented_text=("c d",)), Utterance("u1", text=LINES[1])]
+    u = [
+        Utterance("u0", media={"text": LINES[0]}, views={"text": ("c d",)}),
+        Utterance("u1", media={"text": LINES[1]}),
+    ]
     first, second = [], []
     store = FeatureStore(tmp_path)
     one = with_views(corpus(u), {"text": Letters(first)}, store, 1, 2, 0)
@@ -223,7 +246,10 @@ def test_a_second_run_computes_nothing_and_gives_the_same(tmp_path):
 
 
 def test_processes_share_the_work_and_change_nothing(speech, tmp_path):
-    u = [Utterance(str(i), audio=Clip(str(speech(f"{i}.wav", 0.4, seed=i)))) for i in range(20)]
+    u = [
+        Utterance(str(i), media={"speech": Clip(str(speech(f"{i}.wav", 0.4, seed=i)))})
+        for i in range(20)
+    ]
     egemaps = {"speech": build("egemaps")}
     two = with_views(corpus(u), egemaps, FeatureStore(tmp_path / "s"), 2, 1, 0)
     one = with_views(corpus(u), egemaps, None, 1, 1, 0)
@@ -251,7 +277,7 @@ def test_real_encoders_take_views():
 
 
 def test_a_missing_stretcher_is_told_before_any_work(speech, monkeypatch):
-    u = [Utterance("u", audio=Clip(str(speech())))]
+    u = [Utterance("u", media={"speech": Clip(str(speech()))})]
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingDependencyError, match="python_stretch is not installed; `pip"):
         with_views(corpus(u), {"speech": Waves()})

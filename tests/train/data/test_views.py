@@ -26,7 +26,7 @@ def corpus() -> Manifest:
     return Manifest(
         "made up",
         EmotionSpace(["a", "b"], "single"),
-        tuple(Utterance(str(i), text="Hi, you!" if i % 2 else "") for i in range(6)),
+        tuple(Utterance(str(i), media={"text": "Hi, you!" if i % 2 else ""}) for i in range(6)),
         np.eye(2, dtype=np.float32)[[0, 1, 0, 1, 0, 1]],
         {"speech": Frames.from_list(own)},
         views={"speech": Views(Frames.from_list(views), rows, given, "made up")},
