@@ -20,6 +20,7 @@ from moodal.model.info import (
     GuessInfo,
     ProtocolInfo,
     ThresholdInfo,
+    modality_infos,
 )
 
 STREAMS = ("text", "speech", "face")
@@ -72,6 +73,7 @@ def describe(streams: Sequence[str] = STREAMS, **changes: Any) -> ArtefactInfo:
         "vectors": "minilm",
         "trained": BASICS,
         "encoders": {s: EncoderInfo(**encoders[s].spec()) for s in streams},
+        "modalities": modality_infos(streams),
         "activation": "softmax",
         "thresholds": ThresholdInfo(values=(0.5,) * len(BASICS), source="fixed at 0.5"),
         "calibration": {"method": "temperature"},

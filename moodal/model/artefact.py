@@ -28,7 +28,15 @@ from moodal.core.files import replacing, replacing_folder
 from moodal.core.version import __version__
 from moodal.model.consistency import contradiction, not_finite, tensor_fault
 from moodal.model.format_1 import from_format_1
-from moodal.model.info import FORMAT, ArtefactInfo, FusedBody, SystemBody, fault, readers
+from moodal.model.info import (
+    FORMAT,
+    ArtefactInfo,
+    FusedBody,
+    SystemBody,
+    fault,
+    modality_infos,
+    readers,
+)
 
 DESCRIPTION = "artefact.json"
 WEIGHTS, VECTORS, CARD = "weights.safetensors", "vectors.safetensors", "README.md"
@@ -230,8 +238,10 @@ def _info(folder: Path) -> ArtefactInfo:
         raise DataError(f"{damaged}: {fault(error)}. Copy it again.") from None
     if content.get("digest") != _digest(content):
         raise DataError(f"{damaged}: its content is not what was written. Copy it again.")
-    if version == 1 and info.kind == "fused":
-        info = info.model_copy(update={"readers": readers(info.encoders)})
+    if version == 1:
+        own_readers = readers(info.encoders) if info.kind == "fused" else {}
+        added = {"readers": own_readers, "modalities": modality_infos(info.widths)}
+        info = info.model_copy(update=added)
     if wrong := contradiction(info):
         raise DataError(f"{damaged}: {wrong}. Copy it again.")
     return info

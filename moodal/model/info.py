@@ -8,7 +8,7 @@ keys and the tensors must agree on.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -340,6 +340,11 @@ class ArtefactInfo(Info):
             rows=known.rows if known else None,
             counts=known.counts if known else {},
         )
+
+
+def modality_infos(names: Iterable[str]) -> dict[str, ModalityInfo]:
+    """Return what tables and figures show of modalities, of those that this moodal knows."""
+    return {name: MODALITIES[name].info for name in names if name in MODALITIES}
 
 
 LONGEST = 2**31 - 1

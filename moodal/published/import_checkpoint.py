@@ -21,6 +21,7 @@ from moodal.model.info import (
     ProtocolInfo,
     SystemBody,
     ThresholdInfo,
+    modality_infos,
 )
 from moodal.published import eea_weights
 from moodal.train.export.artefact import export
@@ -101,6 +102,7 @@ def import_checkpoint(
         vectors=source or None,
         trained=space.labels,
         encoders={s: _encoder(s, width) for s, width in found.widths.items()},
+        modalities=modality_infos(found.widths),
         activation=ACTIVATIONS[task],
         thresholds=ThresholdInfo(values=(0.5,) * len(labels), source="fixed at 0.5"),
         protocol=ProtocolInfo(

@@ -1,6 +1,7 @@
 """Artefacts: written whole, read back equal, and refused when anything changed."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,3 +145,105 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         artefact.write(tmp_path / "x", info, {}, {}, "")
     assert list(tmp_path.iterdir()) == []
+
+
+FORMAT_1 = {
+    "format": 1,
+    "moodal": "0.1.0",
+    "system": {"name": "eea", "config": {"hidden": 3}},
+    "widths": {"text": 4, "face": 2304},
+    "labels": ["a", "b"],
+    "task": "multi",
+    "vectors": "made up",
+    "encoders": {"text": {"name": "minilm", "width": 4, "fingerprint": "f"}, "face": {}},
+    "thresholds": {"values": [0.5, 0.5], "source": "fixed at 0.5"},
+    "calibration": None,
+    "protocol": {"name": "zero_shot", "unseen": ["a"], "experiment": "official", "stamps": ["s"]},
+    "metrics": {"auc": {"value": 0.7, "low": None}},
+    "data": {"corpus": "mosei", "trained": None, "scoring": {}, "rows": {"train": 3}},
+    "licence": "CC0",
+}
+"""The description of a trained system as it was written until version 0.1.0."""
+
+
+def as_format_1(folder, content):
+    """Give a folder the artefact.json of format 1, and sign it."""
+    files = json.loads((folder / "artefact.json").read_text())["files"]
+    content = {**content, "files": files}
+    content["digest"] = artefact._digest(content)
+    (folder / "artefact.json").write_text(json.dumps(content))
+    return artefact.read(folder).info
+
+
+def test_a_system_of_format_1_is_read_into_the_same_objects(folder):
+    info = as_format_1(folder, FORMAT_1)
+    assert (info.format, info.kind, info.name) == (1, "system", "eea")
+    assert info.body.config == {"hidden": 3}
+    assert info.trained == ("a", "b")  # imports did not say: all of them
+    assert info.activation == "sigmoid"
+    assert info.encoders["text"].fingerprint == "f"
+    assert "face" not in info.encoders
+    assert info.protocol.settings == {"unseen": ["a"]}
+    assert info.protocol.stamps == ("s",)
+    assert info.data.trained is None
+    assert info.data.scoring is None
+    assert info.modalities["face"].medium == "pictures"
+
+
+def test_a_fused_artefact_of_format_1_is_read_into_the_same_objects(tiny, tmp_path):
+    folder = tiny.write_tiny(tmp_path / "a")
+    current = json.loads((folder / "artefact.json").read_text())
+    body = current["body"]
+    figures = {
+        "made_up": True,
+        "rows": 9,
+        "accuracy": 0.5,
+        "ece": 0.1,
+        "reliability": [[0.5, 0.4, 9]],
+        "decided": 1.0,
+        "decided_accuracy": None,
+    }
+    for weights in body["fusion"].values():
+        del weights["measured"]
+        weights |= figures
+    as_given = {"name": "as-given", "fingerprint": "0", "width": 2304}
+    new = ("body", "readers", "modalities", "trained", "words", "activation", "protocol", "digest")
+    old = {key: value for key, value in current.items() if key not in new}
+    old |= {
+        "format": 1,
+        "system": {"name": "fused", "config": {}},
+        "fused": {key: value for key, value in body.items() if key != "kind"},
+        "encoders": {**current["encoders"], "face": as_given},
+        "protocol": {"name": "fused", "experiment": "", "stamps": []},
+    }
+    for encoder in old["encoders"].values():
+        encoder.pop("columns", None)
+    info = as_format_1(folder, old)
+    written = tiny.body()
+    assert info.body.branches == written.branches
+    assert info.body.words == written.words
+    assert info.body.fusion["speech"].weights == written.fusion["speech"].weights
+    assert info.body.fusion["speech"].measured.reliability == ((0.5, 0.4, 9),)
+    assert info.trained == info.labels
+    assert info.readers["face"].name == "pixels"
+
+
+def test_an_artefact_that_is_signed_again_has_the_present_format_and_the_same_files(folder):
+    before = as_format_1(folder, FORMAT_1)
+    content = {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "artefact.json"}
+    artefact.sign_again(folder)
+    after = artefact.read(folder).info
+    assert after.format == 2
+    changed = {"format", "digest"}
+    assert after.model_dump(exclude=changed) == before.model_dump(exclude=changed)
+    assert content == {
+        p.name: p.read_bytes() for p in folder.iterdir() if p.name != "artefact.json"
+    }
+
+
+def test_the_artefact_in_the_package_has_the_present_format():
+    content = json.loads(Path(artefact.DEFAULT, "artefact.json").read_text(encoding="utf-8"))
+    assert content["format"] == 2
+    info = artefact.read(artefact.DEFAULT).info
+    assert info.readers["face"].name == "pixels"
+    assert set(info.modalities) == {"text", "speech", "face"}

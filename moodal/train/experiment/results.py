@@ -24,6 +24,7 @@ from moodal.model.info import (
     SystemBody,
     ThresholdInfo,
     WordInfo,
+    modality_infos,
 )
 from moodal.train.experiment import companions
 from moodal.train.experiment.run import Trained
@@ -116,6 +117,7 @@ def write(
         vectors=space.source or None,
         trained=tuple(seen),
         encoders={s: EncoderInfo.of(spec, widths[s]) for s, spec in encoders.items()},
+        modalities=modality_infos(streams),
         words=WordInfo(**recipe.space.model_dump(exclude={"vectors"})),
         activation=ACTIVATIONS[space.task],
         thresholds=ThresholdInfo(values=tuple(chosen.values.tolist()), source=chosen.source),

@@ -37,6 +37,7 @@ from moodal.model.info import (
     GuessInfo,
     ProtocolInfo,
     ThresholdInfo,
+    modality_infos,
     readers,
 )
 from moodal.train.export import onnx
@@ -211,6 +212,7 @@ def _write(
         trained=body.basics,
         encoders=encoders,
         readers=readers(encoders),
+        modalities=modality_infos(manifests),
         activation="softmax",
         thresholds=ThresholdInfo(values=(0.0,) * len(body.basics), source="none: see body.fusion"),
         calibration={
