@@ -11,23 +11,23 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from moodal.core.errors import DataError, MissingDependencyError, UsageError
+from moodal.core.errors import DataError, UsageError
 from moodal.core.records import RATE, Clip, Sound
-from moodal.core.timeline import Word
 from moodal.media.blocks import Block
 from moodal.media.envelope import Envelope
 from moodal.media.recording import Recording
 from moodal.media.subtitles import read_subtitles
-from moodal.media.video import Picture
 from moodal.modalities.modality import Absent, Modality, Observed, Window
 from moodal.modalities.text.sentences import sentences
 from moodal.modalities.text.treebank import read_text
+from moodal.model.film import Film
+from moodal.model.remarks import Remarks
 from moodal.model.segmentation import (
     Buffer,
     Cues,
@@ -37,12 +37,10 @@ from moodal.model.segmentation import (
     Stretches,
     Whole,
 )
+from moodal.model.transcription import Transcriber, Transcription
 
-GROUP, GAP = 28.0, 3.0
-"""Seconds of utterances that are transcribed together, at most, and of silence between them."""
-
-Transcriber = Callable[[np.ndarray, float], Sequence[Word]]
-"""(samples [n] at 16 kHz, the second at which they begin) -> their words with times."""
+QUIET = 1e-4
+"""The highest sample of what is silence."""
 
 
 @dataclass(frozen=True)
@@ -164,10 +162,17 @@ class _Reading:
 
     def __init__(self, recording: Recording, modalities: Mapping[str, Modality], options: Options):
         self.recording, self.modalities, self.options = recording, modalities, options
-        self.remarks = _Remarks(recording, modalities)
+        self.remarks = Remarks(recording, modalities)
         self.envelope, self.buffer = Envelope(), Buffer(RATE)
-        self.words = _Words(options, self.buffer, self.remarks)
-        self.film = _Film(recording, modalities, options.fps, self.remarks)
+        media = {modality.info.medium for modality in modalities.values()}
+        self.words = Transcription(
+            options.transcribe,
+            self.buffer,
+            self.remarks,
+            required=options.required,
+            wanted="text" in media and options.text is None,
+        )
+        self.film = Film(recording, modalities, options.fps, self.remarks)
         self.stretches = Stretches()
         self.queue: list[tuple[float, int, Segment]] = []
         self.spoken: list[tuple[float, float]] = []  # segments that stretches must not enter
@@ -358,219 +363,3 @@ class _Reading:
             self.envelope.drawn,
             tuple(t for m in self.modalities.values() for t in m.thumbnails),
         )
-
-
-class _Words:
-    """Transcribes neighbouring utterances together: Whisper takes as long for one as for 30 s."""
-
-    def __init__(self, options: Options, buffer: Buffer, remarks: _Remarks):
-        self._options, self._buffer, self._remarks = options, buffer, remarks
-        self._transcribe = options.transcribe
-        self._group: list[Segment] = []
-        media = {modality.info.medium for modality in remarks.modalities.values()}
-        self._wanted = "text" in media and options.text is None
-
-    @property
-    def needed(self) -> float:
-        """The second from which on the sound is still needed."""
-        return self._group[0].start or 0.0 if self._group else math.inf
-
-    def expect(self, segment: Segment) -> None:
-        """Wait for the words of a segment, if it has none and they are wanted."""
-        if segment.text is not None or not self._wanted:
-            return
-        if self._transcribe is None:
-            off = self._options.transcribe is None and not self._options.required
-            self._remarks.lack("text", WITHOUT if off else "no transcript")
-            return
-        start, end = segment.start or 0.0, segment.end or 0.0
-        if self._group:
-            first, last = self._group[0].start or 0.0, self._group[-1].end or 0.0
-            if end - first > GROUP or not 0 <= start - last <= GAP:
-                self._hear()
-        segment.ready = False
-        self._group.append(segment)
-
-    def settle(self, settled: float) -> None:
-        """Transcribe what is waited for, if nothing before ``settled`` can join it."""
-        if self._group and settled - (self._group[-1].end or 0.0) > GAP:
-            self._hear()
-
-    def _hear(self) -> None:
-        group, self._group = self._group, []
-        for segment in group:
-            segment.ready = True
-        if self._transcribe is None:
-            return
-        begin, end = _extent(group[0])[0], _extent(group[-1])[1]
-        try:
-            words = self._transcribe(self._buffer.cut(begin, end), begin)
-        except MissingDependencyError as error:
-            if self._options.required:
-                raise
-            self._transcribe = None
-            self._remarks.lack("text", "no transcript")
-            self._remarks.note(f"The words were not used: {error}")
-            return
-        nearest = [min(group, key=lambda s: _distance(s, _middle(word))) for word in words]
-        for segment in group:
-            own = [w for w, n in zip(words, nearest, strict=True) if n is segment]
-            segment.words = tuple(own)
-            segment.text = " ".join(word.text for word in own)
-
-
-class _Film:
-    """The pictures of a recording, shown to the modalities that want them, as time passes."""
-
-    def __init__(
-        self,
-        recording: Recording,
-        modalities: Mapping[str, Modality],
-        fps: float,
-        remarks: _Remarks,
-    ):
-        self.step = 1 / fps
-        self.first: float | None = None
-        self._remarks = remarks
-        self._watchers = [m for m in modalities.values() if m.largest]
-        self._pictures: Iterator[Picture] = iter(())
-        self._held: Picture | None = None
-        self._last: float | None = None
-        self._passed = 0.0
-        self._ended = recording.pictures is None or not self._watchers
-        if recording.pictures is None:
-            remarks.lack("pictures", "no pictures")
-        elif self._watchers:
-            largest = max(m.largest for m in self._watchers)
-            self._pictures = recording.pictures(fps, largest, remarks.note)
-
-    @property
-    def end(self) -> float | None:
-        """The second at which the last picture so far ends; None without one."""
-        return None if self._last is None else self._last + self.step
-
-    def clock(self, seconds: float) -> Iterator[float]:
-        """Yield the seconds to go on to where there are pictures but no more sound."""
-        while not self._ended:
-            seconds = max(seconds, self._last or 0.0) + 1.0
-            yield seconds
-
-    def watch(self, until: float) -> None:
-        """Show the pictures before second ``until``."""
-        while not self._ended and (picture := self._next()) is not None:
-            if picture.at >= until:
-                self._held = picture
-                return
-            self._last = picture.at
-            for modality in self._watchers:
-                modality.watch(picture)
-
-    def _next(self) -> Picture | None:
-        picture, self._held = self._held, None
-        try:
-            picture = picture or next(self._pictures, None)
-        except DataError as error:
-            if self._last is None:
-                self._remarks.lack("pictures", "the pictures cannot be decoded")
-            self._remarks.note(str(error))
-        self._ended = picture is None
-        return picture
-
-    def sights(self, until: float) -> list[float]:
-        """Give the seconds, each once, before ``until`` at which something is to be observed."""
-        every = sorted({at for m in self._watchers for at in m.sights})
-        new = [at for at in every if self._passed <= at < until]
-        if new:
-            self._passed = math.nextafter(new[-1], math.inf)
-            self.first = new[0] if self.first is None else self.first
-        return new
-
-    def forget(self, before: float) -> None:
-        """Let go the pictures before a second."""
-        for modality in self._watchers:
-            modality.forget(before - self.step)
-
-
-class _Remarks:
-    """What a reader should know: what lacks, what has a reservation, and notes."""
-
-    def __init__(self, recording: Recording, modalities: Mapping[str, Modality]):
-        self.modalities = modalities
-        self.lacking: set[str] = set()
-        self.absent: dict[str, str] = {}
-        self._alone = recording.kind in ("text", "subtitles")
-        self._notes: list[str] = []
-        self._reserved: dict[tuple[str, str, bool], int] = {}
-        self._seen: set[str] = set()
-
-    def note(self, sentence: str) -> None:
-        """Note a sentence, once."""
-        if sentence not in self._notes:
-            self._notes.append(sentence)
-
-    def lack(self, medium: str, reason: str) -> None:
-        """Say why the whole recording lacks a medium; the first reason stands."""
-        self.lacking.add(medium)
-        for name, modality in self.modalities.items():
-            if modality.info.medium == medium:
-                self.absent.setdefault(name, reason)
-
-    def weigh(self, observed: dict[str, Sequence[Observed]], absent: dict[str, str]) -> None:
-        """Leave out what has a reservation where something without one was observed."""
-        reasons = {name: some[0].reservation for name, some in observed.items()}
-        left_out = not self._alone and any(not reason for reason in reasons.values())
-        for name, reason in reasons.items():
-            if reason:
-                key = (self.modalities[name].info.label, reason, left_out)
-                self._reserved[key] = self._reserved.get(key, 0) + 1
-            if reason and left_out:
-                del observed[name]
-                absent[name] = reason
-        self._seen |= set(observed)
-
-    def conclude(self, sound: str, segmented: bool) -> None:
-        """Say at the end why a modality was never observed."""
-        for name, modality in self.modalities.items():
-            info = modality.info
-            if (
-                name in self._seen
-                or name in self.absent
-                or any(name == key[0] for key in self._reserved)
-            ):
-                continue
-            reasons = {"pictures": f"no {info.label}", "text": "no words", "sound": sound}
-            reason = reasons.get(info.medium, "nothing to observe")
-            if info.medium == "sound" and segmented and sound != "silence":
-                reason = "no speech is loud and long enough"
-            self.absent[name] = reason
-
-    def sentences(self) -> tuple[str, ...]:
-        """Give all notes."""
-        reserved = (_reserved(*key, count) for key, count in self._reserved.items())
-        return (*self._notes, *reserved)
-
-
-QUIET = 1e-4
-"""The highest sample of what is silence."""
-
-WITHOUT = "no transcript; --asr makes one"
-"""Why there are no words where transcription is switched off."""
-
-
-def _extent(segment: Segment) -> tuple[float, float]:
-    """The seconds of a segment in which somebody speaks, as far as they are known."""
-    return segment.speech or (segment.start or 0.0, segment.end or 0.0)
-
-
-def _middle(word: Word) -> float:
-    return ((word.start or 0.0) + (word.end or 0.0)) / 2
-
-
-def _distance(segment: Segment, at: float) -> float:
-    return max((segment.start or 0.0) - at, at - (segment.end or 0.0), 0.0)
-
-
-def _reserved(label: str, reason: str, left_out: bool, count: int) -> str:
-    """Say how often something with a reservation was left out, or used all the same."""
-    times = "once" if count == 1 else f"{count} times"
-    return f"The {label} {'were not used' if left_out else 'may mislead'} {times}: {reason}."

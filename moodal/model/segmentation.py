@@ -15,7 +15,7 @@ import numpy as np
 
 from moodal.core.timeline import Word
 from moodal.media.subtitles import Cue
-from moodal.modalities.speech.segment import SpeechSegmenter
+from moodal.modalities.speech.segment import Span, SpeechSegmenter
 
 
 @dataclass
@@ -73,10 +73,6 @@ class Cues(Segmentation):
         """Give all of them."""
         return [Segment(cue.start, cue.end, cue.text) for cue in self.cues]
 
-    def finish(self, seconds: float) -> list[Segment]:
-        """Give nothing more."""
-        return []
-
 
 @dataclass
 class Pauses(Segmentation):
@@ -129,10 +125,10 @@ class Whole(Segmentation):
         spoken = self.silence or self.speech is not None
         return [Segment(first, last, self.text, spoken=spoken, speech=self.speech)]
 
-    def _remember(self, spans: Sequence[object]) -> None:
+    def _remember(self, spans: Sequence[Span]) -> None:
         for span in spans:
-            first = self.speech[0] if self.speech else span.start  # type: ignore[attr-defined]
-            self.speech = (first, span.end)  # type: ignore[attr-defined]
+            first = self.speech[0] if self.speech else span.start
+            self.speech = (first, span.end)
 
 
 @dataclass

@@ -1,0 +1,89 @@
+"""Film: the pictures of a recording, read in step with its sound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from moodal.core.errors import DataError
+from moodal.media.recording import Recording
+from moodal.media.video import Picture
+from moodal.modalities.modality import Modality
+from moodal.model.remarks import Remarks
+
+
+class Film:
+    """Shows the pictures of a recording to the modalities that want them, as time passes.
+
+    Attributes:
+        step: seconds between pictures.
+        first: the second at which something was seen first; None so far.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        modalities: Mapping[str, Modality],
+        fps: float,
+        remarks: Remarks,
+    ):
+        self.step = 1 / fps
+        self.first: float | None = None
+        self._remarks = remarks
+        self._watchers = [m for m in modalities.values() if m.largest]
+        self._pictures: Iterator[Picture] = iter(())
+        self._held: Picture | None = None
+        self._last: float | None = None
+        self._passed = 0.0
+        self._ended = recording.pictures is None or not self._watchers
+        if recording.pictures is None:
+            remarks.lack("pictures", "no pictures")
+        elif self._watchers:
+            largest = max(m.largest for m in self._watchers)
+            self._pictures = recording.pictures(fps, largest, remarks.note)
+
+    @property
+    def end(self) -> float | None:
+        """The second at which the last picture so far ends; None without one."""
+        return None if self._last is None else self._last + self.step
+
+    def clock(self, seconds: float) -> Iterator[float]:
+        """Yield the seconds to go on to where there are pictures but no more sound."""
+        while not self._ended:
+            seconds = max(seconds, self._last or 0.0) + 1.0
+            yield seconds
+
+    def watch(self, until: float) -> None:
+        """Show the pictures before second ``until``."""
+        while not self._ended and (picture := self._next()) is not None:
+            if picture.at >= until:
+                self._held = picture
+                return
+            self._last = picture.at
+            for modality in self._watchers:
+                modality.watch(picture)
+
+    def _next(self) -> Picture | None:
+        picture, self._held = self._held, None
+        try:
+            picture = picture or next(self._pictures, None)
+        except DataError as error:
+            if self._last is None:
+                self._remarks.lack("pictures", "the pictures cannot be decoded")
+            self._remarks.note(str(error))
+        self._ended = picture is None
+        return picture
+
+    def sights(self, until: float) -> list[float]:
+        """Give the seconds, each once, before ``until`` at which something is to be observed."""
+        every = sorted({at for m in self._watchers for at in m.sights})
+        new = [at for at in every if self._passed <= at < until]
+        if new:
+            self._passed = math.nextafter(new[-1], math.inf)
+            self.first = new[0] if self.first is None else self.first
+        return new
+
+    def forget(self, before: float) -> None:
+        """Let go the pictures before a second."""
+        for modality in self._watchers:
+            modality.forget(before - self.step)

@@ -1,0 +1,109 @@
+"""Transcription: the words of utterances that come without, heard while a recording is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from moodal.core.errors import MissingDependencyError
+from moodal.core.timeline import Word
+from moodal.model.remarks import Remarks
+from moodal.model.segmentation import Buffer, Segment
+
+GROUP, GAP = 28.0, 3.0
+"""Seconds of utterances that are transcribed together, at most, and of silence between them."""
+
+WITHOUT = "no transcript; --asr makes one"
+"""Why there are no words where transcription is switched off."""
+
+Transcriber = Callable[[np.ndarray, float], Sequence[Word]]
+"""(samples [n] at 16 kHz, the second at which they begin) -> their words with times."""
+
+
+class Transcription:
+    """Transcribes utterances, neighbouring ones together.
+
+    Whisper takes as long for one second as for thirty, and context helps it.
+
+    Args:
+        transcribe: hears the words; None: transcription is switched off.
+        buffer: the sound that has come so far.
+        remarks: told where words lack.
+        required: whether a transcriber that is not installed is an error, not a remark.
+        wanted: whether some modality reads words that are not given.
+    """
+
+    def __init__(
+        self,
+        transcribe: Transcriber | None,
+        buffer: Buffer,
+        remarks: Remarks,
+        *,
+        required: bool,
+        wanted: bool,
+    ):
+        self._transcribe, self._buffer, self._remarks = transcribe, buffer, remarks
+        self._required, self._wanted, self._off = required, wanted, transcribe is None
+        self._group: list[Segment] = []
+
+    @property
+    def needed(self) -> float:
+        """The second from which on the sound is still needed."""
+        return self._group[0].start or 0.0 if self._group else math.inf
+
+    def expect(self, segment: Segment) -> None:
+        """Wait for the words of a segment, if it has none and they are wanted."""
+        if segment.text is not None or not self._wanted:
+            return
+        if self._transcribe is None:
+            self._remarks.lack("text", WITHOUT if self._off else "no transcript")
+            return
+        start, end = segment.start or 0.0, segment.end or 0.0
+        if self._group:
+            first, last = self._group[0].start or 0.0, self._group[-1].end or 0.0
+            if end - first > GROUP or not 0 <= start - last <= GAP:
+                self._hear()
+        segment.ready = False
+        self._group.append(segment)
+
+    def settle(self, settled: float) -> None:
+        """Transcribe what is waited for, if nothing before ``settled`` can join it."""
+        if self._group and settled - (self._group[-1].end or 0.0) > GAP:
+            self._hear()
+
+    def _hear(self) -> None:
+        group, self._group = self._group, []
+        for segment in group:
+            segment.ready = True
+        if self._transcribe is None:
+            return
+        begin, end = _extent(group[0])[0], _extent(group[-1])[1]
+        try:
+            words = self._transcribe(self._buffer.cut(begin, end), begin)
+        except MissingDependencyError as error:
+            if self._required:
+                raise
+            self._transcribe = None
+            self._remarks.lack("text", "no transcript")
+            self._remarks.note(f"The words were not used: {error}")
+            return
+        nearest = [min(group, key=lambda s: _distance(s, _middle(word))) for word in words]
+        for segment in group:
+            own = [w for w, n in zip(words, nearest, strict=True) if n is segment]
+            segment.words = tuple(own)
+            segment.text = " ".join(word.text for word in own)
+
+
+def _extent(segment: Segment) -> tuple[float, float]:
+    """The seconds of a segment in which somebody speaks, as far as they are known."""
+    return segment.speech or (segment.start or 0.0, segment.end or 0.0)
+
+
+def _middle(word: Word) -> float:
+    return ((word.start or 0.0) + (word.end or 0.0)) / 2
+
+
+def _distance(segment: Segment, at: float) -> float:
+    return max((segment.start or 0.0) - at, at - (segment.end or 0.0), 0.0)
