@@ -53,8 +53,8 @@ def tiny_artefact(tiny, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def predictor(tiny_artefact):
-    """What is loaded from it."""
-    from moodal.model.predictor import load
+def model(tiny_artefact):
+    """The model of the small fused artefact."""
+    import moodal
 
-    return load(tiny_artefact, threads=1)
+    return moodal.load(tiny_artefact, threads=1)

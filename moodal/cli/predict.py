@@ -120,6 +120,8 @@ def _require(args: argparse.Namespace) -> None:
         raise UsageError("Name a recording, a folder, or - ; or give a --text.")
     if args.jobs < 1:
         raise UsageError(f"--jobs is 1 or more; got {args.jobs}.")
+    if not 0 < args.fps <= 60:
+        raise UsageError(f"--fps is above 0 and at most 60; got {args.fps:g}.")
     if args.out and not args.format:
         raise UsageError("--out wants a --format: json, csv, srt, textgrid or eaf.")
     if args.json and args.format not in (None, "json"):

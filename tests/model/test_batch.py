@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,10 +12,12 @@ import soundfile
 
 from moodal.core.errors import DataError, SpaceError, UsageError
 from moodal.core.timeline import Timeline
+from moodal.loading import load_with
 from moodal.model import batch
 from moodal.model.batch import Job, predict_all
+from moodal.model.model import PredictOptions
 
-OPTIONS = {"asr": False, "whole": True}
+OPTIONS = PredictOptions(asr=False, whole=True)
 
 
 @pytest.fixture
@@ -41,8 +45,14 @@ def told(found):
 
 
 @pytest.fixture
-def alone(jobs, tiny_artefact):
-    return predict_all(jobs, tiny_artefact, OPTIONS)
+def loader(tiny_artefact):
+    """Return what loads the tiny model, in this process or in another."""
+    return partial(load_with, tiny_artefact)
+
+
+@pytest.fixture
+def alone(jobs, loader):
+    return predict_all(jobs, loader, OPTIONS)
 
 
 def test_bad_files_do_not_stop_the_rest(alone):
@@ -59,60 +69,60 @@ def test_bad_files_do_not_stop_the_rest(alone):
     assert "is empty" in str(alone[3])
 
 
-def test_a_recording_is_answered_as_if_it_were_alone(jobs, alone, tiny_artefact):
+def test_a_recording_is_answered_as_if_it_were_alone(jobs, alone, loader):
     for job, expected in zip(jobs, alone, strict=True):
-        assert told(predict_all([job], tiny_artefact, OPTIONS)) == told([expected])
+        assert told(predict_all([job], loader, OPTIONS)) == told([expected])
 
 
-def test_two_processes_give_the_same(jobs, alone, tiny_artefact, capfd):
-    assert told(predict_all(jobs, tiny_artefact, OPTIONS, processes=2)) == told(alone)
+def test_two_processes_give_the_same(jobs, alone, loader, capfd):
+    assert told(predict_all(jobs, loader, OPTIONS, processes=2)) == told(alone)
     assert capfd.readouterr().out == ""
 
 
-def test_subtitles_beside_a_recording_are_used_unless_words_are_given(jobs, tiny_artefact):
+def test_subtitles_beside_a_recording_are_used_unless_words_are_given(jobs, loader):
     first = jobs[0]
     first.path.with_suffix(".srt").write_text("1\n00:00:00,100 --> 00:00:00,900\nSo good.\n")
-    (found,) = predict_all([first], tiny_artefact, {})
+    (found,) = predict_all([first], loader, PredictOptions())
     assert [(p.start, p.text, p.streams) for p in found] == [(0.1, "So good.", ("text", "speech"))]
-    (found,) = predict_all([first], tiny_artefact, {**OPTIONS, "text": "Oh no."})
+    (found,) = predict_all([first], loader, replace(OPTIONS, text="Oh no."))
     assert [p.text for p in found] == ["Oh no."]
 
 
-def test_a_text_has_no_use_of_subtitles_under_its_name(tiny_artefact, tmp_path):
+def test_a_text_has_no_use_of_subtitles_under_its_name(loader, tmp_path):
     (tmp_path / "notes.txt").write_text("So good.")
     (tmp_path / "notes.srt").write_text("1\n00:00:00,100 --> 00:00:00,900\nOh no.\n")
-    (found,) = predict_all([Job(tmp_path / "notes.txt", "notes.txt")], tiny_artefact, {})
+    (found,) = predict_all([Job(tmp_path / "notes.txt", "notes.txt")], loader, PredictOptions())
     assert [p.text for p in found] == ["So good."]
 
 
-def test_broken_subtitles_beside_a_recording_are_told_of_it_alone(jobs, tiny_artefact):
+def test_broken_subtitles_beside_a_recording_are_told_of_it_alone(jobs, loader):
     jobs[0].path.with_suffix(".srt").write_text("1\n00:00:00 -> never\nSo good.\n")
-    first, _, third, *_ = predict_all(jobs, tiny_artefact, {**OPTIONS, "whole": False})
+    first, _, third, *_ = predict_all(jobs, loader, replace(OPTIONS, whole=False))
     assert "first.srt" in str(first)
     assert len(third) == 2
-    taken_whole, *_ = predict_all(jobs, tiny_artefact, OPTIONS)
+    taken_whole, *_ = predict_all(jobs, loader, OPTIONS)
     assert len(taken_whole) == 1  # no subtitles are asked for then
 
 
-def test_what_is_wrong_with_all_of_them_is_said_at_once(jobs, tiny_artefact, tmp_path):
+def test_what_is_wrong_with_all_of_them_is_said_at_once(jobs, loader, tmp_path):
     with pytest.raises(SpaceError):
-        predict_all(jobs, tiny_artefact, {"emotions": ["12"]})
+        predict_all(jobs, loader, PredictOptions(emotions=["12"]))
     with pytest.raises(UsageError):
-        predict_all(jobs, tiny_artefact, {"streams": ["smell"]})
+        predict_all(jobs, loader, PredictOptions(streams=["smell"]))
     with pytest.raises(DataError, match="not an artefact"):
-        predict_all(jobs, tmp_path, OPTIONS)
+        predict_all(jobs, partial(load_with, tmp_path), OPTIONS)
 
 
-def test_a_fault_of_ours_in_one_file_loses_no_other(jobs, alone, tiny_artefact, monkeypatch):
+def test_a_fault_of_ours_in_one_file_loses_no_other(jobs, alone, loader, monkeypatch):
     real = batch._one
 
-    def faulty(predictor, job, options):
+    def faulty(model, job, options):
         if job.name == "said.txt":
             raise ZeroDivisionError("ours")
-        return real(predictor, job, options)
+        return real(model, job, options)
 
     monkeypatch.setattr(batch, "_one", faulty)
-    found = predict_all(jobs, tiny_artefact, OPTIONS)
+    found = predict_all(jobs, loader, OPTIONS)
     assert str(found[2]) == "said.txt cannot be read (ZeroDivisionError: ours)."
     assert told(found)[3:] == told(alone)[3:]
 

@@ -96,7 +96,7 @@ def damaged(good, rng, i):
 @pytest.mark.parametrize(
     "ending", ["wav", "mp3", "ogg", "flac", "mp4", "mkv", "webm", "png", "jpg", "srt"]
 )
-def test_a_damaged_file_is_an_answer_or_a_sentence(predictor, tmp_path, ending, capfd):
+def test_a_damaged_file_is_an_answer_or_a_sentence(model, tmp_path, ending, capfd):
     path = tmp_path / f"a.{ending}"
     try:
         write(path)
@@ -104,12 +104,12 @@ def test_a_damaged_file_is_an_answer_or_a_sentence(predictor, tmp_path, ending, 
         pytest.skip(f"cannot be written here: {error}")
     good, rng = path.read_bytes(), np.random.default_rng(len(ending) + ord(ending[0]))
     answers = 0
-    assert len(predictor.predict(path, whole=True, asr=False)) > 0
+    assert len(model.predict(path, whole=True, asr=False)) > 0
     for i in range(DAMAGES):
         path.write_bytes(damaged(good, rng, i))
         started = time.perf_counter()
         try:
-            found = predictor.predict(path, whole=True, asr=False)
+            found = model.predict(path, whole=True, asr=False)
         except DataError as error:
             assert "\n" not in str(error)  # noqa: PT017
             assert path.name in str(error)  # noqa: PT017
@@ -126,11 +126,11 @@ def test_a_damaged_file_is_an_answer_or_a_sentence(predictor, tmp_path, ending, 
 
 @pytest.mark.parametrize("ending", ["mp4", "wav", "png"])
 @pytest.mark.parametrize("name", ["a", "a.txt", "a.srt", "a.mp3", "a.jpg", "a.raw"])
-def test_the_content_counts_and_not_the_name(predictor, tmp_path, ending, name):
+def test_the_content_counts_and_not_the_name(model, tmp_path, ending, name):
     write(tmp_path / f"b.{ending}")
     path = (tmp_path / f"b.{ending}").rename(tmp_path / name)
     try:
-        found = predictor.predict(path, whole=True, asr=False)
+        found = model.predict(path, whole=True, asr=False)
     except DataError as error:
         assert name in str(error)  # noqa: PT017
     else:

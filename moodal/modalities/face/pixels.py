@@ -63,7 +63,8 @@ class Pixels(Encoder):
             DataError: the clip cannot be read, or the array holds no such crops.
         """
         if isinstance(item, str | Sound):
-            raise UsageError("This encoder reads pictures: give a Clip or face crops.")
+            kind = "a text" if isinstance(item, str) else "sound"
+            raise UsageError(f"This encoder reads pictures; got {kind}. Give a Clip or face crops.")
         if isinstance(item, np.ndarray):
             if item.shape[1:] != (SIDE, SIDE) or item.dtype != np.uint8:
                 raise DataError(

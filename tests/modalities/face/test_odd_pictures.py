@@ -47,46 +47,46 @@ def turned(path, degrees):
     return path
 
 
-def test_ten_faces_in_a_picture(predictor, tmp_path):
+def test_ten_faces_in_a_picture(model, tmp_path):
     from PIL import Image
 
     Image.fromarray(crowd()).save(tmp_path / "crowd.png")
-    (main,) = predictor.predict(tmp_path / "crowd.png")
-    every = predictor.predict(tmp_path / "crowd.png", faces="all")
+    (main,) = model.predict(tmp_path / "crowd.png")
+    every = model.predict(tmp_path / "crowd.png", faces="all")
     assert len(every) == 10
     assert len({p.track for p in every}) == 10
     assert main.track in {p.track for p in every}
     assert len({round(p.probabilities["anger"], 6) for p in every}) > 5  # each has its own answer
 
 
-def test_ten_faces_in_a_film_keep_their_numbers(predictor, tmp_path):
+def test_ten_faces_in_a_film_keep_their_numbers(model, tmp_path):
     path = film(tmp_path / "crowd.mp4", [crowd()] * 8, range(0, 1600, 200))
-    every = predictor.predict(path, faces="all")
+    every = model.predict(path, faces="all")
     assert sorted(p.track for p in every) == sorted({p.track for p in every})
     assert len(every) == 10
-    assert len(predictor.predict(path)) == 1
+    assert len(model.predict(path)) == 1
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_a_film_that_lies_is_seen_upright(predictor, tmp_path, degrees):
+def test_a_film_that_lies_is_seen_upright(model, tmp_path, degrees):
     face = draw_face(160, 0.6)
-    (upright,) = predictor.predict(film(tmp_path / "a.mp4", [face] * 8, range(0, 1600, 200)))
+    (upright,) = model.predict(film(tmp_path / "a.mp4", [face] * 8, range(0, 1600, 200)))
     lying = [np.rot90(face, degrees // 90)] * 8
     path = film(tmp_path / "b.mp4", lying, range(0, 1600, 200))
-    noticed = predictor.predict(path)  # its pictures lie, and nothing says so
-    told = predictor.predict(turned(path, degrees))
+    noticed = model.predict(path)  # its pictures lie, and nothing says so
+    told = model.predict(turned(path, degrees))
     for (found,) in (noticed, told):
         assert found.quality["face"]["score"] > 1
         assert found.quality["face"]["seen"] > 0.7
     assert dict(told[0].probabilities) == pytest.approx(dict(upright.probabilities), abs=0.02)
 
 
-def test_pictures_that_come_as_they_like_lie_at_their_times(predictor, tmp_path):
+def test_pictures_that_come_as_they_like_lie_at_their_times(model, tmp_path):
     # 30 a second, then one in half a second, then 30 a second; no face in the middle
     times = [*range(0, 1500, 33), *range(1500, 5000, 500), *range(5000, 6500, 33)]
     face, wall = draw_face(120, 0.3), np.full((120, 120, 3), 150, np.uint8)
     pictures = [wall if 1500 <= t < 5000 else face for t in times]
-    found = predictor.predict(film(tmp_path / "a.mp4", pictures, times))
+    found = model.predict(film(tmp_path / "a.mp4", pictures, times))
     assert found.duration == pytest.approx(6.5, abs=0.3)
     spans = [(p.start, p.end) for p in found]
     assert spans == [pytest.approx((0.0, 1.4), abs=0.3), pytest.approx((5.0, 6.4), abs=0.3)]

@@ -1,4 +1,4 @@
-"""Predictor: answers that add up, do not depend on company, and say what they lack."""
+"""Model: answers that add up, do not depend on what else is asked, and say what they lack."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import moodal
 from moodal.core.errors import DataError, SpaceError, UsageError
 from moodal.media.audio import read_audio
 from moodal.model.info import SystemBody
-from moodal.model.predictor import load
 
 CLIP = Path(__file__).parents[2] / "examples" / "clip.mp4"
 needs_clip = pytest.mark.skipif(not CLIP.exists(), reason="the example clip is not here")
@@ -22,9 +22,9 @@ SAID = "We won, and I am so happy!"
 
 
 @pytest.fixture(scope="module")
-def filmed(predictor):
+def filmed(model):
     """The example clip's answers, with its subtitles, a picture a second."""
-    return predictor.predict(CLIP, subtitles=CLIP.with_suffix(".srt"), fps=2)
+    return model.predict(CLIP, subtitles=CLIP.with_suffix(".srt"), fps=2)
 
 
 @pytest.fixture(scope="module")
@@ -43,15 +43,15 @@ def softmax(x):
     return np.exp(x - np.max(x)) / np.exp(x - np.max(x)).sum()
 
 
-def test_nothing_asked_gives_the_basic_emotions(predictor):
-    timeline = predictor.predict(text=SAID)
+def test_nothing_asked_gives_the_basic_emotions(model):
+    timeline = model.predict(text=SAID)
     (answer,) = timeline
     assert timeline.emotions == BASICS
     assert sum(answer.probabilities.values()) == pytest.approx(1)
     assert answer.streams == ("text",)
     assert set(answer.absent) == {"speech", "face"}
     assert timeline.artefact["name"] == "tiny"
-    assert timeline.artefact["digest"] == predictor.found.info.digest
+    assert timeline.artefact["digest"] == model.info.digest
 
 
 @needs_clip
@@ -96,105 +96,105 @@ def test_quality_and_the_followed_face_are_told(filmed):
     assert filmed.kind == "video"
 
 
-def test_a_word_does_not_depend_on_what_else_is_asked(predictor, wav):
+def test_a_word_does_not_depend_on_what_else_is_asked(model, wav):
     path, _ = wav
     options = {"text": SAID, "whole": True}
-    alone = predictor.predict(path, emotions=["relieved"], **options)[0]
-    many = predictor.predict(path, emotions=["bored", "fear", "relieved"], **options)[0]
-    basics = predictor.predict(path, **options)[0]
+    alone = model.predict(path, emotions=["relieved"], **options)[0]
+    many = model.predict(path, emotions=["bored", "fear", "relieved"], **options)[0]
+    basics = model.predict(path, **options)[0]
     assert many.probabilities["relieved"] == pytest.approx(alone.probabilities["relieved"])
     assert many.probabilities["fear"] == pytest.approx(basics.probabilities["fear"])
     assert many.shares["text"]["relieved"] == pytest.approx(alone.shares["text"]["relieved"])
 
 
-def test_the_order_of_emotions_does_not_matter(predictor):
+def test_the_order_of_emotions_does_not_matter(model):
     names = ["love", "bored", "anger"]
-    one = predictor.predict(text=SAID, emotions=names)[0]
-    other = predictor.predict(text=SAID, emotions=names[::-1])[0]
+    one = model.predict(text=SAID, emotions=names)[0]
+    other = model.predict(text=SAID, emotions=names[::-1])[0]
     assert list(one.probabilities) == names
     assert dict(other.probabilities) == pytest.approx(dict(one.probabilities))
     assert one.decided == other.decided
 
 
-def test_a_missing_modality_is_simply_absent(predictor, wav):
+def test_a_missing_modality_is_simply_absent(model, wav):
     """Speech's evidence is the same whether or not there is a text; only its weight differs."""
     path, _ = wav
-    both = predictor.predict(path, text=SAID, whole=True)[0]
-    alone = predictor.predict(path, whole=True, asr=False)[0]
+    both = model.predict(path, text=SAID, whole=True)[0]
+    alone = model.predict(path, whole=True, asr=False)[0]
     assert alone.streams == ("speech",)
     assert alone.absent["text"].startswith("no transcript")
-    fusion = predictor.found.fused.fusion
+    fusion = model.artefact.fused.fusion
     of_both = fusion["text+speech"].weights["speech"]
     of_one = fusion["speech"].weights["speech"]
     ratio = both.shares["speech"]["anger"] / alone.shares["speech"]["anger"]
     assert ratio == pytest.approx(of_both / of_one)
-    without = predictor.predict(path, text=SAID, whole=True, streams=["text"])[0]
-    assert without.shares["text"] == pytest.approx(predictor.predict(text=SAID)[0].shares["text"])
+    without = model.predict(path, text=SAID, whole=True, streams=["text"])[0]
+    assert without.shares["text"] == pytest.approx(model.predict(text=SAID)[0].shares["text"])
 
 
-def test_learned_guessed_and_absent_are_told(predictor, wav):
+def test_learned_guessed_and_absent_are_told(model, wav):
     path, _ = wav
     options = {"text": SAID, "whole": True}
-    answer = predictor.predict(path, emotions=["love", "relieved", "surprise"], **options)[0]
+    answer = model.predict(path, emotions=["love", "relieved", "surprise"], **options)[0]
     assert answer.sources == {
         "love": {"text": "learned", "speech": "absent"},
         "relieved": {"text": "guess", "speech": "absent"},
         "surprise": {"text": "learned", "speech": "absent"},
     }
     assert answer.shares["speech"]["love"] == 0
-    alone = predictor.predict(path, emotions=["love"], whole=True, asr=False)[0]
+    alone = model.predict(path, emotions=["love"], whole=True, asr=False)[0]
     assert alone.sources == {"love": {"speech": "guess"}}
 
 
-def test_synonyms_are_noted_and_doubled_words_refused(predictor):
-    timeline = predictor.predict(text=SAID, emotions=["joy"])
+def test_synonyms_are_noted_and_doubled_words_refused(model):
+    timeline = model.predict(text=SAID, emotions=["joy"])
     assert "joy is taken for happiness, as the artefact declares." in timeline.notes
-    plain = predictor.predict(text=SAID)[0].probabilities["happiness"]
+    plain = model.predict(text=SAID)[0].probabilities["happiness"]
     assert timeline[0].probabilities["joy"] == pytest.approx(plain)
     with pytest.raises(SpaceError, match="twice"):
-        predictor.predict(text=SAID, emotions=["joy", "joy"])
+        model.predict(text=SAID, emotions=["joy", "joy"])
 
 
-def test_samples_and_a_file_get_the_same_answer(predictor, wav):
+def test_samples_and_a_file_get_the_same_answer(model, wav):
     path, samples = wav
-    file = predictor.predict(path, whole=True, asr=False)
-    array = predictor.predict(samples, rate=16000, whole=True, asr=False)
+    file = model.predict(path, whole=True, asr=False)
+    array = model.predict(samples, rate=16000, whole=True, asr=False)
     assert dict(array[0].probabilities) == pytest.approx(dict(file[0].probabilities), abs=1e-6)
     assert (array.path, file.path) == ("", str(path))
     stereo = np.stack([samples, samples], 1)
-    twice = predictor.predict(stereo, rate=16000, whole=True, asr=False)
+    twice = model.predict(stereo, rate=16000, whole=True, asr=False)
     assert dict(twice[0].probabilities) == pytest.approx(dict(array[0].probabilities), abs=1e-6)
 
 
 @needs_clip
-def test_the_loudness_of_other_recordings_changes_nothing(predictor):
+def test_the_loudness_of_other_recordings_changes_nothing(model):
     """What is answered of a recording does not depend on what was answered before it."""
     sound = read_audio(CLIP)
-    first = predictor.predict(sound, rate=16000, asr=False)
-    predictor.predict(sound[::-1].copy() * 0.1, rate=16000, asr=False)
-    again = predictor.predict(sound, rate=16000, asr=False)
+    first = model.predict(sound, rate=16000, asr=False)
+    model.predict(sound[::-1].copy() * 0.1, rate=16000, asr=False)
+    again = model.predict(sound, rate=16000, asr=False)
     assert [dict(a.probabilities) for a in first] == [dict(a.probabilities) for a in again]
 
 
 @pytest.mark.parametrize("samples", [np.zeros(1), np.ones(1) * 0.3, np.zeros(32000)])
-def test_silence_and_a_single_sample_get_a_flagged_answer(predictor, samples):
+def test_silence_and_a_single_sample_get_a_flagged_answer(model, samples):
     for whole in (False, True):
-        timeline = predictor.predict(samples, rate=16000, whole=whole, asr=False)
+        timeline = model.predict(samples, rate=16000, whole=whole, asr=False)
         assert len(timeline) == 0
         assert timeline.absent["speech"] in ("silence", "no speech", "too short or too quiet")
 
 
-def test_noise_is_no_speech_unless_wanted(predictor, wav):
+def test_noise_is_no_speech_unless_wanted(model, wav):
     path, _ = wav
-    assert predictor.predict(path, asr=False).absent["speech"] == "no speech"
-    assert any("noisy" in f for f in predictor.predict(path, whole=True, asr=False)[0].flags)
+    assert model.predict(path, asr=False).absent["speech"] == "no speech"
+    assert any("noisy" in f for f in model.predict(path, whole=True, asr=False)[0].flags)
 
 
-def test_no_face_is_said(predictor, tmp_path):
+def test_no_face_is_said(model, tmp_path):
     from PIL import Image
 
     Image.fromarray(np.full((90, 120, 3), 99, np.uint8)).save(tmp_path / "wall.png")
-    timeline = predictor.predict(tmp_path / "wall.png")
+    timeline = model.predict(tmp_path / "wall.png")
     assert len(timeline) == 0
     assert timeline.absent["face"] == "no face"
 
@@ -205,39 +205,39 @@ def test_the_model_abstains_below_its_threshold(tiny, tmp_path):
         fusion = {"text": weights.model_copy(update={"threshold": threshold})}
         body = tiny.body(["text"], fusion=fusion)
         folder = tiny.write_tiny(tmp_path / "a", ["text"], body=body)
-        (answer,) = load(folder).predict(text=SAID)
+        (answer,) = moodal.load(folder).predict(text=SAID)
         assert len(answer.decided) == decided
 
 
-def test_other_languages_and_no_words_are_flagged(predictor):
-    assert any("English" in n for n in predictor.predict(text="你为什么这样对我？").notes)
+def test_other_languages_and_no_words_are_flagged(model):
+    assert any("English" in n for n in model.predict(text="你为什么这样对我？").notes)
     for nothing in ("", "\n \t"):
-        timeline = predictor.predict(text=nothing)
+        timeline = model.predict(text=nothing)
         assert len(timeline) == 0
         assert timeline.absent["text"] == "no words"
 
 
-def test_a_hundred_thousand_words_are_quick(predictor):
+def test_a_hundred_thousand_words_are_quick(model):
     started = time.perf_counter()
-    timeline = predictor.predict(text=f"{'so it was good again ' * 20}. " * 1_000)
+    timeline = model.predict(text=f"{'so it was good again ' * 20}. " * 1_000)
     assert len(timeline) == 1_000
     assert time.perf_counter() - started < 15
-    blanks = predictor.predict(text="word " * 20_000)
+    blanks = model.predict(text="word " * 20_000)
     assert 150 < len(blanks) < 250
-    assert len(predictor.predict(text="x" * 100_000)) > 100
+    assert len(model.predict(text="x" * 100_000)) > 100
 
 
-def test_one_bad_file_does_not_stop_the_rest(predictor, wav, tmp_path):
+def test_one_bad_file_does_not_stop_the_rest(model, wav, tmp_path):
     (tmp_path / "bad.wav").write_bytes(b"RIFF no sound")
     (tmp_path / "fine.txt").write_text(SAID)
     files = [tmp_path / "bad.wav", tmp_path / "none.wav", tmp_path / "fine.txt"]
-    bad, missing, fine = predictor.predict_many(files)
+    bad, missing, fine = model.predict_many(files)
     assert isinstance(bad, DataError)
     assert isinstance(missing, DataError)
     assert len(fine) == 1
 
 
-def test_arguments_that_do_not_go_together_are_refused(predictor, wav):
+def test_arguments_that_do_not_go_together_are_refused(model, wav):
     for wrong in (
         {},
         {"source": np.zeros(9)},
@@ -246,17 +246,17 @@ def test_arguments_that_do_not_go_together_are_refused(predictor, wav):
         {"text": "a", "subtitles": "b.srt"},
     ):
         with pytest.raises(UsageError):
-            predictor.predict(**wrong)
+            model.predict(**wrong)
 
 
-def test_an_artefact_of_fewer_modalities_uses_those(tiny, predictor, tmp_path):
-    alone = load(tiny.write_tiny(tmp_path / "text", ["text"]))
+def test_an_artefact_of_fewer_modalities_uses_those(tiny, model, tmp_path):
+    alone = moodal.load(tiny.write_tiny(tmp_path / "text", ["text"]))
     (answer,) = alone.predict(text=SAID)
     assert dict(answer.probabilities) == pytest.approx(
-        dict(predictor.predict(text=SAID)[0].probabilities)
+        dict(model.predict(text=SAID)[0].probabilities)
     )
     assert answer.absent == {}
-    with pytest.raises(UsageError, match="no branch"):
+    with pytest.raises(UsageError, match="does not read speech"):
         alone.predict(text=SAID, streams=["speech"])
 
 
@@ -272,32 +272,32 @@ def test_a_changed_byte_is_refused(copied, name):
     content[place] ^= 1
     (copied / name).write_bytes(content)
     with pytest.raises(DataError):
-        load(copied)
+        moodal.load(copied)
 
 
 def test_an_unknown_format_or_a_missing_graph_is_refused(copied):
     about = json.loads((copied / "artefact.json").read_text())
     (copied / "artefact.json").write_text(json.dumps(about | {"format": 99}))
     with pytest.raises(DataError, match="format 99"):
-        load(copied)
+        moodal.load(copied)
     (copied / "artefact.json").write_text(json.dumps(about))
     (copied / "face.onnx").unlink()
     with pytest.raises(DataError, match="missing"):
-        load(copied)
+        moodal.load(copied)
 
 
 def test_other_encoders_and_other_systems_are_refused(tiny, tmp_path):
     encoder = tiny.describe(["text"]).encoders["text"]
     other_encoder = encoder.model_copy(update={"fingerprint": "0" * 32})
-    with pytest.raises(DataError, match="encoded by pieces"):
-        load(tiny.write_tiny(tmp_path / "a", ["text"], encoders={"text": other_encoder}))
+    with pytest.raises(DataError, match="pieces is not the one"):
+        moodal.load(tiny.write_tiny(tmp_path / "a", ["text"], encoders={"text": other_encoder}))
     other = tiny.write_tiny(tmp_path / "b", ["text"], body=SystemBody(name="eea", config={}))
     with pytest.raises(DataError, match="eea"):
-        load(other)
+        moodal.load(other)
 
 
 def test_a_graph_that_cannot_run_is_one_sentence(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(tiny, "_text", lambda: b"no graph at all")
-    broken = load(tiny.write_tiny(tmp_path / "a", ["text"]))
+    broken = moodal.load(tiny.write_tiny(tmp_path / "a", ["text"]))
     with pytest.raises(DataError, match="cannot be run"):
         broken.predict(text=SAID)
