@@ -16,6 +16,7 @@ import numpy as np
 from moodal.core.timeline import Word
 from moodal.media.subtitles import Cue
 from moodal.modalities.speech.segment import Span, SpeechSegmenter
+from moodal.modalities.speech.spoken import utterance_extent
 
 
 @dataclass
@@ -109,26 +110,23 @@ class Whole(Segmentation):
     text: str | None = None
     silence: bool = True
     segmenter: SpeechSegmenter = field(default_factory=SpeechSegmenter)
-    speech: tuple[float, float] | None = None
+    speech: list[Span] = field(default_factory=list)
     settled: float = 0.0
 
     def hear(self, start: float, samples: np.ndarray) -> list[Segment]:
         """Remember where speech is heard."""
-        self._remember(self.segmenter.hear(start, samples))
+        self.speech += self.segmenter.hear(start, samples)
         return []
 
     def finish(self, seconds: float) -> list[Segment]:
         """Give the one segment."""
-        self._remember(self.segmenter.finish())
+        self.speech += self.segmenter.finish()
         self.settled = math.inf
-        first, last = (0.0, seconds) if self.silence or not self.speech else self.speech
-        spoken = self.silence or self.speech is not None
-        return [Segment(first, last, self.text, spoken=spoken, speech=self.speech)]
-
-    def _remember(self, spans: Sequence[Span]) -> None:
-        for span in spans:
-            first = self.speech[0] if self.speech else span.start
-            self.speech = (first, span.end)
+        extent = utterance_extent(self.speech, seconds)
+        bounds = Span(0.0, seconds) if self.silence else extent
+        spoken = self.silence or bool(self.speech)
+        heard = (extent.start, extent.end)
+        return [Segment(bounds.start, bounds.end, self.text, spoken=spoken, speech=heard)]
 
 
 @dataclass

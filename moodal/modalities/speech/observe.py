@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from moodal.core.records import RATE, ModalityInfo
+from moodal.core.records import RATE, ModalityInfo, Sound
 from moodal.modalities.modality import Absent, Division, Modality, Observed, Part, Window
 from moodal.modalities.speech.quality import flags, sound_quality
-
-SHORTEST = 0.02
-"""Seconds of sound below which there is nothing to judge."""
-
-QUIET = 1e-4
-"""The highest sample of what is silence."""
+from moodal.modalities.speech.spoken import audible, cut, speech_extent
 
 SECOND = 1.0
 """Length of the stretches of speech whose shares are shown."""
@@ -33,7 +29,9 @@ class ObservedSpeech(Observed):
         """Assign the states of a network, which are equally far apart, to seconds."""
         if not steps or not self.seconds:
             return None
-        ends = np.arange(SECOND, self.seconds + SECOND, SECOND)
+        # a thousandth more, which rounding may leave, is no second of its own
+        count = max(1, math.ceil(self.seconds / SECOND - 1e-3))
+        ends = SECOND * np.arange(1, count + 1)
         middle = (np.arange(steps) + 0.5) * self.seconds / steps
         places = np.minimum(np.searchsorted(ends, middle, side="right"), len(ends) - 1)
         parts = tuple(
@@ -46,6 +44,7 @@ class Speech(Modality):
     """The voice in an utterance."""
 
     info: ClassVar[ModalityInfo] = ModalityInfo("speech", "voice", "#E69F00", "s", "sound")
+    encoder: ClassVar[str] = "egemaps"
 
     def observe(self, window: Window) -> Sequence[Observed] | Absent:
         """Observe the sound of a window; absent where nobody speaks, or too short or quietly."""
@@ -53,12 +52,13 @@ class Speech(Modality):
             return Absent("no sound")
         if not window.spoken:
             return Absent("no speech")
-        first, last = window.sound.speech or (0.0, len(window.sound.samples) / RATE)
-        samples = window.sound.samples[round(first * RATE) : round(last * RATE)]
-        if len(samples) < SHORTEST * RATE or np.abs(samples).max() <= QUIET:
+        extent = window.sound.speech or speech_extent(window.sound.samples)
+        samples = cut(window.sound.samples, extent)
+        if not audible(samples):
             return Absent("too short or too quiet")
         quality = sound_quality(samples, RATE)
         remarks = tuple(f"Speech: {flag}." for flag in flags(quality))
-        start = (window.start or 0.0) + first
-        observed = ObservedSpeech(window.sound, quality, remarks, start=start, seconds=last - first)
-        return [observed]
+        start = (window.start or 0.0) + extent[0]
+        sound = Sound(window.sound.samples, extent)
+        seconds = len(samples) / RATE
+        return [ObservedSpeech(sound, quality, remarks, start=start, seconds=seconds)]

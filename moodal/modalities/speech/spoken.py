@@ -1,11 +1,11 @@
-"""What is heard of a recording that is one utterance: from its first speech to its last.
+"""The part of a recording that is heard as one utterance: from its first speech to its last.
 
-Training (`Spoken`), evaluation (`spoken`) and prediction (`utterance_extent`, since it streams)
-share this definition and the detector of speech. What a network learns from is then what it will
-hear: corpora leave half a second or more of their rooms around each sentence, which tells rooms
-apart and nothing else. (Prediction cuts longer recordings at pauses, too.) The detector's version
-is no part of the fingerprint: another one moves the ends by hundredths of a second, and is no
-reason to refuse an artefact.
+Training and evaluation (`Spoken`, `spoken`) and prediction (`utterance_extent`, since it streams)
+share this definition and the detector of speech. So a network learns from what it will hear:
+corpora leave half a second or more of their rooms around each sentence, which tells rooms apart
+and nothing else. (Prediction cuts longer recordings at pauses, too.) The detector's version is no
+part of the fingerprint: another one moves the ends by hundredths of a second, and is no reason to
+refuse an artefact.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ import numpy as np
 from moodal.core.records import RATE, Sound
 from moodal.modalities.encoder import Item
 from moodal.modalities.speech.samples import Wave, samples_of
-from moodal.modalities.speech.segment import speech_spans
+from moodal.modalities.speech.segment import Span, speech_spans
+
+SHORTEST = 0.02
+"""Seconds of sound below which there is nothing to judge."""
+
+QUIET = 1e-4
+"""The highest sample of what is silence."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +42,12 @@ class Spoken(Wave):
         """
         samples = samples_of(item)
         if isinstance(item, Sound) and item.speech is not None:
-            first, last = item.speech
-            return super().encode(samples[round(first * RATE) : round(last * RATE)])
+            return super().encode(cut(samples, item.speech))
         return super().encode(spoken(samples))
 
 
 def utterance_extent(speech: Sequence[Span], seconds: float) -> Span:
-    """Return what is heard of one utterance: from its first speech to its last.
+    """Return the part of one utterance that is heard: from its first speech to its last.
 
     Args:
         speech: what `moodal.modalities.speech.segment.speech_spans` finds in it.
@@ -51,12 +56,23 @@ def utterance_extent(speech: Sequence[Span], seconds: float) -> Span:
     return Span(speech[0].start, speech[-1].end) if speech else Span(0.0, seconds)
 
 
-def spoken(samples: np.ndarray) -> np.ndarray:
-    """Return the part of [samples] at 16 kHz that `utterance_extent` gives."""
+def speech_extent(samples: np.ndarray) -> tuple[float, float]:
+    """Return the seconds of `utterance_extent` in samples [n] at 16 kHz."""
     extent = utterance_extent(speech_spans([(0.0, samples)]), len(samples) / RATE)
-    return samples[round(extent.start * RATE) : round(extent.end * RATE)]
+    return extent.start, extent.end
+
+
+def spoken(samples: np.ndarray) -> np.ndarray:
+    """Cut samples [n] at 16 kHz to the part that `utterance_extent` gives."""
+    return cut(samples, speech_extent(samples))
+
+
+def cut(samples: np.ndarray, seconds: tuple[float, float]) -> np.ndarray:
+    """Cut samples [n] at 16 kHz to those from one second to another."""
+    first, last = seconds
+    return samples[round(first * RATE) : round(last * RATE)]
 
 
 def audible(samples: np.ndarray) -> bool:
-    """Return whether [samples] at 16 kHz are long and loud enough to be heard as an utterance."""
+    """Return whether samples [n] at 16 kHz are long and loud enough to be judged."""
     return len(samples) >= SHORTEST * RATE and bool(np.abs(samples).max() > QUIET)
