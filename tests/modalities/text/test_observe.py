@@ -1,0 +1,86 @@
+"""What is observed of the words of an utterance, and which word pieces belong to which word."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from moodal.core.timeline import Word
+from moodal.modalities.modality import Absent, Part, Window
+from moodal.modalities.text.minilm import tokenizer
+from moodal.modalities.text.observe import CUT, FOREIGN, Text
+from moodal.modalities.text.tokens import Pieces
+
+
+def observe(text, words=()):
+    (observed,) = Text().observe(Window(text=text, words=words))
+    return observed
+
+
+def test_every_piece_but_the_special_ones_belongs_to_a_word():
+    text = "Well, I didn't expect THAT naïve café answer!"
+    pieces = tokenizer().encode(text)
+    division = observe(text).divide(len(pieces.ids))
+    assert [part.text for part in division.parts] == text.split()
+    assert all(part.start is None for part in division.parts)
+    assert division.places[[0, -1]].tolist() == [-1, -1]
+    inside = division.places[1:-1]
+    assert (np.diff(inside) >= 0).all()
+    assert set(inside) == set(range(len(division.parts)))
+    for place, (first, last) in zip(inside, pieces.offsets[1:-1], strict=True):
+        assert text[first:last] in division.parts[place].text
+
+
+def test_a_word_has_its_own_pieces():
+    ids = tokenizer().encode("joyful", add_special_tokens=False).ids
+    division = observe("joyful day").divide(len(ids) + 3)
+    assert division.places.tolist() == [-1, *[0] * len(ids), 1, -1]
+    assert [part.text for part in division.parts] == ["joyful", "day"]
+
+
+def test_timed_words_keep_their_times():
+    timed = (Word("I", 1.0, 1.2), Word("won.", 1.3, 1.9))
+    steps = len(tokenizer().encode("I won.").ids)
+    division = observe("I won.", timed).divide(steps)
+    assert division.parts == (Part(1.0, 1.2, "I"), Part(1.3, 1.9, "won."))
+    plain = observe("I won.").divide(steps)
+    np.testing.assert_array_equal(division.places, plain.places)
+
+
+def test_steps_that_are_no_word_pieces_are_not_divided():
+    assert observe("I won.").divide(99) is None
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t"])
+def test_a_text_without_words_says_nothing(text):
+    assert Text().observe(Window(text=text)) == Absent("no words")
+
+
+def test_where_no_text_is_known_it_says_why():
+    assert Text().observe(Window()) == Absent("no transcript")
+    assert Text().observe(Window(spoken=False)) == Absent("no speech")
+
+
+def test_long_texts_are_flagged():
+    assert observe("very " * 300).flags == (CUT,)
+    assert "256" in CUT
+    assert observe("very " * 200).flags == ()
+
+
+def test_other_languages_have_a_reservation():
+    assert observe("Das habe ich wirklich nicht von dir erwartet.").reservation == FOREIGN
+    assert observe("I did not expect that of you.").reservation == ""
+
+
+def test_any_characters_are_read():
+    rng = np.random.default_rng(0)
+    for n in rng.integers(1, 7, 300):
+        low, high = rng.integers(0, 0x3100, n), rng.integers(0xE000, 0x10FFFF, n)
+        text = "".join(map(chr, np.where(rng.random(n) < 0.7, low, high)))
+        answer = Text().observe(Window(text=text))
+        frames = Pieces().encode(text)
+        if isinstance(answer, Absent):
+            assert len(frames) <= 2
+            continue
+        division = answer[0].divide(len(frames))
+        assert division is None or len(division.places) == len(frames)
