@@ -1,4 +1,4 @@
-"""The command `inspect`: what a file or folder holds, said without running anything in it."""
+"""The command `inspect`: show what a file or folder holds, without running anything in it."""
 
 from __future__ import annotations
 
@@ -7,38 +7,46 @@ import json
 import math
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moodal.cli.common import Arguments, default_artefact
 from moodal.core.errors import DataError
+
+if TYPE_CHECKING:
+    from moodal.model.artefact import Artefact
+
+ENTRIES = 60
+"""Entries of a dict in a pickle that are shown, at most."""
 
 
 def inspect_arguments(parser: Arguments) -> None:
     parser.add_argument(
         "path",
         type=Path,
-        help='artefact ("default": the one along), prepared folder, run, recipe, checkpoint',
+        help='artefact ("default": the one in the package), prepared folder, run, recipe, '
+        "checkpoint",
     )
 
 
 def inspect(args: argparse.Namespace) -> Any:
-    found = describe(default_artefact(args.path))
+    path = default_artefact(args.path)
+    content = describe(path)
     if not args.json:
-        _show_tree(brief(found) if found["kind"] == "artefact" else found)
-    return found
+        _show_tree(brief(path) if content["kind"] == "artefact" else content)
+    return content
 
 
-def _show_tree(found: dict[str, Any]) -> None:
+def _show_tree(content: dict[str, Any]) -> None:
     from rich.pretty import pprint
 
-    pprint(found, expand_all=len(found) > 20)
+    pprint(content, expand_all=len(content) > 20)
 
 
 def describe(path: Path | str) -> dict[str, Any]:
-    """What ``path`` is and holds, as JSON values.
+    """Return what ``path`` is and holds, as JSON values.
 
-    Knows artefacts, prepared folders, runs, recipes, pickles and checkpoints of the
-    authors, HDF5 and safetensors files.
+    It may be an artefact, a prepared folder, a run, a recipe, a pickle or checkpoint of the
+    authors, an HDF5 file or a safetensors file.
 
     Raises:
         DataError: nothing is there, or it is nothing that moodal knows.
@@ -57,59 +65,81 @@ def describe(path: Path | str) -> dict[str, Any]:
     for endings, read in _FILES.items():
         if path.suffix.lower() in endings:
             return read(path)
-    known = ", ".join(e for endings in _FILES for e in endings)
+    known = ", ".join(ending for endings in _FILES for ending in endings)
     raise DataError(f"{path}: moodal can inspect folders of its own and files that end in {known}.")
 
 
-def brief(artefact: dict[str, Any]) -> dict[str, Any]:
-    """Of what `inspect` says of an artefact, as much as a screen holds."""
-    sizes = artefact["weights"].values()
-    values = artefact["thresholds"]["values"]
-    keys = ("kind", "verified", "labels", "trained", "task", "vectors", "widths", "licence")
+def brief(folder: Path | str) -> dict[str, Any]:
+    """Return as much of an artefact as a screen holds.
+
+    Raises:
+        DataError: it is no artefact, or it is damaged.
+    """
+    from moodal.model.artefact import read
+
+    artefact = read(folder)
+    info = artefact.info
+    thresholds = zip(info.labels, info.thresholds.values, strict=True)
     return {
-        **{key: artefact[key] for key in keys if key in artefact},
-        "body": {key: artefact["body"][key] for key in ("kind", "name")},
-        "parameters": sum(math.prod(size) for size in sizes),
-        "corpus": artefact["data"].get("corpus"),
-        "protocol": artefact["protocol"].get("name"),
-        "stamps": artefact["protocol"].get("stamps", []),
-        "thresholds": {k: round(v, 3) for k, v in zip(artefact["labels"], values, strict=True)},
-        "test": {
-            name: f"{m['value']:.3f} [{m['low']:.3f}, {m['high']:.3f}]"
-            for name, m in artefact["metrics"].items()
-            if m.get("low") is not None
-        },
+        "kind": "artefact",
+        "verified": True,
+        "name": info.name,
+        "scored by": info.kind,
+        "labels": list(info.labels),
+        "trained": list(info.trained),
+        "task": info.task,
+        "vectors": info.vectors,
+        "widths": info.widths,
+        "parameters": sum(math.prod(shape) for shape in _shapes(artefact).values()),
+        "corpus": info.data.corpus,
+        "protocol": info.protocol.name,
+        "stamps": list(info.protocol.stamps),
+        "licence": info.licence,
+        "thresholds": {label: round(value, 3) for label, value in thresholds},
+        "test": {name: figure for name, m in info.metrics.items() if (figure := _figure(m))},
     }
 
 
-def _artefact(path: Path) -> dict[str, Any]:
-    from moodal.model import artefact
+def _figure(metric: dict[str, Any]) -> str:
+    """Return a metric with its interval; "" where there is none."""
+    numbers = [metric.get(key) for key in ("value", "low", "high")]
+    if not all(isinstance(number, int | float) for number in numbers):
+        return ""
+    value, low, high = numbers
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
-    found = artefact.read(path)
-    sizes = {name: list(value.shape) for name, value in found.weights().items()}
-    content = found.info.model_dump(mode="json")
-    return {"kind": "artefact", **content, "weights": sizes, "verified": True}
+
+def _artefact(path: Path) -> dict[str, Any]:
+    from moodal.model.artefact import read
+
+    artefact = read(path)
+    content = artefact.info.model_dump(mode="json")
+    return {"kind": "artefact", **content, "weights": _shapes(artefact), "verified": True}
+
+
+def _shapes(artefact: Artefact) -> dict[str, list[int]]:
+    return {name: list(values.shape) for name, values in artefact.weights().items()}
 
 
 def _manifest(path: Path) -> dict[str, Any]:
     from moodal.core import manifest
 
-    found = manifest.read(path)
-    head = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    positives = (found.labels > 0).sum(0)
+    corpus = manifest.read(path)
+    header = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    positives = (corpus.labels > 0).sum(0)
     return {
         "kind": "prepared corpus",
-        **head,
-        "splits": {str(k): v for k, v in Counter(u.split for u in found.utterances).items()},
-        "speakers": len({u.speaker for u in found.utterances} - {None}),
-        "positives": dict(zip(found.space.labels, map(int, positives), strict=True)),
+        **header,
+        "splits": {str(k): v for k, v in Counter(u.split for u in corpus.utterances).items()},
+        "speakers": len({u.speaker for u in corpus.utterances} - {None}),
+        "positives": dict(zip(corpus.space.labels, map(int, positives), strict=True)),
         "lengths": {
             stream: {
                 "absent": int((frames.lengths == 0).sum()),
                 "median": float(sorted(frames.lengths)[len(frames) // 2]) if len(frames) else 0.0,
                 "longest": int(frames.lengths.max(initial=0)),
             }
-            for stream, frames in found.features.items()
+            for stream, frames in corpus.features.items()
         },
     }
 
@@ -121,8 +151,8 @@ def _run(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}/recipe.json cannot be read: {error}.") from None
     curves = path / "epochs.csv"
     epochs = len(curves.read_text(encoding="utf-8").splitlines()) - 1 if curves.exists() else 0
-    done = (path / "report.json").exists()
-    return {"kind": "run", "finished": done, "epochs": epochs, "recipe": recipe}
+    finished = (path / "report.json").exists()
+    return {"kind": "run", "finished": finished, "epochs": epochs, "recipe": recipe}
 
 
 def _recipe(path: Path) -> dict[str, Any]:
@@ -167,14 +197,15 @@ def _safetensors(path: Path) -> dict[str, Any]:
 
 
 def _outline(value: Any, depth: int = 4) -> Any:
-    """Names, types and shapes, not contents."""
+    """Return names, types and shapes, not contents."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"array {list(value.shape)} {value.dtype}"
     if hasattr(value, "__dict__") and not isinstance(value, type):
         value = vars(value)
     if isinstance(value, dict) and depth:
-        shown = {str(k): _outline(v, depth - 1) for k, v in list(value.items())[:60]}
-        return shown if len(value) <= 60 else {**shown, "...": f"{len(value)} entries in all"}
+        shown = {str(k): _outline(v, depth - 1) for k, v in list(value.items())[:ENTRIES]}
+        more = {"...": f"{len(value)} entries in all"} if len(value) > ENTRIES else {}
+        return shown | more
     if isinstance(value, list | tuple):
         return f"{type(value).__name__} of {len(value)}"
     return value if isinstance(value, str | int | float | bool | None) else type(value).__name__

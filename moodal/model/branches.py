@@ -7,7 +7,7 @@ constant. So a logit is a sum over steps, exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -39,6 +39,7 @@ class Branch:
         threads: of the network.
         adapted: word -> (key [H], constant), taught by `moodal adapt`.
         unpacked: see `session`.
+        input: name of the graph's input, one of `FEEDS`; None: any of them.
     """
 
     modality: str
@@ -49,6 +50,7 @@ class Branch:
     threads: int = 1
     adapted: Mapping[str, tuple[np.ndarray, float]] = field(default_factory=dict)
     unpacked: bool = False
+    input: str | None = None
     _session: ProcessLocal[Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -79,14 +81,32 @@ class Branch:
         return np.array([logs.get(word, typical) for word in words], np.float32)
 
     def states(self, frames: np.ndarray) -> np.ndarray:
-        """Compute states [T', H] of an encoder's frames [T, D]; T' may differ from T."""
+        """Compute states [T', H] of an encoder's frames [T, D]; T' may differ from T.
+
+        Raises:
+            DataError: the graph is not one of such frames, or gives no such states.
+        """
         network = self._session.get()
-        [wanted] = network.get_inputs()
-        feed = {"ids": _ids, "wave": _windows, "pixels": _batches}[wanted.name]
-        parts = [network.run(None, {wanted.name: x})[0] for x in feed(frames)]
-        if wanted.name != "pixels":
+        names = [wanted.name for wanted in network.get_inputs()]
+        if len(names) != 1 or names[0] not in FEEDS or self.input not in (None, names[0]):
+            raise DataError(
+                f"{self.graph} reads {' and '.join(names) or 'nothing'}, which is not what a "
+                f"{self.modality} branch is given; copy the artefact again."
+            )
+        try:
+            parts = [network.run(None, {names[0]: x})[0] for x in FEEDS[names[0]](frames)]
+        except Exception as error:  # onnxruntime's own classes, which it does not export
+            first = (str(error).splitlines() or ["no reason given"])[0]
+            raise DataError(f"{self.graph} cannot be run ({first[:160]}).") from None
+        if names[0] != "pixels":
             parts = [part[0] for part in parts]
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.map)), np.float32)
+        states = np.concatenate(parts) if parts else np.zeros((0, len(self.map)), np.float32)
+        if states.shape[1:] != (len(self.map),) or not np.isfinite(states).all():
+            raise DataError(
+                f"{self.graph} does not give {len(self.map)} finite numbers a step, as the "
+                f"{self.modality} branch needs; copy the artefact again."
+            )
+        return states
 
 
 def _ids(frames: np.ndarray) -> Iterator[np.ndarray]:
@@ -106,6 +126,17 @@ def _batches(frames: np.ndarray) -> Iterator[np.ndarray]:
     """Faces, a few at a time."""
     for i in range(0, len(frames), TOGETHER):
         yield frames[i : i + TOGETHER].astype(np.float32)
+
+
+FEEDS: dict[str, Callable[[np.ndarray], Iterator[np.ndarray]]] = {
+    "ids": _ids,
+    "wave": _windows,
+    "pixels": _batches,
+}
+"""Name of a graph's input -> what cuts an encoder's frames [T, D] into that input."""
+
+INPUTS = {"text": "ids", "sound": "wave", "pictures": "pixels"}
+"""Medium of a modality -> name of its graph's input."""
 
 
 def session(path: str, threads: int = 1, *, unpacked: bool = False) -> Any:
@@ -159,5 +190,14 @@ def _branch(
     }
     maps = weights[f"{modality}.map"], weights[f"{modality}.offset"]
     graph = str(artefact.file(info.graph))
-    unpacked = artefact.info.modality(modality).medium == "pictures"
-    return Branch(modality, *maps, info.learned, graph, threads, adapted, unpacked)
+    medium = artefact.info.modality(modality).medium
+    return Branch(
+        modality,
+        *maps,
+        info.learned,
+        graph,
+        threads,
+        adapted,
+        unpacked=medium == "pictures",
+        input=INPUTS.get(medium),
+    )

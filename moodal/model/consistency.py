@@ -221,7 +221,7 @@ def _shaped(
         yield f"the tensor {name} is {list(values.shape)}; [{expected}] is needed"
     elif values.dtype.kind != "f":
         yield f"the tensor {name} holds {values.dtype}, not floating-point numbers"
-    elif not_finite({name: values}) or np.abs(values).max() > LARGEST:
+    elif not_finite({name: values}) or float(np.abs(values).max()) > LARGEST:
         yield f"the tensor {name} holds NaN, infinity or a number above {LARGEST:g}"
 
 

@@ -90,12 +90,13 @@ def probabilities(logits: np.ndarray, basics: int) -> np.ndarray:
     >>> probabilities(np.log([1.0, 3.0, 4.0]), 2).round(3).tolist()
     [0.25, 0.75, 0.5]
     """
-    top = logits.max(-1, keepdims=True)
-    each = np.exp(logits - top)
-    total = each[..., :basics].sum(-1, keepdims=True)
-    below = np.repeat(total, logits.shape[-1], -1)
-    below[..., basics:] += each[..., basics:]
-    return np.asarray(each / below)
+    top = logits[..., :basics].max(-1, keepdims=True)
+    each = np.exp(logits[..., :basics] - top)
+    total = each.sum(-1, keepdims=True)
+    # 1 / (1 + total / exp L), in which no power overflows
+    above = np.log(total) + top - logits[..., basics:]
+    others = np.exp(-np.logaddexp(0, above))
+    return np.concatenate([each / total, others], -1)
 
 
 @dataclass(frozen=True)

@@ -305,7 +305,7 @@ class ArtefactInfo(Info):
     thresholds: ThresholdInfo
     calibration: dict[str, JsonValue] | None = None
     protocol: ProtocolInfo
-    metrics: dict[str, JsonValue]
+    metrics: dict[str, dict[str, JsonValue]]
     data: DataInfo
     licence: str
     body: FusedBody | SystemBody = Field(discriminator="kind")

@@ -141,7 +141,7 @@ def test_another_folder_is_never_overwritten(tmp_path):
 
 
 def test_a_failed_write_leaves_nothing(tmp_path):
-    info = INFO.model_copy(update={"metrics": {"accuracy": float("nan")}})
+    info = INFO.model_copy(update={"metrics": {"auc": {"value": float("nan")}}})
     with pytest.raises(ValueError, match="not JSON compliant"):
         artefact.write(tmp_path / "x", info, {}, {}, "")
     assert list(tmp_path.iterdir()) == []

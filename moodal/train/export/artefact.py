@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from moodal.core.errors import DataError
+from moodal.core.errors import DataError, MoodalError, UsageError
 from moodal.evaluation.report.card import model_card
 from moodal.model import artefact
 from moodal.model.info import ArtefactInfo
@@ -80,26 +80,81 @@ def _card(
 
 
 def load(folder: Path | str) -> tuple[System, artefact.Artefact, dict[str, Scale]]:
-    """A system with its weights, the artefact it came from, and the scales of its features.
+    """Read an artefact and rebuild its system.
+
+    Returns:
+        The system with its weights, the artefact, and the scales of its features.
 
     Raises:
         DataError: the artefact is damaged, or its weights are not those of its system.
     """
-    found = artefact.read(folder)
-    name, settings = parse_system(
-        {"name": found.system.name, **found.system.config}, f"{folder}/artefact.json"
-    )
-    system = SYSTEMS[name].build(settings, found.info.widths, found.space)
-    weights = {key: torch.from_numpy(value) for key, value in found.weights().items()}
-    try:
-        system.load_state_dict(weights)
-    except RuntimeError as error:
-        first = str(error).splitlines()[1].strip()
-        raise DataError(f"{folder}/weights.safetensors does not fit {name}: {first}") from None
-    tensors = found.vectors()
-    scales = {
+    read = artefact.read(folder)
+    return rebuild(read), read, scales_of(read)
+
+
+def scales_of(read: artefact.Artefact) -> dict[str, Scale]:
+    """Return what the features of each modality were standardised by, where they were."""
+    tensors = read.vectors()
+    return {
         stream: Scale(tensors[f"{stream}.mean"], tensors[f"{stream}.deviation"])
-        for stream in found.info.widths
+        for stream in read.info.widths
         if f"{stream}.mean" in tensors
     }
-    return system.eval(), found, scales
+
+
+def rebuild(read: artefact.Artefact) -> System:
+    """Build the system of an artefact, with its weights, ready to score.
+
+    Raises:
+        DataError: its config is not one of its system, or its weights are another system's.
+    """
+    described = f"{read.folder}/{artefact.DESCRIPTION}"
+    if "name" in read.system.config:
+        raise DataError(f"{described}: body.config has a key name, which is the system's.")
+    try:
+        name, config = parse_system({"name": read.system.name, **read.system.config}, described)
+    except UsageError as error:
+        raise DataError(str(error)) from None
+    weights = read.weights()
+    if (depth := _depth(read.system.config)) > len(weights):
+        raise DataError(f"{described}, [system]: {depth} layers have no weights.")
+    try:
+        with torch.device("meta"):  # the shapes alone: a forged width would fill the memory
+            shapes = SYSTEMS[name].build(config, read.info.widths, read.space).state_dict()
+        if fault := _misfit(weights, shapes):
+            raise DataError(f"{read.folder}/{artefact.WEIGHTS} does not fit {name}: {fault}.")
+        system = SYSTEMS[name].build(config, read.info.widths, read.space)
+        if set(system.streams) != set(read.info.widths):
+            own, named = ", ".join(system.streams), ", ".join(read.info.widths)
+            raise DataError(f"{described}: its {name} reads {own}, but widths names {named}.")
+        system.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
+    except MoodalError:
+        raise
+    except Exception as error:  # PyTorch has no class for a config that makes no sense
+        first = (str(error).splitlines() or [""])[0]
+        raise DataError(f"{described}: its {name} cannot be built ({first[:160]}).") from None
+    return system.eval()
+
+
+def _depth(config: Mapping[str, Any]) -> int:
+    """Return the largest number of layers that a config asks for, at any depth."""
+    inner = [_depth(value) for value in config.values() if isinstance(value, Mapping)]
+    own = [
+        int(value)
+        for key, value in config.items()
+        if "layers" in key and isinstance(value, int | float)
+    ]
+    return max(inner + own, default=0)
+
+
+def _misfit(weights: Mapping[str, np.ndarray], expected: Mapping[str, torch.Tensor]) -> str:
+    """Return the first tensor that is missing, foreign, or of another shape; "" if all fit."""
+    for key in (*expected, *weights):
+        if key not in weights:
+            return f"{key} is missing"
+        if key not in expected:
+            return f"the system has no {key}"
+        has, needs = list(weights[key].shape), list(expected[key].shape)
+        if has != needs:
+            return f"{key} is {has}, and the system has {needs}"
+    return ""
