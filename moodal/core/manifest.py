@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from moodal.core.emotions import EmotionSpace
-from moodal.core.errors import DataError
+from moodal.core.emotions import Targets, Values, targets
+from moodal.core.errors import DataError, SpaceError
 from moodal.core.files import replacing_folder
 from moodal.core.records import Clip, Frames, Medium, Utterance, Views
 
@@ -48,9 +48,9 @@ class Manifest:
 
     Attributes:
         corpus: the reader's name, e.g. "mosei".
-        space: the emotions, in the order of the label columns.
+        space: the emotions, or the values, in the order of the label columns.
         utterances: N of them.
-        labels: [N, C] float32; 0/1 for emotions, a real value for regression.
+        labels: [N, C] float32; 0/1 for emotions, numbers for values.
         features: stream -> `Frames` of N sequences.
         encoders: stream -> specification of what made its features, a JSON object
             with at least "name" and "fingerprint"; {"name": "as-given"} for files
@@ -63,7 +63,7 @@ class Manifest:
     """
 
     corpus: str
-    space: EmotionSpace
+    space: Targets
     utterances: tuple[Utterance, ...]
     labels: np.ndarray
     features: Mapping[str, Frames] = field(default_factory=dict)
@@ -113,7 +113,10 @@ class Manifest:
         )
 
     def merged(self, merges: Mapping[str, str]) -> Manifest:
-        """With emotions folded into others, see `EmotionSpace.merged`."""
+        """Return the manifest with some emotions merged into others, or some values renamed.
+
+        See `EmotionSpace.merged` and `Values.merged`.
+        """
         return dataclasses.replace(
             self,
             space=self.space.merged(merges),
@@ -133,7 +136,7 @@ class Manifest:
     def fingerprint(self) -> str:
         """Hash of everything a model can see: the same input gives the same one."""
         digest = hashlib.sha256()
-        head = [self.corpus, self.space.task, *self.space.labels]
+        head = [self.corpus, *self.space.identity]
         digest.update(json.dumps(head).encode())
         for u in self.utterances:
             digest.update(json.dumps(_canonical(u), sort_keys=True).encode())
@@ -165,6 +168,7 @@ class Manifest:
             "corpus": self.corpus,
             "task": self.space.task,
             "labels": list(self.space.labels),
+            **({"values": self.space.ranges()} if isinstance(self.space, Values) else {}),
             "utterances": len(self),
             "streams": {
                 s: {"width": f.width, "steps": len(f.values), "rate": f.rate}
@@ -227,7 +231,7 @@ def read(folder: Path | str) -> Manifest:
         }
         return Manifest(
             corpus=head["corpus"],
-            space=EmotionSpace(head["labels"], head["task"]),
+            space=targets(head["labels"], head["task"], head.get("values")),
             utterances=utterances,
             labels=np.load(folder / "labels.npy", allow_pickle=False),
             features=features,
@@ -249,7 +253,7 @@ def read(folder: Path | str) -> Manifest:
         ) from None
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error.strerror or error}.") from None
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, SpaceError) as error:
         raise DataError(
             f"{folder} is damaged ({error}); make it again with `moodal prepare`."
         ) from None

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets, targets
 from moodal.core.errors import DataError
 from moodal.core.files import replacing, replacing_folder
 from moodal.core.version import __version__
@@ -88,10 +88,15 @@ class Artefact:
         )
 
     @property
-    def space(self) -> EmotionSpace:
-        """The emotions that it was made for, with their vectors where it has any."""
-        vectors = self.vectors().get("emotions")
-        return EmotionSpace(self.info.labels, self.info.task, vectors, self.info.vectors or "")
+    def space(self) -> Targets:
+        """The emotions or values that it was made for, with their vectors where it has any."""
+        return targets(
+            self.info.labels,
+            self.info.task,
+            [value.model_dump() for value in self.info.values],
+            vectors=self.vectors().get("emotions"),
+            source=self.info.vectors or "",
+        )
 
     def weights(self) -> dict[str, np.ndarray]:
         """Load the weights by name."""

@@ -59,8 +59,19 @@ def _labels(info: ArtefactInfo) -> Iterator[str]:
         yield f"trained has {other}, which is not in labels"
     if info.activation != ACTIVATIONS[info.task]:
         yield f"activation is {info.activation}, which does not go with the task {info.task}"
+    yield from _values(info)
     if "weights.safetensors" not in info.files:
         yield "files does not list weights.safetensors"
+
+
+def _values(info: ArtefactInfo) -> Iterator[str]:
+    expected = info.labels if info.task == "regression" else ()
+    if tuple(value.name for value in info.values) != expected:
+        named = ", ".join(expected) or "nothing"
+        yield f"values must give the ranges of {named}, as labels and task say"
+    for value in info.values:
+        if value.low >= value.high:
+            yield f"values.{value.name} goes from {value.low:g} to {value.high:g}"
 
 
 def _streams(info: ArtefactInfo) -> Iterator[str]:
@@ -89,6 +100,8 @@ def _training(info: ArtefactInfo) -> Iterator[str]:
         return
     if other := _others(known.counts, info.labels):
         yield f"data.trained.counts has {other}, which is not in labels"
+    if other := _others(known.means, info.labels):
+        yield f"data.trained.means has {other}, which is not in labels"
     largest = max(known.counts.values(), default=0)
     if info.task == "single":
         largest = sum(known.counts.values())

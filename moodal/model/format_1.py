@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from moodal.core.emotions import RANGES
 from moodal.model.info import ACTIVATIONS, FusionFigures
 
 
@@ -22,6 +23,9 @@ def from_format_1(content: Mapping[str, Any]) -> dict[str, Any]:
     new.setdefault("trained", new.get("labels"))
     if isinstance(new.get("task"), str):
         new.setdefault("activation", ACTIVATIONS.get(new["task"]))
+    if new.get("task") == "regression" and isinstance(new.get("labels"), list):
+        known = [name for name in new["labels"] if isinstance(name, str) and name in RANGES]
+        new["values"] = [{"name": x, "low": RANGES[x][0], "high": RANGES[x][1]} for x in known]
     if isinstance(new.get("encoders"), dict):
         # a stream without an encoder had an empty object
         new["encoders"] = {stream: spec for stream, spec in new["encoders"].items() if spec != {}}

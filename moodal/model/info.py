@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from moodal.core.emotions import Task
+from moodal.core.emotions import Targets, Task, Values
 from moodal.core.records import ModalityInfo
 from moodal.core.version import __version__
 from moodal.evaluation.report.tested import TestedArtefact
@@ -110,10 +110,25 @@ class ProtocolInfo(Info):
 
 
 class LabelCounts(Info):
-    """The rows that trained, and how many of them showed each label."""
+    """The rows that trained, how many of them showed each emotion, and the mean of each value."""
+class ValueInfo(Info):
+    """The name and the range of a value, see `moodal.core.emotions.Value`."""
+
+    name: Name
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, space: Targets) -> tuple[ValueInfo, ...]:
+        """Return the ranges of a space of values; none of emotions."""
+        ranges = space.ranges() if isinstance(space, Values) else []
+        return tuple(cls(**value) for value in ranges)
+
+
 
     rows: Count
-    counts: dict[str, Count]
+    counts: dict[str, Count] = {}
+    means: dict[str, float] = {}
 
 
 class BatchInfo(Info):
@@ -276,7 +291,8 @@ class ArtefactInfo(Info):
     Attributes:
         format: of the artefact.json that was read.
         moodal: the version that wrote it.
-        labels: the emotions in the order of the scores.
+        labels: the emotions, or the names of the values, in the order of the scores.
+        values: the ranges of the values; none where the labels are emotions.
         vectors: source of the emotion vectors, or None.
         widths: modality -> values per step.
         encoders: modality -> what made the frames of the training.
@@ -296,6 +312,7 @@ class ArtefactInfo(Info):
     task: Task
     vectors: str | None
     widths: dict[str, Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    values: tuple[ValueInfo, ...] = ()
     encoders: dict[str, EncoderInfo]
     readers: dict[str, EncoderInfo] = {}
     modalities: dict[str, ModalityInfo] = {}

@@ -25,8 +25,8 @@ class Scores:
     """The scores of n utterances for C words.
 
     Attributes:
-        logits: [n, C].
-        probabilities: [n, C], 0 to 1.
+        logits: [n, C]; of values the numbers that the network gave.
+        probabilities: [n, C], 0 to 1; of values their numbers, brought into their ranges.
         decided: [n, C] bool: the words that are decided; none where the model abstains.
         thresholds: [n, C] the probability from which on a word is decided.
         shares: modality -> [n, C]; with ``bias`` they add up to the logits. Empty where the

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from moodal.core.emotions import Value
 from moodal.core.errors import SpaceError
 
 LONGEST = 60
@@ -28,12 +29,14 @@ class Asked:
         vectors: [C, d] float32; None where the model knows its words without.
         shown: the name as it was asked -> its word, in the order of asking.
         notes: what was taken for what, one sentence each.
+        values: of a model of values the words' ranges; none of a model of emotions.
     """
 
     words: tuple[str, ...]
     vectors: np.ndarray | None
     shown: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    values: tuple[Value, ...] = ()
 
 
 def ask(

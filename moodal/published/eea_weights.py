@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from moodal.core.emotions import EmotionSpace, Task
+from moodal.core.emotions import EmotionSpace, Targets, WordTask
 from moodal.core.errors import DataError, MoodalError, SpaceError
 from moodal.core.records import STREAMS
 from moodal.published import mmer_weights
@@ -98,7 +98,7 @@ def from_authors(
 
 
 def to_authors(
-    system: System, space: EmotionSpace, widths: Mapping[str, int] = PUBLISHED_WIDTHS
+    system: System, space: Targets, widths: Mapping[str, int] = PUBLISHED_WIDTHS
 ) -> dict[str, Tensor]:
     """The state dict that the authors' code would have saved for ``system``.
 
@@ -192,7 +192,7 @@ def _headed(
 
 
 def _to_eea(
-    system: EEA, state: dict[str, Tensor], space: EmotionSpace, widths: Mapping[str, int]
+    system: EEA, state: dict[str, Tensor], space: Targets, widths: Mapping[str, int]
 ) -> dict[str, Tensor]:
     """Rename the weights of an EEA; modalities that it does not read get zeros."""
     if space.vectors is None:
@@ -273,7 +273,7 @@ def _require_fit(found: Imported) -> None:
     """Refuse a checkpoint of which the system it seems to hold cannot be built."""
     labels = [str(i) for i in range(found.outputs)]
     vectors = None if found.vectors is None else found.vectors.numpy()
-    task: Task = "single" if found.name in ("mmer", "mmer_2022", "cai_sota") else "multi"
+    task: WordTask = "single" if found.name in ("mmer", "mmer_2022", "cai_sota") else "multi"
     try:
         entry = SYSTEMS[found.name]
         built = entry.build(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moodal.core.emotions import EmotionSpace, Task
+from moodal.core.emotions import EmotionSpace, Targets, Task, Value, Values
 from moodal.core.errors import SpaceError, UsageError
 from moodal.corpora.unpickle import load
 from moodal.modalities.speech.samples import Wave
@@ -21,6 +21,7 @@ from moodal.model.info import (
     ProtocolInfo,
     SystemBody,
     ThresholdInfo,
+    ValueInfo,
     modality_infos,
 )
 from moodal.published import eea_weights
@@ -88,7 +89,11 @@ def import_checkpoint(
         )
     task = task or ("single" if found.name in MMER else "multi")
     source = "" if vectors is None else f"{Path(checkpoint).name}, textEmoEmbs"
-    space = EmotionSpace(labels, task, vectors, source)
+    space: Targets
+    if task == "regression":
+        space = Values([Value.parse(label) for label in labels], vectors, source)
+    else:
+        space = EmotionSpace(labels, task, vectors, source)
     entry = SYSTEMS[found.name]
     settings = entry.Config(**found.config)
     system = entry.build(settings, found.widths, space)
@@ -99,6 +104,7 @@ def import_checkpoint(
         widths=found.widths,
         labels=space.labels,
         task=task,
+        values=ValueInfo.of(space),
         vectors=source or None,
         trained=space.labels,
         encoders={s: _encoder(s, width) for s, width in found.widths.items()},

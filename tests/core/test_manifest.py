@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from moodal.core import manifest as manifests
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import EmotionSpace, Value, Values
 from moodal.core.errors import DataError, OutputError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Frames, Utterance
@@ -39,6 +39,38 @@ def test_round_trip(small, tmp_path):
     assert back.features["speech"].rate == 10.0
     assert isinstance(back.features["speech"].values, np.memmap)
     assert (back.fingerprint, back.notes) == (small.fingerprint, small.notes)
+
+
+def values_of(small, values):
+    """The same utterances with numbers in place of emotions."""
+    labels = np.array([[0.5, 3], [-0.25, 1]], np.float32)
+    return dataclasses.replace(small, space=Values(values), labels=labels)
+
+
+def test_values_keep_their_ranges(small, tmp_path):
+    numbers = values_of(small, ["valence", Value("trust", 0, 4)])
+    back = manifests.read(numbers.write(tmp_path / "p"))
+    assert back.space == numbers.space
+    np.testing.assert_array_equal(back.labels, numbers.labels)
+    assert back.fingerprint == numbers.fingerprint
+    assert back.only(["trust"]).space.values == (Value("trust", 0, 4),)
+    assert back.only(["trust"]).labels.tolist() == [[3], [1]]
+    other = values_of(small, ["valence", Value("trust", 0, 5)])
+    assert other.fingerprint != numbers.fingerprint
+
+
+def test_values_of_format_1_have_their_built_in_ranges(small, tmp_path):
+    folder = values_of(small, ["sentiment", "valence"]).write(tmp_path / "p")
+    fingerprint = manifests.read(folder).fingerprint
+    rewrite_as_format_1(folder, without=("values",))
+    back = manifests.read(folder)
+    assert back.space == Values(["sentiment", "valence"])
+    assert back.fingerprint == fingerprint
+    head = json.loads((folder / "manifest.json").read_text())
+    head["labels"] = ["sentiment", "trust"]
+    (folder / "manifest.json").write_text(json.dumps(head))
+    with pytest.raises(DataError, match=r"damaged.*range of trust is not known"):
+        manifests.read(folder)
 
 
 def test_the_fingerprint_sees_all_that_a_model_sees(small):
@@ -118,9 +150,10 @@ def test_sizes_must_agree(small):
         dataclasses.replace(small, features={"text": Frames.from_padded(np.zeros((1, 1, 1)))})
 
 
-def rewrite_as_format_1(folder):
+def rewrite_as_format_1(folder, without=()):
     """Rewrite a prepared folder as the first format stored it: a key for each kind of medium."""
     head = json.loads((folder / "manifest.json").read_text())
+    head = {key: value for key, value in head.items() if key not in without}
     (folder / "manifest.json").write_text(json.dumps({**head, "format": 1}))
     lines = []
     for line in (folder / "utterances.jsonl").read_text().splitlines():

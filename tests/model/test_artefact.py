@@ -6,9 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from moodal.core.emotions import Value, Values
 from moodal.core.errors import DataError, OutputError
 from moodal.model import artefact
-from moodal.model.info import ArtefactInfo, DataInfo, ProtocolInfo, SystemBody, ThresholdInfo
+from moodal.model.info import (
+    ArtefactInfo,
+    DataInfo,
+    ProtocolInfo,
+    SystemBody,
+    ThresholdInfo,
+    ValueInfo,
+)
 
 INFO = ArtefactInfo(
     body=SystemBody(name="eea", config={}),
@@ -247,3 +255,36 @@ def test_the_artefact_in_the_package_has_the_present_format():
     info = artefact.read(artefact.DEFAULT).info
     assert info.readers["face"].name == "pixels"
     assert set(info.modalities) == {"text", "speech", "face"}
+
+
+def test_an_artefact_of_values_keeps_their_ranges(tmp_path):
+    space = Values(["valence", Value("trust", 0, 4)], np.eye(2), "made up")
+    changes = {"labels": space.labels, "task": "regression", "activation": "identity"}
+    info = INFO.model_copy(update={**changes, "trained": space.labels})
+    tensors = {"w": np.ones(1, np.float32)}, {"emotions": np.eye(2, dtype=np.float32)}
+    whole = info.model_copy(update={"values": ValueInfo.of(space)})
+    folder = artefact.write(tmp_path / "a", whole, *tensors, "# card\n")
+    assert artefact.read(folder).space == space
+    with pytest.raises(DataError, match="values must give the ranges of valence, trust"):
+        artefact.read(artefact.write(tmp_path / "b", info, *tensors, "# card\n"))
+    turned = [{"name": "valence", "low": 1.0, "high": -1.0}, {"name": "trust", "low": 0, "high": 4}]
+    described(folder, values=turned)
+    with pytest.raises(DataError, match=r"values\.valence goes from 1 to -1"):
+        artefact.read(folder)
+
+
+def test_an_artefact_of_emotions_has_no_ranges(folder):
+    described(folder, values=[{"name": "a", "low": 0.0, "high": 1.0}])
+    with pytest.raises(DataError, match="values must give the ranges of nothing"):
+        artefact.read(folder)
+
+
+def test_values_of_format_1_have_their_built_in_ranges(folder):
+    means = {"rows": 3, "means": {"sentiment": 0.25}}
+    content = FORMAT_1 | {"task": "regression", "data": {"corpus": "mosi", "trained": means}}
+    content |= {"protocol": {"name": "supervised"}}
+    info = as_format_1(folder, content | {"labels": ["sentiment", "valence"]})
+    assert info.values == ValueInfo.of(Values(["sentiment", "valence"]))
+    assert info.data.trained.means == {"sentiment": 0.25}
+    with pytest.raises(DataError, match="values must give the ranges of sentiment, trust"):
+        as_format_1(folder, content | {"labels": ["sentiment", "trust"]})

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import STREAMS, Frames, Utterance
@@ -177,7 +177,7 @@ def _named(name: str, words: list[str], split: str) -> Utterance:
 
 def join(
     corpus: str,
-    space: EmotionSpace,
+    space: Targets,
     parts: Sequence[Part],
     *,
     aligned: bool,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import EmotionSpace, Targets, Value, Values
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.corpora.published import features, h5, label_rows
@@ -70,13 +70,16 @@ def read_sentiment(folder: Path, corpus: str, *, bound: float | None) -> Manifes
         raise DataError(f"{folder}: the y_ files differ in their columns: {sorted(widths)}.")
     classes = widths.pop()
     if classes > 1:
-        space = EmotionSpace([f"class-{i}" for i in range(classes)], "single")
+        space: Targets = EmotionSpace([f"class-{i}" for i in range(classes)], "single")
         notes.append("The files do not say what their classes mean; they are numbered.")
     else:
-        space = EmotionSpace(["sentiment"], "regression")
+        space = Values(["sentiment"])
         values = np.concatenate([part.labels for part in parts])
+        low, high = float(values.min()), float(values.max())
         if bound is None:
-            notes.append(f"Sentiment runs from {values.min():g} to {values.max():g} here.")
+            notes.append(f"Sentiment runs from {low:g} to {high:g} here.")
+        if not np.array_equal(values, space.clip(values)):
+            space = Values([Value("sentiment", low, high)])
     return features.join(corpus, space, parts, aligned=True, licence="for research", notes=notes)
 
 

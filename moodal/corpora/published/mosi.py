@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Values
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.corpora.published import features, h5, label_rows, phase_pickles
@@ -44,7 +44,7 @@ def read(root: Path | str) -> Manifest:
             "face": values[:, :, TEXT + SPEECH :],
         }
         parts.append(features.Part(phase, features.utterances(phase, len(labels)), labels, streams))
-    space = EmotionSpace(["sentiment"], "regression")
+    space = Values(["sentiment"])
     return features.join("mosi", space, parts, aligned=True, licence="for research")
 
 
@@ -61,5 +61,5 @@ def read_noalign(root: Path | str) -> Manifest:
 def read_pickle(path: Path, corpus: str, *, aligned: bool) -> Manifest:
     """A pickle of {phase: {text, audio, vision, labels, id}} with sentiment as labels."""
     parts = phase_pickles.read(path, label_rows.sentiment)
-    space = EmotionSpace(["sentiment"], "regression")
+    space = Values(["sentiment"])
     return features.join(corpus, space, parts, aligned=aligned, licence="for research")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import EmotionSpace, Targets, Values
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.corpora.published import features, iemocap_eea, label_rows, mosei, phase_pickles
@@ -25,11 +25,11 @@ _FILE = re.compile(r"(?P<set>.+)_(?P<phase>train|valid|test)(?P<noalign>_noalign
 
 class _Kind(NamedTuple):
     corpus: str
-    space: EmotionSpace
+    space: Targets
     label: Callable[[Any, str], np.ndarray]
 
 
-_SENTIMENT = EmotionSpace(["sentiment"], "regression")
+_SENTIMENT = Values(["sentiment"])
 _KINDS = {
     "MOSEI": _Kind(
         "mosei",

@@ -51,8 +51,11 @@ def append(manifest: Manifest, extra: Manifest, emotions: Sequence[str]) -> Mani
     that both corpora have are kept.
 
     Raises:
-        DataError: an emotion is already there, has no rows, or widths differ.
+        DataError: an emotion is already there, has no rows, or widths differ; or a corpus has
+            values instead of emotions.
     """
+    if not isinstance(manifest.space, EmotionSpace) or not isinstance(extra.space, EmotionSpace):
+        raise DataError(f"{manifest.corpus} and {extra.corpus} must both have emotions, no values.")
     known = [label for label in emotions if label in manifest.space.labels]
     if known:
         raise DataError(f"{manifest.corpus} already has {', '.join(known)}; nothing to append.")

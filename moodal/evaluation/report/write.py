@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.core.errors import DataError, writing
 from moodal.core.files import replacing
 from moodal.core.manifest import Manifest
@@ -45,7 +45,7 @@ def predictions(
     manifest: Manifest,
     rows: np.ndarray,
     logits: np.ndarray,
-    space: EmotionSpace,
+    space: Targets,
     subset: str,
     by: Sequence[str] = (),
 ) -> Scored:
@@ -78,7 +78,7 @@ def report_on(
     out: Path,
     artefact: TestedArtefact,
     manifest: Manifest,
-    space: EmotionSpace,
+    space: Targets,
     scores: np.ndarray | Scored,
     *,
     split: str,

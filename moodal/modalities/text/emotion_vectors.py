@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moodal.core.emotions import EmotionSpace, Task
+from moodal.core.emotions import EmotionSpace, WordTask
 from moodal.core.errors import DataError, MissingDependencyError, SpaceError, UsageError
 from moodal.modalities.encoder import file_hash
 from moodal.modalities.text import glove
@@ -66,12 +66,23 @@ class WordVectors:
     def space(
         self,
         labels: Sequence[str],
-        task: Task = "multi",
+        task: WordTask = "multi",
         *,
         synonyms: Mapping[str, Sequence[str]] = {},
         capitalised: bool = False,
     ) -> EmotionSpace:
-        """The emotions ``labels`` with their vectors [C, d].
+        """Return the emotions ``labels`` with their vectors, see `vectors`."""
+        vectors = self.vectors(labels, synonyms=synonyms, capitalised=capitalised)
+        return EmotionSpace(labels, task, vectors, self.source)
+
+    def vectors(
+        self,
+        labels: Sequence[str],
+        *,
+        synonyms: Mapping[str, Sequence[str]] = {},
+        capitalised: bool = False,
+    ) -> np.ndarray:
+        """Look up the vectors [C, d] of the words that emotions or values are called by.
 
         A label with synonyms has the mean of their vectors, its own word among them only
         if it is listed; the others have their own.
@@ -95,7 +106,7 @@ class WordVectors:
                 problems.append(str(error).rstrip("."))
         if problems:
             raise SpaceError(f"{'; '.join(problems)}. Give such a label synonyms that have one.")
-        return EmotionSpace(labels, task, np.stack(vectors), self.source)
+        return np.stack(vectors)
 
     def vocabulary(
         self, n: int, seed: int, exclude: Iterable[str] = (), *, capitalised: bool = False

@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.train.data.dataset import TensorData
 from moodal.train.layers.losses import per_utterance
 
@@ -36,7 +36,7 @@ class Gem:
 
     def __init__(
         self,
-        space: EmotionSpace,
+        space: Targets,
         data: TensorData,
         rows: np.ndarray,
         *,

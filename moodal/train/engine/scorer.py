@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from moodal.core.emotions import EmotionSpace, Task
+from moodal.core.emotions import EmotionSpace, Targets, Task, Values
 from moodal.core.errors import SpaceError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Frames, Utterance, ordered
@@ -88,10 +88,12 @@ class SystemScorer:
         *,
         exact: bool = False,
     ) -> Asked:
-        """Make a question of its emotions; an open-set system takes others, with their vectors.
+        """Make a question of its emotions or values.
+
+        An open-set system takes other emotions, too, with their vectors.
 
         Raises:
-            SpaceError: an emotion that it cannot score.
+            SpaceError: an emotion or value that it cannot score.
         """
         space = self.artefact.space
         names = list(emotions) if emotions is not None else list(space.labels)
@@ -104,16 +106,22 @@ class SystemScorer:
         if new:
             space = self._with(new, vectors)
         chosen = space.select(names)
-        return Asked(tuple(names), chosen.vectors, {name: name for name in names})
+        values = chosen.values if isinstance(chosen, Values) else ()
+        return Asked(tuple(names), chosen.vectors, {name: name for name in names}, values=values)
 
     def _with(self, new: Sequence[str], vectors: str | None) -> EmotionSpace:
         """The trained space with emotions that it never had, looked up as its own were.
 
         Raises:
-            SpaceError: the system is closed, or no source of vectors fits.
+            SpaceError: the system is closed or has values, or no source of vectors fits.
         """
         info, trained = self.artefact.info, self.artefact.space
-        if trained.task == "regression" or trained.vectors is None:
+        if isinstance(trained, Values):
+            raise SpaceError(
+                f"{self.artefact.folder} answers with the values {', '.join(trained.labels)}, not "
+                f"with {', '.join(new)}; ask for some of these, or leave --emotions out."
+            )
+        if trained.vectors is None:
             raise SpaceError(
                 f"{self.artefact.folder} scores {', '.join(trained.labels)} only, not "
                 f"{', '.join(new)}. Use --emotions and --map to match them."
@@ -165,17 +173,17 @@ class SystemScorer:
         data, rows = self._data(states), np.arange(len(next(iter(states.values()))))
         trained = self.artefact.space
         closed = asked.vectors is None
-        space = (
-            trained
-            if closed
-            else EmotionSpace(asked.words, trained.task, asked.vectors, trained.source)
-        )
+        space = trained
+        if not closed and isinstance(trained, Values):
+            space = trained.select(asked.words)
+        elif not closed and isinstance(trained, EmotionSpace):
+            space = EmotionSpace(asked.words, trained.task, asked.vectors, trained.source)
         sizes = info.data.scoring.model_dump() if info.data.scoring else {}
         logits = score(self.system, space, data, rows, **sizes)
         shares = self._shares(data, space) if len(rows) == 1 else {}
         if closed:
             logits = logits[:, [trained.index(word) for word in asked.words]]
-        probabilities = _activated(logits, trained.task)
+        probabilities = _activated(logits, asked, trained.task)
         thresholds = self._thresholds(asked)
         return Scores(
             logits,
@@ -200,7 +208,7 @@ class SystemScorer:
             max_steps=info.data.max_steps,
         )
 
-    def _shares(self, data: TensorData, space: EmotionSpace) -> dict[str, np.ndarray]:
+    def _shares(self, data: TensorData, space: Targets) -> dict[str, np.ndarray]:
         """The parts [1, C] of one utterance's logits, where the system is a sum."""
         self.system.eval()
         with torch.no_grad():
@@ -256,9 +264,10 @@ def load_system(folder: Path | str) -> Model:
     return Model(artefact, {}, SystemScorer.of(artefact), {})
 
 
-def _activated(logits: np.ndarray, task: Task) -> np.ndarray:
-    if task == "regression":
-        return logits
+def _activated(logits: np.ndarray, asked: Asked, task: Task) -> np.ndarray:
+    """Turn logits [n, C] into probabilities, or into values within their ranges."""
+    if asked.values:
+        return Values(asked.values).clip(logits)
     return softmax(logits) if task == "single" else sigmoid(logits)
 
 

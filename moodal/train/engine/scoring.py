@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.wrappers import is_wrapped
 from torch import Tensor, nn
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.core.recipe import Train
 from moodal.train.data.batch import of_type
 from moodal.train.data.buckets import by_frames
@@ -21,7 +21,7 @@ from moodal.train.systems.system import System
 
 def score(
     model: nn.Module,
-    space: EmotionSpace,
+    space: Targets,
     data: TensorData,
     rows: np.ndarray,
     size: int = 512,

@@ -10,7 +10,7 @@ import numpy as np
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.core.recipe import Train
 from moodal.train.data.dataset import TensorData
 from moodal.train.systems.system import System
@@ -41,7 +41,7 @@ class Training:
 
     fabric: Fabric
     system: System
-    space: EmotionSpace
+    space: Targets
     data: TensorData
     train: np.ndarray
     valid: np.ndarray

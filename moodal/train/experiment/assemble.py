@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from moodal.core import manifest as manifests
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets, Values
 from moodal.core.errors import DataError, UsageError
 from moodal.core.manifest import MADE_UP, Manifest
 from moodal.core.recipe import Recipe
@@ -37,8 +37,8 @@ def corpus(recipe: Recipe) -> Manifest:
     return manifest
 
 
-def space_of(recipe: Recipe, manifest: Manifest) -> EmotionSpace:
-    """Look up the vectors of the corpus's emotions in the source that the recipe names.
+def space_of(recipe: Recipe, manifest: Manifest) -> Targets:
+    """Look up the vectors of the corpus's emotions or values in the source of the recipe.
 
     Raises:
         SpaceError: a word has no vector.
@@ -47,25 +47,28 @@ def space_of(recipe: Recipe, manifest: Manifest) -> EmotionSpace:
         return manifest.space
     from moodal.modalities.text.emotion_vectors import word_vectors
 
-    return (
-        word_vectors(recipe.space.vectors)
-        .space(
-            manifest.space.labels,
-            manifest.space.task,
-            synonyms=recipe.space.synonyms,
-            capitalised=recipe.space.capitalised,
-        )
-        .of_length(recipe.space.length)
+    source = word_vectors(recipe.space.vectors)
+    vectors = source.vectors(
+        manifest.space.labels,
+        synonyms=recipe.space.synonyms,
+        capitalised=recipe.space.capitalised,
     )
+    return manifest.space.with_vectors(vectors, source.source).of_length(recipe.space.length)
 
 
 def experiments(recipe: Recipe, manifest: Manifest) -> list[Experiment]:
     """List the experiments that the recipe's split and protocol ask for.
 
     Raises:
-        UsageError: a fold that does not exist, or a protocol that lacks its emotions.
+        UsageError: a fold that does not exist, or a protocol that lacks its emotions, or holds
+            out emotions of a corpus that has values instead.
     """
     protocol = recipe.protocol
+    if protocol.name != "supervised" and isinstance(manifest.space, Values):
+        raise UsageError(
+            f"protocol {protocol.name} holds out emotions, and {manifest.corpus} has the values "
+            f'{", ".join(manifest.space.labels)} instead; set protocol.name = "supervised".'
+        )
     if len(set(protocol.unseen)) < len(protocol.unseen):
         raise UsageError("protocol.unseen names an emotion twice.")
     if protocol.name != "supervised" and not protocol.unseen:
@@ -172,7 +175,7 @@ def readable(experiment: Experiment, system: System, trim: bool) -> Experiment:
     return dataclasses.replace(experiment, **kept, stamps=stamps)
 
 
-def system(recipe: Recipe, manifest: Manifest, space: EmotionSpace) -> System:
+def system(recipe: Recipe, manifest: Manifest, space: Targets) -> System:
     """Build the recipe's system, with random weights drawn by the recipe's seed."""
     name, settings = parse_system(recipe.system, recipe.title)
     widths = {stream: frames.width for stream, frames in manifest.features.items()}

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from moodal.core.emotions import EmotionSpace, Task
+from moodal.core.emotions import EmotionSpace, Targets, Task
 from moodal.core.errors import UsageError
 from moodal.core.files import replacing
 from moodal.core.manifest import Manifest
@@ -72,7 +72,7 @@ def null_tests(trained: Trained) -> Entries:
     """
     run = trained.run
     experiment, space, recipe = run.experiment, run.space, run.recipe
-    if not experiment.unseen or space.vectors is None:
+    if not experiment.unseen or not isinstance(space, EmotionSpace) or space.vectors is None:
         return {}
     manifest, rows = experiment.manifest, experiment.test
     logits = trained.scores(rows)
@@ -101,7 +101,7 @@ def null_tests(trained: Trained) -> Entries:
     return entries
 
 
-def require_cosine(recipe: Recipe, manifest: Manifest, space: EmotionSpace) -> None:
+def require_cosine(recipe: Recipe, manifest: Manifest, space: Targets) -> None:
     """Check, before any training, that the recipe's cosine baseline can be computed after it.
 
     Raises:
@@ -215,10 +215,7 @@ def _cosine(test: UnseenTest) -> Entries:
         variants["auc_synonyms"] = recipe.space.synonyms
     entries: Entries = {emotion: {"cosine": {"encoder": encoder}} for emotion in test.targets}
     for key, synonyms in variants.items():
-        vectors = source.space(
-            space.labels, space.task, synonyms=synonyms, capitalised=capitalised
-        ).vectors
-        assert vectors is not None
+        vectors = source.vectors(space.labels, synonyms=synonyms, capitalised=capitalised)
         similar = nulls.cosine(texts, vectors)
         for emotion, targets in test.targets.items():
             auc = metrics.measure("auc", targets, scores=similar[:, space.index(emotion)])

@@ -23,6 +23,7 @@ from moodal.model.info import (
     ProtocolInfo,
     SystemBody,
     ThresholdInfo,
+    ValueInfo,
     WordInfo,
     modality_infos,
 )
@@ -114,6 +115,7 @@ def write(
         widths=widths,
         labels=space.labels,
         task=space.task,
+        values=ValueInfo.of(space),
         vectors=space.source or None,
         trained=tuple(seen),
         encoders={s: EncoderInfo.of(spec, widths[s]) for s, spec in encoders.items()},

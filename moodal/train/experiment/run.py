@@ -19,7 +19,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.core.errors import DataError
 from moodal.core.recipe import Recipe
 from moodal.evaluation.protocols.experiment import Experiment
@@ -50,7 +50,7 @@ class Run:
     fabric: Fabric
     recipe: Recipe
     experiment: Experiment
-    space: EmotionSpace
+    space: Targets
     folder: Path
     fingerprint: str
     initial: Mapping[str, Tensor] | None = None
@@ -131,7 +131,7 @@ class Run:
         )
         return dataclasses.replace(before, data=data, history=[*before.history, *history])
 
-    def with_space(self, space: EmotionSpace, folder: Path) -> Run:
+    def with_space(self, space: Targets, folder: Path) -> Run:
         """Return the same run in another folder, its emotions known by other vectors."""
         fingerprint = f"{self.fingerprint} {space.fingerprint}"
         return dataclasses.replace(
@@ -153,7 +153,7 @@ class Run:
         )
 
     @property
-    def seen(self) -> EmotionSpace:
+    def seen(self) -> Targets:
         """The emotions that training sees."""
         return self.space.select(self.experiment.seen)
 
@@ -196,7 +196,7 @@ class Trained:
         """How many rows are scored at once, see `moodal.train.engine.scoring.score`."""
         return scoring_sizes(self.system, self.run.recipe.train)
 
-    def scores(self, rows: np.ndarray, space: EmotionSpace | None = None) -> np.ndarray:
+    def scores(self, rows: np.ndarray, space: Targets | None = None) -> np.ndarray:
         """Compute the logits [n, C] of ``rows`` for every emotion of the test, or of ``space``.
 
         Every process must call it: each scores a share.

@@ -18,7 +18,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from moodal.core import recipe as recipes
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.core.errors import OutputError, UsageError
 from moodal.core.files import replacing
 from moodal.core.manifest import Manifest
@@ -116,7 +116,7 @@ class Plan:
     recipe: Recipe
     manifest: Manifest
     fingerprint: str
-    space: EmotionSpace
+    space: Targets
     experiments: Sequence[Experiment]
     inputs: tuple[str, ...]
     initial: Mapping[str, Tensor] | None = None

@@ -46,7 +46,9 @@ class Learned:
     @property
     def space(self) -> EmotionSpace:
         """Its emotions, with vectors."""
-        return self.trained.run.space
+        space = self.trained.run.space
+        assert isinstance(space, EmotionSpace)  # `learn_branch` refuses values
+        return space
 
     @property
     def folder(self) -> Path:
@@ -90,3 +92,8 @@ def learn_branch(path: Path | str, folder: Path | str, overrides: Sequence[str] 
     trained = plan.run(launch(recipe.train), plan.experiments[0], folder).train()
     trained.system.eval()
     return Learned(trained)
+    if not isinstance(plan.space, EmotionSpace):
+        raise UsageError(
+            f"{path}: a fused artefact chooses among emotions; {plan.manifest.corpus} has the "
+            f"values {', '.join(plan.space.labels)}. Train a system on them with `moodal train`."
+        )

@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.core.recipe import Strict
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.speech import SpeechBackbone, build_speech
@@ -99,7 +99,7 @@ class CaiSota(System):
         logits: Tensor = self.classifier(F.dropout(pooled, self.dropout, self.training))
         return logits
 
-    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+    def scores(self, streams: Streams, space: Targets) -> Tensor:
         """Logits [B, C] of the trained emotions.
 
         Raises:
@@ -109,7 +109,7 @@ class CaiSota(System):
         require_space("cai_sota", self.labels, space)
         return self.classify(self.hear(streams))
 
-    def objective(self, batch: Batch, space: EmotionSpace) -> Objective:
+    def objective(self, batch: Batch, space: Targets) -> Objective:
         """CE + alpha CTC of each utterance [B].
 
         Raises:
@@ -139,7 +139,7 @@ class CaiSota(System):
         return self.speech.trained_parameters()
 
 
-def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> CaiSota:
+def build(config: Config, widths: Mapping[str, int], space: Targets) -> CaiSota:
     """A cai_sota for a corpus's speech (stream -> D) and the emotions of ``space``.
 
     Raises:

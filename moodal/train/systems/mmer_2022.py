@@ -17,7 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.train.backbones.speech import SpeechBackbone, build_speech
 from moodal.train.data.batch import Batch, Stream, Streams
 from moodal.train.layers.ctc import ctc
@@ -104,7 +104,7 @@ class MMER2022(CrossModalInteraction):
         tokens = self.down(fused)
         return EncodedUtterances(torch.cat([masked_mean(h.values, h.mask), tokens], 1), h)
 
-    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+    def scores(self, streams: Streams, space: Targets) -> Tensor:
         """Compute the logits [B, C] of the trained emotions.
 
         Raises:
@@ -115,7 +115,7 @@ class MMER2022(CrossModalInteraction):
         logits: Tensor = self.classifier(self.read(streams).f)
         return logits
 
-    def objective(self, batch: Batch, space: EmotionSpace) -> Objective:
+    def objective(self, batch: Batch, space: Targets) -> Objective:
         """Compute CE + alpha CTC of each utterance [B].
 
         Raises:
@@ -136,7 +136,7 @@ class MMER2022(CrossModalInteraction):
         return Objective(each, parts)
 
 
-def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> MMER2022:
+def build(config: Config, widths: Mapping[str, int], space: Targets) -> MMER2022:
     """Build an mmer_2022 for a corpus's text and speech (stream -> D) and its emotions.
 
     Raises:

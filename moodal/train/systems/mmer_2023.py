@@ -19,7 +19,7 @@ import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.train.backbones.speech import SpeechBackbone, build_speech
 from moodal.train.data.batch import Batch, Stream, Streams
 from moodal.train.layers.contrastive import between_views, supervised, supervised_published
@@ -129,7 +129,7 @@ class MMER(CrossModalInteraction):
         tokens = self.down(masked_max(fused, text.mask))
         return EncodedUtterances(torch.cat([masked_max(h.values, h.mask), tokens], 1), h)
 
-    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+    def scores(self, streams: Streams, space: Targets) -> Tensor:
         """Compute the logits [B, C] of the trained emotions.
 
         Raises:
@@ -140,7 +140,7 @@ class MMER(CrossModalInteraction):
         logits: Tensor = self.classifier(self.read(streams).f)
         return logits
 
-    def objective(self, batch: Batch, space: EmotionSpace) -> Objective:
+    def objective(self, batch: Batch, space: Targets) -> Objective:
         """Compute CE + lambda (CTC + supervised + augmentation) of each utterance [B].
 
         Without second views in the batch there is no augmentation loss.
@@ -183,7 +183,7 @@ class MMER(CrossModalInteraction):
         return terms
 
 
-def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> MMER:
+def build(config: Config, widths: Mapping[str, int], space: Targets) -> MMER:
     """Build an mmer for a corpus's text and speech (stream -> D) and the emotions of ``space``.
 
     Raises:

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.core.recipe import Strict
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.layers.attention import CrossEncoder
@@ -159,7 +159,7 @@ class MulT(System):
             mask = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
         return _Projected(x, mask, lengths)
 
-    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+    def scores(self, streams: Streams, space: Targets) -> Tensor:
         """Logits [B, C] of the trained emotions.
 
         Raises:
@@ -188,7 +188,7 @@ class MulT(System):
         return logits
 
 
-def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> MulT:
+def build(config: Config, widths: Mapping[str, int], space: Targets) -> MulT:
     """A MulT for a corpus's streams (stream -> D) and the emotions of ``space``.
 
     Raises:

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.core.errors import DataError
 from moodal.core.recipe import Strict
 from moodal.train.data.batch import Stream, Streams
@@ -103,7 +103,7 @@ class RNN(System):
             self.attention = AdditiveAttention(directions * hidden["text"])
         self.out = _head(n, len(labels), {"eflf": 2, "ts": 3}.get(fusion))
 
-    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+    def scores(self, streams: Streams, space: Targets) -> Tensor:
         """Logits [B, C] of the trained emotions.
 
         Raises:
@@ -167,7 +167,7 @@ def _head(n: int, outputs: int, shrink: int | None) -> nn.Module:
     )
 
 
-def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> RNN:
+def build(config: Config, widths: Mapping[str, int], space: Targets) -> RNN:
     """An RNN baseline for a corpus's streams (stream -> D) and the emotions of ``space``.
 
     Raises:

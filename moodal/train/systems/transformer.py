@@ -13,7 +13,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.core.errors import DataError
 from moodal.core.recipe import Strict
 from moodal.train.data.batch import Streams
@@ -82,7 +82,7 @@ class EarlyFusionTransformer(System):
             nn.Linear(width // 2, len(labels)),
         )
 
-    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+    def scores(self, streams: Streams, space: Targets) -> Tensor:
         """Logits [B, C] of the trained emotions.
 
         Raises:
@@ -112,7 +112,7 @@ class EarlyFusionTransformer(System):
         return logits
 
 
-def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> EarlyFusionTransformer:
+def build(config: Config, widths: Mapping[str, int], space: Targets) -> EarlyFusionTransformer:
     """A Transformer for a corpus's streams (stream -> D) and the emotions of ``space``.
 
     Raises:

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.core.recipe import Strict
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.speech import SpeechBackbone, build_speech
@@ -80,7 +80,7 @@ class UnimodalBaseline(System):
         self.backbone = backbone
         self.classifier = nn.Linear(backbone.width, len(labels))
 
-    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+    def scores(self, streams: Streams, space: Targets) -> Tensor:
         """Logits [B, C] of the trained emotions.
 
         Raises:
@@ -100,7 +100,7 @@ class UnimodalBaseline(System):
         return self.backbone.trained_parameters()
 
 
-def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> UnimodalBaseline:
+def build(config: Config, widths: Mapping[str, int], space: Targets) -> UnimodalBaseline:
     """A baseline for one stream of a corpus (stream -> D) and the emotions of ``space``.
 
     Raises:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import EmotionSpace, Values
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Frames, Utterance
 from moodal.corpora.checks.check import Finding, check
@@ -158,7 +158,7 @@ def test_rows_and_splits_without_an_emotion():
     assert ("note", "1 of 4 utterances of train have no emotion at all.") in _said(multi, "labels")
     value = dataclasses.replace(
         manifest,
-        space=EmotionSpace(["sentiment"], "regression"),
+        space=Values(["sentiment"]),
         labels=np.linspace(-3, 3, 12, dtype=np.float32)[:, None],
     )
     assert _said(value, "labels") == []
