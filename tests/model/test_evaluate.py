@@ -1,4 +1,4 @@
-"""evaluate_raw: tables of recordings, texts and pictures, scored and reported."""
+"""evaluate: tables of recordings, texts and pictures, scored and reported."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import moodal
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError, SpaceError, UsageError
 from moodal.core.manifest import Manifest
-from moodal.core.records import Frames, Utterance
-from moodal.model import evaluate_rows, states
-from moodal.model.evaluate import evaluate_manifest, evaluate_raw, rows_of
+from moodal.core.records import Clip, Frames, Utterance
+from moodal.features.store import FeatureStore
+from moodal.modalities.face.pixels import Pixels
+from moodal.modalities.modality import Absent
+from moodal.model import states
+from moodal.model.evaluate import rows_of
 from moodal.model.label_mapping import one_emotion
+from moodal.model.row_sources import read_rows
+from moodal.model.rows import observe_row
 
 LABELS = ("joy", "angry", "sadness", "calm")
 
@@ -56,10 +62,10 @@ def written(path, rows):
 
 
 @pytest.fixture(scope="module")
-def done(tiny_artefact, table, tmp_path_factory):
+def done(model, table, tmp_path_factory):
     """The folder and the report of that table."""
     out = tmp_path_factory.mktemp("runs") / "out"
-    return out, evaluate_raw(tiny_artefact, table, out, by=["streams"])
+    return out, model.evaluate(table, out, by=["streams"])
 
 
 def test_the_full_report_is_written(done):
@@ -86,7 +92,7 @@ def test_what_is_left_out_is_told(done):
     assert sum(report["extras"]["sets"].values()) == 17
 
 
-def test_rows_are_scored_as_prediction_scores_them(done, predictor, table):
+def test_rows_are_scored_as_prediction_scores_them(done, model, table):
     out, _ = done
     with open(out / "predictions.csv", newline="") as file:
         rows = {row["id"]: row for row in csv.DictReader(file)}
@@ -96,25 +102,25 @@ def test_rows_are_scored_as_prediction_scores_them(done, predictor, table):
         ("r4", {"source": table.parent / "4.wav", "whole": True, "asr": False}),
         ("r6", {"source": table.parent / "6.wav", "text": "I am so sadness about number 6"}),
     ):
-        answer = predictor.predict(emotions=wanted, **({"whole": True} | options))[0]
+        answer = model.predict(emotions=wanted, **({"whole": True} | options))[0]
         told = [float(rows[name][f"probability:{w}"]) for w in wanted]
         assert told == pytest.approx([answer.probabilities[w] for w in wanted], abs=1e-4)
 
 
-def test_a_second_time_nothing_is_computed(done, tiny_artefact, table, monkeypatch):
+def test_a_second_time_nothing_is_computed(done, model, table, monkeypatch):
     out, report = done
     read = []
     whole = states.States.encode
     monkeypatch.setattr(
         states.States, "encode", lambda self, item: read.append(item) or whole(self, item)
     )
-    again = evaluate_raw(tiny_artefact, table, out)
+    again = model.evaluate(table, out)
     assert [clip.path for clip in read] == [str(table.parent / "1.wav")]
     assert again["metrics"] == report["metrics"]
     assert json.loads((out / "report.json").read_text()) == again
 
 
-def test_a_run_that_was_killed_goes_on(tiny_artefact, table, tmp_path, monkeypatch, done):
+def test_a_run_that_was_killed_goes_on(model, table, tmp_path, monkeypatch, done):
     whole, calls = states.States.encode, []
 
     def dying(self, item):
@@ -124,63 +130,61 @@ def test_a_run_that_was_killed_goes_on(tiny_artefact, table, tmp_path, monkeypat
         return whole(self, item)
 
     monkeypatch.setattr(states.States, "encode", dying)
-    monkeypatch.setattr("moodal.features.encode.PACK", {"text": 4, "speech": 4, "face": 4})
+    monkeypatch.setattr("moodal.features.encode.PACK", {"text": 4, "sound": 4, "pictures": 4})
     with pytest.raises(KeyboardInterrupt):
-        evaluate_raw(tiny_artefact, table, tmp_path / "out")
+        model.evaluate(table, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     first = len(calls)
-    report = evaluate_raw(tiny_artefact, table, tmp_path / "out")
+    report = model.evaluate(table, tmp_path / "out")
     # 12 texts, 12 sounds, 4 faces in all (without those of calm); a pack of four is lost at most
     assert len(calls) - first < 14
     assert report["metrics"] == done[1]["metrics"]
 
 
-def test_processes_give_the_same(tiny_artefact, table, tmp_path, done, monkeypatch):
-    monkeypatch.setattr("moodal.features.encode.PACK", {"text": 99, "speech": 6, "face": 99})
-    report = evaluate_raw(
-        tiny_artefact, table, tmp_path / "out", jobs=2, store=tmp_path / "store", by=["streams"]
+def test_processes_give_the_same(model, table, tmp_path, done, monkeypatch):
+    monkeypatch.setattr("moodal.features.encode.PACK", {"text": 99, "sound": 6, "pictures": 99})
+    report = model.evaluate(
+        table, tmp_path / "out", jobs=2, store=tmp_path / "store", by=["streams"]
     )
     assert report["metrics"] == done[1]["metrics"]
     assert (tmp_path / "store").is_dir()
     assert not (tmp_path / "out.states").exists()
 
 
-def test_names_are_mapped_only_as_declared(tiny_artefact, table, tmp_path):
+def test_names_are_mapped_only_as_declared(model, table, tmp_path):
     options = {"streams": ["text"], "store": tmp_path / "store"}
-    report = evaluate_raw(
-        tiny_artefact, table, tmp_path / "a", names={"calm": "neutral"}, **options
-    )
+    report = model.evaluate(table, tmp_path / "a", names={"calm": "neutral"}, **options)
     assert report["labels"] == ["anger", "neutral", "happiness", "sadness"]
     told = "names as declared: angry for anger, joy for happiness, calm for neutral"
     assert told in report["protocol"]["stamps"]
     with pytest.raises(UsageError, match="no cheer"):
-        evaluate_raw(tiny_artefact, table, tmp_path / "b", names={"cheer": "joy"}, **options)
+        model.evaluate(table, tmp_path / "b", names={"cheer": "joy"}, **options)
 
 
-def test_unknown_emotions_are_guessed_only_where_asked(tiny_artefact, table, tmp_path):
+def test_unknown_emotions_are_guessed_only_where_asked(model, table, tmp_path):
     options = {"streams": ["text"], "store": tmp_path / "store"}
-    report = evaluate_raw(tiny_artefact, table, tmp_path / "a", emotions=["joy", "calm"], **options)
+    report = model.evaluate(table, tmp_path / "a", emotions=["joy", "calm"], **options)
     assert report["labels"] == ["happiness", "calm"]
     assert "never trained on: calm" in report["protocol"]["stamps"]
     assert report["protocol"]["unseen"] == ["calm"]
     with pytest.raises(UsageError, match="no awe"):
-        evaluate_raw(tiny_artefact, table, tmp_path / "b", emotions=["awe"], **options)
+        model.evaluate(table, tmp_path / "b", emotions=["awe"], **options)
 
 
-def test_what_a_used_branch_never_learned_is_left_out(tiny_artefact, tmp_path):
+def test_what_a_used_branch_never_learned_is_left_out(model, tmp_path):
     rows = [
         {"id": str(i), "text": "I did not see that coming", "label": x}
         for i, x in enumerate(["surprise", "fear", "surprise", "anger"])
     ]
     table = written(tmp_path / "t.csv", rows)
-    report = evaluate_raw(tiny_artefact, table, tmp_path / "out")
+    report = model.evaluate(table, tmp_path / "out")
     assert report["labels"] == ["anger", "fear", "surprise"]
     only = written(tmp_path / "u.csv", [{**r, "label": "awe"} for r in rows])
     with pytest.raises(SpaceError, match="--map"):
-        evaluate_raw(tiny_artefact, only, tmp_path / "none")
+        model.evaluate(only, tmp_path / "none")
 
 
-def test_faces_that_came_as_pixels_are_read_as_they_are(predictor, tmp_path):
+def test_faces_that_came_as_pixels_are_read_as_they_are(model, tmp_path):
     rng = np.random.default_rng(0)
     values = rng.random((9, 2304)).astype(np.float16)
     manifest = Manifest(
@@ -190,33 +194,35 @@ def test_faces_that_came_as_pixels_are_read_as_they_are(predictor, tmp_path):
         np.eye(3, dtype=np.float32)[np.arange(9) % 3],
         features={"face": Frames(values, np.ones(9, np.int64))},
     )
-    report = evaluate_manifest(predictor, manifest, tmp_path / "out")
+    report = model.evaluate(manifest, tmp_path / "out")
     assert report["rows"] == 6
     assert report["subset"] == "test"
     assert report["extras"]["sets"] == {"face": 6}
-    branch = predictor.branches["face"]
-    read = evaluate_rows.read_rows(predictor, manifest, ["face"], None, 1, False)["face"]
-    assert read.states == pytest.approx(branch.faces(values.astype(np.float32)), abs=1e-4)
+    branch, store = model.scorer.branches["face"], FeatureStore(tmp_path / "store")
+
+    def states_of(manifest):
+        return read_rows(model, manifest, ["face"], store, 1, False).rows["face"].states
+
+    expected = branch.states(values.astype(np.float32))
+    assert states_of(manifest).values == pytest.approx(expected, abs=1e-4)
     twice = Frames(values[:8], np.array([3, 0, 1, 0, 4, 0, 0, 0, 0]))
-    read = evaluate_rows.read_rows(
-        predictor, replace(manifest, features={"face": twice}), ["face"], None, 1, False
-    )["face"]
-    assert read.has.tolist() == [True, False, True, False, True] + [False] * 4
-    expected = branch.faces(values[4:8].astype(np.float32)).mean(0)
-    assert read.states[4] == pytest.approx(expected, abs=1e-4)
+    read = states_of(replace(manifest, features={"face": twice}))
+    assert read.lengths.tolist() == [1, 0, 1, 0, 1] + [0] * 4
+    expected = branch.states(values[4:8].astype(np.float32)).mean(0)
+    assert read[4][0] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_picture_of_48_pixels_is_a_face_already(tmp_path):
     from PIL import Image
 
-    from moodal.core.records import Clip
-
     noise = np.random.default_rng(0).integers(0, 255, (48, 48), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.png")
-    found = states.face_pixels(Clip(str(tmp_path / "a.png")))
-    assert found[0] == pytest.approx(noise.ravel() / 255, abs=1e-6)
+    observed = observe_row("face", Clip(str(tmp_path / "a.png")))
+    assert observed.item[0] == pytest.approx(noise, abs=1e-6)
+    frames = Pixels().encode(observed.item)
+    assert frames[0] == pytest.approx(noise.ravel() / 255, abs=1e-6)
     Image.fromarray(np.kron(noise, np.ones((3, 3), np.uint8))).save(tmp_path / "b.png")
-    assert len(states.face_pixels(Clip(str(tmp_path / "b.png")))) == 0
+    assert observe_row("face", Clip(str(tmp_path / "b.png"))) == Absent("no face")
 
 
 def test_votes_are_scored_by_their_majority():
@@ -248,8 +254,8 @@ def test_rows_with_any_number_of_emotions(tiny, tmp_path):
     branch = tiny.body(["text"]).branches["text"]
     branch = branch.model_copy(update={"thresholds": {"happiness": 0.3}})
     body = tiny.body(["text"], branches={"text": branch})
-    artefact = tiny.write_tiny(tmp_path / "a", ["text"], body=body)
-    report = evaluate_raw(artefact, table, tmp_path / "out")
+    model = moodal.load(tiny.write_tiny(tmp_path / "a", ["text"], body=body))
+    report = model.evaluate(table, tmp_path / "out")
     assert report["task"] == "multi"
     assert report["labels"] == ["happiness", "fear"]
     assert report["rows"] == 9
@@ -257,17 +263,16 @@ def test_rows_with_any_number_of_emotions(tiny, tmp_path):
     assert any(s.endswith(": awe") for s in report["protocol"]["stamps"])
     # each word by itself, as the branch was trained: the sigmoid of its logit
     from moodal.evaluation.report.scores import load as kept
-    from moodal.model.predictor import load
 
-    predictor = load(artefact)
-    branch = predictor.branches["text"]
-    reader = predictor.readers(predictor.ask(), ["text"])["text"]
-    logit = reader.text("sentence 3 is here").logits[3] + np.log(branch.learned["happiness"])
-    found = kept(tmp_path / "out").probabilities[3, 0]
-    assert found == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-5)
+    branch, asked = model.scorer.branches["text"], model.ask()
+    keys, constants = branch.keys(asked.words, asked.vectors)
+    mean = branch.states(model.encoders["text"].encode("sentence 3 is here")).mean(0)
+    logit = (mean @ keys + constants)[3] + np.log(branch.learned["happiness"])
+    probability = kept(tmp_path / "out").probabilities[3, 0]
+    assert probability == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-5)
 
 
-def test_words_are_heard_where_that_is_asked_for(tiny_artefact, table, tmp_path, monkeypatch):
+def test_words_are_heard_where_that_is_asked_for(model, table, tmp_path, monkeypatch):
     from moodal.core.timeline import Word
     from moodal.modalities.speech import transcribe
 
@@ -276,8 +281,8 @@ def test_words_are_heard_where_that_is_asked_for(tiny_artefact, table, tmp_path,
 
     monkeypatch.setattr(transcribe, "words", heard)
     options = {"streams": ["text"], "store": tmp_path / "store"}
-    usual = evaluate_raw(tiny_artefact, table, tmp_path / "a", **options)
-    more = evaluate_raw(tiny_artefact, table, tmp_path / "b", asr=True, **options)
+    usual = model.evaluate(table, tmp_path / "a", **options)
+    more = model.evaluate(table, tmp_path / "b", asr=True, **options)
     assert usual["rows"] == 12
     # rows with a sound alone that can be read, and an emotion that is scored
     assert more["rows"] == 12 + sum(
@@ -285,29 +290,29 @@ def test_words_are_heard_where_that_is_asked_for(tiny_artefact, table, tmp_path,
     )
 
 
-def test_foreign_texts_are_told(tiny_artefact, tmp_path):
+def test_foreign_texts_are_told(model, tmp_path):
     foreign = "Das habe ich wirklich nicht von dir erwartet."
     rows = [
         {"id": "1", "text": foreign, "label": "fear"},
         {"id": "2", "text": "It is the end of the world.", "label": "anger"},
     ]
-    report = evaluate_raw(tiny_artefact, written(tmp_path / "t.csv", rows), tmp_path / "out")
+    report = model.evaluate(written(tmp_path / "t.csv", rows), tmp_path / "out")
     assert "1 texts do not look English, the one language known" in report["protocol"]["stamps"]
 
 
-def test_mistakes_are_one_sentence(tiny_artefact, table, tmp_path, done):
+def test_mistakes_are_one_sentence(model, tiny_artefact, table, tmp_path, done):
     with pytest.raises(UsageError, match="--root"):
         rows_of("ravdess")
-    with pytest.raises(UsageError, match="no branch"):
-        evaluate_raw(tiny_artefact, table, tmp_path / "a", streams=["smell"])
+    with pytest.raises(UsageError, match="smell"):
+        model.evaluate(table, tmp_path / "a", streams=["smell"])
     with pytest.raises(UsageError, match="no 'test' rows"):
-        evaluate_raw(tiny_artefact, table, tmp_path / "a", split="test")
+        model.evaluate(table, tmp_path / "a", split="test")
     with pytest.raises(UsageError, match="no column"):
-        evaluate_raw(tiny_artefact, table, tmp_path / "a", by=["age"])
+        model.evaluate(table, tmp_path / "a", by=["age"])
     with pytest.raises(UsageError, match="choose another"):
-        evaluate_raw(tiny_artefact, table, tiny_artefact)
+        model.evaluate(table, tiny_artefact)
     with pytest.raises(DataError, match="can be read"):
-        evaluate_raw(tiny_artefact, table, tmp_path / "a", root=tmp_path, streams=["speech"])
+        model.evaluate(table, tmp_path / "a", root=tmp_path, streams=["speech"])
     text = written(tmp_path / "t.csv", [{"id": "1", "text": "hello", "label": "fear"}])
     with pytest.raises(DataError, match="no row of all has speech"):
-        evaluate_raw(tiny_artefact, text, tmp_path / "a", streams=["speech"])
+        model.evaluate(text, tmp_path / "a", streams=["speech"])
