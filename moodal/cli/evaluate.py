@@ -52,14 +52,14 @@ def evaluate_arguments(parser: Arguments) -> None:
 
 def evaluate(args: argparse.Namespace) -> Any:
     from moodal.loading import load
-    from moodal.model.evaluate import EvaluateOptions, evaluate, rows_of
+    from moodal.model.options import EvaluateOptions
 
     options = EvaluateOptions(
         split=args.split,
-        emotions=_listed(args.emotions),
+        emotions=args.emotions,
         names=dict(pair(text, "--map") for text in args.map),
         vectors=args.vectors,
-        streams=_listed(args.streams),
+        streams=args.streams,
         where=dict(pair(text, "--where") for text in args.where),
         by=args.by,
         jobs=args.jobs,
@@ -67,15 +67,11 @@ def evaluate(args: argparse.Namespace) -> Any:
         store=args.store,
     )
     model = load(default_artefact(args.artefact), threads=max(1, args.jobs))
-    report = evaluate(model, rows_of(args.corpus, args.root), args.out, options)
+    report = model.evaluate(args.corpus, args.out, root=args.root, options=options)
     if not args.json:
         show_report(report)
         tell(f"Report: {args.out}/report.md")
     return report
-
-
-def _listed(text: str | None) -> list[str] | None:
-    return [part.strip() for part in text.split(",")] if text else None
 
 
 def compare_arguments(parser: Arguments) -> None:

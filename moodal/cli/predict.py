@@ -14,7 +14,7 @@ from moodal.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from moodal.core.timeline import Timeline
-    from moodal.model.model import PredictOptions
+    from moodal.model.options import PredictOptions
 
 FORMATS = ("json", "csv", "srt", "textgrid", "eaf")
 
@@ -61,7 +61,7 @@ def predict_arguments(parser: Arguments) -> None:
 def options_of(args: argparse.Namespace) -> PredictOptions:
     """Read the options of a prediction from the command line."""
     from moodal.cli.common import pair
-    from moodal.model.model import PredictOptions
+    from moodal.model.options import PredictOptions
 
     return PredictOptions(
         text=args.text,

@@ -41,7 +41,7 @@ from moodal.model.branches import Branch
 from moodal.model.examples import mean_states, read_examples, read_negatives
 from moodal.model.fused import FusedScorer
 from moodal.model.info import ArtefactInfo
-from moodal.model.model import Model
+from moodal.model.predict import PredictingModel
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Gaussian:
 
 
 def adapt(
-    model: Model,
+    model: PredictingModel,
     word: str,
     clips: Sequence[Path | str],
     out: Path | str,
@@ -161,7 +161,7 @@ def discriminant(
     return key, float(-key @ usual - key @ covariance @ key / 2)
 
 
-def known_as(model: Model, word: str, replace: bool = False) -> str:
+def known_as(model: PredictingModel, word: str, replace: bool = False) -> str:
     """The name by which `adapt` makes a word known: cleaned, and of a synonym of a basic emotion
     that emotion's.
 
@@ -182,7 +182,7 @@ def known_as(model: Model, word: str, replace: bool = False) -> str:
     return meant if meant in model.info.labels else name
 
 
-def _fused(model: Model) -> FusedScorer:
+def _fused(model: PredictingModel) -> FusedScorer:
     """Return a model's scorer, if it can learn a word.
 
     Raises:

@@ -17,7 +17,8 @@ from moodal.core.errors import DataError, MoodalError
 from moodal.core.timeline import Timeline
 from moodal.media.probe import probe
 from moodal.media.subtitles import subtitles_of
-from moodal.model.model import Model, PredictOptions
+from moodal.model.model import Model
+from moodal.model.options import PredictOptions
 
 STDIN = "-"
 """The name by which standard input goes."""

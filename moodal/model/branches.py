@@ -1,8 +1,8 @@
 """Branches: the networks of a fused artefact, on ONNX Runtime.
 
-A branch turns what its encoder gave into states [T, H], one for each word piece, 20 ms frame or
-seen face, and knows a word by a key [H]: its logit is the mean over steps of state . key, and a
-constant. So a logit is a sum over steps, exactly.
+A branch turns what its encoder gave into states [T, H], such as one for each word piece, 20 ms
+frame or seen face, and knows a word by a key [H]: its logit is the mean over steps of state . key,
+and a constant. So a logit is a sum over steps, exactly.
 """
 
 from __future__ import annotations
@@ -33,13 +33,15 @@ class Branch:
 
     Attributes:
         modality: its name.
-        map: M [H, d]; offset: o [d]. The key of a word with vector v is M v, its constant o . v.
+        map: M [H, d]; offset: o [d]. The key of a word with vector v is M v + k, its constant
+            o . v.
         learned: word -> its share in the training.
         graph: the ONNX file.
         threads: of the network.
         adapted: word -> (key [H], constant), taught by `moodal adapt`.
         unpacked: see `session`.
-        input: name of the graph's input, one of `FEEDS`; None: any of them.
+        bias: k [H], a part that all keys share; None: there is none.
+        input: name of the graph's input, if it reads the medium itself; None: any of `INPUTS`.
     """
 
     modality: str
@@ -50,6 +52,7 @@ class Branch:
     threads: int = 1
     adapted: Mapping[str, tuple[np.ndarray, float]] = field(default_factory=dict)
     unpacked: bool = False
+    bias: np.ndarray | None = None
     input: str | None = None
     _session: ProcessLocal[Any] = field(init=False, repr=False, compare=False)
 
@@ -64,6 +67,8 @@ class Branch:
         steps tell beyond it; that of another word is less the mean of those.
         """
         keys = self.map @ vectors.T
+        if self.bias is not None:
+            keys = keys + self.bias[:, None]
         constants = vectors @ self.offset - self.log_shares(words)
         for i, word in enumerate(words):
             if word in self.adapted:
@@ -86,57 +91,104 @@ class Branch:
         Raises:
             DataError: the graph is not one of such frames, or gives no such states.
         """
+        if not len(frames):
+            return np.zeros((0, len(self.map)), np.float32)
         network = self._session.get()
-        names = [wanted.name for wanted in network.get_inputs()]
-        if len(names) != 1 or names[0] not in FEEDS or self.input not in (None, names[0]):
+        name = input_of(network)
+        if name not in (self.input or name, "frames"):
             raise DataError(
-                f"{self.graph} reads {' and '.join(names) or 'nothing'}, which is not what a "
-                f"{self.modality} branch is given; copy the artefact again."
+                f"{self.graph} reads {name}, and a {self.modality} branch is given {self.input}; "
+                "copy the artefact again."
             )
+        count = max(1, -(-len(frames) // (INPUTS[name].window or len(frames))))
         try:
-            parts = [network.run(None, {names[0]: x})[0] for x in FEEDS[names[0]](frames)]
+            parts = [run(network, part) for part in np.array_split(frames, count)]
         except Exception as error:  # onnxruntime's own classes, which it does not export
             first = (str(error).splitlines() or ["no reason given"])[0]
             raise DataError(f"{self.graph} cannot be run ({first[:160]}).") from None
-        if names[0] != "pixels":
-            parts = [part[0] for part in parts]
-        states = np.concatenate(parts) if parts else np.zeros((0, len(self.map)), np.float32)
+        states = np.concatenate(parts)
         if states.shape[1:] != (len(self.map),) or not np.isfinite(states).all():
             raise DataError(
-                f"{self.graph} does not give {len(self.map)} finite numbers a step, as the "
+                f"{self.graph} does not give {len(self.map)} finite numbers a step, as its "
                 f"{self.modality} branch needs; copy the artefact again."
             )
         return states
 
 
 def _ids(frames: np.ndarray) -> Iterator[np.ndarray]:
-    """Numbers of word pieces, which the encoder `pieces` raises by one."""
+    """Yield the numbers of word pieces, which the encoder `pieces` raises by one."""
     yield frames[None, :, 0].astype(np.int64) - 1
 
 
-def _windows(frames: np.ndarray) -> Iterator[np.ndarray]:
-    """Samples in equal pieces of at most 8 s."""
-    samples = frames[:, 0]
-    count = max(1, -(-len(samples) // WINDOW))
-    for part in np.array_split(samples, count):
-        yield np.pad(part.astype(np.float32), (0, max(0, SHORTEST - len(part))))[None]
+def _wave(frames: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield samples, with silence behind them where they are too few."""
+    yield np.pad(frames[:, 0].astype(np.float32), (0, max(0, SHORTEST - len(frames))))[None]
 
 
-def _batches(frames: np.ndarray) -> Iterator[np.ndarray]:
-    """Faces, a few at a time."""
+def _pixels(frames: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield faces, a few at a time."""
     for i in range(0, len(frames), TOGETHER):
         yield frames[i : i + TOGETHER].astype(np.float32)
 
 
-FEEDS: dict[str, Callable[[np.ndarray], Iterator[np.ndarray]]] = {
-    "ids": _ids,
-    "wave": _windows,
-    "pixels": _batches,
-}
-"""Name of a graph's input -> what cuts an encoder's frames [T, D] into that input."""
+def _frames(frames: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield all features of an utterance at once."""
+    yield frames.astype(np.float32)
 
-INPUTS = {"text": "ids", "sound": "wave", "pictures": "pixels"}
-"""Medium of a modality -> name of its graph's input."""
+
+@dataclass(frozen=True)
+class GraphInput:
+    """How frames [T, D] are fed to a graph.
+
+    Attributes:
+        arrays: cuts them into the arrays that the graph reads at once.
+        batched: whether the states that come out have a first axis of length 1.
+        window: steps that a network reads at once, at most (0: any number); more are read in
+            equal pieces.
+        padded: whether steps of nothing but zeros are padding, as in training.
+    """
+
+    arrays: Callable[[np.ndarray], Iterator[np.ndarray]]
+    batched: bool
+    window: int = 0
+    padded: bool = False
+
+
+INPUTS = {
+    "ids": GraphInput(_ids, batched=True),
+    "wave": GraphInput(_wave, batched=True, window=WINDOW),
+    "pixels": GraphInput(_pixels, batched=False),
+    "frames": GraphInput(_frames, batched=False, padded=True),
+}
+"""Name of a graph's one input -> how frames are fed to it: word pieces [1, T] int64, samples
+[1, S], pixels of faces [N, 2304], or features of any modality [T, D]."""
+
+
+READ = {"text": "ids", "sound": "wave", "pictures": "pixels"}
+"""Medium of a modality -> the input of a graph that reads it itself, and no features of it."""
+
+
+def input_of(network: Any) -> str:
+    """Return the name of the one input of a session of ONNX Runtime.
+
+    Raises:
+        DataError: it has several, or none of `INPUTS`.
+    """
+    names = [wanted.name for wanted in network.get_inputs()]
+    if len(names) != 1 or names[0] not in INPUTS:
+        raise DataError(
+            f"A branch's graph reads {', '.join(names) or 'nothing'}; one input is needed, of "
+            f"{', '.join(INPUTS)}. Copy the artefact again."
+        )
+    return str(names[0])
+
+
+def run(network: Any, frames: np.ndarray) -> np.ndarray:
+    """Compute with a session of ONNX Runtime the states [T', H] of frames [T, D], T above 0."""
+    name = input_of(network)
+    chosen = INPUTS[name]
+    outputs = [network.run(None, {name: part})[0] for part in chosen.arrays(frames)]
+    return np.concatenate([states[0] if chosen.batched else states for states in outputs])
 
 
 def session(path: str, threads: int = 1, *, unpacked: bool = False) -> Any:
@@ -199,5 +251,6 @@ def _branch(
         threads,
         adapted,
         unpacked=medium == "pictures",
-        input=INPUTS.get(medium),
+        bias=weights.get(f"{modality}.bias"),
+        input=READ.get(medium),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ from moodal.evaluation.report.write import predictions, report_on
 from moodal.features.store import FeatureStore
 from moodal.model.artefact import hashes, marks
 from moodal.model.label_mapping import Named, name_emotions, one_emotion
-from moodal.model.model import Model
+from moodal.model.options import EvaluateOptions
+from moodal.model.predict import PredictingModel
 from moodal.model.row_sources import read_rows, require_media, without_foreign
 from moodal.model.rows import Rows
 from moodal.model.scorer import Scores
@@ -39,38 +40,6 @@ HELD_OUT = "held-out"
 
 SAME_TURNS = ("iemocap-release", "mmer")
 """Corpora whose utterances are the same turns under the same names."""
-
-
-@dataclass(frozen=True)
-class EvaluateOptions:
-    """How a model is tested; the same for the command line and from Python.
-
-    Attributes:
-        split: "train", "valid", "test", "all", or "held-out": all rows that the model has not
-            seen; None: "test" where there is one, else all.
-        emotions: which of the corpus's to score, by its names or the model's; default: those that
-            the model scores by itself.
-        names: the corpus's name of an emotion -> the model's. Beside these only the synonyms
-            that the artefact declares are taken; nothing is guessed.
-        vectors: source of vectors for emotions that the model does not carry.
-        streams: the modalities to use; default: all that rows and model have.
-        where: only rows with these values in these columns, e.g. {"session": "Ses05"}.
-        by: columns whose values the report tells apart; "streams" tells apart what was there.
-        jobs: processes that read the rows.
-        asr: words of rows without a text are those that Whisper tiny.en hears.
-        store: folder in which what was read is kept; default: the report's with ".states" behind.
-    """
-
-    split: str | None = None
-    emotions: Sequence[str] | None = None
-    names: Mapping[str, str] = field(default_factory=dict)
-    vectors: str | None = None
-    streams: Sequence[str] | None = None
-    where: Mapping[str, str] = field(default_factory=dict)
-    by: Sequence[str] = ()
-    jobs: int = 1
-    asr: bool = False
-    store: Path | str | None = None
 
 
 def rows_of(table: Path | str, root: Path | str | None = None) -> Manifest:
@@ -97,7 +66,7 @@ def rows_of(table: Path | str, root: Path | str | None = None) -> Manifest:
 
 
 def evaluate(
-    model: Model,
+    model: PredictingModel,
     manifest: Manifest,
     out: Path | str,
     options: EvaluateOptions | None = None,
@@ -109,7 +78,7 @@ def evaluate(
         model: what is tested.
         manifest: the corpus, see `rows_of`.
         out: folder for report.json, report.md, predictions and figures.
-        options, more: see `EvaluateOptions`, whose fields may be given by name.
+        options, more: see `moodal.model.options.EvaluateOptions`; its fields by name.
 
     Raises:
         UsageError: an option that does not fit.
@@ -118,21 +87,22 @@ def evaluate(
     """
     options = options or EvaluateOptions(**more)
     out = _free(Path(out).resolve())  # so that "." has a name
-    streams = _streams(model, options.streams)
+    streams = options.chosen(model.modalities, model.info.name)
     manifest = only(manifest, options.where, "--where")
     split, chosen = _split(manifest, options.split, seen_rows(model, manifest))
     require_columns(chosen, [x for x in options.by if x != "streams"], "--by")
-    used = require_media(model, chosen, streams, split, options.asr)
+    used = require_media(model, chosen, streams, split, bool(options.asr))
     majority, stamps = one_emotion(chosen)
     named = name_emotions(
-        model.scorer, majority, used, options.emotions, options.names, options.vectors
+        model.scorer, majority, used, options.words, options.names, options.vectors
     )
     store = FeatureStore(options.store or out.with_name(f"{out.name}.states"))
-    source = read_rows(model, named.manifest, used, store, options.jobs, options.asr)
+    source = read_rows(model, named.manifest, used, store, options.jobs, bool(options.asr))
     rows = _complete(model, named.manifest, source.rows, split)
     if gone := len(named.manifest) - len(rows):
-        which = "all of" if model.scorer.complete else "anything that can be read, of"
-        stamps.append(f"{gone} rows without {which} {', '.join(ordered(used))} left out")
+        needed = f"all of {', '.join(ordered(used))}"
+        which = needed if model.scorer.complete else "anything that can be read"
+        stamps.append(f"{gone} rows without {which} left out")
     stamps += [*source.stamps, *without_foreign(named.manifest, source.rows)]
     states = {m: r.states.select(rows) for m, r in source.rows.items()}
     task = named.manifest.space.task
@@ -152,15 +122,7 @@ def _free(out: Path) -> Path:
     return out
 
 
-def _streams(model: Model, streams: Sequence[str] | None) -> tuple[str, ...]:
-    """The modalities that may be used."""
-    if wrong := [s for s in streams or () if s not in model.modalities]:
-        known = ", ".join(model.modalities)
-        raise UsageError(f"The artefact does not read {', '.join(wrong)}; it reads {known}.")
-    return tuple(m for m in model.modalities if streams is None or m in streams)
-
-
-def seen_rows(model: Model, manifest: Manifest) -> np.ndarray:
+def seen_rows(model: PredictingModel, manifest: Manifest) -> np.ndarray:
     """Tell the rows [N] bool by which a model was trained, or something of it was chosen."""
     tensors = model.artefact.vectors()
     ids = [u.id for u in manifest.utterances]
@@ -190,7 +152,9 @@ def _split(manifest: Manifest, split: str | None, seen: np.ndarray) -> tuple[str
     return split, manifest.select(rows)
 
 
-def _complete(model: Model, manifest: Manifest, rows: Mapping[str, Rows], split: str) -> np.ndarray:
+def _complete(
+    model: PredictingModel, manifest: Manifest, rows: Mapping[str, Rows], split: str
+) -> np.ndarray:
     """The rows that have what the model needs of each."""
     present = np.array([r.present for r in rows.values()])
     complete = model.scorer.complete
@@ -199,11 +163,8 @@ def _complete(model: Model, manifest: Manifest, rows: Mapping[str, Rows], split:
     enough = np.flatnonzero(present.all(0) if complete else present.any(0))
     if not len(enough):
         why = next((w for r in rows.values() for w in r.lost.values()), "nothing is in them")
-        which = "all" if complete else "any"
-        raise DataError(
-            f"{manifest.corpus}: no row of {split} has {which} of {', '.join(model.modalities)} "
-            f"({why.rstrip('.')})."
-        )
+        which = f"has all of {', '.join(model.modalities)}" if complete else "can be read"
+        raise DataError(f"{manifest.corpus}: no row of {split} {which} ({why.rstrip('.')}).")
     return enough
 
 
@@ -227,7 +188,11 @@ class _Result:
 
 
 def _report(
-    model: Model, result: _Result, states: Mapping[str, Frames], out: Path, by: Sequence[str]
+    model: PredictingModel,
+    result: _Result,
+    states: Mapping[str, Frames],
+    out: Path,
+    by: Sequence[str],
 ) -> dict[str, Any]:
     named, scores = result.named, result.scores
     sets = scores.sets

@@ -15,7 +15,7 @@ from moodal.features.store import resolved
 from moodal.media.probe import probe
 from moodal.media.subtitles import read_subtitles
 from moodal.modalities.text.treebank import read_text
-from moodal.model.model import Model
+from moodal.model.predict import PredictingModel
 from moodal.model.rows import RowEncoder
 
 Example = dict[str, str | Clip]
@@ -23,7 +23,7 @@ Example = dict[str, str | Clip]
 
 
 def mean_states(
-    model: Model, examples: Sequence[Example], failed: list[str]
+    model: PredictingModel, examples: Sequence[Example], failed: list[str]
 ) -> dict[str, np.ndarray]:
     """Compute the mean states [n, H] of the examples that have a modality; note what fails."""
     states: dict[str, list[np.ndarray]] = {}

@@ -18,6 +18,8 @@ from moodal.core.records import ModalityInfo
 from moodal.core.version import __version__
 from moodal.evaluation.report.tested import TestedArtefact
 from moodal.modalities import MODALITIES
+from moodal.modalities.face.pixels import Pixels
+from moodal.modalities.infos import info_of
 
 FORMAT = 2
 """The format that is written."""
@@ -109,8 +111,6 @@ class ProtocolInfo(Info):
     settings: dict[str, JsonValue] = {}
 
 
-class LabelCounts(Info):
-    """The rows that trained, how many of them showed each emotion, and the mean of each value."""
 class ValueInfo(Info):
     """The name and the range of a value, see `moodal.core.emotions.Value`."""
 
@@ -125,6 +125,8 @@ class ValueInfo(Info):
         return tuple(cls(**value) for value in ranges)
 
 
+class LabelCounts(Info):
+    """The rows that trained, how many of them showed each emotion, and the mean of each value."""
 
     rows: Count
     counts: dict[str, Count] = {}
@@ -310,9 +312,9 @@ class ArtefactInfo(Info):
     moodal: str = __version__
     labels: tuple[Name, ...] = Field(min_length=1)
     task: Task
+    values: tuple[ValueInfo, ...] = ()
     vectors: str | None
     widths: dict[str, Annotated[int, Field(ge=1)]] = Field(min_length=1)
-    values: tuple[ValueInfo, ...] = ()
     encoders: dict[str, EncoderInfo]
     readers: dict[str, EncoderInfo] = {}
     modalities: dict[str, ModalityInfo] = {}
@@ -341,9 +343,7 @@ class ArtefactInfo(Info):
 
     def modality(self, name: str) -> ModalityInfo:
         """Return what tables and figures show of a modality."""
-        built_in = MODALITIES[name].info if name in MODALITIES else None
-        other = ModalityInfo(name, name, "#666666", "x", "table")
-        return self.modalities.get(name) or built_in or other
+        return self.modalities.get(name) or info_of(name)
 
     def tested(self) -> TestedArtefact:
         """Return what a report needs to know of the artefact."""
@@ -372,15 +372,19 @@ def readers(encoders: Mapping[str, EncoderInfo]) -> dict[str, EncoderInfo]:
     """Return the encoders of a fused artefact's prediction that its training did not use.
 
     Faces that came as crops are cut out of pictures by the encoder `pixels`, any version of it.
-    Speech is read to its end: a branch hears what is longer than its window piece by piece.
+    What an encoder would cut is read to its end: a branch hears what is longer than its window
+    piece by piece.
     """
+    pixels = Pixels()
     other: dict[str, EncoderInfo] = {}
-    face, speech = encoders.get("face"), encoders.get("speech")
-    if face is not None and face.name == "as-given":
-        other["face"] = EncoderInfo(name="pixels", width=face.width)
-    if speech is not None and "longest" in speech.parameters:
-        parameters = {**speech.parameters, "longest": LONGEST}
-        other["speech"] = EncoderInfo(name=speech.name, parameters=parameters, width=speech.width)
+    for modality, encoder in encoders.items():
+        if encoder.name == "as-given" and (modality, encoder.width) == (pixels.stream, pixels.width):
+            other[modality] = EncoderInfo(name=pixels.name, width=pixels.width)
+        if "longest" in encoder.parameters:
+            parameters = {**encoder.parameters, "longest": LONGEST}
+            other[modality] = EncoderInfo(
+                name=encoder.name, parameters=parameters, width=encoder.width
+            )
     return other
 
 

@@ -66,7 +66,7 @@ def name_emotions(
         scorer: what scores the emotions.
         manifest: the rows.
         modalities: that are used.
-        emotions, names, vectors: see `moodal.model.evaluate.EvaluateOptions`.
+        emotions, names, vectors: see `moodal.model.options.EvaluateOptions`.
 
     Raises:
         UsageError: a name that the corpus does not have.

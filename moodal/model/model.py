@@ -8,325 +8,55 @@ for utterance in timeline:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-
-from moodal.core.errors import DataError, MissingDependencyError, UsageError
-from moodal.core.records import Clip, Frames, ordered
-from moodal.core.timeline import Prediction, Timeline
-from moodal.media.recording import Recording, Source, opened
-from moodal.modalities import MODALITIES
-from moodal.modalities.encoder import Encoder
-from moodal.modalities.modality import Modality, Settings
-from moodal.model.answer import Answering, recording_name
-from moodal.model.artefact import Artefact
-from moodal.model.info import ArtefactInfo
-from moodal.model.observe import Observation, Options, Summary, observe, observe_text
-from moodal.model.scorer import Scorer, Scores
-from moodal.model.vocabulary import Asked
-
-Faces = Literal["main", "all"]
+from moodal.core.manifest import Manifest
+from moodal.model.adapt import adapt
+from moodal.model.evaluate import evaluate, rows_of
+from moodal.model.options import EvaluateOptions
+from moodal.model.predict import PredictingModel
 
 
-@dataclass(frozen=True)
-class PredictOptions:
-    """How a recording is to be predicted; the same for the command line and from Python.
+@dataclass(frozen=True, repr=False)
+class Model(PredictingModel):
+    """An artefact that predicts recordings, is tested on corpora and learns words from clips."""
 
-    Attributes:
-        text: what is said in it; the recording is one utterance then.
-        subtitles: an srt or vtt file with what is said when: its cues are the utterances.
-        emotions: any words that the model can score; default: its own.
-        streams: the modalities that may be used; default: all of the model's.
-        whole: the recording is one utterance, whether or not speech is found in it.
-        asr: True: transcribe with Whisper tiny.en; False: do without words; None: transcribe
-            where no words are given and the extra `moodal[asr]` is installed.
-        faces: "main": the face seen longest and largest in an utterance; "all": an answer for
-            each face that is followed.
-        fps: pictures per second that are looked at.
-        media: further files of the recording by modality.
-        vectors: source of the vectors of emotion words that the model does not carry.
-    """
-
-    text: str | None = None
-    subtitles: Path | str | None = None
-    emotions: Sequence[str] | str | None = None
-    streams: Sequence[str] | str | None = None
-    whole: bool = False
-    asr: bool | None = None
-    faces: Faces = "main"
-    fps: float = 5.0
-    media: Mapping[str, str] | None = None
-    vectors: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.text is not None and self.subtitles is not None:
-            raise UsageError("Give the text or the subtitles, not both.")
-        if not 0 < self.fps <= 60:
-            raise UsageError(f"fps is above 0 and at most 60; got {self.fps:g}.")
-
-    def chosen(self, modalities: Sequence[str], name: str) -> tuple[str, ...]:
-        """Choose among a model's modalities.
-
-        Raises:
-            UsageError: a modality that is none, or none of the model's.
-        """
-        if self.streams is None:
-            return tuple(modalities)
-        streams = self.streams.split(",") if isinstance(self.streams, str) else self.streams
-        names = [stream.strip() for stream in streams if stream.strip()]
-        unknown = [n for n in names if n not in MODALITIES]
-        if unknown or not names:
-            got = ", ".join(unknown) or "none"
-            raise UsageError(f"streams are {', '.join(MODALITIES)}; got {got}.")
-        chosen = tuple(m for m in modalities if m in names)
-        if not chosen:
-            raise UsageError(
-                f"{name} does not read {', '.join(names)}; it reads {', '.join(modalities)}."
-            )
-        return chosen
-
-
-@dataclass(frozen=True)
-class Model:
-    """An artefact that was read and verified, the encoders that it reads with, and its scorer.
-
-    Attributes:
-        artefact: the folder and its content.
-        encoders: modality -> what turns its media into frames; a modality without one can be
-            scored from prepared features alone.
-        scorer: what scores the frames.
-        refused: modality -> why its encoder cannot be made here.
-        threads: of each network.
-    """
-
-    artefact: Artefact
-    encoders: Mapping[str, Encoder]
-    scorer: Scorer
-    refused: Mapping[str, str]
-    threads: int = 1
-
-    def __repr__(self) -> str:
-        names = ", ".join(self.info.labels)
-        return f"Model({self.info.name!r}, {'+'.join(self.modalities)}: {names})"
-
-    @property
-    def info(self) -> ArtefactInfo:
-        """What the artefact says of itself."""
-        return self.artefact.info
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """The modalities that it reads."""
-        return self.scorer.modalities
-
-    def ask(self, emotions: Sequence[str] | None = None, vectors: str | None = None) -> Asked:
-        """Make a question of emotion words; None: its own.
-
-        Raises:
-            SpaceError: a word that it cannot score, or that is none.
-        """
-        return self.scorer.ask(emotions, vectors)
-
-    def check(self, options: PredictOptions) -> None:
-        """Refuse options that no recording could be predicted with.
-
-        Raises:
-            UsageError, SpaceError, DataError: see `predict`.
-        """
-        self.ask(_words(options.emotions), options.vectors)
-        self._require_encoders(options.chosen(self.modalities, self.info.name))
-
-    def scores(self, frames: Mapping[str, Frames], emotions: Sequence[str] | None = None) -> Scores:
-        """Score utterances by their frames, as the encoders of `encoders` give them.
+    def evaluate(
+        self,
+        corpus: Manifest | Path | str,
+        out: Path | str,
+        *,
+        root: Path | str | None = None,
+        options: EvaluateOptions | None = None,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Test the model on a corpus and write a report, see `moodal.model.evaluate.evaluate`.
 
         Args:
-            frames: modality -> n sequences; empty where an utterance lacks it.
-            emotions: the words; default: its own.
+            corpus: a manifest, or what `moodal.model.evaluate.rows_of` reads: a prepared folder,
+                a table of raw media, or the name of a corpus with its ``root``.
+            out: folder for report.json, report.md, predictions and figures.
+            root: the folder that paths start from, or in which the named corpus lies.
+            options, more: see `moodal.model.options.EvaluateOptions`.
+        """
+        manifest = corpus if isinstance(corpus, Manifest) else rows_of(corpus, root)
+        return evaluate(self, manifest, out, options, **more)
+
+    def adapt(
+        self,
+        word: str,
+        clips: Sequence[Path | str],
+        out: Path | str,
+        *,
+        negatives: Sequence[Path | str] = (),
+        replace: bool = False,
+    ) -> Path:
+        """Write a new artefact that knows a word from a few clips, see `moodal.model.adapt`.
 
         Raises:
-            SpaceError: a word that it cannot score.
-            MissingStreamError: an utterance lacks what the model cannot do without.
+            UsageError: the model is a trained system, whose emotions are those of its training.
         """
-        states = {m: self.scorer.pooled(m, f) for m, f in frames.items()}
-        return self.scorer.score(states, self.ask(emotions))
-
-    def predict(
-        self,
-        source: Source = None,
-        *,
-        rate: int | None = None,
-        name: str | None = None,
-        options: PredictOptions | None = None,
-        **more: Any,
-    ) -> Timeline:
-        """Predict the emotions of one recording, over time.
-
-        Args:
-            source: a path to an audio, video, image, text or subtitle file; the bytes of one; a
-                binary file object or pipe; samples [n] or [n, channels] with their ``rate``, or
-                an iterable of such arrays; None: ``text`` alone.
-            rate: samples per second of arrays.
-            name: by which the recording goes in the answer; default: its path.
-            options, more: see `PredictOptions`, whose fields may be given by name.
-
-        Raises:
-            DataError: the recording cannot be read at all, or the model has no encoder for what
-                is in it. Silence, a missing face and the like are no errors: ``absent`` and
-                ``flags`` say so.
-            UsageError: arguments that do not go together.
-            SpaceError: an emotion that is no word, or that the model cannot score.
-        """
-        options = _options(options, more)
-        asked = self.ask(_words(options.emotions), options.vectors)
-        predictions: list[Prediction] = []
-        answers = self._answers(source, rate, name, options, asked)
-        for answer in answers:
-            if isinstance(answer, Prediction):
-                predictions.append(answer)
-        recording, summary = answer  # type: ignore[misc]
-        return self._timeline(recording, summary, predictions, asked)
-
-    def stream(
-        self,
-        source: Source,
-        *,
-        rate: int | None = None,
-        options: PredictOptions | None = None,
-        **more: Any,
-    ) -> Iterator[Prediction]:
-        """Yield the predictions of a recording, each as soon as its utterance has ended.
-
-        Arguments and errors are those of `predict`; a recording may be an iterable of arrays
-        that are still being recorded.
-        """
-        options = _options(options, more)
-        asked = self.ask(_words(options.emotions), options.vectors)
-        for answer in self._answers(source, rate, None, options, asked):
-            if isinstance(answer, Prediction):
-                yield answer
-
-    def predict_many(
-        self, sources: Sequence[Path | str], **options: Any
-    ) -> Iterator[Timeline | DataError]:
-        """Yield the timelines of many files, one after the other.
-
-        A file that cannot be read gives its error in its place, and does not stop the rest.
-        """
-        for source in sources:
-            try:
-                yield self.predict(source, **options)
-            except (DataError, MissingDependencyError) as error:
-                yield error if isinstance(error, DataError) else DataError(f"{source}: {error}")
-
-    def _answers(
-        self,
-        source: Source,
-        rate: int | None,
-        name: str | None,
-        options: PredictOptions,
-        asked: Asked,
-    ) -> Iterator[Prediction | tuple[Recording, Summary]]:
-        """Yield the predictions, and last of all the recording and what concerns all of it."""
-        chosen = options.chosen(self.modalities, self.info.name)
-        self._require_encoders(chosen)
-        modalities = {m: _fresh(m, options) for m in chosen}
-        reading = Options(
-            text=options.text,
-            subtitles=options.subtitles,
-            whole=options.whole,
-            transcribe=None if options.asr is False else partial(_transcribe, self.threads),
-            required=bool(options.asr),
-            fps=options.fps,
-            media={m: Clip(path) for m, path in (options.media or {}).items()},
-        )
-        if source is None:
-            if options.text is None:
-                raise UsageError("There is nothing to predict: give a file, samples, or a text.")
-            recording = Recording(name or "", "text")
-            observations = observe_text(options.text, modalities, reading)
-            yield from self._answered(recording, observations, asked)
-            return
-        with opened(source, rate, name) as recording:
-            observations = observe(recording, modalities, reading)
-            yield from self._answered(recording, observations, asked)
-
-    def _answered(
-        self,
-        recording: Recording,
-        observations: Iterator[Observation | Summary],
-        asked: Asked,
-    ) -> Iterator[Prediction | tuple[Recording, Summary]]:
-        answering = Answering(self.scorer, self.encoders, asked, recording_name(recording.name))
-        for observation in observations:
-            if isinstance(observation, Summary):
-                yield recording, observation
-            else:
-                yield from answering.answer(observation)
-
-    def _timeline(
-        self,
-        recording: Recording,
-        summary: Summary,
-        predictions: Sequence[Prediction],
-        asked: Asked,
-    ) -> Timeline:
-        used = {m for p in predictions for m in p.streams}
-        absent = {m: why for m, why in summary.absent.items() if m not in used}
-        asked_for = {m for p in predictions for m in (*p.streams, *p.absent)} | set(absent)
-        for modality in self.modalities:
-            if modality not in asked_for and predictions:
-                absent[modality] = "not asked for"
-        if not predictions and not absent:
-            absent["speech"] = "no speech"
-        return Timeline(
-            path=recording.name,
-            predictions=tuple(predictions),
-            emotions=tuple(asked.shown),
-            duration=summary.duration,
-            kind=recording.kind,
-            absent={m: absent[m] for m in ordered(absent)},
-            notes=(*asked.notes, *summary.notes),
-            artefact={
-                "name": self.info.name,
-                "digest": self.info.digest,
-                "moodal": self.info.moodal,
-            },
-            waveform=summary.waveform,
-            thumbnails=summary.thumbnails,
-            modalities=tuple(self.info.modality(m) for m in self.modalities),
-        )
-
-    def _require_encoders(self, modalities: Sequence[str]) -> None:
-        """Refuse to read raw media for which the artefact's encoder cannot be made here."""
-        for modality in modalities:
-            if modality not in self.encoders:
-                raise DataError(f"{self.artefact.folder}: {self.refused[modality]}")
-
-
-def _options(options: PredictOptions | None, more: Mapping[str, Any]) -> PredictOptions:
-    if options is not None and more:
-        raise UsageError("Give options, or their fields by name, not both.")
-    try:
-        return options or PredictOptions(**more)
-    except TypeError as error:
-        raise UsageError(f"predict: {error}.") from None
-
-
-def _words(emotions: Sequence[str] | str | None) -> Sequence[str] | None:
-    return emotions.split(",") if isinstance(emotions, str) else emotions
-
-
-def _fresh(name: str, options: PredictOptions) -> Modality:
-    """Make the object of a modality for one recording."""
-    return MODALITIES[name](Settings(options.fps, every=options.faces == "all"))
-
-
-def _transcribe(threads: int, samples: np.ndarray, start: float) -> Any:
-    from moodal.modalities.speech.transcribe import words
-
-    return words(samples, offset=start, threads=threads)
+        return adapt(self, word, clips, out, negatives=negatives, replace=replace)

@@ -13,7 +13,6 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from moodal.modalities.modality import Absent, Modality, Observed, Window
 from moodal.modalities.text.sentences import sentences
 from moodal.modalities.text.treebank import read_text
 from moodal.model.film import Film
+from moodal.model.options import PredictOptions
 from moodal.model.remarks import Remarks
 from moodal.model.segmentation import (
     Buffer,
@@ -41,44 +41,6 @@ from moodal.model.transcription import Transcriber, Transcription
 
 QUIET = 1e-4
 """The highest sample of what is silence."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a recording is read.
-
-    Attributes:
-        text: what is said in it; the recording is one utterance then.
-        subtitles: a file with what is said when: its cues are the utterances.
-        whole: the recording is one utterance, whether or not speech is found in it.
-        transcribe: hears the words where none are given; None: do without.
-        required: whether a transcriber that is not installed is an error, not a remark.
-        fps: pictures per second that are looked at.
-        media: further files of the recording by modality.
-    """
-
-    text: str | None = None
-    subtitles: Path | str | None = None
-    whole: bool = False
-    transcribe: Transcriber | None = None
-    required: bool = False
-    fps: float = 5.0
-    media: Mapping[str, str | Clip] = field(default_factory=dict)
-
-    def require_fit(self, recording: Recording) -> None:
-        """Refuse options that do not go together, or do not fit the recording.
-
-        Raises:
-            UsageError: says which one to leave out.
-        """
-        if self.text is not None and self.subtitles is not None:
-            raise UsageError("Give the text or the subtitles, not both.")
-        if recording.kind in ("text", "subtitles") and (self.text or self.subtitles):
-            raise UsageError(
-                f"{recording.name} is a text itself; leave --text and --subtitles out."
-            )
-        if recording.kind == "image" and self.subtitles:
-            raise UsageError(f"{recording.name} is a picture, which has no subtitles; use --text.")
 
 
 @dataclass(frozen=True)
@@ -116,7 +78,10 @@ class Summary:
 
 
 def observe(
-    recording: Recording, modalities: Mapping[str, Modality], options: Options
+    recording: Recording,
+    modalities: Mapping[str, Modality],
+    options: PredictOptions,
+    transcribe: Transcriber | None = None,
 ) -> Iterator[Observation | Summary]:
     """Observe a recording once, from its beginning to its end.
 
@@ -124,6 +89,7 @@ def observe(
         recording: opened, see `moodal.media.recording.opened`.
         modalities: name -> a fresh object for this recording.
         options: how it is read.
+        transcribe: hears the words where none are given; None: do without.
 
     Yields:
         An `Observation` for each utterance, in the order of their beginnings, as they end; last
@@ -133,8 +99,8 @@ def observe(
         DataError: nothing of it can be read.
         UsageError: options that do not fit it.
     """
-    options.require_fit(recording)
-    reading = _Reading(recording, modalities, options)
+    _require_fit(options, recording)
+    reading = _Reading(recording, modalities, options, transcribe)
     if recording.kind == "text":
         assert recording.path is not None
         yield from reading.texts(read_text(recording.path))
@@ -149,7 +115,7 @@ def observe(
 
 
 def observe_text(
-    text: str, modalities: Mapping[str, Modality], options: Options
+    text: str, modalities: Mapping[str, Modality], options: PredictOptions
 ) -> Iterator[Observation | Summary]:
     """Observe a text alone, sentence by sentence; as `observe`."""
     reading = _Reading(Recording("", "text"), modalities, options)
@@ -157,19 +123,37 @@ def observe_text(
     yield reading.summary()
 
 
+def _require_fit(options: PredictOptions, recording: Recording) -> None:
+    """Refuse options that do not fit a recording.
+
+    Raises:
+        UsageError: says which one to leave out.
+    """
+    if recording.kind in ("text", "subtitles") and (options.text or options.subtitles):
+        raise UsageError(f"{recording.name} is a text itself; leave --text and --subtitles out.")
+    if recording.kind == "image" and options.subtitles:
+        raise UsageError(f"{recording.name} is a picture, which has no subtitles; use --text.")
+
+
 class _Reading:
     """One reading of one recording: sound and pictures in step, utterances as they end."""
 
-    def __init__(self, recording: Recording, modalities: Mapping[str, Modality], options: Options):
+    def __init__(
+        self,
+        recording: Recording,
+        modalities: Mapping[str, Modality],
+        options: PredictOptions,
+        transcribe: Transcriber | None = None,
+    ):
         self.recording, self.modalities, self.options = recording, modalities, options
         self.remarks = Remarks(recording, modalities)
         self.envelope, self.buffer = Envelope(), Buffer(RATE)
         media = {modality.info.medium for modality in modalities.values()}
         self.words = Transcription(
-            options.transcribe,
+            transcribe,
             self.buffer,
             self.remarks,
-            required=options.required,
+            required=bool(options.asr),
             wanted="text" in media and options.text is None,
         )
         self.film = Film(recording, modalities, options.fps, self.remarks)
@@ -336,7 +320,7 @@ class _Reading:
             segment.words,
             sound,
             segment.spoken,
-            self.options.media,
+            {name: Clip(path) for name, path in self.options.media.items()},
         )
         observed: dict[str, Sequence[Observed]] = {}
         absent: dict[str, str] = {}

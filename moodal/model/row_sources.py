@@ -12,9 +12,10 @@ from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Frames
 from moodal.features.store import FeatureStore
 from moodal.modalities import MODALITIES
+from moodal.modalities.face.pixels import Pixels
 from moodal.modalities.text.language import looks_english
 from moodal.model.info import ArtefactInfo
-from moodal.model.model import Model
+from moodal.model.predict import PredictingModel
 from moodal.model.rows import RowEncoder, Rows, encode_rows, media_of, merged
 
 
@@ -32,7 +33,7 @@ class RowSource:
 
 
 def require_media(
-    model: Model, manifest: Manifest, modalities: Sequence[str], split: str, asr: bool
+    model: PredictingModel, manifest: Manifest, modalities: Sequence[str], split: str, asr: bool
 ) -> list[str]:
     """The modalities that some row has, or can be given by transcription.
 
@@ -45,7 +46,7 @@ def require_media(
     return used
 
 
-def _has(model: Model, manifest: Manifest, modality: str, asr: bool) -> bool:
+def _has(model: PredictingModel, manifest: Manifest, modality: str, asr: bool) -> bool:
     if modality in manifest.features or (_is_text(modality) and asr):
         return True
     return modality in model.encoders and any(x is not None for x in media_of(manifest, modality))
@@ -56,7 +57,7 @@ def _is_text(modality: str) -> bool:
 
 
 def read_rows(
-    model: Model,
+    model: PredictingModel,
     manifest: Manifest,
     modalities: Sequence[str],
     store: FeatureStore,
@@ -89,7 +90,7 @@ def read_rows(
 
 
 def _raw(
-    model: Model,
+    model: PredictingModel,
     manifest: Manifest,
     modality: str,
     items: Sequence[str | Clip | None],
@@ -113,7 +114,7 @@ def _raw(
     return rows
 
 
-def _prepared(model: Model, manifest: Manifest, modality: str) -> Rows:
+def _prepared(model: PredictingModel, manifest: Manifest, modality: str) -> Rows:
     """What the model makes of prepared frames."""
     return Rows(model.scorer.pooled(modality, manifest.features[modality]))
 
@@ -141,17 +142,22 @@ def _compare(info: ArtefactInfo, manifest: Manifest, modality: str) -> tuple[str
         return "", []
     if name == theirs.get("name") == "as-given":
         return "", [f"{modality} features came in other files than those of the training"]
-    if (
-        name == "as-given"
-        and modality in info.readers
-        and (theirs.get("name") == info.readers[modality].name)
-    ):
+    reader = info.readers.get(modality, trained)
+    if _given_alike(name, reader.name if reader else None, theirs.get("name", "as-given")):
         return "", []
     return (
         f"{modality}: the artefact was trained on {name} ({fingerprint}), the corpus was encoded "
         f"by {theirs.get('name')} ({theirs.get('fingerprint')}). Prepare it again with the "
         "artefact's encoder."
     ), []
+
+
+def _given_alike(trained: str | None, reader: str | None, theirs: str) -> bool:
+    """Tell whether features that came in files are what an encoder makes of their media.
+
+    Crops of faces are, whoever cut them out.
+    """
+    return reader == Pixels.name and {trained, theirs} == {Pixels.name, "as-given"}
 
 
 def without_foreign(manifest: Manifest, rows: Mapping[str, Rows]) -> list[str]:

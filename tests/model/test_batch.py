@@ -15,7 +15,7 @@ from moodal.core.timeline import Timeline
 from moodal.loading import load_with
 from moodal.model import batch
 from moodal.model.batch import Job, predict_all
-from moodal.model.model import PredictOptions
+from moodal.model.options import PredictOptions
 
 OPTIONS = PredictOptions(asr=False, whole=True)
 

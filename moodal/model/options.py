@@ -1,0 +1,122 @@
+"""Options of prediction and evaluation; the command line and Python share them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from moodal.core.errors import UsageError
+from moodal.modalities import MODALITIES
+
+Faces = Literal["main", "all"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What every question to a model says.
+
+    Attributes:
+        emotions: any words that the model can score, or one text with commas; default: its own.
+        vectors: source of the vectors of emotion words that the model does not carry.
+        streams: the modalities that may be used, or one text with commas; default: all of the
+            model's.
+        asr: True: transcribe with Whisper tiny.en; False: do without words; None: transcribe
+            where no words are given and the extra `moodal[asr]` is installed (a prediction), or
+            do without (an evaluation).
+    """
+
+    emotions: Sequence[str] | str | None = None
+    vectors: str | None = None
+    streams: Sequence[str] | str | None = None
+    asr: bool | None = None
+
+    @property
+    def words(self) -> list[str] | None:
+        """The emotions one by one; None for the model's own."""
+        return _listed(self.emotions)
+
+    def chosen(self, modalities: Sequence[str], name: str) -> tuple[str, ...]:
+        """Choose among a model's modalities.
+
+        Args:
+            modalities: of the model.
+            name: of the model, for messages.
+
+        Raises:
+            UsageError: a modality that is none, or none of the model's.
+        """
+        names = _listed(self.streams)
+        if names is None:
+            return tuple(modalities)
+        unknown = [n for n in names if n not in MODALITIES]
+        if unknown or not names:
+            got = ", ".join(unknown) or "none"
+            raise UsageError(f"streams are {', '.join(MODALITIES)}; got {got}.")
+        chosen = tuple(m for m in modalities if m in names)
+        if not chosen:
+            raise UsageError(
+                f"{name} does not read {', '.join(names)}; it reads {', '.join(modalities)}."
+            )
+        return chosen
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(Options):
+    """How a recording is to be predicted.
+
+    Attributes:
+        text: what is said in it; the recording is one utterance then.
+        subtitles: an srt or vtt file with what is said when: its cues are the utterances.
+        whole: the recording is one utterance, whether or not speech is found in it.
+        faces: "main": the face seen longest and largest in an utterance; "all": an answer for
+            each face that is followed.
+        fps: pictures per second that are looked at.
+        media: modality -> a further file of the recording.
+    """
+
+    text: str | None = None
+    subtitles: Path | str | None = None
+    whole: bool = False
+    faces: Faces = "main"
+    fps: float = 5.0
+    media: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.text is not None and self.subtitles is not None:
+            raise UsageError("Give the text or the subtitles, not both.")
+        if not 0 < self.fps <= 60:
+            raise UsageError(f"fps is above 0 and at most 60; got {self.fps:g}.")
+        if self.faces not in ("main", "all"):
+            raise UsageError(f'faces is "main" or "all"; got {self.faces!r}.')
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(Options):
+    """How a model is to be tested on a corpus.
+
+    Attributes:
+        split: "train", "valid", "test", "all", or "held-out": all rows that the model has not
+            seen; None: "test" where there is one, else all.
+        names: the corpus's name of an emotion -> the model's. Beside these only the synonyms
+            that the artefact declares are taken; nothing is guessed.
+        where: only rows with these values in these columns, e.g. {"session": "Ses05"}.
+        by: columns whose values the report tells apart; "streams" tells apart what was there.
+        jobs: processes that read the rows.
+        store: folder in which what was read is kept; default: the report's with ".states" behind.
+    """
+
+    split: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, str] = field(default_factory=dict)
+    by: Sequence[str] = ()
+    jobs: int = 1
+    store: Path | str | None = None
+
+
+def _listed(names: Sequence[str] | str | None) -> list[str] | None:
+    if names is None:
+        return None
+    parts = names.split(",") if isinstance(names, str) else names
+    return [part.strip() if isinstance(part, str) else part for part in parts if part != ""]
