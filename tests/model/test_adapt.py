@@ -7,12 +7,16 @@ import csv
 import numpy as np
 import pytest
 
+from moodal import load
 from moodal.core.errors import DataError, UsageError
+from moodal.core.records import Clip
 from moodal.evaluation.metrics import auc
+from moodal.modalities.speech.spoken import Spoken
 from moodal.model import adapt as adapting
 from moodal.model.adapt import Gaussian, adapt, discriminant, known_as
 from moodal.model.examples import read_negatives
-from moodal.model.predictor import load
+from moodal.model.rows import RowEncoder
+from moodal.model.states import States
 
 H = 32
 
@@ -113,28 +117,26 @@ def centred(tiny, tmp_path_factory):
     """A small artefact whose speech branch knows how tones scatter."""
     folder = tmp_path_factory.mktemp("centred")
     base = load(tiny.write_tiny(folder / "base"), threads=1)
-    from moodal.core.records import Clip
-    from moodal.model.states import States
-
-    encoder = States.of(base.found, base.branches["speech"])
+    branch, frames = base.scorer.branches["speech"], RowEncoder("speech", Spoken())
+    encoder = States.of(base.artefact, branch, frames)
     sounds = [p for f in (200, 500, 1200, 2500) for p in tones(folder / "t", f, 4)]
     states = np.concatenate([encoder.encode(Clip(str(p))) for p in sounds]).astype(np.float64)
     within = states - np.repeat(states.reshape(4, 4, -1).mean(1), 4, 0)
-    weights = base.found.weights()
+    weights = base.artefact.weights()
     weights["speech.mean"] = states.mean(0).astype(np.float32)
     weights["speech.covariance"] = (within.T @ within / 12 + 1e-3 * np.eye(8)).astype(np.float32)
     made = adapting._write(
-        base, folder / "made", base.found.info, weights, base.found.vectors(), ""
+        base.artefact, folder / "made", base.info, weights, base.artefact.vectors(), ""
     )
     return load(made, threads=1)
 
 
-def told(predictor, paths, word, **options):
+def told(model, paths, word, **options):
     return np.array(
         [
-            predictor.predict(p, emotions=[word], whole=True, asr=False, **options)[0].shares[
-                "speech"
-            ][word]
+            model.predict(p, emotions=[word], whole=True, asr=False, **options)[0].shares["speech"][
+                word
+            ]
             for p in paths
         ]
     )
@@ -161,34 +163,34 @@ def test_a_word_is_known_by_its_clips(adapted, centred, tmp_path):
 
 
 def test_the_new_artefact_says_what_it_is(adapted, centred):
-    info = adapted.found.info
-    assert info.digest != centred.found.info.digest
+    info = adapted.info
+    assert info.digest != centred.info.digest
     assert info.data.adapted == {"relieved": {"speech": 5}}
-    assert adapted.found.fused.branches["speech"].adapted == ("relieved",)
-    assert "relieved" in adapted.found.fused.words
-    card = adapted.found.file("README.md").read_text()
+    assert adapted.artefact.fused.branches["speech"].adapted == ("relieved",)
+    assert "relieved" in adapted.artefact.fused.words
+    card = adapted.artefact.file("README.md").read_text()
     assert "## Adapted: relieved" in card
     assert "# Tiny" in card
     for name in ("text.onnx", "speech.onnx"):
-        assert info.files[name] == centred.found.info.files[name]
+        assert info.files[name] == centred.info.files[name]
 
 
 def test_a_second_word_and_the_same_again(adapted, tmp_path):
     second = load(adapt(adapted, "bored", tones(tmp_path / "b", 1200, 4), tmp_path / "two"))
-    assert list(second.branches["speech"].adapted) == ["relieved", "bored"]
+    assert list(second.scorer.branches["speech"].adapted) == ["relieved", "bored"]
     low, high = tones(tmp_path / "t", 500, 3, 5), tones(tmp_path / "t", 1200, 3, 5)
     assert told(second, high, "bored").min() > told(second, low, "bored").max()
     assert told(second, low, "relieved") == pytest.approx(told(adapted, low, "relieved"), abs=1e-5)
     again = load(adapt(second, "relieved", high, tmp_path / "three"))
-    assert list(again.branches["speech"].adapted) == ["relieved", "bored"]
-    assert again.found.info.data.adapted == {
+    assert list(again.scorer.branches["speech"].adapted) == ["relieved", "bored"]
+    assert again.info.data.adapted == {
         "relieved": {"speech": 3},
         "bored": {"speech": 4},
     }
     assert told(again, high, "relieved").min() > told(again, low, "relieved").max()
 
 
-def test_texts_pictures_and_tables_are_clips_too(predictor, tmp_path):
+def test_texts_pictures_and_tables_are_clips_too(model, tmp_path):
     from PIL import Image
 
     from moodal.lookalikes.face import draw_face
@@ -205,46 +207,46 @@ def test_texts_pictures_and_tables_are_clips_too(predictor, tmp_path):
         writer.writeheader()
         writer.writerows(rows)
     clips = [tmp_path / n for n in ("face.png", "said.txt", "said.srt", "t.csv")]
-    made = load(adapt(predictor, "relieved", clips, tmp_path / "made"))
-    assert made.found.info.data.adapted == {"relieved": {"text": 4, "face": 1}}
+    made = load(adapt(model, "relieved", clips, tmp_path / "made"))
+    assert made.info.data.adapted == {"relieved": {"text": 4, "face": 1}}
     assert made.predict(text="Phew.", emotions=["relieved"])[0].sources == {
         "relieved": {"text": "adapted"}
     }
 
 
-def test_known_words_are_not_overridden_unasked(predictor, tmp_path):
+def test_known_words_are_not_overridden_unasked(model, tmp_path):
     (tmp_path / "a.txt").write_text("Thank you so much.\n")
     clips = [tmp_path / "a.txt"]
     for word in ("anger", "Joy", "happiness"):
         with pytest.raises(UsageError, match="basic"):
-            adapt(predictor, word, clips, tmp_path / "out")
+            adapt(model, word, clips, tmp_path / "out")
     with pytest.raises(UsageError, match="learned from text"):
-        adapt(predictor, "gratitude", clips, tmp_path / "out")
+        adapt(model, "gratitude", clips, tmp_path / "out")
     sound = tones(tmp_path / "s", 500, 2)
-    made = load(adapt(predictor, "gratitude", [*clips, *sound], tmp_path / "out"))
-    assert made.found.info.data.adapted == {"gratitude": {"speech": 2}}
-    made = load(adapt(predictor, "joy", clips, tmp_path / "out", replace=True))
+    made = load(adapt(model, "gratitude", [*clips, *sound], tmp_path / "out"))
+    assert made.info.data.adapted == {"gratitude": {"speech": 2}}
+    made = load(adapt(model, "joy", clips, tmp_path / "out", replace=True))
     answer = made.predict(text="Thank you.")[0]
     assert answer.sources["happiness"] == {"text": "adapted"}
     assert sum(answer.probabilities.values()) == pytest.approx(1)
 
 
-def test_what_cannot_be_read_is_refused_only_where_nothing_is_left(predictor, tmp_path):
+def test_what_cannot_be_read_is_refused_only_where_nothing_is_left(model, tmp_path):
     (tmp_path / "bad.wav").write_bytes(b"RIFF, but no sound")
     with pytest.raises(DataError, match="No clip"):
-        adapt(predictor, "relieved", [tmp_path / "bad.wav"], tmp_path / "out")
+        adapt(model, "relieved", [tmp_path / "bad.wav"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
     good = tones(tmp_path / "s", 500, 1)
-    adapt(predictor, "relieved", [tmp_path / "bad.wav", *good], tmp_path / "out")
+    adapt(model, "relieved", [tmp_path / "bad.wav", *good], tmp_path / "out")
     with pytest.raises(UsageError, match="choose another"):
-        adapt(predictor, "relieved", good, predictor.found.folder)
+        adapt(model, "relieved", good, model.artefact.folder)
 
 
 def test_an_artefact_without_background_cannot_be_adapted(tiny, tmp_path):
     base = load(tiny.write_tiny(tmp_path / "base"))
-    weights = {k: v for k, v in base.found.weights().items() if k != "speech.covariance"}
+    weights = {k: v for k, v in base.artefact.weights().items() if k != "speech.covariance"}
     made = adapting._write(
-        base, tmp_path / "less", base.found.info, weights, base.found.vectors(), ""
+        base.artefact, tmp_path / "less", base.info, weights, base.artefact.vectors(), ""
     )
     with pytest.raises(DataError, match="compose"):
         adapt(load(made), "relieved", tones(tmp_path / "s", 500, 1), tmp_path / "out")
@@ -260,8 +262,8 @@ def test_the_words_own_rows_are_no_negatives(tmp_path):
     assert failed == []
 
 
-def test_a_synonym_is_known_as_its_basic_emotion_where_that_is_replaced(predictor):
-    assert known_as(predictor, "  Happy ", replace=True) == "happiness"
-    assert known_as(predictor, "Relieved  At Last") == "relieved at last"
+def test_a_synonym_is_known_as_its_basic_emotion_where_that_is_replaced(model):
+    assert known_as(model, "  Happy ", replace=True) == "happiness"
+    assert known_as(model, "Relieved  At Last") == "relieved at last"
     with pytest.raises(UsageError, match="basic"):
-        known_as(predictor, "happy")
+        known_as(model, "happy")
