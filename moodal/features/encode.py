@@ -17,9 +17,10 @@ from moodal.core.manifest import Manifest
 from moodal.core.records import Frames
 from moodal.features.store import FeatureStore, item_of
 from moodal.modalities.encoder import Encoder, Item
+from moodal.modalities.infos import info_of
 
-PACK = {"text": 256, "speech": 16, "face": 4}
-"""Items encoded and kept at a time: what a kill may lose, per process."""
+PACK = {"text": 256, "sound": 16, "pictures": 4}
+"""Medium -> items encoded and kept at a time: what a kill may lose, per process."""
 
 ATTEMPTS = 3
 """How often damaged entries of a store are computed anew before it is given up."""
@@ -237,7 +238,7 @@ def _computed(
     encoder: Encoder, items: Sequence[tuple[str, Item]], jobs: int, what: str
 ) -> Iterator[list[Result]]:
     """The items' results, pack by pack, in whatever order they are done."""
-    size = PACK.get(encoder.stream, 16)
+    size = PACK.get(info_of(encoder.stream).medium, 16)
     packs = [items[i : i + size] for i in range(0, len(items), size)]
     with _progress(what, len(items)) as advance:
         if jobs == 1 or len(packs) < 2:

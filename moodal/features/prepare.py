@@ -15,7 +15,7 @@ import numpy as np
 from moodal.core import manifest as manifests
 from moodal.core.errors import DataError, OutputError, UsageError, writing
 from moodal.core.manifest import MADE_UP, MARK, Manifest
-from moodal.core.records import STREAMS, ordered
+from moodal.core.records import ordered
 from moodal.corpora.checks.check import Finding, check
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
     from moodal.features.store import FeatureStore
     from moodal.modalities.encoder import Encoder
-
-DEFAULT_ENCODERS = {"text": "glove-50", "speech": "egemaps"}
-"""Stream -> the encoder of raw media where none is asked for; faces are
-encoded where it is asked for (`pixels`)."""
 
 STORE = "feature-store"
 """Name of the folder beside OUT where features are kept, unless another is named."""
@@ -53,7 +49,8 @@ def prepare(
         root: the user's files, as that corpus's reader describes them.
         out: a new folder, or one that holds an earlier manifest, which is replaced.
         encoders: stream -> encoder with its parameters, such as ``{"speech": "egemaps:rate=5"}``,
-            or "none" to leave that stream out; streams not named get `DEFAULT_ENCODERS`.
+            or "none" to leave that stream out; streams not named get the encoder that
+            `moodal.modalities.modality.Modality.encoder` names, if any.
             Streams that came as features stay as they came, unless an encoder is asked for.
         store: a folder that keeps features, so that a second run reads them (default:
             `STORE` beside ``out``, shared by the corpora prepared there).
@@ -143,10 +140,11 @@ def _encoded(
 ) -> tuple[Manifest, dict[str, Encoder], list[Finding]]:
     """Encode every raw stream that is wanted; return the manifest, the encoders, and findings."""
     from moodal.features.encode import encode_corpus
+    from moodal.modalities import MODALITIES
     from moodal.modalities.build import build
 
     raw = {modality for u in manifest.utterances for modality in u.media}
-    streams = ordered([*STREAMS, *sorted(raw)])
+    streams = ordered([*MODALITIES, *sorted(raw)])
     wrong = sorted(asked.keys() - set(streams))
     if wrong:
         raise UsageError(f"No stream is called {wrong[0]!r}; there are {', '.join(streams)}.")
@@ -158,8 +156,9 @@ def _encoded(
                 f"{manifest.corpus} has no {stream} to encode; leave out {stream}={asked[stream]}."
             )
         if stream in asked or (stream in raw and stream not in manifest.features):
-            spec = asked.get(stream) or DEFAULT_ENCODERS.get(stream)
-            if spec is None:
+            default = MODALITIES[stream].encoder if stream in MODALITIES else ""
+            spec = asked.get(stream) or default
+            if not spec:
                 detail = (
                     f"There is {stream} to encode, but it has no default encoder: left out. "
                     f"Choose one with --encoder {stream}=NAME."

@@ -115,10 +115,13 @@ class Modality:
 
     Attributes:
         info: name, label, colour, mark and medium.
+        encoder: what `moodal prepare` encodes its raw media with where no encoder is asked for;
+            "": they are encoded only where one is.
         largest: pixels of the longer side of the pictures that it wants to see; 0: none.
     """
 
     info: ClassVar[ModalityInfo]
+    encoder: ClassVar[str] = ""
     largest: ClassVar[int] = 0
 
     def __init__(self, settings: Settings = Settings()):

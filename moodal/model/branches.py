@@ -100,6 +100,8 @@ class Branch:
                 f"{self.graph} reads {name}, and a {self.modality} branch is given {self.input}; "
                 "copy the artefact again."
             )
+        if INPUTS[name].padded and not frames.any():
+            return np.zeros((0, len(self.map)), np.float32)
         count = max(1, -(-len(frames) // (INPUTS[name].window or len(frames))))
         try:
             parts = [run(network, part) for part in np.array_split(frames, count)]

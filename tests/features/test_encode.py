@@ -293,8 +293,23 @@ def test_a_process_that_is_ended_from_outside_is_told_in_words(tmp_path, speech,
         raise BrokenProcessPool
 
     names = [speech(f"{i}.wav", 0.1).name for i in range(2)]
-    monkeypatch.setitem(encoding.PACK, "speech", 1)
+    monkeypatch.setitem(encoding.PACK, "sound", 1)
     monkeypatch.setattr(encoding, "as_completed", broken)
     manifest = clips(tmp_path, *names[:1], Clip(names[1], 0.0, 0.09))
     with pytest.raises(MoodalError, match=r"ended from outside.* run again, with fewer jobs"):
         encode_corpus(manifest, {"speech": build("egemaps")}, jobs=2)
+
+
+def test_a_film_without_sound_lacks_speech_and_is_no_damage(tmp_path, speech):
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "mute.mp4"), "w") as file:
+        video = file.add_stream("mpeg4", rate=10)
+        video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+        image = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), "rgb24")
+        file.mux(video.encode(image))
+        file.mux(video.encode(None))
+    manifest = clips(tmp_path, speech("a.wav", 0.2).name, "mute.mp4")
+    for store in (FeatureStore(tmp_path / "store"), None):
+        out = encode_corpus(manifest, {"speech": build("egemaps")}, store)
+        assert out.features["speech"].lengths.tolist() == [2, 0]
+        assert out.notes == ()

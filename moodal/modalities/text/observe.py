@@ -55,6 +55,7 @@ class Text(Modality):
     """The words of an utterance, given or transcribed."""
 
     info: ClassVar[ModalityInfo] = ModalityInfo("text", "words", "#0072B2", "o", "text")
+    encoder: ClassVar[str] = "glove-50"
 
     def observe(self, window: Window) -> Sequence[Observed] | Absent:
         """Observe the text of a window; absent without a word in it."""

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
-from moodal.core.records import Frames
+from moodal.core.records import Frames, Utterance
 from moodal.train.data.batch import Batch, Stream, Streams, Transcripts, either
 from moodal.train.data.views import spelled, wanted
 
@@ -113,6 +114,22 @@ class TensorData:
             ragged = self._ragged(given.frames, starts, lengths, (scales or {}).get(stream))
             self.views[stream] = _Second(ragged, given.rows, np.full(len(manifest), -1))
         self.draw_views(0, 0)
+
+    @classmethod
+    def of_frames(
+        cls,
+        frames: Mapping[str, Frames],
+        scales: Mapping[str, Scale],
+        *,
+        trim: bool,
+        max_steps: int,
+    ) -> TensorData:
+        """Hold frames of no corpus, without labels: stream -> N sequences."""
+        count = len(next(iter(frames.values())))
+        utterances = tuple(Utterance(str(row)) for row in range(count))
+        labels = np.zeros((count, 1), np.float32)
+        manifest = Manifest("", EmotionSpace(["any"]), utterances, labels, dict(frames))
+        return cls(manifest, list(frames), trim=trim, max_steps=max_steps, scales=scales)
 
     def _ragged(
         self, frames: Frames, starts: np.ndarray, lengths: np.ndarray, scale: Scale | None

@@ -11,8 +11,7 @@ import torch
 
 from moodal.core.emotions import EmotionSpace, Targets, Task, Values
 from moodal.core.errors import SpaceError
-from moodal.core.manifest import Manifest
-from moodal.core.records import Frames, Utterance, ordered
+from moodal.core.records import Frames, ordered
 from moodal.evaluation.report.scores import sigmoid, softmax
 from moodal.modalities.encoder import Encoder
 from moodal.modalities.text.emotion_vectors import word_vectors
@@ -195,17 +194,10 @@ class SystemScorer:
         )
 
     def _data(self, states: Mapping[str, Frames]) -> TensorData:
-        info = self.artefact.info
-        count = len(next(iter(states.values())))
-        utterances = tuple(Utterance(str(row)) for row in range(count))
-        labels = np.zeros((count, len(info.labels)), np.float32)
-        manifest = Manifest("", self.artefact.space, utterances, labels, dict(states))
-        return TensorData(
-            manifest,
-            list(states),
-            scales={m: s for m, s in self.scales.items() if m in states},
-            trim=info.data.trim_padding,
-            max_steps=info.data.max_steps,
+        data = self.artefact.info.data
+        scales = {m: s for m, s in self.scales.items() if m in states}
+        return TensorData.of_frames(
+            states, scales, trim=data.trim_padding, max_steps=data.max_steps
         )
 
     def _shares(self, data: TensorData, space: Targets) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
-"""graphs: a trained branch as an ONNX graph, for prediction without PyTorch.
+"""onnx: the network of a branch as an ONNX graph, for prediction without PyTorch.
 
-A graph reads one utterance, or pictures, and gives the states that its branch pools: nothing is
-padded, so nothing is masked. Its weights may be kept in 8 bits, a quarter of the size.
+A graph reads one utterance, or pictures, and gives the states of its steps: nothing is padded, so
+nothing is masked. Its weights may be kept in 8 bits, a quarter of the size.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,33 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moodal.core.errors import MissingDependencyError
+from moodal.core.errors import MissingDependencyError, UsageError
 from moodal.train.backbones.face import SIDE, FaceNetwork
+from moodal.train.backbones.frames import FrameNetwork
 from moodal.train.backbones.text import TextBackbone
 from moodal.train.backbones.whisper_layers import Hearing
-from moodal.train.systems.branch import Branch
+from moodal.train.data.dataset import Scale
+from moodal.train.layers.recurrent import Recurrent
+from moodal.train.systems.system import Keyed
 
 OPSET = 18
 LARGE = 10_000
 """Weights of a matrix from which it is kept in 8 bits."""
-INPUTS = {"text": "ids", "speech": "wave", "face": "pixels"}
-"""Modality -> the name of its graph's input: [1, T] int64, [1, samples], [N, 2304]."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What `moodal.train.data.dataset.TensorData` does to features before a network reads them.
+
+    Attributes:
+        scale: what they are standardised by.
+        trim: all-zero steps at both ends are cut.
+        max_steps: steps that are kept (0: all).
+    """
+
+    scale: Scale | None = None
+    trim: bool = False
+    max_steps: int = 0
 
 
 class _Text(nn.Module):
@@ -65,24 +82,151 @@ class _Face(nn.Module):
         return (self.body.states(pictures) + self.body.states(pictures.flip(3))) / 2
 
 
-def alone(branch: Branch) -> tuple[nn.Module, Tensor, dict[int, str]]:
-    """A branch's body for one utterance, an example of its input, and which sizes vary."""
-    body: Any = branch.body
-    if isinstance(body, TextBackbone):
-        return _Text(body).eval(), torch.randint(5, 3000, (1, 9)), {0: "texts", 1: "pieces"}
-    if isinstance(body, Hearing):
-        return _Speech(body).eval(), torch.randn(1, 20000), {1: "samples"}
-    return _Face(body).eval(), torch.rand(2, SIDE * SIDE), {0: "pictures"}
-
-
-def graph(branch: Branch, *, bits: int = 32) -> bytes:
-    """The ONNX graph of a branch's body; its output is "steps" [1, T, H], of faces [N, H].
+class _Frames(nn.Module):
+    """Features [T, D] of one utterance, prepared as in training, and the network that reads them.
 
     Args:
+        network: features [T, D] -> states [T', H].
+    """
+
+    def __init__(self, network: nn.Module, preparation: Preparation, width: int):
+        super().__init__()
+        self.network, self.trim, self.max_steps = network, preparation.trim, preparation.max_steps
+        scale = preparation.scale or Scale(np.zeros(width), np.ones(width))
+        self.register_buffer("mean", torch.tensor(scale.mean, dtype=torch.float32))
+        self.register_buffer("deviation", torch.tensor(scale.deviation, dtype=torch.float32))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        filled = (frames != 0).any(1)
+        if self.trim:
+            count = filled.long()
+            inside = (count.cumsum(0) > 0) & (count.flip(0).cumsum(0).flip(0) > 0)
+            frames, filled = frames[inside], filled[inside]
+        if self.max_steps:
+            frames, filled = frames[: self.max_steps], filled[: self.max_steps]
+        frames = (frames - self.mean) / self.deviation * filled[:, None]
+        states: Tensor = self.network(frames)
+        return states
+
+
+class _Last(nn.Module):
+    """PyTorch's own RNN with the weights of a `Recurrent`: features [T, D] -> [1, H].
+
+    The two directions of the last step are summed, as EEA does.
+    """
+
+    def __init__(self, network: Recurrent):
+        super().__init__()
+        kind = nn.LSTM if network.cell == "lstm" else nn.GRU
+        width = network.get_parameter("weight_ih_l0").shape[1]
+        self.rnn = kind(
+            width,
+            network.hidden,
+            network.layers,
+            batch_first=True,
+            bidirectional=len(network.directions) == 2,
+        )
+        self.rnn.load_state_dict(network.state_dict())
+        self.hidden = network.hidden
+
+    def forward(self, frames: Tensor) -> Tensor:
+        steps: Tensor = self.rnn(frames[None])[0]
+        last: Tensor = steps[:, -1].reshape(1, -1, self.hidden).sum(1)
+        return last
+
+
+class _Steps(nn.Module):
+    """Each step by itself: features [T, D] -> [T, H]."""
+
+    def __init__(self, network: FrameNetwork):
+        super().__init__()
+        self.body = network
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.body.states(frames)
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the network of a modality becomes a graph.
+
+    Attributes:
+        module: reads one utterance.
+        input: the name of the graph's input, by which prediction knows what to feed.
+        example: of an input.
+        varying: axis of the input -> the name of its varying size.
+    """
+
+    module: nn.Module
+    input: str
+    example: Tensor
+    varying: dict[int, str]
+
+
+def _text(body: Any) -> Form:
+    """Token numbers [1, T] int64 -> [1, T, H]."""
+    return Form(_Text(body), "ids", torch.randint(5, 3000, (1, 9)), {0: "texts", 1: "pieces"})
+
+
+def _speech(body: Any) -> Form:
+    """Samples [1, S] -> [1, T, H]."""
+    return Form(_Speech(body), "wave", torch.randn(1, 20000), {1: "samples"})
+
+
+def _face(body: Any) -> Form:
+    """Pixels [N, 2304] -> [N, H]."""
+    return Form(_Face(body), "pixels", torch.rand(2, SIDE * SIDE), {0: "pictures"})
+
+
+FORMS: dict[type[nn.Module], Callable[[Any], Form]] = {
+    TextBackbone: _text,
+    Hearing: _speech,
+    FaceNetwork: _face,
+}
+"""Network that reads a medium itself -> its form."""
+
+READERS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
+    Recurrent: _Last,
+    FrameNetwork: _Steps,
+    TextBackbone: lambda body: nn.Identity(),
+}
+"""Network that reads features -> the same for one utterance, [T, D] -> [T', H]."""
+
+
+def form(keyed: Keyed, width: int, preparation: Preparation) -> Form:
+    """Choose the form of a network, see `graph`."""
+    network = keyed.network
+    reads_features = not isinstance(network, Hearing | FaceNetwork) and (
+        not isinstance(network, TextBackbone) or network.model is None
+    )
+    if reads_features:
+        inner = READERS[type(network)](network)
+        module = _Frames(inner, preparation, width)
+        return Form(module, "frames", torch.randn(7, width), {0: "steps"})
+    if preparation.scale is not None:
+        raise UsageError(
+            f"{keyed.stream}: words, samples and pixels are read as they are; set "
+            "data.standardise = false."
+        )
+    return FORMS[type(network)](network)
+
+
+def graph(
+    keyed: Keyed, width: int, *, bits: int = 32, preparation: Preparation = Preparation()
+) -> bytes:
+    """Export what reads a modality as an ONNX graph.
+
+    Its output "steps" is [1, T, H]; of pictures and of features [T, H].
+
+    Args:
+        keyed: of the system.
+        width: values of a step of its features.
         bits: 32, or 8 for large matrices, kernels and tables, see `in_8_bits`.
+        preparation: of features.
 
     Raises:
         MissingDependencyError: the package onnx is not installed.
+        UsageError: words, samples or pixels are standardised.
     """
     try:
         import onnx  # noqa: F401  torch's exporter needs it
@@ -90,17 +234,16 @@ def graph(branch: Branch, *, bits: int = 32) -> bytes:
         raise MissingDependencyError(
             "Writing ONNX graphs needs the package onnx: pip install 'moodal[train]'."
         ) from None
-    module, example, varying = alone(branch)
-    name = INPUTS[branch.streams[0]]
+    chosen = form(keyed, width, preparation)
     with tempfile.TemporaryDirectory() as folder, torch.no_grad(), _quiet():
         path = Path(folder) / "graph.onnx"
         torch.onnx.export(
-            module,
-            (example,),
+            chosen.module.eval(),
+            (chosen.example,),
             path,
-            input_names=[name],
+            input_names=[chosen.input],
             output_names=["steps"],
-            dynamic_axes={name: varying},
+            dynamic_axes={chosen.input: chosen.varying},
             opset_version=OPSET,
             dynamo=False,
         )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import MoodalError
+from moodal.model.branches import run
 from moodal.train.export import onnx
 from moodal.train.fuse.branch_scores import Held
 from moodal.train.fuse.train_branch import Learned
@@ -31,7 +32,7 @@ def agreement(learned: Learned, held: Held, content: bytes) -> dict[str, Any]:
     rows = np.linspace(0, len(learned.experiment.test) - 1, ROWS).astype(int)
     rows = np.unique(rows)
     session = onnx.session(content)
-    found = np.stack([_pooled(session, learned, frames[learned.experiment.test[i]]) for i in rows])
+    found = np.stack([_pooled(session, frames[learned.experiment.test[i]]) for i in rows])
     told, right = learned.logits(found), learned.logits(held.states["test"][rows])
     top = float((told.argmax(1) == right.argmax(1)).mean())
     if top < LEAST:
@@ -48,14 +49,6 @@ def agreement(learned: Learned, held: Held, content: bytes) -> dict[str, Any]:
     }
 
 
-def _pooled(session: Any, learned: Learned, values: np.ndarray) -> np.ndarray:
-    """Mean state [H] of one row, as prediction computes it."""
-    given: dict[str, Any] = {
-        "text": values[:, 0].astype(np.int64)[None] - 1,
-        "speech": values[:, 0].astype(np.float32)[None],
-        "face": values.astype(np.float32),
-    }
-    name = onnx.INPUTS[learned.stream]
-    states = session.run(None, {name: given[learned.stream]})[0]
-    states = states if learned.stream == "face" else states[0]
-    return np.asarray(states.mean(0), np.float64)
+def _pooled(session: Any, values: np.ndarray) -> np.ndarray:
+    """Compute the mean state [H] of one row."""
+    return np.asarray(run(session, values).mean(0), np.float64)

@@ -12,10 +12,13 @@ import numpy as np
 import torch
 
 from moodal.core.files import replacing
+from moodal.core.records import Frames
 from moodal.evaluation.metrics import accuracy, auc, balanced_accuracy, decide, macro_f1, top
 from moodal.evaluation.report.thresholds import best_threshold
-from moodal.modalities.text.tokens import Pieces
+from moodal.modalities.build import build
 from moodal.train.data.batch import Stream
+from moodal.train.data.dataset import TensorData
+from moodal.train.encoders import ENCODERS
 from moodal.train.engine.scoring import batches_of
 from moodal.train.fuse.fit_weights import Rows, evidence
 from moodal.train.fuse.train_branch import Learned
@@ -150,17 +153,14 @@ def _rows(
 
 
 def with_said(rows: Rows, learned: Learned, held: Held, basics: Sequence[str]) -> Rows:
-    """Voices beside what the text branch says of the words that each really said."""
+    """Add what the branch of the words makes of the words that each voice really said."""
     if not rows.texts or any(not text for text in rows.texts):
         return rows
     different = list(dict.fromkeys(str(text) for text in rows.texts))
-    states = []
-    with torch.no_grad():
-        for pieces in Pieces().encode_many(different):
-            given = torch.from_numpy(pieces)[None].to(next(learned.system.parameters()).device)
-            found, _ = learned.system.body(given, torch.tensor([len(pieces)], device=given.device))
-            states.append(found[0].mean(0).double().cpu().numpy())
-    logits = learned.logits(np.stack(states))
+    encoder = build(learned.experiment.manifest.encoders[learned.stream], ENCODERS)
+    frames = Frames.from_list(encoder.encode_many(different))
+    states = pooled(learned, np.arange(len(different)), learned.tensors(frames), together=1)
+    logits = learned.logits(states)
     each = evidence(logits, list(learned.space.labels), held.shares, basics)
     return dataclasses.replace(rows, said=each[[different.index(str(text)) for text in rows.texts]])
 
@@ -218,17 +218,27 @@ def _kept(learned: Learned, part: str, rows: np.ndarray) -> np.ndarray:
     return found
 
 
-def pooled(learned: Learned, rows: np.ndarray) -> np.ndarray:
-    """The mean states [n, H] of rows."""
-    system, data = learned.system.eval(), learned.trained.data
-    out = np.zeros((len(rows), system.states.in_features))
+def pooled(
+    learned: Learned, rows: np.ndarray, data: TensorData | None = None, together: int = 0
+) -> np.ndarray:
+    """Compute the mean states [n, H] of rows.
+
+    Args:
+        data: whose rows they are; default: the training's.
+        together: rows that are computed at once; default: as many as in training.
+    """
+    keyed = learned.keyed
+    learned.system.eval()
+    data = learned.trained.data if data is None else data
+    sizes = {"size": together} if together else learned.trained.sizes
+    out = np.zeros((len(rows), len(keyed.map)))
     place = {int(row): i for i, row in enumerate(rows)}
     with torch.no_grad():
-        for part in batches_of(data, rows, **learned.trained.sizes):
+        for part in batches_of(data, rows, **sizes):
             batch = data.batch(part, views=False)
-            stream = Stream(*system.body(*batch.streams[learned.stream]))
-            found = masked_mean(stream.values, stream.mask).float().cpu().numpy()
-            out[[place[row] for row in part.tolist()]] = found
+            stream = Stream(*keyed.states(*batch.streams[learned.stream]))
+            states = masked_mean(stream.values, stream.mask).float().cpu().numpy()
+            out[[place[row] for row in part.tolist()]] = states
     return out
 
 

@@ -20,9 +20,11 @@ import numpy as np
 
 from moodal.core import manifest as manifests
 from moodal.core.errors import UsageError
-from moodal.core.records import STREAMS
+from moodal.core.records import ordered
 from moodal.features import prepare
+from moodal.modalities import MODALITIES
 from moodal.modalities.build import build
+from moodal.modalities.infos import info_of
 from moodal.modalities.text.emotion_vectors import word_vectors
 from moodal.model import artefact
 from moodal.model.info import (
@@ -40,6 +42,7 @@ from moodal.model.info import (
     modality_infos,
     readers,
 )
+from moodal.train.encoders import ENCODERS
 from moodal.train.export import onnx
 from moodal.train.fuse import fit_weights
 from moodal.train.fuse.agreement import agreement
@@ -75,17 +78,12 @@ def compose(
     """
     recipe, folder = read(path), Path(work)
     learned: dict[str, Learned] = {}
-    for stream in STREAMS:
-        if stream in recipe.parts:
-            tell(f"{stream}: {recipe.parts[stream].corpus}")
-            learned[stream] = _learned(stream, recipe.parts[stream], Path(path), Path(data), folder)
+    for stream in ordered(recipe.parts):
+        tell(f"{stream}: {recipe.parts[stream].corpus}")
+        learned[stream] = _learned(stream, recipe.parts[stream], Path(path), Path(data), folder)
     tell("fusing")
     held = {s: hold(one, recipe.basics, recipe.parts[s].prefix) for s, one in learned.items()}
-    if "text" in held and "speech" in held:
-        voices, text = held["speech"], (learned["text"], held["text"], recipe.basics)
-        held["speech"] = dataclasses.replace(
-            voices, valid=with_said(voices.valid, *text), test=with_said(voices.test, *text)
-        )
+    held = _with_words(held, learned, recipe)
     sets = {
         name: _fitted(held, some, recipe) for name, some in fit_weights.names(list(held)).items()
     }
@@ -96,12 +94,25 @@ def compose(
     return _write(recipe, learned, held, sets, guesses, Path(out), commit)
 
 
+def _with_words(
+    held: Mapping[str, Held], learned: Mapping[str, Learned], recipe: Fused
+) -> dict[str, Held]:
+    """Add to the rows of a voice what a branch of words makes of the words that it said."""
+    media = {info_of(stream).medium: stream for stream in reversed(list(held))}
+    if not {"sound", "text"} <= set(media):
+        return dict(held)
+    voice, words = media["sound"], media["text"]
+    text = (learned[words], held[words], recipe.basics)
+    rows = {p: with_said(getattr(held[voice], p), *text) for p in ("valid", "test")}
+    return {**held, voice: dataclasses.replace(held[voice], **rows)}
+
+
 def _learned(stream: str, part: Part, path: Path, data: Path, work: Path) -> Learned:
     prepared = work / "prepared" / stream
     if not (prepared / "manifest.json").exists():
-        wanted = {s: "none" for s in STREAMS if s != stream}
+        wanted = {s: "none" for s in MODALITIES if s != stream}
         encoders = {**wanted, stream: part.encoder} if part.encoder else None
-        prepare.prepare(part.corpus, data / part.root, prepared, encoders=encoders)
+        prepare.prepare(part.corpus, data / part.root, prepared, encoders=encoders, others=ENCODERS)
     _require_same(prepared, stream, part, data / part.root)
     return learn_branch(path.parent / part.recipe, work / stream, [f'data.prepared="{prepared}"'])
 
@@ -115,7 +126,10 @@ def _require_same(prepared: Path, stream: str, part: Part, root: Path) -> None:
             "another --work, or delete that folder."
         )
     made = kept.encoders.get(stream, {})
-    if part.encoder and made.get("fingerprint") != build(part.encoder).spec()["fingerprint"]:
+    if (
+        part.encoder
+        and made.get("fingerprint") != build(part.encoder, ENCODERS).spec()["fingerprint"]
+    ):
         raise UsageError(
             f"{prepared} was encoded by {made.get('name')}, not by {part.encoder} as it is here; "
             "name another --work, or delete that folder."
@@ -165,14 +179,16 @@ def _write(
     branches: dict[str, BranchInfo] = {}
     words = list(dict.fromkeys([*recipe.basics, *(w for h in held.values() for w in h.shares)]))
     for stream, one in learned.items():
-        keys, offset = one.system.carried()
-        weights[f"{stream}.map"], weights[f"{stream}.offset"] = (
-            keys.cpu().numpy(),
-            offset.cpu().numpy(),
-        )
+        keyed = one.keyed
+        weights[f"{stream}.map"] = keyed.map.cpu().numpy()
+        weights[f"{stream}.offset"] = keyed.offset.cpu().numpy()
+        if keyed.bias.any():
+            weights[f"{stream}.bias"] = keyed.bias.cpu().numpy()
         weights[f"{stream}.mean"] = held[stream].mean
         weights[f"{stream}.covariance"] = held[stream].covariance
-        content = onnx.graph(one.system, bits=recipe.parts[stream].bits)
+        width = one.experiment.manifest.features[stream].width
+        bits = recipe.parts[stream].bits
+        content = onnx.graph(keyed, width, bits=bits, preparation=one.preparation)
         files[f"{stream}.onnx"] = content
         branches[stream] = BranchInfo(
             graph=f"{stream}.onnx",

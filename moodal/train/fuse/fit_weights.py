@@ -20,12 +20,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from moodal.core.records import STREAMS
+from moodal.core.records import ordered
 from moodal.evaluation.metrics.calibration import binned, calibration_error
+from moodal.modalities.infos import info_of
 from moodal.model.fusion import NEUTRAL, key, normaliser
 
-NEUTRAL_SHARE = {"text": 0.5, "speech": 0.0, "face": 0.25}
-"""Share of made-up utterances in which a modality is neutral, whatever the emotion."""
+NEUTRAL_SHARE = {"text": 0.5, "pictures": 0.25}
+"""Medium -> share of made-up utterances in which it is neutral, whatever the emotion; of other
+media none."""
 REALLY_SAID = 2 / 3
 """Share of made-up utterances with a voice whose text is what that voice said."""
 MADE = 6000
@@ -115,29 +117,30 @@ def made_up(
     rng = np.random.default_rng(seed)
     neutral = list(basics).index(NEUTRAL)
     labels = rng.integers(0, len(basics), MADE)
-    found: dict[str, np.ndarray] = {}
-    really, words = rng.random(MADE) < REALLY_SAID, np.zeros(0)
-    for stream in sorted(streams):  # speech before text
-        own = rows[stream]
-        shown = np.where(rng.random(MADE) < NEUTRAL_SHARE[stream], neutral, labels)
+    values: dict[str, np.ndarray] = {}
+    really, said = rng.random(MADE) < REALLY_SAID, None
+    for stream in sorted(streams):
+        own, share = rows[stream], NEUTRAL_SHARE.get(info_of(stream).medium, 0.0)
+        shown = np.where(rng.random(MADE) < share, neutral, labels)
         chosen = np.zeros(MADE, np.int64)
         for k in range(len(basics)):
             places = np.flatnonzero(shown == k)
             pool = np.flatnonzero(own.labels == k)
             pool = pool if len(pool) else np.arange(len(own.labels))
             chosen[places] = rng.choice(pool, len(places))
-        found[stream] = own.evidence[chosen]
-        if stream == "speech" and own.said is not None:
-            words = own.said[chosen]
-        elif stream == "text" and "speech" in streams and rows["speech"].said is not None:
-            found[stream] = np.where(really[:, None], words, found[stream])
-    return {s: found[s] for s in streams}, labels
+        values[stream] = own.evidence[chosen]
+        if own.said is not None:
+            said = own.said[chosen]
+    for stream in streams:
+        if said is not None and info_of(stream).medium == "text":
+            values[stream] = np.where(really[:, None], said, values[stream])
+    return {s: values[s] for s in streams}, labels
 
 
 def every_set(streams: Sequence[str]) -> list[tuple[str, ...]]:
     """All sets of one or more modalities, small ones first."""
-    there = [s for s in STREAMS if s in streams]
-    return [some for n in range(1, len(there) + 1) for some in combinations(there, n)]
+    every = ordered(streams)
+    return [some for n in range(1, len(every) + 1) for some in combinations(every, n)]
 
 
 def utterances(

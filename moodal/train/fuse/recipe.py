@@ -10,7 +10,7 @@ from pydantic import Field
 from moodal.core import recipe as config
 from moodal.core.errors import UsageError
 from moodal.core.recipe import Strict
-from moodal.core.records import STREAMS
+from moodal.modalities import MODALITIES
 
 
 class Part(Strict):
@@ -63,9 +63,9 @@ def read(path: Path | str) -> Fused:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path} is no recipe of a fused artefact: {error}.") from None
     recipe = config.parse(Fused, values, str(path))
-    unknown = [s for s in recipe.parts if s not in STREAMS]
+    unknown = [s for s in recipe.parts if s not in MODALITIES]
     if unknown or not recipe.parts:
-        raise UsageError(f"{path}: parts are {', '.join(STREAMS)}; got {', '.join(unknown)}.")
+        raise UsageError(f"{path}: parts are {', '.join(MODALITIES)}; got {', '.join(unknown)}.")
     if "neutral" not in recipe.basics:
         raise UsageError(f"{path}: basics must name neutral, which is weighed apart.")
     return recipe

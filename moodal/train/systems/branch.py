@@ -12,41 +12,42 @@ projections of states and of words into one space [J]. Logit_c = (P mean_t h_t +
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moodal.core.emotions import EmotionSpace
-from moodal.core.errors import SpaceError
+from moodal.core.emotions import Targets
+from moodal.core.errors import SpaceError, UsageError
 from moodal.core.recipe import Strict
-from moodal.train.backbones.face import FaceNetwork
+from moodal.train.backbones.face import SIDE, FaceNetwork
+from moodal.train.backbones.frames import FrameNetwork
 from moodal.train.backbones.settings import Backbone
-from moodal.train.backbones.text import build_text
+from moodal.train.backbones.text import TextBackbone, build_text
 from moodal.train.backbones.whisper_layers import Hearing
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.layers.pooling import masked_mean
-from moodal.train.systems.system import StreamNames, System, require_all, require_widths
+from moodal.train.systems.system import Keyed, ModalityNames, System, require_all, require_widths
 
 
 def _one(streams: tuple[str, ...]) -> tuple[str, ...]:
     if len(streams) != 1:
-        raise ValueError("name one stream: text, speech or face")
+        raise ValueError("name one stream, such as text, speech or face")
     return streams
 
 
 class Config(Strict):
     """What reads the modality, and how it is carried over."""
 
-    streams: Annotated[StreamNames, AfterValidator(_one)]
+    streams: Annotated[ModalityNames, AfterValidator(_one)]
     """The one modality."""
     backbone: Backbone = Backbone()
-    """Of text ("minilm") or speech ("whisper-tiny"); a face has a network of our own."""
+    """Of text ("minilm") or speech ("whisper-tiny"); other modalities are trained from scratch."""
     width: int = Field(48, ge=4)
-    """Channels of the face network."""
+    """Channels of the face network; H of the network that reads other features."""
     joint: int = Field(128, ge=1)
     """J, the width of the common space."""
     identity: bool = False
@@ -88,7 +89,7 @@ class Branch(System):
             nn.init.zeros_(self.states.bias)
             nn.init.eye_(self.words.weight)
 
-    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+    def scores(self, streams: Streams, space: Targets) -> Tensor:
         """Logits [B, C] of the words of ``space``.
 
         Raises:
@@ -107,49 +108,100 @@ class Branch(System):
         logits: Tensor = self.states(pooled.to(self.states.weight.dtype)) @ self.words(vectors).T
         return logits
 
+    def keyed(self) -> Keyed:
+        """Return the network of the states and the maps of the words."""
+        to_space, offset = self.carried()
+        bias = offset.new_zeros(len(to_space))
+        return Keyed(self.streams[0], self.body, self.body, to_space, bias, offset)
+
     def carried(self) -> tuple[Tensor, Tensor]:
         """M [H, d] and o [d]: logit_c = mean_t h_t . M v_c + o . v_c."""
         with torch.no_grad():
             return self.states.weight.T @ self.words.weight, self.states.bias @ self.words.weight
 
     def backbone_parameters(self) -> list[nn.Parameter]:
-        """The parameters of a pre-trained body; none of a face network."""
-        if isinstance(self.body, FaceNetwork):
+        """List the parameters of a pre-trained body; other networks have none."""
+        if not isinstance(self.body, Hearing | TextBackbone):
             return []
         return [p for p in self.body.parameters() if p.requires_grad]
 
 
-def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> Branch:
-    """A branch for one stream of a corpus (stream -> D) and words of the width of ``space``'s.
+class Body(NamedTuple):
+    """What reads a modality.
+
+    Attributes:
+        network: (values [B, T, D], lengths [B]) -> (h [B, T', H], lengths [B]).
+        width: H.
+        settings: of its backbone, with the architecture filled in.
+        features: what it must have been prepared with, see `System.features`.
+    """
+
+    network: nn.Module
+    width: int
+    settings: Backbone
+    features: Mapping[str, Mapping[str, Any]] = {}
+
+
+def _text(config: Config, width: int) -> Body:
+    body = build_text(config.backbone, width)
+    features = {} if body.model is None else {"text": {"name": "pieces"}}
+    return Body(body, body.width, body.settings, features)
+
+
+def _speech(config: Config, width: int) -> Body:
+    if width > 1:  # features, not samples
+        return _frames(config, width)
+    body = Hearing(config.backbone)
+    return Body(body, body.width, body.settings, {"speech": {"name": "spoken"}})
+
+
+def _face(config: Config, width: int) -> Body:
+    if width != SIDE * SIDE:  # features, not pixels
+        return _frames(config, width)
+    body = FaceNetwork(config.width)
+    return Body(body, body.width, config.backbone)
+
+
+def _frames(config: Config, width: int) -> Body:
+    if config.backbone.path:
+        raise UsageError(
+            "branch reads words or samples with a backbone, and other features without; leave "
+            "system.backbone out."
+        )
+    body = FrameNetwork(width, config.width)
+    return Body(body, body.width, config.backbone)
+
+
+BODIES: dict[str, Callable[[Config, int], Body]] = {
+    "text": _text,
+    "speech": _speech,
+    "face": _face,
+}
+"""Modality -> what builds its network for D values a step; others have a `FrameNetwork`."""
+
+
+def build(config: Config, widths: Mapping[str, int], space: Targets) -> Branch:
+    """Build a branch for one stream of a corpus (stream -> D) and words as wide as ``space``'s.
 
     Raises:
         MissingStreamError: the corpus lacks the stream.
         SpaceError: the emotions have no vectors.
+        UsageError: a backbone is named for a modality that has none.
     """
     require_widths("branch", config.streams, widths)
     [stream] = config.streams
     if space.vectors is None:
         raise SpaceError("branch knows emotions by their words' vectors; set space.vectors.")
-    body: Any
-    settings = config.backbone
-    if stream == "face":
-        body = FaceNetwork(config.width)
-        wanted: dict[str, Any] = {}
-    elif stream == "speech":
-        body = Hearing(settings)
-        wanted, settings = {"speech": {"name": "spoken"}}, body.settings
-    else:
-        body = build_text(settings, widths["text"])
-        wanted, settings = {"text": {"name": "pieces"}}, body.settings
+    body = BODIES.get(stream, _frames)(config, widths[stream])
     built = Branch(
         stream,
-        body,
+        body.network,
         body.width,
         space.vectors.shape[1],
         config.joint,
         identity=config.identity,
         dropout=config.dropout,
     )
-    built.features = wanted
-    built.portable = config.model_copy(update={"backbone": settings})
+    built.features = body.features
+    built.portable = config.model_copy(update={"backbone": body.settings})
     return built

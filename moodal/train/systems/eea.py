@@ -19,18 +19,25 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.core.errors import MissingStreamError, SpaceError
 from moodal.core.recipe import Strict
 from moodal.train.data.batch import Streams
 from moodal.train.layers.recurrent import Recurrent
-from moodal.train.systems.system import HIDDEN, StreamNames, System, complete_hidden, require_widths
+from moodal.train.systems.system import (
+    HIDDEN,
+    Keyed,
+    ModalityNames,
+    System,
+    complete_hidden,
+    require_widths,
+)
 
 
 class Config(Strict):
     """The paper's values; ``last_column`` reads the padded batch's last column, as published."""
 
-    streams: StreamNames = ("text", "speech", "face")
+    streams: ModalityNames = ("text", "speech", "face")
     hidden: dict[str, int] = Field(HIDDEN, validate_default=True)
     layers: int = Field(2, ge=1)
     bidirectional: bool = True
@@ -102,12 +109,12 @@ class EEA(System):
         both: Tensor = self.rnn[m](values, None if self.last_column else lengths)
         return both.sum(1)
 
-    def emotions(self, m: str, space: EmotionSpace) -> Tensor:
+    def emotions(self, m: str, space: Targets) -> Tensor:
         """e_c^m [C, h_m]: the vectors themselves for text, affine maps of them for the others."""
         vectors = self.vectors(space)
         return vectors if m == "text" else self.affine[m](vectors)
 
-    def vectors(self, space: EmotionSpace) -> Tensor:
+    def vectors(self, space: Targets) -> Tensor:
         """e_c [C, d] on this module's device and in its precision, kept, without a gradient.
 
         Raises:
@@ -131,7 +138,7 @@ class EEA(System):
             self._vectors[key] = torch.from_numpy(space.vectors.copy()).to(like)
         return self._vectors[key]
 
-    def contributions(self, streams: Streams, space: EmotionSpace) -> dict[str, Tensor]:
+    def contributions(self, streams: Streams, space: Targets) -> dict[str, Tensor]:
         """Each modality's share w_m <r_m, e_c^m> of the logits: stream -> [B, C].
 
         The shares sum to the logits; an absent modality's share is 0.
@@ -159,7 +166,25 @@ class EEA(System):
             shares[m] = share if self.weight is None else self.weight[i] * share
         return shares
 
-    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+    def keyed(self) -> Keyed | None:
+        """Return r_m and the maps of the words of a single modality; of several there is a sum."""
+        if len(self.streams) != 1:
+            return None
+        [m] = self.streams
+
+        def states(values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+            return self.represent(m, values, lengths)[:, None], torch.ones_like(lengths)
+
+        weight = next(self.parameters())
+        with torch.no_grad():
+            if m == "text":
+                to_space, bias = torch.eye(self.d).to(weight), weight.new_zeros(self.d)
+            else:
+                affine: Any = self.affine[m]
+                to_space, bias = affine.weight, affine.bias
+        return Keyed(m, states, self.rnn[m], to_space, bias, weight.new_zeros(self.d))
+
+    def scores(self, streams: Streams, space: Targets) -> Tensor:
         """Logits [B, C]: sum over modalities of w_m <r_m, e_c^m>.
 
         Raises:
@@ -184,7 +209,7 @@ def _lengths(names: tuple[str, ...], given: Streams) -> dict[str, Tensor]:
     return dict(zip(given, every, strict=True))
 
 
-def build(config: Config, widths: Mapping[str, int], space: EmotionSpace) -> EEA:
+def build(config: Config, widths: Mapping[str, int], space: Targets) -> EEA:
     """An EEA for a corpus's streams (stream -> D) and the vectors of ``space``.
 
     Raises:

@@ -6,13 +6,13 @@ values), the module, which takes plain arguments, and ``build(config, widths, sp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 from torch import Tensor, nn
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import Targets
 from moodal.core.errors import DataError, MissingStreamError, SpaceError, UsageError
 from moodal.core.recipe import Strict
 from moodal.train.backbones.settings import Backbone
@@ -21,26 +21,55 @@ from moodal.train.data.batch import Batch, Streams, Transcripts
 
 def _distinct(streams: tuple[str, ...]) -> tuple[str, ...]:
     if not streams or len(set(streams)) != len(streams):
-        raise ValueError("name one or more of text, speech and face, none twice")
+        raise ValueError("name one or more streams, such as text, speech and face, none twice")
     return streams
 
 
 StreamNames = Annotated[
     tuple[Literal["text", "speech", "face"], ...], Field(strict=False), AfterValidator(_distinct)
 ]
-"""A config's ``streams``: any modalities in any order, none twice; in TOML a list."""
+"""A published system's ``streams``: its modalities in any order, none twice; in TOML a list."""
+
+ModalityNames = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_distinct)]
+"""An open-set system's ``streams``: any modalities that the corpus has, none twice."""
 
 HIDDEN = {"text": 300, "speech": 200, "face": 100}
 """Hidden widths of the RNN of each stream, as in the commands of the EEA paper."""
 
+OTHER_HIDDEN = 100
+"""The same of a modality that the paper does not have."""
 
-def complete_hidden(hidden: dict[str, int]) -> dict[str, int]:
-    """Fill in a config's ``hidden`` with `HIDDEN` for the streams that it does not name."""
-    if unknown := sorted(set(hidden) - set(HIDDEN)):
-        raise ValueError(f"unknown stream {', '.join(unknown)}; choose among {', '.join(HIDDEN)}")
+
+def complete_hidden(hidden: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+    """Fill in a config's ``hidden`` for the streams that it does not name."""
+    streams = info.data.get("streams", ())
+    known = {**HIDDEN, **{m: OTHER_HIDDEN for m in streams if m not in HIDDEN}}
+    if unknown := sorted(set(hidden) - set(known)):
+        raise ValueError(f"unknown stream {', '.join(unknown)}; choose among {', '.join(known)}")
     if small := [m for m, width in hidden.items() if width < 1]:
         raise ValueError(f"the width of {', '.join(small)} must be at least 1")
-    return {**HIDDEN, **hidden}
+    return {**known, **hidden}
+
+
+class Keyed(NamedTuple):
+    """A system of one modality in which a logit is the product of a state with a word's key.
+
+    The state h [H] of an utterance is the mean of the states of its steps. The logit of a word
+    with vector v [d] is h . (M v + k) + o . v.
+
+    Attributes:
+        stream: the modality.
+        states: (values [B, T, D], lengths [B]) -> states of steps [B, T', H] and their lengths.
+        network: the module in ``states`` that reads the frames.
+        map: M [H, d]; bias: k [H]; offset: o [d].
+    """
+
+    stream: str
+    states: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    network: nn.Module
+    map: Tensor
+    bias: Tensor
+    offset: Tensor
 
 
 class Objective(NamedTuple):
@@ -93,7 +122,7 @@ class System(nn.Module):
         """Whether its objective makes use of ``batch.views``."""
         return False
 
-    def scores(self, streams: Streams, space: EmotionSpace) -> Tensor:
+    def scores(self, streams: Streams, space: Targets) -> Tensor:
         """Compute the logits [B, C] of the emotions of ``space``.
 
         Raises:
@@ -102,15 +131,19 @@ class System(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} has no scores.")
 
-    def forward(self, streams: Streams, space: EmotionSpace) -> Tensor:
+    def forward(self, streams: Streams, space: Targets) -> Tensor:
         """Compute `scores`."""
         return self.scores(streams, space)
 
-    def contributions(self, streams: Streams, space: EmotionSpace) -> dict[str, Tensor]:
+    def contributions(self, streams: Streams, space: Targets) -> dict[str, Tensor]:
         """Compute each modality's share [B, C] of the logits; empty where they are not a sum."""
         return {}
 
-    def objective(self, batch: Batch, space: EmotionSpace) -> Objective | None:
+    def keyed(self) -> Keyed | None:
+        """Return the state and the keys by which it scores words; None where it has no such."""
+        return None
+
+    def objective(self, batch: Batch, space: Targets) -> Objective | None:
         """Compute the training loss of a multitask system; None: the recipe's loss of the logits.
 
         Raises:
@@ -139,7 +172,7 @@ class SystemFile(Protocol):
     def Config(self) -> type[Strict]:
         """The class of its config."""
 
-    def build(self, config: Any, widths: Mapping[str, int], space: EmotionSpace) -> System:
+    def build(self, config: Any, widths: Mapping[str, int], space: Targets) -> System:
         """Build the system, with random weights, for a corpus's streams (stream -> D).
 
         Raises:
@@ -149,7 +182,7 @@ class SystemFile(Protocol):
         """
 
 
-def require_space(name: str, trained: tuple[str, ...], space: EmotionSpace) -> None:
+def require_space(name: str, trained: tuple[str, ...], space: Targets) -> None:
     """Check that a space has the labels of a closed-set head.
 
     Raises:
@@ -197,7 +230,7 @@ def require_widths(name: str, required: tuple[str, ...], widths: Mapping[str, in
         )
 
 
-def require_single(name: str, space: EmotionSpace) -> None:
+def require_single(name: str, space: Targets) -> None:
     """Check that each utterance of a space's corpus has one emotion.
 
     Raises:

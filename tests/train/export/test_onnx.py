@@ -5,9 +5,14 @@ import pytest
 import torch
 
 from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import UsageError
+from moodal.core.records import Frames
+from moodal.model.branches import Branch, run
 from moodal.train.backbones.settings import Backbone
+from moodal.train.data.dataset import Scale, TensorData
 from moodal.train.export import onnx as graphs
-from moodal.train.systems import branch
+from moodal.train.export.onnx import Preparation
+from moodal.train.systems import branch, eea
 
 SPACE = EmotionSpace(["a", "b"], "single", np.eye(2, 384))
 
@@ -19,6 +24,11 @@ def built(stream):
     config = branch.Config(streams=(stream,), backbone=backbone, width=16)
     widths = {"text": 1, "speech": 1, "face": 2304}
     return branch.build(config, widths, SPACE).eval()
+
+
+def exported(system, **more):
+    widths = {"text": 1, "speech": 1, "face": 2304}
+    return graphs.graph(system.keyed(), widths[system.streams[0]], **more)
 
 
 def example(stream, seed=1):
@@ -40,7 +50,7 @@ def told(system, stream, values):
 @pytest.mark.parametrize("stream", ["text", "speech", "face"])
 def test_equal_to_torch(stream):
     system, values = built(stream), example(stream)
-    found = graphs.run(graphs.graph(system), values)
+    found = graphs.run(exported(system), values)
     found = found if stream == "face" else found[0]
     np.testing.assert_allclose(found, told(system, stream, values), atol=1e-4, rtol=1e-4)
 
@@ -48,8 +58,8 @@ def test_equal_to_torch(stream):
 @pytest.mark.parametrize("stream", ["text", "speech", "face"])
 def test_eight_bits_are_near(stream):
     system, values = built(stream), example(stream)
-    content = graphs.graph(system, bits=8)
-    whole = graphs.graph(system)
+    content = exported(system, bits=8)
+    whole = exported(system)
     assert len(content) < 0.55 * len(whole)
     found, right = graphs.run(content, values), told(system, stream, values)
     found = found if stream == "face" else found[0]
@@ -60,9 +70,61 @@ def test_eight_bits_are_near(stream):
 def test_the_transform_of_sound_stays_exact():
     import onnx
 
-    model = onnx.load_from_string(graphs.graph(built("speech"), bits=8))
+    model = onnx.load_from_string(exported(built("speech"), bits=8))
     rounded = {
         tuple(i.dims) for i in model.graph.initializer if i.data_type == onnx.TensorProto.INT8
     }
     assert (384, 384, 3) in rounded  # Whisper's second convolution
     assert all(dims[1] > 1 for dims in rounded)
+
+
+def features(steps, seed=2):
+    """Frames [T, 6] with zeros at both ends and one within."""
+    frames = np.random.default_rng(seed).normal(size=(steps, 6)).astype(np.float32) * 3 + 1
+    frames[:2], frames[-1], frames[steps // 2] = 0, 0, 0
+    return frames
+
+
+SCALE = Scale(np.linspace(-1, 1, 6).astype(np.float32), np.linspace(0.5, 2, 6).astype(np.float32))
+PREPARATIONS = (Preparation(), Preparation(SCALE, trim=True), Preparation(SCALE, max_steps=5))
+
+
+@pytest.mark.parametrize("preparation", PREPARATIONS, ids=["as they are", "trimmed", "cut"])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "branch"])
+def test_features_of_any_modality_are_read_as_in_training(kind, preparation):
+    torch.manual_seed(0)
+    if kind == "branch":
+        config = branch.Config(streams=("pulse",), width=9, joint=5)
+        system = branch.build(config, {"pulse": 6}, SPACE).eval()
+    else:
+        config = eea.Config(streams=("pulse",), hidden={"pulse": 9}, cell=kind)
+        system = eea.build(config, {"pulse": 6}, SPACE).eval()
+    keyed = system.keyed()
+    network = graphs.session(graphs.graph(keyed, 6, preparation=preparation))
+    for steps in (7, 23):
+        frames = features(steps)
+        data = TensorData.of_frames(
+            {"pulse": Frames.from_list([frames])},
+            {} if preparation.scale is None else {"pulse": preparation.scale},
+            trim=preparation.trim,
+            max_steps=preparation.max_steps,
+        )
+        with torch.no_grad():
+            states, _ = keyed.states(*data.batch(torch.tensor([0])).streams["pulse"])
+        np.testing.assert_allclose(run(network, frames), states[0].numpy(), atol=1e-4, rtol=1e-4)
+
+
+def test_features_of_nothing_but_padding_have_no_states(tmp_path):
+    config = eea.Config(streams=("pulse",), hidden={"pulse": 9})
+    keyed = eea.build(config, {"pulse": 6}, SPACE).eval().keyed()
+    (tmp_path / "pulse.onnx").write_bytes(graphs.graph(keyed, 6, preparation=PREPARATIONS[1]))
+    maps = keyed.map.detach().numpy(), keyed.offset.numpy()
+    network = Branch("pulse", *maps, {"a": 1.0}, str(tmp_path / "pulse.onnx"))
+    assert network.states(features(7)).shape == (1, 9)
+    for frames in (np.zeros((4, 6)), np.zeros((0, 6))):
+        assert network.states(frames).shape == (0, 9)
+
+
+def test_pixels_are_not_standardised():
+    with pytest.raises(UsageError, match=r"data\.standardise = false"):
+        exported(built("face"), preparation=Preparation(SCALE))

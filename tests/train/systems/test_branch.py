@@ -35,6 +35,23 @@ def test_a_logit_is_the_mean_of_states_times_keys():
         )
 
 
+@pytest.mark.parametrize("stream", ["pulse", "speech", "face"])
+def test_features_of_any_modality_have_a_network_of_their_own(stream):
+    torch.manual_seed(0)
+    config = branch.Config(streams=(stream,), width=7, joint=5)
+    system = branch.build(config, {stream: 3}, SPACE).eval()
+    values, lengths = torch.randn(2, 4, 3), torch.tensor([4, 2])
+    both = system.scores({stream: Stream(values, lengths)}, SPACE)
+    alone = system.scores({stream: Stream(values[1:, :2], lengths[1:])}, SPACE)
+    torch.testing.assert_close(both[1:], alone)
+    assert system.keyed().map.shape == (7, 6)
+    assert not system.features
+    assert not system.backbone_parameters()
+    backbone = {"backbone": Backbone(path="minilm")}
+    with pytest.raises(UsageError, match=r"leave system\.backbone out"):
+        branch.build(config.model_copy(update=backbone), {stream: 3}, SPACE)
+
+
 def test_other_words_leave_the_others_scores():
     system, stream = built(), {"text": Stream(torch.randn(2, 3, 4), torch.tensor([3, 3]))}
     more = SPACE.add("relief", RNG.normal(size=6))

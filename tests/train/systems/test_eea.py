@@ -194,7 +194,6 @@ def test_emotion_vectors_are_kept_but_never_trained(widths, space, make_streams)
     [
         {"streams": []},
         {"streams": ["text", "text"]},
-        {"streams": ["smell"]},
         {"hidden": {"smell": 3}},
         {"hidden": {"text": 0}},
         {"layers": 0},
@@ -213,3 +212,38 @@ def test_emotion_vectors_are_kept_but_never_trained(widths, space, make_streams)
 def test_wrong_settings_are_refused(wrong) -> None:
     with pytest.raises(ValueError, match="validation error"):
         eea.Config(**wrong)
+
+
+def test_any_modality_of_the_corpus_is_read(space) -> None:
+    config = eea.Config(streams=["text", "pulse"], hidden={"text": 8})
+    assert config.hidden["pulse"] == 100
+    with pytest.raises(MissingStreamError, match=r"asked to read pulse.*has text"):
+        eea.build(config, {"text": 5}, space)
+    system = eea.build(config, {"text": 5, "pulse": 3}, space).eval()
+    streams = {
+        "text": Stream(torch.randn(2, 4, 5), torch.tensor([4, 0])),
+        "pulse": Stream(torch.randn(2, 6, 3), torch.tensor([6, 2])),
+    }
+    shares = system.contributions(streams, space)
+    assert list(shares) == ["text", "pulse"]
+    assert (shares["pulse"] != 0).all()
+    assert (shares["text"][1] == 0).all()
+
+
+@pytest.mark.parametrize("stream", ["text", "speech"])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_a_single_modality_has_keys(widths, space, make_streams, stream, cell) -> None:
+    system = build(widths, space, streams=[stream], cell=cell)
+    keyed = system.keyed()
+    assert keyed is not None
+    read = make_streams([5, 1, 3])[stream]
+    states, counts = keyed.states(*read)
+    assert states.shape[1] == 1
+    assert counts.tolist() == [1, 1, 1]
+    vectors = torch.from_numpy(space.vectors)
+    logits = states[:, 0] @ (keyed.map @ vectors.T + keyed.bias[:, None]) + vectors @ keyed.offset
+    torch.testing.assert_close(logits, system.scores({stream: read}, space), **CLOSE)
+
+
+def test_several_modalities_have_no_keys(widths, space) -> None:
+    assert build(widths, space, streams=["text", "speech"]).keyed() is None
