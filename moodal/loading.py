@@ -6,7 +6,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from moodal.core.errors import DataError, MissingDependencyError, UsageError
+from moodal.core.errors import (
+    DataError,
+    MissingDependencyError,
+    MissingStreamError,
+    SpaceError,
+    UsageError,
+)
 from moodal.modalities.build import build
 from moodal.modalities.encoder import Encoder
 from moodal.model import artefact as artefacts
@@ -40,6 +46,8 @@ def load(artefact: Path | str | None = None, *, threads: int | None = None) -> M
         if refused:
             modality, why = next(iter(refused.items()))
             raise DataError(f"{read.folder}: its {modality} cannot be read here: {why}")
+        # its networks read long utterances in windows, where training cut them off
+        encoders = {m: encoder.unbounded() for m, encoder in encoders.items()}
         scorer = FusedScorer.of(read, count)
     else:
         scorer = _system(read, count)
@@ -59,7 +67,10 @@ def _system(artefact: Artefact, threads: int) -> Scorer:
             f"{artefact.folder} holds the system {artefact.info.name}, which needs {error.name}: "
             "pip install 'moodal[train]'."
         ) from None
-    return SystemScorer.of(artefact, threads)
+    try:
+        return SystemScorer.of(artefact, threads)
+    except (UsageError, SpaceError, MissingStreamError) as error:
+        raise DataError(f"{artefact.folder} holds no system that can be built: {error}") from None
 
 
 def _encoders(artefact: Artefact) -> tuple[dict[str, Encoder], dict[str, str]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,6 +37,10 @@ class Wave(Encoder):
     def spec(self) -> dict[str, Any]:
         """See `moodal.modalities.encoder.specification`."""
         return specification(self, packages=[])
+
+    def unbounded(self) -> Wave:
+        """Return this encoder without a bound on length, for networks that read in windows."""
+        return replace(self, longest=sys.maxsize)
 
     def check(self, item: Item) -> None:
         """Raise DataError if the clip is missing, unreadable, or shorter than its span."""
