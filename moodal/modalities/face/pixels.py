@@ -105,11 +105,6 @@ class Pixels(Encoder):
         return values(crop(grey, max(boxes, key=lambda b: b.side))[None])
 
 
-def is_crop(media: Media) -> bool:
-    """Return whether a picture is a face already, cropped as FER2013's are: its size tells."""
-    return media.kind == "image" and media.size == (SIDE, SIDE)
-
-
 def values(faces: np.ndarray) -> np.ndarray:
     """Crops [..., 48, 48] uint8 -> [..., 2304] float32, 0 to 1."""
     return faces.reshape(*faces.shape[:-2], SIDE * SIDE).astype(np.float32) / 255

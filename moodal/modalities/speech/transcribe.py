@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import DataError, MissingDependencyError
+from moodal.core.process_local import ProcessLocal, forked
 from moodal.core.records import RATE
 from moodal.core.timeline import Word
 from moodal.modalities.encoder import package_folder

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moodal.core.errors import MissingDependencyError
+from moodal.core.process_local import ProcessLocal
 from moodal.modalities.encoder import Encoder, Item, package_folder, specification, text_of
 
 LONGEST = 256
