@@ -38,7 +38,7 @@ def prediction(
     shares, rest, words, moments = {}, {}, [], []
     spoken = (text or "").split()
     for stream in streams:
-        size = PATTERNS[stream]
+        size = PATTERNS.get(stream, 0.8)
         share = {e: float(rng.normal(0, 0.4) + (size * 1.6 if e == mood else 0)) for e in emotions}
         shares[stream] = share
         if stream == "text":

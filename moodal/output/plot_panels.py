@@ -13,14 +13,14 @@ from moodal.core.timeline import Timeline
 from moodal.output.formats import timed
 from moodal.output.style import (
     GREY,
-    STREAM_COLOURS,
-    STREAMS,
+    HATCHES,
     UNSURE,
     colours,
     ink,
     label,
     percent,
     plain,
+    streams_of,
     told,
 )
 
@@ -31,7 +31,6 @@ FACE = 0.6
 """Inches: of a thumbnail and the line to its time."""
 
 _SIGNS = 16.5  # of 7 points in an inch, on the wide side
-_HATCHES = {"text": "", "speech": "////", "face": "...."}
 
 
 def _emotions(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
@@ -214,31 +213,32 @@ def _transcript(
 
 def _shares(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
     """Of each utterance's decided (or most probable) emotion, each stream's part of its logit."""
-    streams = [s for s in STREAMS if any(s in c.of.shares for c in lane.cells)]
+    shown = streams_of(t)
+    streams = [s for s in shown if any(s in c.of.shares for c in lane.cells)]
     axis.axhline(0, color="black", lw=0.7)
     crowded = min(c.end - c.start for c in lane.cells) / 1000 * inch < 0.04
     for j, stream in enumerate(streams):
-        shown = [c for c in lane.cells if stream in c.of.shares]
-        middle = np.array([(c.start + c.end) / 2000 for c in shown])
-        values = np.array([c.of.shares[stream].get(told(c.of), 0.0) for c in shown])
-        style = {"color": STREAM_COLOURS[stream], "label": STREAMS[stream]}
+        cells = [c for c in lane.cells if stream in c.of.shares]
+        middle = np.array([(c.start + c.end) / 2000 for c in cells])
+        values = np.array([c.of.shares[stream].get(told(c.of), 0.0) for c in cells])
+        style = {"color": shown[stream].colour, "label": shown[stream].label}
         if crowded:
             steps, means = _means(middle, values, axis.get_xlim()[1])
             axis.plot(steps, means, lw=1.2, ls=("-", "--", ":")[j % 3], **style)
             continue
         wide = np.array(
-            [min((c.end - c.start) / 1000 * 0.9 / len(streams), 0.3 / inch) for c in shown]
+            [min((c.end - c.start) / 1000 * 0.9 / len(streams), 0.3 / inch) for c in cells]
         )
         bars = axis.bar(
             middle + (j - (len(streams) - 1) / 2) * wide,
             values,
             wide,
-            hatch=_HATCHES[stream],
+            hatch=HATCHES.get(shown[stream].mark, "xxxx"),
             edgecolor="white",
             linewidth=0.3,
             **style,
         )
-        for bar, cell in zip(bars, shown, strict=True):
+        for bar, cell in zip(bars, cells, strict=True):
             bar.set_alpha(1.0 if cell.of.decided else 0.4)
     low, high = axis.get_ylim()
     axis.set_ylim(min(low, -0.1) * 1.05, max(high, 0.1) * 1.25)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from moodal.core.timeline import Prediction, Timeline
-from moodal.output.style import GREY, STREAMS, UNSURE, colours, percent, plain, told
+from moodal.output.style import GREY, UNSURE, colours, percent, plain, streams_of, told
 
 _MOST = 40
 _WORDS, _LINE, _BAR = 6.1, 0.24, 0.17  # inches: the words' width, a line of them, a bar's room
@@ -42,13 +42,16 @@ def draw(figure: Any, timeline: Timeline, title: str, foot: Sequence[str], width
     page.text(_LEFT, 0.27, title, fontsize=11, fontweight="bold", va="center")
     parts = [abs(w.shares.get(told(p), 0.0)) for p in shown for w in p.words]
     most = float(np.quantile(parts, 0.95)) if parts else 0.0  # one loud word hides no other
+    labels = {s: info.label for s, info in streams_of(timeline).items()}
     top = 0.5
     for i, (p, flow, high) in enumerate(zip(shown, flows, rows, strict=True)):
         if i:
             page.plot([_LEFT, width - _LEFT], [top - 0.02] * 2, color="#DDDDDD", lw=0.6)
         indent = _face(page, faces[i], top) if i < len(faces) else 0.0
         colour = colours([*dict.fromkeys([*timeline.emotions, told(p)])])
-        _sentence(page, p, flow, top, indent, colour[told(p)], most)
+        lines = _sentence(page, p, flow, top, indent, colour[told(p)], most)
+        if len(p.shares) > 1:
+            _share_line(page, p, labels, top + _LINE * (lines + 0.5), _LEFT + indent)
         _bars(page, p, top, width, colour)
         top += high
     if marked:
@@ -99,7 +102,8 @@ def _height(p: Prediction, flow: Flow, face: bool) -> float:
 
 def _sentence(
     page: Any, p: Prediction, flow: Flow, top: float, indent: float, colour: str, most: float
-) -> None:
+) -> int:
+    """Write the words, marked by their shares, and return the number of their lines."""
     from matplotlib.patches import Rectangle
 
     left, lines = _LEFT + indent, 0
@@ -123,18 +127,15 @@ def _sentence(
                 )
         page.text(left + x, y, word, fontsize=_SIZE, va="center_baseline")
         lines = line + 1
-    if len(p.shares) > 1:
-        told_of = ", ".join(
-            f"{STREAMS.get(s, s)} {v.get(told(p), 0.0):+.1f}" for s, v in p.shares.items()
-        )
-        page.text(
-            left,
-            top + _LINE * (lines + 0.5),
-            f"shares of {told(p)}: {told_of} nats",
-            fontsize=7,
-            color="#444444",
-            va="center",
-        )
+    return lines
+
+
+def _share_line(page: Any, p: Prediction, labels: Mapping[str, str], y: float, left: float) -> None:
+    """Write the share of each stream in the emotion."""
+    emotion = told(p)
+    shares = ", ".join(f"{labels[s]} {v.get(emotion, 0.0):+.1f}" for s, v in p.shares.items())
+    text = f"shares of {emotion}: {shares} nats"
+    page.text(left, y, text, fontsize=7, color="#444444", va="center")
 
 
 def _bars(page: Any, p: Prediction, top: float, width: float, colour: dict[str, str]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from moodal.core.records import ModalityInfo
 from moodal.core.timeline import Timeline
-from moodal.output.style import STREAMS, plain
+from moodal.output.style import plain, streams_of
 
 _SOURCES = {
     "learned": "learned",
@@ -17,8 +18,9 @@ _SOURCES = {
 
 def remarks(t: Timeline) -> Iterator[str]:
     """What lacks, what is guessed, flags once each, notes, and what made it."""
+    shown = streams_of(t)
     for stream, why in t.absent.items():
-        yield f"Without {_named(stream)}: {why}."
+        yield f"Without {_named(shown[stream])}: {why}."
     if not len(t):
         yield "There is nothing to tell an emotion from."
     lacking: dict[tuple[str, str], list[int]] = {}
@@ -30,7 +32,7 @@ def remarks(t: Timeline) -> Iterator[str]:
         for flag in p.flags:
             flags.setdefault(flag, []).append(i)
     for (stream, why), numbers in lacking.items():
-        yield f"{_numbers(numbers, len(t))}: without {_named(stream)}, {why}."
+        yield f"{_numbers(numbers, len(t))}: without {_named(shown[stream])}, {why}."
     yield from _sources(t)
     for flag, numbers in flags.items():
         yield f"{_numbers(numbers, len(t))}: {flag}"
@@ -49,19 +51,18 @@ def _sources(t: Timeline) -> Iterator[str]:
                 if stream in streams:
                     by = known.setdefault(stream, {}).setdefault(streams[stream], {})
                     by[plain(emotion)] = None
-    alike: dict[str, list[str]] = {}
+    shown, alike = streams_of(t), dict[str, list[str]]()
     for stream, kinds in known.items():
         order = [*(k for k in _SOURCES if k in kinds), *(k for k in kinds if k not in _SOURCES)]
         parts = [f"{_SOURCES.get(k, k)}: {', '.join(kinds[k])}" for k in order]
         line = " learned every emotion asked" if order == ["learned"] else ": " + "; ".join(parts)
-        alike.setdefault(line, []).append(_named(stream))
+        alike.setdefault(line, []).append(_named(shown[stream]))
     for line, names in alike.items():
         yield f"{_capital(_and(names))}{line}."
 
 
-def _named(stream: str) -> str:
-    name = STREAMS.get(stream, stream)
-    return name if name == "words" else f"the {name}"
+def _named(stream: ModalityInfo) -> str:
+    return stream.label if stream.medium == "text" else f"the {stream.label}"
 
 
 def _and(names: Sequence[str]) -> str:

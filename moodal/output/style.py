@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from moodal.core.timeline import Prediction
-
-STREAMS = {"text": "words", "speech": "voice", "face": "face"}
-"""Stream -> its name for readers."""
-
-STREAM_COLOURS = {"text": "#0072B2", "speech": "#E69F00", "face": "#009E73"}
+from moodal.core.records import ModalityInfo, ordered
+from moodal.core.timeline import Prediction, Timeline
 
 UNSURE = "unsure"
 """Where the model abstains."""
 
 GREY = "#8C8C8C"
+
+BUILT_IN = {
+    "text": ModalityInfo("text", "words", "#0072B2", "o", "text"),
+    "speech": ModalityInfo("speech", "voice", "#E69F00", "s", "sound"),
+    "face": ModalityInfo("face", "face", "#009E73", "^", "pictures"),
+}
+"""What is shown of the streams of a timeline that does not bring it."""
+
+HATCHES = {"o": "", "s": "////", "^": "...."}
+"""Mark of a stream -> the hatch of its bars; other streams have crosses."""
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 _COLOURS = {
@@ -55,6 +61,17 @@ def letters(emotions: Sequence[str]) -> dict[str, str]:
         free = (c for c in [*own, *spare, *"123456789"] if c not in made.values())
         made[emotion] = next(free, "*")
     return {e: made[e] for e in emotions}
+
+
+def streams_of(timeline: Timeline) -> dict[str, ModalityInfo]:
+    """Return what is shown of each stream of a timeline: of those it reads, and those it lacks."""
+    known = {**BUILT_IN, **{info.name: info for info in timeline.modalities}}
+    names = [info.name for info in timeline.modalities]
+    names += [s for p in timeline for s in (*p.streams, *p.shares, *p.absent)]
+    return {
+        s: known.get(s) or ModalityInfo(s, s, GREY, "x", "table")
+        for s in ordered([*names, *timeline.absent])
+    }
 
 
 def label(prediction: Prediction) -> str:

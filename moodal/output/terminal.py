@@ -8,7 +8,6 @@ from typing import Any
 from moodal.core.timeline import Prediction, Timeline
 from moodal.output.remarks import remarks
 from moodal.output.style import (
-    STREAMS,
     UNSURE,
     clock,
     colours,
@@ -17,6 +16,7 @@ from moodal.output.style import (
     letters,
     percent,
     plain,
+    streams_of,
     told,
 )
 
@@ -61,6 +61,7 @@ class _Pen:
     def __init__(self, timeline: Timeline, encoding: str) -> None:
         asked = list(dict.fromkeys([*timeline.emotions, *(told(p) for p in timeline)]))
         self.colours, self.letters = colours(asked), letters(asked)
+        self.streams = streams_of(timeline)
         self.encoding = encoding
 
     def can(self, text: str) -> str:
@@ -196,7 +197,7 @@ def _table(timeline: Timeline, pen: _Pen, width: int) -> Any:
             row.append("" if p.track is None else str(p.track))
         if spoken:
             row.append(pen.text(p.text or "(no words)", "" if p.text else "dim"))
-        shares = Text(pen.can(("  " if wide else "\n").join(_shares(p)) or "–"))
+        shares = Text(pen.can(("  " if wide else "\n").join(_shares(p, pen)) or "–"))
         made.add_row(*row, _decided(p, pen), shares)
     return made
 
@@ -226,9 +227,9 @@ def _decided(p: Prediction, pen: _Pen) -> Any:
     return made.append(pen.can(empty), style="dim")
 
 
-def _shares(p: Prediction) -> list[str]:
+def _shares(p: Prediction, pen: _Pen) -> list[str]:
     """Each stream's part of the told emotion's logit, the largest first: "voice +1.2"."""
     known = p.sources.get(told(p), {})
     found = [(s, v.get(told(p), 0.0)) for s, v in p.shares.items() if known.get(s) != "absent"]
     found.sort(key=lambda x: -abs(x[1]))
-    return [f"{STREAMS.get(s, s)} {v:+.1f}".replace("-", "−") for s, v in found]
+    return [f"{pen.streams[s].label} {v:+.1f}".replace("-", "−") for s, v in found]

@@ -7,8 +7,9 @@ import io
 import math
 from collections.abc import Sequence
 
+from moodal.core.records import ordered
 from moodal.core.timeline import Prediction, Timeline
-from moodal.output.style import STREAMS, label, plain, told
+from moodal.output.style import label, plain, told
 
 _HEAD = (
     "recording",
@@ -36,7 +37,7 @@ def to_csv(timelines: Sequence[Timeline]) -> str:
     several = [timelines] if isinstance(timelines, Timeline) else timelines
     emotions = list(dict.fromkeys(e for t in several for e in t.emotions))
     used = dict.fromkeys(s for t in several for p in t for s in p.shares)
-    streams = [*(s for s in STREAMS if s in used), *(s for s in used if s not in STREAMS)]
+    streams = ordered(used)
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     names = [f"p_{e}" for e in emotions]

@@ -8,10 +8,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from moodal.core.errors import DataError
+from moodal.core.records import ModalityInfo
 from moodal.core.timeline import Moment, Prediction, Timeline, Word
+from moodal.output.style import BUILT_IN, streams_of
 
 NAME = "moodal-timeline/1"
 
@@ -77,11 +80,23 @@ def _recording(t: Timeline) -> dict[str, Any]:
         "absent": dict(t.absent),
         "notes": list(t.notes),
         "artefact": dict(t.artefact),
-        "utterances": [_utterance(p) for p in t],
+        **_others(t),
+        "utterances": [_utterance(p, _of_words(t)) for p in t],
     }
 
 
-def _utterance(p: Prediction) -> dict[str, Any]:
+def _others(t: Timeline) -> dict[str, Any]:
+    """Return what is shown of streams that no reader knows by their names."""
+    others = [info for s, info in streams_of(t).items() if info != BUILT_IN.get(s)]
+    return {"modalities": [asdict(info) for info in others]} if others else {}
+
+
+def _of_words(t: Timeline) -> str:
+    """Return the stream whose parts are words."""
+    return next((s for s, info in streams_of(t).items() if info.medium == "text"), "text")
+
+
+def _utterance(p: Prediction, of_words: str) -> dict[str, Any]:
     shares = {s: _rounded(v, 5, p.id) for s, v in p.shares.items()}
     words: list[dict[str, Any]] = [
         {
@@ -106,7 +121,7 @@ def _utterance(p: Prediction) -> dict[str, Any]:
         e: math.fsum([bias.get(e, 0.0), *(s.get(e, 0.0) for s in shares.values())])
         for e in p.probabilities
     }
-    parts: dict[str, list[Mapping[str, float]]] = {"text": [w["shares"] for w in words]}
+    parts: dict[str, list[Mapping[str, float]]] = {of_words: [w["shares"] for w in words]}
     for moment in moments:
         parts.setdefault(moment["stream"], []).append(moment["shares"])
     return {
@@ -174,6 +189,7 @@ def _check_sum(
 def _timeline(recording: Mapping[str, Any]) -> Timeline:
     fields = {k: v for k, v in recording.items() if k != "utterances"}
     fields |= {k: tuple(fields[k]) for k in ("emotions", "notes")}
+    fields["modalities"] = tuple(ModalityInfo(**m) for m in fields["modalities"])
     return Timeline(predictions=tuple(_prediction(u) for u in recording["utterances"]), **fields)
 
 

@@ -38,7 +38,7 @@ class MomentPart(_Part):
 
     start: Seconds = Field(description="s in the recording")
     end: Seconds = Field(description="s in the recording")
-    stream: str = Field(description="speech or face")
+    stream: str = Field(description="speech, face or another stream that is no text")
     shares: ByEmotion = Field(description="emotion -> its part of the stream's share, nats")
 
 
@@ -59,7 +59,9 @@ class UtterancePart(_Part):
         description="stream -> emotion -> its exact part of the logit, nats"
     )
     bias: ByEmotion = Field(description="emotion -> the part that no stream brought, nats")
-    streams: list[str] = Field(description="what was used, of text, speech, face")
+    streams: list[str] = Field(
+        description="what was used: text, speech, face or another of `modalities`"
+    )
     absent: dict[str, str] = Field(description="stream -> why it was not used")
     sources: dict[str, dict[str, Literal["learned", "adapted", "guess", "absent"]]] = Field(
         description="emotion -> stream -> how the stream knows it"
@@ -75,6 +77,16 @@ class UtterancePart(_Part):
     )
 
 
+class ModalityPart(_Part):
+    """What is shown of a stream."""
+
+    name: str = Field(description="by which it goes in this document")
+    label: str = Field(description="its name for people to read")
+    colour: str = Field(description="of its lines and bars, #rrggbb")
+    mark: str = Field(description="one character that tells it apart without colour")
+    medium: str = Field(description="what it is read from: text, sound, pictures or table")
+
+
 class RecordingPart(_Part):
     """One recording, or one text."""
 
@@ -85,6 +97,9 @@ class RecordingPart(_Part):
     absent: dict[str, str] = Field(description="stream -> why the whole recording lacks it")
     notes: list[str] = Field(description="what a reader should know of all of it")
     artefact: dict[str, str] = Field(description="what made it: name, digest, moodal's version")
+    modalities: list[ModalityPart] = Field(
+        default=[], description="the streams other than text, speech and face"
+    )
     utterances: list[UtterancePart] = Field(description="in the order of their time")
 
 

@@ -24,7 +24,11 @@ def test_every_field_is_told():
     ):
         names = [f.alias or name for name, f in part.model_fields.items()]
         assert sorted(_fields(table)) == sorted(names), table
-    for row, part in (("words", schema.WordPart), ("moments", schema.MomentPart)):
+    for row, part in (
+        ("words", schema.WordPart),
+        ("moments", schema.MomentPart),
+        ("modalities", schema.ModalityPart),
+    ):
         told = re.search(rf"^\| `{row}` \|.*$", PAGE, re.M)[0]
         assert all(f"`{name}`" in told for name in part.model_fields)
 
