@@ -20,7 +20,7 @@ from moodal.evaluation.report import scores
 from moodal.evaluation.report.comparison import markdown
 from moodal.evaluation.report.figures import differences
 from moodal.evaluation.report.intervals import describe
-from moodal.evaluation.report.measures import HEADLINES, decisions
+from moodal.evaluation.report.measures import decisions, headlines
 from moodal.evaluation.report.paired import Said, paired, titles
 from moodal.evaluation.report.scores import Scored
 from moodal.evaluation.report.subgroups import group_rows
@@ -126,11 +126,12 @@ def _shared(runs: Sequence[Run]) -> list[Run]:
     """The runs cut down to the rows that all of them tested, in the order of the first."""
     first = runs[0].said.scored
     for run in runs[1:]:
-        labels, task = run.said.scored.labels, run.said.scored.task
-        if (set(labels), task) != (set(first.labels), first.task):
+        other = run.said.scored
+        if _asked(other) != _asked(first):
             raise DataError(
-                f"{runs[0].name} scores {', '.join(first.labels)} ({first.task}), {run.name} "
-                f"{', '.join(labels)} ({task}): only runs of the same emotions can be compared."
+                f"{runs[0].name} scores {', '.join(first.columns)} ({first.task}), {run.name} "
+                f"{', '.join(other.columns)} ({other.task}): only runs of the same emotions or "
+                "values can be compared."
             )
     ids = set.intersection(*(set(run.said.scored.ids) for run in runs))
     if not ids:
@@ -140,13 +141,18 @@ def _shared(runs: Sequence[Run]) -> list[Run]:
     order = [name for name in first.ids if name in ids]
     cut = [_cut(run, order, first.labels) for run in runs]
     for run in cut[1:]:
-        other = (run.said.scored.targets != cut[0].said.scored.targets).any(1)
-        if other.any():
+        differs = (run.said.scored.targets != cut[0].said.scored.targets).any(1)
+        if differs.any():
             raise DataError(
-                f"{runs[0].name} and {run.name} hold {int(other.sum())} rows to be of different "
-                f"emotions, the first {order[int(other.argmax())]!r}: not the same truth."
+                f"{runs[0].name} and {run.name} hold {int(differs.sum())} rows to be of different "
+                f"emotions, the first {order[int(differs.argmax())]!r}: not the same truth."
             )
     return cut
+
+
+def _asked(scored: Scored) -> tuple[set[str], str]:
+    """Return what must be equal in runs that are compared: emotions, or values and ranges."""
+    return set(scored.columns), scored.task
 
 
 def _cut(run: Run, order: Sequence[str], labels: Sequence[str]) -> Run:
@@ -160,7 +166,7 @@ def _cut(run: Run, order: Sequence[str], labels: Sequence[str]) -> Run:
 def _report(whole: Sequence[Run], runs: Sequence[Run], draws: int, seed: int) -> dict[str, Any]:
     first = runs[0].said.scored
     said = [run.said for run in runs]
-    keys = HEADLINES[first.task]
+    keys = headlines(first)
     told = paired(said, keys, draws=draws, seed=seed)
     groups = {
         column: {

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from moodal.cli.main import main
+from moodal.core.emotions import Value
 from moodal.core.errors import DataError, UsageError
 from moodal.evaluation import metrics
 from moodal.evaluation.compare import compare
@@ -20,8 +21,10 @@ from moodal.evaluation.report.intervals import interval
 from moodal.evaluation.report.scores import Scored, join
 from moodal.evaluation.report.summary import combine, save, summarise
 
+LABELS = ["angry", "happy", "sad"]
 
-def _scored(task="single", n=80, skill=1.0, seed=0, offset=0):
+
+def _scored(task="single", n=80, skill=1.0, seed=0, offset=0, high=3):
     """Rows of ten speakers; the truth is the same whatever the skill and the seed of the scores."""
     truth = np.random.default_rng([9, offset])
     if task == "regression":
@@ -35,7 +38,8 @@ def _scored(task="single", n=80, skill=1.0, seed=0, offset=0):
         logits,
         targets,
         task=task,
-        labels=["angry", "happy", "sad"],
+        labels=LABELS,
+        values=[Value(label, -3, high) for label in LABELS] if task == "regression" else (),
         ids=[f"u{offset + i}" for i in range(n)],
         clusters=[f"s{i % 10}" for i in range(n)],
         cluster_kind="speaker",
@@ -165,6 +169,9 @@ def test_what_cannot_be_compared_is_said(pair, tmp_path):
     with pytest.raises(DataError, match="rows to be of different emotions, the first 'u0'"):
         compare([pair[0], _run(tmp_path / "turned", turned)], out)
     assert not out.exists()
+    values = [_run(tmp_path / f"to-{high}", _scored("regression", high=high)) for high in (3, 5)]
+    with pytest.raises(DataError, match=r"scores angry \(-3 to 3\).*to-5 angry \(-3 to 5\)"):
+        compare(values, out)
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path):

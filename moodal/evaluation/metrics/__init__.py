@@ -44,8 +44,10 @@ from moodal.evaluation.metrics.values import (
     acc2_nonzero,
     acc5,
     acc7,
+    ccc,
     mae,
     pearson,
+    rmse,
     sign_f1,
     sign_f1_nonzero,
 )
@@ -63,6 +65,7 @@ __all__ = [
     "balanced_accuracy",
     "binary_accuracy",
     "binary_f1",
+    "ccc",
     "character_error_rate",
     "chance",
     "decide",
@@ -78,6 +81,7 @@ __all__ = [
     "pearson",
     "precision",
     "recall",
+    "rmse",
     "sign_f1",
     "sign_f1_nonzero",
     "subset_match",
@@ -104,6 +108,8 @@ class Metric(NamedTuple):
         truth: what of the truth it cannot be without, see `why_undefined`.
         title: its name in tables; alias: what papers call it.
         lower_is_better: an error, not a score.
+        sentiment: it counts the steps or the signs of sentiment from -3 to 3, and is for no
+            other value.
     """
 
     function: Callable[..., np.ndarray]
@@ -115,6 +121,7 @@ class Metric(NamedTuple):
     title: str
     alias: str = ""
     lower_is_better: bool = False
+    sentiment: bool = False
 
 
 _BOTH: tuple[Task, ...] = ("multi", "single")
@@ -260,6 +267,17 @@ METRICS: dict[str, Metric] = {
         "AP",
     ),
     # values
+    "ccc": Metric(
+        ccc,
+        "values",
+        True,
+        _VALUE,
+        0.0,
+        _SPREAD,
+        "Concordance correlation",
+        "CCC",
+    ),
+    "pearson": Metric(pearson, "values", True, _VALUE, 0.0, _SPREAD, "Correlation", "Corr, PCC"),
     "mae": Metric(
         mae,
         "values",
@@ -271,9 +289,24 @@ METRICS: dict[str, Metric] = {
         "MAE",
         lower_is_better=True,
     ),
-    "pearson": Metric(pearson, "values", True, _VALUE, 0.0, _SPREAD, "Correlation", "Corr"),
-    "acc7": Metric(acc7, "values", True, _VALUE, None, (), "Accuracy of 7 steps", "Acc-7"),
-    "acc5": Metric(acc5, "values", True, _VALUE, None, (), "Accuracy of 5 steps", "Acc-5"),
+    "rmse": Metric(
+        rmse,
+        "values",
+        True,
+        _VALUE,
+        None,
+        (),
+        "Root mean squared error",
+        "RMSE",
+        lower_is_better=True,
+    ),
+    # sentiment
+    "acc7": Metric(
+        acc7, "values", True, _VALUE, None, (), "Accuracy of 7 steps", "Acc-7", sentiment=True
+    ),
+    "acc5": Metric(
+        acc5, "values", True, _VALUE, None, (), "Accuracy of 5 steps", "Acc-5", sentiment=True
+    ),
     "acc2": Metric(
         acc2,
         "values",
@@ -283,6 +316,7 @@ METRICS: dict[str, Metric] = {
         (),
         "Accuracy of the sign",
         "Acc-2, zeros not positive",
+        sentiment=True,
     ),
     "acc2_nonzero": Metric(
         acc2_nonzero,
@@ -293,6 +327,7 @@ METRICS: dict[str, Metric] = {
         ("nonzero",),
         "Accuracy of the sign, without zeros",
         "Acc-2, zeros left out",
+        sentiment=True,
     ),
     "sign_f1": Metric(
         sign_f1,
@@ -303,6 +338,7 @@ METRICS: dict[str, Metric] = {
         (),
         "Weighted F1 of the sign",
         "F1 of sentiment",
+        sentiment=True,
     ),
     "sign_f1_nonzero": Metric(
         sign_f1_nonzero,
@@ -313,6 +349,7 @@ METRICS: dict[str, Metric] = {
         ("nonzero",),
         "Weighted F1 of the sign, without zeros",
         "F1 of sentiment, zeros left out",
+        sentiment=True,
     ),
 }
 """Name -> `Metric`, in the order of reports. A new metric: a function, a line here, a test."""

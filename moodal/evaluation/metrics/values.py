@@ -1,4 +1,4 @@
-"""Metrics of values: regression, and sentiment from -3 to 3."""
+"""Metrics of values such as valence, and of sentiment from -3 to 3."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ def mae(targets: Array, values: Array, weights: Array | None = None) -> Array:
     """Mean of |prediction - truth|."""
     t, v = pair(targets, values)
     return share(np.abs(t - v), weights)
+
+
+def rmse(targets: Array, values: Array, weights: Array | None = None) -> Array:
+    """Compute the root of the mean of (prediction - truth) squared."""
+    t, v = pair(targets, values)
+    return np.sqrt(share((t - v) ** 2, weights))
 
 
 def acc7(targets: Array, values: Array, weights: Array | None = None) -> Array:
@@ -52,14 +58,41 @@ def sign_f1_nonzero(targets: Array, values: Array, weights: Array | None = None)
 
 def pearson(targets: Array, values: Array, weights: Array | None = None) -> Array:
     """Pearson's correlation, "Corr"; undefined where truth or prediction never varies."""
-    t, v = pair(targets, values)
-    t, v = t - t.mean(0), v - v.mean(0)  # so that the squares below lose no digits
-    mean_t, mean_v = share(t, weights), share(v, weights)
-    var_t = share(t * t, weights) - mean_t**2
-    var_v = share(v * v, weights) - mean_v**2
+    var_t, var_v, covariance, _ = _moments(targets, values, weights)
     varies = (var_t > 1e-12) & (var_v > 1e-12)
     spread = np.sqrt(np.where(varies, var_t * var_v, np.nan))
-    return (share(t * v, weights) - mean_t * mean_v) / spread
+    return covariance / spread
+
+
+def ccc(targets: Array, values: Array, weights: Array | None = None) -> Array:
+    """Compute the concordance correlation; it is undefined where the truth never varies.
+
+    Lin, "A concordance correlation coefficient to evaluate reproducibility", Biometrics 1989:
+    2 s_tv / (s_t^2 + s_v^2 + (mean_t - mean_v)^2), with variances over N rows, not N - 1. It is 1
+    only where every prediction equals the truth, and 0 for a constant prediction.
+
+    >>> truth = np.array([1.0, 2.0, 3.0])
+    >>> ccc(truth, truth).item(), ccc(truth, 2 * truth).item(), ccc(truth, truth * 0).item()
+    (1.0, 0.36363636363636365, 0.0)
+    """
+    var_t, var_v, covariance, difference = _moments(targets, values, weights)
+    apart = np.where(var_t > 1e-12, var_t + var_v + difference**2, np.nan)
+    return 2 * covariance / apart
+
+
+def _moments(targets: Array, values: Array, weights: Array | None) -> tuple[Array, ...]:
+    """Compute the variances of truth and prediction, their covariance, and the means' difference.
+
+    The variances are never below 0, and keep their digits far from 0.
+    """
+    t, v = pair(targets, values)
+    apart = v.mean(0) - t.mean(0)
+    t, v = t - t.mean(0), v - v.mean(0)  # so that the squares below lose no digits
+    mean_t, mean_v = share(t, weights), share(v, weights)
+    var_t = np.maximum(share(t * t, weights) - mean_t**2, 0)
+    var_v = np.maximum(share(v * v, weights) - mean_v**2, 0)
+    covariance = share(t * v, weights) - mean_t * mean_v
+    return var_t, var_v, covariance, apart + mean_v - mean_t
 
 
 def _nonzero(

@@ -9,8 +9,8 @@ Rows = Sequence[Sequence[str]]
 
 
 def number(value: float | None) -> str:
-    """With three digits; a dash for what is undefined."""
-    return "–" if value is None else f"{value:.3f}"
+    """Write a figure with three digits, and a dash for what is undefined."""
+    return "–" if value is None else f"{value:.3f}".replace("-0.000", "0.000")
 
 
 def cell(entry: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from moodal.core.errors import DataError, UsageError
 from moodal.core.files import replacing
-from moodal.evaluation.metrics import METRICS, auc, top
+from moodal.evaluation.metrics import METRICS, auc, ccc, mae, pearson, top
 from moodal.evaluation.report.scores import Scored
 
 BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
@@ -31,6 +31,8 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
 _COLOURS = (BLUE, RED, GREEN, PINK, SKY, ORANGE)
 _DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 _MOST_CURVES = 10
+_MOST_DOTS = 1000
+_OF_VALUES = {"CCC": ccc, "r": pearson, "MAE": mae}
 
 
 def emotion_bars(report: Mapping[str, Any], metric: str, path: Path | str) -> Path:
@@ -163,6 +165,50 @@ def confusion(test: Scored, path: Path | str, stamps: Sequence[str] = ()) -> Pat
         bar = figure.colorbar(image, ax=axes, fraction=0.045, pad=0.03)
         bar.set_label("share of the true emotion's rows")
     return Path(path)
+
+
+def values_against_truth(test: Scored, path: Path | str, stamps: Sequence[str] = ()) -> Path:
+    """Draw each value as it was predicted over its truth, on the range of the value.
+
+    Of more than a thousand rows the number at each place is drawn instead of dots. The line
+    joins the mean predictions of rows of similar truth: a good model's lies on the diagonal.
+
+    Raises:
+        DataError: the predictions are of emotions.
+    """
+    if not test.values:
+        raise DataError(f"{test.subset}: emotions have no numbers to draw over their truth.")
+    rows, columns = -(-len(test.values) // 3), min(3, len(test.values))
+    with drawing(path, 3.4 * columns + 0.4, 3.7 * rows, columns, rows) as (figure, axes):
+        flat = np.atleast_1d(axes).ravel()
+        for panel, (axis, value) in enumerate(zip(flat, test.values, strict=False)):
+            truth, predicted = test.targets[:, panel], test.probabilities[:, panel]
+            span = (value.low - 0.03 * value.width, value.high + 0.03 * value.width)
+            if len(test) > _MOST_DOTS:
+                extent = (*span, *span)
+                axis.hexbin(truth, predicted, gridsize=28, extent=extent, mincnt=1, cmap="Blues")
+            else:
+                axis.scatter(truth, predicted, s=9, color=BLUE, alpha=0.45, lw=0)
+            axis.plot(span, span, color=GREY, lw=1, ls=":", label="prediction = truth")
+            means = _means_over_truth(truth, predicted)
+            axis.plot(*means, "o-", ms=4, color=RED, label="mean prediction")
+            found = {name: float(f(truth, test.logits[:, panel])) for name, f in _OF_VALUES.items()}
+            told = ", ".join(f"{k} {v:.2f}" for k, v in found.items() if np.isfinite(v))
+            axis.set(xlim=span, ylim=span, xlabel="truth", title=f"{value.name}\n{told}")
+            axis.set_aspect("equal")
+        for axis in flat[len(test.values) :]:
+            axis.set_visible(False)
+        flat[0].set_ylabel("prediction")
+        figure.suptitle("\n".join([f"{test.subset}: {len(test):,} rows", *folded(stamps, 60)]))
+        legend_below(figure, flat[0])
+    return Path(path)
+
+
+def _means_over_truth(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Average rows of similar truth, at most ten groups of about one size: their two means."""
+    order = np.argsort(truth, kind="stable")
+    groups = np.array_split(order, min(10, max(1, len(order) // 5)))
+    return tuple(np.array([column[g].mean() for g in groups]) for column in (truth, predicted))  # type: ignore[return-value]
 
 
 def learning_curves(
@@ -303,9 +349,9 @@ def legend_below(figure: Any, axes: Any) -> None:
 
 @contextmanager
 def drawing(
-    path: Path | str, width: float, height: float, columns: int = 1
+    path: Path | str, width: float, height: float, columns: int = 1, rows: int = 1
 ) -> Iterator[tuple[Any, Any]]:
-    """A figure and its axes, written to ``path`` at the end in one piece; no display is needed."""
+    """Open a figure and its axes; they are written to ``path`` in one piece, without a display."""
     path = Path(path)
     if path.suffix not in (".png", ".svg"):
         raise UsageError(f"A figure is written as .png or .svg; got {path.name}.")
@@ -324,7 +370,7 @@ def drawing(
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
-        yield figure, figure.subplots(1, columns)
+        yield figure, figure.subplots(rows, columns)
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
         with replacing(path) as part:
             figure.savefig(part, dpi=150, metadata=metadata)

@@ -49,20 +49,39 @@ LINES: Mapping[Task, tuple[Line, ...]] = {
         "precision binary_f1 weighted_accuracy",
         each="auc weighted_accuracy binary_accuracy weighted_f1 binary_f1",
     ),
-    "regression": _lines("mae pearson acc7 acc5 acc2 acc2_nonzero sign_f1 sign_f1_nonzero"),
+    "regression": _lines(
+        "ccc pearson mae rmse acc7 acc5 acc2 acc2_nonzero sign_f1 sign_f1_nonzero"
+    ),
 }
-"""Task -> what its reports hold, in order."""
+"""Task -> what its reports hold, in order; see `lines`."""
 
 HEADLINES: Mapping[Task, tuple[str, ...]] = {
     "multi": ("auc", "weighted_accuracy", "binary_f1"),
     "single": ("balanced_accuracy", "accuracy", "auc"),
-    "regression": ("mae", "pearson", "acc2_nonzero"),
+    "regression": ("ccc", "pearson", "mae"),
 }
-"""Task -> the keys that a summary opens with."""
+"""Task -> the keys that a summary opens with; see `headlines`."""
+
+SENTIMENT = ("mae", "pearson", "acc2_nonzero")
+"""The keys that a summary of sentiment alone opens with."""
+
+NO_SENTIMENT = "it is for sentiment from -3 to 3"
+"""Why other values have no steps and signs; not worth a line in a list of gaps."""
 
 Decisions = Mapping[str, np.ndarray]
 Beside = Mapping[str, Mapping[str, np.ndarray]]
 """Key of a line -> baseline -> its values [C], or one value."""
+
+
+def lines(scored: Scored) -> list[Line]:
+    """List the rows of a report: steps and signs only where a value is sentiment."""
+    sentiment = bool(scored.sentiment.any())
+    return [x for x in LINES[scored.task] if sentiment or not METRICS[x.metric].sentiment]
+
+
+def headlines(scored: Scored) -> tuple[str, ...]:
+    """Choose the keys that a summary opens with."""
+    return SENTIMENT if scored.sentiment.all() else HEADLINES[scored.task]
 
 
 def decisions(scored: Scored, thresholds: np.ndarray) -> dict[str, np.ndarray]:
@@ -92,12 +111,12 @@ def measures(
         draws: of the bootstrap; 0 for no intervals.
         only: the keys to tell (default: all of the task's).
     """
-    lines = [line for line in LINES[scored.task] if only is None or line.key in only]
-    statistics = {line.key: statistic(line, scored, decided) for line in lines}
+    shown = [line for line in lines(scored) if only is None or line.key in only]
+    statistics = {line.key: statistic(line, scored, decided) for line in shown}
     drawn = intervals(statistics, scored.clusters, draws=draws, seed=seed)
     rows = np.ones(len(scored))
     out = {}
-    for line in lines:
+    for line in shown:
         about = METRICS[line.metric]
         level = metrics.chance(line.metric, (scored.targets > 0).mean(0))
         others = beside.get(line.key, {})
@@ -113,6 +132,9 @@ def measures(
         if about.per_emotion:
             seen = _predictions(line, scored, decided)
             reasons = metrics.why_undefined(line.metric, scored.targets, seen)
+            if about.sentiment:
+                of_sentiment = zip(reasons, scored.sentiment, strict=True)
+                reasons = [why if is_one else NO_SENTIMENT for why, is_one in of_sentiment]
             entry["emotions"] = {
                 label: full.at(column).entry(reasons[column])
                 for column, label in enumerate(scored.labels)
@@ -191,10 +213,15 @@ def _predictions(line: Line, scored: Scored, decided: Decisions) -> np.ndarray:
     needs = METRICS[line.metric].needs
     if needs == "decisions":
         return decided["each" if line.each else "rows"]
-    return scored.logits if line.each else scored.probabilities
+    return scored.logits if line.each or needs == "values" else scored.probabilities
 
 
 def statistic(line: Line, scored: Scored, decided: Decisions) -> Callable[[np.ndarray], np.ndarray]:
-    """The metric of this line as a function of row weights [N] or [R, N]."""
-    function, predictions = METRICS[line.metric].function, _predictions(line, scored, decided)
-    return lambda weights: function(scored.targets, predictions, weights)
+    """Return the metric of this line as a function of row weights [N] or [R, N]."""
+    metric, predictions = METRICS[line.metric], _predictions(line, scored, decided)
+
+    def of(weights: np.ndarray) -> np.ndarray:
+        values = metric.function(scored.targets, predictions, weights)
+        return np.where(scored.sentiment, values, np.nan) if metric.sentiment else values
+
+    return of

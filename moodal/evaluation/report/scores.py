@@ -13,8 +13,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from moodal.core.emotions import Task
-from moodal.core.errors import DataError
+from moodal.core.emotions import Task, Value, Values
+from moodal.core.errors import DataError, SpaceError
 from moodal.core.files import replacing
 from moodal.core.records import Utterance
 
@@ -28,11 +28,12 @@ class Scored:
 
     Attributes:
         ids: N names of utterances.
-        probabilities: [N, C], 0 to 1: the sigmoid (multi) or softmax (single) of the logits;
-            the values themselves for regression.
-        logits: [N, C], what the system gave out.
-        targets: [N, C], 0/1, or the true values for regression.
-        labels: C names of emotions.
+        probabilities: [N, C], 0 to 1: the sigmoid (multi) or softmax (single) of the logits; of
+            values the logits, brought into their ranges.
+        logits: [N, C], what the system gave out; metrics of values are computed from these, as
+            papers compute them.
+        targets: [N, C], 0/1, or the true values.
+        labels: C names of emotions or values.
         task: see `moodal.core.emotions.Task`.
         clusters: N names; rows of one name are not independent (one speaker, one video).
         cluster_kind: what the clusters are.
@@ -40,9 +41,11 @@ class Scored:
         info: what else belongs to them, JSON values only (corpus, fingerprint, system, seed).
         groups: column -> N values ("" where a row has none), by which reports tell the rows
             apart, e.g. {"style": ("scripted", "improvised", ...)}.
+        values: with the task "regression" the C values and their ranges (default: the built-in
+            ranges), else none.
 
     Raises:
-        DataError: the sizes do not agree, or a number is NaN or infinite.
+        DataError: the sizes do not agree, a number is NaN or infinite, or a range is not known.
     """
 
     ids: tuple[str, ...]
@@ -56,6 +59,7 @@ class Scored:
     subset: str = "test"
     info: Mapping[str, Any] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    values: tuple[Value, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("ids", "labels", "clusters"):
@@ -64,6 +68,9 @@ class Scored:
         object.__setattr__(self, "groups", groups)
         if self.task not in get_args(Task) or self.cluster_kind not in get_args(ClusterKind):
             raise DataError(f"No task {self.task!r} or no cluster kind {self.cluster_kind!r}.")
+        if self.task == "regression":
+            known = _known_values(self.values, self.labels, self.subset)
+            object.__setattr__(self, "values", known.values)
         shape = (len(self.ids), len(self.labels))
         for name in ("probabilities", "logits", "targets"):
             array = np.asarray(getattr(self, name))
@@ -97,11 +104,14 @@ class Scored:
         subset: str = "test",
         info: Mapping[str, Any] | None = None,
         groups: Mapping[str, Sequence[str]] | None = None,
+        values: Sequence[Value] = (),
     ) -> Scored:
-        """With the probabilities that the task makes of logits [N, C]."""
+        """Make predictions with the probabilities, or values, that the task makes of logits."""
         logits = np.asarray(logits)
-        makers = {"multi": sigmoid, "single": softmax}
-        made = makers[task](logits) if task in makers else logits
+        if task == "regression":
+            made = _known_values(values, labels, subset).clip(logits)
+        else:
+            made = sigmoid(logits) if task == "multi" else softmax(logits)
         drawn = ids if clusters is None else clusters
         return cls(
             ids=tuple(ids),
@@ -115,6 +125,7 @@ class Scored:
             subset=subset,
             info=info or {},
             groups={k: tuple(v) for k, v in (groups or {}).items()},
+            values=tuple(values),
         )
 
     def __len__(self) -> int:
@@ -125,6 +136,16 @@ class Scored:
         """[N, C], 0 to 1: each emotion asked for by itself, the sigmoid of its logit."""
         return self.probabilities if self.task == "multi" else sigmoid(self.logits)
 
+    @property
+    def columns(self) -> list[str]:
+        """The labels, those of values with their ranges."""
+        return [str(value) for value in self.values] or list(self.labels)
+
+    @property
+    def sentiment(self) -> np.ndarray:
+        """[C] bool, the columns that are sentiment from -3 to 3."""
+        return np.array([v.is_sentiment for v in self.values] or [False] * len(self.labels), bool)
+
     def select(self, labels: Sequence[str]) -> Scored:
         """Only the columns of ``labels``, in that order; probabilities stay as they are."""
         columns = [self.labels.index(label) for label in labels]
@@ -134,6 +155,7 @@ class Scored:
             logits=self.logits[:, columns],
             targets=self.targets[:, columns],
             labels=tuple(labels),
+            values=tuple(self.values[c] for c in columns) if self.values else (),
         )
 
     def rows(self, which: Sequence[int] | np.ndarray) -> Scored:
@@ -170,6 +192,7 @@ class Scored:
             "subset": self.subset,
             "info": dict(self.info),
             **({"groups": self.groups} if self.groups else {}),
+            **({"values": Values(self.values).ranges()} if self.values else {}),
         }
         arrays = {"probabilities": self.probabilities, "logits": self.logits}
         with replacing(folder / f"{name}.npz") as part, open(part, "wb") as numbers:
@@ -208,16 +231,35 @@ def load(folder: Path | str, name: str = "predictions") -> Scored:
             raise DataError(f"{folder}/{name}.json is of another format; run the evaluation again.")
         with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
             numbers = {key: arrays[key] for key in ("probabilities", "logits", "targets")}
-        return Scored(**head, **numbers)
+        values = tuple(Value(**value) for value in head.pop("values", ()))
+        return Scored(**head, **numbers, values=values)
     except FileNotFoundError as error:
         raise DataError(
             f"{folder} has no kept predictions: {error.filename} is missing; "
             "evaluate the run again."
         ) from None
-    except (ValueError, KeyError, TypeError, EOFError, OSError, BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, EOFError, OSError, BadZipFile, SpaceError) as error:
         raise DataError(
             f"{folder}/{name}.npz or .json is damaged ({error}); evaluate the run again."
         ) from None
+
+
+def _known_values(values: Sequence[Value], labels: Sequence[str], subset: str) -> Values:
+    """Return the values of some columns, with built-in ranges where none are given.
+
+    Raises:
+        DataError: a range is not known, or they are those of other columns.
+    """
+    try:
+        known = Values(values or labels)
+    except SpaceError as error:
+        raise DataError(f"{subset}: {error}") from None
+    if known.labels != tuple(labels):
+        raise DataError(
+            f"{subset}: the ranges are of {', '.join(known.labels)}, the numbers of "
+            f"{', '.join(labels)}."
+        )
+    return known
 
 
 def clusters_of(utterances: Sequence[Utterance]) -> tuple[tuple[str, ...], ClusterKind]:
@@ -242,8 +284,8 @@ def join(parts: Sequence[Scored], subset: str = "all folds") -> Scored:
         DataError: they differ in labels or task.
     """
     first = parts[0]
-    if any((p.labels, p.task) != (first.labels, first.task) for p in parts):
-        raise DataError("Only predictions of the same labels and task can be joined.")
+    if any((p.labels, p.task, p.values) != (first.labels, first.task, first.values) for p in parts):
+        raise DataError("Only predictions of the same labels, ranges and task can be joined.")
     same_kind = len({p.cluster_kind for p in parts}) == 1
     return Scored(
         ids=tuple(i for p in parts for i in p.ids),
@@ -261,6 +303,7 @@ def join(parts: Sequence[Scored], subset: str = "all folds") -> Scored:
             for column in first.groups
             if all(column in p.groups for p in parts)
         },
+        values=first.values,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from moodal.evaluation.report.baselines import distribution
-from moodal.evaluation.report.measures import HEADLINES, Beside, Decisions, means, measures
+from moodal.evaluation.report.measures import Beside, Decisions, headlines, means, measures
 from moodal.evaluation.report.scores import Scored
 
 
@@ -30,7 +30,7 @@ def by_group(
         beside: column, value and the group's rows -> its baselines.
     """
     averages = means(test.labels, unseen)
-    keys = HEADLINES[test.task]
+    keys = headlines(test)
     out: dict[str, dict[str, Any]] = {}
     for column, values in test.groups.items():
         out[column] = {}

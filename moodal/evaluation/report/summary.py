@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from moodal.core.emotions import Values
 from moodal.core.errors import DataError
 from moodal.core.files import replacing
 from moodal.evaluation.report.baselines import baselines, distribution, mean_baselines
 from moodal.evaluation.report.calibration import calibration
 from moodal.evaluation.report.intervals import describe
 from moodal.evaluation.report.measures import (
-    HEADLINES,
-    LINES,
     decisions,
+    headlines,
+    lines,
     means,
     measures,
     number,
@@ -69,7 +70,7 @@ def summarise(
     train = np.asarray(train_targets, np.float64)
     beside = {
         line.key: baselines(line.metric, test.task, test.targets, train, seed)
-        for line in LINES[test.task]
+        for line in lines(test)
     }
     decided = decisions(test, chosen.values)
     report = _head(test, chosen, draws, seed, stamps, audit, unseen)
@@ -86,8 +87,8 @@ def summarise(
             unseen,
             lambda column, value, part: {
                 line.key: baselines(line.metric, part.task, part.targets, train, seed)
-                for line in LINES[part.task]
-                if line.key in HEADLINES[part.task]
+                for line in lines(part)
+                if line.key in headlines(part)
             },
             draws=draws,
             seed=seed,
@@ -199,6 +200,7 @@ def _head(
         "subset": test.subset,
         "task": test.task,
         "labels": list(test.labels),
+        **({"values": Values(test.values).ranges()} if test.values else {}),
         "rows": len(test),
         "info": dict(test.info),
         "test": distribution(test.targets, test.task, test.labels),
@@ -216,7 +218,7 @@ def _head(
             "audit": [dict(f) if isinstance(f, Mapping) else dataclasses.asdict(f) for f in audit],
             "unseen": list(unseen),
         },
-        "headlines": list(HEADLINES[test.task]),
+        "headlines": list(headlines(test)),
     }
 
 
@@ -249,7 +251,8 @@ def _told(reports: Sequence[Mapping[str, Any]], column: str, value: str) -> list
 
 
 def _folds(key: str, reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    values = [overall(r["metrics"][key])["value"] for r in reports]
+    # a fold that an older moodal reported may lack a metric
+    values = [overall(r["metrics"][key])["value"] if key in r["metrics"] else None for r in reports]
     known = [v for v in values if v is not None]
     return {
         "values": values,

@@ -7,7 +7,7 @@ from typing import Any
 
 from moodal.evaluation.report.calibration import calibration_lines
 from moodal.evaluation.report.cells import bullets, cell, grid, number, table
-from moodal.evaluation.report.measures import HEADLINES
+from moodal.evaluation.report.measures import HEADLINES, NO_SENTIMENT
 from moodal.evaluation.report.sections import (
     audit_lines,
     beside_words,
@@ -20,12 +20,12 @@ from moodal.evaluation.report.summary import overall
 _PER_EMOTION = {
     "multi": ("auc", "average_precision", "weighted_accuracy", "binary_f1", "weighted_f1"),
     "single": ("recall", "precision", "binary_f1", "auc"),
-    "regression": ("mae", "pearson", "acc7", "acc2_nonzero"),
+    "regression": ("ccc", "pearson", "mae", "rmse"),
 }
 _TERMINAL = {
     "multi": ("auc", "weighted_accuracy", "binary_f1"),
     "single": ("recall", "binary_f1", "auc"),
-    "regression": ("mae", "pearson"),
+    "regression": ("ccc", "pearson", "mae"),
 }
 
 MOST_LOST = 50
@@ -50,7 +50,7 @@ def show(report: Mapping[str, Any], console: Any = None) -> None:
     out = console or Console()
     for title, rows in (
         (f"{report['subset']}: {report['rows']:,} rows, {_clusters(report)}", _short(report)),
-        ("Each emotion", _narrow(report)),
+        (f"Each {_kind(report)}", _narrow(report)),
     ):
         if len(rows) > 1:
             out.print(grid(title, rows))
@@ -78,9 +78,11 @@ def _short(report: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _narrow(report: Mapping[str, Any]) -> list[list[str]]:
-    """`emotions` for a terminal of 80 columns: an interval for the first metric alone."""
+    """Make `emotions` for a terminal of 80 columns: an interval for the first metric alone."""
     rows = emotions(report, _TERMINAL[report["task"]]) if len(report["labels"]) > 1 else []
-    end = 1 + sum(name in ("train", "test") for name in rows[0]) if rows else 0
+    end = 1 + len(_columns_of_parts(report))
+    if report["task"] == "regression":  # a table of values has no room for their means
+        rows, end = [[row[0], *row[end:]] for row in rows], 1
     return [[*row[: end + 1], *(cell.split(" [")[0] for cell in row[end + 1 :])] for row in rows]
 
 
@@ -91,16 +93,23 @@ def headlines(report: Mapping[str, Any]) -> list[list[str]]:
 
 
 def emotions(report: Mapping[str, Any], keys: Sequence[str] | None = None) -> list[list[str]]:
-    """A row per emotion, then means, chance and baselines; a column per metric of ``keys``."""
-    entries = [report["metrics"][k] for k in keys or _PER_EMOTION[report["task"]]]
+    """Make a row per emotion or value, then means, chance and baselines; a column per metric.
+
+    Args:
+        keys: of the metrics; default: those of the task. One that the report lacks is left out.
+    """
+    chosen = [k for k in keys or _PER_EMOTION[report["task"]] if k in report["metrics"]]
+    entries = [report["metrics"][k] for k in chosen]
     unseen = report["protocol"]["unseen"]
-    parts = {p: report[p]["counts"] for p in ("train", "test") if "counts" in report.get(p, {})}
+    parts = _columns_of_parts(report)
     blank = [""] * len(parts)
-    rows = [["Emotion", *parts, *(e["title"] for e in entries)]]
+    rows = [[_kind(report).capitalize(), *parts, *(e["title"] for e in entries)]]
+    ranges = {v["name"]: f"{v['low']:g} to {v['high']:g}" for v in report.get("values", ())}
     for label in report["labels"]:
-        name = f"{label} (unseen)" if label in unseen else label
-        counts = [f"{count[label]:,}" for count in parts.values()]
-        rows.append([name, *counts, *(cell(e["emotions"][label]) for e in entries)])
+        about = "unseen" if label in unseen else ranges.get(label)
+        name = f"{label} ({about})" if about else label
+        of_parts = [column[label] for column in parts.values()]
+        rows.append([name, *of_parts, *(cell(e["emotions"][label]) for e in entries)])
     for mean in ("mean", "mean_seen", "mean_unseen"):
         if mean in entries[0]:
             name = mean.replace("_", " of the ").replace("mean", "Mean")
@@ -108,6 +117,23 @@ def emotions(report: Mapping[str, Any], keys: Sequence[str] | None = None) -> li
     for name, values in _beside([e["mean"] for e in entries]):
         rows.append([name, *blank, *values])
     return rows
+
+
+def _columns_of_parts(report: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Collect what is known of training and test: counts of emotions, or means of values."""
+    columns = {}
+    for part in ("train", "test"):
+        known = report.get(part, {})
+        if "counts" in known:
+            columns[part] = {label: f"{count:,}" for label, count in known["counts"].items()}
+        elif "means" in known:
+            columns[f"{part} mean"] = {label: number(x) for label, x in known["means"].items()}
+    return columns
+
+
+def _kind(report: Mapping[str, Any]) -> str:
+    """Name what the labels are."""
+    return "value" if report["task"] == "regression" else "emotion"
 
 
 def gaps(report: Mapping[str, Any]) -> list[str]:
@@ -119,7 +145,7 @@ def gaps(report: Mapping[str, Any]) -> list[str]:
             **({"all rows": entry["all"]} if "all" in entry else {}),
         }
         for label, value in parts.items():
-            if "gap" in value:
+            if value.get("gap", NO_SENTIMENT) != NO_SENTIMENT:
                 metrics.setdefault((label, value["gap"]), []).append(entry["title"])
     return [f"{label}: no {', '.join(m)}, as {why}." for (label, why), m in metrics.items()]
 
@@ -140,7 +166,10 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
         "label.\n" if len(report["labels"]) == 1 else "labels.\n"
     )
     yield f"{interval} Thresholds: {report['thresholds']['source']}.\n"
-    for note in [report["clusters"]["warning"], *report["thresholds"]["notes"]]:
+    notes = [report["clusters"]["warning"], *report["thresholds"]["notes"]]
+    if len({v["high"] - v["low"] for v in report.get("values", ())}) > 1:
+        notes.append("The values have different ranges: means of errors over them mix units.")
+    for note in notes:
         if note:
             yield f"**Note.** {note}\n"
     yield from split_lines(report)
@@ -155,7 +184,7 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"## By {column}\n"
         yield table(group_rows(column, values, report["extras"].get("words")))
     if len(report["labels"]) > 1:
-        yield "## Each emotion\n"
+        yield f"## Each {_kind(report)}\n"
         yield table(emotions(report))
     yield "## All metrics\n"
     yield table(_metric_rows(report, list(report["metrics"]), aliases=True))

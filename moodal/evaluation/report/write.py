@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from moodal.core.emotions import Targets
+from moodal.core.emotions import Targets, Values
 from moodal.core.errors import DataError, writing
 from moodal.core.files import replacing
 from moodal.core.manifest import Manifest
@@ -57,6 +57,7 @@ def predictions(
     utterances = [manifest.utterances[row] for row in rows]
     clusters, kind = scored.clusters_of(utterances)
     columns = [manifest.space.index(label) for label in space.labels]
+    values = space.values if isinstance(space, Values) else ()
     return Scored.from_logits(
         logits,
         manifest.labels[rows][:, columns],
@@ -67,6 +68,7 @@ def predictions(
         cluster_kind=kind,
         subset=subset,
         info={"corpus": manifest.corpus},
+        values=values,
         groups={
             name: [str(column[row] or "") for row in rows]
             for name, column in ((name, manifest.column(name)) for name in by)
@@ -173,7 +175,9 @@ def draw_figures(
             figures.emotion_bars(report, metric, folder / f"{metric}.png")
     if report.get("calibration"):
         reliability_diagram(report, folder / "reliability.png")
-    if test.task != "regression":
+    if test.values:
+        figures.values_against_truth(test, folder / "values.png", stamps)
+    else:
         figures.roc_curves(test, folder / "roc.png", stamps=stamps)
     if test.task == "single":
         figures.confusion(test, folder / "confusion.png", stamps)

@@ -1,9 +1,12 @@
-"""Metrics of values equal scikit-learn and numpy."""
+"""Metrics of values equal scikit-learn, SciPy and numpy."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
 from sklearn import metrics as sk
 
 from moodal.evaluation import metrics
@@ -61,3 +64,85 @@ def test_a_correlation_with_a_constant_is_undefined(values):
     assert reason == ["the prediction is the same in every row"]
     assert metrics.why_undefined("pearson", truth, said) == [None]
     assert np.isnan(metrics.pearson(np.ones(200), said))
+
+
+def test_rmse_equals_scikit_learn(values, weights):
+    truth, said = values
+    theirs = sk.root_mean_squared_error(truth, said, sample_weight=weights)
+    assert metrics.rmse(truth, said, weights) == pytest.approx(theirs)
+
+
+def test_correlations_equal_scipy(values):
+    truth, said = values
+    theirs = stats.pearsonr(truth, said).statistic
+    assert metrics.pearson(truth, said) == pytest.approx(theirs)
+    # Lin's coefficient is Pearson's times the bias correction C_b
+    scale = truth.std() / said.std()
+    shift = (truth.mean() - said.mean()) / np.sqrt(truth.std() * said.std())
+    correction = 2 / (scale + 1 / scale + shift**2)
+    assert metrics.ccc(truth, said) == pytest.approx(theirs * correction)
+
+
+def test_concordance_equals_its_formula_with_weights(values, weights):
+    truth, said = values
+    spread = np.cov(truth, said, aweights=weights, bias=True)
+    means = np.average(truth, weights=weights), np.average(said, weights=weights)
+    below = spread[0, 0] + spread[1, 1] + (means[0] - means[1]) ** 2
+    assert metrics.ccc(truth, said, weights) == pytest.approx(2 * spread[0, 1] / below)
+    # far from zero, where squares would swallow the digits
+    far = metrics.ccc(truth + 1e6, said + 1e6, weights)
+    assert far == pytest.approx(metrics.ccc(truth, said, weights), abs=1e-6)
+
+
+def test_whole_weights_are_repeated_rows(values):
+    truth, said = values
+    times = np.arange(200) % 4
+    again = np.repeat(truth, times), np.repeat(said, times)
+    for name in ("ccc", "pearson", "mae", "rmse"):
+        weighted = metrics.measure(name, truth, scores=said, weights=times.astype(float))
+        assert weighted == pytest.approx(metrics.measure(name, again[0], scores=again[1])), name
+
+
+def test_a_constant_prediction_has_no_concordance_and_a_constant_truth_no_figure(values):
+    truth, said = values
+    assert metrics.ccc(truth, np.full(200, 0.1)) == pytest.approx(0)
+    assert np.isnan(metrics.ccc(np.ones(200), said))
+    reason = metrics.why_undefined("ccc", np.ones(200), said)
+    assert reason == ["the truth is the same in every row"]
+
+
+numbers = st.lists(st.floats(-100, 100), min_size=2, max_size=30)
+
+
+@st.composite
+def truth_and_prediction(draw):
+    """A truth that varies, and a prediction of as many rows."""
+    truth = np.array(draw(numbers))
+    predicted = np.array(draw(st.lists(st.floats(-100, 100), min_size=len(truth), max_size=30)))
+    assume(truth.std() > 1e-3)
+    return truth, predicted[: len(truth)]
+
+
+@given(truth_and_prediction())
+def test_concordance_is_symmetric_bounded_and_never_above_the_correlation(rows):
+    truth, predicted = rows
+    value = metrics.ccc(truth, predicted)
+    assert -1 - 1e-9 <= value <= 1 + 1e-9
+    assume(predicted.std() > 1e-3)
+    assert metrics.ccc(predicted, truth) == pytest.approx(value, abs=1e-9)
+    assert abs(value) <= abs(metrics.pearson(truth, predicted)) + 1e-9
+
+
+@given(truth_and_prediction(), st.floats(0.1, 10), st.floats(-50, 50))
+def test_concordance_does_not_depend_on_the_scale_that_both_share(rows, factor, shift):
+    truth, predicted = rows
+    moved = metrics.ccc(truth * factor + shift, predicted * factor + shift)
+    assert moved == pytest.approx(metrics.ccc(truth, predicted), abs=1e-6)
+
+
+@given(truth_and_prediction(), st.floats(0.5, 50))
+def test_only_the_truth_itself_has_a_concordance_of_one(rows, shift):
+    truth, _ = rows
+    assert metrics.ccc(truth, truth) == pytest.approx(1)
+    assert metrics.ccc(truth, truth + shift) < 1
+    assert metrics.pearson(truth, truth + shift) == pytest.approx(1)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from moodal.core.emotions import Value
 from moodal.evaluation.report.scores import Scored
+
+LABELS = ("anger", "fear", "joy", "sadness")
 
 
 @pytest.fixture
@@ -24,12 +27,13 @@ def made():
             rng.normal(size=(n, c)) + 1.5 * targets - 1,
             targets,
             ids=[f"{subset} {i}" for i in range(n)],
-            labels=["anger", "fear", "joy", "sadness"][:c],
+            labels=LABELS[:c],
             task=task,
             clusters=[f"speaker {i % speakers}" for i in range(n)],
             cluster_kind="speaker",
             subset=subset,
             info={"corpus": "made up"},
+            values=[Value(x, -3, 3) for x in LABELS[:c]] if task == "regression" else (),
         )
 
     return make

@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import roc_curve
 
 from moodal.core.errors import DataError, UsageError
+from moodal.evaluation.metrics import ccc
 from moodal.evaluation.report import figures
 from moodal.evaluation.report.summary import summarise
 
@@ -33,11 +34,12 @@ def _draw(kind, made, report, path):
         "bars": lambda: figures.emotion_bars(report, "auc", path),
         "roc": lambda: figures.roc_curves(made("multi"), path),
         "confusion": lambda: figures.confusion(made("single"), path),
+        "values": lambda: figures.values_against_truth(made("regression", c=2), path),
         "learning": lambda: figures.learning_curves(epochs, path),
     }[kind]()
 
 
-@pytest.mark.parametrize("kind", ["bars", "roc", "confusion", "learning"])
+@pytest.mark.parametrize("kind", ["bars", "roc", "confusion", "values", "learning"])
 def test_drawn_as_png_and_svg_alike_each_time(kind, made, report, tmp_path):
     path = _draw(kind, made, report, tmp_path / "deep" / "a.png")
     assert path.read_bytes().startswith(PNG)
@@ -47,6 +49,18 @@ def test_drawn_as_png_and_svg_alike_each_time(kind, made, report, tmp_path):
     assert svg[0] == svg[1]
     assert "<svg" in svg[0]
     assert not list(tmp_path.rglob("*.part*"))
+
+
+def test_values_are_drawn_over_their_truth_with_their_figures(made, tmp_path):
+    test = made("regression", c=2)
+    text = figures.values_against_truth(test, tmp_path / "a.svg", ["selected on test"]).read_text()
+    value = float(ccc(test.targets[:, 1], test.logits[:, 1]))
+    for words in ("anger", f"CCC {value:.2f}", "prediction = truth", "selected on test"):
+        assert words in text
+    many = made("regression", c=1, n=1500)
+    figures.values_against_truth(many, tmp_path / "b.png")
+    with pytest.raises(DataError, match="no numbers to draw"):
+        figures.values_against_truth(made("multi"), tmp_path / "c.png")
 
 
 def test_bars_say_what_is_undefined_unseen_and_marked(report, tmp_path):

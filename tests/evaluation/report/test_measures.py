@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from moodal.core.emotions import Value, Values
 from moodal.evaluation.metrics import METRICS
-from moodal.evaluation.report.measures import HEADLINES, LINES
+from moodal.evaluation.report.measures import HEADLINES, LINES, NO_SENTIMENT
+from moodal.evaluation.report.scores import Scored
 from moodal.evaluation.report.summary import SCHEMA, combine, summarise
+from moodal.evaluation.report.tables import markdown
 
 DOCS = Path(__file__).parents[3] / "docs" / "reports.md"
 
@@ -21,6 +26,72 @@ def test_lines_are_metrics_of_their_task(task):
     assert set(HEADLINES[task]) <= set(keys)
 
 
+def numbers(values, n=80, seed=0):
+    """Predictions of values that know something of the truth."""
+    rng = np.random.default_rng(seed)
+    space = Values(values)
+    truth = rng.uniform(space.low, space.high, (n, len(space)))
+    predicted = truth * 0.6 + 0.3 * rng.normal(size=truth.shape)
+    return Scored.from_logits(
+        predicted,
+        truth,
+        ids=[f"u{i}" for i in range(n)],
+        labels=space.labels,
+        task="regression",
+        clusters=[f"s{i % 8}" for i in range(n)],
+        cluster_kind="speaker",
+        values=space.values,
+    )
+
+
+STEPS = {name for name, metric in METRICS.items() if metric.sentiment}
+
+
+def test_steps_and_signs_are_of_sentiment_alone():
+    assert {"acc7", "acc5", "acc2", "acc2_nonzero", "sign_f1", "sign_f1_nonzero"} == STEPS
+    scale = [Value("sentiment", 1, 5)]
+    for values in (["valence", "arousal"], scale):
+        test = numbers(values)
+        report = summarise(test, train_targets=test.targets, draws=10)
+        assert list(report["metrics"]) == ["ccc", "pearson", "mae", "rmse"]
+        assert report["headlines"] == ["ccc", "pearson", "mae"]
+    test = numbers(["sentiment"])
+    report = summarise(test, train_targets=test.targets, draws=10)
+    assert set(report["metrics"]) == {"ccc", "pearson", "mae", "rmse", *STEPS}
+    assert report["headlines"] == ["mae", "pearson", "acc2_nonzero"]
+
+
+def test_beside_sentiment_other_values_have_gaps_for_steps_and_signs():
+    test = numbers(["valence", "sentiment"])
+    report = summarise(test, train_targets=test.targets, draws=10)
+    entry = report["metrics"]["acc7"]
+    assert entry["emotions"]["valence"] == {"value": None, "gap": NO_SENTIMENT}
+    alone = numbers(["valence", "sentiment"]).select(["sentiment"])
+    value = summarise(alone, train_targets=alone.targets, draws=10)["metrics"]["acc7"]["mean"]
+    assert entry["mean"] == value
+    assert entry["mean"]["over"] == 1
+    assert report["metrics"]["ccc"]["mean"]["over"] == 2
+    assert NO_SENTIMENT not in markdown(report)
+
+
+def test_figures_of_values_are_of_the_numbers_that_the_network_gave():
+    """Papers do not clip; what is told to people is clipped."""
+    test = numbers(["valence", Value("trust", 0, 4)])
+    far = test.logits.copy()
+    far[0] = (3.0, 9.0)
+    test = dataclasses.replace(test, logits=far)
+    report = summarise(test, train_targets=test.targets, draws=0)
+    for column, label in enumerate(test.labels):
+        truth = test.targets[:, column]
+        for name in ("ccc", "pearson", "mae", "rmse"):
+            value = report["metrics"][name]["emotions"][label]["value"]
+            expected = METRICS[name].function(truth, far[:, column])
+            assert value == pytest.approx(float(expected)), name
+    mean = report["metrics"]["rmse"]["emotions"]["trust"]["baselines"]["train-mean"]
+    assert mean == pytest.approx(test.targets[:, 1].std())
+    assert report["values"][1] == {"name": "trust", "low": 0.0, "high": 4.0}
+
+
 def test_every_key_of_a_report_is_documented(made):
     docs = DOCS.read_text(encoding="utf-8")
     assert SCHEMA in docs
@@ -29,6 +100,8 @@ def test_every_key_of_a_report_is_documented(made):
         summarise(t, train_targets=t.targets, valid=t, draws=10, unseen=["joy"]) for t in tests
     ]
     both = combine(reports, tests, draws=10)
+    of_values = numbers(["valence"])
+    reports.append(summarise(of_values, train_targets=of_values.targets, draws=10))
     for report in (*reports, both):
         for key in report:
             assert f"`{key}`" in docs, key

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import json
 
 import numpy as np
 import pytest
 
+from moodal.core.emotions import Value
 from moodal.core.errors import DataError, OutputError
 from moodal.core.records import Utterance
 from moodal.evaluation.report import scores
@@ -33,6 +36,39 @@ def test_the_same_predictions_make_the_same_files(made, tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_values_are_kept_with_their_ranges(tmp_path):
+    values = (Value.of("valence"), Value("trust", 0, 4))
+    numbers = np.array([[0.5, 5.0], [-2.0, 1.0]])
+    made = {"ids": ["a", "b"], "task": "regression"}
+    before = Scored.from_logits(
+        numbers, numbers, labels=["valence", "trust"], values=values, **made
+    )
+    before.save(tmp_path)
+    after = load(tmp_path)
+    assert after.values == values
+    assert after.columns == ["valence (-1 to 1)", "trust (0 to 4)"]
+    assert after.probabilities.tolist() == [[0.5, 4.0], [-1.0, 1.0]]
+    np.testing.assert_array_equal(after.logits, numbers)
+    assert after.select(["trust"]).values == values[1:]
+    assert "value:trust" in (tmp_path / "predictions.csv").read_text()
+    assert scores.join([after, after]).values == values
+    other = dataclasses.replace(after, values=(values[0], Value("trust", 0, 5)))
+    with pytest.raises(DataError, match="same labels, ranges and task"):
+        scores.join([after, other])
+
+
+def test_values_kept_without_ranges_have_the_built_in_ones(tmp_path):
+    numbers = np.array([[0.5], [-2.0]])
+    made = {"ids": ["a", "b"], "task": "regression", "labels": ["sentiment"]}
+    Scored.from_logits(numbers, numbers, **made).save(tmp_path)
+    head = json.loads((tmp_path / "predictions.json").read_text())
+    assert head.pop("values") == [{"name": "sentiment", "low": -3.0, "high": 3.0}]
+    (tmp_path / "predictions.json").write_text(json.dumps(head))
+    assert load(tmp_path).values == (Value.of("sentiment"),)
+    with pytest.raises(DataError, match="range of joy is not known"):
+        Scored.from_logits(numbers, numbers, **(made | {"labels": ["joy"]}))
+
+
 def test_csv_is_for_people(made, tmp_path):
     test = made("single", n=3)
     test.save(tmp_path)
@@ -49,7 +85,8 @@ def test_probabilities_are_those_of_the_task(made):
     np.testing.assert_allclose(single.probabilities.sum(1), 1)
     np.testing.assert_allclose(single.each, 1 / (1 + np.exp(-single.logits)))
     np.testing.assert_allclose(multi.probabilities, 1 / (1 + np.exp(-multi.logits)))
-    np.testing.assert_array_equal(value.probabilities, value.logits)
+    np.testing.assert_array_equal(value.probabilities, value.logits.clip(-3, 3))
+    assert (value.logits > 3).any()
     with np.errstate(over="raise", invalid="raise"):
         assert scores.sigmoid(np.array([-1e4, 0, 1e4])).tolist() == [0, 0.5, 1]
         assert scores.softmax(np.array([[1e4, 0.0]])).tolist() == [[1, 0]]
@@ -62,6 +99,8 @@ def test_probabilities_are_those_of_the_task(made):
         ({"targets": np.array([[1.0], [np.nan]])}, "targets of 'b' hold NaN"),
         ({"clusters": ("x",)}, "2 utterances, but 1 clusters"),
         ({"task": "many"}, "No task 'many'"),
+        ({"task": "regression"}, "range of joy is not known"),
+        ({"task": "regression", "values": (Value("x", 0, 1),)}, "ranges are of x, the numbers of"),
     ],
 )
 def test_wrong_sizes_and_numbers_are_said(change, words):

@@ -13,7 +13,7 @@ from moodal.core.errors import DataError
 from moodal.evaluation import metrics
 from moodal.evaluation.protocols.audit import Finding
 from moodal.evaluation.report.intervals import interval
-from moodal.evaluation.report.measures import LINES
+from moodal.evaluation.report.measures import lines
 from moodal.evaluation.report.scores import Scored
 from moodal.evaluation.report.summary import SCHEMA, combine, overall, save, summarise
 from moodal.evaluation.report.thresholds import Thresholds, choose
@@ -31,7 +31,7 @@ def test_it_is_json_of_every_metric_and_always_the_same(made, task):
     assert json.loads(text) == report
     assert json.dumps(_report(test, valid=made(task, seed=1, subset="valid"))) == text
     assert report["schema"] == SCHEMA
-    assert list(report["metrics"]) == [line.key for line in LINES[task]]
+    assert list(report["metrics"]) == [line.key for line in lines(test)]
     assert set(report["headlines"]) <= set(report["metrics"])
     assert report["clusters"]["count"] == 12
     assert (report["rows"], report["valid"]["rows"]) == (120, 120)
