@@ -13,6 +13,7 @@ from moodal.core.errors import (
     SpaceError,
     UsageError,
 )
+from moodal.modalities import ENCODERS, MODALITIES
 from moodal.modalities.build import build
 from moodal.modalities.encoder import Encoder
 from moodal.model import artefact as artefacts
@@ -46,8 +47,6 @@ def load(artefact: Path | str | None = None, *, threads: int | None = None) -> M
         if refused:
             modality, why = next(iter(refused.items()))
             raise DataError(f"{read.folder}: its {modality} cannot be read here: {why}")
-        # its networks read long utterances in windows, where training cut them off
-        encoders = {m: encoder.unbounded() for m, encoder in encoders.items()}
         scorer = FusedScorer.of(read, count)
     else:
         scorer = _system(read, count)
@@ -91,6 +90,11 @@ def _encoder(info: ArtefactInfo, modality: str) -> Encoder:
     Raises:
         MoodalError: says why it cannot be made.
     """
+    if modality not in MODALITIES:
+        raise UsageError(
+            f"it reads {modality}, and the modalities of this moodal are {', '.join(MODALITIES)}; "
+            "add it to moodal.modalities.MODALITIES."
+        )
     spec = info.readers.get(modality) or info.encoders.get(modality)
     if spec is None or spec.name == "as-given":
         raise UsageError(
@@ -109,8 +113,6 @@ def _encoder(info: ArtefactInfo, modality: str) -> Encoder:
 
 def _torch_encoders(name: str) -> dict[str, type[Any]] | None:
     """The table of encoders that need PyTorch, where no other has the name."""
-    from moodal.modalities import ENCODERS
-
     if name in ENCODERS:
         return None
     from moodal.train import encoders

@@ -34,7 +34,7 @@ from pathlib import Path
 import numpy as np
 
 from moodal.core.errors import DataError, SpaceError, UsageError
-from moodal.core.records import STREAMS
+from moodal.modalities import MODALITIES
 from moodal.model import artefact
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch
@@ -177,7 +177,7 @@ def known_as(model: PredictingModel, word: str, replace: bool = False) -> str:
             f"{told} is one of the artefact's basic emotions, learned from many people; "
             "--replace overrides it where these clips tell."
         )
-    if name.count(",") or name in STREAMS:
+    if name.count(",") or name in MODALITIES:
         raise SpaceError(f"{name!r} cannot be an emotion's name.")
     return meant if meant in model.info.labels else name
 

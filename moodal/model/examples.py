@@ -14,6 +14,7 @@ from moodal.corpora.table_rows import ENDINGS
 from moodal.features.store import resolved
 from moodal.media.probe import probe
 from moodal.media.subtitles import read_subtitles
+from moodal.modalities import MODALITIES
 from moodal.modalities.text.treebank import read_text
 from moodal.model.predict import PredictingModel
 from moodal.model.rows import RowEncoder
@@ -68,15 +69,20 @@ def _in_file(path: Path, word: str) -> tuple[list[Example], list[Example]]:
         return [_of_row(u, root) for u in shown], [_of_row(u, root) for u in others]
     media = probe(path)
     if media.kind == "subtitles":
-        return [{"text": cue.text} for cue in read_subtitles(path)], []
+        return [_of("text", cue.text) for cue in read_subtitles(path)], []
     if media.kind == "text":
-        return [{"text": line} for line in read_text(path).splitlines() if line.strip()], []
+        return [_of("text", line) for line in read_text(path).splitlines() if line.strip()], []
     example: Example = {}
     if media.has_audio:
-        example["speech"] = Clip(str(path))
+        example |= _of("sound", Clip(str(path)))
     if media.has_video or media.kind == "image":
-        example["face"] = Clip(str(path))
+        example |= _of("pictures", Clip(str(path)))
     return [example], []
+
+
+def _of(medium: str, item: str | Clip) -> Example:
+    """Return an example for every modality that is read from a medium."""
+    return {m: item for m, modality in MODALITIES.items() if modality.info.medium == medium}
 
 
 def _of_row(u: Utterance, root: str) -> Example:

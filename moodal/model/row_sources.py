@@ -13,6 +13,7 @@ from moodal.core.records import Clip, Frames
 from moodal.features.store import FeatureStore
 from moodal.modalities import MODALITIES
 from moodal.modalities.face.pixels import Pixels
+from moodal.modalities.infos import info_of
 from moodal.modalities.text.language import looks_english
 from moodal.model.info import ArtefactInfo
 from moodal.model.predict import PredictingModel
@@ -53,7 +54,7 @@ def _has(model: PredictingModel, manifest: Manifest, modality: str, asr: bool) -
 
 
 def _is_text(modality: str) -> bool:
-    return MODALITIES[modality].info.medium == "text"
+    return info_of(modality).medium == "text"
 
 
 def read_rows(
@@ -104,7 +105,7 @@ def _raw(
     if _is_text(modality) and asr:
         sound = [
             None if said is not None else clip
-            for said, clip in zip(items, media_of(manifest, "speech"), strict=True)
+            for said, clip in zip(items, _sounds(manifest), strict=True)
         ]
         heard = RowEncoder(modality, model.encoders[modality], heard=True)
         more = encode_rows(
@@ -112,6 +113,16 @@ def _raw(
         )
         rows = merged(rows, more)
     return rows
+
+
+def _sounds(manifest: Manifest) -> list[str | Clip | None]:
+    """Return the sound of each row, from which its words can be transcribed."""
+    sounds: list[str | Clip | None] = [None] * len(manifest)
+    for name, modality in MODALITIES.items():
+        if modality.info.medium == "sound":
+            own = media_of(manifest, name)
+            sounds = [a if a is not None else b for a, b in zip(sounds, own, strict=True)]
+    return sounds
 
 
 def _prepared(model: PredictingModel, manifest: Manifest, modality: str) -> Rows:
