@@ -21,6 +21,7 @@ from moodal.model.info import (
     ProtocolInfo,
     ThresholdInfo,
     modality_infos,
+    readers,
 )
 
 STREAMS = ("text", "speech", "face")
@@ -64,7 +65,8 @@ def describe(streams: Sequence[str] = STREAMS, **changes: Any) -> ArtefactInfo:
     from moodal.modalities.speech.spoken import Spoken
     from moodal.modalities.text.tokens import Pieces
 
-    encoders = {"text": Pieces(), "speech": Spoken(), "face": Pixels()}
+    made_by = {"text": Pieces(), "speech": Spoken(), "face": Pixels()}
+    encoders = {s: EncoderInfo(**made_by[s].spec()) for s in streams}
     fields: dict[str, Any] = {
         "body": body(streams),
         "widths": {s: {"text": 1, "speech": 1, "face": 2304}[s] for s in streams},
@@ -72,7 +74,8 @@ def describe(streams: Sequence[str] = STREAMS, **changes: Any) -> ArtefactInfo:
         "task": "single",
         "vectors": "minilm",
         "trained": BASICS,
-        "encoders": {s: EncoderInfo(**encoders[s].spec()) for s in streams},
+        "encoders": encoders,
+        "readers": readers(encoders),
         "modalities": modality_infos(streams),
         "activation": "softmax",
         "thresholds": ThresholdInfo(values=(0.5,) * len(BASICS), source="fixed at 0.5"),

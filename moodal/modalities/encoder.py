@@ -83,10 +83,6 @@ class Encoder(ABC):
         """Encode several items; an encoder overrides this where a batch is faster."""
         return [self.encode(item) for item in items]
 
-    def unbounded(self) -> Encoder:
-        """Return this encoder without a bound on length, for networks that read in windows."""
-        return self
-
     def check(self, item: Item) -> None:
         """Check quickly, before anything is encoded, that an item can be read.
 

@@ -16,6 +16,9 @@ from moodal.model.observe import Observation
 from moodal.model.scorer import Scorer, Scores
 from moodal.model.vocabulary import Asked
 
+UNASKED = "not asked for"
+"""Why a modality that a model reads was not used."""
+
 
 @dataclass
 class Answering:
@@ -25,12 +28,15 @@ class Answering:
         scorer, encoders: of the model; modality -> what turns its items into frames.
         asked: the question.
         name: of the recording, for the numbers of its utterances.
+        unasked: modalities of the model that are not to be used.
+        count: utterances that were answered so far.
     """
 
     scorer: Scorer
     encoders: Mapping[str, Encoder]
     asked: Asked
     name: str
+    unasked: Sequence[str] = ()
     count: int = 0
 
     def answer(self, observation: Observation) -> Iterator[Prediction]:
@@ -83,10 +89,15 @@ class Answering:
                 for m, share in shares.items()
             },
             quality=qualities,
-            absent={m: why for m, why in observation.absent.items() if m not in modalities},
+            absent=self._absent(observation, modalities),
             flags=flags,
             track=track,
         )
+
+    def _absent(self, observation: Observation, used: Sequence[str]) -> dict[str, str]:
+        """Say why each modality of the model was not used."""
+        reasons = {**observation.absent, **dict.fromkeys(self.unasked, UNASKED)}
+        return {m: reasons[m] for m in ordered(reasons) if m not in used}
 
     def _columns(self) -> dict[str, int]:
         return {name: self.asked.words.index(word) for name, word in self.asked.shown.items()}

@@ -29,7 +29,7 @@ from moodal.evaluation.report.write import predictions, report_on
 from moodal.features.store import FeatureStore
 from moodal.model.artefact import hashes, marks
 from moodal.model.label_mapping import Named, name_emotions, one_emotion
-from moodal.model.options import EvaluateOptions
+from moodal.model.options import EvaluateOptions, gathered
 from moodal.model.predict import PredictingModel
 from moodal.model.row_sources import read_rows, require_media, without_foreign
 from moodal.model.rows import Rows
@@ -85,7 +85,7 @@ def evaluate(
         DataError: no row can be read, or features of other encoders than the model's.
         SpaceError: an emotion that the model cannot score.
     """
-    options = options or EvaluateOptions(**more)
+    options = gathered(EvaluateOptions, options, more)
     out = _free(Path(out).resolve())  # so that "." has a name
     streams = options.chosen(model.modalities, model.info.name)
     manifest = only(manifest, options.where, "--where")

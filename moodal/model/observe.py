@@ -23,6 +23,7 @@ from moodal.media.envelope import Envelope
 from moodal.media.recording import Recording
 from moodal.media.subtitles import read_subtitles
 from moodal.modalities.modality import Absent, Modality, Observed, Window
+from moodal.modalities.speech.spoken import QUIET
 from moodal.modalities.text.sentences import sentences
 from moodal.modalities.text.treebank import read_text
 from moodal.model.film import Film
@@ -38,9 +39,6 @@ from moodal.model.segmentation import (
     Whole,
 )
 from moodal.model.transcription import Transcriber, Transcription
-
-QUIET = 1e-4
-"""The highest sample of what is silence."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +157,7 @@ class _Reading:
         self.film = Film(recording, modalities, options.fps, self.remarks)
         self.stretches = Stretches()
         self.queue: list[tuple[float, int, Segment]] = []
-        self.spoken: list[tuple[float, float]] = []  # segments that stretches must not enter
+        self.spoken: list[tuple[float, float]] = []  # utterances that stretches must not enter
         self.covered = 0.0  # the end of those that were passed
         self.count = 0
 
@@ -225,8 +223,11 @@ class _Reading:
         for segment in segments:
             self.count += 1
             heapq.heappush(self.queue, (segment.start or 0.0, self.count, segment))
-            if segment.spoken and segment.start is not None:
+            if segment.start is None:
+                continue
+            if segment.spoken or segment.text is not None:
                 self.spoken.append((segment.start, segment.end or segment.start))
+            if segment.spoken:
                 self.words.expect(segment)
 
     def _advance(self, clock: float, settled: float) -> Iterator[Observation]:
@@ -330,7 +331,7 @@ class _Reading:
                 absent[name] = self.remarks.absent.get(name, answer.reason)
             else:
                 observed[name] = answer
-        self.remarks.weigh(observed, absent)
+        self.remarks.weigh(observed, absent, segment.spoken)
         return Observation(segment, observed, absent)
 
     def summary(self) -> Summary:
@@ -338,8 +339,7 @@ class _Reading:
         ends = [self.recording.seconds or 0.0, self.buffer.seconds]
         if self.recording.kind != "image":
             ends.append(self.film.end or 0.0)
-        silent = self.envelope.peak < QUIET
-        self.remarks.conclude("silence" if silent else "no speech", bool(self.count))
+        self.remarks.conclude(silent=self.envelope.peak < QUIET)
         return Summary(
             max(ends) or None,
             dict(self.remarks.absent),

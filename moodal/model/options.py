@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from moodal.core.errors import UsageError
 from moodal.modalities import MODALITIES
 
 Faces = Literal["main", "all"]
+Kind = TypeVar("Kind", bound="Options")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +114,20 @@ class EvaluateOptions(Options):
     by: Sequence[str] = ()
     jobs: int = 1
     store: Path | str | None = None
+
+
+def gathered(kind: type[Kind], options: Kind | None, more: Mapping[str, Any]) -> Kind:
+    """Return options that were given as an object, or field by field.
+
+    Raises:
+        UsageError: both were given, or a field that there is not.
+    """
+    known = [field.name for field in fields(kind)]
+    if unknown := [name for name in more if name not in known]:
+        raise UsageError(f"There is no option {', '.join(unknown)}; there are {', '.join(known)}.")
+    if options is not None and more:
+        raise UsageError("Give options, or their fields by name, not both.")
+    return options or kind(**more)
 
 
 def _listed(names: Sequence[str] | str | None) -> list[str] | None:

@@ -17,11 +17,11 @@ from moodal.media.recording import Recording, Source, opened
 from moodal.modalities import MODALITIES
 from moodal.modalities.encoder import Encoder
 from moodal.modalities.modality import Modality, Settings
-from moodal.model.answer import Answering, recording_name
+from moodal.model.answer import UNASKED, Answering, recording_name
 from moodal.model.artefact import Artefact
 from moodal.model.info import ArtefactInfo
 from moodal.model.observe import Observation, Summary, observe, observe_text
-from moodal.model.options import PredictOptions
+from moodal.model.options import PredictOptions, gathered
 from moodal.model.scorer import Scorer, Scores
 from moodal.model.vocabulary import Asked
 
@@ -116,7 +116,7 @@ class PredictingModel:
             UsageError: arguments that do not go together.
             SpaceError: an emotion that is no word, or that the model cannot score.
         """
-        options = _options(options, more)
+        options = gathered(PredictOptions, options, more)
         asked = self.ask(options.words, options.vectors)
         predictions: list[Prediction] = []
         answers = self._answers(source, rate, name, options, asked)
@@ -124,7 +124,7 @@ class PredictingModel:
             if isinstance(answer, Prediction):
                 predictions.append(answer)
         recording, summary = answer  # type: ignore[misc]
-        return self._timeline(recording, summary, predictions, asked)
+        return self._timeline(recording, summary, predictions, options, asked)
 
     def stream(
         self,
@@ -139,7 +139,7 @@ class PredictingModel:
         Arguments and errors are those of `predict`; a recording may be an iterable of arrays
         that are still being recorded.
         """
-        options = _options(options, more)
+        options = gathered(PredictOptions, options, more)
         asked = self.ask(options.words, options.vectors)
         for answer in self._answers(source, rate, None, options, asked):
             if isinstance(answer, Prediction):
@@ -176,40 +176,43 @@ class PredictingModel:
                 raise UsageError("There is nothing to predict: give a file, samples, or a text.")
             recording = Recording(name or "", "text")
             observations = observe_text(options.text, modalities, options)
-            yield from self._answered(recording, observations, asked)
+            yield from self._answered(recording, observations, options, asked)
             return
         with opened(source, rate, name) as recording:
             observations = observe(recording, modalities, options, transcribe)
-            yield from self._answered(recording, observations, asked)
+            yield from self._answered(recording, observations, options, asked)
 
     def _answered(
         self,
         recording: Recording,
         observations: Iterator[Observation | Summary],
+        options: PredictOptions,
         asked: Asked,
     ) -> Iterator[Prediction | tuple[Recording, Summary]]:
-        answering = Answering(self.scorer, self.encoders, asked, recording_name(recording.name))
+        name, unasked = recording_name(recording.name), self._unasked(options)
+        answering = Answering(self.scorer, self.encoders, asked, name, unasked)
         for observation in observations:
             if isinstance(observation, Summary):
                 yield recording, observation
             else:
                 yield from answering.answer(observation)
 
+    def _unasked(self, options: PredictOptions) -> tuple[str, ...]:
+        """The modalities that the model reads and the options leave out."""
+        chosen = options.chosen(self.modalities, self.info.name)
+        return tuple(m for m in self.modalities if m not in chosen)
+
     def _timeline(
         self,
         recording: Recording,
         summary: Summary,
         predictions: Sequence[Prediction],
+        options: PredictOptions,
         asked: Asked,
     ) -> Timeline:
         used = {m for p in predictions for m in p.streams}
         absent = {m: why for m, why in summary.absent.items() if m not in used}
-        asked_for = {m for p in predictions for m in (*p.streams, *p.absent)} | set(absent)
-        for modality in self.modalities:
-            if modality not in asked_for and predictions:
-                absent[modality] = "not asked for"
-        if not predictions and not absent:
-            absent["speech"] = "no speech"
+        absent |= dict.fromkeys(self._unasked(options), UNASKED)
         return Timeline(
             path=recording.name,
             predictions=tuple(predictions),
@@ -233,15 +236,6 @@ class PredictingModel:
         for modality in modalities:
             if modality not in self.encoders:
                 raise DataError(f"{self.artefact.folder}: {self.refused[modality]}")
-
-
-def _options(options: PredictOptions | None, more: Mapping[str, Any]) -> PredictOptions:
-    if options is not None and more:
-        raise UsageError("Give options, or their fields by name, not both.")
-    try:
-        return options or PredictOptions(**more)
-    except TypeError as error:
-        raise UsageError(f"predict: {error}.") from None
 
 
 def _fresh(name: str, options: PredictOptions) -> Modality:

@@ -21,13 +21,18 @@ class Remarks:
         self.modalities = modalities
         self.lacking: set[str] = set()
         self.absent: dict[str, str] = {}
+        self._recording = recording
         self._alone = recording.kind in ("text", "subtitles")
         self._notes: list[str] = []
         self._reserved: dict[tuple[str, str, bool], int] = {}
+        self._reasons: dict[str, str] = {}
         self._seen: set[str] = set()
 
     def note(self, sentence: str) -> None:
-        """Note a sentence, once."""
+        """Note a sentence, once; a copy of the recording goes by the recording's name."""
+        if self._recording.path is not None:
+            name = self._recording.name or "the recording"
+            sentence = sentence.replace(str(self._recording.path), name)
         if sentence not in self._notes:
             self._notes.append(sentence)
 
@@ -38,38 +43,56 @@ class Remarks:
             if modality.info.medium == medium:
                 self.absent.setdefault(name, reason)
 
-    def weigh(self, observed: dict[str, Sequence[Observed]], absent: dict[str, str]) -> None:
-        """Leave out what has a reservation where something without one was observed."""
+    def weigh(
+        self, observed: dict[str, Sequence[Observed]], absent: dict[str, str], spoken: bool
+    ) -> None:
+        """Leave out what has a reservation where something without one was observed.
+
+        Args:
+            observed, absent: of one utterance; changed in place.
+            spoken: whether somebody speaks in it.
+        """
+        # where nobody speaks, the lack of a voice and of words says nothing of the recording
+        for name, reason in absent.items():
+            if spoken or self.modalities[name].info.medium not in ("sound", "text"):
+                self._reasons[name] = reason
         reasons = {name: some[0].reservation for name, some in observed.items()}
         left_out = not self._alone and any(not reason for reason in reasons.values())
         for name, reason in reasons.items():
             if reason:
-                key = (self.modalities[name].info.label, reason, left_out)
+                self._seen.add(name)
+                key = (name, reason, left_out)
                 self._reserved[key] = self._reserved.get(key, 0) + 1
             if reason and left_out:
                 del observed[name]
                 absent[name] = reason
         self._seen |= set(observed)
 
-    def conclude(self, sound: str, segmented: bool) -> None:
-        """Say at the end why a modality was never observed."""
+    def conclude(self, silent: bool) -> None:
+        """Say at the end why a modality was never observed.
+
+        Args:
+            silent: whether the whole sound is silence.
+        """
         for name, modality in self.modalities.items():
-            info = modality.info
-            if (
-                name in self._seen
-                or name in self.absent
-                or any(name == key[0] for key in self._reserved)
-            ):
+            if name in self._seen or name in self.absent:
                 continue
-            reasons = {"pictures": f"no {info.label}", "text": "no words", "sound": sound}
-            reason = reasons.get(info.medium, "nothing to observe")
-            if info.medium == "sound" and segmented and sound != "silence":
-                reason = "no speech is loud and long enough"
-            self.absent[name] = reason
+            info = modality.info
+            usual = {"sound": "no speech", "pictures": f"no {info.label}"}
+            reason = self._reasons.get(name, usual.get(info.medium))
+            if info.medium == "sound" and silent:
+                reason = "silence"
+            if reason is not None:
+                self.absent[name] = reason
+        if not self._seen and not self.absent:
+            self.absent = dict.fromkeys(self.modalities, "nothing to observe")
 
     def sentences(self) -> tuple[str, ...]:
         """Give all notes."""
-        reserved = (_reserved(*key, count) for key, count in self._reserved.items())
+        reserved = (
+            _reserved(self.modalities[name].info.label, reason, left_out, count)
+            for (name, reason, left_out), count in self._reserved.items()
+        )
         return (*self._notes, *reserved)
 
 

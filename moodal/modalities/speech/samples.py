@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,10 +36,6 @@ class Wave(Encoder):
     def spec(self) -> dict[str, Any]:
         """See `moodal.modalities.encoder.specification`."""
         return specification(self, packages=[])
-
-    def unbounded(self) -> Wave:
-        """Return this encoder without a bound on length, for networks that read in windows."""
-        return replace(self, longest=sys.maxsize)
 
     def check(self, item: Item) -> None:
         """Raise DataError if the clip is missing, unreadable, or shorter than its span."""
