@@ -1,4 +1,4 @@
-"""gather: any source becomes utterances with readings, and what is missing is said."""
+"""observe: any recording becomes utterances, each sense says what it observed, or why nothing."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ import numpy as np
 import pytest
 
 from moodal.core.errors import DataError, UsageError
+from moodal.core.records import RATE
+from moodal.lookalikes.face import draw_face
+from moodal.media import recording as recordings
 from moodal.media.audio import read_audio
+from moodal.media.recording import opened
 from moodal.media.video import frames
-from moodal.modalities.speech.segment import Span
-from moodal.modalities.speech.stretches import Envelope, silent_stretches, slices
-from moodal.model import observe as gathering
-from moodal.model.observe import Source, gather
+from moodal.modalities import MODALITIES
+from moodal.modalities.modality import Settings
+from moodal.modalities.text.observe import FOREIGN
+from moodal.model.observe import observe, observe_text
+from moodal.model.options import PredictOptions
 
 CLIP = Path(__file__).parents[2] / "examples" / "clip.mp4"
 needs_clip = pytest.mark.skipif(not CLIP.exists(), reason="the example clip is not here")
-
-
-@pytest.fixture(scope="module")
-def readers(predictor):
-    return predictor.readers(predictor.ask(), ["text", "speech", "face"])
+GERMAN = "Das habe ich wirklich nicht von dir erwartet."
+WALL = np.full((96, 128, 3), 130, np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +32,29 @@ def said():
     return read_audio(CLIP)
 
 
-def array(samples, **more):
-    return Source(np.asarray(samples, np.float32), 16000, asr=False, **more)
+def observed(source, transcribe=None, **options):
+    """The observations of a recording, and its summary; an array has 16,000 samples a second."""
+    options = PredictOptions(**options)
+    modalities = {name: kind(Settings(options.fps)) for name, kind in MODALITIES.items()}
+    if source is None:
+        every = list(observe_text(options.text, modalities, options))
+    else:
+        rate = RATE if isinstance(source, list | np.ndarray) else None
+        with opened(source, rate) as recording:
+            every = list(observe(recording, modalities, options, transcribe))
+    return every[:-1], every[-1]
+
+
+def spans(observations):
+    return [(o.segment.start, o.segment.end) for o in observations]
+
+
+def senses(observations):
+    return [set(o.observed) for o in observations]
+
+
+def array(samples):
+    return np.asarray(samples, np.float32)
 
 
 def picture(path, pixels):
@@ -41,142 +64,195 @@ def picture(path, pixels):
     return path
 
 
-def test_a_text_is_cut_into_sentences(readers):
-    found = gather(Source(None, text="I won! Did you see it?"), readers)
-    assert [u.text for u in found.utterances] == ["I won!", "Did you see it?"]
-    assert [set(r) for r in found.readings] == [{"text"}, {"text"}]
-    assert found.absent == {"speech": "a text has no sound", "face": "no pictures"}
+def film(path, pictures, sound=None):
+    """A film of five pictures a second, with a sound or without."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as file:
+        video = file.add_stream("mpeg4", rate=5)
+        video.height, video.width = pictures[0].shape[:2]
+        video.pix_fmt = "yuv420p"
+        heard = None if sound is None else file.add_stream("aac", rate=RATE, layout="mono")
+        for rgb in pictures:
+            file.mux(video.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
+        file.mux(video.encode(None))
+        for at in range(0, 0 if sound is None else len(sound), 1024):
+            piece = np.zeros((1, 1024), np.float32)
+            piece[0, : len(sound[at : at + 1024])] = sound[at : at + 1024]
+            frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = RATE, at
+            file.mux(heard.encode(frame))
+        if heard is not None:
+            file.mux(heard.encode(None))
+    return path
+
+
+def test_a_text_is_cut_into_sentences():
+    observations, summary = observed(None, text="I won! Did you see it?")
+    assert [o.segment.text for o in observations] == ["I won!", "Did you see it?"]
+    assert senses(observations) == [{"text"}, {"text"}]
+    assert summary.absent == {"speech": "a text has no sound", "face": "no pictures"}
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "?!"])
-def test_a_text_without_words_is_said_to_have_none(readers, text):
-    found = gather(Source(None, text=text), readers)
-    assert found.utterances == []
-    assert found.absent["text"] == "no words"
+def test_a_text_without_words_is_said_to_have_none(text):
+    observations, summary = observed(None, text=text)
+    assert observations == []
+    assert summary.absent["text"] == "no words"
 
 
-def test_a_text_in_another_language_is_flagged(readers):
-    found = gather(Source(None, text="Das habe ich wirklich nicht von dir erwartet."), readers)
-    assert "1 text does not look English" in found.notes[0]
-    assert "means little" in found.notes[0]
-    assert set(found.readings[0]) == {"text"}
-
-
-@needs_clip
-def test_foreign_words_are_not_used_beside_a_voice(readers, said):
-    text = "Das habe ich wirklich nicht von dir erwartet."
-    found = gather(array(said, text=text), readers)
-    assert set(found.readings[0]) == {"speech"}
-    assert "were not used" in found.notes[0]
+def test_a_text_in_another_language_is_flagged():
+    observations, summary = observed(None, text=GERMAN)
+    assert "does not look English" in summary.notes[0]
+    assert "may mislead once" in summary.notes[0]
+    assert senses(observations) == [{"text"}]
+    assert "text" not in summary.absent
 
 
 @needs_clip
-def test_foreign_words_are_not_used_beside_a_face(readers, tmp_path):
+def test_foreign_words_are_not_used_beside_a_voice(said):
+    observations, summary = observed(said, text=GERMAN)
+    assert senses(observations) == [{"speech"}]
+    assert observations[0].absent["text"] == FOREIGN
+    assert "were not used once" in summary.notes[0]
+    assert "text" not in summary.absent  # the note says why
+
+
+@needs_clip
+def test_foreign_words_are_not_used_beside_a_face(tmp_path):
     shot = picture(tmp_path / "face.png", next(iter(frames(CLIP))).rgb)
-    foreign, english = "Das habe ich wirklich nicht von dir erwartet.", "I did not expect that."
-    found = gather(Source(shot, text=foreign), readers)
-    assert found.seen.sightings
-    assert "1 text does not look English" in found.notes[0]
-    assert "not used" in found.notes[0]
-    assert found.readings == [{}]
-    assert set(gather(Source(shot, text=english), readers).readings[0]) == {"text"}
+    observations, summary = observed(shot, text=GERMAN)
+    assert senses(observations) == [{"face"}]
+    assert "does not look English" in summary.notes[0]
+    assert "not used" in summary.notes[0]
+    observations, summary = observed(shot, text="I did not expect that.")
+    assert senses(observations) == [{"text", "face"}]
+    assert summary.notes == ()
 
 
 @needs_clip
-def test_a_voice_is_cut_into_utterances(readers, said):
-    found = gather(array(said), readers)
-    assert len(found.utterances) == 3
-    assert [set(r) for r in found.readings] == [{"speech"}] * 3
-    assert found.absent == {"face": "no pictures", "text": "no transcript; --asr makes one"}
-    assert found.duration == pytest.approx(len(said) / 16000)
-    assert found.waveform.shape[1] == 2
+def test_a_voice_is_cut_into_utterances(said):
+    observations, summary = observed(said)
+    assert len(observations) == 3
+    assert senses(observations) == [{"speech"}] * 3
+    assert summary.absent == {"face": "no pictures", "text": "no transcript; --asr makes one"}
+    assert summary.duration == pytest.approx(len(said) / RATE)
+    assert summary.waveform.shape[1] == 2
 
 
 @needs_clip
-def test_blocks_of_any_size_give_the_same(readers, said, monkeypatch):
-    usual = gather(array(said), readers)
-    small = gathering.array_blocks
-    monkeypatch.setattr(gathering, "array_blocks", lambda x, rate: small(x, rate, seconds=0.7))
-    other = gather(array(said), readers)
-    assert [(u.start, u.end) for u in other.utterances] == [
-        (u.start, u.end) for u in usual.utterances
-    ]
-    for a, b in zip(usual.readings, other.readings, strict=True):
-        assert a["speech"].logits == pytest.approx(b["speech"].logits, abs=1e-6)
+def test_blocks_of_any_size_give_the_same(said):
+    usual, summary = observed(said)
+    for size in (11_200, 999):
+        other, also = observed([said[i : i + size] for i in range(0, len(said), size)])
+        assert spans(other) == spans(usual)
+        for a, b in zip(usual, other, strict=True):
+            one, two = a.observed["speech"][0].item, b.observed["speech"][0].item
+            np.testing.assert_array_equal(one.samples, two.samples)
+            assert one.speech == two.speech
+        np.testing.assert_array_equal(also.waveform, summary.waveform)
 
 
 @needs_clip
-def test_given_subtitles_are_the_utterances(readers, said, tmp_path):
+def test_given_subtitles_are_the_utterances(said, tmp_path):
     lines = "1\n00:00:01,000 --> 00:00:02,000\nWe won.\n\n2\n00:00:59,000 --> 00:01:00,000\nBye.\n"
     (tmp_path / "a.srt").write_text(lines)
-    found = gather(array(said, subtitles=tmp_path / "a.srt"), readers)
-    assert [(u.start, u.end, u.text) for u in found.utterances] == [
-        (1.0, 2.0, "We won."),
-        (59.0, 60.0, "Bye."),
-    ]
-    assert [set(r) for r in found.readings] == [{"text", "speech"}, {"text"}]
-    assert any("after the sound ends" in note for note in found.notes)
+    observations, summary = observed(said, subtitles=tmp_path / "a.srt")
+    assert spans(observations) == [(1.0, 2.0), (59.0, 60.0)]
+    assert [o.segment.text for o in observations] == ["We won.", "Bye."]
+    assert senses(observations) == [{"text", "speech"}, {"text"}]
+    assert summary.notes == ("A subtitle begins at 59.0 s, after the sound ends.",)
 
 
-def test_damaged_subtitles_are_an_error(readers, tmp_path):
+def test_subtitles_that_overlap_are_given_in_the_order_of_their_beginnings(tmp_path):
+    times = [(0.5, 3.5), (1.0, 2.0), (1.5, 1.8), (0.2, 0.4)]
+    (tmp_path / "a.srt").write_text(
+        "".join(
+            f"{i}\n00:00:{a:06.3f} --> 00:00:{b:06.3f}\nLine {i}.\n\n".replace(".", ",", 2)
+            for i, (a, b) in enumerate(times)
+        )
+    )
+    noise = np.random.default_rng(0).normal(0, 0.1, 4 * RATE)
+    observations, _ = observed(array(noise), subtitles=tmp_path / "a.srt")
+    assert spans(observations) == sorted(times)
+    for one in observations:
+        (speech,) = one.observed["speech"]
+        start, end = (round(RATE * second) for second in spans([one])[0])
+        np.testing.assert_array_equal(speech.item.samples, array(noise)[start:end])
+
+
+def test_damaged_subtitles_are_an_error(tmp_path):
     (tmp_path / "a.srt").write_text("1\n00:00:01,000 -> nonsense\nWe won.\n")
     with pytest.raises(DataError):
-        gather(array(np.zeros(16000), subtitles=tmp_path / "a.srt"), readers)
+        observed(array(np.zeros(16000)), subtitles=tmp_path / "a.srt")
 
 
-def test_whole_hears_what_is_no_speech(readers):
-    noise = np.random.default_rng(0).normal(0, 0.1, 32000)
-    assert gather(array(noise), readers).utterances == []
-    assert gather(array(noise), readers).absent["speech"] == "no speech"
-    found = gather(array(noise, whole=True), readers)
-    assert [(u.start, u.end) for u in found.utterances] == [(0.0, 2.0)]
-    assert set(found.readings[0]) == {"speech"}
-    assert any("noisy" in flag for flag in found.readings[0]["speech"].flags)
+def test_whole_hears_what_is_no_speech():
+    noise = array(np.random.default_rng(0).normal(0, 0.1, 32000))
+    observations, summary = observed(noise)
+    assert observations == []
+    assert summary.absent["speech"] == "no speech"
+    observations, summary = observed(noise, whole=True)
+    assert spans(observations) == [(0.0, 2.0)]
+    assert senses(observations) == [{"speech"}]
+    assert "speech" not in summary.absent
+    (speech,) = observations[0].observed["speech"]
+    assert any("noisy" in flag for flag in speech.flags)
 
 
-@pytest.mark.parametrize("samples", [[0.0], [0.5], [0.5] * 200, np.zeros(16000)])
-def test_next_to_nothing_is_no_error(readers, samples):
-    for whole in (False, True):
-        found = gather(array(samples, whole=whole), readers)
-        assert not any(found.readings)
-        assert found.absent["speech"] in ("silence", "no speech", "too short or too quiet")
+@pytest.mark.parametrize(
+    ("samples", "whole", "reason"),
+    [
+        ([0.0], False, "silence"),
+        ([0.0], True, "silence"),
+        ([0.5], False, "no speech"),
+        ([0.5], True, "too short or too quiet"),
+        ([0.5] * 200, False, "no speech"),
+        ([0.5] * 200, True, "too short or too quiet"),
+        (np.zeros(16000), False, "silence"),
+        (np.zeros(16000), True, "silence"),
+    ],
+)
+def test_next_to_nothing_is_no_error(samples, whole, reason):
+    observations, summary = observed(array(samples), whole=whole)
+    assert not any(senses(observations))
+    assert summary.absent["speech"] == reason
 
 
-def test_a_text_is_read_where_the_sound_is_silent(readers):
-    found = gather(array(np.zeros(16000), text="I am fine."), readers)
-    assert found.absent["speech"] == "silence"
-    assert [set(r) for r in found.readings] == [{"text"}]
+def test_a_text_is_read_where_the_sound_is_silent():
+    observations, summary = observed(array(np.zeros(16000)), text="I am fine.")
+    assert summary.absent["speech"] == "silence"
+    assert senses(observations) == [{"text"}]
+    assert spans(observations) == [(0.0, 1.0)]
 
 
-def test_samples_that_are_none_are_refused_even_with_a_text(readers):
+def test_samples_that_are_none_are_refused_even_with_a_text():
     with pytest.raises(DataError, match=r"\[n\]"):
-        gather(array(np.zeros((2, 3, 4)), text="I am fine."), readers)
-    with pytest.raises(UsageError, match="rate"):
-        gather(Source(np.zeros(5)), readers)
+        observed(array(np.zeros((2, 3, 4))), text="I am fine.")
+    with pytest.raises(UsageError, match="rate"), opened(np.zeros(5)):
+        pass
 
 
-def test_a_face_in_a_picture_is_read(readers, tmp_path):
-    from moodal.lookalikes.face import draw_face
-
+def test_a_face_in_a_picture_is_read(tmp_path):
     path = picture(tmp_path / "face.png", draw_face(200, 0.5))
-    found = gather(Source(path, text="I am happy."), readers)
-    assert [u.text for u in found.utterances] == ["I am happy."]
-    assert set(found.readings[0]) == {"text"}
-    assert len(found.seen.sightings) == 1
-    assert found.absent == {"speech": "a picture has no sound"}
+    observations, summary = observed(path, text="I am happy.")
+    assert [o.segment.text for o in observations] == ["I am happy."]
+    assert senses(observations) == [{"text", "face"}]
+    assert spans(observations) == [(None, None)]
+    assert summary.absent == {"speech": "a picture has no sound"}
+    assert summary.duration is None
     with pytest.raises(UsageError, match="subtitles"):
-        gather(Source(path, subtitles="x.srt"), readers)
+        observed(path, subtitles="x.srt")
 
 
-def test_a_text_is_read_beside_a_picture_without_a_face(readers, tmp_path):
+def test_a_text_is_read_beside_a_picture_without_a_face(tmp_path):
     path = picture(tmp_path / "wall.png", np.full((90, 120, 3), 130, np.uint8))
-    found = gather(Source(path, text="I am happy."), readers)
-    assert found.absent["face"] == "no face"
-    assert [set(r) for r in found.readings] == [{"text"}]
-    assert not any(gather(Source(path), readers).readings)
+    observations, summary = observed(path, text="I am happy.")
+    assert summary.absent["face"] == "no face"
+    assert senses(observations) == [{"text"}]
+    assert not any(senses(observed(path)[0]))
 
 
-def test_what_is_said_is_read_where_the_sound_cannot_be(readers, tmp_path, monkeypatch):
+def test_what_is_said_is_read_where_the_sound_cannot_be(tmp_path, monkeypatch):
     import soundfile
 
     def broken(*_, **__):
@@ -184,85 +260,90 @@ def test_what_is_said_is_read_where_the_sound_cannot_be(readers, tmp_path, monke
         yield
 
     soundfile.write(tmp_path / "a.wav", np.zeros(8000), 16000)
-    monkeypatch.setattr(gathering, "blocks", broken)
-    found = gather(Source(tmp_path / "a.wav", text="I am happy."), readers)
-    assert found.absent["speech"] == "the sound cannot be decoded"
-    assert [set(r) for r in found.readings] == [{"text"}]
+    monkeypatch.setattr(recordings, "blocks", broken)
+    observations, summary = observed(tmp_path / "a.wav", text="I am happy.")
+    assert summary.absent["speech"] == "the sound cannot be decoded"
+    assert senses(observations) == [{"text"}]
     with pytest.raises(DataError, match="No sound"):
-        gather(Source(tmp_path / "a.wav"), readers)
+        observed(tmp_path / "a.wav")
 
 
-def silent_film(path, pictures):
-    import av
-
-    with av.open(str(path), "w") as file:
-        stream = file.add_stream("mpeg4", rate=5)
-        stream.height, stream.width = pictures[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for rgb in pictures:
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
-        file.mux(stream.encode(None))
-    return path
-
-
-def test_what_is_said_is_read_beside_a_film_without_sound(readers, tmp_path):
-    path = silent_film(tmp_path / "a.mp4", [np.full((96, 128, 3), 130, np.uint8)] * 10)
-    found = gather(Source(path, text="I am happy."), readers)
-    assert found.absent == {"speech": "no sound", "face": "no face"}
-    assert [set(r) for r in found.readings] == [{"text"}]
+def test_what_is_said_is_read_beside_a_film_without_sound(tmp_path):
+    path = film(tmp_path / "a.mp4", [WALL] * 10)
+    observations, summary = observed(path, text="I am happy.")
+    assert summary.absent == {"speech": "no sound", "face": "no face"}
+    assert senses(observations) == [{"text"}]
     (tmp_path / "a.srt").write_text("1\n00:00:00,500 --> 00:00:01,000\nWe won.\n")
-    found = gather(Source(path, subtitles=tmp_path / "a.srt"), readers)
-    assert [(u.start, u.text) for u in found.utterances] == [(0.5, "We won.")]
-    assert [set(r) for r in found.readings] == [{"text"}]
+    observations, _ = observed(path, subtitles=tmp_path / "a.srt")
+    assert [(o.segment.start, o.segment.text) for o in observations] == [(0.5, "We won.")]
+    assert senses(observations) == [{"text"}]
 
 
-def test_a_face_is_an_utterance_where_nobody_speaks(readers, tmp_path):
-    from moodal.lookalikes.face import draw_face
-
-    path = silent_film(tmp_path / "a.mp4", [draw_face(160, 0.4)] * 10)
-    found = gather(Source(path), readers)
-    assert len(found.utterances) == 1
-    assert not found.utterances[0].spoken
-    assert found.seen.sightings
-    found = gather(Source(path, text="I am happy."), readers)
-    assert [(u.start, u.text) for u in found.utterances] == [(0.0, "I am happy.")]
-    assert set(found.readings[0]) == {"text"}
+def test_a_face_is_an_utterance_where_nobody_speaks(tmp_path):
+    path = film(tmp_path / "a.mp4", [draw_face(160, 0.4)] * 10)
+    observations, _ = observed(path)
+    assert len(observations) == 1
+    assert not observations[0].segment.spoken
+    assert senses(observations) == [{"face"}]
+    observations, _ = observed(path, text="I am happy.")
+    assert [(o.segment.start, o.segment.text) for o in observations] == [(0.0, "I am happy.")]
+    assert senses(observations) == [{"text", "face"}]
 
 
-def test_slices_are_those_of_the_whole():
-    sound = np.arange(160000, dtype=np.float32)
-    spans = [Span(1.0, 3.0), Span(0.5, 9.5), Span(2.0, 2.5), Span(9.0, 20.0), Span(30.0, 31.0)]
-    whole = {i: sound[round(s.start * 16000) : round(s.end * 16000)] for i, s in enumerate(spans)}
-    from moodal.media.blocks import array_blocks
-
-    for seconds in (0.3, 1.0, 30.0):
-        blocks = array_blocks(sound / 160000, 16000, seconds=seconds)
-        cut = {i: x * 160000 for i, x in slices(blocks, spans)}
-        assert set(cut) == set(range(5))
-        for i, expected in whole.items():
-            assert cut[i].shape == expected.shape
-            assert np.abs(cut[i] - expected).max(initial=0) < 0.1
+def test_a_glimpse_of_a_face_is_an_utterance_where_there_is_nothing_else(tmp_path):
+    path = film(tmp_path / "a.mp4", [WALL] * 5 + [draw_face(128)[16:112]] * 2 + [WALL] * 3)
+    observations, summary = observed(path)
+    assert len(observations) == 1
+    assert 0.8 <= observations[0].segment.start <= 1.2
+    assert senses(observations) == [{"face"}]
+    assert summary.duration == pytest.approx(2.0, abs=0.2)
 
 
-def test_an_envelope_is_bounded_and_holds_the_peaks():
-    from moodal.media.blocks import Block
+def test_a_text_without_speech_is_one_utterance_however_long_a_face_is_seen(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.01, 9 * RATE).astype(np.float32)
+    path = film(tmp_path / "a.mp4", [draw_face(160, 0.4)] * 45, noise)
+    observations, summary = observed(path, text="I am happy.")
+    assert senses(observations) == [{"text", "face"}]
+    assert spans(observations) == [(0.0, pytest.approx(9.0, abs=0.2))]
+    assert summary.absent == {"speech": "no speech"}
+    stretches, _ = observed(path)  # without it, the face is seen in stretches
+    assert len(stretches) == 2
+    assert not any(o.segment.spoken for o in stretches)
 
-    envelope = Envelope()
-    sound = np.zeros(16000 * 60, np.float32)
-    sound[70000] = 0.9
-    list(envelope.passing(Block(i * 10.0, x) for i, x in enumerate(np.split(sound, 6))))
-    assert envelope.seconds == 60
-    assert envelope.peak == pytest.approx(0.9)
-    assert envelope.drawn.shape == (4000, 2)
-    assert envelope.drawn.max() == pytest.approx(0.9)
+
+def test_a_face_is_seen_between_what_is_said(tmp_path, ear):
+    sound = np.zeros(12 * RATE, np.float32)
+    sound[3 * RATE : 5 * RATE] = np.random.default_rng(0).normal(0, 0.5, 2 * RATE).clip(-1, 1)
+    path = film(tmp_path / "a.mp4", [draw_face(160, 0.4)] * 60, sound)
+    observations, summary = observed(path)
+    before, speech, *after = observations
+    assert [o.segment.spoken for o in observations] == [False, True, *[False] * len(after)]
+    assert speech.segment.start == pytest.approx(2.9, abs=0.15)
+    assert spans([before])[0] == (0.0, pytest.approx(2.8, abs=0.21))
+    assert [end - start for start, end in spans(after)] == pytest.approx([5.0, 1.6], abs=0.41)
+    assert senses(observations) == [{"face"}, {"speech", "face"}, *[{"face"}] * len(after)]
+    assert [o.absent["speech"] for o in (before, *after)] == ["no speech"] * (1 + len(after))
+    assert "speech" not in summary.absent
 
 
-def test_silent_stretches_are_where_a_face_is_seen_and_nobody_speaks():
-    seen = np.arange(0, 12, 0.2)
-    found = silent_stretches([Span(3.0, 6.0)], seen)
-    assert found[0].start == 0.0
-    assert found[-1].end == pytest.approx(11.8)
-    assert not any(s.start < 6.0 and s.end > 3.0 for s in found)
-    assert all(s.end - s.start <= 5.0 for s in found)
-    assert silent_stretches([], []) == []
-    assert silent_stretches([], [1.0, 1.4]) == []
+def test_a_modality_that_is_nowhere_says_so_once_for_all(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.01, 2 * RATE).astype(np.float32)
+    path = film(tmp_path / "a.mp4", [WALL] * 10, noise)
+    observations, summary = observed(path)
+    assert observations == []
+    assert summary.absent == {"speech": "no speech", "face": "no face"}
+
+
+def test_what_concerns_a_copy_goes_by_the_recordings_name(tmp_path, monkeypatch):
+    """Bytes are laid down as a file, whose name nobody knows."""
+
+    def broken(path, *_, **__):
+        raise DataError(f"No picture of {path} can be decoded.")
+        yield
+
+    noise = np.random.default_rng(0).normal(0, 0.1, 2 * RATE).astype(np.float32)
+    content = film(tmp_path / "a.mp4", [WALL] * 5, noise).read_bytes()
+    monkeypatch.setattr(recordings, "frames", broken)
+    _, summary = observed(content, whole=True)
+    assert summary.notes == ("No picture of the recording can be decoded.",)
+    assert summary.absent["face"] == "the pictures cannot be decoded"
