@@ -132,7 +132,10 @@ class Train(Strict):
     last step of all epochs, as pre-trained backbones are fine-tuned."""
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     weight_decay: float = Field(default=0.0, ge=0)
-    loss: Literal["bce", "ce", "l1", "mse"] = "bce"
+    loss: Literal["bce", "ce", "l1", "mse", "ccc"] = "bce"
+    """bce and ce are for emotions; l1, mse and ccc (1 - concordance correlation) for values. Errors
+    of l1 and mse count by their share of the range, where values have different ranges; ccc is of
+    the rows that are computed at once."""
     weighted: bool = True
     """bce: weight positives by negatives/positives of the training rows."""
     clip: float = Field(default=1.0)

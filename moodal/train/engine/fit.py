@@ -174,7 +174,7 @@ class _Loop:
         scores = score(self.model, space, data, rows, fabric=training.fabric, **sizes)
         logits = torch.from_numpy(scores)
         targets = data.targets[torch.as_tensor(rows, device=data.device)].cpu()
-        weight = None if training.pos_weight is None else training.pos_weight.cpu()
+        weight = None if training.weight is None else training.weight.cpu()
         done = max(state.rows_done, 1)
         row = {"epoch": state.epoch, "train_loss": state.loss_sum / done}
         for name, value in state.parts.items():
@@ -183,7 +183,7 @@ class _Loop:
         both = ("balanced_accuracy", "accuracy") if space.task == "single" else ()
         for name in dict.fromkeys((config.select, *both)):
             if name not in ("loss", "last"):
-                row[f"valid_{name}"] = figure(name, scores, targets.numpy(), space.task)
+                row[f"valid_{name}"] = figure(name, scores, targets.numpy(), space)
         return row
 
     def keep_best(self, row: dict[str, float]) -> None:

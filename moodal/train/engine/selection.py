@@ -6,49 +6,73 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from moodal.core.emotions import Task
+from moodal.core.emotions import Targets, Values
 from moodal.core.errors import UsageError
 from moodal.evaluation import metrics
+from moodal.train.layers.losses import VALUES
 
 
-def figure(name: str, logits: np.ndarray, targets: np.ndarray, task: Task) -> float:
-    """Compute a metric on validation, as a mean over the emotions for which it is defined.
+def figure(name: str, logits: np.ndarray, targets: np.ndarray, space: Targets) -> float:
+    """Compute a metric on validation, as a mean over the emotions or values that it is for.
 
     Decisions are one-of-C for metrics over all rows of a single-label corpus, and
-    probability above 0.5 (logit above 0) elsewhere.
+    probability above 0.5 (logit above 0) elsewhere. Where the rows define a correlation and the
+    predictions do not, being all the same, it is 0.
 
     Args:
         logits, targets: [n, C].
 
     Raises:
-        UsageError: the metric is defined for no emotion of these rows.
+        UsageError: the metric is defined for no emotion or value of these rows.
     """
     metric = metrics.named(name)
-    if task == "single" and not metric.per_emotion:
+    if metric.sentiment and isinstance(space, Values):
+        columns = [i for i, value in enumerate(space.values) if value.is_sentiment]
+        logits, targets = logits[:, columns], targets[:, columns]
+    if space.task == "single" and not metric.per_emotion:
         decisions = metrics.top(logits)
     else:
         decisions = (logits > 0).astype(np.float32)
-    values = metrics.measure(name, targets, scores=logits, decisions=decisions)
-    defined = np.atleast_1d(values)[np.isfinite(np.atleast_1d(values))]
+    values = np.atleast_1d(metrics.measure(name, targets, scores=logits, decisions=decisions))
+    if isinstance(space, Values):
+        in_truth = [why is None for why in metrics.why_undefined(name, targets)]
+        values = np.where(np.isnan(values) & in_truth, 0.0, values)
+    defined = values[np.isfinite(values)]
     if not len(defined):
         raise UsageError(
             f"train.select = {name!r} is undefined on the validation rows (an emotion is absent "
-            "from them, or is in all); choose another metric or another split."
+            "from them, or is in all; or a value is the same in all); choose another metric or "
+            "another split."
         )
     return float(defined.mean())
 
 
-def require(select: str, loss: str, task: Task) -> None:
-    """Check, before any training, that a metric and a loss are for this task.
+def require(select: str, loss: str, space: Targets) -> None:
+    """Check, before any training, that a metric and a loss are for this corpus.
 
     Raises:
         UsageError: one is not; the message lists those that are.
     """
-    if select not in ("loss", "last") and task not in metrics.named(select).tasks:
-        known = ", ".join(k for k, m in metrics.METRICS.items() if task in m.tasks)
-        raise UsageError(f"train.select = {select!r} is not for a {task} corpus; choose: {known}.")
-    if task == "regression" and loss not in ("l1", "mse"):
-        raise UsageError(f"train.loss = {loss!r} is for emotions; a sentiment takes l1 or mse.")
+    if select not in ("loss", "last"):
+        metrics.named(select)
+        known = [name for name, metric in metrics.METRICS.items() if _is_for(metric, space)]
+        if select not in known:
+            values = isinstance(space, Values)
+            corpus = f"corpus of {', '.join(space.labels)}" if values else f"{space.task} corpus"
+            raise UsageError(
+                f"train.select = {select!r} is not for a {corpus}; choose: {', '.join(known)}."
+            )
+    if isinstance(space, Values) and loss not in VALUES:
+        raise UsageError(f"train.loss = {loss!r} is for emotions; values take {', '.join(VALUES)}.")
+    if not isinstance(space, Values) and loss == "ccc":
+        raise UsageError("train.loss = 'ccc' is for values, such as valence; emotions take bce.")
+
+
+def _is_for(metric: metrics.Metric, space: Targets) -> bool:
+    """Whether a metric is for these emotions, or for one of these values."""
+    if metric.sentiment:
+        return isinstance(space, Values) and any(v.is_sentiment for v in space.values)
+    return space.task in metric.tasks
 
 
 def merit(select: str, row: Mapping[str, float]) -> float:

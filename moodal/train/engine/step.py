@@ -111,4 +111,4 @@ def _losses(training: Training, model: Any, batch: Batch) -> Objective:
             return objective
         logits = model.scores(batch.streams, training.space)
     loss = training.config.loss
-    return Objective(per_utterance(loss, logits, batch.targets, training.pos_weight), {})
+    return Objective(per_utterance(loss, logits, batch.targets, training.weight), {})

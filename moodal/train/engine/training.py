@@ -33,7 +33,7 @@ class Training:
         train, valid: rows of ``data``.
         config: the recipe's [train] section.
         folder: receives ``resume.pt``, ``epochs.csv`` and ``tensorboard/``.
-        pos_weight: [C] weight of positives in the bce loss.
+        weight: [C] what the loss weighs the columns by, see `moodal.train.layers.losses`.
         constrain: see `Constrain`.
         signature: identifies what is trained; a checkpoint of another signature is refused.
         title: the heading of the progress bar.
@@ -47,7 +47,7 @@ class Training:
     valid: np.ndarray
     config: Train
     folder: Path
-    pos_weight: Tensor | None = None
+    weight: Tensor | None = None
     constrain: Constrain | None = None
     signature: str = ""
     title: str = "training"

@@ -19,7 +19,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from moodal.core.emotions import Targets
+from moodal.core.emotions import Targets, Values
 from moodal.core.errors import DataError
 from moodal.core.recipe import Recipe
 from moodal.evaluation.protocols.experiment import Experiment
@@ -29,7 +29,7 @@ from moodal.train.engine.gem import Gem
 from moodal.train.engine.scoring import score, scoring_sizes
 from moodal.train.engine.training import Constrain, Training
 from moodal.train.experiment import assemble
-from moodal.train.layers.losses import pos_weight
+from moodal.train.layers.losses import pos_weight, range_weight
 from moodal.train.systems.system import System
 
 
@@ -80,7 +80,7 @@ class Run:
                 experiment.valid,
                 recipe.train,
                 self.folder,
-                pos_weight=self.pos_weight(data, experiment.train),
+                weight=self.loss_weight(data, experiment.train),
                 signature=self.signature(experiment.name),
                 title=f"{recipe.title}: {experiment.name}",
             )
@@ -102,7 +102,7 @@ class Run:
         constrain: Constrain | None = None
         if protocol.method == "joint":
             rows = experiment.shown
-            weight = self.pos_weight(data, rows)
+            weight = self.loss_weight(data, rows)
         elif protocol.method == "gem":
             constrain = Gem(
                 self.seen,
@@ -123,7 +123,7 @@ class Run:
                 experiment.shots,
                 recipe.train.model_copy(update=settings),
                 self.folder / "adapted",
-                pos_weight=weight,
+                weight=weight,
                 constrain=constrain,
                 signature=self.signature(f"{experiment.name} adapted"),
                 title=f"{recipe.title}: {protocol.method} on {len(experiment.shots)} rows",
@@ -157,9 +157,17 @@ class Run:
         """The emotions that training sees."""
         return self.space.select(self.experiment.seen)
 
-    def pos_weight(self, data: TensorData, rows: np.ndarray) -> Tensor | None:
-        """Count negatives/positives [C] of ``rows``, where the loss is a weighted bce."""
-        config = self.recipe.train
+    def loss_weight(self, data: TensorData, rows: np.ndarray) -> Tensor | None:
+        """Weigh the columns [C]: emotions by negatives/positives of ``rows``, values by range.
+
+        Returns:
+            None where the loss weighs all alike: any but a weighted bce, and l1 and mse of
+            values with different ranges.
+        """
+        config, seen = self.recipe.train, self.seen
+        if isinstance(seen, Values):
+            weight = range_weight(seen)
+            return None if weight is None else weight.to(data.device)
         if config.loss != "bce" or not config.weighted:
             return None
         targets = data.targets[torch.as_tensor(rows, device=data.device)]

@@ -135,7 +135,7 @@ def make_plan(recipe: Recipe, initial: Mapping[str, Tensor] | None = None) -> Pl
         MoodalError: one cannot; the message says which key, column or encoder is wrong.
     """
     manifest = assemble.corpus(recipe)
-    require(recipe.train.select, recipe.train.loss, manifest.space.task)
+    require(recipe.train.select, recipe.train.loss, manifest.space)
     space = assemble.space_of(recipe, manifest)
     null_tests.require_cosine(recipe, manifest, space)
     require_columns(manifest, recipe.report.by, "report.by")

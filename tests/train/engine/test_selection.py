@@ -3,27 +3,29 @@
 import numpy as np
 import pytest
 
+from moodal.core.emotions import EmotionSpace, Values
 from moodal.core.errors import UsageError
 from moodal.train.engine.selection import figure, merit, require
 
 LOGITS = np.array([[2.0, -1.0], [-1.0, 3.0], [1.0, 0.5]])
 TARGETS = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+SINGLE, MULTI = (EmotionSpace(["joy", "fear"], task) for task in ("single", "multi"))
 
 
 def test_single_label_metrics_take_the_highest_and_the_others_a_threshold():
-    assert figure("accuracy", LOGITS, TARGETS, "single") == pytest.approx(2 / 3)
+    assert figure("accuracy", LOGITS, TARGETS, SINGLE) == pytest.approx(2 / 3)
     # each emotion by itself: the third row has both
-    assert figure("binary_accuracy", LOGITS, TARGETS, "single") == pytest.approx((2 / 3 + 1) / 2)
+    assert figure("binary_accuracy", LOGITS, TARGETS, SINGLE) == pytest.approx((2 / 3 + 1) / 2)
 
 
 def test_an_emotion_that_validation_lacks_is_left_out():
     targets = TARGETS.copy()
     targets[:, 0] = 0
-    assert figure("auc", LOGITS, targets, "multi") == figure(
-        "auc", LOGITS[:, 1:], targets[:, 1:], "multi"
+    assert figure("auc", LOGITS, targets, MULTI) == figure(
+        "auc", LOGITS[:, 1:], targets[:, 1:], MULTI
     )
     with pytest.raises(UsageError, match="undefined"):
-        figure("auc", LOGITS, np.zeros_like(TARGETS), "multi")
+        figure("auc", LOGITS, np.zeros_like(TARGETS), MULTI)
 
 
 def test_errors_count_downwards():
@@ -33,9 +35,32 @@ def test_errors_count_downwards():
 
 def test_metrics_of_other_tasks_are_refused():
     with pytest.raises(UsageError, match="not for a multi corpus"):
-        require("mae", "bce", "multi")
-    with pytest.raises(UsageError, match="l1 or mse"):
-        require("mae", "bce", "regression")
+        require("mae", "bce", MULTI)
+    with pytest.raises(UsageError, match="values take l1, mse, ccc"):
+        require("mae", "bce", Values(["valence"]))
+    with pytest.raises(UsageError, match="is for values"):
+        require("auc", "ccc", MULTI)
     with pytest.raises(UsageError, match="No metric 'foo'"):
-        require("foo", "bce", "multi")
-    require("last", "mse", "regression")
+        require("foo", "bce", MULTI)
+    require("last", "mse", Values(["valence"]))
+
+
+def test_steps_and_signs_choose_the_epoch_of_sentiment_alone():
+    with pytest.raises(UsageError, match=r"a corpus of valence; choose: ccc, pearson, mae, rmse\."):
+        require("acc7", "l1", Values(["valence"]))
+    both = Values(["valence", "sentiment"])
+    require("acc7", "l1", both)
+    truth = np.array([[0.1, 3.0], [0.2, -2.0]])
+    assert figure("acc7", truth + np.array([9.0, 0.1]), truth, both) == 1.0
+
+
+def test_a_constant_prediction_has_a_correlation_of_0_and_a_constant_truth_none():
+    values = Values(["valence", "arousal"])
+    truth = np.array([[0.1, 0.5], [0.2, -0.5], [0.3, 0.0]])
+    same = np.zeros_like(truth)
+    same[:, 0] = truth[:, 0]
+    assert figure("pearson", same, truth, values) == pytest.approx(0.5)
+    truth[:, 1] = 0.5
+    assert figure("pearson", same, truth, values) == pytest.approx(1)
+    with pytest.raises(UsageError, match="a value is the same in all"):
+        figure("ccc", same, truth * 0, values)

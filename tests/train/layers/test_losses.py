@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from torch.nn import functional as F
 
+from moodal.core.emotions import Value, Values
 from moodal.core.errors import UsageError
-from moodal.train.layers.losses import LOSSES, loss, per_utterance, pos_weight
+from moodal.evaluation import metrics
+from moodal.train.layers.losses import LOSSES, loss, per_utterance, pos_weight, range_weight
 
 torch.manual_seed(0)
 LOGITS = torch.randn(6, 4)
 MULTI = (torch.rand(6, 4) > 0.5).float()
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"ccc"}))
 def test_shards_of_unequal_size_weigh_by_their_rows(name: str) -> None:
     rows = per_utterance(name, LOGITS, MULTI)
     assert rows.shape == (6,)
@@ -46,12 +52,61 @@ def test_l1_and_mse() -> None:
     torch.testing.assert_close(loss("mse", LOGITS, MULTI), F.mse_loss(LOGITS, MULTI))
 
 
+def test_ccc_is_one_less_the_metric_in_every_row() -> None:
+    rows = per_utterance("ccc", LOGITS, MULTI)
+    assert rows.shape == (6,)
+    metric = metrics.ccc(MULTI.numpy(), LOGITS.numpy())
+    torch.testing.assert_close(rows, torch.full((6,), 1 - float(metric.mean())))
+
+
+@given(hnp.arrays(np.float32, (8, 2), elements=st.floats(-4, 4, width=16)), st.floats(0.5, 20))
+def test_ccc_lies_between_0_and_2_and_scales_do_not_change_it(values, scale) -> None:
+    truth = torch.linspace(-1, 1, 16).reshape(8, 2)
+    predicted = torch.from_numpy(values)
+    found = float(loss("ccc", predicted, truth))
+    assert -1e-5 <= found <= 2 + 1e-5
+    assert float(loss("ccc", predicted * scale, truth * scale)) == pytest.approx(found, abs=1e-4)
+    assert float(loss("ccc", truth, truth)) == pytest.approx(0, abs=1e-5)
+
+
+def test_descent_on_ccc_finds_the_truth_and_odd_batches_do_no_harm() -> None:
+    truth = torch.linspace(-1, 1, 12).reshape(6, 2)
+    predicted = (torch.rand(6, 2) - 3).requires_grad_()
+    optimiser = torch.optim.Adam([predicted], lr=0.1)
+    for _ in range(400):
+        optimiser.zero_grad()
+        loss("ccc", predicted, truth).backward()
+        optimiser.step()
+    torch.testing.assert_close(predicted.detach(), truth, atol=0.02, rtol=0)
+    for rows, logits in (
+        (truth[:1], truth[:1] + 1),
+        (truth[:1], truth[:1]),
+        (truth * 0, truth * 0),
+    ):
+        given = logits.clone().requires_grad_()
+        loss("ccc", given, rows).backward()
+        assert torch.isfinite(given.grad).all()
+
+
+def test_errors_of_values_count_by_their_share_of_the_range() -> None:
+    values = Values([Value("valence", -1, 1), Value("trust", 0, 4)])
+    weight = range_weight(values)
+    truth = torch.tensor([[0.0, 2.0]])
+    tenth = truth + torch.tensor([[0.2, 0.0]]), truth + torch.tensor([[0.0, 0.4]])
+    for name in ("l1", "mse"):
+        of_valence, of_trust = (loss(name, x, truth, weight) for x in tenth)
+        torch.testing.assert_close(of_valence, of_trust)
+        assert float(loss(name, tenth[1], truth)) > 1.9 * float(loss(name, tenth[0], truth))
+    assert range_weight(Values(["valence", "arousal"])) is None
+    assert range_weight(Values(["sentiment"])) is None
+
+
 def test_half_precision_logits_are_counted_in_full() -> None:
     assert per_utterance("bce", LOGITS.bfloat16(), MULTI).dtype == torch.float32
 
 
 def test_an_unknown_loss_is_refused_in_words() -> None:
-    with pytest.raises(UsageError, match="choose one of bce, ce, l1, mse"):
+    with pytest.raises(UsageError, match="choose one of bce, ce, l1, mse, ccc"):
         loss("hinge", LOGITS, MULTI)
 
 
