@@ -30,6 +30,13 @@ class DataError(MoodalError):
     exit_code = 3
 
 
+class AbsentError(DataError):
+    """A readable file without the wanted modality, such as a film without sound.
+
+    When a corpus is encoded, this modality of the utterance is absent rather than damaged.
+    """
+
+
 class UnsafeFileError(DataError):
     """A file that would run code if it were read freely; it was not."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from moodal.core.errors import DataError, MoodalError, UsageError
+from moodal.core.errors import AbsentError, DataError, MoodalError, UsageError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Frames
 from moodal.features.store import FeatureStore, item_of
@@ -41,8 +41,8 @@ def encode_corpus(
 
     Equal texts and clips are encoded once. With a store, what is there is read, what is
     not is computed and kept as it comes, so a run that was stopped goes on where it was.
-    An utterance without the medium, or in whose text an encoder knows no word, has length
-    0 there: the stream is absent for it.
+    An utterance without the medium, whose film has no sound, or in whose text an encoder
+    knows no word, has length 0 there: the stream is absent for it.
 
     Args:
         manifest: whose utterances have media of these streams.
@@ -222,6 +222,8 @@ def _refused(encoder: Encoder, items: Mapping[str, Item]) -> dict[str, str]:
     for key, item in items.items():
         try:
             encoder.check(item)
+        except AbsentError:
+            continue  # encoded as nothing
         except DataError as error:
             refused[key] = str(error)
     return refused
@@ -273,6 +275,8 @@ def encode_pack(encoder: Encoder, pack: Sequence[tuple[str, Item]]) -> list[Resu
     for key, item in pack:
         try:
             results.append((key, encoder.encode(item)))
+        except AbsentError:
+            results.append((key, np.zeros((0, encoder.width), encoder.dtype)))
         except DataError as error:
             results.append((key, str(error)))
     return results

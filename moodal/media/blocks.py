@@ -1,8 +1,8 @@
-"""Sound of any file -> blocks at one rate, one after the other, in bounded memory.
+"""Sound in blocks at one rate, one after the other, in bounded memory.
 
-Three hours need no more memory than three minutes. As `moodal.media.audio.read_audio` gives
-it (channels averaged, soxr), but damaged files give what can be decoded of them, and the
-caller hears of the damage.
+Three hours need no more memory than three minutes. The samples are those of
+`moodal.media.audio.read_audio`, but of a damaged file everything that can be decoded is given, and
+the caller is told of the damage.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from moodal.core.errors import DataError
-from moodal.media.decoder import CHUNK, Decoder, as_float, finite
-from moodal.media.probe import open_soundfile
-from moodal.media.sniff import read_head
+from moodal.media.decoder import CHUNK, Damage, Piece, as_float, decode, finite
 
 
 class Block(NamedTuple):
@@ -35,10 +33,10 @@ def blocks(
     *,
     on_damage: Callable[[str], None] | None = None,
 ) -> Iterator[Block]:
-    """The sound of a file, block by block, end to end.
+    """Yield the sound of a file block by block; blocks lie end to end.
 
-    Times count from the file's beginning: sound that starts late, and gaps in it, are silence
-    here. Errors come when the first block is asked for.
+    Times count from the file's beginning; sound that starts late, and gaps in it, are silence.
+    Errors come when the first block is asked for.
 
     Args:
         path: any file with sound that libsndfile or FFmpeg reads.
@@ -55,18 +53,17 @@ def blocks(
     stop = float("inf") if end is None else float(end)
     if not 0 <= begin < stop:
         raise DataError(f"Audio {path} has no span {begin}-{stop} s; name one within it.")
-    told: list[str] = []
-    pieces = _resampled(_decoded(path, begin, stop, told.append), rate)
-    heard = False
-    for block in _even(pieces, begin, rate, seconds):
-        heard = True
+    damage = Damage()
+    is_empty = True
+    for block in _even(_resampled(decode(path, begin, stop, damage), rate), begin, rate, seconds):
+        is_empty = False
         yield block
-    if not heard:
+    if is_empty:
         where = f" from {begin:g} s on" if begin else ""
-        why = f": {told[0]}" if told else ""
+        why = f": {damage.sentences[0]}" if damage.sentences else ""
         raise DataError(f"No sound in {path}{where} can be decoded{why}; record it anew.")
-    for sentence in told:
-        if on_damage is not None:
+    if on_damage is not None:
+        for sentence in damage.sentences:
             on_damage(sentence)
 
 
@@ -119,70 +116,8 @@ def _mono_pieces(values: np.ndarray) -> Iterator[np.ndarray]:
         yield finite(as_float(piece.reshape(len(piece), -1)).mean(axis=1))[0]
 
 
-def _decoded(
-    path: Path, begin: float, stop: float, tell: Callable[[str], None]
-) -> Iterator[tuple[int, np.ndarray]]:
-    """(the file's rate, mono samples), end to end from second ``begin`` on."""
-    import soundfile
-
-    head = read_head(path)
-    if cut := _cut_short(path, head):
-        tell(cut)
-    file, at = open_soundfile(path, head), begin
-    if file is not None:
-        with file:
-            rate, last = int(file.samplerate), min(stop * file.samplerate, float(file.frames))
-            first = number = round(begin * rate)
-            wrong, most = 0, max(1024, CHUNK // max(1, file.channels // 8))
-            try:
-                file.seek(min(first, file.frames))
-                while (want := min(most, round(last) - number)) > 0:
-                    piece = file.read(want, dtype="float32", always_2d=True)
-                    if not len(piece):
-                        break
-                    number += len(piece)
-                    mono, bad = finite(piece.mean(axis=1))
-                    wrong += bad
-                    yield rate, mono
-            except (soundfile.LibsndfileError, RuntimeError):
-                pass  # FFmpeg may get past the damage
-            if wrong:
-                tell(f"{wrong} samples are NaN or infinite, taken as silence")
-            at = number / rate
-            if number >= round(last) or first >= file.frames:
-                return
-        tell(f"the sound is damaged at {at:.1f} s")
-        try:
-            for piece in Decoder(path, at, stop, tell, rate).pieces():
-                yield rate, piece
-        except DataError:
-            pass  # what libsndfile gave is all
-        return
-    decoder = Decoder(path, at, stop, tell)
-    for piece in decoder.pieces():
-        yield decoder.rate, piece
-
-
-def _cut_short(path: Path, head: bytes) -> str | None:
-    """A sentence where a WAV, AIFF or AVI file is shorter than it says, or an Ogg has no end."""
-    told = "the file is cut short"
-    if head[:4] == b"OggS":
-        with open(path, "rb") as file:
-            file.seek(max(0, path.stat().st_size - 66000))  # the largest page, and more
-            tail = file.read()
-        page = tail[tail.rfind(b"OggS") :]
-        return None if len(page) < 6 or page[5] & 4 else told
-    if head[:4] not in (b"RIFF", b"FORM") or head[8:12] not in (b"WAVE", b"AIFF", b"AIFC", b"AVI "):
-        return None
-    says = int.from_bytes(head[4:8], "little" if head[:4] == b"RIFF" else "big") + 8
-    # Recorders that cannot go back leave 0, or the largest number, in the header.
-    if says < 64 or says >= 0x7FFFFF00 or path.stat().st_size >= says - 1:
-        return None
-    return told
-
-
-def _resampled(pieces: Iterable[tuple[int, np.ndarray]], rate: int) -> Iterator[np.ndarray]:
-    """Pieces at ``rate``, clipped: resampling and lossy codecs overshoot a little."""
+def _resampled(pieces: Iterable[Piece], rate: int) -> Iterator[np.ndarray]:
+    """Resample pieces to ``rate``; clip them, since resampling and lossy codecs overshoot."""
     import soxr
 
     stream: Any = None
@@ -199,17 +134,17 @@ def _resampled(pieces: Iterable[tuple[int, np.ndarray]], rate: int) -> Iterator[
 
 
 def _even(pieces: Iterable[np.ndarray], begin: float, rate: int, seconds: float) -> Iterator[Block]:
-    """Pieces of any length as blocks of ``seconds``."""
+    """Join pieces of any length into blocks of ``seconds``."""
     size = max(1, round(seconds * rate))
-    kept: list[np.ndarray] = []
-    have = done = 0
+    pending: list[np.ndarray] = []
+    waiting = given = 0
     for piece in pieces:
-        while have + len(piece) >= size:
-            cut = size - have
-            yield Block(begin + done / rate, np.concatenate([*kept, piece[:cut]]))
-            piece, kept, have, done = piece[cut:], [], 0, done + size
+        while waiting + len(piece) >= size:
+            cut = size - waiting
+            yield Block(begin + given / rate, np.concatenate([*pending, piece[:cut]]))
+            piece, pending, waiting, given = piece[cut:], [], 0, given + size
         if len(piece):
-            kept.append(piece)
-            have += len(piece)
-    if kept:
-        yield Block(begin + done / rate, np.concatenate(kept))
+            pending.append(piece)
+            waiting += len(piece)
+    if pending:
+        yield Block(begin + given / rate, np.concatenate(pending))

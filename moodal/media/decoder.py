@@ -1,127 +1,287 @@
-"""The sound of a container, decoded with FFmpeg past any damage, for `moodal.media.blocks`."""
+"""The one decoder of sound: any file in, samples of one channel out, piece by piece.
+
+libsndfile reads WAV, FLAC, Ogg and AIFF files; FFmpeg (PyAV) reads everything else, and what
+libsndfile fails on. Times count from the beginning of the file, so sound that begins after the
+picture is preceded by silence.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from moodal.core.errors import DataError
-from moodal.media.probe import RATES, open_container
+from moodal.core.errors import AbsentError, DataError
+from moodal.media.probe import RATES, open_container, open_soundfile
+from moodal.media.sniff import read_head
 
 CHUNK = 65536
 """Samples, at the file's own rate, that are read at once."""
 
 STUTTER = 0.01
-"""Seconds by which time stamps may be off (containers round them): pieces lie end to end."""
+"""Seconds by which time stamps may be off, since containers round them: pieces lie end to end."""
 
 OVERLAP = 1.0
-"""Seconds by which a piece may begin before the last one's end; further back the stamps are
-wrong, not the sound."""
+"""Seconds by which a piece may begin before the end of the last one. A time stamp further back is
+wrong."""
 
 LONGEST_GAP = 3600.0
 """Seconds without sound, all gaps of a file together, that are believed."""
 
 RUN_UP = 0.5
-"""Seconds before a span from which decoding starts: codecs need a run-up."""
+"""Seconds before a span from which decoding starts, since codecs need a run-up."""
+
+SEEKABLE = ("mov", "matroska", "mp3", "avi", "mpegts", "flv", "caf")
+"""Formats in which FFmpeg finds a time exactly; elsewhere it guesses from the bit rate."""
+
+GUESSED = ("mp3", "aac", "ac3", "eac3", "amr", "dts")
+"""Formats without a header that states their length; FFmpeg guesses it from the bit rate."""
+
+Piece = tuple[int, np.ndarray]
+"""Samples per second, and samples [n] of one channel."""
+
+
+@dataclass
+class Damage:
+    """The damage of a recording's sound.
+
+    Attributes:
+        lost: damage that cost samples, in the order in which it was met: what is wrong, and what
+            was done about it.
+        remarks: damage that cost none, such as wrong time stamps.
+    """
+
+    lost: list[tuple[str, str]] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def sentences(self) -> list[str]:
+        """One sentence for each kind of damage, without a full stop."""
+        return [*dict.fromkeys([f"{what}, {then}" for what, then in self.lost] + self.remarks)]
+
+    def count_wrong(self, samples: int) -> None:
+        """Record samples that were no numbers."""
+        if samples:
+            are = "is" if samples == 1 else "are"
+            what = f"{samples} sample{'s' * (samples != 1)} {are} NaN or infinite"
+            self.lost.append((what, "taken as silence"))
+
+
+def decode(path: Path, begin: float, stop: float, damage: Damage) -> Iterator[Piece]:
+    """Decode a file from second ``begin`` to ``stop`` into pieces that lie end to end.
+
+    Channels are averaged; gaps, and samples that are no numbers, are silence.
+
+    Args:
+        path: any file that libsndfile or FFmpeg reads.
+        begin, stop: seconds; ``stop`` may lie past the end.
+        damage: collects what is wrong with the file.
+
+    Raises:
+        DataError: there is no such file, or nothing in it can be decoded.
+        AbsentError: it has pictures, but no sound.
+    """
+    head = read_head(path)
+    if _is_cut_short(path, head):
+        damage.remarks.append("the file is cut short")
+    file = open_soundfile(path, head)
+    if file is None:
+        yield from ContainerDecoder(path, begin, stop, damage).pieces()
+        return
+    with file:
+        rate = int(file.samplerate)
+        first, last = round(begin * rate), round(min(stop * rate, file.frames))
+        reached = yield from _soundfile_pieces(file, first, last, damage)
+    if reached < last:  # FFmpeg may get past the damage
+        damage.lost.append((f"the sound is damaged at {reached / rate:.1f} s", "partly missing"))
+        with contextlib.suppress(DataError):
+            yield from ContainerDecoder(path, reached / rate, stop, damage, rate).pieces()
+
+
+def _soundfile_pieces(
+    file: Any, first: int, last: int, damage: Damage
+) -> Generator[Piece, None, int]:
+    """Read samples ``first`` to ``last`` with libsndfile; return the sample that was reached."""
+    import soundfile
+
+    size = max(1024, CHUNK // max(1, file.channels // 8))
+    reached, wrong = first, 0
+    with contextlib.suppress(soundfile.LibsndfileError, RuntimeError):
+        file.seek(min(first, file.frames))
+        while reached < last:
+            samples = file.read(min(size, last - reached), dtype="float32", always_2d=True)
+            if not len(samples):
+                break
+            reached += len(samples)
+            mono, bad = finite(samples.mean(axis=1))
+            wrong += bad
+            yield int(file.samplerate), mono
+    damage.count_wrong(wrong)
+    return reached
+
+
+def sound_seconds(path: Path) -> float:
+    """Return how long the sound of a file is, as its header says, or as its packets show.
+
+    Raises:
+        DataError: as `decode`.
+    """
+    file = open_soundfile(path, read_head(path))
+    if file is not None:
+        with file:
+            return float(file.frames / file.samplerate)
+    with open_container(path) as container:
+        stream = _sound_stream(path, container)
+        announced = _announced(container, stream) or (container.duration or 0) / 1e6
+        # An MP3 that knows the delay of its encoder knows its length, too.
+        guessed = container.format.name in GUESSED and not stream.start_time
+        return announced if announced and not guessed else _counted(container, stream)
+
+
+def _counted(container: Any, stream: Any) -> float:
+    """Return the second at which the last packet ends."""
+    import av
+
+    end = 0
+    with contextlib.suppress(av.FFmpegError, ValueError):
+        for packet in container.demux(stream):
+            if packet.pts is not None:
+                end = max(end, packet.pts + (packet.duration or 0))
+    return float(end * stream.time_base) if stream.time_base else 0.0
 
 
 @dataclass
 class _Tally:
-    """What went wrong while decoding."""
+    """What went wrong while a container was decoded."""
 
     packets: int = 0
-    frames: int = 0
+    damaged: int = 0
+    broken: int = 0
     leaps: int = 0
     gaps: float = 0.0
     wrong: int = 0
-    broken: int = 0
 
 
-class Decoder:
-    """The first sound track of a container, decoded with FFmpeg past any damage.
+@dataclass
+class _Clock:
+    """Places pieces on the recording's time line, in samples from its beginning.
 
     Attributes:
-        rate: samples a second of what `pieces` yields; the first frame's where not given.
+        rate: samples per second.
+        begin: second from which decoding was asked for.
+        tally: counts gaps, and time stamps that are not believed.
+        end: where the last piece ended; None before the first.
+        shift: correction of all following time stamps.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        begin: float,
-        stop: float,
-        tell: Callable[[str], None],
-        rate: int = 0,
-    ):
-        self.path, self.begin, self.stop, self.tell, self.rate = path, begin, stop, tell, rate
+    rate: int
+    begin: float
+    tally: _Tally
+    end: int | None = None
+    shift: int = 0
+
+    def place(self, stamp: float | None, length: int) -> int:
+        """Return the first sample of the next piece, whose time stamp (in seconds) may be wrong."""
+        expected = self.end or 0
+        at = expected if stamp is None else round(stamp * self.rate) + self.shift
+        leap = (at - expected) / self.rate
+        believed = LONGEST_GAP + (self.begin if self.end is None else 0.0)
+        if self.end is not None and abs(leap) <= STUTTER:
+            at = expected
+        elif leap < -OVERLAP or self.tally.gaps + leap > believed:
+            at, self.shift = expected, self.shift + expected - at
+            self.tally.leaps += 1
+        elif self.end is not None:
+            self.tally.gaps += max(0.0, leap)
+        self.end = at + length
+        return at
+
+
+@dataclass
+class _Span:
+    """The part of a sound that is wanted, given from its beginning without holes.
+
+    Attributes:
+        following: the next sample to give.
+        limit: the sample after the last.
+    """
+
+    following: int
+    limit: int
+
+    def take(self, at: int, samples: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield silence up to sample ``at``, then those of ``samples`` that lie in the span."""
+        while (gap := min(at, self.limit) - self.following) > 0:
+            silence = np.zeros(min(gap, CHUNK), np.float32)
+            self.following += len(silence)
+            yield silence
+        wanted = samples[max(0, self.following - at) : max(0, self.limit - at)]
+        if len(wanted):
+            self.following += len(wanted)
+            yield wanted
+
+
+class ContainerDecoder:
+    """The first sound track of a file, decoded with FFmpeg past any damage.
+
+    Args:
+        path: the file.
+        begin, stop: seconds.
+        damage: collects what is wrong with the file.
+        rate: samples per second of the pieces; 0 for the file's own.
+    """
+
+    def __init__(self, path: Path, begin: float, stop: float, damage: Damage, rate: int = 0):
+        self.path, self.begin, self.stop, self.damage, self.rate = path, begin, stop, damage, rate
         self._tally = _Tally()
         self._packer: tuple[Any, Any] | None = None
 
-    def pieces(self) -> Iterator[np.ndarray]:
-        """Mono samples end to end from ``begin`` on; gaps are zeros."""
-        with open_container(self.path) as file:
-            stream = next((s for s in file.streams.audio if s.codec_context is not None), None)
-            if stream is None:
-                has = "no sound" if not file.streams.audio else "sound of an unknown codec only"
-                raise DataError(f"{self.path} holds {has}; leave it out, or name its recording.")
-            origin = max(0.0, (file.start_time or 0) / 1e6)
-            following = clock = None
-            shift = ends = 0
-            for frame in self._frames(file, stream, origin):
-                values = self._mono(frame)
-                if not len(values):
-                    continue
-                if following is None:
-                    following = round(self.begin * self.rate)
-                    exact = file.format.name.startswith("mov")
-                    ends = round(_announced(stream) * self.rate) if exact else 0
-                at = clock if clock is not None else 0
-                if frame.pts is not None and frame.time_base:
-                    stamp = float(frame.pts * frame.time_base) - origin
-                    at = round(stamp * self.rate) + shift
-                expected = 0 if clock is None else clock
-                leap = (at - expected) / self.rate
-                if abs(leap) <= STUTTER and clock is not None:
-                    at = clock
-                elif leap < -OVERLAP or self._tally.gaps + leap > LONGEST_GAP + (
-                    self.begin if clock is None else 0
-                ):
-                    at, shift = expected, shift + expected - at
-                    self._tally.leaps += 1
-                elif clock is not None:
-                    self._tally.gaps += max(0.0, leap)
-                clock = at + len(values)
-                if at / self.rate >= self.stop:
-                    break
-                while at > following:
-                    gap = min(at - following, CHUNK, self._left(following))
-                    if gap <= 0:
-                        break
-                    yield np.zeros(gap, np.float32)
-                    following += gap
-                if at < ends < clock:
-                    values = values[: ends - at]  # what fills up the codec's last frame
-                piece = values[max(0, following - at) :][: max(0, self._left(following))]
-                if len(piece):
-                    following += len(piece)
-                    yield piece
-            self._report(stream, (clock or 0) / (self.rate or 1))
+    def pieces(self) -> Iterator[Piece]:
+        """Yield pieces that lie end to end from ``begin`` on; gaps are zeros.
 
-    def _left(self, following: int) -> int:
-        left = self.stop * self.rate - following
-        return round(left) if left < 2**62 else 2**62
+        Raises:
+            DataError: the file is no recording.
+            AbsentError: it has pictures, but no sound.
+        """
+        with open_container(self.path) as file:
+            stream = _sound_stream(self.path, file)
+            origin = _origin(file)
+            announced = _announced(file, stream)
+            exact = file.format.name.startswith("mov")
+            clock = span = None
+            for frame in self._frames(file, stream, origin):
+                samples = self._mono(frame)
+                if not len(samples):
+                    continue
+                if clock is None or span is None:
+                    clock = _Clock(self.rate, self.begin, self._tally)
+                    span = _Span(round(self.begin * self.rate), self._limit())
+                at = clock.place(_stamp(frame, origin), len(samples))
+                if at >= self.stop * self.rate:
+                    break
+                if exact:
+                    samples = _without_padding(at, samples, announced * self.rate)
+                for piece in span.take(at, samples):
+                    yield self.rate, piece
+            reached = 0.0 if clock is None else (clock.end or 0) / self.rate
+            self._report(reached, announced)
+
+    def _limit(self) -> int:
+        limit = self.stop * self.rate
+        return round(limit) if limit < sys.maxsize else sys.maxsize
 
     def _frames(self, file: Any, stream: Any, origin: float) -> Iterator[Any]:
+        """Decode packet by packet; damaged packets are counted and passed over."""
         import av
 
         errors = (av.FFmpegError, ValueError, MemoryError)
-        # Elsewhere seeking is a guess from the bit rate, and the time stamps with it.
-        if self.begin > 10 and file.format.name.startswith(("mov", "matroska")):
+        if self.begin > 10 and file.format.name.startswith(SEEKABLE):
             with contextlib.suppress(*errors):  # else it is read from the beginning
                 file.seek(int((origin + self.begin - RUN_UP) / stream.time_base), stream=stream)
         packets, tally = file.demux(stream), self._tally
@@ -140,21 +300,22 @@ class Decoder:
             try:
                 yield from packet.decode()
             except errors:
-                tally.packets += not flush
-            tally.frames += 1
+                tally.damaged += not flush
+            tally.packets += 1
             if flush:
                 return
 
     def _mono(self, frame: Any) -> np.ndarray:
+        """Return a frame's samples at `rate`, channels averaged; none where it is damaged."""
         rate = int(frame.sample_rate)
         if rate not in RATES:
-            self._tally.packets += 1
+            self._tally.damaged += 1
             return np.zeros(0, np.float32)
         self.rate = self.rate or rate
         try:
             values = self._interleaved(frame)
         except (ValueError, OSError, MemoryError):
-            self._tally.packets += 1
+            self._tally.damaged += 1
             return np.zeros(0, np.float32)
         mono, wrong = finite(as_float(values).mean(axis=1))
         self._tally.wrong += wrong
@@ -166,13 +327,13 @@ class Decoder:
         return mono
 
     def _interleaved(self, frame: Any) -> np.ndarray:
-        """A frame's samples [n, channels], of its own type."""
+        """Return a frame's samples [n, channels] in their own type."""
         channels = max(1, int(frame.layout.nb_channels))
         if not frame.format.is_planar:
             return np.asarray(frame.to_ndarray().reshape(-1, channels))
         if channels < 8:
             return np.asarray(frame.to_ndarray().T)
-        # PyAV 18 walks past the end of eight planes or more, and the process dies of it; FFmpeg
+        # PyAV 18 reads past the end of eight planes or more, and the process dies of it; FFmpeg
         # itself puts them into one.
         import av
 
@@ -183,29 +344,63 @@ class Decoder:
         pieces = [p.to_ndarray().reshape(-1, channels) for p in self._packer[1].resample(frame)]
         return np.concatenate(pieces) if pieces else np.zeros((0, channels), np.float32)
 
-    def _report(self, stream: Any, reached: float) -> None:
-        tally = self._tally
-        if tally.packets or tally.broken:
-            self.tell(
-                f"{tally.packets + tally.broken} of {tally.frames + tally.broken} packets of the "
-                f"sound are damaged and were skipped"
+    def _report(self, reached: float, announced: float) -> None:
+        tally, damage = self._tally, self.damage
+        if tally.damaged or tally.broken:
+            what = (
+                f"{tally.damaged + tally.broken} of {tally.packets + tally.broken} packets of the "
+                "sound are damaged"
             )
+            damage.lost.append((what, "skipped"))
+        damage.count_wrong(tally.wrong)
         if tally.leaps:
-            self.tell(f"the time stamps leap {tally.leaps} times; times may be wrong")
-        if tally.wrong:
-            self.tell(f"{tally.wrong} samples are NaN or infinite, taken as silence")
+            damage.remarks.append(f"the time stamps leap {tally.leaps} times; times may be wrong")
         if tally.gaps > 0.5:
-            self.tell(f"{tally.gaps:.1f} s of the sound are missing, silence stands for them")
-        says = _announced(stream)
-        if reached < min(self.stop, says * 0.99 - 0.25):
-            self.tell(f"the sound stops at {reached:.1f} s of the {says:.1f} s announced")
+            damage.remarks.append(f"{tally.gaps:.1f} s of the sound are missing, silence there")
+        if reached < min(self.stop, announced * 0.99 - 0.25):
+            damage.remarks.append(
+                f"the sound stops at {reached:.1f} s of the {announced:.1f} s announced"
+            )
 
 
-def _announced(stream: Any) -> float:
-    """Seconds at which a stream ends as its header says, 0 where it does not."""
+def _sound_stream(path: Path, container: Any) -> Any:
+    """Return the first sound track of a known codec.
+
+    Raises:
+        AbsentError: there is none.
+    """
+    tracks = container.streams.audio
+    stream = next((track for track in tracks if track.codec_context is not None), None)
+    if stream is None:
+        has = "sound of an unknown codec only" if tracks else "no sound"
+        raise AbsentError(f"{path} holds {has}; leave it out, or name its recording.")
+    return stream
+
+
+def _stamp(frame: Any, origin: float) -> float | None:
+    """Return the second at which a frame begins; None where it has no time stamp."""
+    if frame.pts is None or not frame.time_base:
+        return None
+    return float(frame.pts * frame.time_base) - origin
+
+
+def _without_padding(at: int, samples: np.ndarray, end: float) -> np.ndarray:
+    """Cut off what fills up the codec's last frame, past the end that the header announces."""
+    last = round(end)
+    return samples[: last - at] if at < last < at + len(samples) else samples
+
+
+def _origin(container: Any) -> float:
+    """Return the time stamp, in seconds, of the beginning of a file."""
+    return max(0.0, (container.start_time or 0) / 1e6)
+
+
+def _announced(container: Any, stream: Any) -> float:
+    """Return the second at which a stream ends as its header says, 0 where it does not."""
     if stream.duration and stream.time_base:
-        return float((stream.duration + max(0, stream.start_time or 0)) * stream.time_base)
-    # Matroska and WebM tell it as a tag.
+        start = float((stream.start_time or 0) * stream.time_base) - _origin(container)
+        return max(0.0, start) + float(stream.duration * stream.time_base)
+    # Matroska and WebM have it as a tag.
     match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
     if match is None:
         return 0.0
@@ -213,8 +408,23 @@ def _announced(stream: Any) -> float:
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
+def _is_cut_short(path: Path, head: bytes) -> bool:
+    """Whether a WAV, AIFF or AVI file is shorter than it says, or an Ogg file has no end."""
+    if head[:4] == b"OggS":
+        with open(path, "rb") as file:
+            file.seek(max(0, path.stat().st_size - 66000))  # more than the largest page
+            tail = file.read()
+        page = tail[tail.rfind(b"OggS") :]
+        return len(page) >= 6 and not page[5] & 4
+    if head[:4] not in (b"RIFF", b"FORM") or head[8:12] not in (b"WAVE", b"AIFF", b"AIFC", b"AVI "):
+        return False
+    announced = int.from_bytes(head[4:8], "little" if head[:4] == b"RIFF" else "big") + 8
+    # Recorders that cannot go back leave 0, or the largest number, in the header.
+    return 64 <= announced < 0x7FFFFF00 and path.stat().st_size < announced - 1
+
+
 def as_float(values: np.ndarray) -> np.ndarray:
-    """Samples of any type as float32, full scale 1."""
+    """Convert samples of any type to float32, full scale 1."""
     kind = values.dtype
     if kind.kind == "f":
         return values.astype(np.float32, copy=False)
@@ -224,7 +434,7 @@ def as_float(values: np.ndarray) -> np.ndarray:
 
 
 def finite(mono: np.ndarray) -> tuple[np.ndarray, int]:
-    """Samples with zeros for NaN and infinity, and how many those were."""
+    """Replace NaN and infinity by zeros; return the samples and how many were replaced."""
     good = np.isfinite(mono)
     if good.all():
         return mono, 0

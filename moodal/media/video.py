@@ -1,6 +1,6 @@
 """Video files and still images -> pictures at their times, with PyAV (FFmpeg's libraries).
 
-Times count from the beginning of the file, as those of its sound do (`moodal.media.containers`).
+Times count from the beginning of the file, as those of its sound do (`moodal.media.decoder`).
 A video is decoded frame by frame and only one picture of it is held, so hours of it need no more
 memory than seconds.
 """

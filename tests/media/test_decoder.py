@@ -1,0 +1,78 @@
+"""The one decoder: damage is collected, and time stamps that cannot be true are not believed."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from moodal.media.decoder import Damage, _Clock, _Span, _Tally, decode, sound_seconds
+
+av = pytest.importorskip("av")
+
+
+def test_damage_is_one_sentence_for_each_kind():
+    damage = Damage()
+    damage.count_wrong(0)
+    assert damage.sentences == []
+    damage.count_wrong(1)
+    damage.count_wrong(1)
+    damage.remarks.append("the file is cut short")
+    assert damage.sentences == [
+        "1 sample is NaN or infinite, taken as silence",
+        "the file is cut short",
+    ]
+
+
+def clock(begin=0.0, end=None):
+    return _Clock(1000, begin, _Tally(), end)
+
+
+def test_a_time_stamp_off_by_a_little_is_the_end_of_the_last_piece():
+    placed = clock(end=500)
+    assert placed.place(0.509, 100) == 500
+    assert placed.place(None, 100) == 600
+    assert (placed.end, placed.tally) == (700, _Tally())
+
+
+def test_a_gap_is_kept_and_counted():
+    placed = clock(end=500)
+    assert placed.place(2.5, 100) == 2500
+    assert placed.tally.gaps == 2.0
+
+
+@pytest.mark.parametrize("stamp", [-2.0, 1e6])
+def test_a_leap_moves_all_that_follows(stamp):
+    placed = clock(end=500)
+    assert placed.place(stamp, 100) == 500
+    assert placed.place(stamp + 0.1, 100) == 600
+    assert placed.tally.leaps == 1
+
+
+def test_the_first_piece_may_lie_far_into_a_recording():
+    placed = clock(begin=5000.0)
+    assert placed.place(4999.5, 100) == 4999500
+    assert (placed.tally.leaps, placed.tally.gaps) == (0, 0)
+
+
+def test_a_span_is_given_without_holes_and_no_further():
+    span = _Span(10, 20)
+    pieces = [*span.take(5, np.ones(8, "f4")), *span.take(16, np.ones(2, "f4"))]
+    assert np.concatenate(pieces).tolist() == [1, 1, 1, 0, 0, 0, 1, 1]
+    assert [len(piece) for piece in span.take(30, np.ones(9, "f4"))] == [2]
+    assert list(span.take(40, np.ones(9, "f4"))) == []
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3"])
+def test_a_length_is_known_without_decoding_or_counted(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    soundfile.write(path, np.zeros(44100 * 3, "f4"), 44100)
+    assert sound_seconds(path) == pytest.approx(3.0, abs=1e-3)
+
+
+def test_a_span_far_into_an_mp3_is_that_part_of_the_whole(tmp_path):
+    noise = 0.1 * np.random.default_rng(0).standard_normal(16000 * 20)
+    soundfile.write(tmp_path / "a.mp3", noise, 16000)
+    part, whole = (
+        np.concatenate([s for _, s in decode(tmp_path / "a.mp3", begin, stop, Damage())])
+        for begin, stop in ((14.0, 16.0), (0.0, 99.0))
+    )
+    np.testing.assert_allclose(part, whole[14 * 16000 : 16 * 16000], atol=1e-5)
