@@ -35,7 +35,9 @@ class Readable(Protocol):
         ...
 
 
-Source = Path | str | bytes | bytearray | np.ndarray | Readable | Iterable[np.ndarray] | None
+Bytes = bytes | bytearray | memoryview
+
+Source = Path | str | Bytes | np.ndarray | Readable | Iterable[np.ndarray] | None
 """What a recording may be: a path, the bytes of a file, a binary file object, samples [n] or
 [n, channels], or an iterable of such arrays as they are recorded."""
 
@@ -79,7 +81,7 @@ def opened(source: Source, rate: int | None = None, name: str | None = None) -> 
     elif isinstance(source, np.ndarray):
         samples, at = source, _required(rate)
         yield Recording(name or "", "audio", sound=lambda damage: array_blocks(samples, at))
-    elif isinstance(source, bytes | bytearray):
+    elif isinstance(source, Bytes):
         with _copied([bytes(source)], name) as recording:
             yield recording
     elif isinstance(source, Iterable) and not hasattr(source, "read"):
@@ -137,9 +139,9 @@ def _file(path: Path, name: str) -> Recording:
     if media.has_video or media.kind == "image":
 
         def pictures(fps: float, longest: int, damage: OnDamage) -> Iterator[Picture]:
-            def told(at: float, why: str) -> None:
+            def damaged(at: float, why: str) -> None:
                 damage(f"Some pictures cannot be decoded ({why}).")
 
-            return frames(path, fps, longest=longest, on_damage=told)
+            return frames(path, fps, longest=longest, on_damage=damaged)
 
     return Recording(name, media.kind, media.seconds, sound, pictures, path)
