@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from moodal.core.errors import DataError
 from moodal.core.files import replacing
 from moodal.core.records import Frames
 from moodal.evaluation.metrics import accuracy, auc, balanced_accuracy, decide, macro_f1, top
@@ -190,10 +191,20 @@ def _single(logits: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
 
 
 def _apart(learned: Learned) -> np.ndarray:
-    """The validation rows whose input does not stand in the test, too."""
+    """Return the validation rows whose input is not that of a test row.
+
+    Raises:
+        DataError: there are none.
+    """
     frames, e = learned.experiment.manifest.features[learned.stream], learned.experiment
     tested = {frames[i].tobytes() for i in e.test.tolist()}
-    return np.array([i for i in e.valid.tolist() if frames[i].tobytes() not in tested], np.int64)
+    rows = [i for i in e.valid.tolist() if frames[i].tobytes() not in tested]
+    if not rows:
+        raise DataError(
+            f"{e.manifest.corpus}: the {learned.stream} of every validation row is that of a test "
+            "row, too; choose another split."
+        )
+    return np.array(rows, np.int64)
 
 
 def _spread(states: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

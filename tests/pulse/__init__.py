@@ -1,0 +1,1 @@
+"""A made-up fourth modality: the pulse, a table of beats. See tests/journeys."""
