@@ -114,8 +114,11 @@ class FusedScorer:
         """Compute the states [T', H] of a branch."""
         return self.branches[modality].states(frames)
 
-    def pooled(self, modality: str, frames: Frames) -> Frames:
+    def prepared(self, frames: Mapping[str, Frames], aligned: bool = False) -> dict[str, Frames]:
         """Compute the mean state of each utterance, in which every logit is linear."""
+        return {modality: self._pooled(modality, own) for modality, own in frames.items()}
+
+    def _pooled(self, modality: str, frames: Frames) -> Frames:
         branch = self.branches[modality]
         if self.artefact.info.modality(modality).medium == "pictures":
             return _mean_of_pictures(branch, frames)

@@ -378,7 +378,10 @@ def readers(encoders: Mapping[str, EncoderInfo]) -> dict[str, EncoderInfo]:
     pixels = Pixels()
     other: dict[str, EncoderInfo] = {}
     for modality, encoder in encoders.items():
-        if encoder.name == "as-given" and (modality, encoder.width) == (pixels.stream, pixels.width):
+        if encoder.name == "as-given" and (modality, encoder.width) == (
+            pixels.stream,
+            pixels.width,
+        ):
             other[modality] = EncoderInfo(name=pixels.name, width=pixels.width)
         if "longest" in encoder.parameters:
             parameters = {**encoder.parameters, "longest": LONGEST}

@@ -87,8 +87,7 @@ class PredictingModel:
             SpaceError: a word that it cannot score.
             MissingStreamError: an utterance lacks what the model cannot do without.
         """
-        states = {m: self.scorer.pooled(m, f) for m, f in frames.items()}
-        return self.scorer.score(states, self.ask(emotions))
+        return self.scorer.score(self.scorer.prepared(frames), self.ask(emotions))
 
     def predict(
         self,

@@ -74,6 +74,7 @@ def read_rows(
         DataError: features of another encoder, and no media that could be read instead.
     """
     source = RowSource()
+    ready: dict[str, Frames] = {}
     for modality in modalities:
         items = media_of(manifest, modality)
         raw = modality in model.encoders and any(x is not None for x in items)
@@ -83,10 +84,13 @@ def read_rows(
             if not prefers_raw:
                 if problem:
                     raise DataError(problem)
-                source.rows[modality] = _prepared(model, manifest, modality)
+                ready[modality] = manifest.features[modality]
                 source.stamps += stamps
                 continue
         source.rows[modality] = _raw(model, manifest, modality, items, store, jobs, asr)
+    prepared = model.scorer.prepared(ready, manifest.aligned) if ready else {}
+    source.rows |= {modality: Rows(states) for modality, states in prepared.items()}
+    source.rows = {modality: source.rows[modality] for modality in modalities}
     return source
 
 
@@ -123,11 +127,6 @@ def _sounds(manifest: Manifest) -> list[str | Clip | None]:
             own = media_of(manifest, name)
             sounds = [a if a is not None else b for a, b in zip(sounds, own, strict=True)]
     return sounds
-
-
-def _prepared(model: PredictingModel, manifest: Manifest, modality: str) -> Rows:
-    """What the model makes of prepared frames."""
-    return Rows(model.scorer.pooled(modality, manifest.features[modality]))
 
 
 def _compare(info: ArtefactInfo, manifest: Manifest, modality: str) -> tuple[str, list[str]]:

@@ -99,15 +99,20 @@ class Scorer(Protocol):
         """
         ...
 
-    def pooled(self, modality: str, frames: Frames) -> Frames:
+    def prepared(self, frames: Mapping[str, Frames], aligned: bool = False) -> dict[str, Frames]:
         """Compute of n utterances' frames as little as gives the same scores.
 
-        For a sum over steps that is the mean of its states, for any other system the frames.
+        For a sum over steps that is the mean of its states, for any other system the frames
+        without padding.
+
+        Args:
+            frames: modality -> n sequences.
+            aligned: the modalities share their steps.
         """
         ...
 
     def row_encoder(self, frames: RowEncoder) -> Encoder:
-        """Return the encoder whose output for a row is worth keeping: `pooled`, or its frames."""
+        """Return the encoder that gives of a row what `prepared` gives of its frames."""
         ...
 
     def score(self, states: Mapping[str, Frames], asked: Asked, task: Task | None = None) -> Scores:

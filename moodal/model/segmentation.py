@@ -72,7 +72,9 @@ class Cues(Segmentation):
 
     def begin(self) -> list[Segment]:
         """Give all of them."""
-        return [Segment(cue.start, cue.end, cue.text) for cue in self.cues]
+        return [
+            Segment(cue.start, cue.end, cue.text, speech=(cue.start, cue.end)) for cue in self.cues
+        ]
 
 
 @dataclass

@@ -67,7 +67,7 @@ def whole():
 def test_shipped_recipes_are_whole(path):
     recipe = config.load(path)
     assert recipe.title
-    systems = {"eea", "rnn", "transformer", "mult", "mmer", "cai_sota", "unimodal_baseline"}
+    systems = {"eea", "rnn", "transformer", "mult", "mmer", "mmer_2022", "cai_sota", "unimodal_baseline"}
     assert recipe.system["name"] in {*systems, "branch"}
 
 

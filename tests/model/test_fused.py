@@ -165,7 +165,7 @@ def rows(model):
 
 
 def test_an_utterance_is_scored_as_if_it_were_alone(model, rows, asked):
-    states = {m: model.scorer.pooled(m, f) for m, f in rows.items()}
+    states = model.scorer.prepared(rows)
     many = model.scorer.score(states, asked)
     assert many.sets == ("text+speech+face", "text+face", "speech+face", "face", "")
     for row in range(4):
@@ -181,7 +181,7 @@ def test_an_utterance_is_scored_as_if_it_were_alone(model, rows, asked):
 def test_the_mean_state_has_the_scores_of_all_states(model, rows, asked):
     """Prediction scores every state, to know its part; evaluation their mean."""
     scorer = model.scorer
-    pooled = scorer.score({m: scorer.pooled(m, f) for m, f in rows.items()}, asked)
+    pooled = scorer.score(scorer.prepared(rows), asked)
     every = {
         m: Frames.from_list(
             [
@@ -198,7 +198,7 @@ def test_the_mean_state_has_the_scores_of_all_states(model, rows, asked):
 
 
 def test_shares_and_bias_are_the_logits(model, rows, asked):
-    states = {m: model.scorer.pooled(m, f) for m, f in rows.items()}
+    states = model.scorer.prepared(rows)
     scores = model.scorer.score(states, asked)
     assert scores.logits == pytest.approx(scores.bias + sum(scores.shares.values()), abs=1e-6)
     for modality, frames in states.items():

@@ -1,7 +1,6 @@
-"""TensorData: a whole corpus as tensors, from which batches are gathered at once.
+"""TensorData: a whole corpus as tensors on the device, from which batches are indexed.
 
-Nothing is collated item by item: a batch is one index into the frames of each
-stream, on the device where the system computes.
+Nothing is collated item by item: a batch is one index into the frames of each stream.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Frames, Utterance
 from moodal.train.data.batch import Batch, Stream, Streams, Transcripts, either
-from moodal.train.data.views import spelled, wanted
+from moodal.train.data.views import transcripts_of, views_of
 
 LARGE = 1 << 28
 """Bytes of frames above which they are standardised batch by batch."""
@@ -33,15 +32,15 @@ class Scale(NamedTuple):
 
 
 class _Ragged(NamedTuple):
-    """One stream: frames of all utterances end to end, and where each begins."""
+    """One stream: the frames of all utterances end to end, and the start of each."""
 
     values: Tensor
     starts: Tensor
     lengths: Tensor
     even: int
-    """The length that all sequences have, if they lie without gaps (else 0)."""
+    """The length that all sequences have, if there are no gaps between them (else 0)."""
     scale: tuple[Tensor, Tensor] | None
-    """Mean and deviation that are still to be applied, where the frames are too many to copy."""
+    """Mean and deviation that are applied batch by batch, where the frames are too many to copy."""
 
 
 class _Second(NamedTuple):
@@ -50,7 +49,7 @@ class _Second(NamedTuple):
     ragged: _Ragged
     rows: np.ndarray
     drawn: np.ndarray
-    """[N] the view that this epoch shows, -1 where there is none."""
+    """[N] the view drawn in this epoch, -1 where there is none."""
 
 
 class TensorData:
@@ -63,9 +62,9 @@ class TensorData:
         trim: cut all-zero steps at both ends of each sequence.
         max_steps: cut sequences to this many steps (0: whole).
         scales: stream -> `Scale` to standardise by; all-zero steps stay zero.
-        transcripts: hold what was said, for CTC.
-        views: hold second views, and draw one per utterance at `draw_views`.
-        device: where batches are wanted.
+        transcripts: hold the transcripts, for CTC.
+        views: hold second views of this kind, see `moodal.train.data.views.views_of`.
+        device: of the batches.
 
     Raises:
         DataError: the corpus has no features for a stream, or no view of any.
@@ -105,14 +104,14 @@ class TensorData:
             self.ragged[stream] = self._ragged(frames, starts, lengths, scale)
         targets = manifest.labels if labels is None else labels
         self.targets = torch.as_tensor(np.array(targets, np.float32), device=self.device)
-        self.transcripts = spelled(manifest, self.device) if transcripts else None
+        self.transcripts = transcripts_of(manifest, self.device) if transcripts else None
         self.views: dict[str, _Second] = {}
-        for stream, given in wanted(manifest, streams, views).items():
-            starts, lengths = _spans(given.frames, trim)
+        for stream, second in views_of(manifest, streams, views).items():
+            starts, lengths = _spans(second.frames, trim)
             if max_steps:
                 lengths = np.minimum(lengths, max_steps)
-            ragged = self._ragged(given.frames, starts, lengths, (scales or {}).get(stream))
-            self.views[stream] = _Second(ragged, given.rows, np.full(len(manifest), -1))
+            ragged = self._ragged(second.frames, starts, lengths, (scales or {}).get(stream))
+            self.views[stream] = _Second(ragged, second.rows, np.full(len(manifest), -1))
         self.draw_views(0, 0)
 
     @classmethod
@@ -141,8 +140,8 @@ class TensorData:
                 torch.as_tensor(scale.deviation, device=self.device),
             )
         elif scale is not None:
-            there = (source != 0).any(axis=1, keepdims=True)  # as `scales` counts steps
-            source = ((source - scale.mean) / scale.deviation * there).astype(np.float32)
+            live = (source != 0).any(axis=1, keepdims=True)  # as `scales` counts steps
+            source = ((source - scale.mean) / scale.deviation * live).astype(np.float32)
         with warnings.catch_warnings():
             # A memory map is read-only, of which torch warns; frames are only ever read.
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
@@ -169,7 +168,7 @@ class TensorData:
         return torch.stack([r.lengths for r in self.ragged.values()]).amax(0)
 
     def draw_views(self, seed: int, epoch: int) -> None:
-        """Draw the view of every utterance that an epoch shows: the same for the same numbers."""
+        """Draw the epoch's second view of every utterance; seed and epoch decide which."""
         for number, second in enumerate(self.views.values()):
             rng = np.random.default_rng([seed, epoch, number])
             first, last = (
@@ -181,27 +180,31 @@ class TensorData:
             second.drawn[:] = np.where(count > 0, drawn, -1)
 
     def batch(self, rows: Tensor, *, views: bool = True) -> Batch:
-        """The utterances ``rows`` [B], padded to the longest of them; their views if asked for."""
+        """Return the utterances ``rows`` [B], padded to the longest of them.
+
+        Args:
+            views: include the second views, where there are any.
+        """
         rows = rows.to(self.device)
         streams = {name: _gather(r, rows) for name, r in self.ragged.items()}
-        said = None
+        transcripts = None
         if self.transcripts is not None:
             characters, lengths = self.transcripts
             own = lengths[rows]
             longest = max(int(own.max()), 1) if len(own) else 1
-            said = Transcripts(characters[rows, :longest], own)
+            transcripts = Transcripts(characters[rows, :longest], own)
         second = self._second(streams, rows) if self.views and views else None
-        return Batch(streams, self.targets[rows], rows, said, second)
+        return Batch(streams, self.targets[rows], rows, transcripts, second)
 
     def _second(self, streams: Streams, rows: Tensor) -> Streams:
-        """The drawn view of each row in each stream; where there is none, its own values."""
+        """Return the drawn view of each row in each stream; where there is none, its own values."""
         out = dict(streams)
         for name, second in self.views.items():
             drawn = torch.from_numpy(second.drawn).to(self.device)[rows]
-            there = drawn >= 0
-            if there.any():
+            has_view = drawn >= 0
+            if has_view.any():
                 view = _gather(second.ragged, drawn.clamp(min=0))
-                out[name] = view if there.all() else either(there, view, streams[name])
+                out[name] = view if has_view.all() else either(has_view, view, streams[name])
         return out
 
 
@@ -210,7 +213,7 @@ def _spans(frames: Frames, trim: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def valid_spans(frames: Frames) -> tuple[np.ndarray, np.ndarray]:
-    """Where each sequence begins and how long it is, without all-zero steps at its ends.
+    """Compute the start and length of each sequence without all-zero steps at its ends.
 
     Returns:
         starts [N] into ``frames.values`` and lengths [N] (0: nothing but zeros).
@@ -225,10 +228,29 @@ def valid_spans(frames: Frames) -> tuple[np.ndarray, np.ndarray]:
     return starts, ends - starts
 
 
+def trimmed(features: Mapping[str, Frames], aligned: bool = False) -> dict[str, Frames]:
+    """Cut all-zero steps at both ends of each sequence, as `TensorData` does.
+
+    Args:
+        features: stream -> N sequences.
+        aligned: the streams share their steps, and keep those that any of them has.
+    """
+    spans = {stream: valid_spans(frames) for stream, frames in features.items()}
+    if aligned:
+        spans = _common(spans, features)
+    cut = {}
+    for stream, (starts, lengths) in spans.items():
+        frames = features[stream]
+        steps = np.arange(int(lengths.sum()))
+        steps += np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
+        cut[stream] = Frames(np.asarray(frames.values[steps]), lengths, frames.rate)
+    return cut
+
+
 def _common(
     spans: Mapping[str, tuple[np.ndarray, np.ndarray]], features: Mapping[str, Frames]
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Aligned streams keep the same steps: from the first to the last that any of them has."""
+    """Give aligned streams the same steps, from the first to the last that any of them has."""
     first = np.full(len(next(iter(spans.values()))[0]), np.iinfo(np.int64).max)
     last = np.zeros_like(first)
     for stream, (starts, lengths) in spans.items():
@@ -247,7 +269,7 @@ def _common(
 
 
 def scales(manifest: Manifest, streams: Sequence[str], rows: np.ndarray) -> dict[str, Scale]:
-    """Mean and deviation over the non-zero steps of ``rows`` (the training rows, always)."""
+    """Compute mean and deviation over the non-zero steps of ``rows``, the training rows."""
     out = {}
     for stream in streams:
         frames = manifest.features[stream]
@@ -271,7 +293,7 @@ def scales(manifest: Manifest, streams: Sequence[str], rows: np.ndarray) -> dict
 
 
 def _gather(stream: _Ragged, rows: Tensor) -> Stream:
-    """[B, T, D] of ``rows``, zeros beyond each length."""
+    """Collect [B, T, D] of ``rows``, with zeros beyond each length."""
     lengths = stream.lengths[rows]
     if stream.even:
         whole = stream.values.view(-1, stream.even, stream.values.shape[1])
@@ -286,8 +308,8 @@ def _gather(stream: _Ragged, rows: Tensor) -> Stream:
 
 
 def _scaled(values: Tensor, scale: tuple[Tensor, Tensor] | None) -> Tensor:
-    """Standardised frames; all-zero steps stay zero."""
+    """Standardise frames; all-zero steps stay zero."""
     if scale is None:
         return values
-    there = (values != 0).any(-1, keepdim=True)
-    return (values - scale[0]) / scale[1] * there
+    live = (values != 0).any(-1, keepdim=True)
+    return (values - scale[0]) / scale[1] * live

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from moodal.core.emotions import EmotionSpace, Targets, Task, Values
 from moodal.core.errors import SpaceError
 from moodal.core.records import Frames, ordered
 from moodal.evaluation.report.scores import sigmoid, softmax
-from moodal.modalities.encoder import Encoder
+from moodal.modalities.encoder import Encoder, Item
 from moodal.modalities.text.emotion_vectors import word_vectors
 from moodal.model import artefact as artefacts
 from moodal.model.artefact import Artefact
@@ -22,13 +23,50 @@ from moodal.model.rows import RowEncoder
 from moodal.model.scorer import Scores
 from moodal.model.vocabulary import Asked, clean
 from moodal.train.data.characters import clean as spelled
-from moodal.train.data.dataset import Scale, TensorData
+from moodal.train.data.dataset import Scale, TensorData, trimmed
 from moodal.train.engine.scoring import batches_of, score
 from moodal.train.export.artefact import load
 from moodal.train.systems.system import System
 
 SOURCES = ("minilm", "glove-50")
 """Sources of word vectors that packages carry."""
+
+
+@dataclass(frozen=True)
+class TrimmedRows(Encoder):
+    """The frames of one utterance without all-zero steps at their ends.
+
+    Attributes:
+        frames: what observes and encodes an item.
+    """
+
+    frames: RowEncoder
+    name: ClassVar[str] = "trimmed"
+    rate: ClassVar[None] = None
+
+    @property
+    def stream(self) -> str:
+        """The modality."""
+        return self.frames.stream
+
+    @property
+    def width(self) -> int:
+        """Values per step."""
+        return self.frames.width
+
+    def spec(self) -> dict[str, Any]:
+        """See `moodal.modalities.encoder.specification`."""
+        own = self.frames.spec()
+        return {**own, "name": self.name, "fingerprint": f"{own['fingerprint']}-trimmed"}
+
+    def encode(self, item: Item) -> np.ndarray:
+        """Encode one utterance into frames [T, D].
+
+        Raises:
+            DataError: the clip cannot be read.
+        """
+        frames = self.frames.encode(item)
+        return np.asarray(trimmed({"": Frames.from_list([frames])})[""].values)
 
 
 @dataclass(frozen=True)
@@ -150,16 +188,18 @@ class SystemScorer:
         return trained
 
     def states(self, modality: str, frames: np.ndarray) -> np.ndarray:
-        """Return the frames: what a system makes of them depends on the other modalities."""
-        return frames
+        """Return the frames without padding: what they tell depends on the other modalities."""
+        return np.asarray(self.prepared({modality: Frames.from_list([frames])})[modality].values)
 
-    def pooled(self, modality: str, frames: Frames) -> Frames:
-        """Return the frames."""
-        return frames
+    def prepared(self, frames: Mapping[str, Frames], aligned: bool = False) -> dict[str, Frames]:
+        """Return the frames, without padding if the training cut it off."""
+        if not self.artefact.info.data.trim_padding:
+            return dict(frames)
+        return trimmed(frames, aligned)
 
     def row_encoder(self, frames: RowEncoder) -> Encoder:
-        """Return the encoder of the frames themselves."""
-        return frames
+        """Return the encoder of a row's frames without padding."""
+        return TrimmedRows(frames) if self.artefact.info.data.trim_padding else frames
 
     def score(self, states: Mapping[str, Frames], asked: Asked, task: Task | None = None) -> Scores:
         """Score n utterances, batched by length.
@@ -196,9 +236,7 @@ class SystemScorer:
     def _data(self, states: Mapping[str, Frames]) -> TensorData:
         data = self.artefact.info.data
         scales = {m: s for m, s in self.scales.items() if m in states}
-        return TensorData.of_frames(
-            states, scales, trim=data.trim_padding, max_steps=data.max_steps
-        )
+        return TensorData.of_frames(states, scales, trim=False, max_steps=data.max_steps)
 
     def _shares(self, data: TensorData, space: Targets) -> dict[str, np.ndarray]:
         """The parts [1, C] of one utterance's logits, where the system is a sum."""
