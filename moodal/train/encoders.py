@@ -21,7 +21,7 @@ from moodal.modalities.encoder import Encoder, Item, package_folder, specificati
 from moodal.modalities.speech.samples import check_samples, samples_of
 
 if TYPE_CHECKING:
-    from moodal.train.backbones.locate import Found
+    from moodal.train.backbones.locate import BackboneFiles
     from moodal.train.backbones.speech import SpeechBackbone
     from moodal.train.backbones.text import TextBackbone
 
@@ -231,7 +231,7 @@ ENCODERS: dict[str, type[Encoder]] = {
 """Name -> dataclass derived from `moodal.modalities.encoder.Encoder`."""
 
 
-def _found(path: str) -> Found:
+def _found(path: str) -> BackboneFiles:
     """Where it lies, once per process.
 
     Raises:
@@ -244,7 +244,7 @@ def _found(path: str) -> Found:
 
 
 @lru_cache(maxsize=16)
-def _looked_up(path: str) -> Found:
+def _looked_up(path: str) -> BackboneFiles:
     from moodal.train.backbones.locate import find
 
     return find(path)
@@ -301,6 +301,6 @@ def _text(path: str) -> TextBackbone:
 
 def _pieces(path: str, items: Sequence[str]) -> list[list[int]]:
     """Token numbers of each text, special ones included; none where there are only those."""
-    from moodal.train.backbones.text import tokenised
+    from moodal.train.backbones.text import tokenise
 
-    return tokenised(_found(path), items)
+    return tokenise(_found(path), items)

@@ -17,14 +17,13 @@ SIDE = 48
 
 
 class FaceNetwork(nn.Module):
-    """Pixels [B, T, 2304] -> [B, T, H], H = 4 x width; each picture by itself.
+    """A residual network: pixels [B, T, 2304] -> [B, T, H], H = 4 x width, picture by picture.
 
-    In training each picture is turned, shifted, scaled, mirrored, its light changed, coarsened
-    and partly hidden, at random.
+    In training each picture is augmented, see `augmented`.
 
     Args:
         width: channels of the first layers.
-        dropout: of what comes out.
+        dropout: of the states.
     """
 
     def __init__(self, width: int = 48, dropout: float = 0.2):
@@ -42,11 +41,11 @@ class FaceNetwork(nn.Module):
         self.dropout = dropout
 
     def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, T, 2304] in 0..1 and [B] -> [B, T, H], zero beyond the lengths, and [B]."""
+        """Compute [B, T, 2304] in 0..1 and [B] -> [B, T, H], zero beyond the lengths, and [B]."""
         valid = torch.arange(values.shape[1], device=values.device) < lengths[:, None]
         pictures = values[valid].reshape(-1, 1, SIDE, SIDE)
         if self.training and len(pictures):
-            pictures = disturbed(pictures.float())
+            pictures = augmented(pictures.float())
         out = values.new_zeros((*valid.shape, self.width), dtype=torch.float32)
         if len(pictures):
             states = self.states(pictures)
@@ -58,7 +57,7 @@ class FaceNetwork(nn.Module):
         return out, lengths
 
     def states(self, pictures: Tensor) -> Tensor:
-        """[N, 1, 48, 48] in 0..1 -> [N, H]; the light of each picture is evened out first."""
+        """Compute [N, 1, 48, 48] in 0..1 -> [N, H]; each picture's light is normalised first."""
         mean = pictures.mean((2, 3), keepdim=True)
         deviation = (pictures - mean).square().mean((2, 3), keepdim=True).sqrt()
         hidden = (pictures - mean) / (deviation + 0.02)
@@ -86,18 +85,20 @@ class _Block(nn.Module):
 
 
 def _halved(x: Tensor) -> Tensor:
-    """Means of 2 x 2, [.., 2 h, 2 w] -> [.., h, w]; in 16 bits on a CPU faster than torch's
-    own pooling."""
+    """Average 2 x 2 values, [.., 2 h, 2 w] -> [.., h, w].
+
+    In 16 bits on a CPU this is faster than torch's own pooling.
+    """
     above, below = x[:, :, ::2], x[:, :, 1::2]
     return (above[..., ::2] + above[..., 1::2] + below[..., ::2] + below[..., 1::2]) / 4
 
 
-def disturbed(pictures: Tensor) -> Tensor:
-    """Other pictures of the same faces: [N, 1, 48, 48] in 0..1, likewise.
+def augmented(pictures: Tensor) -> Tensor:
+    """Augment pictures of faces at random: [N, 1, 48, 48] in 0..1.
 
-    Turned by up to 15 degrees, scaled by 0.85 to 1.2, shifted by up to 10 %, half of them
-    mirrored, lighter or darker, a third coarsened to as little as 20 pixels, a third with a
-    rectangle hidden.
+    They are rotated by up to 15 degrees, scaled by 0.85 to 1.2, shifted by up to 10 %, half of
+    them mirrored, made lighter or darker, a third coarsened to as few as 20 pixels, and a third
+    partly hidden by a rectangle.
     """
     n, device = len(pictures), pictures.device
 

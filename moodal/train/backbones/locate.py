@@ -1,4 +1,4 @@
-"""A backbone's name or path -> the folder it lies in and what its config says. Never a download."""
+"""Locate a backbone by name or path: its folder, weights and config. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ WHISPER_TINY = {
     "num_mel_bins": 80,
     "max_source_positions": 1500,
 }
-"""The sizes of Whisper tiny.en's encoder, which its package's own config.json does not tell."""
+"""The sizes of Whisper tiny.en's encoder, which its package's own config.json lacks."""
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "pytorch_model*.json")
-"""Files that are weights, in Hugging Face's layout."""
+"""Patterns of weight files in Hugging Face's layout."""
 
 TOKENISERS = ("tokenizer*.json", "vocab.*", "merges.txt", "*.model", "special_tokens_map.json")
-"""Files that are a tokeniser."""
+"""Patterns of a tokeniser's files."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """Where a backbone lies.
+class BackboneFiles:
+    """The files of a backbone.
 
     Attributes:
-        name: as it was asked for.
+        name: the name or path by which it was found.
         folder: with config.json and weights.
         config: config.json, an object with "model_type".
-        weights: the weights files.
+        weights: the weight files.
         normalise: whether a clip is scaled to mean 0, variance 1 first (speech only).
     """
 
@@ -54,22 +54,22 @@ class Found:
 
     @property
     def family(self) -> str:
-        """Its architecture, e.g. "wav2vec2"."""
+        """The architecture, e.g. "wav2vec2"."""
         return str(self.config["model_type"])
 
 
-def find(name: str) -> Found:
-    """Where ``name`` lies: an embedded network, a folder, or a name in the local hub cache.
+def find(name: str) -> BackboneFiles:
+    """Find an embedded network, a folder, or a name in the local hub cache.
 
     Raises:
-        UsageError: it is none of them; the sentence says what to put where.
+        UsageError: it is none of them; the message says where to put it.
         DataError: the folder holds no model, or its config is damaged.
         MissingDependencyError: the package of an embedded network is not installed.
     """
     if name in EMBEDDED:
         folder = _embedded(name)
         if name == "whisper-tiny":
-            return Found(name, folder, dict(WHISPER_TINY), (folder / "model.bin",))
+            return BackboneFiles(name, folder, dict(WHISPER_TINY), (folder / "model.bin",))
         return _described(name, folder)
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -101,7 +101,7 @@ def _embedded(name: str) -> Path:
 
 
 def _cached(name: str) -> Path | None:
-    """The folder of a hub name that was fetched earlier."""
+    """Return the folder of a hub name that was fetched earlier."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
@@ -111,11 +111,11 @@ def _cached(name: str) -> Path | None:
         return None
 
 
-def _described(name: str, folder: Path) -> Found:
+def _described(name: str, folder: Path) -> BackboneFiles:
     config = _json(folder / "config.json", name)
     if not isinstance(config.get("model_type"), str):
         raise DataError(
-            f"{folder}/config.json names no model_type; {name} is no transformers model."
+            f"{folder}/config.json names no model_type; {name} is not a transformers model."
         )
     weights = tuple(sorted({path for pattern in WEIGHTS for path in folder.glob(pattern)}))
     if not any(path.suffix in (".safetensors", ".bin") for path in weights):
@@ -125,9 +125,9 @@ def _described(name: str, folder: Path) -> Found:
         )
     normalise = config["model_type"] != "whisper"
     if (folder / "preprocessor_config.json").exists():
-        said = _json(folder / "preprocessor_config.json", name).get("do_normalize", normalise)
-        normalise = bool(said) and normalise
-    return Found(name, folder, config, weights, normalise)
+        settings = _json(folder / "preprocessor_config.json", name)
+        normalise = bool(settings.get("do_normalize", normalise)) and normalise
+    return BackboneFiles(name, folder, config, weights, normalise)
 
 
 def _json(path: Path, name: str) -> dict[str, Any]:
@@ -135,10 +135,10 @@ def _json(path: Path, name: str) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(
-            f"{path.parent} holds no {path.name}; {name} is no folder of a transformers model."
+            f"{path.parent} holds no {path.name}; {name} is not a folder of a transformers model."
         ) from None
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}); fetch {name} anew.") from None
+        raise DataError(f"{path} cannot be read ({error}); fetch {name} again.") from None
     if not isinstance(value, dict):
-        raise DataError(f"{path} is no JSON object; fetch {name} anew.")
+        raise DataError(f"{path} is not a JSON object; fetch {name} again.")
     return value

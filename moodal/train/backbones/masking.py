@@ -1,4 +1,4 @@
-"""SpecAugment: spans of frames, and of values, hidden in training.
+"""SpecAugment: random spans of frames, and of values, are masked in training.
 
 Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic Speech
 Recognition", Interspeech 2019; as wav2vec 2.0 fine-tunes with it.
@@ -11,10 +11,10 @@ from torch import Tensor
 
 
 def spans(lengths: Tensor, steps: int, share: float, length: int) -> Tensor:
-    """Random spans of ``length`` steps that cover about ``share`` of each row, where they part.
+    """Draw spans of ``length`` steps that cover about ``share`` of each row, less their overlap.
 
-    Drawn from torch's own random state on the CPU, so that a run that is taken up again goes
-    on as it would have, on any device.
+    They are drawn from torch's own random state on the CPU, so that a resumed run continues as
+    it would have, on any device.
 
     Args:
         lengths: [B] valid steps; a row shorter than a span has none.
@@ -23,15 +23,15 @@ def spans(lengths: Tensor, steps: int, share: float, length: int) -> Tensor:
         length: of one span.
 
     Returns:
-        [B, T] bool, True where hidden.
+        [B, T] bool, True where masked.
     """
-    there = lengths.cpu()
-    wanted = (share * there / length + torch.rand(len(there))).long()
-    wanted = torch.where(there >= length, wanted, 0)
-    most = int(wanted.max()) if len(wanted) else 0
-    room = (there - length + 1).clamp(min=1)
-    starts = (torch.rand(len(there), most) * room[:, None]).long()
+    valid = lengths.cpu()
+    counts = (share * valid / length + torch.rand(len(valid))).long()
+    counts = torch.where(valid >= length, counts, 0)
+    most = int(counts.max()) if len(counts) else 0
+    room = (valid - length + 1).clamp(min=1)
+    starts = (torch.rand(len(valid), most) * room[:, None]).long()
     at = torch.arange(steps)
     inside = (at >= starts[..., None]) & (at < starts[..., None] + length)
-    counted = torch.arange(most) < wanted[:, None]
+    counted = torch.arange(most) < counts[:, None]
     return (inside & counted[..., None]).any(1).to(lengths.device)

@@ -1,4 +1,4 @@
-"""transformers' models: from a folder with its weights, or from their sizes alone."""
+"""Build models of transformers, from a folder with weights or from their sizes alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from moodal.core.errors import DataError, UsageError
-from moodal.train.backbones.locate import Found
+from moodal.train.backbones.locate import BackboneFiles
 from moodal.train.backbones.whisper import packaged
 
 NOISE = (
@@ -22,21 +22,21 @@ NOISE = (
     "attn_implementation",
     "_attn_implementation",
 )
-"""What a config holds beside a network's sizes."""
+"""Keys of a config that are not sizes of the network."""
 
 MAY_MISS = ("masked_spec_embed", "pooler.", "adapter.")
-"""Parameters that a checkpoint may lack: they are not needed, or only by SpecAugment."""
+"""Parameters that a checkpoint may lack: none is needed, except by SpecAugment."""
 
 
-def from_found(found: Found) -> nn.Module:
-    """The model in ``found`` with its weights, float32; of Whisper, the encoder alone.
+def from_files(files: BackboneFiles) -> nn.Module:
+    """Load the model with its weights, float32; of Whisper, the encoder alone.
 
     Raises:
-        DataError: weights are missing, damaged, of other shapes, or would run code.
+        DataError: weights are missing, damaged or of other shapes, or would run code.
     """
-    if found.weights[0].name == "model.bin":
-        model = from_architecture(found.config)
-        model.load_state_dict(packaged(found.weights[0]))
+    if files.weights[0].name == "model.bin":
+        model = from_architecture(files.config)
+        model.load_state_dict(packaged(files.weights[0]))
         return model
     from transformers import AutoModel
 
@@ -44,32 +44,32 @@ def from_found(found: Found) -> nn.Module:
         with quiet():
             # Weights are read from safetensors, or from .bin files without running code in them.
             model, report = AutoModel.from_pretrained(
-                found.folder,
+                files.folder,
                 local_files_only=True,
                 trust_remote_code=False,
                 weights_only=True,
                 dtype=torch.float32,
-                attn_implementation=_attention(found.family),
+                attn_implementation=_attention(files.family),
                 output_loading_info=True,
             )
     except Exception as error:  # whatever json, safetensors, pickle and transformers raise
         raise DataError(
-            f"{found.folder} holds no {found.family} model that can be read "
-            f"({_first_line(error)}); fetch it anew."
+            f"{files.folder} holds no {files.family} model that can be read "
+            f"({_first_line(error)}); fetch it again."
         ) from None
     missing = [k for k in sorted(report["missing_keys"]) if not any(m in k for m in MAY_MISS)]
     if missing or report.get("mismatched_keys"):
         raise DataError(
-            f"The weights in {found.folder} do not fit its config.json: "
+            f"The weights in {files.folder} do not fit its config.json: "
             f"{(missing or [str(k) for k in report['mismatched_keys']])[0]} is missing or of "
-            "another shape; fetch it anew."
+            "another shape; fetch it again."
         )
-    encoder: nn.Module = model.encoder if found.family == "whisper" else model
+    encoder: nn.Module = model.encoder if files.family == "whisper" else model
     return encoder
 
 
 def from_architecture(sizes: Mapping[str, Any]) -> nn.Module:
-    """A model of these sizes with random weights; of Whisper, the encoder alone.
+    """Build a model of these sizes with random weights; of Whisper, the encoder alone.
 
     Raises:
         UsageError: no such architecture, or sizes that it does not take.
@@ -77,7 +77,7 @@ def from_architecture(sizes: Mapping[str, Any]) -> nn.Module:
     from transformers import AutoModel
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-    config = config_of(sizes, "the architecture given")
+    config = config_of(sizes, "this architecture")
     config._attn_implementation = _attention(config.model_type)
     try:
         with quiet():
@@ -89,12 +89,12 @@ def from_architecture(sizes: Mapping[str, Any]) -> nn.Module:
             return model
     except Exception as error:  # whatever transformers' modules raise
         raise UsageError(
-            f"No network can be built of the architecture given: {_first_line(error)}."
+            f"No network of this architecture can be built: {_first_line(error)}."
         ) from None
 
 
 def config_of(sizes: Mapping[str, Any], name: str) -> Any:
-    """transformers' config object of what a config.json holds, with its defaults.
+    """Build transformers' config object from the content of a config.json.
 
     Raises:
         UsageError: no such architecture, or sizes that it does not take.
@@ -107,7 +107,7 @@ def config_of(sizes: Mapping[str, Any], name: str) -> Any:
             return AutoConfig.for_model(str(sizes.get("model_type")), **values)
     except Exception as error:  # whatever transformers' configs raise
         raise UsageError(
-            f"{name} is no network that transformers knows: {_first_line(error)}."
+            f"{name} is not a network that transformers has: {_first_line(error)}."
         ) from None
 
 
@@ -117,20 +117,20 @@ def _first_line(error: Exception) -> str:
 
 
 def sizes_of(model: Any) -> dict[str, Any]:
-    """What `from_architecture` builds this model from again: a JSON object."""
+    """Return the sizes from which `from_architecture` builds this model again, a JSON object."""
     values = model.config.to_diff_dict()
     kept = {k: v for k, v in values.items() if k not in NOISE}
     return {**kept, "model_type": model.config.model_type}
 
 
 def _attention(family: str) -> str:
-    """PyTorch's fused attention where transformers has it for that family."""
+    """Name PyTorch's fused attention where transformers has it for that family."""
     return "eager" if family == "wavlm" else "sdpa"
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """transformers without its progress bars and advice; errors are raised all the same."""
+    """Silence transformers' progress bars and advice; errors are still raised."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -1,4 +1,4 @@
-"""Backbone: the section of a recipe that says which pre-trained network is trained on, and how."""
+"""Backbone: the section of a recipe that names a pre-trained network and how it is trained."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class Backbone(Strict):
     layers: int = Field(default=0, ge=0)
     """Transformer layers used, counted from below (0: all)."""
     freeze: int = Field(default=0, ge=-1)
-    """Of those, how many from below keep their weights, and what lies below them too (-1: all)."""
+    """Layers, counted from below, that keep their weights, as does all below them (-1: all)."""
     time_masks: float = Field(default=0.0, ge=0, lt=1)
     """SpecAugment (Park et al. 2019), in training only: the share of frames masked (0: off)."""
     time_length: int = Field(default=10, ge=1)
     """Frames of one time mask."""
     feature_masks: float = Field(default=0.0, ge=0, lt=1)
-    """The share of values masked, the same ones in all frames of a clip (0: off)."""
+    """The share of values masked, the same values in all frames of a clip (0: off)."""
     feature_length: int = Field(default=16, ge=1)
     """Values of one feature mask."""
     architecture: dict[str, Any] = Field(default_factory=dict)
-    """The network's sizes, as its config.json has them; filled in when a system is exported or
-    imported, so that it is built again without the files of ``path``."""
+    """The network's sizes, as in its config.json; filled in when a system is exported or imported,
+    so that it can be built again without the files of ``path``."""

@@ -3,8 +3,7 @@
 Baevski et al., NeurIPS 2020; Hsu et al., TASLP 2021; Chen et al., JSTSP 2022; Radford et al.,
 ICML 2023. The convolutional front-end never trains, so its frames can be computed once per clip
 (`moodal.train.encoders`) and trained from there. A clip's frames never depend on its batch:
-front-ends see one clip at a time, unpadded, and attention and positional convolution see no
-padding.
+front-ends read one clip at a time, unpadded, and attention and positional convolution are masked.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 from moodal.core.errors import DataError, UsageError
 from moodal.train.backbones.locate import find
 from moodal.train.backbones.masking import spans
-from moodal.train.backbones.pretrained import from_architecture, from_found, sizes_of
+from moodal.train.backbones.pretrained import from_architecture, from_files, sizes_of
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.whisper import HOP, WINDOW, log_mel
 
@@ -28,31 +27,31 @@ CONVOLUTIONAL = ("wav2vec2", "hubert", "wavlm")
 
 
 def build_speech(settings: Backbone, width: int, *, faithful: bool = False) -> SpeechBackbone:
-    """The backbone that ``settings`` describe, for a stream of ``width`` values a step.
+    """Build the backbone of ``settings`` for a stream of ``width`` values a step.
 
     Args:
         settings: with an ``architecture`` it is built from that, with random weights (which a
-            state dict then replaces); else from ``path``; with neither it changes nothing.
+            state dict then replaces); else from ``path``; with neither it passes its input on.
         width: 1 where the stream holds samples, else that of the front-end's frames.
         faithful: samples run through the whole network padded and without any mask, as the
             published code of MMER does.
 
     Raises:
-        UsageError: no such backbone, more layers than it has, or a stream of another width.
+        UsageError: there is no such backbone, it has fewer layers, or the stream has another width.
         DataError: its files are damaged.
     """
     if settings.architecture:
-        # how samples are scaled is not a size of the network, but known with them
+        # the scaling of samples is not a size of the network, but stored with its sizes
         sizes = dict(settings.architecture)
         normalise = bool(sizes.pop("do_normalize", False))
         model = from_architecture(sizes)
     elif settings.path:
-        found = find(settings.path)
-        _require_family(found.family, settings.path)
-        model, normalise = from_found(found), found.normalise
+        files = find(settings.path)
+        _require_family(files.family, settings.path)
+        model, normalise = from_files(files), files.normalise
     else:
         return SpeechBackbone(None, settings, width)
-    _require_family(cast(Any, model).config.model_type, settings.path or "the architecture given")
+    _require_family(cast(Any, model).config.model_type, settings.path or "this architecture")
     return SpeechBackbone(model, settings, width, normalise=normalise, faithful=faithful)
 
 
@@ -65,17 +64,17 @@ def _require_family(family: str, name: str) -> None:
 
 
 class SpeechBackbone(nn.Module):
-    """Samples, or a front-end's frames -> frames of the last layer used.
+    """A speech network: samples, or a front-end's frames -> frames of the last layer used.
 
     Args:
-        model: transformers' model (of Whisper, its encoder), or None: what comes in goes out.
+        model: transformers' model (of Whisper, its encoder), or None: the input is passed on.
         settings: layers, what is frozen, SpecAugment.
         width: of the stream; 1: samples.
         normalise: samples are scaled to mean 0, variance 1, clip by clip.
         faithful: see `build_speech`.
 
     Attributes:
-        width: H, of the frames that come out.
+        width: H, of the frames.
         settings: with the architecture filled in.
     """
 
@@ -112,14 +111,14 @@ class SpeechBackbone(nn.Module):
         return cast(nn.ModuleList, self.model.layers if self.whisper else self.model.encoder.layers)
 
     def _cut(self, settings: Backbone, name: str) -> None:
-        """Keep the layers used; switch off what is done here or would differ between processes."""
-        there = len(self._layers())
-        used = settings.layers or there
+        """Keep the layers used; switch off the network's own masking and layer drop."""
+        available = len(self._layers())
+        used = settings.layers or available
         for asked, what in ((used, "layers"), (settings.freeze, "freeze")):
-            if asked > (there if what == "layers" else used):
+            if asked > (available if what == "layers" else used):
                 raise UsageError(
-                    f"{what} = {asked}: {name} has {there} transformer layers"
-                    f"{f', of which {used} are used' * (used < there)}."
+                    f"{what} = {asked}: {name} has {available} transformer layers"
+                    f"{f', of which {used} are used' * (used < available)}."
                 )
         config = self.model.config
         config._attn_implementation = config._attn_implementation or "sdpa"
@@ -139,18 +138,18 @@ class SpeechBackbone(nn.Module):
 
                 fuse(self.model)
             if not self.faithful:
-                # Processes of one run would drop different layers, and wait for each other's.
+                # Processes of one run would drop different layers, and wait for each other.
                 config.layerdrop = 0.0
 
     def _freeze(self, count: int) -> None:
-        """The front-end always; with ``count``, what lies below the layers and those too."""
+        """Freeze the front-end; with ``count``, that many layers and all below them, too."""
         model, layers = self.model, self._layers()
         if self.whisper:
             parts = ["conv1", "conv2", "embed_positions"]
             below: list[str] = []
             names = "layers"
         else:
-            # its own switch, else it asks for gradients of the samples
+            # its own switch, without which it computes gradients of the samples
             model.feature_extractor._freeze_parameters()
             parts = ["feature_extractor"]
             below = ["feature_projection", "encoder.pos_conv_embed"]
@@ -171,20 +170,21 @@ class SpeechBackbone(nn.Module):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> SpeechBackbone:
-        """Frozen parts compute as in evaluation: what they give could be kept."""
+        """Set the mode; frozen parts always compute as in evaluation."""
         super().train(mode)
         for part in self.frozen:
             self.model.get_submodule(part).eval()
         return self
 
     def trained_parameters(self) -> list[nn.Parameter]:
-        """The parameters that learn."""
+        """List the parameters that train."""
         return [p for p in self.parameters() if p.requires_grad]
 
     def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, T, D] right-padded and [B] -> [B, T', H], zero beyond the new lengths, and [B].
+        """Compute the frames [B, T', H] and their counts [B] from [B, T, D], right-padded, and [B].
 
-        A clip of length 0 (absent) stays one. In faithful mode all lengths are T'.
+        Frames beyond a clip's count are zero. A clip of length 0 (absent) stays absent. In
+        faithful mode all counts are T'.
         """
         if self.model is None:
             return values, lengths
@@ -198,9 +198,9 @@ class SpeechBackbone(nn.Module):
 
     @torch.no_grad()
     def front_end(self, waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Samples [B, S] and [B] -> the front-end's frames [B, T, D] and [B], clip by clip.
+        """Compute the front-end's frames [B, T, D] and counts [B] of samples [B, S], clip by clip.
 
-        In single precision even where the rest is not, as frames that were kept are made.
+        They are computed in single precision even where the rest is not, like stored frames.
         """
         with torch.autocast(waves.device.type, enabled=False):
             frames = [
@@ -212,7 +212,7 @@ class SpeechBackbone(nn.Module):
         return F.pad(padded, (0, 0, 0, int(padded.shape[1] == 0))), counts
 
     def _front_alone(self, wave: Tensor) -> Tensor:
-        """[samples] of one clip -> [T, D], T at least 1: silence follows what is too short."""
+        """Compute the frames of one clip, padded where it is short: [samples] -> [T, D]."""
         if self.normalise:
             wave = _normalised(wave)
         wave = F.pad(wave, (0, max(0, self.shortest - len(wave))))
@@ -240,7 +240,7 @@ class SpeechBackbone(nn.Module):
 
     @property
     def shortest(self) -> int:
-        """Samples of one frame."""
+        """The samples of one frame."""
         if self.whisper:
             return max(WINDOW, 2 * HOP)
         config, seen = self.model.config, 1
@@ -250,7 +250,7 @@ class SpeechBackbone(nn.Module):
         return int(seen)
 
     def _context(self, frames: Tensor, lengths: Tensor, valid: Tensor | None) -> Tensor:
-        """The front-end's frames [B, T, D] -> [B, T, H] of the last layer; None: all are valid."""
+        """Compute the last layer's frames [B, T, H] from [B, T, D]; valid None: all are."""
         # An absent clip attends to one step of zeros: attention over nothing is not a number.
         seen = None if valid is None else valid.clone()
         if seen is not None:
@@ -280,14 +280,13 @@ class SpeechBackbone(nn.Module):
         return cast(Tensor, model.layer_norm(hidden))
 
     def _masked(self, hidden: Tensor, lengths: Tensor) -> Tensor:
-        """SpecAugment on [B, T, D], in training only."""
+        """Apply SpecAugment to [B, T, D], in training only."""
         s, (_, steps, width) = self.settings, hidden.shape
         if self.training and s.time_masks:
             filler = getattr(self.model, "masked_spec_embed", None)
-            with_what = hidden.new_zeros(width) if filler is None else filler.to(hidden.dtype)
-            hidden = torch.where(
-                spans(lengths, steps, s.time_masks, s.time_length)[..., None], with_what, hidden
-            )
+            value = hidden.new_zeros(width) if filler is None else filler.to(hidden.dtype)
+            masked = spans(lengths, steps, s.time_masks, s.time_length)
+            hidden = torch.where(masked[..., None], value, hidden)
         if self.training and s.feature_masks:
             every = torch.full_like(lengths, width)
             hidden = hidden.masked_fill(
@@ -296,7 +295,7 @@ class SpeechBackbone(nn.Module):
         return hidden
 
     def _faithful(self, waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """As published: normalisation over time, positions and attention see the padding."""
+        """Compute as published: normalisation, positions and attention read the padding, too."""
         if self.normalise:
             waves = torch.stack(
                 [
@@ -316,10 +315,10 @@ class SpeechBackbone(nn.Module):
 
 
 def _normalised(wave: Tensor) -> Tensor:
-    """Mean 0, variance 1, as Wav2Vec2FeatureExtractor does it."""
+    """Scale a clip to mean 0, variance 1, as Wav2Vec2FeatureExtractor does."""
     return (wave - wave.mean()) / torch.sqrt(wave.var(unbiased=False) + 1e-7)
 
 
 def _norm_last(model: Any) -> bool:
-    """Whether the encoder's own normalisation follows its layers (pre-norm) or precedes them."""
+    """Check whether the encoder's own normalisation follows its layers (pre-norm)."""
     return bool(model.config.do_stable_layer_norm)

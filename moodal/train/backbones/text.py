@@ -1,7 +1,7 @@
 """TextBackbone: a BERT-like network, trained with the system on a text's tokens.
 
-Devlin et al., NAACL 2019; Liu et al., "RoBERTa", 2019; and whatever else transformers reads
-with a bidirectional encoder.
+Devlin et al., NAACL 2019; Liu et al., "RoBERTa", 2019; and all other bidirectional encoders
+of transformers.
 """
 
 from __future__ import annotations
@@ -15,52 +15,52 @@ import torch
 from torch import Tensor, nn
 
 from moodal.core.errors import DataError, UsageError
-from moodal.train.backbones.locate import Found, find
+from moodal.train.backbones.locate import BackboneFiles, find
 from moodal.train.backbones.pretrained import (
     config_of,
     from_architecture,
-    from_found,
+    from_files,
     quiet,
     sizes_of,
 )
 from moodal.train.backbones.settings import Backbone
 
 LONGEST = 512
-"""Tokens of a text that are read, where the network takes that many; the rest is cut off."""
+"""Tokens of a text that are read, where the network takes that many; the rest is dropped."""
 
 STACKS = ("encoder.layer", "transformer.layer", "encoder.layers", "layers")
-"""Where a family keeps its layers."""
+"""Attribute paths of the layers, by family."""
 
 
 def build_text(settings: Backbone, width: int) -> TextBackbone:
-    """The backbone that ``settings`` describe, for a stream of ``width`` values a step.
+    """Build the backbone of ``settings`` for a stream of ``width`` values a step.
 
     Args:
         settings: with an ``architecture`` it is built from that, with random weights (which a
-            state dict then replaces); else from ``path``; with neither it changes nothing.
+            state dict then replaces); else from ``path``; with neither it passes its input on.
         width: 1: the stream holds token numbers, as the encoder ``tokens`` gives them.
 
     Raises:
-        UsageError: no such backbone, no text network, or a stream that holds no tokens.
+        UsageError: there is no such backbone, it does not read text, or the stream holds no tokens.
         DataError: its files are damaged.
     """
     if settings.architecture:
         return TextBackbone(from_architecture(settings.architecture), settings, width)
     if not settings.path:
         return TextBackbone(None, settings, width)
-    return TextBackbone(from_found(find(settings.path)), settings, width)
+    return TextBackbone(from_files(find(settings.path)), settings, width)
 
 
 class TextBackbone(nn.Module):
-    """Token numbers -> states of the last layer used.
+    """A text network: token numbers -> states of the last layer used.
 
     Args:
-        model: transformers' model, or None: what comes in goes out.
+        model: transformers' model, or None: the input is passed on.
         settings: layers, and what is frozen; its masks are for speech.
         width: of the stream.
 
     Attributes:
-        width: H, of the states that come out.
+        width: H, of the states.
         settings: with the architecture filled in.
     """
 
@@ -90,7 +90,7 @@ class TextBackbone(nn.Module):
         self.settings = settings.model_copy(update={"architecture": sizes_of(model)})
 
     def _cut(self, name: str) -> None:
-        """Keep the layers used, and freeze from below."""
+        """Keep the layers used, and freeze layers from below."""
         count, used, config = self.settings.freeze, self.settings.layers, self.model.config
         place = next((p for p in STACKS if _submodule(self.model, p) is not None), None)
         if place is None and (used or count > 0):
@@ -98,16 +98,16 @@ class TextBackbone(nn.Module):
                 f"The layers of a {config.model_type} model cannot be counted here; leave layers "
                 "out, and let freeze be 0 or -1."
             )
-        there = config.num_hidden_layers
-        if used > there or count > (used or there):
+        available = config.num_hidden_layers
+        if used > available or count > (used or available):
             raise UsageError(
-                f"{name} has {there} transformer layers; got layers = {used}, freeze = {count}."
+                f"{name} has {available} transformer layers; got layers = {used}, freeze = {count}."
             )
         if place is not None:
             parent, _, attribute = place.rpartition(".")
             stack = cast(nn.ModuleList, _submodule(self.model, place))
-            setattr(self.model.get_submodule(parent), attribute, stack[: used or there])
-            config.num_hidden_layers = used or there
+            setattr(self.model.get_submodule(parent), attribute, stack[: used or available])
+            config.num_hidden_layers = used or available
         if count == -1:
             self.frozen = [""]
         elif count:
@@ -117,7 +117,7 @@ class TextBackbone(nn.Module):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> TextBackbone:
-        """Frozen parts compute as in evaluation: what they give could be kept."""
+        """Set the mode; frozen parts always compute as in evaluation."""
         super().train(mode)
         for part in self.frozen:
             self.model.get_submodule(part).eval()
@@ -129,16 +129,16 @@ class TextBackbone(nn.Module):
         return "" if self.model is None else str(self.model.config.model_type)
 
     def trained_parameters(self) -> list[nn.Parameter]:
-        """The parameters that learn."""
+        """List the parameters that train."""
         return [p for p in self.parameters() if p.requires_grad]
 
     def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, L, 1] right-padded (token numbers plus one) and [B] -> [B, L, H], zero beyond.
+        """Compute states [B, L, H], zero beyond [B], from token numbers plus one, [B, L, 1].
 
-        A text of length 0 (absent) stays one.
+        A text of length 0 (absent) stays absent.
 
         Raises:
-            DataError: a number is beyond the vocabulary: the tokens are of another network.
+            DataError: a number is beyond the vocabulary, so the tokens are of another network.
         """
         if self.model is None:
             return values, lengths
@@ -148,7 +148,7 @@ class TextBackbone(nn.Module):
         if len(ids) and int(ids.max()) >= self.model.config.vocab_size:
             raise DataError(
                 f"Token {int(ids.max())} is beyond the {self.model.config.vocab_size} that "
-                f"{self.settings.path or 'this backbone'} knows; prepare the corpus with its "
+                f"{self.settings.path or 'this backbone'} has; prepare the corpus with its "
                 "tokens."
             )
         # An absent text attends to one step: attention over nothing is not a number.
@@ -159,20 +159,20 @@ class TextBackbone(nn.Module):
         return states.masked_fill(~valid[..., None], 0.0), lengths
 
     def states(self, ids: Tensor, layer: int = -1) -> Tensor:
-        """Token numbers [B, L], all of one length -> [B, L, H] after ``layer`` layers."""
+        """Compute token numbers [B, L], all of one length -> [B, L, H] after ``layer`` layers."""
         out = self.model(
             input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=layer >= 0
         )
         return cast(Tensor, out.last_hidden_state if layer < 0 else out.hidden_states[layer])
 
 
-def tokenised(found: Found, texts: Sequence[str]) -> list[list[int]]:
-    """Token numbers of each text, special ones included; none where there are only those.
+def tokenise(files: BackboneFiles, texts: Sequence[str]) -> list[list[int]]:
+    """Return the token numbers of each text, special ones included; none where it has no other.
 
     Raises:
         DataError: the folder holds no tokeniser that can be read.
     """
-    tokenizer, longest = _tokenizer(found.folder, found.name)
+    tokenizer, longest = _tokenizer(files.folder, files.name)
     bare = tokenizer.num_special_tokens_to_add()
     encoded = tokenizer(list(texts), truncation=True, max_length=longest) if texts else {}
     return [ids if len(ids) > bare else [] for ids in encoded.get("input_ids", [])]
@@ -180,7 +180,7 @@ def tokenised(found: Found, texts: Sequence[str]) -> list[list[int]]:
 
 @lru_cache(maxsize=4)
 def _tokenizer(folder: Path, name: str) -> tuple[Any, int]:
-    """The tokeniser, and how many tokens its network takes."""
+    """Load the tokeniser, and the number of tokens that its network takes."""
     from transformers import AutoTokenizer
 
     try:
@@ -196,13 +196,13 @@ def _tokenizer(folder: Path, name: str) -> tuple[Any, int]:
     config = config_of(find(name).config, name)
     positions = int(getattr(config, "max_position_embeddings", LONGEST))
     if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer"):
-        positions -= 2  # they count from the padding's number on
+        positions -= 2  # positions are counted from the padding's number
     return tokenizer, min(LONGEST, positions if positions > 0 else LONGEST)
 
 
 def _submodule(model: nn.Module, place: str) -> nn.ModuleList | None:
     try:
-        found = model.get_submodule(place)
+        stack = model.get_submodule(place)
     except AttributeError:
         return None
-    return found if isinstance(found, nn.ModuleList) else None
+    return stack if isinstance(stack, nn.ModuleList) else None

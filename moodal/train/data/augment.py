@@ -1,8 +1,9 @@
-"""Disturbances of a voice, so that training hears more rooms and microphones than its corpus.
+"""Augmentation of speech: more rooms, microphones and codecs than the corpus has.
 
 After Ko et al., "Audio Augmentation for Speech Recognition", Interspeech 2015 (speed), and
 "A Study on Data Augmentation of Reverberant Speech", ICASSP 2017 (rooms and noise). Drawn from
-torch's generator, so a seed says which. Gain is left alone: what hears is deaf to it.
+torch's generator, so that a seed decides it. Gain is not changed: the network that reads the
+speech ignores it.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from torch import Tensor
 from moodal.core.records import RATE
 
 
-def disturbed(wave: Tensor) -> Tensor:
-    """[samples] at 16 kHz, disturbed at random; the length changes with the speed.
+def augmented(wave: Tensor) -> Tensor:
+    """Augment a clip at random: [samples] at 16 kHz; the length changes with the speed.
 
-    Each with a chance of its own: speed (0.9 to 1.1), a room (reverberation of 0.1 to 0.7 s,
+    Each has its own probability: speed (0.9 to 1.1), a room (reverberation of 0.1 to 0.7 s,
     near or far), coloured noise (5 to 40 dB below the voice), a band (telephone and other low
-    passes, tilted microphones), a coarse coder (noise that follows the spectrum), clipping.
+    passes, tilted microphones), a coarse codec (noise that follows the spectrum), clipping.
     """
     if len(wave) < 800:
         return wave
@@ -34,7 +35,7 @@ def disturbed(wave: Tensor) -> Tensor:
     if _chance(0.5):
         wave = _band(wave)
     if _chance(0.2):
-        wave = _coder(wave, _between(8, 25))
+        wave = _codec(wave, _between(8, 25))
     if _chance(0.15):
         top = wave.abs().max() * _between(0.3, 0.9)
         wave = wave.clamp(-top, top)
@@ -50,7 +51,7 @@ def _between(low: float, high: float) -> float:
 
 
 def _even(n: int) -> int:
-    """A length near ``n`` whose Fourier transform is fast."""
+    """Round ``n`` up to a length whose Fourier transform is fast."""
     return -(-n // 1024) * 1024
 
 
@@ -62,19 +63,19 @@ def _speed(wave: Tensor, factor: float) -> Tensor:
 
 
 def _room(wave: Tensor, seconds: float, wet: float) -> Tensor:
-    """Decaying noise as the room's answer: 60 dB down after ``seconds``."""
+    """Convolve with decaying noise, the impulse response of a room: -60 dB after ``seconds``."""
     n = int(seconds * RATE)
-    answer = torch.randn(n, device=wave.device)
-    answer = answer * torch.exp(-6.9 * torch.arange(n, device=wave.device) / n)
-    answer = answer / answer.square().sum().sqrt() * wet
-    answer[0] = 1.0
+    response = torch.randn(n, device=wave.device)
+    response = response * torch.exp(-6.9 * torch.arange(n, device=wave.device) / n)
+    response = response / response.square().sum().sqrt() * wet
+    response[0] = 1.0
     size = _even(len(wave) + n)
-    heard = torch.fft.irfft(torch.fft.rfft(wave, size) * torch.fft.rfft(answer, size), size)
-    return heard[: len(wave)]
+    wet_wave = torch.fft.irfft(torch.fft.rfft(wave, size) * torch.fft.rfft(response, size), size)
+    return wet_wave[: len(wave)]
 
 
 def _noise(wave: Tensor, decibels: float, slope: float) -> Tensor:
-    """Noise whose power falls (slope -1: pink) or rises over frequency, below the voice."""
+    """Add noise whose power falls (slope -1: pink) or rises over frequency, below the voice."""
     size = _even(len(wave))
     spectrum = torch.fft.rfft(torch.randn(size, device=wave.device))
     rising = torch.arange(len(spectrum), device=wave.device) + 1.0
@@ -85,7 +86,7 @@ def _noise(wave: Tensor, decibels: float, slope: float) -> Tensor:
 
 
 def _band(wave: Tensor) -> Tensor:
-    """A low pass from 2.5 to 6 kHz, a high pass up to 350 Hz, a tilt of up to 6.7 dB an octave."""
+    """Apply a low pass (2.5 to 6 kHz), a high pass (to 350 Hz) and a tilt (to 6.7 dB/octave)."""
     size = _even(len(wave))
     spectrum = torch.fft.rfft(wave, size)
     hertz = torch.linspace(0, RATE / 2, len(spectrum), device=wave.device)
@@ -96,8 +97,8 @@ def _band(wave: Tensor) -> Tensor:
     return torch.fft.irfft(spectrum * gain, size)[: len(wave)]
 
 
-def _coder(wave: Tensor, decibels: float) -> Tensor:
-    """Noise so far below each band of each 20 ms as coders of low rates leave it."""
+def _codec(wave: Tensor, decibels: float) -> Tensor:
+    """Add noise below each band of each 20 ms, as codecs of low rates leave it."""
     frame = 320
     n = -(-len(wave) // frame) * frame
     parts = torch.nn.functional.pad(wave, (0, n - len(wave))).reshape(-1, frame)

@@ -1,6 +1,6 @@
-"""Batch: what a system is given, padded, with the length of every sequence.
+"""Batch: the input of a system, padded, with the length of every sequence.
 
-Legend, for the whole learning wing: B utterances, T steps of the longest of
+Legend, for all of `moodal.train`: B utterances, T steps of the longest of
 them, D values a step, C emotions, H hidden width.
 """
 
@@ -32,21 +32,21 @@ class Stream(NamedTuple):
 
     @property
     def present(self) -> Tensor:
-        """[B] bool, True where the modality is there."""
+        """[B] bool, True where the modality is present."""
         return self.lengths > 0
 
 
 Streams = Mapping[str, Stream]
-"""Modality -> `Stream`; a modality that nobody in the batch has may be left out."""
+"""Modality -> `Stream`; one that no utterance of the batch has may be left out."""
 
 
 class Transcripts(NamedTuple):
-    """What was said, as CTC's targets.
+    """Transcripts as CTC's targets.
 
     Attributes:
         characters: [B, L] int64, numbers of `moodal.train.data.characters.CHARACTERS`,
             right-padded with 0 (the blank, which no transcript holds).
-        lengths: [B] int64; 0 where nothing is known.
+        lengths: [B] int64; 0 where there is no transcript.
     """
 
     characters: Tensor
@@ -60,9 +60,9 @@ class Batch(NamedTuple):
         streams: see `Streams`.
         targets: [B, C] float.
         rows: [B] int64, the rows of the manifest they came from.
-        transcripts: where the corpus has texts and the system asks for them.
-        views: a second view of each stream that has any, in the widths of ``streams``; an
-            utterance without one has its own values there.
+        transcripts: where the corpus has texts and the system needs them.
+        views: a second view of each stream that has any, in the widths of ``streams``; for an
+            utterance without one, its own values.
     """
 
     streams: Streams
@@ -73,7 +73,7 @@ class Batch(NamedTuple):
 
 
 def either(first: Tensor, a: Stream, b: Stream) -> Stream:
-    """Row by row ``a`` where ``first`` [B], else ``b``."""
+    """Choose row by row: ``a`` where ``first`` [B], else ``b``."""
     steps = max(a.values.shape[1], b.values.shape[1])
 
     def wide(stream: Stream) -> Tensor:
@@ -84,10 +84,10 @@ def either(first: Tensor, a: Stream, b: Stream) -> Stream:
 
 
 def of_type(batch: Batch, system: nn.Module) -> Batch:
-    """The batch's values in the type of the system's parameters (bf16-true).
+    """Convert the batch's values to the type of the system's parameters (bf16-true).
 
     Streams of one value a step stay as they are: token numbers and samples are not features, and
-    16 bits do not hold them.
+    16 bits are too few for them.
     """
     dtype = next(system.parameters()).dtype
 

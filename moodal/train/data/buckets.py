@@ -1,8 +1,7 @@
-"""buckets: which rows make a step, and which of them are computed together.
+"""Buckets: which rows make a step, and which of them are computed together.
 
-What an optimiser's step is made of (``batch_size * accumulate`` rows) is the recipe's;
-what is computed at once is the memory's. Both are of like length, so that little is
-padded.
+The recipe decides the rows of an optimiser's step (``batch_size * accumulate``), the memory
+how many of them are computed at once. Both are of similar length, so that little is padded.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from torch import Tensor
 def epoch_batches(
     rows: Tensor, lengths: Tensor, size: int, generator: torch.Generator
 ) -> Iterator[Tensor]:
-    """The rows in random order, in batches of like length where lengths differ.
+    """Yield the rows in random order, in batches of similar length.
 
     Within windows of 50 batches rows are sorted by length, then the batches are
-    shuffled: less padding, still random. With even lengths it is a plain shuffle.
+    shuffled: less padding, still random. With equal lengths it is a plain shuffle.
     """
     order = rows[torch.randperm(len(rows), generator=generator)]
     own = lengths.to(order.device)[order]
@@ -44,15 +43,15 @@ def steps(
     max_frames: int,
     generator: torch.Generator,
 ) -> list[list[Tensor]]:
-    """An epoch: for each optimiser step, the batches whose gradients are added.
+    """List, for each optimiser step of an epoch, the batches whose gradients are added.
 
     Args:
-        rows: [n] what is trained on.
+        rows: [n] the training rows.
         lengths: [N] steps of every row of the corpus.
         size: rows of a batch.
         accumulate: batches of a step.
         max_frames: rows times the longest of a batch, at most (0: any); the step's rows are then
-            parted by length into as many batches as it takes.
+            split by length into as many batches as needed.
     """
     batches = list(epoch_batches(rows, lengths, size, generator))
     groups = [batches[i : i + accumulate] for i in range(0, len(batches), accumulate)]
@@ -62,9 +61,9 @@ def steps(
 
 
 def by_frames(rows: Tensor, lengths: Tensor, most: int) -> list[Tensor]:
-    """``rows`` by length, in pieces of at most ``most`` frames, padding counted.
+    """Split ``rows`` by length into pieces of at most ``most`` frames, padding counted.
 
-    A row that is longer by itself is a piece by itself.
+    A row that exceeds that limit is a piece of its own.
 
     >>> lengths = torch.tensor([5, 1, 2, 4])
     >>> [piece.tolist() for piece in by_frames(torch.arange(4), lengths, 8)]

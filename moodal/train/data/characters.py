@@ -1,7 +1,7 @@
-"""CHARACTERS: what CTC spells transcripts with, wav2vec 2.0's character set.
+"""CHARACTERS: the character set of CTC's transcripts, that of wav2vec 2.0.
 
 The vocabulary of Baevski et al., "wav2vec 2.0", NeurIPS 2020, as fine-tuned on
-LibriSpeech: number 0 is CTC's blank, "|" parts words.
+LibriSpeech: number 0 is CTC's blank, "|" separates words.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ NUMBERS = {character: i for i, character in enumerate(CHARACTERS)}
 
 
 def clean(text: str) -> str:
-    """``text`` as CTC's target: upper case, only letters, apostrophes and single spaces.
+    """Normalise ``text`` as CTC's target: upper case, letters, apostrophes and single spaces.
 
-    Typographic apostrophes count as typed ones; every other character is taken out, as the
-    published code does.
+    Typographic apostrophes count as typed ones; every other character is removed, as in the
+    published code.
 
     >>> clean("Well, what’s the problem?  Let me change it.")
     "WELL WHAT'S THE PROBLEM LET ME CHANGE IT"
@@ -29,7 +29,7 @@ def clean(text: str) -> str:
 
 
 def spell(text: str) -> list[int]:
-    """The numbers of the cleaned characters of ``text``, spaces as "|".
+    """Return the numbers of the cleaned characters of ``text``, spaces as "|".
 
     >>> spell("A b.")
     [7, 4, 24]
@@ -38,7 +38,7 @@ def spell(text: str) -> list[int]:
 
 
 def unspell(numbers: list[int]) -> str:
-    """The text of numbers that CTC's decoding left: specials dropped, "|" as a space.
+    """Return the text of decoded numbers, without special ones and with "|" as a space.
 
     >>> unspell([7, 4, 24])
     'A B'
@@ -48,7 +48,7 @@ def unspell(numbers: list[int]) -> str:
 
 
 def collapse(best: list[int]) -> list[int]:
-    """Greedy CTC: repeats once, blanks away.
+    """Decode greedily: keep one of repeated characters, drop blanks.
 
     >>> collapse([0, 7, 7, 0, 7, 24])
     [7, 7, 24]

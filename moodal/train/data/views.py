@@ -1,4 +1,4 @@
-"""seconds: which second views a training may draw, and transcripts as CTC spells them."""
+"""Second views that a training may draw, and transcripts as CTC's targets."""
 
 from __future__ import annotations
 
@@ -14,48 +14,53 @@ from moodal.train.data.batch import Transcripts
 from moodal.train.data.characters import BLANK, spell
 
 
-def wanted(manifest: Manifest, streams: Sequence[str], views: str) -> dict[str, Views]:
-    """The corpus's views of ``streams``: "none", "any", "given" or "made".
+def views_of(manifest: Manifest, streams: Sequence[str], kind: str) -> dict[str, Views]:
+    """Select the corpus's views of ``streams``.
+
+    Args:
+        kind: "none", "any", "given" (brought by the corpus) or "made" (by `moodal prepare`).
 
     Raises:
-        DataError: views are wanted, and there is none such.
+        DataError: views are asked for, and the corpus has none of that kind.
     """
-    if views == "none":
+    if kind == "none":
         return {}
-    found = {}
+    chosen: dict[str, Views] = {}
     for stream in streams:
-        if stream in manifest.views:
-            all_of = manifest.views[stream]
-            fits = np.ones(len(all_of.rows), bool)
-            if views != "any":
-                fits = np.asarray(all_of.given) == (views == "given")
-            kept = np.flatnonzero(fits)
-            if len(kept):
-                found[stream] = Views(
-                    all_of.frames if len(kept) == len(fits) else all_of.frames.select(kept),
-                    np.asarray(all_of.rows)[kept],
-                    np.asarray(all_of.given)[kept],
-                )
-                width = manifest.features[stream].width
-                if found[stream].frames.width != width:
-                    raise DataError(
-                        f"{manifest.corpus}: views of {stream} are {all_of.frames.width} wide, "
-                        f"{stream} itself {width}; prepare both with one encoder."
-                    )
-    if not found:
-        kind = "" if views == "any" else f"{views} "
-        raise DataError(
-            f"{manifest.corpus} has no {kind}views of {' or '.join(streams)} (data.views = "
-            f'"{views}"); prepare it with --views, or set data.views = "none".'
+        if stream not in manifest.views:
+            continue
+        views = manifest.views[stream]
+        fits = np.ones(len(views.rows), bool)
+        if kind != "any":
+            fits = np.asarray(views.given) == (kind == "given")
+        kept = np.flatnonzero(fits)
+        if not len(kept):
+            continue
+        width = manifest.features[stream].width
+        if views.frames.width != width:
+            raise DataError(
+                f"{manifest.corpus}: views of {stream} are {views.frames.width} wide, "
+                f"{stream} itself {width}; prepare both with one encoder."
+            )
+        chosen[stream] = Views(
+            views.frames if len(kept) == len(fits) else views.frames.select(kept),
+            np.asarray(views.rows)[kept],
+            np.asarray(views.given)[kept],
         )
-    return found
+    if not chosen:
+        which = "" if kind == "any" else f"{kind} "
+        raise DataError(
+            f"{manifest.corpus} has no {which}views of {' or '.join(streams)} (data.views = "
+            f'"{kind}"); prepare it with --views, or set data.views = "none".'
+        )
+    return chosen
 
 
-def spelled(manifest: Manifest, device: torch.device) -> Transcripts:
-    """Every utterance's ``ctc_text``, else its text, as numbers of characters [N, L]."""
+def transcripts_of(manifest: Manifest, device: torch.device) -> Transcripts:
+    """Convert every utterance's ``ctc_text``, else its text, to numbers of characters [N, L]."""
     rows = [spell(u.extra.get("ctc_text", u.text) or "") for u in manifest.utterances]
     if not any(rows):
-        raise DataError(f"{manifest.corpus} has no texts, which CTC spells; set the loss without.")
+        raise DataError(f"{manifest.corpus} has no texts, which CTC needs; set the loss without.")
     out = np.full((len(rows), max(map(len, rows))), BLANK, np.int64)
     for row, numbers in enumerate(rows):
         out[row, : len(numbers)] = numbers

@@ -23,7 +23,7 @@ from moodal.core.errors import MissingDependencyError, UsageError
 from moodal.train.backbones.face import SIDE, FaceNetwork
 from moodal.train.backbones.frames import FrameNetwork
 from moodal.train.backbones.text import TextBackbone
-from moodal.train.backbones.whisper_layers import Hearing
+from moodal.train.backbones.whisper_layers import WhisperLayers
 from moodal.train.data.dataset import Scale
 from moodal.train.layers.recurrent import Recurrent
 from moodal.train.systems.system import Keyed
@@ -58,7 +58,7 @@ class _Text(nn.Module):
 
 
 class _Speech(nn.Module):
-    def __init__(self, body: Hearing):
+    def __init__(self, body: WhisperLayers):
         super().__init__()
         self.body = body
 
@@ -180,7 +180,7 @@ def _face(body: Any) -> Form:
 
 FORMS: dict[type[nn.Module], Callable[[Any], Form]] = {
     TextBackbone: _text,
-    Hearing: _speech,
+    WhisperLayers: _speech,
     FaceNetwork: _face,
 }
 """Network that reads a medium itself -> its form."""
@@ -196,7 +196,7 @@ READERS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
 def form(keyed: Keyed, width: int, preparation: Preparation) -> Form:
     """Choose the form of a network, see `graph`."""
     network = keyed.network
-    reads_features = not isinstance(network, Hearing | FaceNetwork) and (
+    reads_features = not isinstance(network, WhisperLayers | FaceNetwork) and (
         not isinstance(network, TextBackbone) or network.model is None
     )
     if reads_features:

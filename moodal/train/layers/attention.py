@@ -1,4 +1,4 @@
-"""Attention as the baselines use it: additive, and pre-norm Transformers across modalities."""
+"""Attention of the baselines: additive, and pre-norm Transformers across modalities."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 class AdditiveAttention(nn.Module):
-    """One query looks over a sequence: softmax_t v tanh(W [q; x_t] + b), then a weighted mean.
+    """Attention of one query to a sequence: softmax_t v tanh(W [q; x_t] + b), a weighted mean.
 
     Bahdanau, Cho, Bengio, ICLR 2015, section 3.1.
 
@@ -24,7 +24,7 @@ class AdditiveAttention(nn.Module):
         self.v = nn.Linear(width, 1, bias=False)
 
     def forward(self, query: Tensor, sequence: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[B, D] over [B, T, D] (mask [B, T], True on valid steps) -> [B, D]."""
+        """Attend from [B, D] to [B, T, D] (mask [B, T], True on valid steps) -> [B, D]."""
         both = torch.cat([query[:, None].expand_as(sequence), sequence], 2)
         energy = self.v(torch.tanh(self.attn(both))).squeeze(2)
         if mask is not None:
@@ -33,7 +33,7 @@ class AdditiveAttention(nn.Module):
 
 
 def sinusoids(positions: Tensor, width: int) -> Tensor:
-    """Sinusoidal embeddings of positions 1, 2, ...; position 0 is all zeros.
+    """Compute sinusoidal embeddings of positions 1, 2, ...; position 0 is all zeros.
 
     Vaswani et al., NeurIPS 2017, section 3.5, in the layout of fairseq: the
     sines fill the first half, the cosines the second, frequencies run from 1 to
@@ -55,7 +55,7 @@ def sinusoids(positions: Tensor, width: int) -> Tensor:
 
 
 def positions_of(sequence: Tensor, mask: Tensor | None) -> Tensor:
-    """The position of each step, from 1: [B, T] integers; 0 for steps that have none.
+    """Number the steps of each sequence from 1: [B, T]; steps without a position get 0.
 
     Args:
         sequence: [B, T, D].
@@ -91,7 +91,7 @@ class CrossLayer(nn.Module):
     def forward(
         self, x: Tensor, keys: Tensor | None, values: Tensor | None, **masks: Tensor | None
     ) -> Tensor:
-        """x [B, T, D] attends to keys and values [B, S, D], or to itself -> [B, T, D]."""
+        """Attend from x [B, T, D] to keys and values [B, S, D], or to itself -> [B, T, D]."""
         norm, norm_feed = self.layer_norms
         query = norm(x)
         k = query if keys is None else norm(keys)
@@ -103,18 +103,18 @@ class CrossLayer(nn.Module):
 
 
 class CrossEncoder(nn.Module):
-    """Layers of attention from one modality to another, or to itself.
+    """A stack of attention layers from one modality to another, or to itself.
 
     Tsai et al., ACL 2019, section 3.2: inputs scaled by sqrt(D), sinusoidal
-    positions, pre-norm layers that all look at the same embedded source.
+    positions, pre-norm layers that all attend to the same embedded source.
 
     Args:
         width: D.
         heads: must divide ``width``.
-        layers: how many.
+        layers: their number.
         attention, relu, residual, embed: dropout of attention weights, inside the
             feed-forward, before each residual sum, and of embedded inputs.
-        causal: steps may not look ahead.
+        causal: steps may not attend to later ones.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class CrossEncoder(nn.Module):
         self.layer_norm = nn.LayerNorm(width)
 
     def embedded(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Scaled, with positions: [B, T, D]."""
+        """Scale the input and add its positions: [B, T, D]."""
         return math.sqrt(self.width) * x + sinusoids(positions_of(x, mask), self.width).to(x.dtype)
 
     def forward(
@@ -148,7 +148,7 @@ class CrossEncoder(nn.Module):
         source: Tensor | None = None,
         source_mask: Tensor | None = None,
     ) -> Tensor:
-        """x [B, T, D], attending to source [B, S, D] or itself -> [B, T, D].
+        """Attend from x [B, T, D] to source [B, S, D], or to itself -> [B, T, D].
 
         Masks are [B, T] and [B, S], True on valid steps; None: all are, as published.
         """
@@ -157,9 +157,9 @@ class CrossEncoder(nn.Module):
         if source is None:
             source_mask = mask
         else:
-            looked_at = self.embedded(source, source_mask)
-            keys = F.dropout(looked_at, self.embed, self.training)
-            values = F.dropout(looked_at, self.embed, self.training)
+            embedded = self.embedded(source, source_mask)
+            keys = F.dropout(embedded, self.embed, self.training)
+            values = F.dropout(embedded, self.embed, self.training)
         masks = {
             "key_padding_mask": None if source_mask is None else ~source_mask,
             "attn_mask": self._ahead(x, mask, x if source is None else source, source_mask),
@@ -172,9 +172,9 @@ class CrossEncoder(nn.Module):
     def _ahead(
         self, x: Tensor, mask: Tensor | None, source: Tensor, source_mask: Tensor | None
     ) -> Tensor | None:
-        """[B heads, T, S] bool, True where a step may not look: later than itself + |T - S|.
+        """Mask [B heads, T, S] the steps that lie later than a step itself + |T - S|.
 
-        With masks T and S are each clip's own, so that its batch does not matter.
+        With masks, T and S are each clip's own, so that its batch does not matter.
         """
         if not self.causal:
             return None

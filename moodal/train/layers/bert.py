@@ -37,11 +37,11 @@ class BertLayer(nn.Module):
             nn.init.zeros_(linear.bias)
 
     def forward(self, x: Tensor, source: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x [B, T, D] attends to source [B, S, D] -> [B, T, D].
+        """Attend from x [B, T, D] to source [B, S, D] -> [B, T, D].
 
         Args:
-            mask: [B, S]; bool, True on the steps of ``source`` that may be looked at, or
-                numbers that are added to every query's scores; None: all steps alike.
+            mask: [B, S]; bool, True on the steps of ``source`` that may be attended to, or
+                numbers that are added to every query's scores; None: no mask.
         """
         q = self._split(self.query(x))
         k, v = self._split(self.key(source)), self._split(self.value(source))
@@ -58,5 +58,5 @@ class BertLayer(nn.Module):
         return normed
 
     def _split(self, x: Tensor) -> Tensor:
-        """[B, T, D] -> [B, heads, T, D / heads]."""
+        """Split the heads: [B, T, D] -> [B, heads, T, D / heads]."""
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)

@@ -1,10 +1,11 @@
-"""Contrastive losses: what belongs together is drawn together, all else pushed apart.
+"""Contrastive losses: vectors of one label, or of one utterance, are drawn together.
 
 Each takes z [B, D] and gives [B], one term per anchor, whose mean is the batch's loss. They
-are computed in 32 bits: products of wide vectors divided by a small temperature do not bear fewer.
+are computed in 32 bits: fewer are too coarse for products of wide vectors divided by a small
+temperature.
 
 Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020, arXiv 2004.11362; Chen et al.,
-"SimCLR", ICML 2020, for two views of one thing.
+"SimCLR", ICML 2020, for two views of one utterance.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 
 
 def supervised(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
-    """Supervised contrastive loss, Khosla et al., equation 2 (L_out): [B].
+    """Compute the supervised contrastive loss of Khosla et al., equation 2 (L_out): [B].
 
     z is scaled to length 1. For anchor i with the positives P(i) (the others of its label):
     -1/|P(i)| sum over p in P(i) of log softmax over a != i of z_i z_a / temperature, at p. An
@@ -37,7 +38,7 @@ def supervised(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
 
 
 def supervised_published(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
-    """The same as MMER's public code has it: [B].
+    """Compute the supervised contrastive loss as MMER's public code does: [B].
 
     z has any length, the anchor counts among its own positives and in its own softmax, and the
     temperature divides after the softmax, where it only scales. The mean is over pairs, so that
@@ -50,7 +51,7 @@ def supervised_published(z: Tensor, labels: Tensor, temperature: float) -> Tenso
 
 
 def between_views(z: Tensor, other: Tensor, temperature: float, *, unit: bool = True) -> Tensor:
-    """Each z_i is to find the second view of itself among all of ``other`` [B, D]: [B].
+    """Compute the loss of matching each z_i with its own second view among ``other`` [B, D]: [B].
 
     -log softmax over j of z_i other_j / temperature, at i.
 

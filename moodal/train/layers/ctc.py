@@ -1,4 +1,4 @@
-"""CTC: the probability of a transcript, whatever its alignment with the frames.
+"""CTC: the probability of a transcript under any alignment with the frames.
 
 Graves, Fernandez, Gomez, Schmidhuber: "Connectionist Temporal Classification", ICML 2006.
 """
@@ -15,47 +15,47 @@ from moodal.train.data.batch import Transcripts
 from moodal.train.data.characters import BLANK, collapse, unspell
 
 
-class Spelled(NamedTuple):
+class CTCLoss(NamedTuple):
     """CTC's loss of each utterance.
 
     Attributes:
         each: [B] float32, -log p(transcript | frames), a sum over its characters; 0 where
-            nothing is known of what was said, or where it cannot be spelled.
-        infinite: scalar, how many have too few frames for their transcript.
+            there is no transcript, or where it cannot be spelled.
+        infinite: scalar, the count of utterances with too few frames for their transcript.
     """
 
     each: Tensor
     infinite: Tensor
 
 
-def ctc(logits: Tensor, lengths: Tensor, transcripts: Transcripts) -> Spelled:
-    """CTC's loss of each utterance, in 32 bits.
+def ctc(logits: Tensor, lengths: Tensor, transcripts: Transcripts) -> CTCLoss:
+    """Compute CTC's loss of each utterance, in 32 bits.
 
     A transcript needs a frame per character and one more between two equal ones; with fewer
-    its probability is 0 and its loss infinite. Such a loss teaches nothing: it counts 0, has no
-    gradient, and is counted.
+    its probability is 0 and its loss infinite. Such a loss is set to 0, has no gradient, and is
+    counted.
 
     Args:
         logits: [B, T, K] of characters, number 0 the blank.
         lengths: [B] frames of each utterance.
     """
-    characters, known = transcripts.characters, transcripts.lengths
+    characters, counts = transcripts.characters, transcripts.lengths
     with torch.autocast(logits.device.type, enabled=False):
         each = F.ctc_loss(
             logits.float().log_softmax(2).transpose(0, 1),
             characters,
             lengths,
-            known,
+            counts,
             blank=BLANK,
             reduction="none",
             zero_infinity=True,
         )
-    again = (characters[:, 1:] == characters[:, :-1]) & (characters[:, 1:] != BLANK)
-    infinite = known + again.sum(1) > lengths
-    return Spelled(each.masked_fill((known == 0) | infinite, 0.0), infinite.sum())
+    repeated = (characters[:, 1:] == characters[:, :-1]) & (characters[:, 1:] != BLANK)
+    infinite = counts + repeated.sum(1) > lengths
+    return CTCLoss(each.masked_fill((counts == 0) | infinite, 0.0), infinite.sum())
 
 
 def greedy(logits: Tensor, lengths: Tensor) -> list[str]:
-    """What the best character of each frame spells: [B, T, K] -> B texts."""
+    """Spell the best character of each frame: [B, T, K] -> B texts."""
     best = logits.argmax(2).cpu().tolist()
     return [unspell(collapse(row[:n])) for row, n in zip(best, lengths.cpu().tolist(), strict=True)]

@@ -1,4 +1,4 @@
-"""Pooling: one vector of a sequence, from its valid steps alone."""
+"""Pooling: one vector of a sequence, from its valid steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def masked_mean(x: Tensor, mask: Tensor | None) -> Tensor:
-    """The mean over valid steps: [B, T, D] -> [B, D]; 0 where no step is valid.
+    """Average over valid steps: [B, T, D] -> [B, D]; 0 where no step is valid.
 
     Args:
         mask: [B, T] bool, True on valid steps; None: all are.
@@ -23,7 +23,7 @@ def masked_mean(x: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def masked_max(x: Tensor, mask: Tensor | None) -> Tensor:
-    """The largest value of each column over valid steps: [B, T, D] -> [B, D].
+    """Take each column's maximum over valid steps: [B, T, D] -> [B, D].
 
     Args:
         mask: [B, T] bool, True on valid steps; None: all are. A sequence without a valid step

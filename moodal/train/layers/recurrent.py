@@ -1,9 +1,9 @@
 """Recurrent: a stacked LSTM or GRU of which only the last valid step is read.
 
 Parameters are named and initialised as those of `torch.nn.LSTM` and
-`torch.nn.GRU`, so that checkpoints map one to one. What is never read is never
-computed: the top layer's backward direction, at the last step, has seen one
-frame only, so it is one cell step from a zero state.
+`torch.nn.GRU`, so that checkpoints map one to one. Outputs that are never read
+are not computed: the top layer's backward direction, at the last step, depends
+on one frame only, so it is one cell step from a zero state.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from moodal.core.errors import UsageError
 
-# cuDNN copies weights that do not lie end to end; these are small, and the advice to
+# cuDNN copies weights that are not contiguous; these are small, and its advice to
 # flatten them does not apply to layers that are called one by one.
 warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous")
 
@@ -32,7 +32,7 @@ class Recurrent(nn.Module):
     Args:
         width: D, values per step.
         hidden: H, per direction.
-        layers: how many, one on the other.
+        layers: their number.
         cell: "lstm" or "gru".
         bidirectional: a second direction per layer.
         dropout: between layers, in training.
@@ -66,10 +66,10 @@ class Recurrent(nn.Module):
                     self.register_parameter(f"{name}_l{layer}{direction}", nn.Parameter(values))
 
     def start_near_identity(self, gain: float = 0.25) -> None:
-        """Begin with an output of about ``gain`` times the input (of deviation 1), its direction.
+        """Initialise the output to about ``gain`` times the input (of deviation 1).
 
-        The cell's input is the frame itself, its input and output gates are open; what
-        else there is begins small.
+        The cell's input is the frame itself, its input and output gates are open; all
+        other weights are small.
 
         Raises:
             UsageError: not one LSTM layer of one direction with the width of its input.
@@ -92,14 +92,14 @@ class Recurrent(nn.Module):
             b_ih[i] = b_ih[o] = 2.0
 
     def weights(self, layer: int, direction: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """weight_ih [G H, D], weight_hh [G H, H], bias_ih [G H], bias_hh [G H]."""
+        """Return weight_ih [G H, D], weight_hh [G H, H], bias_ih [G H] and bias_hh [G H]."""
         end = f"l{layer}{direction}"
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         ih, hh, b_ih, b_hh = (self.get_parameter(f"{name}_{end}") for name in names)
         return ih, hh, b_ih, b_hh
 
     def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Outputs at the last valid step: [B, directions, H].
+        """Compute the outputs at the last valid step: [B, directions, H].
 
         Args:
             values: [B, T, D], right-padded with any finite numbers.
@@ -116,7 +116,7 @@ class Recurrent(nn.Module):
         return torch.stack(out, 1)
 
     def steps(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Outputs at every step: [B, T, directions H], zeros on padding; see `forward`."""
+        """Compute the outputs at every step, see `forward`: [B, T, directions H], 0 on padding."""
         total = values.shape[1]
         values, own = _trimmed(values, lengths)
         for layer in range(self.layers):
@@ -132,27 +132,27 @@ class Recurrent(nn.Module):
         return F.dropout(values, self.dropout, self.training)
 
     def _layer(self, values: Tensor, lengths: Tensor | None, layer: int) -> Tensor:
-        """One whole layer: [B, T, D] -> [B, T, directions H]; anything on padding."""
+        """Run one layer: [B, T, D] -> [B, T, directions H]; values on padding are arbitrary."""
         if lengths is None or len(self.directions) == 1:
             return self._run(values, layer, self.directions)
-        # Each sequence is turned round within its own length and run forwards: faster
-        # than packing wherever lengths in a batch are alike.
-        turned = self._run(_turned(values, lengths), layer, ("_reverse",))
-        return torch.cat([self._run(values, layer, ("",)), _turned(turned, lengths)], 2)
+        # Each sequence is reversed within its own length and run forwards: faster
+        # than packing wherever the lengths in a batch are similar.
+        backward = self._run(_reversed(values, lengths), layer, ("_reverse",))
+        return torch.cat([self._run(values, layer, ("",)), _reversed(backward, lengths)], 2)
 
     def _run(self, values: Tensor, layer: int, directions: tuple[str, ...]) -> Tensor:
-        """PyTorch's kernel over all columns: [B, T, D] -> [B, T, directions H]."""
+        """Run PyTorch's kernel over all columns: [B, T, D] -> [B, T, directions H]."""
         flat = [w for direction in directions for w in self.weights(layer, direction)]
         zero = values.new_zeros(len(directions), len(values), self.hidden)
         start = (zero, zero) if self.cell == "lstm" else zero
         run: Any = torch._VF.lstm if self.cell == "lstm" else torch._VF.gru
-        # "train" lets cuDNN go backward; dropout between layers is not its business here
+        # "train" lets cuDNN compute gradients; dropout between layers is applied elsewhere
         train = self.training or torch.is_grad_enabled()
         out: Tensor = run(values, start, flat, True, 1, 0.0, train, len(directions) == 2, True)[0]
         return out
 
     def _first_step(self, frame: Tensor, layer: int, direction: str) -> Tensor:
-        """One cell step from a zero state: [B, D] -> [B, H]."""
+        """Run one cell step from a zero state: [B, D] -> [B, H]."""
         ih, _, b_ih, b_hh = self.weights(layer, direction)
         if self.cell == "lstm":
             i, _, g, o = F.linear(frame, ih, b_ih + b_hh).chunk(4, 1)
@@ -164,7 +164,7 @@ class Recurrent(nn.Module):
 
 
 def _trimmed(values: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Columns that nobody fills cut off; lengths None where every row fills all of them."""
+    """Cut off columns of padding alone; return None as lengths where every row is as long."""
     if lengths is None:
         return values, None
     low, high = (int(x) for x in lengths.aminmax())
@@ -172,14 +172,14 @@ def _trimmed(values: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | N
 
 
 def _last(steps: Tensor, lengths: Tensor | None) -> Tensor:
-    """The last valid step of each row: [B, T, D] -> [B, D]."""
+    """Select the last valid step of each row: [B, T, D] -> [B, D]."""
     if lengths is None:
         return steps[:, -1]
     return steps[torch.arange(len(steps), device=steps.device), lengths - 1]
 
 
-def _turned(values: Tensor, lengths: Tensor) -> Tensor:
-    """Each row's valid steps in reverse order, its padding left behind them: [B, T, D]."""
+def _reversed(values: Tensor, lengths: Tensor) -> Tensor:
+    """Reverse each row's valid steps, with its padding kept behind them: [B, T, D]."""
     steps = torch.arange(values.shape[1], device=values.device)
     index = (lengths[:, None] - 1 - steps) % values.shape[1]
     return values.gather(1, index[:, :, None].expand_as(values))

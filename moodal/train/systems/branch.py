@@ -27,7 +27,7 @@ from moodal.train.backbones.face import SIDE, FaceNetwork
 from moodal.train.backbones.frames import FrameNetwork
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.text import TextBackbone, build_text
-from moodal.train.backbones.whisper_layers import Hearing
+from moodal.train.backbones.whisper_layers import WhisperLayers
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.layers.pooling import masked_mean
 from moodal.train.systems.system import Keyed, ModalityNames, System, require_all, require_widths
@@ -121,7 +121,7 @@ class Branch(System):
 
     def backbone_parameters(self) -> list[nn.Parameter]:
         """List the parameters of a pre-trained body; other networks have none."""
-        if not isinstance(self.body, Hearing | TextBackbone):
+        if not isinstance(self.body, WhisperLayers | TextBackbone):
             return []
         return [p for p in self.body.parameters() if p.requires_grad]
 
@@ -151,7 +151,7 @@ def _text(config: Config, width: int) -> Body:
 def _speech(config: Config, width: int) -> Body:
     if width > 1:  # features, not samples
         return _frames(config, width)
-    body = Hearing(config.backbone)
+    body = WhisperLayers(config.backbone)
     return Body(body, body.width, body.settings, {"speech": {"name": "spoken"}})
 
 

@@ -122,11 +122,11 @@ class CaiSota(System):
         parts = {"ce": each.detach().mean()}
         if self.transcribes:
             transcripts = require_transcripts("cai_sota", "alpha=0", batch)
-            spelled = ctc(self.ctc(h.values), h.lengths, transcripts)
+            ctc_loss = ctc(self.ctc(h.values), h.lengths, transcripts)
             # as published, a mean of CE is added to a sum of CTC
             count = len(each) if self.faithful else 1
-            each = each + self.alpha * count * spelled.each
-            parts |= {"ctc": spelled.each.detach().mean(), "ctc_infinite": spelled.infinite}
+            each = each + self.alpha * count * ctc_loss.each
+            parts |= {"ctc": ctc_loss.each.detach().mean(), "ctc_infinite": ctc_loss.infinite}
         return Objective(each, parts)
 
     def transcribe(self, streams: Streams) -> list[str]:

@@ -129,10 +129,10 @@ class MMER2022(CrossModalInteraction):
         parts = {"ce": each.detach().mean()}
         if self.transcribes:
             transcripts = require_transcripts(self.name, "alpha=0", batch)
-            spelled = ctc(self.ctc(h.values), h.lengths, transcripts)
+            ctc_loss = ctc(self.ctc(h.values), h.lengths, transcripts)
             # as published, a mean of CE is added to a sum of CTC
-            each = each + self.alpha * (len(f) if self.faithful else 1) * spelled.each
-            parts |= {"ctc": spelled.each.detach().mean(), "ctc_infinite": spelled.infinite}
+            each = each + self.alpha * (len(f) if self.faithful else 1) * ctc_loss.each
+            parts |= {"ctc": ctc_loss.each.detach().mean(), "ctc_infinite": ctc_loss.infinite}
         return Objective(each, parts)
 
 

@@ -157,10 +157,10 @@ class MMER(CrossModalInteraction):
         if self.transcribes:
             without = 'losses=["supervised", "augmentation"]'
             transcripts = require_transcripts(self.name, without, batch)
-            spelled = ctc(self.ctc(h.values), h.lengths, transcripts)
+            ctc_loss = ctc(self.ctc(h.values), h.lengths, transcripts)
             # as published, a mean of CE is added to a sum of CTC
-            each = each + self.weight * (len(f) if self.faithful else 1) * spelled.each
-            terms["ctc"], counts["ctc_infinite"] = spelled.each, spelled.infinite
+            each = each + self.weight * (len(f) if self.faithful else 1) * ctc_loss.each
+            terms["ctc"], counts["ctc_infinite"] = ctc_loss.each, ctc_loss.infinite
         for name, term in self._contrastive(f, batch).items():
             each = each + self.weight * term
             terms[name] = term

@@ -2,7 +2,7 @@
 
 import torch
 
-from moodal.train.backbones.face import FaceNetwork, disturbed
+from moodal.train.backbones.face import FaceNetwork, augmented
 
 
 def network():
@@ -47,10 +47,10 @@ def test_light_is_evened_out():
 def test_disturbances_are_drawn_from_the_seed():
     pictures = torch.rand(8, 1, 48, 48)
     torch.manual_seed(3)
-    first = disturbed(pictures)
+    first = augmented(pictures)
     torch.manual_seed(3)
-    assert torch.equal(disturbed(pictures), first)
+    assert torch.equal(augmented(pictures), first)
     assert first.shape == pictures.shape
     assert first.min() >= 0
     assert first.max() <= 1
-    assert not torch.equal(disturbed(pictures), first)
+    assert not torch.equal(augmented(pictures), first)

@@ -13,7 +13,7 @@ import torch
 from moodal.core.errors import DataError, MissingDependencyError, UsageError
 from moodal.train.backbones import locate as module
 from moodal.train.backbones.locate import find
-from moodal.train.backbones.pretrained import from_architecture, from_found
+from moodal.train.backbones.pretrained import from_architecture, from_files
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.speech import build_speech
 from moodal.train.backbones.whisper import packaged
@@ -72,7 +72,7 @@ def test_an_embedded_network_says_which_package_brings_it(monkeypatch):
     [
         ("config.json", None, "holds no config.json"),
         ("config.json", "{", "config.json cannot be read"),
-        ("config.json", "[]", "is no JSON object"),
+        ("config.json", "[]", "is not a JSON object"),
         ("config.json", "{}", "names no model_type"),
         ("model.safetensors", None, "holds no weights"),
     ],
@@ -94,7 +94,7 @@ def test_a_file_is_no_model(folder):
 def test_damaged_weights(folder):
     (folder / "model.safetensors").write_bytes(b"no weights" * 100)
     with pytest.raises(DataError, match="no wav2vec2 model that can be read"):
-        from_found(find(str(folder)))
+        from_files(find(str(folder)))
 
 
 def test_weights_that_lack_a_part(folder):
@@ -105,21 +105,21 @@ def test_weights_that_lack_a_part(folder):
     save_file(state, folder / "model.safetensors", {"format": "pt"})
     said = r"do not fit its config.json: encoder\.layers\.1\.final_layer_norm\.weight is missing"
     with pytest.raises(DataError, match=said):
-        from_found(find(str(folder)))
+        from_files(find(str(folder)))
 
 
 def test_weights_of_another_shape(folder):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 50}))
     with pytest.raises(DataError, match=r"model|fit its config"):
-        from_found(find(str(folder)))
+        from_files(find(str(folder)))
 
 
 def test_an_architecture_that_transformers_does_not_know(folder):
     (folder / "config.json").write_text('{"model_type": "wav3vec"}')
     with pytest.raises((UsageError, DataError), match="wav3vec"):
         build_speech(Backbone(path=str(folder)), 1)
-    with pytest.raises(UsageError, match="no network that transformers knows"):
+    with pytest.raises(UsageError, match="not a network that transformers has"):
         from_architecture({"model_type": "wav3vec"})
 
 
@@ -138,10 +138,10 @@ def test_weights_that_would_run_code_do_not(folder, tmp_path):
     mark = tmp_path / "ran"
     torch.save({"encoder.layer_norm.weight": Run(mark)}, folder / "pytorch_model.bin")
     with pytest.raises(DataError, match="can be read"):
-        from_found(find(str(folder)))
+        from_files(find(str(folder)))
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Run(mark)))
     with pytest.raises(DataError, match="can be read"):
-        from_found(find(str(folder)))
+        from_files(find(str(folder)))
     assert not mark.exists()
 
 

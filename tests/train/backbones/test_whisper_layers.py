@@ -6,7 +6,7 @@ import torch
 from moodal.core.records import RATE
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.whisper import log_mel
-from moodal.train.backbones.whisper_layers import HIGHEST, LOUDEST, Hearing, LogMel
+from moodal.train.backbones.whisper_layers import HIGHEST, LOUDEST, LogMel, WhisperLayers
 
 
 def voice(seconds=1.0, seed=0):
@@ -18,7 +18,7 @@ def voice(seconds=1.0, seed=0):
 
 @pytest.fixture(scope="module")
 def hearing():
-    return Hearing(Backbone(path="whisper-tiny", layers=1)).eval()
+    return WhisperLayers(Backbone(path="whisper-tiny", layers=1)).eval()
 
 
 def test_frames_are_whispers_in_the_heard_bands():
