@@ -21,7 +21,7 @@ import numpy as np
 from moodal.core.errors import writing
 
 
-class Named:
+class GlobalReference:
     """A class or function that the pickle refers to by name alone."""
 
     def __init__(self, module: str, name: str):
@@ -31,14 +31,14 @@ class Named:
         raise TypeError(f"{self.module}.{self.name} is only written, never called.")
 
 
-class Stored:
+class TorchStorage:
     """A torch storage: float32 values, flat."""
 
     def __init__(self, values: np.ndarray):
         self.values = np.ascontiguousarray(values, np.float32).ravel()
 
 
-class Tensor:
+class TorchTensor:
     """A torch float32 tensor of these values."""
 
     def __init__(self, values: np.ndarray):
@@ -49,7 +49,7 @@ class Instance:
     """An object of a class of the authors', with these attributes."""
 
     def __init__(self, module: str, name: str, attributes: dict[str, Any]):
-        self.kind, self.attributes = Named(module, name), attributes
+        self.kind, self.attributes = GlobalReference(module, name), attributes
 
 
 class _Dtype:
@@ -59,12 +59,12 @@ class _Dtype:
         self.code, self.state = code, state
 
 
-_RECONSTRUCT = Named("numpy.core.multiarray", "_reconstruct")
-_NDARRAY = Named("numpy", "ndarray")
-_DTYPE = Named("numpy", "dtype")
-_REBUILD = Named("torch._utils", "_rebuild_tensor_v2")
-_LOAD = Named("torch.storage", "_load_from_bytes")
-_FLOATS = Named("torch", "FloatStorage")
+_RECONSTRUCT = GlobalReference("numpy.core.multiarray", "_reconstruct")
+_NDARRAY = GlobalReference("numpy", "ndarray")
+_DTYPE = GlobalReference("numpy", "dtype")
+_REBUILD = GlobalReference("torch._utils", "_rebuild_tensor_v2")
+_LOAD = GlobalReference("torch.storage", "_load_from_bytes")
+_FLOATS = GlobalReference("torch", "FloatStorage")
 
 
 # the standard library's pickler in Python: the one that can be taught new kinds
@@ -80,7 +80,7 @@ class _Pickler(_Standard):
         protocol: int,
         *,
         python2: bool = False,
-        storages: Sequence[Stored] | None = None,
+        storages: Sequence[TorchStorage] | None = None,
     ):
         super().__init__(file, protocol)
         self.python2 = python2
@@ -88,11 +88,11 @@ class _Pickler(_Standard):
 
     def persistent_id(self, obj: Any) -> Any:
         """Inside torch's own format a storage stands as a reference to bytes further on."""
-        if self.storages is not None and isinstance(obj, Stored):
+        if self.storages is not None and isinstance(obj, TorchStorage):
             return ("storage", _FLOATS, "0", "cpu", len(obj.values), None)
         return None
 
-    def _named(self, obj: Named) -> None:
+    def _named(self, obj: GlobalReference) -> None:
         self.write(pickle.GLOBAL + f"{obj.module}\n{obj.name}\n".encode())
         self.memoize(obj)
 
@@ -119,13 +119,13 @@ class _Pickler(_Standard):
             self.write(pickle.BINSTRING + struct.pack("<i", len(obj)) + obj)
         self.memoize(obj)
 
-    def _tensor(self, obj: Tensor) -> None:
+    def _tensor(self, obj: TorchTensor) -> None:
         shape = obj.values.shape
         strides = tuple(s // 4 for s in obj.values.strides)
-        parts: tuple[Any, ...] = (Stored(obj.values), 0, shape, strides, False, OrderedDict())
+        parts: tuple[Any, ...] = (TorchStorage(obj.values), 0, shape, strides, False, OrderedDict())
         self.save_reduce(_REBUILD, parts, obj=obj)
 
-    def _stored(self, obj: Stored) -> None:
+    def _stored(self, obj: TorchStorage) -> None:
         self.save_reduce(_LOAD, (torch_file(obj),), obj=obj)
 
     def _instance(self, obj: Instance) -> None:
@@ -137,17 +137,17 @@ class _Pickler(_Standard):
 
     dispatch: ClassVar[dict[type, Any]] = {
         **_Standard.dispatch,
-        Named: _named,
+        GlobalReference: _named,
         np.ndarray: _array,
         _Dtype: _dtype,
         bytes: _bytes,
-        Tensor: _tensor,
-        Stored: _stored,
+        TorchTensor: _tensor,
+        TorchStorage: _stored,
         Instance: _instance,
     }
 
 
-def torch_file(stored: Stored) -> bytes:
+def torch_file(stored: TorchStorage) -> bytes:
     """One storage in torch's format of before the zip files (magic number, version,
     system, reference, keys, then count and values)."""
     out = io.BytesIO()
@@ -161,7 +161,7 @@ def torch_file(stored: Stored) -> bytes:
 
 
 def dumps(value: Any, protocol: int = 2, *, python2: bool = False) -> bytes:
-    """The pickle of ``value``: containers, numbers, text, numpy arrays, `Tensor`, `Instance`.
+    """The pickle of ``value``: containers, numbers, text, numpy arrays, `TorchTensor`, `Instance`.
 
     ``python2``: byte strings as Python 2 wrote them, to be read with latin1.
     """

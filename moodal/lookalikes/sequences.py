@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from moodal.lookalikes.files import generator, staged
-from moodal.lookalikes.pickle import Instance, Tensor, dump
+from moodal.lookalikes.pickle import Instance, TorchTensor, dump
 from moodal.lookalikes.signal import (
     Layout,
     frames,
@@ -103,8 +103,8 @@ def processed(out: Path, utterances: int, seed: int) -> None:
         (folder / "processed_datasets").mkdir()
         for phase, n, rng in _phases("processed", utterances, seed):
             streams, labels = _mosei_phase(n, rng)
-            attributes: dict[str, Any] = {_PICKLED[s]: Tensor(v) for s, v in streams.items()}
-            attributes |= {"labels": Tensor(labels), "id": None}
+            attributes: dict[str, Any] = {_PICKLED[s]: TorchTensor(v) for s, v in streams.items()}
+            attributes |= {"labels": TorchTensor(labels), "id": None}
             path = folder / "processed_datasets" / f"mosei_emo_20_{phase}.pt"
             dump(Instance("src.dataset", "MOSEI", attributes), path)
         write_vectors(folder)

@@ -26,7 +26,7 @@ from moodal.corpora.iemocap.mmer_csv import EMOTIONS
 from moodal.lookalikes import sequences
 from moodal.lookalikes.dialogues import PRIOR, dialogues
 from moodal.lookalikes.files import listed
-from moodal.lookalikes.pickle import Instance, Stored, Tensor, dumps, torch_file
+from moodal.lookalikes.pickle import Instance, TorchStorage, TorchTensor, dumps, torch_file
 from moodal.lookalikes.signal import phase_sizes
 from moodal.lookalikes.speech import PAIRS, TONES, spelt
 from moodal.lookalikes.table import LOOKALIKES
@@ -454,7 +454,7 @@ class _AsTheAuthors(pickle.Unpickler):
 def test_torch_reads_what_was_written_without_it() -> None:
     torch = pytest.importorskip("torch")
     values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    content = dumps(Instance("src.dataset", "MOSEI", {"text": Tensor(values), "id": None}))
+    content = dumps(Instance("src.dataset", "MOSEI", {"text": TorchTensor(values), "id": None}))
     dataset = _AsTheAuthors(io.BytesIO(content)).load()
     assert type(dataset) is Stub
     assert torch.equal(dataset.text, torch.from_numpy(values))
@@ -470,4 +470,4 @@ def test_a_storage_is_written_as_torch_writes_it() -> None:
     torch.save(storage, theirs, _use_new_zipfile_serialization=False)
     key = str(storage._untyped_storage._cdata).encode()
     frame = b"X" + len(key).to_bytes(4, "little") + key  # torch names a storage by its address
-    assert torch_file(Stored(values)) == theirs.getvalue().replace(frame, b"X\x01\0\0\x000")
+    assert torch_file(TorchStorage(values)) == theirs.getvalue().replace(frame, b"X\x01\0\0\x000")
