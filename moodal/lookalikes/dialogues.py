@@ -56,7 +56,7 @@ uneven as in the real corpus: most on scripted lines, least on those of a script
 
 
 @dataclass(frozen=True)
-class Line:
+class DialogueTurn:
     """One turn.
 
     Attributes:
@@ -79,7 +79,7 @@ class Line:
         return self.name[:5] + self.name.rsplit("_", 1)[1][0]
 
 
-def dialogues(utterances: int, seed: int, name: str, prior: dict[str, float]) -> list[Line]:
+def dialogues(utterances: int, seed: int, name: str, prior: dict[str, float]) -> list[DialogueTurn]:
     """``utterances`` turns of five sessions in the order of their dialogues.
 
     Args:
@@ -99,11 +99,11 @@ def dialogues(utterances: int, seed: int, name: str, prior: dict[str, float]) ->
         title = f"{turn.dialogue}_{turn.voice}{spoken[turn.dialogue, turn.voice]:03d}"
         spoken[turn.dialogue, turn.voice] += 1
         text = turn.text or sentence(shown, rng)
-        lines.append(Line(title, turn.dialogue, emotion, shown, text))
+        lines.append(DialogueTurn(title, turn.dialogue, emotion, shown, text))
     return lines
 
 
-class _Turn(NamedTuple):
+class _DraftTurn(NamedTuple):
     """A turn before its label is drawn; improvised ones have no usual emotion and no text."""
 
     dialogue: str
@@ -112,7 +112,7 @@ class _Turn(NamedTuple):
     text: str
 
 
-def _turns(utterances: int, seed: int, name: str, prior: dict[str, float]) -> Iterator[_Turn]:
+def _turns(utterances: int, seed: int, name: str, prior: dict[str, float]) -> Iterator[_DraftTurn]:
     scenes = _scenes(int(np.clip(utterances // 50, 2, 30)))
     sizes = (utterances + np.arange(5)[::-1]) // 5
     for session, size in zip(SESSIONS, sizes, strict=True):
@@ -126,9 +126,9 @@ def _turns(utterances: int, seed: int, name: str, prior: dict[str, float]) -> It
                     usual = _usual(SCRIPTS.index(script.removeprefix("script")), i, seed, prior)
                     fixed = generator(seed, name, script, str(i))
                     text = sentence(_shown(usual, fixed), fixed)
-                    yield _Turn(dialogue, voice, usual, text)
+                    yield _DraftTurn(dialogue, voice, usual, text)
                 else:
-                    yield _Turn(dialogue, voice, "", "")
+                    yield _DraftTurn(dialogue, voice, "", "")
 
 
 def _scenes(count: int) -> list[str]:

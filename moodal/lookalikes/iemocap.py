@@ -12,7 +12,7 @@ import numpy as np
 from moodal.core.errors import writing
 from moodal.corpora.iemocap.mmer_csv import EMOTIONS
 from moodal.corpora.iemocap.names import CODES, SESSIONS
-from moodal.lookalikes.dialogues import PRIOR, WORDS, Line, dialogues
+from moodal.lookalikes.dialogues import PRIOR, WORDS, DialogueTurn, dialogues
 from moodal.lookalikes.files import generator, staged
 from moodal.lookalikes.speech import FAITHFUL, speech, spelt
 from moodal.lookalikes.text import DID, WHO
@@ -86,7 +86,7 @@ def _heard(shown: str, rng: np.random.Generator) -> str:
     return shown if rng.random() < FAITHFUL else str(rng.choice(list(WORDS)))
 
 
-def _evaluation(line: Line, start: float, end: float, rng: np.random.Generator) -> list[str]:
+def _evaluation(line: DialogueTurn, start: float, end: float, rng: np.random.Generator) -> list[str]:
     """A label line, three evaluators' and the speaker's own words, and two evaluators' numbers."""
     code = next(code for code, word in CODES.items() if word == line.emotion)
     pleasant, arousal, control, _ = appraisals(line.shown)
