@@ -21,7 +21,7 @@ from moodal.core.files import replacing
 
 @dataclass
 class State:
-    """How far a training has come: what a checkpoint holds besides weights and optimiser."""
+    """The progress of a training: the content of a checkpoint besides weights and optimiser."""
 
     epoch: int = 0
     step: int = 0

@@ -112,7 +112,7 @@ class _Loop:
         self.save = saver(path, training.signature, system, *stateful, fabric)
 
     def finished(self) -> bool:
-        """Whether all epochs are done, or validation has stopped improving."""
+        """Check whether all epochs are done, or validation has stopped improving."""
         state, patience = self.state, self.config.early_stop
         stale = bool(patience) and state.epoch - 1 - state.best_epoch >= patience
         return state.epoch >= self.config.epochs or stale

@@ -77,7 +77,7 @@ def require_open(recipe: Recipe, experiment: Experiment, system: System) -> None
 
 
 def _same_encoder(required: Mapping[str, Any], actual: Mapping[str, Any]) -> bool:
-    """Whether an encoder's specification has the required name, parameters and weights."""
+    """Check whether an encoder has the required name, parameters and weights."""
     if actual.get("name") != required["name"]:
         return False
     parameters = {**actual.get("parameters", {}), **required.get("parameters", {})}

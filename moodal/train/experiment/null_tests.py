@@ -51,12 +51,12 @@ class UnseenTest:
 
     @property
     def recipe(self) -> Recipe:
-        """How the system was trained."""
+        """The recipe by which the system was trained."""
         return self.trained.run.recipe
 
     @property
     def experiment(self) -> Experiment:
-        """Which rows are tested."""
+        """The experiment whose test rows are scored."""
         return self.trained.run.experiment
 
 

@@ -35,7 +35,7 @@ from moodal.train.systems.system import System
 
 @dataclass(frozen=True)
 class Run:
-    """What one experiment needs to be trained.
+    """The training of one experiment of a recipe.
 
     Attributes:
         fabric: devices, processes and precision.
@@ -201,7 +201,7 @@ class Trained:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """How many rows are scored at once, see `moodal.train.engine.scoring.score`."""
+        """The sizes of the batches that are scored, see `moodal.train.engine.scoring.score`."""
         return scoring_sizes(self.system, self.run.recipe.train)
 
     def scores(self, rows: np.ndarray, space: Targets | None = None) -> np.ndarray:

@@ -38,17 +38,17 @@ class Learned:
 
     @property
     def recipe(self) -> Recipe:
-        """How it was trained."""
+        """The recipe by which it was trained."""
         return self.trained.run.recipe
 
     @property
     def experiment(self) -> Experiment:
-        """Its corpus, and which rows trained, validated and test."""
+        """The experiment: its corpus, and which rows trained, validated and test."""
         return self.trained.run.experiment
 
     @property
     def space(self) -> EmotionSpace:
-        """Its emotions, with vectors."""
+        """The emotions, with vectors."""
         space = self.trained.run.space
         assert isinstance(space, EmotionSpace)  # `learn_branch` refuses values
         return space
@@ -72,7 +72,7 @@ class Learned:
 
     @property
     def stream(self) -> str:
-        """Its modality."""
+        """The modality."""
         return self.keyed.stream
 
     @property

@@ -1,13 +1,13 @@
-"""branch: one modality carried into the space of the emotion words, as EEA carries it.
+"""branch: one modality mapped into the space of the emotion words, as in EEA.
 
 After Wenliang Dai, Zihan Liu, Tiezheng Yu, Pascale Fung: "Modality-Transferable Emotion
 Embeddings for Low-Resource Multimodal Emotion Recognition", AACL-IJCNLP 2020, arXiv 2009.09629,
 with a fine-tuned network in place of the LSTM and a mean over steps, so that a logit is a sum
-over steps. Branches that were trained apart, on unimodal corpora of different labels, are added
-up by `moodal.train.fuse.build`: EEA's sum over modalities.
+over steps. Branches that were trained separately, on unimodal corpora of different labels, are
+fused by `moodal.train.fuse.build`: EEA's sum over modalities.
 
 Symbols: h_t [H] the network's state of step t; v_c [d] the vector of emotion word c; P, W the
-projections of states and of words into one space [J]. Logit_c = (P mean_t h_t + p) . W v_c.
+projections of states and of words into a common space [J]. Logit_c = (P mean_t h_t + p) . W v_c.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _one(streams: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Config(Strict):
-    """What reads the modality, and how it is carried over."""
+    """The network that reads the modality, and its projection into the common space."""
 
     streams: Annotated[ModalityNames, AfterValidator(_one)]
     """The one modality."""
@@ -52,12 +52,12 @@ class Config(Strict):
     """J, the width of the common space."""
     identity: bool = False
     """Start from the identity, where states and words come from one network (text: H = J = d);
-    an unseen word is then known from the start by its likeness to the text."""
+    an unseen word then starts with its cosine to the text."""
     dropout: float = Field(0.1, ge=0, lt=1)
 
 
 class Branch(System):
-    """Logits of any words for one modality, a sum over steps.
+    """A network of one modality whose logits, for any words, are sums over steps.
 
     Args:
         stream: the modality.
@@ -90,7 +90,7 @@ class Branch(System):
             nn.init.eye_(self.words.weight)
 
     def scores(self, streams: Streams, space: Targets) -> Tensor:
-        """Logits [B, C] of the words of ``space``.
+        """Compute the logits [B, C] of the words of ``space``.
 
         Raises:
             SpaceError: ``space`` has no vectors, or of another width.
@@ -115,7 +115,7 @@ class Branch(System):
         return Keyed(self.streams[0], self.body, self.body, to_space, bias, offset)
 
     def carried(self) -> tuple[Tensor, Tensor]:
-        """M [H, d] and o [d]: logit_c = mean_t h_t . M v_c + o . v_c."""
+        """Return M [H, d] and o [d] of the sum: logit_c = mean_t h_t . M v_c + o . v_c."""
         with torch.no_grad():
             return self.states.weight.T @ self.words.weight, self.states.bias @ self.words.weight
 
@@ -127,13 +127,13 @@ class Branch(System):
 
 
 class Body(NamedTuple):
-    """What reads a modality.
+    """The network that reads a modality.
 
     Attributes:
         network: (values [B, T, D], lengths [B]) -> (h [B, T', H], lengths [B]).
         width: H.
         settings: of its backbone, with the architecture filled in.
-        features: what it must have been prepared with, see `System.features`.
+        features: the encoder that it needs, see `System.features`.
     """
 
     network: nn.Module
@@ -177,7 +177,7 @@ BODIES: dict[str, Callable[[Config, int], Body]] = {
     "speech": _speech,
     "face": _face,
 }
-"""Modality -> what builds its network for D values a step; others have a `FrameNetwork`."""
+"""Modality -> the function that builds its network for D values a step (else `_frames`)."""
 
 
 def build(config: Config, widths: Mapping[str, int], space: Targets) -> Branch:
@@ -193,7 +193,7 @@ def build(config: Config, widths: Mapping[str, int], space: Targets) -> Branch:
     if space.vectors is None:
         raise SpaceError("branch knows emotions by their words' vectors; set space.vectors.")
     body = BODIES.get(stream, _frames)(config, widths[stream])
-    built = Branch(
+    system = Branch(
         stream,
         body.network,
         body.width,
@@ -202,6 +202,6 @@ def build(config: Config, widths: Mapping[str, int], space: Targets) -> Branch:
         identity=config.identity,
         dropout=config.dropout,
     )
-    built.features = body.features
-    built.portable = config.model_copy(update={"backbone": body.settings})
-    return built
+    system.features = body.features
+    system.portable = config.model_copy(update={"backbone": body.settings})
+    return system

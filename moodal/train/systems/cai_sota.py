@@ -1,4 +1,4 @@
-"""cai_sota: speech emotion recognition that learns to transcribe on the side.
+"""cai_sota: speech emotion recognition with transcription as an auxiliary task.
 
 Xingyu Cai, Jiahong Yuan, Renjie Zheng, Liang Huang, Kenneth Church: "Speech Emotion Recognition
 with Multi-Task Learning", Interspeech 2021, as MMER's authors built it again (arXiv 2203.16794).
@@ -39,7 +39,7 @@ from moodal.train.systems.system import (
 
 
 class Config(Strict):
-    """The paper's values; ``mode`` "faithful" counts padding in, as published."""
+    """The paper's values; ``mode`` "faithful" includes padding, as published."""
 
     streams: ClassVar[tuple[str, ...]] = ("speech",)
     mode: Literal["corrected", "faithful"] = "corrected"
@@ -51,7 +51,7 @@ class Config(Strict):
 
 
 class CaiSota(System):
-    """Emotions from the mean of h, characters from each h_t.
+    """A backbone with two heads: emotions from the mean of h, characters from each h_t.
 
     Args:
         labels: the C emotions of the head.
@@ -82,11 +82,11 @@ class CaiSota(System):
 
     @property
     def transcribes(self) -> bool:
-        """Whether its objective wants transcripts."""
+        """True where its objective needs transcripts."""
         return self.alpha > 0
 
     def hear(self, streams: Streams) -> Stream:
-        """h [B, T', H]; in faithful mode every clip is as long as the longest."""
+        """Compute h [B, T', H]; in faithful mode every clip is as long as the longest."""
         require_all("cai_sota", self.streams, streams)
         h = Stream(*self.speech(*streams["speech"]))
         if self.faithful:
@@ -94,13 +94,13 @@ class CaiSota(System):
         return h
 
     def classify(self, h: Stream) -> Tensor:
-        """Logits [B, C] of the mean of h over time."""
+        """Compute the logits [B, C] of the mean of h over time."""
         pooled = masked_mean(h.values, h.mask)
         logits: Tensor = self.classifier(F.dropout(pooled, self.dropout, self.training))
         return logits
 
     def scores(self, streams: Streams, space: Targets) -> Tensor:
-        """Logits [B, C] of the trained emotions.
+        """Compute the logits [B, C] of the trained emotions.
 
         Raises:
             SpaceError: ``space`` is not the trained one.
@@ -110,7 +110,7 @@ class CaiSota(System):
         return self.classify(self.hear(streams))
 
     def objective(self, batch: Batch, space: Targets) -> Objective:
-        """CE + alpha CTC of each utterance [B].
+        """Compute CE + alpha CTC of each utterance [B].
 
         Raises:
             SpaceError: ``space`` is not the trained one.
@@ -130,35 +130,35 @@ class CaiSota(System):
         return Objective(each, parts)
 
     def transcribe(self, streams: Streams) -> list[str]:
-        """What the CTC head reads in each utterance: B texts."""
+        """Read the words of each utterance with the CTC head: B texts."""
         h = self.hear(streams)
         return greedy(self.ctc(h.values), h.lengths)
 
     def backbone_parameters(self) -> list[nn.Parameter]:
-        """The backbone's parameters that train."""
+        """List the backbone's parameters that train."""
         return self.speech.trained_parameters()
 
 
 def build(config: Config, widths: Mapping[str, int], space: Targets) -> CaiSota:
-    """A cai_sota for a corpus's speech (stream -> D) and the emotions of ``space``.
+    """Build a cai_sota for a corpus's speech (stream -> D) and the emotions of ``space``.
 
     Raises:
         MissingStreamError: the corpus has no speech.
         SpaceError: an utterance may have several emotions, or a number.
-        UsageError: the backbone is not here, or none is named where samples must be read.
+        UsageError: the backbone is not installed, or none is named for a stream of samples.
     """
     require_widths("cai_sota", config.streams, widths)
     require_single("cai_sota", space)
     features = required_features("speech", config.speech, widths["speech"])
     faithful = config.mode == "faithful"
     speech = build_speech(config.speech, widths["speech"], faithful=faithful)
-    built = CaiSota(
+    system = CaiSota(
         space.labels,
         speech,
         alpha=config.alpha,
         dropout=config.dropout,
         faithful=faithful,
     )
-    built.features = features
-    built.portable = config.model_copy(update={"speech": speech.settings})
-    return built
+    system.features = features
+    system.portable = config.model_copy(update={"speech": speech.settings})
+    return system

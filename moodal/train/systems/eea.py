@@ -6,7 +6,7 @@ AACL-IJCNLP 2020, arXiv 2009.09629. Equations, tests and known deviations are
 listed in docs/papers/eea.md.
 
 Symbols: M modalities in use; C emotions with fixed word vectors e_c [d]; r_m
-[h_m] what the RNN of modality m read; e_c^m the vector of emotion c in the
+[h_m] the state of the RNN of modality m; e_c^m the vector of emotion c in the
 space of modality m; w [M] the weight of each modality.
 """
 
@@ -45,14 +45,14 @@ class Config(Strict):
     dropout: float = Field(0.15, ge=0, lt=1)
     last_column: bool = False
     start: Literal["random", "identity"] = "random"
-    """identity: text's RNN begins by handing on its input, for text features and emotion
-    vectors of one kind (e.g. both MiniLM's); not in the paper."""
+    """identity: text's RNN starts as an identity, for text features and emotion vectors of one
+    kind (e.g. both MiniLM's); not in the paper."""
 
     _complete = field_validator("hidden")(complete_hidden)
 
 
 class EEA(System):
-    """Scores of any emotions that have vectors, from any of its modalities.
+    """A system that scores any emotions that have vectors, from any of its modalities.
 
     Args:
         widths: stream -> D, in the order of the M modalities.
@@ -105,17 +105,17 @@ class EEA(System):
         self._vectors: dict[tuple[str, torch.device, torch.dtype], Tensor] = {}
 
     def represent(self, m: str, values: Tensor, lengths: Tensor) -> Tensor:
-        """r_m [B, h_m]: the RNN's output at the last step, its two directions summed."""
+        """Compute r_m [B, h_m], the RNN's output at the last step, its two directions summed."""
         both: Tensor = self.rnn[m](values, None if self.last_column else lengths)
         return both.sum(1)
 
     def emotions(self, m: str, space: Targets) -> Tensor:
-        """e_c^m [C, h_m]: the vectors themselves for text, affine maps of them for the others."""
+        """Compute e_c^m [C, h_m]: text has the vectors themselves, others affine maps of them."""
         vectors = self.vectors(space)
         return vectors if m == "text" else self.affine[m](vectors)
 
     def vectors(self, space: Targets) -> Tensor:
-        """e_c [C, d] on this module's device and in its precision, kept, without a gradient.
+        """Return e_c [C, d] on this module's device and in its precision, without a gradient.
 
         Raises:
             SpaceError: the space has no vectors, or vectors of another width.
@@ -139,7 +139,7 @@ class EEA(System):
         return self._vectors[key]
 
     def contributions(self, streams: Streams, space: Targets) -> dict[str, Tensor]:
-        """Each modality's share w_m <r_m, e_c^m> of the logits: stream -> [B, C].
+        """Compute each modality's share w_m <r_m, e_c^m> of the logits: stream -> [B, C].
 
         The shares sum to the logits; an absent modality's share is 0.
 
@@ -156,13 +156,13 @@ class EEA(System):
             rows = lengths[m].nonzero().squeeze(1)
             if len(rows) == len(lengths[m]):
                 share = self.represent(m, stream.values, lengths[m]) @ e.T
-            else:  # what is absent is not computed: only the rows that are there
+            else:  # absent rows are not computed
                 share = e.new_zeros(len(lengths[m]), len(e))
                 if len(rows):
-                    there = rows.to(e.device)
-                    r = self.represent(m, stream.values[there], lengths[m][rows])
+                    present = rows.to(e.device)
+                    r = self.represent(m, stream.values[present], lengths[m][rows])
                     scores = r @ e.T
-                    share = share.to(scores.dtype).index_copy(0, there, scores)
+                    share = share.to(scores.dtype).index_copy(0, present, scores)
             shares[m] = share if self.weight is None else self.weight[i] * share
         return shares
 
@@ -185,7 +185,7 @@ class EEA(System):
         return Keyed(m, states, self.rnn[m], to_space, bias, weight.new_zeros(self.d))
 
     def scores(self, streams: Streams, space: Targets) -> Tensor:
-        """Logits [B, C]: sum over modalities of w_m <r_m, e_c^m>.
+        """Compute the logits [B, C]: the sum over modalities of w_m <r_m, e_c^m>.
 
         Raises:
             SpaceError: the emotions have no vectors, or vectors of another width.
@@ -196,7 +196,11 @@ class EEA(System):
 
 
 def _lengths(names: tuple[str, ...], given: Streams) -> dict[str, Tensor]:
-    """Lengths [B] of each given stream on the CPU, fetched at once; nobody may be without any."""
+    """Fetch the lengths [B] of each stream to the CPU at once.
+
+    Raises:
+        MissingStreamError: an utterance has none of the streams.
+    """
     if not given:
         raise MissingStreamError(f"The batch has none of {', '.join(names)}, which this eea reads.")
     every = torch.stack([stream.lengths for stream in given.values()]).cpu()
@@ -210,7 +214,7 @@ def _lengths(names: tuple[str, ...], given: Streams) -> dict[str, Tensor]:
 
 
 def build(config: Config, widths: Mapping[str, int], space: Targets) -> EEA:
-    """An EEA for a corpus's streams (stream -> D) and the vectors of ``space``.
+    """Build an EEA for a corpus's streams (stream -> D) and the vectors of ``space``.
 
     Raises:
         MissingStreamError: the corpus lacks a modality that ``config.streams`` names.

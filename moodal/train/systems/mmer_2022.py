@@ -77,7 +77,7 @@ class MMER2022(CrossModalInteraction):
 
     @property
     def transcribes(self) -> bool:
-        """Whether its objective needs transcripts."""
+        """True where its objective needs transcripts."""
         return self.alpha > 0
 
     def hear(self, stream: Stream) -> Stream:

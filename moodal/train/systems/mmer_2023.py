@@ -98,12 +98,12 @@ class MMER(CrossModalInteraction):
 
     @property
     def transcribes(self) -> bool:
-        """Whether its objective needs transcripts."""
+        """True where its objective needs transcripts."""
         return "ctc" in self.losses
 
     @property
     def second_views(self) -> bool:
-        """Whether its objective makes use of second views."""
+        """True where its objective makes use of second views."""
         return "augmentation" in self.losses
 
     def hear(self, stream: Stream) -> Stream:

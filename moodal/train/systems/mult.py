@@ -3,7 +3,7 @@
 Yao-Hung Hubert Tsai, Shaojie Bai, Paul Pu Liang, J. Zico Kolter, Louis-Philippe
 Morency, Ruslan Salakhutdinov: "Multimodal Transformer for Unaligned Multimodal
 Language Sequences", ACL 2019, arXiv 1906.00295; a baseline of the EEA paper. As
-published it does not run on current PyTorch, and reads padding as data: here
+published it does not run on current PyTorch, and reads padding as data; here
 padding is masked and the last valid step is read, unless ``last_column``.
 """
 
@@ -30,14 +30,14 @@ from moodal.train.systems.system import (
 )
 
 KERNELS = {"text": 3, "speech": 5, "face": 3}
-"""Steps that each temporal convolution sees."""
+"""Steps of the kernel of each temporal convolution."""
 
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Config(Strict):
-    """The EEA authors' values for IEMOCAP; ``attention_dropout`` is per looked-at stream."""
+    """The EEA authors' values for IEMOCAP; ``attention_dropout`` is per attended stream."""
 
     streams: StreamNames = ("text", "speech", "face")
     width: int = Field(40, ge=4)
@@ -54,7 +54,7 @@ class Config(Strict):
     @model_validator(mode="after")
     def _goes_together(self) -> Config:
         if len(self.streams) < 2:
-            raise ValueError("mult looks from one stream to another: name at least two")
+            raise ValueError("mult attends from one stream to another: name at least two")
         if self.width % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide width ({self.width})")
         if missing := [m for m in self.streams if m not in self.attention_dropout]:
@@ -71,17 +71,17 @@ class _Projected(NamedTuple):
 
 
 class MulT(System):
-    """Every modality looks at every other; the last steps are joined; a closed-set head.
+    """Attention from every modality to every other, joined last steps, and a closed-set head.
 
     Args:
         labels: the C emotions of the head.
         widths: stream -> D, two or more, in the order in which they are joined.
         width, heads, layers: of the crossmodal Transformers; the self-attention ones
             have at least 3 layers.
-        attention_dropout: stream -> dropout of attention that looks at it; the
-            self-attention Transformers take that of text (0 without text).
-        attention_mask: steps may not look ahead.
-        last_column: take padding for data and read the last column, as published.
+        attention_dropout: stream -> dropout of attention to it; the self-attention
+            Transformers take that of text (0 without text).
+        attention_mask: steps may not attend to later ones.
+        last_column: treat padding as data and read the last column, as published.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class MulT(System):
         self.conv = nn.ModuleDict(
             {m: nn.Conv1d(widths[m], width, KERNELS[m], bias=False) for m in self.streams}
         )
-        # crossmodal Transformers: "text_speech" is text looking at speech
+        # crossmodal Transformers: in "text_speech" text attends to speech
         self.cross = nn.ModuleDict(
             {
                 f"{m}_{other}": encoder(width, layers, attention_dropout[other])
@@ -130,7 +130,7 @@ class MulT(System):
                 if other != m
             }
         )
-        # self-attention over what each modality has gathered, and the prediction
+        # self-attention over each modality's attended streams, and the prediction
         both = width * (len(self.streams) - 1)
         memory = attention_dropout.get("text", 0.0)
         self.memory = nn.ModuleDict(
@@ -142,7 +142,7 @@ class MulT(System):
         self.out_layer = nn.Linear(joined, len(labels))
 
     def project(self, m: str, stream: Stream) -> _Projected:
-        """The convolution over one stream; k - 1 steps fewer, but at least one.
+        """Convolve one stream; the result has k - 1 steps fewer, but at least one.
 
         A sequence shorter than its kernel is padded with zeros to the kernel's width.
         """
@@ -160,7 +160,7 @@ class MulT(System):
         return _Projected(x, mask, lengths)
 
     def scores(self, streams: Streams, space: Targets) -> Tensor:
-        """Logits [B, C] of the trained emotions.
+        """Compute the logits [B, C] of the trained emotions.
 
         Raises:
             SpaceError: ``space`` is not the trained one.
@@ -172,12 +172,12 @@ class MulT(System):
         last = []
         for m in self.streams:
             x, mask, lengths = projected[m]
-            gathered = [
+            attended = [
                 self.cross[f"{m}_{other}"](x, mask, projected[other].x, projected[other].mask)
                 for other in self.streams
                 if other != m
             ]
-            steps = self.memory[m](torch.cat(gathered, 2), mask)
+            steps = self.memory[m](torch.cat(attended, 2), mask)
             if lengths is None:
                 last.append(steps[:, -1])
             else:
@@ -189,7 +189,7 @@ class MulT(System):
 
 
 def build(config: Config, widths: Mapping[str, int], space: Targets) -> MulT:
-    """A MulT for a corpus's streams (stream -> D) and the emotions of ``space``.
+    """Build a MulT for a corpus's streams (stream -> D) and the emotions of ``space``.
 
     Raises:
         MissingStreamError: the corpus lacks a modality that ``config.streams`` names.

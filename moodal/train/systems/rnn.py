@@ -32,7 +32,7 @@ from moodal.train.systems.system import (
 
 
 class Config(Strict):
-    """``hidden`` are the widths of the RNN per stream, ``width`` that of the joined one."""
+    """The paper's values; ``hidden`` are the RNN widths per stream, ``width`` that of the joined."""
 
     streams: StreamNames = ("text", "speech", "face")
     fusion: Literal["ef", "lf", "eflf", "ts"] = "lf"
@@ -57,7 +57,7 @@ class Config(Strict):
 
 
 class RNN(System):
-    """One or several RNNs, read at the last valid step, and a closed-set head.
+    """One or more RNNs, read at the last valid step, and a closed-set head.
 
     Args:
         labels: the C emotions of the head.
@@ -104,12 +104,12 @@ class RNN(System):
         self.out = _head(n, len(labels), {"eflf": 2, "ts": 3}.get(fusion))
 
     def scores(self, streams: Streams, space: Targets) -> Tensor:
-        """Logits [B, C] of the trained emotions.
+        """Compute the logits [B, C] of the trained emotions.
 
         Raises:
             SpaceError: ``space`` is not the trained one.
             MissingStreamError: a stream is absent for some utterance.
-            DataError: early fusion of streams whose steps do not go together.
+            DataError: early fusion of streams of different lengths.
         """
         name = f"rnn with fusion {self.fusion}"
         require_space(name, self.labels, space)
@@ -125,13 +125,13 @@ class RNN(System):
         return logits
 
     def _last(self, rnn: nn.Module, stream: Stream) -> Tensor:
-        """Last step, directions side by side: [B, directions H]."""
+        """Read the last step, directions concatenated: [B, directions H]."""
         lengths = None if self.last_column else stream.lengths
         both: Tensor = rnn(stream.values, lengths)
         return both.flatten(1)
 
     def _join(self, streams: Streams) -> Stream:
-        """All streams side by side, step by step: [B, T, sum of D]."""
+        """Concatenate all streams step by step: [B, T, sum of D]."""
         first, *others = (streams[m] for m in self.streams)
         for m, other in zip(self.streams[1:], others, strict=True):
             if not torch.equal(first.lengths, other.lengths):
@@ -144,7 +144,7 @@ class RNN(System):
         return Stream(values, first.lengths)
 
     def _selected(self, streams: Streams) -> list[Tensor]:
-        """The last step of text, and what it attends to in each other stream."""
+        """Compute the last step of text, and its attention over each other stream."""
         query = self._last(self.rnn["text"], streams["text"])
         read = []
         for m in self.streams:
@@ -159,7 +159,7 @@ class RNN(System):
 
 
 def _head(n: int, outputs: int, shrink: int | None) -> nn.Module:
-    """A linear layer, or two with n / ``shrink`` units between them."""
+    """Make a linear layer, or two with n / ``shrink`` units between them."""
     if shrink is None:
         return nn.Linear(n, outputs)
     return nn.Sequential(
@@ -168,7 +168,7 @@ def _head(n: int, outputs: int, shrink: int | None) -> nn.Module:
 
 
 def build(config: Config, widths: Mapping[str, int], space: Targets) -> RNN:
-    """An RNN baseline for a corpus's streams (stream -> D) and the emotions of ``space``.
+    """Build an RNN baseline for a corpus's streams (stream -> D) and the emotions of ``space``.
 
     Raises:
         MissingStreamError: the corpus lacks a modality that ``config.streams`` names.

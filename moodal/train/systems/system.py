@@ -37,7 +37,7 @@ HIDDEN = {"text": 300, "speech": 200, "face": 100}
 """Hidden widths of the RNN of each stream, as in the commands of the EEA paper."""
 
 OTHER_HIDDEN = 100
-"""The same of a modality that the paper does not have."""
+"""Hidden width of the RNN of a modality that the paper does not have."""
 
 
 def complete_hidden(hidden: dict[str, int], info: ValidationInfo) -> dict[str, int]:
@@ -114,12 +114,12 @@ class System(nn.Module):
 
     @property
     def transcribes(self) -> bool:
-        """Whether its objective needs ``batch.transcripts``."""
+        """True where its objective needs ``batch.transcripts``."""
         return False
 
     @property
     def second_views(self) -> bool:
-        """Whether its objective makes use of ``batch.views``."""
+        """True where its objective makes use of ``batch.views``."""
         return False
 
     def scores(self, streams: Streams, space: Targets) -> Tensor:
@@ -140,7 +140,7 @@ class System(nn.Module):
         return {}
 
     def keyed(self) -> Keyed | None:
-        """Return the state and the keys by which it scores words; None where it has no such."""
+        """Return the state and the keys by which it scores words; None where there are none."""
         return None
 
     def objective(self, batch: Batch, space: Targets) -> Objective | None:

@@ -1,4 +1,4 @@
-"""Early-fusion Transformer, a baseline of the EEA paper, built so that it runs.
+"""Early-fusion Transformer, a baseline of the EEA paper, with its faults corrected.
 
 Dai et al., AACL-IJCNLP 2020 (arXiv 2009.09629), section 4.2, after the authors'
 public code, in which inputs were fixed at 409 values, there was one output, and
@@ -28,7 +28,7 @@ from moodal.train.systems.system import (
 
 
 class Config(Strict):
-    """``last_column`` averages over the whole padded batch, valid or not."""
+    """The paper's values; ``last_column`` averages over the whole padded batch, valid or not."""
 
     streams: StreamNames = ("text", "speech", "face")
     width: int = Field(160, ge=4)
@@ -46,13 +46,13 @@ class Config(Strict):
 
 
 class EarlyFusionTransformer(System):
-    """Streams joined per step, a Transformer over them, the mean over time, a closed-set head.
+    """A Transformer over streams joined per step, its mean over time, and a closed-set head.
 
     Args:
         labels: the C emotions of the head.
         widths: stream -> D, in the order in which they are joined.
         width: D of the model; ``heads`` must divide it.
-        last_column: take padding for valid steps.
+        last_column: treat padding as valid steps.
     """
 
     def __init__(
@@ -83,12 +83,12 @@ class EarlyFusionTransformer(System):
         )
 
     def scores(self, streams: Streams, space: Targets) -> Tensor:
-        """Logits [B, C] of the trained emotions.
+        """Compute the logits [B, C] of the trained emotions.
 
         Raises:
             SpaceError: ``space`` is not the trained one.
             MissingStreamError: a stream is absent for some utterance.
-            DataError: the streams' steps do not go together.
+            DataError: the streams have different lengths.
         """
         require_space("transformer", self.labels, space)
         require_all("transformer", self.streams, streams)
@@ -113,7 +113,7 @@ class EarlyFusionTransformer(System):
 
 
 def build(config: Config, widths: Mapping[str, int], space: Targets) -> EarlyFusionTransformer:
-    """A Transformer for a corpus's streams (stream -> D) and the emotions of ``space``.
+    """Build a Transformer for a corpus's streams (stream -> D) and the emotions of ``space``.
 
     Raises:
         MissingStreamError: the corpus lacks a modality that ``config.streams`` names.

@@ -39,27 +39,27 @@ def _one(streams: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Config(Strict):
-    """The paper's values; ``mode`` "faithful" averages padding in, as published."""
+    """The paper's values; ``mode`` "faithful" averages padding, too, as published."""
 
     streams: Annotated[
         tuple[Literal["speech", "text"], ...], Field(strict=False), AfterValidator(_one)
     ] = ("speech",)
     mode: Literal["corrected", "faithful"] = "corrected"
     speech: Backbone = Backbone()
-    """Of the stream speech; without a path, its features are used as they are."""
+    """The backbone of speech; without a path, the features are used as they are."""
     text: Backbone = Backbone()
-    """Of the stream text, likewise."""
+    """The backbone of text; without a path, the features are used as they are."""
     dropout: float = Field(0.1, ge=0, lt=1)
 
 
 class UnimodalBaseline(System):
-    """Logits = W dropout(mean over time of h) + b.
+    """A backbone and a linear head: logits = W dropout(mean over time of h) + b.
 
     Args:
         labels: the C emotions of the head.
         stream: "speech" or "text".
         backbone: of that stream, whose states are H wide.
-        faithful: padding is averaged in.
+        faithful: padding is averaged, too.
     """
 
     heavy = True
@@ -81,7 +81,7 @@ class UnimodalBaseline(System):
         self.classifier = nn.Linear(backbone.width, len(labels))
 
     def scores(self, streams: Streams, space: Targets) -> Tensor:
-        """Logits [B, C] of the trained emotions.
+        """Compute the logits [B, C] of the trained emotions.
 
         Raises:
             SpaceError: ``space`` is not the trained one.
@@ -96,16 +96,16 @@ class UnimodalBaseline(System):
         return logits
 
     def backbone_parameters(self) -> list[nn.Parameter]:
-        """The backbone's parameters that train."""
+        """List the backbone's parameters that train."""
         return self.backbone.trained_parameters()
 
 
 def build(config: Config, widths: Mapping[str, int], space: Targets) -> UnimodalBaseline:
-    """A baseline for one stream of a corpus (stream -> D) and the emotions of ``space``.
+    """Build a baseline for one stream of a corpus (stream -> D) and the emotions of ``space``.
 
     Raises:
         MissingStreamError: the corpus lacks the stream.
-        UsageError: the backbone is not here, or none is named where samples or ids must be read.
+        UsageError: the backbone is not installed, or none is named for samples or token ids.
     """
     require_widths("unimodal_baseline", config.streams, widths)
     [stream] = config.streams
@@ -117,9 +117,9 @@ def build(config: Config, widths: Mapping[str, int], space: Targets) -> Unimodal
         backbone = build_speech(settings, widths[stream], faithful=faithful)
     else:
         backbone = build_text(settings, widths[stream])
-    built = UnimodalBaseline(
+    system = UnimodalBaseline(
         space.labels, stream, backbone, dropout=config.dropout, faithful=faithful
     )
-    built.features = features
-    built.portable = config.model_copy(update={stream: backbone.settings})
-    return built
+    system.features = features
+    system.portable = config.model_copy(update={stream: backbone.settings})
+    return system
