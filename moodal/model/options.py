@@ -36,7 +36,7 @@ class Options:
     @property
     def words(self) -> list[str] | None:
         """The emotions one by one; None for the model's own."""
-        return _listed(self.emotions)
+        return _listed(self.emotions or None)
 
     def chosen(self, modalities: Sequence[str], name: str) -> tuple[str, ...]:
         """Choose among a model's modalities.
@@ -48,9 +48,9 @@ class Options:
         Raises:
             UsageError: a modality that is none, or none of the model's.
         """
-        names = _listed(self.streams)
-        if names is None:
+        if self.streams is None:
             return tuple(modalities)
+        names = [name for name in _listed(self.streams) or () if name]
         unknown = [n for n in names if n not in MODALITIES]
         if unknown or not names:
             got = ", ".join(unknown) or "none"
@@ -134,4 +134,4 @@ def _listed(names: Sequence[str] | str | None) -> list[str] | None:
     if names is None:
         return None
     parts = names.split(",") if isinstance(names, str) else names
-    return [part.strip() if isinstance(part, str) else part for part in parts if part != ""]
+    return [part.strip() if isinstance(part, str) else part for part in parts]

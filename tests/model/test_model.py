@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import time
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import moodal
 from moodal.core.errors import DataError, SpaceError, UsageError
 from moodal.media.audio import read_audio
 from moodal.model.info import SystemBody
+from moodal.model.options import PredictOptions
 
 CLIP = Path(__file__).parents[2] / "examples" / "clip.mp4"
 needs_clip = pytest.mark.skipif(not CLIP.exists(), reason="the example clip is not here")
@@ -132,6 +135,14 @@ def test_a_missing_modality_is_simply_absent(model, wav):
     assert without.shares["text"] == pytest.approx(model.predict(text=SAID)[0].shares["text"])
 
 
+@pytest.mark.parametrize("streams", [["text"], "text", " text, "])
+def test_what_was_not_asked_for_is_said_to_be_so(model, streams):
+    unasked = {"speech": "not asked for", "face": "not asked for"}
+    timeline = model.predict(text=SAID, streams=streams)
+    assert timeline[0].absent == timeline.absent == unasked
+    assert model.predict(text="", streams=streams).absent == {"text": "no words"} | unasked
+
+
 def test_learned_guessed_and_absent_are_told(model, wav):
     path, _ = wav
     options = {"text": SAID, "whole": True}
@@ -237,6 +248,14 @@ def test_one_bad_file_does_not_stop_the_rest(model, wav, tmp_path):
     assert len(fine) == 1
 
 
+@pytest.mark.parametrize("emotions", [[""], ["fear", ""], "fear,,joy", ["12"]])
+def test_an_emotion_that_is_no_word_is_refused(model, emotions):
+    with pytest.raises(SpaceError, match="no emotion word"):
+        model.predict(text=SAID, emotions=emotions)
+    with pytest.raises(SpaceError, match="no emotion word"):
+        model.check(PredictOptions(emotions=emotions))
+
+
 def test_arguments_that_do_not_go_together_are_refused(model, wav):
     for wrong in (
         {},
@@ -244,6 +263,10 @@ def test_arguments_that_do_not_go_together_are_refused(model, wav):
         {"text": "a", "streams": ["smell"]},
         {"text": "a", "streams": []},
         {"text": "a", "subtitles": "b.srt"},
+        {"text": "a", "faces": "some"},
+        {"text": "a", "fps": 0},
+        {"text": "a", "colour": "red"},
+        {"text": "a", "options": PredictOptions(text="b")},
     ):
         with pytest.raises(UsageError):
             model.predict(**wrong)
@@ -258,6 +281,24 @@ def test_an_artefact_of_fewer_modalities_uses_those(tiny, model, tmp_path):
     assert answer.absent == {}
     with pytest.raises(UsageError, match="does not read speech"):
         alone.predict(text=SAID, streams=["speech"])
+
+
+@pytest.mark.parametrize("copy", [deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_of_a_used_model_answers_as_it_does(model, wav, copy):
+    """Workers of a server are handed copies; what is loaded once in a process is loaded anew."""
+
+    def answers(some):
+        timelines = some.predict(wav[0], whole=True, asr=False), some.predict(text=SAID)
+        return [dict(p.probabilities) for timeline in timelines for p in timeline]
+
+    expected = answers(model)
+    twin = copy(model)
+    assert twin.info == model.info
+    for modality, branch in twin.scorer.branches.items():
+        assert branch._session is not model.scorer.branches[modality]._session
+    assert answers(twin) == expected
+    assert answers(model) == expected
+    assert twin.ask(["bored"]).words == model.ask(["bored"]).words
 
 
 @pytest.fixture

@@ -281,10 +281,12 @@ def test_what_is_said_is_read_beside_a_film_without_sound(tmp_path):
 
 def test_a_face_is_an_utterance_where_nobody_speaks(tmp_path):
     path = film(tmp_path / "a.mp4", [draw_face(160, 0.4)] * 10)
-    observations, _ = observed(path)
+    observations, summary = observed(path)
     assert len(observations) == 1
     assert not observations[0].segment.spoken
     assert senses(observations) == [{"face"}]
+    assert observations[0].absent == {"text": "no speech", "speech": "no sound"}
+    assert summary.absent == {"speech": "no sound"}  # nobody speaks, so that no words lack
     observations, _ = observed(path, text="I am happy.")
     assert [(o.segment.start, o.segment.text) for o in observations] == [(0.0, "I am happy.")]
     assert senses(observations) == [{"text", "face"}]

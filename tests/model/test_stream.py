@@ -119,7 +119,7 @@ def test_a_wrong_option_is_refused_before_anything_is_read(model):
     assert microphone.pulled == 0
 
 
-def through_pipe(path):
+def through_pipe(path, buffering=-1):
     """The reading end of a pipe into which a thread writes a file."""
     reader, writer = os.pipe()
 
@@ -128,7 +128,7 @@ def through_pipe(path):
             out.write(path.read_bytes())
 
     threading.Thread(target=write, daemon=True).start()
-    return os.fdopen(reader, "rb")
+    return os.fdopen(reader, "rb", buffering)
 
 
 def through_process(path):
@@ -146,6 +146,7 @@ SOURCES = {
     "an open file": partial(open, mode="rb"),
     "an unbuffered file": partial(open, mode="rb", buffering=0),
     "a pipe": through_pipe,
+    "an unbuffered pipe, which gives a little at a time": partial(through_pipe, buffering=0),
     "the output of a process": through_process,
 }
 
