@@ -31,7 +31,7 @@ def prepare_arguments(parser: Arguments) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="second views: all that the corpus brings, and N made where it brings none",
+        help="second views: those that the corpus brings, and N made of each sound without any",
     )
     parser.add_argument("--views-seed", type=int, default=0, metavar="S")
 

@@ -55,9 +55,9 @@ def prepare(
         store: a folder that keeps features, so that a second run reads them (default:
             `STORE` beside ``out``, shared by the corpora prepared there).
         jobs: processes that encode, 1 or more.
-        views: second views made of each utterance that came without any, per encoded stream
-            (0: none are made, and given ones are left out).
-        views_seed: what decides how they are made.
+        views: how many second views are made of each sound that came without any; those that the
+            corpus brings are encoded, too (0: none are made, and given ones are left out).
+        views_seed: seed of the made views.
         others: encoders beside those of `moodal.modalities.ENCODERS`, see
             `moodal.train.encoders.ENCODERS`.
 

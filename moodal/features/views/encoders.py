@@ -1,7 +1,7 @@
-"""Encoders of second views: the medium changed, then encoded by the stream's own encoder.
+"""The encoder of made second views of sound: the sound is changed, then encoded.
 
-As one encoder in two steps, so that the store keeps views like any features, under
-fingerprints of their own.
+It is one encoder in two steps, so that a feature store keeps views as it keeps any features, under
+a fingerprint that names the encoder, the change and the seed.
 """
 
 from __future__ import annotations
@@ -10,68 +10,73 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from moodal.features.views.audio import AudioRecipe, audio_view
-from moodal.features.views.text import TextRecipe, text_view
-from moodal.modalities.encoder import Encoder, Item, package_folder, text_of
+from moodal.modalities.encoder import Encoder, Item, package_folder
 from moodal.modalities.speech.samples import samples_of
 
 REVISION = 1
-"""Raised whenever what is made from the same seed changes."""
+"""Raised whenever the views that one seed gives change."""
 
 
 @dataclass(frozen=True)
-class _View(Encoder):
-    """An encoder that changes what it reads before ``base`` encodes it.
+class SpeechView(Encoder):
+    """The features [T, D] of a clip in another voice, room and channel.
+
+    A view depends on the seed, its number and the clip's samples at 16 kHz alone.
 
     Attributes:
-        base: the stream's encoder.
-        number: which of the views of a medium; each is another.
-        seed: another one makes other views.
+        base: the encoder of the changed sound.
+        number: which of the views of a clip; each is different.
+        seed: another seed gives other views.
         recipe: what is changed, how often and how far.
     """
 
     base: Encoder
     number: int = 0
     seed: int = 0
-    recipe: Any = None
+    recipe: AudioRecipe = field(default_factory=AudioRecipe)
 
     @property
     def name(self) -> str:
-        """As in `spec`: what the store calls its shelf."""
+        """The name in `spec`, by which a store calls its folder."""
         return f"{self.base.spec()['name']}-view"
 
     @property
     def stream(self) -> str:
+        """The base's modality."""
         return self.base.stream
 
     @property
     def width(self) -> int:
+        """The base's values per step."""
         return self.base.width
 
     @property
     def rate(self) -> float | None:
+        """The base's steps per second."""
         return self.base.rate
 
     @property
     def dtype(self) -> str:
+        """The base's precision."""
         return self.base.dtype
 
     def spec(self) -> dict[str, Any]:
-        """The base's specification, the change, and a fingerprint over both.
+        """Return the base's specification, the change, and a fingerprint of both.
 
-        Unlike that of other encoders it is not for `moodal.modalities.build.build`: a view
-        is for training, and prediction never makes one.
+        `moodal.modalities.build.build` does not rebuild it: views are for training, and
+        prediction never makes one.
+
+        Raises:
+            MissingDependencyError: python-stretch is not installed.
         """
-        packages = ["numpy"]
-        if self.stream == "speech":
-            package_folder("python_stretch")
-            packages.append("python-stretch")
+        package_folder("python_stretch")
+        packages = ["numpy", "python-stretch"]
         about = {
             "name": self.name,
             "parameters": {
@@ -86,16 +91,6 @@ class _View(Encoder):
         whole = json.dumps([about, REVISION], sort_keys=True).encode()
         return {**about, "fingerprint": hashlib.sha256(whole).hexdigest()[:32]}
 
-
-@dataclass(frozen=True)
-class SpeechView(_View):
-    """``base``'s features [T, D] of a clip in another voice, room and channel.
-
-    What is drawn depends on seed, number and the clip's samples at 16 kHz alone.
-    """
-
-    recipe: AudioRecipe = field(default_factory=AudioRecipe)
-
     def check(self, item: Item) -> None:
         """Raise DataError if the base cannot read the clip."""
         self.base.check(item)
@@ -108,28 +103,3 @@ class SpeechView(_View):
         """
         changed = audio_view(samples_of(item), self.seed, self.number, self.recipe)
         return self.base.encode(changed)
-
-
-@dataclass(frozen=True)
-class TextView(_View):
-    """``base``'s features [T, D] of a text said a little differently.
-
-    What is drawn depends on seed, number and the text alone.
-    """
-
-    recipe: TextRecipe = field(default_factory=TextRecipe)
-
-    def encode(self, item: Item) -> np.ndarray:
-        """Features [T, D] of the changed text; of the text itself where it has none."""
-        return self.encode_many([item])[0]
-
-    def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
-        """The same of many texts."""
-        texts = [text_of(item) for item in items]
-        changed = self.base.encode_many(
-            [text_view(text, self.seed, self.number, self.recipe) for text in texts]
-        )
-        bare = [i for i, features in enumerate(changed) if not len(features)]
-        for i, features in zip(bare, self.base.encode_many([texts[i] for i in bare]), strict=True):
-            changed[i] = features
-        return changed

@@ -1,9 +1,10 @@
-"""Second views of a corpus: those that it brings, and made ones where it brings none."""
+"""Second views of a corpus: those that it brings, and made views of sound."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,13 +13,18 @@ from moodal.core.manifest import Manifest
 from moodal.core.records import Frames, Views
 from moodal.features.encode import encode_items
 from moodal.features.store import FeatureStore, as_item, item_of
-from moodal.features.views.encoders import SpeechView, TextView
+from moodal.features.views.encoders import SpeechView
 from moodal.modalities.encoder import Encoder, Item
+from moodal.modalities.infos import info_of
 
-_KINDS: dict[str, type[TextView] | type[SpeechView]] = {"text": TextView, "speech": SpeechView}
 
-Block = tuple[Frames, np.ndarray, np.ndarray]
-"""Views, their rows, and whether each was given."""
+@dataclass(frozen=True)
+class _Block:
+    """Views of one origin: their frames, the utterance of each, and whether it came as given."""
+
+    frames: Frames
+    rows: np.ndarray
+    given: np.ndarray
 
 
 def with_views(
@@ -29,20 +35,20 @@ def with_views(
     count: int = 1,
     seed: int = 0,
 ) -> Manifest:
-    """``manifest`` with second views of each stream of ``encoders`` that can have any.
+    """Return the manifest with second views of each stream of ``encoders`` that can have any.
 
-    An utterance has, in this order of preference: the views that ``manifest.views`` holds
-    already (authors' features of their augmented transcripts); all that it brings as
-    ``Utterance.views``, encoded, in their order; ``count`` made ones,
-    where it has the medium. A view of which the encoder makes nothing is left out.
+    An utterance has, in this order of preference: the views that ``manifest.views`` holds as
+    features (authors' features of their augmented transcripts); all that it brings as
+    ``Utterance.views``, encoded, in their order; and, of sound alone, ``count`` made views.
+    A view of which the encoder makes nothing is left out.
 
     Args:
         manifest: after `moodal.features.encode.encode_corpus` with the same encoders.
-        encoders: stream -> its encoder; streams other than text and speech get no views.
-        store: keeps them, so that a second run computes nothing.
+        encoders: stream -> its encoder.
+        store: keeps the views, so that a second run computes nothing.
         jobs: processes; 1 works in this one.
         count: made views of each utterance that brings none; 0 for none.
-        seed: of what is made; each medium's views depend on it and on the medium alone.
+        seed: of the made views; each depends on it and on the sound alone.
 
     Raises:
         DataError: media cannot be read, all of them in one sentence.
@@ -53,80 +59,123 @@ def with_views(
         raise UsageError(f"views is how many to make of each utterance, 0 or more; got {count}.")
     views, notes = dict(manifest.views), list(manifest.notes)
     for stream, encoder in encoders.items():
-        if stream not in _KINDS:
-            continue
-        there = views.pop(stream, None)
-        if there is not None and there.frames.width != encoder.width:
+        as_features = views.pop(stream, None)
+        if as_features is not None:
+            fits = as_features.frames.width == encoder.width
+            notes.append(_note_of_features(stream, as_features, encoder, fits))
+            as_features = as_features if fits else None
+        maker = _Maker(manifest, encoder, store, jobs, count, seed)
+        stream_views = maker.views(as_features)
+        if len(stream_views.rows):
+            views[stream] = stream_views
+        bare = {row for row, _ in maker.media()} - set(stream_views.rows.tolist())
+        if count and bare and not maker.makes:
             notes.append(
-                f"{stream}: its {len(there.rows):,} second views came as features of width "
-                f"{there.frames.width}, {encoder.spec()['name']} makes {encoder.width}; left out."
+                f"{stream}: second views are made of sound only; {len(bare):,} utterances bring "
+                "none, and have none."
             )
-            there = None
-        elif there is not None:
-            notes.append(
-                f"{stream}: its {len(there.rows):,} second views came as features; they fit those "
-                f"that {encoder.spec()['name']} makes only if the same network made both."
-            )
-        made = _stream_views(manifest, encoder, there, store, jobs, count, seed)
-        if len(made.rows):
-            views[stream] = made
     return dataclasses.replace(manifest, views=views, notes=tuple(notes))
 
 
-def _stream_views(
-    manifest: Manifest,
-    encoder: Encoder,
-    there: Views | None,
-    store: FeatureStore | None,
-    jobs: int,
-    count: int,
-    seed: int,
-) -> Views:
-    """All views of one stream, in the order of their rows."""
-    what = f"{manifest.corpus} {encoder.stream}"
-    blocks: list[Block] = []
-    has: set[int] = set()
-    if there is not None:
-        blocks.append((there.frames, np.asarray(there.rows), np.asarray(there.given)))
-        has.update(np.asarray(there.rows).tolist())
-
-    brought = [
-        (row, item)
-        for row in range(len(manifest))
-        if row not in has
-        for item in _brought(manifest, row, encoder.stream)
-    ]
-    if brought:
-        blocks.append(_block(manifest, encoder, brought, store, jobs, f"{what}, given views", True))
-        has.update(row for row, _ in brought)
-
-    bare = [
-        (row, item)
-        for row in range(len(manifest))
-        if row not in has and (item := _medium(manifest, row, encoder.stream)) is not None
-    ]
-    for number in range(count if bare else 0):
-        view = _KINDS[encoder.stream](encoder, number, seed)
-        view.spec()  # says at once what is not installed
-        name = f"{what}, view {number + 1} of {count}"
-        blocks.append(_block(manifest, view, bare, store, jobs, name, False))
-
-    if there is not None and len(blocks) == 1:
-        return there
-    made = f"{count} made of each of {len(bare):,} utterances, seed {seed}"
-    source = [f"given for {len(has):,} utterances"] * bool(has) + [made] * bool(bare and count)
-    return _joined(blocks, encoder, "; ".join(source))
+def _note_of_features(stream: str, views: Views, encoder: Encoder, fits: bool) -> str:
+    """Say whether views that came as features are used beside those of an encoder."""
+    name, count = encoder.spec()["name"], len(views.rows)
+    if fits:
+        return (
+            f"{stream}: its {count:,} second views came as features; they fit those that {name} "
+            "makes only if the same network made both."
+        )
+    return (
+        f"{stream}: its {count:,} second views came as features of width {views.frames.width}, "
+        f"{name} makes {encoder.width}; left out."
+    )
 
 
-def _joined(blocks: list[Block], encoder: Encoder, source: str) -> Views:
-    """The views of all ``blocks`` by row, empty ones left out; ``blocks`` is emptied.
+@dataclass(frozen=True)
+class _Maker:
+    """Encodes the views of one stream; the fields are the arguments of `with_views`."""
 
-    One array is made and filled: a corpus's views may be most of the memory.
+    manifest: Manifest
+    encoder: Encoder
+    store: FeatureStore | None
+    jobs: int
+    count: int
+    seed: int
+
+    @property
+    def makes(self) -> bool:
+        """Whether views of this stream can be made."""
+        return info_of(self.encoder.stream).medium == "sound"
+
+    def views(self, as_features: Views | None) -> Views:
+        """Return all views of the stream, in the order of their rows."""
+        blocks: list[_Block] = []
+        rows_with_views: set[int] = set()
+        if as_features is not None:
+            rows, given = np.asarray(as_features.rows), np.asarray(as_features.given)
+            blocks.append(_Block(as_features.frames, rows, given))
+            rows_with_views.update(rows.tolist())
+        brought = [item for item in self._brought() if item[0] not in rows_with_views]
+        if brought:
+            blocks.append(self._encoded(self.encoder, brought, "given views", given=True))
+            rows_with_views.update(row for row, _ in brought)
+        bare = [item for item in self.media() if item[0] not in rows_with_views]
+        made = self.count if bare and self.makes else 0
+        for number in range(made):
+            view = SpeechView(self.encoder, number, self.seed)
+            view.spec()  # a missing package is named before anything is computed
+            name = f"view {number + 1} of {self.count}"
+            blocks.append(self._encoded(view, bare, name, given=False))
+        if as_features is not None and len(blocks) == 1:
+            return as_features
+        sources = []
+        if rows_with_views:
+            sources.append(f"given for {len(rows_with_views):,} utterances")
+        if made:
+            sources.append(f"{made} made of each of {len(bare):,} utterances, seed {self.seed}")
+        return _joined(blocks, self.encoder, "; ".join(sources))
+
+    def _brought(self) -> Iterator[tuple[int, Item]]:
+        """Yield the rows and media of the views that the corpus brings as texts or clips."""
+        for row, utterance in enumerate(self.manifest.utterances):
+            for view in utterance.views.get(self.encoder.stream, ()):
+                item = as_item(view, self.manifest.root)
+                if item is not None:
+                    yield row, item
+
+    def media(self) -> Iterator[tuple[int, Item]]:
+        """Yield the rows in which the stream is present, and their media."""
+        frames = self.manifest.features.get(self.encoder.stream)
+        for row, utterance in enumerate(self.manifest.utterances):
+            item = item_of(utterance, self.encoder.stream, self.manifest.root)
+            if item is not None and (frames is None or frames.lengths[row]):
+                yield row, item
+
+    def _encoded(
+        self, encoder: Encoder, items: Sequence[tuple[int, Item]], what: str, *, given: bool
+    ) -> _Block:
+        utterances = self.manifest.utterances
+        frames, _ = encode_items(
+            encoder,
+            [item for _, item in items],
+            self.store,
+            self.jobs,
+            f"{self.manifest.corpus} {encoder.stream}, {what}",
+            names=[utterances[row].id for row, _ in items],
+        )
+        rows = np.array([row for row, _ in items], np.int64)
+        return _Block(frames, rows, np.full(len(items), given))
+
+
+def _joined(blocks: list[_Block], encoder: Encoder, source: str) -> Views:
+    """Sort the views of all ``blocks`` by row, without empty ones; ``blocks`` is emptied.
+
+    One array is allocated and filled: a corpus's views may be most of the memory.
     """
-    nothing = np.zeros(0, np.int64)
-    lengths = np.concatenate([nothing, *(frames.lengths for frames, _, _ in blocks)])
-    rows = np.concatenate([nothing, *(rows for _, rows, _ in blocks)])
-    given = np.concatenate([nothing.astype(bool), *(given for _, _, given in blocks)])
+    none = np.zeros(0, np.int64)
+    lengths = np.concatenate([none, *(block.frames.lengths for block in blocks)])
+    rows = np.concatenate([none, *(block.rows for block in blocks)])
+    given = np.concatenate([none.astype(bool), *(block.given for block in blocks)])
     order = np.argsort(rows, kind="stable")
     order = order[lengths[order] > 0]
     starts = np.zeros(len(rows), np.int64)
@@ -134,37 +183,9 @@ def _joined(blocks: list[Block], encoder: Encoder, source: str) -> Views:
     values = np.empty((int(lengths.sum()), encoder.width), encoder.dtype)
     view = 0
     while blocks:
-        frames, _, _ = blocks.pop(0)
-        for features in frames:
+        block = blocks.pop(0)
+        for features in block.frames:
             values[starts[view] : starts[view] + len(features)] = features
             view += 1
-        del frames
+        del block
     return Views(Frames(values, lengths[order], encoder.rate), rows[order], given[order], source)
-
-
-def _block(
-    manifest: Manifest,
-    encoder: Encoder,
-    items: Sequence[tuple[int, Item]],
-    store: FeatureStore | None,
-    jobs: int,
-    what: str,
-    given: bool,
-) -> Block:
-    names = [manifest.utterances[row].id for row, _ in items]
-    frames, _ = encode_items(encoder, [item for _, item in items], store, jobs, what, names=names)
-    return frames, np.array([row for row, _ in items], np.int64), np.full(len(items), given)
-
-
-def _brought(manifest: Manifest, row: int, stream: str) -> list[Item]:
-    views = manifest.utterances[row].views.get(stream, ())
-    items = (as_item(view, manifest.root) for view in views)
-    return [item for item in items if item is not None]
-
-
-def _medium(manifest: Manifest, row: int, stream: str) -> Item | None:
-    """What views of an utterance are made from; None where its stream is absent."""
-    frames = manifest.features.get(stream)
-    if frames is not None and not frames.lengths[row]:
-        return None  # nothing there to encode, or unreadable and left out
-    return item_of(manifest.utterances[row], stream, manifest.root)

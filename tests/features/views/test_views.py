@@ -15,10 +15,9 @@ from moodal.core.records import Clip, Frames, Utterance, Views
 from moodal.features import encode as encoding
 from moodal.features.encode import encode_corpus
 from moodal.features.prepare import prepare
-from moodal.features.store import FeatureStore
+from moodal.features.store import FeatureStore, resolved
 from moodal.features.views.audio import audio_view
-from moodal.features.views.encoders import SpeechView, TextView
-from moodal.features.views.text import text_view
+from moodal.features.views.encoders import SpeechView
 from moodal.features.views.views import with_views
 from moodal.lookalikes.table import LOOKALIKES
 from moodal.media.audio import read_audio
@@ -54,8 +53,10 @@ class Letters(Encoder):
 
 @dataclass(frozen=True)
 class Waves(Encoder):
-    """The samples themselves."""
+    """The samples themselves, and what was asked."""
 
+    asked: list = field(default_factory=list)
+    dtype: str = "float32"
     name: ClassVar[str] = "waves"
     stream: ClassVar[str] = "speech"
     width: ClassVar[int] = 1
@@ -65,7 +66,8 @@ class Waves(Encoder):
         return {"name": "waves", "fingerprint": "waves-1", "width": 1}
 
     def encode(self, item):
-        return samples_of(item)[:, None]
+        self.asked.append(item)
+        return samples_of(item)[:, None].astype(self.dtype)
 
 
 def said(frames):
@@ -81,33 +83,61 @@ def texts(*lines):
     return corpus([Utterance(f"u{i}", media={"text": line}) for i, line in enumerate(lines)])
 
 
-def test_each_utterance_has_as_many_views_as_asked_in_order():
-    views = with_views(texts(*LINES), {"text": Letters()}, None, 1, 2, 5).views["text"]
+def clips(folder, speech, *seeds):
+    """A corpus of short clips, one for each seed, their paths relative to ``folder``."""
+    names = [speech(f"{seed}.wav", 0.5, seed=seed).name for seed in seeds]
+    utterances = [Utterance(f"u{i}", media={"speech": Clip(n)}) for i, n in enumerate(names)]
+    return corpus(utterances, root=str(folder))
+
+
+def test_each_utterance_has_as_many_views_as_asked_in_order(speech, tmp_path):
+    manifest = clips(tmp_path, speech, 0, 1, 2)
+    views = with_views(manifest, {"speech": Waves()}, None, 1, 2, 5).views["speech"]
     assert views.rows.tolist() == [0, 0, 1, 1, 2, 2]
     assert not views.given.any()
-    assert said(views.frames) == [text_view(line, 5, n) for line in LINES for n in (0, 1)]
+    for view, (seed, number) in enumerate((seed, n) for seed in range(3) for n in (0, 1)):
+        changed = audio_view(read_audio(tmp_path / f"{seed}.wav"), 5, number)
+        np.testing.assert_array_equal(views.frames[view][:, 0], changed)
     assert views.source == "2 made of each of 3 utterances, seed 5"
 
 
-def test_a_view_depends_on_its_medium_alone():
-    many = with_views(texts(*LINES), {"text": Letters()}, None, 1, 2, 5).views["text"]
-    turned = with_views(texts(*LINES[::-1]), {"text": Letters()}, None, 1, 2, 5).views["text"]
-    assert said(many.select([2, 1, 0]).frames) == said(turned.frames)
-    other = with_views(texts(*LINES), {"text": Letters()}, None, 1, 2, 6).views["text"]
-    assert said(other.frames) != said(many.frames)
+def test_a_view_depends_on_its_medium_alone(speech, tmp_path):
+    encoders = {"speech": Waves()}
+    many = with_views(clips(tmp_path, speech, 0, 1), encoders, None, 1, 1, 5).views["speech"]
+    turned = with_views(clips(tmp_path, speech, 1, 0), encoders, None, 1, 1, 5).views["speech"]
+    np.testing.assert_array_equal(many.frames[0], turned.frames[1])
+    other = with_views(clips(tmp_path, speech, 0, 1), encoders, None, 1, 1, 6).views["speech"]
+    assert len(other.frames[0]) != len(many.frames[0]) or (other.frames[0] != many.frames[0]).any()
 
 
-def test_given_views_are_used_and_only_the_others_made():
+def test_given_views_are_used_and_only_the_others_made(speech, tmp_path):
+    bare = clips(tmp_path, speech, 0, 1, 2)
+    given = (Clip("1.wav"), Clip("2.wav"))
+    first = dataclasses.replace(bare.utterances[0], views={"speech": given})
+    manifest = dataclasses.replace(bare, utterances=(first, bare.utterances[1], Utterance("u2")))
+    views = with_views(manifest, {"speech": Waves()}, None, 1, 3, 0).views["speech"]
+    assert views.rows.tolist() == [0, 0, 1, 1, 1]
+    assert views.given.tolist() == [True, True, False, False, False]
+    np.testing.assert_array_equal(views.frames[0][:, 0], read_audio(tmp_path / "1.wav"))
+    assert views.source == "given for 1 utterances; 3 made of each of 1 utterances, seed 0"
+
+
+def test_no_views_of_texts_are_made_and_a_sentence_says_so():
     u = [
         Utterance("u0", media={"text": LINES[0]}, views={"text": ("one way", "another way", " ")}),
         Utterance("u1", media={"text": LINES[1]}),
         Utterance("u2"),
     ]
-    views = with_views(corpus(u), {"text": Letters()}, None, 1, 3, 0).views["text"]
-    assert views.rows.tolist() == [0, 0, 1, 1, 1]
-    assert views.given.tolist() == [True, True, False, False, False]
-    assert said(views.frames)[:2] == ["one way", "another way"]
-    assert views.source == ("given for 1 utterances; 3 made of each of 1 utterances, seed 0")
+    out = with_views(corpus(u), {"text": Letters()}, None, 1, 3, 0)
+    views = out.views["text"]
+    assert views.rows.tolist() == [0, 0]
+    assert views.given.all()
+    assert said(views.frames) == ["one way", "another way"]
+    assert views.source == "given for 1 utterances"
+    assert out.notes == (
+        "text: second views are made of sound only; 1 utterances bring none, and have none.",
+    )
+    assert with_views(corpus(u[:1]), {"text": Letters()}, None, 1, 3, 0).notes == ()
 
 
 def test_views_that_came_as_features_stay_and_count_as_given():
@@ -141,32 +171,19 @@ def test_views_of_another_width_are_left_out_with_a_note():
         1,
         0,
     )
-    assert out.views["text"].frames.width == 1
+    assert out.views == {}
     assert "1 second views came as features of width 768, letters makes 1; left out" in out.notes[0]
 
 
-def test_none_are_made_where_none_are_asked_for():
-    u = [
-        Utterance("u0", media={"text": "a b"}, views={"text": ("c d",)}),
-        Utterance("u1", media={"text": "e f"}),
-    ]
-    views = with_views(corpus(u), {"text": Letters()}, None, 1, 0, 0).views["text"]
-    assert said(views.frames) == ["c d"]
-    assert with_views(texts("a b"), {"text": Letters()}, None, 1, 0, 0).views == {}
+def test_none_are_made_where_none_are_asked_for(speech, tmp_path):
+    bare = clips(tmp_path, speech, 0, 1)
+    first = dataclasses.replace(bare.utterances[0], views={"speech": (Clip("1.wav"),)})
+    manifest = dataclasses.replace(bare, utterances=(first, bare.utterances[1]))
+    views = with_views(manifest, {"speech": Waves()}, None, 1, 0, 0).views["speech"]
+    assert (views.rows.tolist(), views.given.tolist()) == ([0], [True])
+    assert with_views(bare, {"speech": Waves()}, None, 1, 0, 0).views == {}
     with pytest.raises(UsageError, match="0 or more; got -1"):
-        with_views(texts("a b"), {"text": Letters()}, None, 1, -1, 0)
-
-
-def test_a_view_of_which_nothing_is_left_is_the_medium_itself():
-    class Known(Letters):
-        """Knows one word."""
-
-        def encode(self, item):
-            return super().encode("x" * item.split().count("Maybe"))
-
-    views = with_views(texts(LINES[0], LINES[1]), {"text": Known()}, None, 1, 20, 0).views["text"]
-    assert views.rows.tolist() == [0] * 20  # nothing of the other is known at all
-    assert said(views.frames) == ["x"] * 20
+        with_views(bare, {"speech": Waves()}, None, 1, -1, 0)
 
 
 def test_an_absent_stream_has_no_views(speech, tmp_path):
@@ -228,20 +245,19 @@ def test_given_recordings_that_cannot_be_read_are_named_together(speech, tmp_pat
         with_views(corpus(u, root=str(tmp_path)), {"speech": build("egemaps")})
 
 
-def test_a_second_run_computes_nothing_and_gives_the_same(tmp_path):
-    u = [
-        Utterance("u0", media={"text": LINES[0]}, views={"text": ("c d",)}),
-        Utterance("u1", media={"text": LINES[1]}),
-    ]
+def test_a_second_run_computes_nothing_and_gives_the_same(speech, tmp_path):
+    bare = clips(tmp_path, speech, 0, 1)
+    first_row = dataclasses.replace(bare.utterances[0], views={"speech": (Clip("1.wav"),)})
+    manifest = dataclasses.replace(bare, utterances=(first_row, bare.utterances[1]))
     first, second = [], []
-    store = FeatureStore(tmp_path)
-    one = with_views(corpus(u), {"text": Letters(first)}, store, 1, 2, 0)
-    two = with_views(corpus(u), {"text": Letters(second)}, store, 1, 2, 0)
+    store = FeatureStore(tmp_path / "store")
+    one = with_views(manifest, {"speech": Waves(first)}, store, 1, 2, 0)
+    two = with_views(manifest, {"speech": Waves(second)}, store, 1, 2, 0)
     assert len(first) == 3
     assert second == []
-    assert one.fingerprint == two.fingerprint != corpus(u).fingerprint
+    assert one.fingerprint == two.fingerprint != manifest.fingerprint
     more = []
-    with_views(corpus(u), {"text": Letters(more)}, store, 1, 3, 0)
+    with_views(manifest, {"speech": Waves(more)}, store, 1, 3, 0)
     assert len(more) == 1  # the third alone
 
 
@@ -258,22 +274,22 @@ def test_processes_share_the_work_and_change_nothing(speech, tmp_path):
     assert not np.array_equal(one.views["speech"].frames[0], plain[0])
 
 
-def test_views_have_the_encoders_precision_and_come_back_from_disk(tmp_path):
-    half = {"text": Letters(dtype="float16")}
-    manifest = encode_corpus(texts(*LINES), half)
+def test_views_have_the_encoders_precision_and_come_back_from_disk(speech, tmp_path):
+    half = {"speech": Waves(dtype="float16")}
+    manifest = encode_corpus(clips(tmp_path, speech, 0, 1), half)
     out = with_views(manifest, half, FeatureStore(tmp_path / "s"), 1, 2, 0)
-    assert out.views["text"].frames.values.dtype == np.float16
+    assert out.views["speech"].frames.values.dtype == np.float16
     out.write(tmp_path / "out")
     back = manifests.read(tmp_path / "out")
     assert back.fingerprint == out.fingerprint
-    assert back.views["text"].source == out.views["text"].source
+    assert back.views["speech"].source == out.views["speech"].source
 
 
-def test_real_encoders_take_views():
-    encoders = {"text": build("glove-50")}
-    out = with_views(texts(*LINES, "qwrtzx"), encoders, None, 1, 2, 0)
-    assert out.views["text"].rows.tolist() == [0, 0, 1, 1, 2, 2]
-    assert out.views["text"].frames.width == 50
+def test_real_encoders_take_views(speech, tmp_path):
+    encoders = {"speech": build("egemaps")}
+    out = with_views(clips(tmp_path, speech, 0, 1, 2), encoders, None, 1, 2, 0)
+    assert out.views["speech"].rows.tolist() == [0, 0, 1, 1, 2, 2]
+    assert out.views["speech"].frames.width == 25
 
 
 def test_a_missing_stretcher_is_told_before_any_work(speech, monkeypatch):
@@ -308,7 +324,7 @@ def test_a_view_is_known_by_all_that_makes_it():
     assert len(prints) == 6
     assert view.spec()["name"] == "egemaps-view"
     assert "python-stretch" in view.spec()["version"]
-    assert "numpy" in TextView(build("glove-50")).spec()["version"]
+    assert "numpy" in view.spec()["version"]
     again = pickle.loads(pickle.dumps(view))
     assert again.spec() == view.spec()
     assert (again.stream, again.width, again.rate, again.dtype) == ("speech", 25, 10.0, "float32")
@@ -317,18 +333,19 @@ def test_a_view_is_known_by_all_that_makes_it():
 def test_prepare_writes_views_and_a_second_run_computes_none(tmp_path, monkeypatch):
     LOOKALIKES["table"](tmp_path / "data", 12, 2)
     asked = {"encoders": {"text": "glove-50", "speech": "egemaps:rate=5"}, "views": 2}
-    made, _ = prepare("table", tmp_path / "data", tmp_path / "out", views_seed=3, **asked)
+    made, findings = prepare("table", tmp_path / "data", tmp_path / "out", views_seed=3, **asked)
     kept = manifests.read(tmp_path / "out")
     assert kept.fingerprint == made.fingerprint
-    assert set(kept.views) == {"text", "speech"}
-    for stream, views in kept.views.items():
-        present = np.flatnonzero(kept.features[stream].lengths)
-        assert views.rows.tolist() == np.repeat(present, 2).tolist()
-        assert not views.given.any()
-    text = next(i for i, u in enumerate(kept.utterances) if u.text)
-    first = kept.views["text"].select([text]).frames[0]
-    said = text_view(kept.utterances[text].text, 3, 0)
-    np.testing.assert_array_equal(first, build("glove-50").encode(said))
+    assert set(kept.views) == {"speech"}
+    views = kept.views["speech"]
+    present = np.flatnonzero(kept.features["speech"].lengths)
+    assert views.rows.tolist() == np.repeat(present, 2).tolist()
+    assert not views.given.any()
+    clip = resolved(kept.utterances[present[0]].media["speech"], kept.root)
+    changed = audio_view(samples_of(clip), 3, 0)
+    np.testing.assert_array_equal(views.frames[0], build("egemaps:rate=5").encode(changed))
+    (note,) = [f.detail for f in findings if "second views" in f.detail]
+    assert note.startswith("text: second views are made of sound only; ")
 
     monkeypatch.setattr(encoding, "encode_pack", lambda *a: pytest.fail("computed again"))
     again, _ = prepare("table", tmp_path / "data", tmp_path / "out", views_seed=3, **asked)
