@@ -29,15 +29,15 @@ class ObservedSpeech(Observed):
         """Assign the states of a network, which are equally far apart, to seconds."""
         if not steps or not self.seconds:
             return None
-        # a thousandth more, which rounding may leave, is no second of its own
-        count = max(1, math.ceil(self.seconds / SECOND - 1e-3))
-        ends = SECOND * np.arange(1, count + 1)
-        middle = (np.arange(steps) + 0.5) * self.seconds / steps
-        places = np.minimum(np.searchsorted(ends, middle, side="right"), len(ends) - 1)
+        rate = max(1, round(SECOND * steps / self.seconds))
         parts = tuple(
-            Part(self.start + end - SECOND, self.start + min(end, self.seconds)) for end in ends
+            Part(
+                self.start + min(first / rate, self.seconds),
+                self.start + min((first + rate) / rate, self.seconds),
+            )
+            for first in range(0, steps, rate)
         )
-        return Division(parts, places)
+        return Division(parts, np.arange(steps) // rate)
 
 
 class Speech(Modality):
