@@ -5,17 +5,15 @@ See docs/corpora-raw.md for the columns and an example.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import STREAMS, Clip, Medium, Utterance, media_of
 from moodal.corpora.find import some
-from moodal.corpora.table_rows import ENDINGS, Row, read_rows
+from moodal.corpora.table_labels import label_columns, problems, refuse
+from moodal.corpora.table_rows import ENDINGS, Row, number, read_rows
 
 SOUND = ("audio", "speech")
 PICTURES = ("video", "image", "face")
@@ -29,9 +27,6 @@ RESERVED = (
     *("start", "end", "speaker", "session", "dialogue", "split", "label"),
 )
 """Column names that are no emotion; ``id`` is required."""
-
-PREFIX = "emotion:"
-"""Begins the name of a column that holds an emotion."""
 
 MEDIA_PREFIX = "media:"
 """Begins the name of a column that holds the files of another modality, such as media:pulse."""
@@ -56,13 +51,13 @@ def read(root: Path | str) -> Manifest:
     Columns: ``id``; any of ``text``, ``audio`` (or ``speech``), ``video``, or ``image`` or ``face``
     in its place, and ``media:NAME`` for any other modality (paths start from the table's folder);
     ``augmented_text`` and ``augmented_audio``; ``start`` and ``end`` in seconds; ``speaker``,
-    ``session``, ``dialogue``, ``split``; and either ``label``, one emotion a row, or a column
-    per emotion with 0 or an intensity: those named ``emotion:...``, or, where none is, every
-    other column of numbers. Columns left over go to the utterances' ``extra``.
+    ``session``, ``dialogue``, ``split``; and the labels, see
+    `moodal.corpora.table_labels.label_columns`. Columns left over go to the utterances' ``extra``.
 
     Returns:
-        Task "single" with a label column (emotions in alphabetical order), else "multi"
-        (in the table's order; above 0 counts).
+        Task "single" with a label column (emotions in alphabetical order), "multi" with a column
+        per emotion (in the table's order; above 0 counts), or values, of which a missing one is
+        NaN: `moodal.corpora.checks.check` names it.
 
     Raises:
         DataError: columns are missing or at odds, or rows are wrong; the first ones are named.
@@ -70,27 +65,19 @@ def read(root: Path | str) -> Manifest:
     path = _table(Path(root))
     rows = read_rows(path)
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    emotions = _emotion_columns(path, columns, rows)
-    _require(path, columns, emotions)
-    _refuse(path, rows, _problems_of_ids(rows))
-    _refuse(path, rows, _each(rows, _problem_of_row))
-    if "label" in columns:
-        space, labels = _single(path, rows)
-    else:
-        space, labels = _multi(path, rows, emotions)
-    kept = {*RESERVED, *emotions, *filter(_is_media, columns)}
-    notes = []
-    if emotions and not emotions[0].startswith(PREFIX):
-        notes.append(
-            f"Taken as emotions, being columns of numbers: {', '.join(emotions)}. "
-            f"Name them {PREFIX}{emotions[0]} and so on to choose."
-        )
+    _require(path, columns)
+    free = [c for c in columns if c not in RESERVED and not _is_media(c)]
+    found = label_columns(path, columns, free, rows)
+    refuse(path, rows, _problems_of_ids(rows))
+    refuse(path, rows, problems(rows, _problem_of_row))
+    space, labels = found.read(path, rows)
+    kept = {*RESERVED, *found.columns, *filter(_is_media, columns)}
     return Manifest(
         corpus="table",
         space=space,
         utterances=tuple(_utterance(row, kept) for row in rows),
         labels=labels,
-        notes=tuple(notes),
+        notes=(found.note,) if found.note else (),
         root=str(path.parent.resolve()),
     )
 
@@ -106,8 +93,8 @@ def examples(path: Path | str, word: str) -> tuple[list[Utterance], list[Utteran
     path = Path(path)
     rows = [{"id": str(i), **row} for i, row in enumerate(read_rows(path), 1)]
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    _require(path, [*columns, "label"], ())
-    _refuse(path, rows, _each(rows, _problem_of_row))
+    _require(path, columns)
+    refuse(path, rows, problems(rows, _problem_of_row))
     kept = {*RESERVED, *filter(_is_media, columns)}
     shown: list[Utterance] = []
     others: list[Utterance] = []
@@ -133,40 +120,12 @@ def _table(root: Path) -> Path:
     return tables[0]
 
 
-def _emotion_columns(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> list[str]:
-    """The columns that are emotions, if there is no ``label`` column."""
-    named = [c for c in columns if c.startswith(PREFIX)]
-    if "label" in columns:
-        if named:
-            raise DataError(
-                f"{path} has both a column label and {named[0]}; keep the one or the others."
-            )
-        return []
-    free = (c for c in columns if c not in RESERVED and not _is_media(c))
-    return named or [c for c in free if _mostly_numbers(rows, c)]
-
-
 def _is_media(column: str) -> bool:
     """Whether a column holds texts or files."""
     return column in CONTENT or column.startswith(MEDIA_PREFIX)
 
 
-def _mostly_numbers(rows: Sequence[Row], column: str) -> bool:
-    """Whether a column is meant to hold numbers, be there a slip or two."""
-    values = [value for row in rows if (value := row.get(column)) is not None]
-    numbers = sum(_number(value) is not None for value in values)
-    return numbers > len(values) / 2
-
-
-def _number(value: str | None) -> float | None:
-    try:
-        number = float(value or "")
-    except ValueError:
-        return None
-    return number if np.isfinite(number) else None
-
-
-def _require(path: Path, columns: Sequence[str], emotions: Sequence[str]) -> None:
+def _require(path: Path, columns: Sequence[str]) -> None:
     """Refuse a table without what every corpus needs."""
     has = f"it has {', '.join(columns) or 'no columns'}"
     if "id" not in columns:
@@ -180,45 +139,26 @@ def _require(path: Path, columns: Sequence[str], emotions: Sequence[str]) -> Non
                 f"{path} has a column {column!r}; text, audio and video have columns of these "
                 f"names, and other modalities one such as {MEDIA_PREFIX}pulse."
             )
-    if "label" not in columns and not emotions:
-        raise DataError(
-            f"{path} has no column label and no column per emotion ({has}); add label, or "
-            f"columns such as {PREFIX}happy with 0 or 1."
-        )
-
-
-def _each(rows: Sequence[Row], problem: Callable[[Row], str | None]) -> dict[int, str]:
-    """Row number -> what is wrong there."""
-    return {i: found for i, row in enumerate(rows) if (found := problem(row))}
-
-
-def _refuse(path: Path, rows: Sequence[Row], problems: Mapping[int, str]) -> None:
-    """Say all that is wrong in one sentence: the first three rows, and how many more."""
-    if problems:
-        told = [
-            f"row {i + 1} ({rows[i].get('id') or 'no id'}) {what}" for i, what in problems.items()
-        ]
-        raise DataError(f"{path}: {some(told)}. Rows are counted from 1, below the header.")
 
 
 def _problems_of_ids(rows: Sequence[Row]) -> dict[int, str]:
     first: dict[str, int] = {}
-    problems = {}
+    faults = {}
     for i, row in enumerate(rows):
         name = row.get("id")
         if name is None:
-            problems[i] = "has no id"
+            faults[i] = "has no id"
         elif first.setdefault(name, i) != i:
-            problems[i] = f"has the same id as row {first[name] + 1}"
-    return problems
+            faults[i] = f"has the same id as row {first[name] + 1}"
+    return faults
 
 
 def _problem_of_row(row: Row) -> str | None:
     for key in ("start", "end"):
         value = row.get(key)
-        if value is not None and ((number := _number(value)) is None or number < 0):
+        if value is not None and ((time := number(value)) is None or time < 0):
             return f"has {key} {value!r}, which is no time in seconds"
-    start, end = _number(row.get("start")), _number(row.get("end"))
+    start, end = number(row.get("start")), number(row.get("end"))
     if end is not None and (start or 0.0) >= end:
         return f"starts at {start or 0.0:g} s and ends at {end:g} s"
     split = row.get("split")
@@ -231,30 +171,6 @@ def _problem_of_row(row: Row) -> str | None:
     if all(value is None for column, value in row.items() if _is_media(column)):
         return f"has none of {', '.join(CONTENT)}"
     return None
-
-
-def _single(path: Path, rows: Sequence[Row]) -> tuple[EmotionSpace, np.ndarray]:
-    _refuse(path, rows, _each(rows, lambda row: None if row.get("label") else "has no label"))
-    names = [str(row["label"]).lower() for row in rows]
-    labels = sorted(set(names))
-    columns = [labels.index(name) for name in names]
-    return EmotionSpace(labels, "single"), np.eye(len(labels), dtype=np.float32)[columns]
-
-
-def _multi(
-    path: Path, rows: Sequence[Row], emotions: Sequence[str]
-) -> tuple[EmotionSpace, np.ndarray]:
-    def problem(row: Row) -> str | None:
-        for column in emotions:
-            number = _number(row.get(column))
-            if number is None or number < 0:
-                return f"has {column} {row.get(column) or 'empty'!r}, not 0 or a number above it"
-        return None
-
-    _refuse(path, rows, _each(rows, problem))
-    values = np.array([[float(row[c] or 0) for c in emotions] for row in rows])
-    names = [c.removeprefix(PREFIX).strip().lower() for c in emotions]
-    return EmotionSpace(names, "multi"), (values > 0).astype(np.float32)
 
 
 def _utterance(row: Row, kept: set[str]) -> Utterance:
@@ -273,7 +189,7 @@ def _utterance(row: Row, kept: set[str]) -> Utterance:
 
 def _media(row: Row) -> dict[str, Medium]:
     """Return a row's media; a film without a recording beside it is heard, too."""
-    times = _number(row.get("start")), _number(row.get("end"))
+    times = number(row.get("start")), number(row.get("end"))
 
     def clip(path: str | None) -> Clip | None:
         return None if path is None else Clip(path, *times)

@@ -39,6 +39,15 @@ def read_rows(path: Path, decode: Callable[[bytes], str] | None = None) -> list[
     return rows
 
 
+def number(value: str | None) -> float | None:
+    """Read a cell as a number; None where it is none, or not finite."""
+    try:
+        parsed = float(value or "")
+    except ValueError:
+        return None
+    return parsed if math.isfinite(parsed) else None
+
+
 def _cell(value: Any) -> str | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from moodal.core import manifest as manifests
+from moodal.core.emotions import Values
 from moodal.core.errors import DataError, OutputError, UsageError, writing
 from moodal.core.manifest import MADE_UP, MARK, Manifest
 from moodal.core.records import ordered
@@ -220,15 +221,17 @@ def findings_table(manifest: Manifest, findings: Sequence[Finding]) -> list[Tabl
         )
 
     counts = _counts(manifest)
-    labels = Table(title="Mean target" if manifest.space.task == "regression" else "Labels")
-    labels.add_column("emotion")
+    values = isinstance(manifest.space, Values)
+    labels = Table(title="Mean values" if values else "Labels")
+    labels.add_column("value" if values else "emotion")
     for split in counts:
         labels.add_column(split, justify="right")
     labels.add_row("utterances", *(f"{c['utterances']:,}" for c in counts.values()))
-    for label in manifest.space.labels:
+    shown = manifest.space.values if isinstance(manifest.space, Values) else manifest.space.labels
+    for label, name in zip(manifest.space.labels, shown, strict=True):
         cells = (c["labels"][label] for c in counts.values())
         labels.add_row(
-            Text(label), *(f"{x:,.3g}" if isinstance(x, float) else f"{x:,}" for x in cells)
+            Text(str(name)), *(f"{x:,.3g}" if isinstance(x, float) else f"{x:,}" for x in cells)
         )
 
     found = Table(title="Findings", show_lines=False)
@@ -246,6 +249,7 @@ def as_json(manifest: Manifest, findings: Sequence[Finding]) -> dict[str, Any]:
         "corpus": manifest.corpus,
         "fingerprint": manifest.fingerprint,
         "task": manifest.space.task,
+        **({"values": manifest.space.ranges()} if isinstance(manifest.space, Values) else {}),
         "utterances": len(manifest),
         "streams": _streams(manifest),
         "splits": _counts(manifest),
@@ -275,12 +279,15 @@ def _streams(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def _counts(manifest: Manifest) -> dict[str, dict[str, Any]]:
-    """Split ("all" where there is none) -> utterances, and per label positives or mean target."""
+    """Count utterances and positives of each label by split, "all" where there is none.
+
+    Of values the mean takes the place of the positives.
+    """
     splits = [u.split or "all" for u in manifest.utterances]
     counts: dict[str, dict[str, Any]] = {}
     for split in [s for s in ("train", "valid", "test", "all") if s in splits]:
         rows = manifest.labels[[s == split for s in splits]]
-        values = rows.mean(0) if manifest.space.task == "regression" else np.sum(rows > 0, 0)
+        values = rows.mean(0) if isinstance(manifest.space, Values) else np.sum(rows > 0, 0)
         named = zip(manifest.space.labels, values.tolist(), strict=True)
         counts[split] = {"utterances": len(rows), "labels": dict(named)}
     return counts

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,9 +15,9 @@ from moodal.corpora import crema_d as crema_d_names
 from moodal.corpora import ravdess as ravdess_names
 from moodal.lookalikes.files import generator, staged
 from moodal.lookalikes.signal import FAITHFUL, expressed, targets
-from moodal.lookalikes.text import sentence
+from moodal.lookalikes.text import CLAUSES, sentence
 from moodal.lookalikes.voice import RATE, Speaker, speaker, voice, write_wav
-from moodal.lookalikes.words import direction
+from moodal.lookalikes.words import appraisals, direction
 
 # OpenFace's 17 intensities and 18 presences
 UNITS = tuple(
@@ -136,25 +138,76 @@ def table(out: Path, utterances: int, seed: int) -> None:
     cast = _cast(max(5, utterances // 18), rng)
     labels = [str(x) for x in rng.permutation(np.resize(list(TABLE), utterances))]
     said, heard = (_shown(labels, stream, rng) for stream in ("text", "speech"))
-    header = ["id", "text", "audio", "start", "end", "speaker", "session", "dialogue", "split"]
-    rows = []
+    turns = [_Turn(TABLE[s], h, 1.0, [x]) for s, h, x in zip(said, heard, labels, strict=True)]
     with staged(out, utterances, seed) as folder:
-        for number, first in enumerate(range(0, utterances, 3)):
-            who = number % len(cast)
-            path = f"recordings/talk{number:04d}.wav"
-            pieces: list[np.ndarray] = []
-            for i in range(first, min(first + 3, utterances)):
-                pieces.append(np.zeros(int(rng.uniform(0.2, 0.5) * RATE), np.float32))
-                start = sum(map(len, pieces)) / RATE
-                pieces.append(voice(heard[i], cast[who], rng))
-                end = sum(map(len, pieces)) / RATE
-                split = ("train", "dev", "test", "train", "train")[who % 5]
-                text = sentence([TABLE[said[i]]], rng)
-                where = [f"speaker{who:02d}", f"session{who % 3}", f"talk{number:04d}"]
-                times = [f"{start:.3f}", f"{end:.3f}"]
-                rows.append([f"talk{number:04d}-{i}", text, path, *times, *where, split, labels[i]])
-            write_wav(folder / path, np.concatenate(pieces))
-        _csv(folder / "table.csv", [*header, "label"], rows)
+        rows = _talks(folder, "talk", turns, cast, rng)
+        _csv(folder / "table.csv", [*_HEADER, "label"], rows)
+
+
+VALUES = ("valence", "arousal", "dominance")
+"""The columns of the look-alike with values: the first three appraisals of an emotion."""
+
+
+def table_values(out: Path, utterances: int, seed: int) -> None:
+    """Write a table of one's own with values: ``values.csv`` and ``recordings/*.wav``.
+
+    The columns are those of `table`, with valence, arousal and dominance from -1 to 1 instead of
+    the label: the appraisals of some emotion, more or less of it, as raters differ on it.
+    """
+    rng = generator(seed, "table-values")
+    cast = _cast(max(5, utterances // 18), rng)
+    emotions = [str(x) for x in rng.permutation(np.resize(list(CLAUSES), utterances))]
+    said, heard = (_shown(emotions, stream, rng) for stream in ("text", "speech"))
+    strength = rng.uniform(0.3, 1.3, utterances)
+    means = strength[:, None] * np.array([appraisals(e)[: len(VALUES)] for e in emotions])
+    numbers = np.clip(means + rng.normal(0, 0.1, means.shape), -1, 1)
+    turns = [
+        _Turn(said[i], heard[i], float(strength[i]), [f"{x:.3f}" for x in numbers[i]])
+        for i in range(utterances)
+    ]
+    with staged(out, utterances, seed) as folder:
+        rows = _talks(folder, "values", turns, cast, rng)
+        _csv(folder / "values.csv", [*_HEADER, *VALUES], rows)
+
+
+class _Turn(NamedTuple):
+    """An utterance: the emotion of its text, that of its voice and how strong, and its labels."""
+
+    said: str
+    heard: str
+    strength: float
+    labels: list[str]
+
+
+_HEADER = ["id", "text", "audio", "start", "end", "speaker", "session", "dialogue", "split"]
+
+
+def _talks(
+    folder: Path,
+    name: str,
+    turns: Sequence[_Turn],
+    cast: Sequence[Speaker],
+    rng: np.random.Generator,
+) -> list[list[str]]:
+    """Write recordings of three utterances each; return the rows of their table."""
+    rows = []
+    for number, first in enumerate(range(0, len(turns), 3)):
+        who = number % len(cast)
+        talk = f"{name}{number:04d}"
+        pieces: list[np.ndarray] = []
+        for i, turn in enumerate(turns[first : first + 3], first):
+            pieces.append(np.zeros(int(rng.uniform(0.2, 0.5) * RATE), np.float32))
+            start = sum(map(len, pieces)) / RATE
+            pieces.append(voice(turn.heard, cast[who], rng, intensity=turn.strength))
+            end = sum(map(len, pieces)) / RATE
+            split = ("train", "dev", "test", "train", "train")[who % 5]
+            text = sentence([turn.said], rng)
+            where = [f"speaker{who:02d}", f"session{who % 3}", talk]
+            times = [f"{start:.3f}", f"{end:.3f}"]
+            path = f"recordings/{talk}.wav"
+            rows.append([f"{talk}-{i}", text, path, *times, *where, split, *turn.labels])
+        write_wav(folder / f"recordings/{talk}.wav", np.concatenate(pieces))
+    return rows
 
 
 def _csv(path: Path, header: list[str], rows: list[list[str]]) -> None:

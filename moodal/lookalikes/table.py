@@ -31,5 +31,9 @@ LOOKALIKES: dict[str, Callable[[Path, int, int], None]] = {
     "crema-d": recordings.crema_d,
     "ravdess": recordings.ravdess,
     "table": recordings.table,
+    "table-values": recordings.table_values,
 }
-"""Corpus -> what writes its look-alike, called with (folder, utterances of all splits, seed)."""
+"""Name -> what writes the look-alike, called with (folder, utterances of all splits, seed)."""
+
+READERS = {"table-values": "table"}
+"""Look-alike -> its reader, where that has another name."""

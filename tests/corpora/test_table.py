@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from moodal.core.emotions import EmotionSpace, Value, Values
 from moodal.core.errors import DataError
 from moodal.core.records import Clip
 from moodal.corpora import table
@@ -77,6 +79,62 @@ def test_with_a_label_numbers_are_extra(tmp_path: Path) -> None:
     assert manifest.utterances[0].extra == {"age": "44"}
 
 
+VALUES = """id,text,age,valence,arousal,"value:trust[0,4]"
+a,x,44,0.5,-1,4
+b,y,31,-0.25,1,0.5
+"""
+
+
+def test_values_are_declared_by_name_and_range(tmp_path: Path) -> None:
+    declared = VALUES.replace("valence,arousal", "value:Valence,value:a[1..5]")
+    manifest = table.read(csv(tmp_path, declared.replace(",-1,", ",2,")))
+    values = (Value("valence", -1, 1), Value("arousal", 1, 5), Value("trust", 0, 4))
+    assert manifest.space == Values(values)
+    np.testing.assert_allclose(manifest.labels, [[0.5, 2, 4], [-0.25, 1, 0.5]])
+    assert [u.extra for u in manifest.utterances] == [{"age": "44"}, {"age": "31"}]
+    assert manifest.notes == ()
+
+
+def test_columns_called_as_known_values_are_values(tmp_path: Path) -> None:
+    text = VALUES.replace('"value:trust[0,4]"', "trust")
+    manifest = table.read(csv(tmp_path, text))
+    assert manifest.space == Values(["valence", "arousal"])
+    assert manifest.utterances[0].extra == {"age": "44", "trust": "4"}
+    [note] = manifest.notes
+    assert "valence (-1 to 1), arousal (-1 to 1)" in note
+    assert "Not taken as emotions: age, trust." in note
+    # what is declared leaves out what is only called so
+    declared = table.read(csv(tmp_path, VALUES))
+    assert declared.space == Values([Value("trust", 0, 4)])
+    assert declared.utterances[0].extra["valence"] == "0.5"
+
+
+def test_with_a_label_or_emotions_a_known_value_is_extra(tmp_path: Path) -> None:
+    manifest = table.read(csv(tmp_path, "id,text,valence,label\na,x,0.5,sad\n"))
+    assert manifest.space == EmotionSpace(["sad"], "single")
+    assert manifest.utterances[0].extra == {"valence": "0.5"}
+    named = table.read(csv(tmp_path, "id,text,valence,emotion:joy\na,x,0.5,1\n"))
+    assert named.space == EmotionSpace(["joy"], "multi")
+    # a column of words is no value, whatever its name
+    words = table.read(csv(tmp_path, "id,text,sentiment,joy\na,x,positive,1\n"))
+    assert words.space == EmotionSpace(["joy"], "multi")
+
+
+def test_a_missing_number_is_left_to_the_check(tmp_path: Path) -> None:
+    manifest = table.read(csv(tmp_path, "id,text,valence\na,x,0.5\nb,y,\nc,z,-3\n"))
+    assert np.isnan(manifest.labels[1, 0])
+    assert manifest.labels[2, 0] == -3
+
+
+def test_values_are_the_same_in_every_format(tmp_path: Path) -> None:
+    rows = [{"id": "a", "text": "x", "value:V[1,5]": 3.25}, {"id": "b", "text": "y"}]
+    lines = "\n".join(map(json.dumps, rows))
+    jsonl = table.read(csv(tmp_path, lines + "\n", "t.jsonl"))
+    tabs = table.read(csv(tmp_path, "id\ttext\tvalue:V[1,5]\na\tx\t3.25\nb\ty\t\n", "t.tsv"))
+    assert jsonl.space == tabs.space == Values([Value("valence", 1, 5)])
+    np.testing.assert_array_equal(jsonl.labels, tabs.labels)
+
+
 @pytest.mark.parametrize("name", ["train", "Train", "valid", "val", "validation", "dev", "test"])
 def test_names_of_splits(tmp_path: Path, name: str) -> None:
     manifest = table.read(csv(tmp_path, f"id,text,split,label\na,x,{name},sad\n"))
@@ -116,6 +174,13 @@ def test_a_folder_with_one_table(tmp_path: Path) -> None:
         ("id,text,sad,happy\na,x,1,0\nb,y,O,1\nc,z,0,1\n", r"row 2 \(b\) has sad 'O'"),
         ("id,text,sad\na,x,1\nb,y,\n", r"row 2 \(b\) has sad 'empty'"),
         ("id,text,sad\na,x,-1\n", r"row 1 \(a\) has sad '-1'"),
+        ("id,text,valence\na,x,1\nb,y,high\nc,z,0\n", r"row 2 \(b\) has valence 'high'"),
+        ("id,text,value:trust\na,x,1\n", r"column 'value:trust': The range of trust is not known"),
+        ('id,text,"value:v[5,1]"\na,x,1\n', "from a lower to a higher number"),
+        ("id,text,value:v,value:valence\na,x,1,0\n", "A value stands twice"),
+        ("id,text,value:v,label\na,x,1,sad\n", "both a column label and value:v"),
+        ("id,text,value:v,emotion:joy\na,x,1,0\n", "both a column emotion:joy and value:v"),
+        ("id,text,V,A,D\na,x,3,2,1\n", r"such as value:valence\[1,5\]"),
         ("id,text,label\na,well, well,sad\n", "row 1: more cells than columns"),
         ("id,text,Text,label\na,x,y,sad\n", "two columns 'text'"),
         ('id,text,label\na,"x,sad\n', "row 1: unexpected end of data"),

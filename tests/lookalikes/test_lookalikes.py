@@ -14,14 +14,18 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression
+from scipy import stats
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from moodal.core.emotions import Values
 from moodal.core.errors import MissingDependencyError, OutputError, UsageError
 from moodal.core.manifest import MARK, Manifest
 from moodal.corpora import CORPORA, goemotions
+from moodal.corpora.checks.values import value_findings
 from moodal.corpora.iemocap.mmer_csv import EMOTIONS
 from moodal.lookalikes import sequences
 from moodal.lookalikes.dialogues import PRIOR, dialogues
@@ -29,7 +33,7 @@ from moodal.lookalikes.files import listed
 from moodal.lookalikes.pickle import Instance, TorchStorage, TorchTensor, dumps, torch_file
 from moodal.lookalikes.signal import phase_sizes
 from moodal.lookalikes.speech import PAIRS, TONES, spelt
-from moodal.lookalikes.table import LOOKALIKES
+from moodal.lookalikes.table import LOOKALIKES, READERS
 from moodal.lookalikes.words import VECTORS_FILE, word_vectors
 
 SEQUENCES = (
@@ -43,6 +47,7 @@ SEQUENCES = (
     "processed",
 )
 RECORDED = ("crema-d", "ravdess", "table")
+VALUED = ("table-values",)
 SPOKEN = ("iemocap-release", "mmer", "meld")
 
 
@@ -62,7 +67,7 @@ def hashes(folder: Path) -> dict[str, str]:
 
 def test_every_reader_has_a_lookalike() -> None:
     faces = {"fer2013", "ferplus", "fer2013-both"}  # none is made: a test writes their files
-    assert LOOKALIKES.keys() == CORPORA.keys() - faces
+    assert {READERS.get(name, name) for name in LOOKALIKES} == CORPORA.keys() - faces
 
 
 @pytest.mark.parametrize("name", LOOKALIKES)
@@ -70,7 +75,7 @@ def test_every_reader_has_a_lookalike() -> None:
 def test_every_reader_reads_its_lookalike(tmp_path: Path, name: str, utterances: int) -> None:
     needs(name)
     LOOKALIKES[name](tmp_path, utterances, 3)
-    manifest = CORPORA[name](tmp_path)
+    manifest = CORPORA[READERS.get(name, name)](tmp_path)
     assert len(manifest) == utterances
     assert len({u.id for u in manifest.utterances}) == utterances
     if name not in ("crema-d", "ravdess", "iemocap-release", "mmer"):
@@ -83,7 +88,7 @@ def test_every_reader_reads_its_lookalike(tmp_path: Path, name: str, utterances:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    name=st.sampled_from([n for n in LOOKALIKES if n not in (*RECORDED, *SPOKEN)]),
+    name=st.sampled_from([n for n in LOOKALIKES if n not in (*RECORDED, *VALUED, *SPOKEN)]),
     utterances=st.integers(12, 90),
     seed=st.integers(0, 2**31),
 )
@@ -252,6 +257,35 @@ def test_voices_can_be_heard_and_tell_the_emotions(tmp_path: Path, name: str) ->
     unheard = np.isin(speakers, sorted(set(speakers))[::4])
     auc = probe(x, manifest.labels[rows], np.flatnonzero(~unheard), np.flatnonzero(unheard))
     assert 0.58 < auc < 0.92
+
+
+@pytest.fixture(scope="module")
+def valued(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    folder = tmp_path_factory.mktemp("valued")
+    LOOKALIKES["table-values"](folder, 300, 1)
+    return CORPORA["table"](folder)
+
+
+def test_values_follow_the_appraisals_of_many_emotions(valued: Manifest) -> None:
+    assert valued.space == Values(["valence", "arousal", "dominance"])
+    assert np.abs(valued.labels).max() <= 1
+    assert (valued.labels.std(0) > 0.3).all()
+    assert not list(value_findings(valued))[1:]  # all is well, and nothing else is said
+    assert len(np.unique(valued.labels, axis=0)) > 290
+
+
+def test_words_and_voices_tell_the_values_and_not_fully(valued: Manifest) -> None:
+    speakers = np.array(valued.column("speaker"))
+    test = np.isin(speakers, sorted(set(speakers))[::4])
+    clips = [u.media["speech"] for u in valued.utterances]
+    heard = np.stack([sound(Path(valued.root) / c.path, c.start, c.end) for c in clips])
+    words = TfidfVectorizer(min_df=2).fit_transform(valued.column("text")).toarray()
+    for name, features, least in (("speech", heard, 0.3), ("text", words, 0.4)):
+        model = make_pipeline(StandardScaler(), Ridge(100.0))
+        said = model.fit(features[~test], valued.labels[~test]).predict(features[test])
+        pairs = zip(valued.labels[test].T, said.T, strict=True)
+        found = [stats.pearsonr(truth, predicted).statistic for truth, predicted in pairs]
+        assert least < max(found) < 0.95, (name, found)
 
 
 def read_back(samples: np.ndarray) -> str:

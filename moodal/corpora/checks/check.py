@@ -9,12 +9,14 @@ from itertools import pairwise
 
 import numpy as np
 
+from moodal.core.emotions import Values
 from moodal.core.manifest import Manifest
 from moodal.core.records import Frames
 from moodal.corpora.checks.duplicates import duplicates
 from moodal.corpora.checks.expected_counts import KNOWN
 from moodal.corpora.checks.finding import Finding, Level, some, splits
 from moodal.corpora.checks.recordings import media
+from moodal.corpora.checks.values import value_findings
 
 __all__ = ["Finding", "check"]
 
@@ -128,7 +130,8 @@ def _empty(manifest: Manifest, scans: dict[str, _Scan]) -> Iterator[Finding]:
 
 def _finite(manifest: Manifest, scans: dict[str, _Scan]) -> Iterator[Finding]:
     finite = {stream: scan.finite for stream, scan in scans.items()}
-    finite["labels"] = np.isfinite(manifest.labels).all(1)
+    if not isinstance(manifest.space, Values):  # values have checks of their own
+        finite["labels"] = np.isfinite(manifest.labels).all(1)
     bad = {name: np.flatnonzero(~rows) for name, rows in finite.items() if not rows.all()}
     for name, rows in bad.items():
         said = some([f"{manifest.utterances[i].id} (row {i})" for i in rows])
@@ -149,7 +152,8 @@ def _constant(scans: dict[str, _Scan]) -> Iterator[Finding]:
 
 def _labels(manifest: Manifest) -> Iterator[Finding]:
     space = manifest.space
-    if space.task == "regression":
+    if isinstance(space, Values):
+        yield from value_findings(manifest)
         return
     for split, rows in splits(manifest).items():
         labels = manifest.labels[rows]

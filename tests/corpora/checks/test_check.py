@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from moodal.core.emotions import EmotionSpace, Values
+from moodal.core.emotions import EmotionSpace, Value, Values
+from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Frames, Utterance
 from moodal.corpora.checks.check import Finding, check
 from moodal.corpora.checks.expected_counts import KNOWN
+from moodal.corpora.checks.values import require_values
 
 LABELS = ("neutral", "happy", "sad", "angry")
 
@@ -156,12 +158,49 @@ def test_rows_and_splits_without_an_emotion():
     ]
     multi = dataclasses.replace(manifest, space=EmotionSpace(LABELS, "multi"))
     assert ("note", "1 of 4 utterances of train have no emotion at all.") in _said(multi, "labels")
-    value = dataclasses.replace(
-        manifest,
-        space=Values(["sentiment"]),
-        labels=np.linspace(-3, 3, 12, dtype=np.float32)[:, None],
-    )
-    assert _said(value, "labels") == []
+
+
+def _values(numbers):
+    """The same utterances with a valence each."""
+    labels = np.array(numbers, np.float32)[:, None]
+    return dataclasses.replace(_manifest(), space=Values(["valence"]), labels=labels)
+
+
+def test_values_within_their_range_are_sound():
+    manifest = _values(np.linspace(-1, 1, 12))
+    about = "Every utterance has its numbers within range: valence (-1 to 1)."
+    assert _said(manifest, "labels") == [("ok", about)]
+    # 0.1 as a number of 32 bits is a little more than 0.1
+    trust = dataclasses.replace(_values([0.1] * 11 + [0.0]), space=Values([Value("trust", 0, 0.1)]))
+    assert not [level for level, _ in _said(trust, "labels") if level == "error"]
+
+
+def test_missing_numbers_and_numbers_out_of_range_are_a_sentence_each():
+    numbers = np.linspace(-1, 1, 12)
+    numbers[[1, 4]] = np.nan
+    numbers[7] = 3.5
+    said = [x for x in _said(_values(numbers), "labels") if x[0] == "error"]
+    names = [u.id for u in _manifest().utterances]
+    assert said == [
+        (
+            "error",
+            f"2 utterances have no valence: {names[1]}, {names[4]}; fill in a number or leave the "
+            "row out.",
+        ),
+        (
+            "error",
+            f"1 utterance has a valence outside of -1 to 1 (3.5): {names[7]}; mend it, or declare "
+            "the range that is meant, in a table as value:valence[LOW,HIGH].",
+        ),
+    ]
+    with pytest.raises(DataError, match="2 utterances have no valence"):
+        require_values(_values(numbers))
+    require_values(_manifest())
+
+
+def test_a_value_that_never_varies_is_named():
+    said = _said(_values([0.5] * 12), "labels")
+    assert ("warning", "All 4 utterances of train have the same valence.") in said
 
 
 def test_a_corpus_without_utterances_is_an_error():

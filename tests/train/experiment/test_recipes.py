@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from moodal.core import recipe as config
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import EmotionSpace, Values
+from moodal.train.engine.selection import require
+from moodal.train.layers.losses import VALUES
 from moodal.train.systems import SYSTEMS
 from moodal.train.systems.section import parse_system
 
@@ -77,8 +79,13 @@ def test_it_builds(path, tiny):
         section["speech"] = {**speech, "path": str(tiny)}
     name, settings = parse_system(section, str(path))
     d = VECTORS.get(recipe.space.vectors, 300)
-    task = "single" if recipe.train.loss == "ce" else "multi"
-    space = EmotionSpace(["a", "b", "c"], task, vectors=np.zeros((3, d), np.float32))
+    vectors = np.zeros((3, d), np.float32)
+    if recipe.train.loss in VALUES:
+        space = Values(["sentiment", "valence", "arousal"], vectors)
+        require(recipe.train.select, recipe.train.loss, space)
+    else:
+        task = "single" if recipe.train.loss == "ce" else "multi"
+        space = EmotionSpace(["a", "b", "c"], task, vectors=vectors)
     widths = BRANCH if name == "branch" else widths_of(path)
     system = SYSTEMS[name].build(settings, widths, space)
     assert set(system.streams) <= set(widths)

@@ -1,0 +1,179 @@
+"""The label columns of a table: one emotion a row, a column per emotion, or a column per value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from moodal.core.emotions import RANGES, EmotionSpace, Targets, Value, Values
+from moodal.core.errors import DataError, SpaceError
+from moodal.corpora.find import some
+from moodal.corpora.table_rows import Row, number
+
+PREFIX = "emotion:"
+"""Begins the name of a column that holds an emotion."""
+
+VALUE_PREFIX = "value:"
+"""Begins the name of a column that holds a value, such as value:trust[0,4]."""
+
+SHORT = {"v": "valence", "a": "arousal", "d": "dominance"}
+"""Names by which the field also calls values; they are taken in declared columns alone."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Which columns of a table are its labels, and what they hold.
+
+    Attributes:
+        columns: their names.
+        read: rows -> the targets and the labels [N, C].
+        note: what was taken for what, "" where the table says it.
+    """
+
+    columns: tuple[str, ...]
+    read: Callable[[Path, Sequence[Row]], tuple[Targets, np.ndarray]]
+    note: str = ""
+
+
+def label_columns(
+    path: Path, columns: Sequence[str], free: Sequence[str], rows: Sequence[Row]
+) -> Labels:
+    """Find the labels of a table.
+
+    These are the column ``label``; else those named ``emotion:...`` or ``value:...``; else
+    columns of numbers that are called as a known value; else all other columns of numbers, which
+    are then taken as emotions.
+
+    Args:
+        columns: all of the table's.
+        free: those without another meaning.
+
+    Raises:
+        DataError: there are none, or they are of several kinds.
+    """
+    named = [c for c in columns if c.startswith(PREFIX)]
+    declared = [c for c in columns if c.startswith(VALUE_PREFIX)]
+    kinds = [*["label"] * ("label" in columns), *named[:1], *declared[:1]]
+    if len(kinds) > 1:
+        raise DataError(
+            f"{path} has both a column {kinds[0]} and {kinds[1]}; keep the one or the others."
+        )
+    if "label" in columns:
+        return Labels(("label",), _one_emotion)
+    if declared:
+        return _values(declared, [_declared(path, column) for column in declared])
+    if named:
+        return _emotions(named)
+    numbers = [c for c in free if _mostly_numbers(rows, c)]
+    known = [c for c in numbers if c in RANGES]
+    if known:
+        others = [c for c in numbers if c not in RANGES]
+        return _values(known, [Value.of(c) for c in known], _note_on_values(known, others))
+    if set(SHORT) <= set(numbers):
+        raise DataError(
+            f"{path} has the columns V, A and D; if these are valence, arousal and dominance, "
+            f"name them with their range, such as {VALUE_PREFIX}valence[1,5]."
+        )
+    if not numbers:
+        raise DataError(
+            f"{path} has no column label and no column per emotion or value (it has "
+            f"{', '.join(columns) or 'no columns'}); add label, columns such as {PREFIX}happy "
+            f"with 0 or 1, or columns such as valence or {VALUE_PREFIX}trust[0,4]."
+        )
+    note = (
+        f"Taken as emotions, being columns of numbers: {', '.join(numbers)}. "
+        f"Name them {PREFIX}{numbers[0]} and so on to choose."
+    )
+    return _emotions(numbers, note)
+
+
+def _note_on_values(known: Sequence[str], others: Sequence[str]) -> str:
+    ranges = ", ".join(str(Value.of(name)) for name in known)
+    left = f" Not taken as emotions: {', '.join(others)}." if others else ""
+    return (
+        f"Taken as values, being columns of numbers of these names: {ranges}.{left} "
+        f"Name them {VALUE_PREFIX}{known[0]} and so on to choose, with another range if it is "
+        f"another, such as {VALUE_PREFIX}{known[0]}[1,5]."
+    )
+
+
+def _declared(path: Path, column: str) -> Value:
+    """Read the name and range that a column declares."""
+    try:
+        name, bracket, rest = column.removeprefix(VALUE_PREFIX).strip().partition("[")
+        return Value.parse(SHORT.get(name.strip(), name) + bracket + rest)
+    except SpaceError as error:
+        raise DataError(f"{path}, column {column!r}: {error}") from None
+
+
+def _values(columns: Sequence[str], values: Sequence[Value], note: str = "") -> Labels:
+    def problem(row: Row) -> str | None:
+        for column, value in zip(columns, values, strict=True):
+            cell = row.get(column)
+            if cell is not None and number(cell) is None:
+                return f"has {value.name} {cell!r}, which is no number"
+        return None
+
+    def read(path: Path, rows: Sequence[Row]) -> tuple[Targets, np.ndarray]:
+        refuse(path, rows, problems(rows, problem))
+        try:
+            space = Values(values)
+        except SpaceError as error:
+            raise DataError(f"{path}: {error}") from None
+        cells = [[number(row.get(column)) for column in columns] for row in rows]
+        # what is missing is not a number, and a finding of the corpus's check
+        return space, np.array(cells, np.float32)
+
+    return Labels(tuple(columns), read, note)
+
+
+def _emotions(columns: Sequence[str], note: str = "") -> Labels:
+    def problem(row: Row) -> str | None:
+        for column in columns:
+            value = number(row.get(column))
+            if value is None or value < 0:
+                return f"has {column} {row.get(column) or 'empty'!r}, not 0 or a number above it"
+        return None
+
+    def read(path: Path, rows: Sequence[Row]) -> tuple[Targets, np.ndarray]:
+        refuse(path, rows, problems(rows, problem))
+        values = np.array([[float(row[c] or 0) for c in columns] for row in rows])
+        names = [c.removeprefix(PREFIX).strip().lower() for c in columns]
+        return EmotionSpace(names, "multi"), (values > 0).astype(np.float32)
+
+    return Labels(tuple(columns), read, note)
+
+
+def _one_emotion(path: Path, rows: Sequence[Row]) -> tuple[Targets, np.ndarray]:
+    refuse(path, rows, problems(rows, lambda row: None if row.get("label") else "has no label"))
+    names = [str(row["label"]).lower() for row in rows]
+    labels = sorted(set(names))
+    columns = [labels.index(name) for name in names]
+    return EmotionSpace(labels, "single"), np.eye(len(labels), dtype=np.float32)[columns]
+
+
+def _mostly_numbers(rows: Sequence[Row], column: str) -> bool:
+    """Whether a column is meant to hold numbers, be there a slip or two."""
+    values = [value for row in rows if (value := row.get(column)) is not None]
+    return sum(number(value) is not None for value in values) > len(values) / 2
+
+
+def problems(rows: Sequence[Row], problem: Callable[[Row], str | None]) -> dict[int, str]:
+    """Collect what is wrong with rows: row number -> the fault."""
+    return {i: found for i, row in enumerate(rows) if (found := problem(row))}
+
+
+def refuse(path: Path, rows: Sequence[Row], faults: Mapping[int, str]) -> None:
+    """Name all faults in one sentence: the first rows, and how many more.
+
+    Raises:
+        DataError: there are any.
+    """
+    if faults:
+        told = [
+            f"row {i + 1} ({rows[i].get('id') or 'no id'}) {what}" for i, what in faults.items()
+        ]
+        raise DataError(f"{path}: {some(told)}. Rows are counted from 1, below the header.")
