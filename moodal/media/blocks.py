@@ -1,8 +1,8 @@
 """Sound in blocks at one rate, one after the other, in bounded memory.
 
 Three hours need no more memory than three minutes. The samples are those of
-`moodal.media.audio.read_audio`, but of a damaged file everything that can be decoded is given, and
-the caller is told of the damage.
+`moodal.media.audio.read_audio`, but of a damaged file all that can be decoded is yielded, and
+the caller learns of the damage.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from moodal.media.decoder import CHUNK, Damage, Piece, as_float, decode, finite
 
 
 class Block(NamedTuple):
-    """``samples`` [n] float32 in [-1, 1], one channel, from second ``start`` of the recording."""
+    """Consecutive samples [n] float32 in [-1, 1], from second ``start`` of the recording."""
 
     start: float
     samples: np.ndarray
@@ -44,7 +44,7 @@ def blocks(
         seconds: length of a block; the last may be shorter.
         start: second from which, None for the beginning.
         end: second until which, None for the end; one past the end is taken as the end.
-        on_damage: called with a sentence for each kind of damage, latest after the last block.
+        on_damage: called with one sentence for each kind of damage, after the last block.
 
     Raises:
         DataError: there is no such file, or nothing in it, or in that span, can be decoded.
@@ -70,7 +70,7 @@ def blocks(
 def array_blocks(
     samples: np.ndarray, rate: int, *, to: int = 16000, seconds: float = 30.0
 ) -> Iterator[Block]:
-    """Yield samples [n] or [n, channels] at ``rate`` a second as blocks, as `blocks` does.
+    """Yield samples [n] or [n, channels] at ``rate`` per second in blocks, as `blocks` does.
 
     Whole numbers are scaled by their type (int16 by 1/32768); NaN and infinity are silence.
 
@@ -86,7 +86,7 @@ def array_blocks(
 def live_blocks(
     arrays: Iterable[np.ndarray], rate: int, *, to: int = 16000, seconds: float = 1.0
 ) -> Iterator[Block]:
-    """Yield arrays of samples that come one after the other, each as of `array_blocks`.
+    """Yield the blocks of a live stream: arrays of samples, each as in `array_blocks`.
 
     Raises:
         DataError: the shape, type, rate or size of the values is wrong.
@@ -98,7 +98,7 @@ def live_blocks(
 
 
 def _mono_pieces(values: np.ndarray) -> Iterator[np.ndarray]:
-    """Check an array of samples, and give it as one channel in pieces of bounded size."""
+    """Check an array of samples and yield it as one channel in pieces of bounded size."""
     if values.ndim not in (1, 2):
         raise DataError(f"Samples must be [n] or [n, channels], not {list(values.shape)}.")
     if values.ndim == 2 and values.shape[0] < values.shape[1]:
@@ -137,14 +137,14 @@ def _even(pieces: Iterable[np.ndarray], begin: float, rate: int, seconds: float)
     """Join pieces of any length into blocks of ``seconds``."""
     size = max(1, round(seconds * rate))
     pending: list[np.ndarray] = []
-    waiting = given = 0
+    waiting = yielded = 0
     for piece in pieces:
         while waiting + len(piece) >= size:
             cut = size - waiting
-            yield Block(begin + given / rate, np.concatenate([*pending, piece[:cut]]))
-            piece, pending, waiting, given = piece[cut:], [], 0, given + size
+            yield Block(begin + yielded / rate, np.concatenate([*pending, piece[:cut]]))
+            piece, pending, waiting, yielded = piece[cut:], [], 0, yielded + size
         if len(piece):
             pending.append(piece)
             waiting += len(piece)
     if pending:
-        yield Block(begin + given / rate, np.concatenate(pending))
+        yield Block(begin + yielded / rate, np.concatenate(pending))

@@ -66,7 +66,7 @@ class Damage:
         return [*dict.fromkeys([f"{what}, {then}" for what, then in self.lost] + self.remarks)]
 
     def count_wrong(self, samples: int) -> None:
-        """Record samples that were no numbers."""
+        """Record how many samples were not finite."""
         if samples:
             are = "is" if samples == 1 else "are"
             what = f"{samples} sample{'s' * (samples != 1)} {are} NaN or infinite"
@@ -158,7 +158,7 @@ def _counted(container: Any, stream: Any) -> float:
 
 @dataclass
 class _Tally:
-    """What went wrong while a container was decoded."""
+    """Counts of the faults met while a container is decoded."""
 
     packets: int = 0
     damaged: int = 0
@@ -205,10 +205,10 @@ class _Clock:
 
 @dataclass
 class _Span:
-    """The part of a sound that is wanted, given from its beginning without holes.
+    """The wanted part of a sound, yielded from its beginning without holes.
 
     Attributes:
-        following: the next sample to give.
+        following: the next sample to yield.
         limit: the sample after the last.
     """
 
@@ -409,7 +409,7 @@ def _announced(container: Any, stream: Any) -> float:
 
 
 def _is_cut_short(path: Path, head: bytes) -> bool:
-    """Whether a WAV, AIFF or AVI file is shorter than it says, or an Ogg file has no end."""
+    """Return whether a WAV, AIFF or AVI file is shorter than its header says, or Ogg has no end."""
     if head[:4] == b"OggS":
         with open(path, "rb") as file:
             file.seek(max(0, path.stat().st_size - 66000))  # more than the largest page

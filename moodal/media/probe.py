@@ -1,6 +1,6 @@
-"""Any file -> what it is: sound, moving or still picture, text, subtitles; or why it is none.
+"""Detection of what a file holds: sound, moving or still pictures, text or subtitles.
 
-The content decides; the ending only where the content leaves it open (a text, or subtitles?).
+The content decides. The ending decides only where the content leaves it open (text or subtitles).
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ DEMUXERS = (
     "wtv",
     "wv",
 )
-"""FFmpeg's readers of single recordings. Not its playlists, which open other files and addresses,
-nor those that take any text or bytes for a film because of the file's ending."""
+"""FFmpeg's readers of single recordings. Left out are its playlists, which open other files and
+addresses, and the readers that take any text or bytes for a film because of the file's ending."""
 
 RECORDINGS = (
     ".wav",
@@ -104,10 +104,10 @@ RECORDINGS = (
     ".jpeg",
     ".png",
 )
-"""Endings that promise sound or pictures, so that a text beneath one is a mistake."""
+"""Endings of files with sound or pictures: a text with such an ending is a mistake."""
 
 RATES = range(1000, 1_000_000)
-"""Samples a second that are believed; others are a damaged header."""
+"""Samples per second that are believed; others come from a damaged header."""
 
 PIXELS = 100_000_000
 """The largest still picture that is opened."""
@@ -132,7 +132,7 @@ _TABLES = {
     ".textgrid": "an annotation",
     ".eaf": "an annotation",
 }
-"""Texts that are not what somebody said."""
+"""Endings of texts that are no transcripts, and what they are."""
 
 _SRT = re.compile(r"\s*(?:\d+\s*\n)?\s*\d+:\d\d:\d\d[,.]\d+\s*-->")
 
@@ -144,15 +144,14 @@ class Media:
     Attributes:
         kind: "audio" (also where its only picture is a cover), "video", "image", "text" or
             "subtitles".
-        seconds: as its header says; for subtitles the end of the last cue; None where nothing
-            tells (texts, pictures, live recordings).
-        has_audio: it has sound that can be decoded.
-        has_video: it has moving pictures that can be decoded.
-        size: width and height in pixels as they are stored, before any rotation; None without
-            a picture.
-        fps: pictures a second on average; None where unknown.
-        rate: samples a second of the sound.
-        channels: of the sound.
+        seconds: the length that the header states; of subtitles the end of the last cue; None
+            for texts, pictures and live recordings.
+        has_audio: whether it has sound that can be decoded.
+        has_video: whether it has moving pictures that can be decoded.
+        size: width and height in pixels as stored, before any rotation; None without a picture.
+        fps: pictures per second on average; None where unknown.
+        rate: samples per second of the sound.
+        channels: number of channels of the sound.
     """
 
     kind: Kind
@@ -166,11 +165,11 @@ class Media:
 
 
 def probe(path: Path | str) -> Media:
-    """What kind of file it is; reads its header and decodes its first frames.
+    """Find out what a file holds, from its header and its first frames.
 
     Raises:
-        DataError: it is missing, a folder, empty, damaged, or of a kind that nothing here reads.
-        MissingDependencyError: PyAV is not installed, and only it could tell.
+        DataError: the file is missing, a folder, empty, damaged, or of an unknown kind.
+        MissingDependencyError: PyAV is needed and not installed.
     """
     path = Path(path)
     head = read_head(path)
@@ -190,10 +189,10 @@ def probe(path: Path | str) -> Media:
 
 
 def open_container(path: Path, **options: Any) -> Any:
-    """A recording opened with PyAV, with `DEMUXERS` only; the caller closes it.
+    """Open a recording with PyAV, by `DEMUXERS` alone; the caller closes it.
 
     Raises:
-        DataError: FFmpeg finds no recording in it.
+        DataError: FFmpeg finds no recording in the file.
         MissingDependencyError: PyAV is not installed.
     """
     try:
@@ -220,7 +219,7 @@ def open_container(path: Path, **options: Any) -> Any:
 
 
 def open_soundfile(path: Path, head: bytes) -> Any | None:
-    """A soundfile.SoundFile with samples in it, None where libsndfile does not read it."""
+    """Open a file as a soundfile.SoundFile; None where libsndfile reads no samples in it."""
     import soundfile
 
     if is_mpeg_audio(head) or path.suffix.lower() in (".mp3", ".raw"):
@@ -316,22 +315,22 @@ def _recording(path: Path, head: bytes) -> Media:
 
 
 def moving(file: Any) -> list[Any]:
-    """The video streams of an opened container that are no cover art."""
+    """Return the video streams of an opened container that are no cover art."""
     from av.stream import Disposition
 
     return [s for s in file.streams.video if not s.disposition & Disposition.attached_pic]
 
 
 def _first_frames(file: Any, streams: list[Any], packets: int = 300) -> dict[int, Any]:
-    """The first frame that can be decoded of each stream, by its index, in one pass.
+    """Decode the first frame of each stream in one pass: stream index -> frame.
 
-    Those of which none of the first ``packets`` can be are left out.
+    Streams are left out if none of their first ``packets`` packets can be decoded.
     """
     import av
 
     wanted = {s.index: packets for s in streams if s.codec_context is not None}
-    found: dict[int, Any] = {}
-    # Where reading itself fails, what was found so far is all.
+    decoded: dict[int, Any] = {}
+    # Where reading itself fails, the frames decoded so far are all.
     with contextlib.suppress(av.FFmpegError, ValueError, MemoryError):
         for packet in file.demux([s for s in streams if s.index in wanted]):
             index = packet.stream.index
@@ -339,13 +338,13 @@ def _first_frames(file: Any, streams: list[Any], packets: int = 300) -> dict[int
                 continue
             with contextlib.suppress(av.FFmpegError, ValueError, MemoryError):
                 if frames := packet.decode():
-                    found[index] = frames[0]
+                    decoded[index] = frames[0]
             wanted[index] -= 1
-            if index in found or not wanted[index]:
+            if index in decoded or not wanted[index]:
                 del wanted[index]
             if not wanted:
                 break
-    return found
+    return decoded
 
 
 def _seconds(file: Any, stream: Any) -> float | None:
@@ -356,5 +355,5 @@ def _seconds(file: Any, stream: Any) -> float | None:
 
 
 def _sensible(value: float, most: float) -> float | None:
-    """A header's number, None where it cannot be true."""
+    """Return a number of a header; None where it cannot be true."""
     return value if math.isfinite(value) and 0 < value <= most else None

@@ -1,4 +1,4 @@
-"""The first bytes of a file -> what kind of file it looks like."""
+"""Guesses at the kind of a file from its first bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from moodal.core.errors import DataError
 
 HEAD = 65536
-"""Bytes from which the kind is told."""
+"""Bytes that are read to guess the kind."""
 
 _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "a ZIP archive or an office document"),
@@ -32,7 +32,7 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"MM\x00*", "a TIFF picture"),
     (b"8BPS", "a Photoshop picture"),
 )
-"""What files begin with that are no recording."""
+"""First bytes of files that are no recordings, and the name of each kind."""
 
 _MARKUP = re.compile(
     rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|\?xml|svg)\b", re.I | re.S
@@ -40,10 +40,10 @@ _MARKUP = re.compile(
 
 
 def read_head(path: Path) -> bytes:
-    """The first `HEAD` bytes of a file.
+    """Read the first `HEAD` bytes of a file.
 
     Raises:
-        DataError: it is missing, a folder or device, forbidden or empty.
+        DataError: the file is missing, a folder or device, forbidden or empty.
     """
     try:
         if path.is_dir():
@@ -55,15 +55,15 @@ def read_head(path: Path) -> bytes:
         with open(path, "rb") as file:
             head = file.read(HEAD)
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise DataError(f"Cannot read {path}: {said}.") from None
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"Cannot read {path}: {reason}.") from None
     if not head:
         raise DataError(f"{path} is empty (0 bytes); record or copy it anew.")
     return head
 
 
 def as_text(head: bytes) -> str | None:
-    """A file's first bytes as text, None where they are none.
+    """Decode a file's first bytes as text; None where they are no text.
 
     >>> as_text(b"so good"), as_text(bytes([0, 1, 2]))
     ('so good', None)
@@ -88,7 +88,7 @@ def as_text(head: bytes) -> str | None:
 
 
 def other_kind(head: bytes) -> str | None:
-    """What other kind of file it is, "a PDF document"."""
+    """Name the kind of a file that is no recording, such as "a PDF document"; None if unknown."""
     if b"%PDF-" in head[:1024]:
         return "a PDF document"
     for magic, name in _OTHERS:
@@ -108,19 +108,19 @@ def other_kind(head: bytes) -> str | None:
 
 
 def is_mpeg_audio(head: bytes) -> bool:
-    """Whether it is an MP3, on whose damage libsndfile writes to the terminal."""
+    """Return whether it is an MP3, on whose damage libsndfile writes to the terminal."""
     return head.startswith(b"ID3") or (head[:1] == b"\xff" and head[1:2] >= b"\xe0")
 
 
 def png_size(head: bytes) -> tuple[int, int] | None:
-    """Width and height in a PNG's header."""
+    """Read width and height from a PNG's header; None if it is too short."""
     if len(head) < 24:
         return None
     return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
 
 
 def jpeg_size(head: bytes) -> tuple[int, int] | None:
-    """Width and height in a JPEG's frame header, where it lies in the file's beginning."""
+    """Read width and height from a JPEG's frame header; None if it is not in these bytes."""
     at = 2
     while at + 9 <= len(head) and head[at] == 0xFF:
         marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4])
@@ -131,4 +131,5 @@ def jpeg_size(head: bytes) -> tuple[int, int] | None:
 
 
 def _controls(text: str) -> int:
+    """Count the control characters that texts do not contain."""
     return sum(c < " " and c not in "\t\n\r\f\x1b" for c in text) + text.count("\x7f")

@@ -1,4 +1,4 @@
-"""Subtitle files (SRT, WebVTT) -> cues: what is said from when to when."""
+"""Reading of subtitle files (SRT, WebVTT) into cues: a text with its start and end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from moodal.core.errors import DataError
 ENDINGS = (".srt", ".vtt")
 """Endings of subtitle files."""
 WITHOUT_SUBTITLES = (".txt", *ENDINGS, ".png", ".jpg", ".jpeg")
-"""Endings of files to which no subtitles belong: texts and pictures."""
+"""Endings of texts and pictures, to which no subtitles belong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Cue:
     Attributes:
         start, end: seconds, 0 <= start <= end.
         text: without markup, on one line.
-        speaker: from WebVTT's ``<v Name>``, several joined by a comma; None where none is named.
+        speaker: from WebVTT's ``<v Name>``, several joined by a comma; None where nobody is named.
     """
 
     start: float
@@ -40,13 +40,13 @@ _POSITION = re.compile(r"\{\\[^{}]*\}")
 
 
 def read_subtitles(path: Path | str) -> list[Cue]:
-    """The cues of a SubRip (.srt) or WebVTT (.vtt) file, by the time at which they start.
+    """Read the cues of a SubRip (.srt) or WebVTT (.vtt) file, sorted by their start.
 
-    UTF-8 and UTF-16, else Windows-1252. Tags, positions, notes, styles and regions are left
-    out, and so are cues without words; cues that overlap are kept.
+    Files are UTF-8 or UTF-16, else Windows-1252. Tags, positions, notes, styles, regions and cues
+    without words are left out; cues that overlap are kept.
 
     Raises:
-        DataError: it cannot be read, a line's times are wrong, or it holds no cue.
+        DataError: the file cannot be read, a line's times are wrong, or it holds no cue.
     """
     path = Path(path)
     try:
@@ -57,7 +57,7 @@ def read_subtitles(path: Path | str) -> list[Cue]:
 
 
 def parse_subtitles(text: str, name: str = "the subtitles") -> list[Cue]:
-    """As `read_subtitles`, from a text; ``name`` is what errors call it.
+    """Read cues from the text of a subtitle file; errors call it ``name``. See `read_subtitles`.
 
     >>> parse_subtitles("1\\n00:00:01,000 --> 00:00:02,500\\n<i>So</i> good\\n")
     [Cue(start=1.0, end=2.5, text='So good', speaker=None)]
@@ -66,26 +66,26 @@ def parse_subtitles(text: str, name: str = "the subtitles") -> list[Cue]:
     web = lines[0].startswith("WEBVTT")
     cues: list[Cue] = []
     times: tuple[float, float] | None = None
-    said: list[str] = []
-    skipping = web  # the header's own lines
+    words: list[str] = []
+    skipping = web  # the lines of the header
 
     def close() -> None:
-        if times is not None and (cue := _cue(times, said, web)) is not None:
+        if times is not None and (cue := _cue(times, words, web)) is not None:
             cues.append(cue)
 
     for number, line in enumerate(lines, 1):
         starts_block = number == 1 or not lines[number - 2].strip()
         if "-->" in line:
             close()
-            times, said, skipping = _times(line, name, number), [], False
+            times, words, skipping = _times(line, name, number), [], False
         elif web and starts_block and re.match(r"(?:NOTE|STYLE|REGION)(?:\s|$)", line):
             close()
-            times, said, skipping = None, [], True
+            times, words, skipping = None, [], True
         elif not line.strip():
             skipping = False
-            said.append("")
+            words.append("")
         elif times is not None and not skipping and not _names_next(lines, number, web):
-            said.append(line)
+            words.append(line)
     close()
     if not cues:
         raise DataError(
@@ -96,7 +96,7 @@ def parse_subtitles(text: str, name: str = "the subtitles") -> list[Cue]:
 
 
 def _names_next(lines: list[str], number: int, web: bool) -> bool:
-    """Whether line ``number`` (from 1) is the number or name of the cue in the next line."""
+    """Return whether line ``number`` (from 1) is the number or name of the next line's cue."""
     if number >= len(lines) or "-->" not in lines[number]:
         return False
     if web:
@@ -131,8 +131,8 @@ def _seconds(stamp: str) -> float | None:
     return float(f"{whole}.{part or 0}")
 
 
-def _cue(times: tuple[float, float], said: list[str], web: bool) -> Cue | None:
-    text = " ".join(said)
+def _cue(times: tuple[float, float], lines: list[str], web: bool) -> Cue | None:
+    text = " ".join(lines)
     names = [html.unescape(n).strip() for n in _VOICE.findall(text)] if web else []
     text = _TAG.sub("", _POSITION.sub("", text))
     text = " ".join((html.unescape(text) if web else text).split())
@@ -156,7 +156,7 @@ def _decoded(raw: bytes, path: Path) -> str:
 
 
 def subtitles_of(path: Path) -> Path | None:
-    """Find the subtitle file that lies beside a recording under its name; None without one."""
+    """Find the subtitle file of a recording: same folder, same name; None without one."""
     if path.suffix.lower() in WITHOUT_SUBTITLES:
         return None
     for ending in (*ENDINGS, *(x.upper() for x in ENDINGS)):

@@ -1,7 +1,7 @@
-"""Video files and still images -> pictures at their times, with PyAV (FFmpeg's libraries).
+"""Decoding of video files and still images into pictures with their times, by PyAV (FFmpeg).
 
 Times count from the beginning of the file, as those of its sound do (`moodal.media.decoder`).
-A video is decoded frame by frame and only one picture of it is held, so hours of it need no more
+A video is decoded frame by frame and one picture is held at a time, so hours of video need no more
 memory than seconds.
 """
 
@@ -21,22 +21,22 @@ LARGEST = 130_000_000
 """Pixels of a picture beyond which its header is not believed (8K video has 33 million)."""
 
 DENSE = 5
-"""From this many frames per wanted picture on, those that no other frame refers to are not decoded,
-which halves the work: encoders put three or four such frames in a row, so that every span keeps
-one."""
+"""From this many frames per wanted picture on, frames to which no other frame refers are not
+decoded, which halves the work. Encoders put three or four such frames in a row, so that every span
+keeps one."""
 
 EARLIER = 5.0
-"""Seconds before a span to which is gone back where the file's index leads past its start."""
+"""Seconds before a span from which decoding starts where the file's index leads past its start."""
 
 HOPELESS = 300
-"""Packets in a row that do not decode, after which the rest is given up."""
+"""Damaged packets in a row after which the rest of a file is given up."""
 
 TEXT_CODECS = ("ansi", "bintext", "xbin", "idf")
-"""FFmpeg draws text files as if on a terminal; to us they are no pictures."""
+"""Codecs by which FFmpeg draws text files as on a terminal; they are not taken for pictures."""
 
 OnDamage = Callable[[float, str], None]
-"""Told the seconds near which something does not decode, and what FFmpeg says of it; once for
-several frames in a row, since they are decoded several at a time."""
+"""Called with the second near which frames do not decode, and FFmpeg's reason; once for several
+frames in a row, since they are decoded several at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class Picture:
 
     Attributes:
         at: seconds from the beginning of the file.
-        rgb: [H, W, 3] uint8, upright as the file's metadata says, with square pixels.
-        scale: its pixels per pixel of the file, at most 1.
+        rgb: [H, W, 3] uint8, turned upright by the file's metadata, with square pixels.
+        scale: pixels per pixel of the file, at most 1.
     """
 
     at: float
@@ -63,20 +63,20 @@ def frames(
     longest: int = 640,
     on_damage: OnDamage | None = None,
 ) -> Iterator[Picture]:
-    """The pictures of a file, or of its span from ``start`` to ``end`` seconds.
+    """Yield the pictures of a file, or of its span from ``start`` to ``end`` seconds.
 
-    Time is cut into spans of 1/``fps`` seconds from ``start`` on, and of each the first frame that
-    begins in it is given, if one does: a variable frame rate is sampled by its time stamps, and
-    a frame that stands for long comes once. Where none begins in the first span, the one that is
-    then being shown is given at ``start``. A still image is one picture at 0.
+    Time is divided into cells of 1/``fps`` seconds from ``start`` on, and of each cell the first
+    frame that begins in it is yielded, if any. So a variable frame rate is sampled by its time
+    stamps, and a frame that is shown for long comes once. Where none begins in the first cell, the
+    frame that is shown then is yielded at ``start``. A still image is one picture at 0.
 
     Args:
-        path: any video or image that FFmpeg decodes; pictures attached to music are none.
+        path: any video or image that FFmpeg decodes; cover art does not count.
         fps: pictures per second at most.
         start: seconds, None for the beginning.
         end: seconds, None for the end; a span past the end of the file has no pictures.
         longest: pixels of the longer side at most; larger frames are scaled down.
-        on_damage: is told of what does not decode and is skipped.
+        on_damage: called for frames that do not decode and are skipped.
 
     Raises (when the first picture is asked for):
         UsageError: ``fps``, ``longest`` or the span is not positive.
@@ -119,19 +119,20 @@ def frames(
 
 
 def check_video(path: Path | str) -> None:
-    """Whether a file is a video or an image, from its header alone.
+    """Check from its header that a file is a video or an image.
 
     Raises:
-        DataError, MissingDependencyError: as `frames`, but for damage further in.
+        DataError, MissingDependencyError: as `frames`, except for damage further in.
     """
     with _opened(path):
         pass
 
 
 class _Film:
-    """An open file's pictures; a context manager.
+    """The pictures of an open file, as a context manager.
 
-    ``damages`` is what FFmpeg said of the first frame that did not decode.
+    Attributes:
+        damages: FFmpeg's reason why the first damaged frame did not decode, "" without any.
     """
 
     def __init__(self, path: Path, errors: tuple[type[Exception], ...]):
@@ -159,7 +160,7 @@ class _Film:
             file: Any = av.open(f"file:{self.path}", options={"protocol_whitelist": "file"})
         except self._errors as error:  # a name that is no UTF-8 is a ValueError
             raise DataError(
-                f"Cannot read video {self.path}: {_said(error)}; not a video or an image, or "
+                f"Cannot read video {self.path}: {_reason(error)}; not a video or an image, or "
                 "damaged."
             ) from None
         cover = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -187,7 +188,7 @@ class _Film:
     def decoded(
         self, begin: float, fps: float, on_damage: OnDamage | None
     ) -> Iterator[tuple[float, Any]]:
-        """Seconds and frame, from the last one at or before ``begin`` on."""
+        """Yield the second and the frame, from the last one at or before ``begin`` on."""
         self._ready(fps)
         for early in (0.0, EARLIER):
             if begin > early and self._sought(begin - early):
@@ -197,14 +198,14 @@ class _Film:
                     yield first
                     yield from following
                     return
-                # An index that leads too far, or none: from further back, or the beginning.
+                # The index leads too far, or there is none: start further back, or at 0.
                 self.file.close()
                 self.file, self.stream = self._open()
                 self._ready(fps)
         yield from self._frames(0.0, on_damage)
 
     def lasts(self, frame: Any) -> float:
-        """Seconds for which a frame is shown, by its own account; 0 where it gives none."""
+        """Return for how many seconds a frame is shown, 0 where the file does not say."""
         return float((frame.duration or 0) * frame.time_base) if frame.time_base else 0.0
 
     def _ready(self, fps: float) -> None:
@@ -223,10 +224,10 @@ class _Film:
     def _frames(self, near: float, on_damage: OnDamage | None) -> Iterator[tuple[float, Any]]:
         at, lost = near - self._step, 0
 
-        def damage(said: str) -> None:
-            self.damages = self.damages or said
+        def report(reason: str) -> None:
+            self.damages = self.damages or reason
             if on_damage is not None:
-                on_damage(max(0.0, at), said)
+                on_damage(max(0.0, at), reason)
 
         packets = self.file.demux(self.stream)
         while True:
@@ -235,27 +236,27 @@ class _Film:
                 if packet is None:
                     return
             except self._errors as error:
-                damage(_said(error))
+                report(_reason(error))
                 return
             try:
                 frames = packet.decode()
                 lost = 0 if frames else lost
             except self._errors as error:
-                damage(_said(error))
+                report(_reason(error))
                 frames, lost = [], lost + 1
                 if lost >= HOPELESS:
                     return
             for frame in frames:
                 at = at + self._step if frame.time is None else frame.time - self._origin
                 if frame.is_corrupt:
-                    damage("a frame is damaged")
+                    report("a frame is damaged")
                 else:
                     yield at, frame
 
     def picture(self, at: float, frame: Any, longest: int) -> Picture:
-        """Scaled, in RGB, upright."""
+        """Convert a frame to a picture: scaled, in RGB, upright."""
         width, height = frame.width * self._aspect, float(frame.height)
-        if self._aspect < 1:  # square pixels by making the longer side of a pixel the measure
+        if self._aspect < 1:  # pixels become square by stretching their shorter side
             width, height = float(frame.width), frame.height / self._aspect
         scale = min(1.0, longest / max(width, height))
         try:
@@ -268,7 +269,7 @@ class _Film:
             rgb = plain.to_ndarray()
         except self._errors as error:
             raise DataError(
-                f"Cannot convert the pictures of {self.path}: {_said(error)}; "
+                f"Cannot convert the pictures of {self.path}: {_reason(error)}; "
                 "convert it, e.g. to MP4."
             ) from None
         turns = round(frame.rotation / 90) % 4
@@ -285,12 +286,12 @@ def _opened(path: Path | str) -> _Film:
         import av
     except ModuleNotFoundError:
         raise MissingDependencyError(
-            f"{path} wants the package av, which reads pictures; `pip install av` brings it."
+            f"{path} needs the package av, which reads pictures; `pip install av` brings it."
         ) from None
-    # PyAV itself stumbles over streams that begin late (IndexError) and times beyond 64 bits.
+    # PyAV itself fails on streams that begin late (IndexError) and on times beyond 64 bits.
     return _Film(path, (av.FFmpegError, ValueError, OSError, LookupError, OverflowError))
 
 
-def _said(error: Exception) -> str:
-    said = str(getattr(error, "strerror", None) or error) or type(error).__name__
-    return said[:1].lower() + said[1:]
+def _reason(error: Exception) -> str:
+    reason = str(getattr(error, "strerror", None) or error) or type(error).__name__
+    return reason[:1].lower() + reason[1:]

@@ -58,10 +58,10 @@ def test_audio(tmp_path, ending):
     path = tmp_path / f"a.{ending}"
     kind = {"dat": "WAV"}.get(ending, ending.upper())
     soundfile.write(path, np.zeros((16000, 2)), 16000, format=kind)
-    found = probe(path)
-    assert (found.kind, found.has_audio, found.has_video) == ("audio", True, False)
-    assert (found.rate, found.channels) == (16000, 2)
-    assert found.seconds == pytest.approx(1.0, abs=0.1)
+    media = probe(path)
+    assert (media.kind, media.has_audio, media.has_video) == ("audio", True, False)
+    assert (media.rate, media.channels) == (16000, 2)
+    assert media.seconds == pytest.approx(1.0, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -76,16 +76,16 @@ def test_audio(tmp_path, ending):
     ],
 )
 def test_video(tmp_path, name, codec, audio):
-    found = probe(film(tmp_path / name, codec=codec, audio=audio))
-    assert (found.kind, found.has_audio, found.has_video) == ("video", True, True)
-    assert found.size == (64, 48)
-    assert found.fps == pytest.approx(10, abs=0.5) or name in ("a.ts", "a.flv")
-    assert found.seconds == pytest.approx(1.0, abs=0.2)
+    media = probe(film(tmp_path / name, codec=codec, audio=audio))
+    assert (media.kind, media.has_audio, media.has_video) == ("video", True, True)
+    assert media.size == (64, 48)
+    assert media.fps == pytest.approx(10, abs=0.5) or name in ("a.ts", "a.flv")
+    assert media.seconds == pytest.approx(1.0, abs=0.2)
 
 
 def test_a_film_without_sound_and_one_with_another_ending(tmp_path):
-    found = probe(film(tmp_path / "a.mp4", sound=False))
-    assert (found.kind, found.has_audio, found.rate) == ("video", False, None)
+    media = probe(film(tmp_path / "a.mp4", sound=False))
+    assert (media.kind, media.has_audio, media.rate) == ("video", False, None)
     film(tmp_path / "b.mp4").rename(tmp_path / "b.txt")
     assert probe(tmp_path / "b.txt").kind == "video"
 
@@ -109,16 +109,16 @@ def test_a_song_with_a_cover_is_audio(tmp_path):
         file.mux(voice.encode(None))
     with av.open(str(tmp_path / "a.m4a")) as file:
         assert file.streams.video  # the cover is in it
-    found = probe(tmp_path / "a.m4a")
-    assert (found.kind, found.has_video, found.size) == ("audio", False, None)
+    media = probe(tmp_path / "a.m4a")
+    assert (media.kind, media.has_video, media.size) == ("audio", False, None)
 
 
 @pytest.mark.parametrize(
     ("name", "codec"), [("a.jpg", "mjpeg"), ("a.png", "png"), ("a.wav", "png")]
 )
 def test_pictures(tmp_path, name, codec):
-    found = probe(picture(tmp_path / name, codec))
-    assert (found.kind, found.size, found.has_video) == ("image", (64, 48), False)
+    media = probe(picture(tmp_path / name, codec))
+    assert (media.kind, media.size, media.has_video) == ("image", (64, 48), False)
 
 
 def test_texts_and_subtitles(tmp_path):
@@ -174,19 +174,19 @@ def others(folder):
 
 
 def test_everything_else_is_one_sentence(tmp_path):
-    for name, (content, said) in others(tmp_path).items():
+    for name, (content, phrase) in others(tmp_path).items():
         path = tmp_path / name
         path.write_bytes(content)
         with pytest.raises(DataError) as caught:
             probe(path)
         message = str(caught.value)
         assert name in message, message
-        assert said in message, message
+        assert phrase in message, message
         assert "\n" not in message
         assert len(message) < 600
 
 
-def test_a_film_whose_index_is_lost_is_told(tmp_path):
+def test_a_film_whose_index_is_lost_is_refused(tmp_path):
     path = film(tmp_path / "a.mp4")
     path.write_bytes(path.read_bytes()[:-400])
     with pytest.raises(DataError, match=r"a\.mp4 is damaged: its index is missing"):
@@ -195,8 +195,8 @@ def test_a_film_whose_index_is_lost_is_told(tmp_path):
 
 def test_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    for name, said in (("none.wav", "no file"), (".", "is a folder"), ("pipe", "a pipe")):
-        with pytest.raises(DataError, match=said):
+    for name, message in (("none.wav", "no file"), (".", "is a folder"), ("pipe", "a pipe")):
+        with pytest.raises(DataError, match=message):
             probe(tmp_path / name)
     with pytest.raises(DataError):
         probe("a\0b")
@@ -219,8 +219,8 @@ def test_damaged_files_give_a_kind_or_a_sentence(tmp_path):
                 raw[at] = rng.integers(256)
             path.write_bytes(raw)
             try:
-                found = probe(path)
+                media = probe(path)
             except DataError:
                 continue
-            assert found.kind in ("audio", "video", "image", "text")
-            assert found.seconds is None or 0 < found.seconds < 1e8
+            assert media.kind in ("audio", "video", "image", "text")
+            assert media.seconds is None or 0 < media.seconds < 1e8

@@ -70,7 +70,7 @@ def test_blank_lines_and_missing_numbers():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("1\n00:00:xx,000 --> 00:00:02,000\nno\n", r"line 2: .* is no span of time"),
         ("1\n00:00:01,000 -->\nno\n", r"line 2"),
@@ -83,8 +83,8 @@ def test_blank_lines_and_missing_numbers():
         ("WEBVTT\n\n00:01.000 --> 00:02.000\n\n", "holds no subtitles"),
     ],
 )
-def test_a_wrong_file_is_told_by_its_line(text, said):
-    with pytest.raises(DataError, match=said):
+def test_a_wrong_file_is_refused_by_its_line(text, message):
+    with pytest.raises(DataError, match=message):
         parse_subtitles(text)
 
 
@@ -112,9 +112,9 @@ cues = st.lists(
 @given(cues, st.sampled_from([",", "."]), st.booleans())
 def test_what_is_written_is_read(given_cues, mark, web):
     lines = ["WEBVTT", ""] if web else []
-    for i, (start, length, said) in enumerate(given_cues, 1):
+    for i, (start, length, spoken) in enumerate(given_cues, 1):
         lines += [str(i), f"{stamp(start, mark)} --> {stamp(start + length, mark)}"]
-        lines += [" ".join(said), ""]
+        lines += [" ".join(spoken), ""]
     want = [Cue(s / 1000, (s + n) / 1000, " ".join(" ".join(w).split())) for s, n, w in given_cues]
     assert parse_subtitles("\n".join(lines)) == sorted(want, key=lambda c: c.start)
 
@@ -123,8 +123,8 @@ def test_what_is_written_is_read(given_cues, mark, web):
 @given(st.text("0123:,.-> \nWEBVTNO<v>/&;{\\}a", max_size=80), st.booleans())
 def test_any_text_gives_cues_or_a_sentence(text, web):
     try:
-        found = parse_subtitles(("WEBVTT\n\n" if web else "") + text)
+        parsed = parse_subtitles(("WEBVTT\n\n" if web else "") + text)
     except DataError:
         return
-    assert found
-    assert all(0 <= c.start <= c.end and c.text.strip() for c in found)
+    assert parsed
+    assert all(0 <= c.start <= c.end and c.text.strip() for c in parsed)

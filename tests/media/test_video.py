@@ -152,7 +152,7 @@ def test_music_with_a_cover_and_text_are_no_videos(tmp_path):
                 look(tmp_path / name)
 
 
-def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path, monkeypatch):
+def test_what_cannot_be_read_is_refused_in_a_sentence(tmp_path, monkeypatch):
     (tmp_path / "empty.mp4").touch()
     with pytest.raises(DataError, match=r"no video file .*none\.mp4"):
         check_video(tmp_path / "none.mp4")
@@ -168,7 +168,7 @@ def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path, monkeypatch):
         list(frames(path))
 
 
-def test_frames_that_do_not_decode_are_skipped_and_told(tmp_path):
+def test_frames_that_do_not_decode_are_skipped_and_reported(tmp_path):
     path = film(tmp_path / "a.avi", [picture(i) for i in range(30)], codec="png")
     data = path.read_bytes()
     starts = [i for i in range(len(data)) if data.startswith(b"\x89PNG", i)]
@@ -176,15 +176,15 @@ def test_frames_that_do_not_decode_are_skipped_and_told(tmp_path):
     for i in starts[10:20]:
         broken[i : i + 4] = b"none"
     path.write_bytes(broken)
-    told = []
-    seen = times(path, 10, on_damage=lambda at, said: told.append(at))
+    damaged = []
+    seen = times(path, 10, on_damage=lambda at, reason: damaged.append(at))
     assert len(starts) == 30
     # several threads decode, so that a neighbour may be lost with them
     assert set(np.arange(10) / 10) <= set(seen)
     assert set(np.arange(23, 30) / 10) <= set(seen)
     assert not set(seen) & set(np.arange(10, 20) / 10)
-    assert told
-    assert 0.5 < told[0] < 2.2
+    assert damaged
+    assert 0.5 < damaged[0] < 2.2
     for i in starts:
         broken[i : i + 4] = b"none"
     path.write_bytes(broken)
