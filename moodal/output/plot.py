@@ -1,7 +1,7 @@
-"""A timeline as a picture: emotions over time, faces, sound, words, and what each stream adds.
+"""Plot a timeline: emotions over time, faces, sound, words, and the share of each stream.
 
-PNG or SVG, by the ending of the path; the same bytes each time. What has no times, as a text, is
-drawn sentence by sentence (``moodal.output.plot_text``).
+The path's ending decides between PNG and SVG; equal input gives equal bytes. A timeline without
+times, such as that of a text, is drawn sentence by sentence (``moodal.output.plot_text``).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from moodal.core.files import replacing
 from moodal.core.timeline import Timeline
 from moodal.output import plot_text
 from moodal.output.formats import timed
-from moodal.output.plot_panels import DRAW, FACE, LEFT, RIGHT, WIDTH, faces_apart, words_of
+from moodal.output.plot_panels import DRAW, FACE, LEFT, RIGHT, WIDTH, place_faces, words_of
 from moodal.output.remarks import remarks
 from moodal.output.style import clock, plain
 
-_GAP = 0.12  # inches between two strips
+_GAP = 0.12  # inches between two panels
 _MOST_LANES = 4
 # for scripts that DejaVu lacks, where they are installed
 _FONTS = (
@@ -38,23 +38,23 @@ _FONTS = (
 
 
 class _Panel(NamedTuple):
-    """A strip of the picture: what it is, inches high, what it draws."""
+    """A panel of the plot: its kind (a key of `DRAW`), its height in inches, and its content."""
 
     name: str
     height: float
-    of: Any = None
+    content: Any = None
 
 
 def plot(timeline: Timeline, path: Path | str) -> Path:
-    """Draw a timeline to ``path``, .png or .svg.
+    """Draw a timeline to ``path``, .png or .svg, and return the path.
 
     Raises:
-        UsageError: another ending.
-        OutputError: it cannot be written.
+        UsageError: the path has another ending.
+        OutputError: the file cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in (".png", ".svg"):
-        raise UsageError(f"A plot is written as .png or .svg; got {path.name}.")
+        raise UsageError(f"A plot must be a .png or .svg file; got {path.name}.")
     untimed = timeline.kind == "image" or any(p.start is None or p.end is None for p in timeline)
     foot = [line for text in remarks(timeline) for line in textwrap.wrap(plain(text), 118)]
     if untimed or timeline.kind == "text":
@@ -74,9 +74,9 @@ def _title(t: Timeline) -> str:
 
 
 def _over_time(figure: Any, t: Timeline, foot: Sequence[str]) -> None:
-    cells = timed.cells(t, "a plot over time")
-    length = timed.end_of(t, cells) / 1000
-    lanes = [lane for lane in timed.lanes(cells) if lane.cells]
+    annotations = timed.annotate(t, "a plot over time")
+    length = timed.end_of(t, annotations) / 1000
+    lanes = [lane for lane in timed.lanes(annotations) if lane.annotations]
     if len(lanes) > _MOST_LANES:
         foot = [*foot, f"The first {_MOST_LANES} of {len(lanes)} layers are drawn."]
     panels = list(_panels(t, lanes[:_MOST_LANES], length))
@@ -84,16 +84,16 @@ def _over_time(figure: Any, t: Timeline, foot: Sequence[str]) -> None:
     height = top + bottom + sum(p.height + _GAP for p in panels)
     figure.set_size_inches(WIDTH, height)
     figure.text(LEFT / WIDTH, 1 - 0.27 / height, _title(t), fontsize=11, fontweight="bold")
-    at, axis = height - top, None
+    top_edge, axis = height - top, None
     for panel in panels:
-        at -= panel.height
-        place = (LEFT / WIDTH, at / height, (WIDTH - LEFT - RIGHT) / WIDTH)
-        axis = figure.add_axes((*place, panel.height / height))
+        top_edge -= panel.height
+        bounds = (LEFT / WIDTH, top_edge / height, (WIDTH - LEFT - RIGHT) / WIDTH)
+        axis = figure.add_axes((*bounds, panel.height / height))
         axis.set_xlim(0, length)
         axis.tick_params(labelbottom=False, length=0)
         axis.spines[["top", "right", "bottom"]].set_visible(False)
-        DRAW[panel.name](axis, t, panel.of, (WIDTH - LEFT - RIGHT) / length)
-        at -= _GAP
+        DRAW[panel.name](axis, t, panel.content, (WIDTH - LEFT - RIGHT) / length)
+        top_edge -= _GAP
     if axis is not None:
         axis.spines["bottom"].set_visible(True)
         axis.tick_params(axis="x", labelbottom=True, length=3)
@@ -111,7 +111,7 @@ def _foot(figure: Any, lines: Sequence[str], height: float) -> None:
 def _panels(t: Timeline, lanes: Sequence[timed.Lane], length: float) -> Iterator[_Panel]:
     for lane in lanes:
         yield _Panel("emotions", 0.34 * (len(t.emotions) + 0.5) + 0.2 * bool(lane.name), lane)
-    faces = faces_apart(t, (WIDTH - LEFT - RIGHT) / length)
+    faces = place_faces(t, (WIDTH - LEFT - RIGHT) / length)
     if faces:
         yield _Panel("faces", FACE, faces)
     if t.waveform is not None and len(t.waveform):
@@ -119,10 +119,10 @@ def _panels(t: Timeline, lanes: Sequence[timed.Lane], length: float) -> Iterator
     for lane in lanes:
         words = list(words_of(lane, length))
         if any(text for _, text in words):
-            high = 0.05 + 0.135 * max(s.count("\n") + 1 for _, s in words)
-            yield _Panel("words", high, (lane.name, words))
+            height = 0.05 + 0.135 * max(s.count("\n") + 1 for _, s in words)
+            yield _Panel("words", height, (lane.name, words))
     for lane in lanes:
-        if any(c.of.shares for c in lane.cells):
+        if any(c.prediction.shares for c in lane.annotations):
             yield _Panel("shares", 1.25, lane)
     if not lanes and t.waveform is None:
         yield _Panel("nothing", 0.5)
@@ -130,14 +130,14 @@ def _panels(t: Timeline, lanes: Sequence[timed.Lane], length: float) -> Iterator
 
 @contextmanager
 def _figure(path: Path) -> Iterator[Any]:
-    """A figure that is written to ``path`` at the end in one piece; no display is needed."""
+    """Give an empty figure and write it to ``path`` at the end, atomically; needs no display."""
     import matplotlib
     from matplotlib import font_manager
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    known = {f.name for f in font_manager.fontManager.ttflist}
-    fonts = ["DejaVu Sans", *(f for f in _FONTS if f in known)]
+    installed = {f.name for f in font_manager.fontManager.ttflist}
+    fonts = ["DejaVu Sans", *(f for f in _FONTS if f in installed)]
     style: Any = {
         "font.size": 8,
         "font.family": fonts,

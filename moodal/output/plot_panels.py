@@ -1,4 +1,4 @@
-"""The strips of a picture over time: each draws onto axes whose x is seconds of the recording."""
+"""The panels of a plot over time: each draws onto axes whose x is seconds of the recording."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from moodal.output.style import (
     label,
     percent,
     plain,
+    shown_emotion,
     streams_of,
-    told,
 )
 
 WIDTH, LEFT, RIGHT = 10.0, 1.45, 0.25
-"""Inches: of the picture, and of its margins beside the strips."""
+"""Inches: the width of the plot, and its left and right margins."""
 
 FACE = 0.6
-"""Inches: of a thumbnail and the line to its time."""
+"""Inches: the height of a thumbnail with the line to its time."""
 
-_SIGNS = 16.5  # of 7 points in an inch, on the wide side
+_SIGNS = 16.5  # characters of 7 points in an inch; a cautious estimate
 
 
 def _emotions(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
-    """A row per emotion: over each utterance a bar as high as its probability."""
+    """Draw a row per emotion, with a bar over each utterance as high as its probability."""
     n, colour = len(t.emotions), colours(t.emotions)
     axis.set_ylim(n, -0.5 - 0.6 * bool(lane.name))
-    start = np.array([c.start / 1000 for c in lane.cells])
-    end = np.array([c.end / 1000 for c in lane.cells])
-    unsure = np.array([not c.of.decided for c in lane.cells], bool)
+    start = np.array([c.start / 1000 for c in lane.annotations])
+    end = np.array([c.end / 1000 for c in lane.annotations])
+    unsure = np.array([not c.prediction.decided for c in lane.annotations], bool)
     _boxes(
         axis,
         start[unsure],
@@ -60,9 +60,9 @@ def _emotions(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
     edge = np.where((end - start) * inch > 0.05, 0.5, 0.0)
     for i, emotion in enumerate(t.emotions):
         axis.axhline(i + 0.95, color="#DDDDDD", lw=0.6, zorder=0)
-        high = np.array([0.86 * c.of.probabilities[emotion] for c in lane.cells])
-        mine = np.array([emotion in c.of.decided for c in lane.cells], bool)
-        for which, alpha in ((mine, 1.0), (~mine, 0.45)):
+        high = np.array([0.86 * c.prediction.probabilities[emotion] for c in lane.annotations])
+        decided = np.array([emotion in c.prediction.decided for c in lane.annotations], bool)
+        for which, alpha in ((decided, 1.0), (~decided, 0.45)):
             _boxes(
                 axis,
                 start[which],
@@ -74,8 +74,8 @@ def _emotions(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
                 linewidths=edge[which],
                 alpha=alpha,
             )
-    for cell in lane.cells:
-        _figure_on_bar(axis, t, cell, inch, colour)
+    for annotation in lane.annotations:
+        _figure_on_bar(axis, t, annotation, inch, colour)
     names = [f"{plain(e)} (guess)" if _is_guess(t, e) else plain(e) for e in t.emotions]
     axis.set_yticks(np.arange(n) + 0.6, [textwrap.shorten(x, 22, placeholder="…") for x in names])
     for i, emotion in enumerate(t.emotions):
@@ -99,7 +99,7 @@ def _emotions(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
 def _boxes(
     axis: Any, left: np.ndarray, right: np.ndarray, high: np.ndarray, low: float, **style: Any
 ) -> None:
-    """Rectangles between left and right, and between a low and a high of their own."""
+    """Draw n rectangles from left [n] to right [n] and from ``low`` to high [n]."""
     from matplotlib.collections import PolyCollection
 
     foot = np.full(len(left), low)
@@ -108,17 +108,17 @@ def _boxes(
 
 
 def _figure_on_bar(
-    axis: Any, t: Timeline, cell: timed.Cell, inch: float, colour: dict[str, str]
+    axis: Any, t: Timeline, annotation: timed.Annotation, inch: float, colour: dict[str, str]
 ) -> None:
-    """The decided emotion's percentage, in its bar or, where that is low, above it."""
-    emotion = label(cell.of)
-    if emotion not in t.emotions or (cell.end - cell.start) / 1000 * inch < 0.34:
+    """Write the decided emotion's percentage into its bar or, where the bar is low, above it."""
+    emotion = label(annotation.prediction)
+    if emotion not in t.emotions or (annotation.end - annotation.start) / 1000 * inch < 0.34:
         return
-    probability, row = cell.of.probabilities[emotion], t.emotions.index(emotion)
+    probability, row = annotation.prediction.probabilities[emotion], t.emotions.index(emotion)
     inside = probability > 0.5
     y = row + 0.95 - 0.86 * probability * (0.5 if inside else 1) - (0 if inside else 0.2)
     axis.text(
-        (cell.start + cell.end) / 2000,
+        (annotation.start + annotation.end) / 2000,
         y,
         percent(probability),
         ha="center",
@@ -129,9 +129,9 @@ def _figure_on_bar(
 
 
 def _is_guess(t: Timeline, emotion: str) -> bool:
-    """No stream that was used has learned it."""
-    known = {p.sources.get(emotion, {}).get(s) for p in t for s in p.streams}
-    return "guess" in known and not known & {"learned", "synonym", "adapted"}
+    """Return whether no stream that was used has learned the emotion."""
+    sources = {p.sources.get(emotion, {}).get(s) for p in t for s in p.streams}
+    return "guess" in sources and not sources & {"learned", "synonym", "adapted"}
 
 
 def _faces(axis: Any, t: Timeline, faces: Sequence[tuple[float, float, Any]], inch: float) -> None:
@@ -153,57 +153,59 @@ def _faces(axis: Any, t: Timeline, faces: Sequence[tuple[float, float, Any]], in
     _name(axis, "faces")
 
 
-def faces_apart(t: Timeline, inch: float) -> list[tuple[float, float, np.ndarray]]:
-    """(seen at, drawn at, picture) of as many faces as stand side by side."""
-    made: list[tuple[float, float, np.ndarray]] = []
+def place_faces(t: Timeline, inch: float) -> list[tuple[float, float, np.ndarray]]:
+    """Choose as many faces as fit side by side: (second seen, second drawn, picture)."""
+    placed: list[tuple[float, float, np.ndarray]] = []
     half, end = FACE / 2 / inch, (WIDTH - LEFT - RIGHT) / inch
-    for at, picture in sorted(t.thumbnails, key=lambda x: x[0]):
-        drawn = min(max(at, half), max(half, end - half))
-        if not made or drawn - made[-1][1] >= 2 * half:
-            made.append((at, drawn, picture))
-    return made
+    for seen, picture in sorted(t.thumbnails, key=lambda x: x[0]):
+        drawn = min(max(seen, half), max(half, end - half))
+        if not placed or drawn - placed[-1][1] >= 2 * half:
+            placed.append((seen, drawn, picture))
+    return placed
 
 
 def _sound(axis: Any, t: Timeline, _: Any, inch: float) -> None:
-    """The waveform, in the colour of what was decided."""
+    """Draw the waveform in the colour of the decided emotion."""
     wave = np.asarray(t.waveform, float)
     edges = np.linspace(0, t.duration or axis.get_xlim()[1], len(wave) + 1)
-    at = (edges[1:] + edges[:-1]) / 2
-    most = max(1e-6, float(np.abs(wave).max()))
-    axis.fill_between(at, wave[:, 0], wave[:, 1], color="#BBBBBB", lw=0.3)
+    middle = (edges[1:] + edges[:-1]) / 2
+    peak = max(1e-6, float(np.abs(wave).max()))
+    axis.fill_between(middle, wave[:, 0], wave[:, 1], color="#BBBBBB", lw=0.3)
     colour = colours(t.emotions)
     for emotion in t.emotions:
-        inside = np.zeros(len(at), bool)
+        inside = np.zeros(len(middle), bool)
         for p in t:
             if emotion in p.decided and p.start is not None and p.end is not None:
-                inside |= (at >= p.start) & (at <= p.end)
+                inside |= (middle >= p.start) & (middle <= p.end)
         if inside.any():
             axis.fill_between(
-                at, wave[:, 0], wave[:, 1], where=inside, color=colour[emotion], lw=0.3
+                middle, wave[:, 0], wave[:, 1], where=inside, color=colour[emotion], lw=0.3
             )
-    axis.set_ylim(-1.05 * most, 1.05 * most)
+    axis.set_ylim(-1.05 * peak, 1.05 * peak)
     axis.set_yticks([])
     axis.spines["left"].set_visible(False)
     _name(axis, "sound")
 
 
 def words_of(lane: timed.Lane, length: float) -> Iterator[tuple[float, str]]:
-    """(s, at most four lines) of each utterance, trimmed to the room before the next one."""
+    """Yield (second, at most four lines) per utterance, cut to the space before the next one."""
     inch = (WIDTH - LEFT - RIGHT) / length
-    for i, cell in enumerate(lane.cells):
-        after = lane.cells[i + 1].start / 1000 if i + 1 < len(lane.cells) else length
-        wide = int(((after - cell.start / 1000) * inch - 0.06) * _SIGNS)
-        text = plain(cell.of.text or "")
+    for i, annotation in enumerate(lane.annotations):
+        next_start = (
+            lane.annotations[i + 1].start / 1000 if i + 1 < len(lane.annotations) else length
+        )
+        columns = int(((next_start - annotation.start / 1000) * inch - 0.06) * _SIGNS)
+        text = plain(annotation.prediction.text or "")
         if 2 * sum(east_asian_width(c) in "WF" for c in text) > len(text):
-            wide //= 2
-        lines = textwrap.wrap(text, wide, max_lines=4, placeholder="…") if wide >= 4 else []
-        yield cell.start / 1000, "\n".join(lines)
+            columns //= 2
+        lines = textwrap.wrap(text, columns, max_lines=4, placeholder="…") if columns >= 4 else []
+        yield annotation.start / 1000, "\n".join(lines)
 
 
 def _transcript(
-    axis: Any, _: Timeline, of: tuple[str, Sequence[tuple[float, str]]], inch: float
+    axis: Any, _: Timeline, content: tuple[str, Sequence[tuple[float, str]]], inch: float
 ) -> None:
-    name, words = of
+    name, words = content
     axis.set_ylim(0, 1)
     axis.axis("off")
     for start, text in words:
@@ -212,22 +214,24 @@ def _transcript(
 
 
 def _shares(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
-    """Of each utterance's decided (or most probable) emotion, each stream's part of its logit."""
+    """Draw each stream's share in the logit of the decided (or most probable) emotion."""
     shown = streams_of(t)
-    streams = [s for s in shown if any(s in c.of.shares for c in lane.cells)]
+    streams = [s for s in shown if any(s in c.prediction.shares for c in lane.annotations)]
     axis.axhline(0, color="black", lw=0.7)
-    crowded = min(c.end - c.start for c in lane.cells) / 1000 * inch < 0.04
+    crowded = min(c.end - c.start for c in lane.annotations) / 1000 * inch < 0.04
     for j, stream in enumerate(streams):
-        cells = [c for c in lane.cells if stream in c.of.shares]
-        middle = np.array([(c.start + c.end) / 2000 for c in cells])
-        values = np.array([c.of.shares[stream].get(told(c.of), 0.0) for c in cells])
+        annotations = [c for c in lane.annotations if stream in c.prediction.shares]
+        middle = np.array([(c.start + c.end) / 2000 for c in annotations])
+        values = np.array(
+            [c.prediction.shares[stream].get(shown_emotion(c.prediction), 0.0) for c in annotations]
+        )
         style = {"color": shown[stream].colour, "label": shown[stream].label}
         if crowded:
             steps, means = _means(middle, values, axis.get_xlim()[1])
             axis.plot(steps, means, lw=1.2, ls=("-", "--", ":")[j % 3], **style)
             continue
         wide = np.array(
-            [min((c.end - c.start) / 1000 * 0.9 / len(streams), 0.3 / inch) for c in cells]
+            [min((c.end - c.start) / 1000 * 0.9 / len(streams), 0.3 / inch) for c in annotations]
         )
         bars = axis.bar(
             middle + (j - (len(streams) - 1) / 2) * wide,
@@ -238,8 +242,8 @@ def _shares(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
             linewidth=0.3,
             **style,
         )
-        for bar, cell in zip(bars, cells, strict=True):
-            bar.set_alpha(1.0 if cell.of.decided else 0.4)
+        for bar, annotation in zip(bars, annotations, strict=True):
+            bar.set_alpha(1.0 if annotation.prediction.decided else 0.4)
     low, high = axis.get_ylim()
     axis.set_ylim(min(low, -0.1) * 1.05, max(high, 0.1) * 1.25)
     axis.tick_params(axis="y", length=3, labelsize=7)
@@ -260,7 +264,7 @@ def _shares(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
 
 
 def _means(at: np.ndarray, values: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:
-    """Of too many to draw each: means over a sixtieth of the length; NaN where there is none."""
+    """Average many values over sixtieths of the length: times [60] and means [60], NaN if none."""
     place = np.minimum((at / length * 60).astype(int), 59)
     count = np.bincount(place, minlength=60)
     total = np.bincount(place, values, minlength=60)
@@ -273,7 +277,7 @@ def _nothing(axis: Any, t: Timeline, _: Any, inch: float) -> None:
     axis.text(
         0.5,
         0.5,
-        "nothing to tell an emotion from",
+        "nothing to recognise an emotion from",
         transform=axis.transAxes,
         ha="center",
         va="center",
@@ -282,7 +286,7 @@ def _nothing(axis: Any, t: Timeline, _: Any, inch: float) -> None:
 
 
 def _name(axis: Any, name: str, pad: float = 0.12) -> None:
-    """What a panel shows, to its left."""
+    """Write the name of a panel to its left."""
     inches = axis.get_position().width * WIDTH
     axis.text(
         -pad / inches, 0.5, name, transform=axis.transAxes, ha="right", va="center", fontsize=8

@@ -1,4 +1,4 @@
-"""The picture of what has no times: sentence by sentence, its words marked by their shares."""
+"""Plot a timeline without times sentence by sentence, its words marked by their shares."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 
 from moodal.core.timeline import Prediction, Timeline
-from moodal.output.style import GREY, UNSURE, colours, percent, plain, streams_of, told
+from moodal.output.style import GREY, UNSURE, colours, percent, plain, shown_emotion, streams_of
 
 _MOST = 40
-_WORDS, _LINE, _BAR = 6.1, 0.24, 0.17  # inches: the words' width, a line of them, a bar's room
+_WORDS, _LINE, _BAR = 6.1, 0.24, 0.17  # inches: width of the text, height of a line, of a bar
 _LEFT, _BARS = 0.2, 6.75  # inches from the left
 _SIZE = 9
 
 
 def draw(figure: Any, timeline: Timeline, title: str, foot: Sequence[str], width: float) -> None:
-    """Draw onto an empty figure, and set its height.
+    """Draw a timeline onto an empty figure, and set the figure's height.
 
     Args:
-        foot: lines at the end.
+        foot: lines of text below the sentences.
         width: inches.
     """
     shown = list(timeline)[:_MOST]
@@ -40,16 +40,18 @@ def draw(figure: Any, timeline: Timeline, title: str, foot: Sequence[str], width
     page.set(xlim=(0, width), ylim=(height, 0))  # inches from the top left
     page.axis("off")
     page.text(_LEFT, 0.27, title, fontsize=11, fontweight="bold", va="center")
-    parts = [abs(w.shares.get(told(p), 0.0)) for p in shown for w in p.words]
-    most = float(np.quantile(parts, 0.95)) if parts else 0.0  # one loud word hides no other
+    word_shares = [abs(w.shares.get(shown_emotion(p), 0.0)) for p in shown for w in p.words]
+    strongest = (
+        float(np.quantile(word_shares, 0.95)) if word_shares else 0.0
+    )  # one loud word hides no other
     labels = {s: info.label for s, info in streams_of(timeline).items()}
     top = 0.5
     for i, (p, flow, high) in enumerate(zip(shown, flows, rows, strict=True)):
         if i:
             page.plot([_LEFT, width - _LEFT], [top - 0.02] * 2, color="#DDDDDD", lw=0.6)
         indent = _face(page, faces[i], top) if i < len(faces) else 0.0
-        colour = colours([*dict.fromkeys([*timeline.emotions, told(p)])])
-        lines = _sentence(page, p, flow, top, indent, colour[told(p)], most)
+        colour = colours([*dict.fromkeys([*timeline.emotions, shown_emotion(p)])])
+        lines = _sentence(page, p, flow, top, indent, colour[shown_emotion(p)], strongest)
         if len(p.shares) > 1:
             _share_line(page, p, labels, top + _LINE * (lines + 0.5), _LEFT + indent)
         _bars(page, p, top, width, colour)
@@ -61,33 +63,33 @@ def draw(figure: Any, timeline: Timeline, title: str, foot: Sequence[str], width
 
 
 Flow = list[tuple[float, int, float, str, float | None]]
-"""Words: inches from the left, line, inches wide, the word, its share."""
+"""A word's inches from the left, line number, width in inches, text and share (None: none)."""
 
 
 def _flow(figure: Any, p: Prediction, silent: str) -> Flow:
-    """Words in lines; ``silent`` where nothing was said."""
-    pairs = [(plain(w.text), w.shares.get(told(p))) for w in p.words]
+    """Break the words of an utterance into lines; ``silent`` is shown if nothing was said."""
+    pairs = [(plain(w.text), w.shares.get(shown_emotion(p))) for w in p.words]
     if not pairs:
         pairs = [(w, None) for w in plain(p.text or silent).split()]
-    made: Flow = []
+    flow: Flow = []
     x, line = 0.0, 0
     for word, share in (piece for pair in pairs for piece in _pieces(*pair)):
         wide = _wide(figure, word)
         if x and x + wide > _WORDS:
             x, line = 0.0, line + 1
-        made.append((x, line, wide, word, share))
+        flow.append((x, line, wide, word, share))
         x += wide + 0.07
-    return made
+    return flow
 
 
 def _pieces(word: str, share: float | None) -> Iterator[tuple[str, float | None]]:
-    """A word too long for a line, in parts: other scripts have no spaces."""
+    """Cut a word of over 30 characters into pieces, since some scripts have no spaces."""
     for i in range(0, max(1, len(word)), 30):
         yield word[i : i + 30], share
 
 
 def _wide(figure: Any, text: str) -> float:
-    """Inches."""
+    """Return the width of a text in inches."""
     from matplotlib.font_manager import FontProperties
 
     renderer = figure.canvas.get_renderer()
@@ -101,7 +103,7 @@ def _height(p: Prediction, flow: Flow, face: bool) -> float:
 
 
 def _sentence(
-    page: Any, p: Prediction, flow: Flow, top: float, indent: float, colour: str, most: float
+    page: Any, p: Prediction, flow: Flow, top: float, indent: float, colour: str, strongest: float
 ) -> int:
     """Write the words, marked by their shares, and return the number of their lines."""
     from matplotlib.patches import Rectangle
@@ -109,20 +111,20 @@ def _sentence(
     left, lines = _LEFT + indent, 0
     for x, line, wide, word, share in flow:
         y = top + _LINE * (line + 0.5)
-        if share is not None and most:
-            part = min(1.0, abs(share) / most)
-            place = (left + x - 0.03, y - 0.1), wide + 0.06, 0.2
+        if share is not None and strongest:
+            strength = min(1.0, abs(share) / strongest)
+            box = (left + x - 0.03, y - 0.1), wide + 0.06, 0.2
             if share > 0:
-                page.add_patch(Rectangle(*place, facecolor=colour, alpha=0.7 * part, lw=0))
-            elif part > 0.08:
+                page.add_patch(Rectangle(*box, facecolor=colour, alpha=0.7 * strength, lw=0))
+            elif strength > 0.08:
                 page.add_patch(
                     Rectangle(
-                        *place,
+                        *box,
                         facecolor="none",
                         edgecolor="#555555",
                         lw=0,
                         hatch="////",
-                        alpha=0.15 + 0.6 * part,
+                        alpha=0.15 + 0.6 * strength,
                     )
                 )
         page.text(left + x, y, word, fontsize=_SIZE, va="center_baseline")
@@ -132,23 +134,23 @@ def _sentence(
 
 def _share_line(page: Any, p: Prediction, labels: Mapping[str, str], y: float, left: float) -> None:
     """Write the share of each stream in the emotion."""
-    emotion = told(p)
+    emotion = shown_emotion(p)
     shares = ", ".join(f"{labels[s]} {v.get(emotion, 0.0):+.1f}" for s, v in p.shares.items())
     text = f"shares of {emotion}: {shares} nats"
     page.text(left, y, text, fontsize=7, color="#444444", va="center")
 
 
 def _bars(page: Any, p: Prediction, top: float, width: float, colour: dict[str, str]) -> None:
-    """The three most probable emotions; grey where none was decided."""
+    """Draw bars for the three most probable emotions; they are grey if none was decided."""
     order = sorted(p.probabilities, key=lambda e: -p.probabilities[e])[:3]
-    room = width - _BARS - 1.5
+    full_width = width - _BARS - 1.5
     for i, emotion in enumerate(order):
         probability, y = p.probabilities[emotion], top + _BAR * (i + 0.6)
         decided = emotion in p.decided
         fill = colour.get(emotion, GREY) if p.decided else "#BBBBBB"
         page.barh(
             y,
-            probability * room,
+            probability * full_width,
             0.11,
             _BARS,
             color=fill,
@@ -159,7 +161,7 @@ def _bars(page: Any, p: Prediction, top: float, width: float, colour: dict[str, 
         if i == 0 and not p.decided:
             name = f"{UNSURE} ({name})"
         page.text(
-            _BARS + probability * room + 0.06,
+            _BARS + probability * full_width + 0.06,
             y,
             name,
             fontsize=7.5,
@@ -169,7 +171,7 @@ def _bars(page: Any, p: Prediction, top: float, width: float, colour: dict[str, 
 
 
 def _face(page: Any, picture: np.ndarray, top: float) -> float:
-    """A thumbnail; the room that it takes, in inches."""
+    """Draw a thumbnail and return the width that it takes, in inches."""
     limits = page.get_xlim(), page.get_ylim()
     page.imshow(
         picture,
@@ -188,8 +190,8 @@ def _legend(page: Any, y: float) -> None:
 
     x = _LEFT
     marks: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("speaks for it", {"facecolor": GREY, "alpha": 0.7, "lw": 0}),
-        ("against it", {"facecolor": "none", "edgecolor": "#555555", "hatch": "////", "lw": 0}),
+        ("raises logit", {"facecolor": GREY, "alpha": 0.7, "lw": 0}),
+        ("lowers logit", {"facecolor": "none", "edgecolor": "#555555", "hatch": "////", "lw": 0}),
     )
     for text, style in marks:
         page.add_patch(Rectangle((x, y - 0.07), 0.28, 0.14, **style))

@@ -1,4 +1,4 @@
-"""What a reader should know beside the figures, one sentence each."""
+"""Remarks on a timeline that a reader should know besides its figures, one sentence each."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _SOURCES = {
 
 
 def remarks(t: Timeline) -> Iterator[str]:
-    """What lacks, what is guessed, flags once each, notes, and what made it."""
+    """Yield what is missing or guessed, each flag once, the notes, and the artefact's name."""
     shown = streams_of(t)
     for stream, why in t.absent.items():
         yield f"Without {_named(shown[stream])}: {why}."
     if not len(t):
-        yield "There is nothing to tell an emotion from."
-    lacking: dict[tuple[str, str], list[int]] = {}
+        yield "There is nothing to recognise an emotion from."
+    missing: dict[tuple[str, str], list[int]] = {}
     flags: dict[str, list[int]] = {}
     for i, p in enumerate(t, 1):
         for stream, why in p.absent.items():
             if t.absent.get(stream) != why:
-                lacking.setdefault((stream, why), []).append(i)
+                missing.setdefault((stream, why), []).append(i)
         for flag in p.flags:
             flags.setdefault(flag, []).append(i)
-    for (stream, why), numbers in lacking.items():
+    for (stream, why), numbers in missing.items():
         yield f"{_numbers(numbers, len(t))}: without {_named(shown[stream])}, {why}."
     yield from _sources(t)
     for flag, numbers in flags.items():
@@ -43,21 +43,23 @@ def remarks(t: Timeline) -> Iterator[str]:
 
 
 def _sources(t: Timeline) -> Iterator[str]:
-    """Which emotions each stream learned and which it guesses; a line for streams alike."""
-    known: dict[str, dict[str, dict[str, None]]] = {}
+    """Yield which emotions each stream learned and which it guesses, equal streams together."""
+    emotions_by_source: dict[str, dict[str, dict[str, None]]] = {}
     for p in t:
         for emotion, streams in p.sources.items():
             for stream in p.streams:
                 if stream in streams:
-                    by = known.setdefault(stream, {}).setdefault(streams[stream], {})
-                    by[plain(emotion)] = None
-    shown, alike = streams_of(t), dict[str, list[str]]()
-    for stream, kinds in known.items():
+                    emotions = emotions_by_source.setdefault(stream, {}).setdefault(
+                        streams[stream], {}
+                    )
+                    emotions[plain(emotion)] = None
+    shown, streams_by_line = streams_of(t), dict[str, list[str]]()
+    for stream, kinds in emotions_by_source.items():
         order = [*(k for k in _SOURCES if k in kinds), *(k for k in kinds if k not in _SOURCES)]
         parts = [f"{_SOURCES.get(k, k)}: {', '.join(kinds[k])}" for k in order]
         line = " learned every emotion asked" if order == ["learned"] else ": " + "; ".join(parts)
-        alike.setdefault(line, []).append(_named(shown[stream]))
-    for line, names in alike.items():
+        streams_by_line.setdefault(line, []).append(_named(shown[stream]))
+    for line, names in streams_by_line.items():
         yield f"{_capital(_and(names))}{line}."
 
 
@@ -69,10 +71,10 @@ def _and(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _numbers(numbers: Sequence[int], of: int) -> str:
-    """Utterances 2, 5–7; how many where that would be long."""
-    if len(numbers) == of:
-        return "All" if of > 1 else "Utterance 1"
+def _numbers(numbers: Sequence[int], total: int) -> str:
+    """Name utterances as "Utterances 2, 5–7", or give their number if that would be long."""
+    if len(numbers) == total:
+        return "All" if total > 1 else "Utterance 1"
     runs: list[list[int]] = []
     for n in numbers:
         if runs and n == runs[-1][-1] + 1:
@@ -80,9 +82,9 @@ def _numbers(numbers: Sequence[int], of: int) -> str:
         else:
             runs.append([n])
     if len(runs) > 5:
-        return f"{len(numbers)} of {of} utterances"
-    told = [str(r[0]) if len(r) == 1 else f"{r[0]}–{r[-1]}" for r in runs]
-    return f"Utterance{'s' if len(numbers) > 1 else ''} {', '.join(told)}"
+        return f"{len(numbers)} of {total} utterances"
+    ranges = [str(r[0]) if len(r) == 1 else f"{r[0]}–{r[-1]}" for r in runs]
+    return f"Utterance{'s' if len(numbers) > 1 else ''} {', '.join(ranges)}"
 
 
 def _capital(text: str) -> str:

@@ -1,4 +1,4 @@
-"""How emotions, streams and times look, alike in the terminal, in plots and in files."""
+"""The appearance of emotions, streams and times in the terminal, in plots and in files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from moodal.core.records import ModalityInfo, ordered
 from moodal.core.timeline import Prediction, Timeline
 
 UNSURE = "unsure"
-"""Where the model abstains."""
+"""The label of an utterance on which the model abstains."""
 
 GREY = "#8C8C8C"
 
@@ -17,10 +17,10 @@ BUILT_IN = {
     "speech": ModalityInfo("speech", "voice", "#E69F00", "s", "sound"),
     "face": ModalityInfo("face", "face", "#009E73", "^", "pictures"),
 }
-"""What is shown of the streams of a timeline that does not bring it."""
+"""The built-in modalities, for timelines that do not bring the data of their modalities."""
 
 HATCHES = {"o": "", "s": "////", "^": "...."}
-"""Mark of a stream -> the hatch of its bars; other streams have crosses."""
+"""Mark of a stream -> the hatch of its bars; streams with other marks have crosses."""
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 _COLOURS = {
@@ -33,12 +33,12 @@ _COLOURS = {
     "surprise": "#56B4E9",
 }
 _LETTERS = {"surprise": "U", "happiness": "H", "sadness": "S"}
-# for words that were asked for beside these: Tol's muted scheme
+# for further emotion words: Tol's muted scheme
 _MORE = ("#882255", "#44AA99", "#332288", "#AA4499", "#999933", "#CC6677", "#117733", "#661100")
 
 
 def colours(emotions: Sequence[str]) -> dict[str, str]:
-    """Emotion -> "#RRGGBB"; the basic ones always the same.
+    """Assign each emotion a colour "#RRGGBB"; the basic emotions always have the same one.
 
     >>> colours(["anger", "bored"])
     {'anger': '#D55E00', 'bored': '#882255'}
@@ -49,43 +49,45 @@ def colours(emotions: Sequence[str]) -> dict[str, str]:
 
 
 def letters(emotions: Sequence[str]) -> dict[str, str]:
-    """Emotion -> one sign of its own, the basic ones always the same.
+    """Assign each emotion a distinct letter; the basic emotions always have the same one.
 
     >>> letters(["anger", "surprise", "sadness", "amused"])
     {'anger': 'A', 'surprise': 'U', 'sadness': 'S', 'amused': 'M'}
     """
-    made = {e: _LETTERS.get(e, e[0].upper()) for e in emotions if e in _COLOURS}
+    assigned = {e: _LETTERS.get(e, e[0].upper()) for e in emotions if e in _COLOURS}
     spare = [chr(c) for c in (*range(ord("A"), ord("Z") + 1), *range(ord("a"), ord("z") + 1))]
-    for emotion in (e for e in emotions if e not in made):
-        own = [c for c in emotion.upper() if c.isalpha()]
-        free = (c for c in [*own, *spare, *"123456789"] if c not in made.values())
-        made[emotion] = next(free, "*")
-    return {e: made[e] for e in emotions}
+    for emotion in (e for e in emotions if e not in assigned):
+        word_letters = [c for c in emotion.upper() if c.isalpha()]
+        candidates = (
+            c for c in [*word_letters, *spare, *"123456789"] if c not in assigned.values()
+        )
+        assigned[emotion] = next(candidates, "*")
+    return {e: assigned[e] for e in emotions}
 
 
 def streams_of(timeline: Timeline) -> dict[str, ModalityInfo]:
-    """Return what is shown of each stream of a timeline: of those it reads, and those it lacks."""
-    known = {**BUILT_IN, **{info.name: info for info in timeline.modalities}}
+    """Return name, label, colour and mark of each stream that a timeline reads or lacks."""
+    infos = {**BUILT_IN, **{info.name: info for info in timeline.modalities}}
     names = [info.name for info in timeline.modalities]
     names += [s for p in timeline for s in (*p.streams, *p.shares, *p.absent)]
     return {
-        s: known.get(s) or ModalityInfo(s, s, GREY, "x", "table")
+        s: infos.get(s) or ModalityInfo(s, s, GREY, "x", "table")
         for s in ordered([*names, *timeline.absent])
     }
 
 
 def label(prediction: Prediction) -> str:
-    """The decided emotion, or "unsure"."""
+    """Return the decided emotion, or "unsure"."""
     return prediction.decided[0] if prediction.decided else UNSURE
 
 
-def told(prediction: Prediction) -> str:
-    """The emotion that percentages and shares are told of: decided, or the most probable."""
+def shown_emotion(prediction: Prediction) -> str:
+    """Return the emotion whose percentage and shares are shown: decided, or most probable."""
     return prediction.decided[0] if prediction.decided else prediction.top
 
 
 def percent(probability: float) -> str:
-    """Whole percents.
+    """Format a probability in whole percent.
 
     >>> percent(0.624)
     '62 %'
@@ -94,7 +96,7 @@ def percent(probability: float) -> str:
 
 
 def clock(seconds: float, tenths: bool = False) -> str:
-    """Minutes and seconds, with hours where there are some.
+    """Format seconds as minutes and seconds, with hours from 60 minutes on.
 
     >>> clock(65.26), clock(65.26, tenths=True), clock(3723)
     ('1:05', '1:05.3', '1:02:03')
@@ -107,17 +109,17 @@ def clock(seconds: float, tenths: bool = False) -> str:
 
 
 def plain(text: str) -> str:
-    """On one line, without control characters (a terminal obeys them) and broken letters.
+    """Put a text on one line, without control characters and invalid code points.
 
     >>> plain("a\\x1b[31m\\n b")
     'a[31m b'
     """
     text = text.encode("utf-8", "replace").decode("utf-8")
-    kept = "".join(c for c in text if c.isprintable() or c.isspace() or c in "\u200c\u200d")
-    return " ".join(kept.split())
+    visible = "".join(c for c in text if c.isprintable() or c.isspace() or c in "\u200c\u200d")
+    return " ".join(visible.split())
 
 
 def ink(colour: str) -> str:
-    """Black or white, whichever reads on "#RRGGBB"."""
+    """Return black or white, whichever is readable on the colour "#RRGGBB"."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 128 else "white"

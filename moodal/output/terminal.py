@@ -1,4 +1,4 @@
-"""Timelines in the terminal: a coloured strip over time, and a table of the utterances."""
+"""Show timelines in the terminal: a coloured strip over time, and a table of the utterances."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from moodal.output.style import (
     letters,
     percent,
     plain,
+    shown_emotion,
     streams_of,
-    told,
 )
 
 _BAR = 5
@@ -27,12 +27,12 @@ _ASCII = str.maketrans({"█": "#", "▌": "=", "░": ".", "·": ".", "–": "-
 def show(timelines: Sequence[Timeline], console: Any = None) -> None:
     """Print one or several timelines.
 
-    Colours are left out where NO_COLOR is set or the output is no terminal; letters tell the
-    emotions as well. Signs that the output's encoding lacks are replaced.
+    There are no colours if NO_COLOR is set or the output is not a terminal; letters identify the
+    emotions as well. Characters that the output's encoding lacks are replaced.
 
     Args:
         timelines: a Timeline, or several.
-        console: of rich; None for standard output.
+        console: a Console of rich; None for standard output.
     """
     from rich.console import Console
 
@@ -56,16 +56,16 @@ def _parts(timeline: Timeline, width: int, encoding: str) -> Iterator[Any]:
 
 
 class _Pen:
-    """Writes text that the output can show, and emotions in their colours."""
+    """A writer of text in the output's encoding, and of emotions in their colours."""
 
     def __init__(self, timeline: Timeline, encoding: str) -> None:
-        asked = list(dict.fromkeys([*timeline.emotions, *(told(p) for p in timeline)]))
+        asked = list(dict.fromkeys([*timeline.emotions, *(shown_emotion(p) for p in timeline)]))
         self.colours, self.letters = colours(asked), letters(asked)
         self.streams = streams_of(timeline)
         self.encoding = encoding
 
-    def can(self, text: str) -> str:
-        """What the output's encoding has, on one line."""
+    def encodable(self, text: str) -> str:
+        """Replace the characters that the output's encoding lacks."""
         try:
             text.encode(self.encoding)
         except (UnicodeEncodeError, LookupError):
@@ -76,16 +76,18 @@ class _Pen:
     def text(self, text: str, style: str = "") -> Any:
         from rich.text import Text
 
-        return Text(self.can(plain(text)), style=style)
+        return Text(self.encodable(plain(text)), style=style)
 
     def cell(self, emotion: str, sign: str | None = None) -> Any:
-        """Signs on the emotion's colour; its letter where None."""
+        """Return ``sign`` on the emotion's colour; None: the emotion's letter."""
         from rich.text import Text
 
         if emotion == UNSURE:
-            return Text(self.can(sign or "?"), style="dim")
+            return Text(self.encodable(sign or "?"), style="dim")
         colour = self.colours[emotion]
-        return Text(self.can(sign or self.letters[emotion]), style=f"{ink(colour)} on {colour}")
+        return Text(
+            self.encodable(sign or self.letters[emotion]), style=f"{ink(colour)} on {colour}"
+        )
 
 
 def _heading(t: Timeline) -> str:
@@ -103,24 +105,24 @@ def _length(seconds: float) -> str:
 
 
 def _strips(timeline: Timeline, pen: _Pen, width: int) -> Iterator[Any]:
-    """A row of cells over time (one per sentence without times) for each followed face."""
+    """Yield a row of cells over time (without times, one per sentence) for each tracked face."""
     from rich.text import Text
 
     tracks = list(dict.fromkeys(p.track for p in timeline))
     used: dict[str, None] = {}
     for track in tracks:
-        mine = [p for p in timeline if p.track == track]
+        predictions = [p for p in timeline if p.track == track]
         name = "" if len(tracks) == 1 else "no face " if track is None else f"face {track} "
         start, stop = _ends(timeline)
-        room = max(10, width - len(name) - len(start) - len(stop) - 4)
+        columns = max(10, width - len(name) - len(start) - len(stop) - 4)
         line = Text(f"  {name}{start} ")
-        for emotion, wide in _runs(_cells(timeline, mine, room)):
+        for emotion, count in _runs(_cells(timeline, predictions, columns)):
             if emotion is None:
-                line.append(pen.can("·") * wide, style="dim")
+                line.append(pen.encodable("·") * count, style="dim")
             elif emotion == UNSURE:
-                line.append_text(pen.cell(UNSURE, "?" * wide))
+                line.append_text(pen.cell(UNSURE, "?" * count))
             else:
-                line.append_text(pen.cell(emotion, pen.letters[emotion] * wide))
+                line.append_text(pen.cell(emotion, pen.letters[emotion] * count))
             used |= {emotion: None} if emotion else {}
         yield line.append(f" {stop}")
     legend = Text("  ")
@@ -130,36 +132,38 @@ def _strips(timeline: Timeline, pen: _Pen, width: int) -> Iterator[Any]:
 
 
 def _ends(t: Timeline) -> tuple[str, str]:
-    timed = [p.end for p in t if p.end is not None]
-    if not timed:
+    ends = [p.end for p in t if p.end is not None]
+    if not ends:
         return "", ""
-    length = max([t.duration or 0, *timed])
+    length = max([t.duration or 0, *ends])
     return "0" if length < 60 else clock(0), _length(length)
 
 
-def _cells(t: Timeline, mine: Sequence[Prediction], room: int) -> list[str | None]:
-    """Which emotion has most of each cell; None where nobody says or shows anything."""
-    spans = [(p.start, p.end, label(p)) for p in mine if p.start is not None and p.end is not None]
-    if len(spans) < len(mine) or t.kind == "image":
-        wide = max(1, min(6, room // len(mine)))
-        if len(mine) * wide <= room:
-            return [label(p) for p in mine for _ in range(wide)]
-        spans = [(i, i + 1, label(p)) for i, p in enumerate(mine)]
-        length = float(len(mine))
+def _cells(t: Timeline, predictions: Sequence[Prediction], columns: int) -> list[str | None]:
+    """Return the emotion that fills most of each cell; None if there is no utterance in it."""
+    spans = [
+        (p.start, p.end, label(p)) for p in predictions if p.start is not None and p.end is not None
+    ]
+    if len(spans) < len(predictions) or t.kind == "image":
+        columns_each = max(1, min(6, columns // len(predictions)))
+        if len(predictions) * columns_each <= columns:
+            return [label(p) for p in predictions for _ in range(columns_each)]
+        spans = [(i, i + 1, label(p)) for i, p in enumerate(predictions)]
+        length = float(len(predictions))
     else:
         length = max([t.duration or 0, *(end for _, end, _ in spans)]) or 1.0
-    most: list[dict[str | None, float]] = [{None: 1e-9} for _ in range(room)]
+    most: list[dict[str | None, float]] = [{None: 1e-9} for _ in range(columns)]
     for start, end, emotion in spans:
-        first, last = start / length * room, end / length * room
-        for i in range(max(0, int(first)), min(room, int(last) + 1)):
-            part = min(i + 1, last) - max(i, first)
-            most[i][emotion] = most[i].get(emotion, 0.0) + part
+        first, last = start / length * columns, end / length * columns
+        for i in range(max(0, int(first)), min(columns, int(last) + 1)):
+            overlap = min(i + 1, last) - max(i, first)
+            most[i][emotion] = most[i].get(emotion, 0.0) + overlap
     # half a cell of silence is not shown as speech, but no utterance is lost
-    made = [max(cell, key=lambda e: cell[e]) for cell in most]
+    fullest = [max(cell, key=lambda e: cell[e]) for cell in most]
     for start, end, emotion in spans:
-        middle = min(room - 1, int((start + end) / 2 / length * room))
-        made[middle] = made[middle] or emotion
-    return made
+        middle = min(columns - 1, int((start + end) / 2 / length * columns))
+        fullest[middle] = fullest[middle] or emotion
+    return fullest
 
 
 def _runs(cells: Iterable[str | None]) -> Iterator[tuple[str | None, int]]:
@@ -179,31 +183,31 @@ def _table(timeline: Timeline, pen: _Pen, width: int) -> Any:
     short = max([timeline.duration or 0, *(p.end or 0 for p in timeline)]) < 60
     several = len({p.track for p in timeline}) > 1
     wide = width >= 110
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
-    made.add_column("#", justify="right", style="dim", no_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+    table.add_column("#", justify="right", style="dim", no_wrap=True)
     if timed:
-        made.add_column("time", no_wrap=True)
+        table.add_column("time", no_wrap=True)
     if several:
-        made.add_column("face", no_wrap=True)
+        table.add_column("face", no_wrap=True)
     if spoken:
-        made.add_column("words", ratio=1, overflow="fold")
-    made.add_column("decided", no_wrap=True)
-    made.add_column("its shares", no_wrap=True)
+        table.add_column("words", ratio=1, overflow="fold")
+    table.add_column("decided", no_wrap=True)
+    table.add_column("its shares", no_wrap=True)
     for i, p in enumerate(timeline, 1):
         row: list[Any] = [str(i)]
         if timed:
-            row.append(pen.can(_times(p, short)))
+            row.append(pen.encodable(_times(p, short)))
         if several:
             row.append("" if p.track is None else str(p.track))
         if spoken:
             row.append(pen.text(p.text or "(no words)", "" if p.text else "dim"))
-        shares = Text(pen.can(("  " if wide else "\n").join(_shares(p, pen)) or "–"))
-        made.add_row(*row, _decided(p, pen), shares)
-    return made
+        shares = Text(pen.encodable(("  " if wide else "\n").join(_shares(p, pen)) or "–"))
+        table.add_row(*row, _decided(p, pen), shares)
+    return table
 
 
 def _times(p: Prediction, short: bool) -> str:
-    """Of a recording under a minute, seconds with tenths."""
+    """Format start and end; in a recording under a minute as seconds with tenths."""
     if p.start is None or p.end is None:
         return ""
     if short:
@@ -212,24 +216,26 @@ def _times(p: Prediction, short: bool) -> str:
 
 
 def _decided(p: Prediction, pen: _Pen) -> Any:
-    """The emotion with its percentage and a small bar; of an abstention, what comes nearest."""
+    """Return the emotion with its percentage and a small bar; abstaining, the most probable."""
     from rich.text import Text
 
-    emotion, probability = told(p), p.probabilities[told(p)]
+    emotion, probability = shown_emotion(p), p.probabilities[shown_emotion(p)]
     if not p.decided:
-        near = f"{UNSURE}\n({plain(emotion)} {percent(probability)})"
-        return Text(pen.can(near), style="dim")
+        abstention = f"{UNSURE}\n({plain(emotion)} {percent(probability)})"
+        return Text(pen.encodable(abstention), style="dim")
     halves = round(probability * _BAR * 2)
     bar = "█" * (halves // 2) + "▌" * (halves % 2)
     empty = "░" * (_BAR - len(bar))
-    made = Text(pen.can(f"{plain(emotion)} {percent(probability)}\n"))
-    made.append(pen.can(bar), style=pen.colours[emotion])
-    return made.append(pen.can(empty), style="dim")
+    shown = Text(pen.encodable(f"{plain(emotion)} {percent(probability)}\n"))
+    shown.append(pen.encodable(bar), style=pen.colours[emotion])
+    return shown.append(pen.encodable(empty), style="dim")
 
 
 def _shares(p: Prediction, pen: _Pen) -> list[str]:
-    """Each stream's part of the told emotion's logit, the largest first: "voice +1.2"."""
-    known = p.sources.get(told(p), {})
-    found = [(s, v.get(told(p), 0.0)) for s, v in p.shares.items() if known.get(s) != "absent"]
-    found.sort(key=lambda x: -abs(x[1]))
-    return [f"{pen.streams[s].label} {v:+.1f}".replace("-", "−") for s, v in found]
+    """Return each stream's share in the emotion's logit, largest first: "voice +1.2"."""
+    sources = p.sources.get(shown_emotion(p), {})
+    shares = [
+        (s, v.get(shown_emotion(p), 0.0)) for s, v in p.shares.items() if sources.get(s) != "absent"
+    ]
+    shares.sort(key=lambda x: -abs(x[1]))
+    return [f"{pen.streams[s].label} {v:+.1f}".replace("-", "−") for s, v in shares]

@@ -56,7 +56,7 @@ def test_what_is_drawn_of_a_text(made, tmp_path):
         "$5",
         "happiness 53 %",
         "unsure (anger 37 %)",
-        "speaks for it",
+        "raises logit",
     ):
         assert f">{words}<" in text, words
 
@@ -111,7 +111,7 @@ def test_thumbnails_stand_apart_and_inside(made):
     many = tuple((t, np.zeros((48, 48), np.uint8)) for t in np.linspace(0, 20, 50))
     timeline = dataclasses.replace(made.timeline(), thumbnails=many)
     inch = 8.3 / 20
-    drawn = [x for _, x, _ in plot_panels.faces_apart(timeline, inch)]
+    drawn = [x for _, x, _ in plot_panels.place_faces(timeline, inch)]
     assert 10 <= len(drawn) <= 14
     assert np.diff(drawn).min() * inch >= plot_panels.FACE - 1e-9
     assert drawn[0] * inch >= plot_panels.FACE / 2 - 1e-9
@@ -122,9 +122,9 @@ def test_words_do_not_run_into_the_next_ones(made):
     from moodal.output.formats import timed
 
     timeline = made.timeline(lines=[("supercalifragilistic " * 9, "anger")] * 12)
-    lane = timed.lanes(timed.cells(timeline, "plot"))[0]
+    lane = timed.lanes(timed.annotate(timeline, "plot"))[0]
     for (start, text), cell in zip(
-        plot_panels.words_of(lane, timeline.duration), lane.cells, strict=True
+        plot_panels.words_of(lane, timeline.duration), lane.annotations, strict=True
     ):
         room = (cell.end / 1000 - start) * 8.3 / timeline.duration
         assert max(map(len, text.splitlines()), default=0) * 0.06 < room + 0.2

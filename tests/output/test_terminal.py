@@ -87,7 +87,7 @@ def test_texts_and_nothing_at_all(made):
     )
     text = _shown([empty, made.timeline()])
     assert "Without the voice: no speech." in text
-    assert "There is nothing to tell an emotion from." in text
+    assert "There is nothing to recognise an emotion from." in text
     assert text.count("clip.mp4 · video") == 2
 
 

@@ -1,4 +1,4 @@
-"""Timelines as files that people use: a table FORMATS of name -> function, and `write`."""
+"""File formats of timelines: the table FORMATS of name -> function, and `write`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ FORMATS: dict[str, Callable[[Sequence[Timeline]], str]] = {
     "textgrid": to_textgrid,
     "eaf": to_eaf,
 }
-"""Name -> function of timelines that gives the file's text (UTF-8)."""
+"""Name -> function from timelines to the file's text (UTF-8)."""
 
 SEVERAL = frozenset({"json", "csv"})
-"""Those whose files hold several recordings; of the others, each recording has its own."""
+"""The formats whose files hold several recordings; the others need a file per recording."""
 
 ENDINGS = {
     "json": ".json",
@@ -38,14 +38,15 @@ ENDINGS = {
 
 
 IN_FOLDERS = {"srt": OWN}
-"""Format -> another ending in a folder, where it could be taken for somebody's transcript."""
+"""Format -> the ending used in a folder, where ".srt" would be taken for a transcript."""
 
 
 def render(timelines: Sequence[Timeline], format: str) -> str:
-    """The text of one file.
+    """Return the text of one file.
 
     Raises:
-        UsageError: no such format; several recordings, or one without times, where it needs it.
+        UsageError: there is no such format, the format holds one recording and there are several,
+            or it needs times and a recording has none.
     """
     if format not in FORMATS:
         raise UsageError(f"There is no format {format!r}; there are {', '.join(FORMATS)}.")
@@ -53,19 +54,19 @@ def render(timelines: Sequence[Timeline], format: str) -> str:
 
 
 def write(timelines: Sequence[Timeline], format: str, out: Path | str) -> list[Path]:
-    """Write timelines in one piece each; the files that were written.
+    """Write timelines to files, each of them atomically, and return the files' paths.
 
     Args:
         timelines: one or several.
         format: a key of `FORMATS`.
-        out: a file; or a folder (one that is there, or a name that ends with "/"), which gets a
+        out: a file; or a folder (an existing one, or a name that ends with "/"), which gets a
             file per recording, named after it.
 
     Raises:
-        UsageError: no such format; several recordings for one file of a format that holds one;
-            a file would take its recording's place; recordings without times (all others are
+        UsageError: there is no such format; there are several recordings for a file that holds
+            one; a file would overwrite its recording; recordings have no times (all others are
             written first).
-        OutputError: it cannot be written.
+        OutputError: a file cannot be written.
     """
     several = [timelines] if isinstance(timelines, Timeline) else list(timelines)
     if format not in FORMATS:
@@ -85,7 +86,7 @@ def write(timelines: Sequence[Timeline], format: str, out: Path | str) -> list[P
         else:
             written.append(folder / name)
     if refused:
-        more = f" So {len(refused) - 1} more." if len(refused) > 1 else ""
+        more = f" The same holds for {len(refused) - 1} more." if len(refused) > 1 else ""
         raise UsageError(refused[0] + more)
     return written
 
@@ -93,16 +94,16 @@ def write(timelines: Sequence[Timeline], format: str, out: Path | str) -> list[P
 def _put(text: str, path: Path, timelines: Sequence[Timeline]) -> None:
     for timeline in timelines:
         if timeline.path not in ("", "-") and Path(timeline.path).resolve() == path.resolve():
-            raise UsageError(f"{path} is the recording itself: choose another folder or name.")
+            raise UsageError(f"{path} is the recording itself; choose another folder or name.")
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _names(timelines: Sequence[Timeline], ending: str) -> list[str]:
-    """interview.srt; interview.mp4.srt where two would be alike; then with a number."""
+    """Choose distinct names: interview.srt, else interview.mp4.srt, else with a number."""
     names = [PurePath(t.path).name if t.path not in ("", "-") else "recording" for t in timelines]
     stems = [PurePath(n).stem for n in names]
-    made: list[str] = []
+    chosen: list[str] = []
     taken: set[str] = set()
     for name, stem in zip(names, stems, strict=True):
         base = stem if sum(s.lower() == stem.lower() for s in stems) == 1 else name
@@ -111,5 +112,5 @@ def _names(timelines: Sequence[Timeline], ending: str) -> list[str]:
             number += 1
             unique = f"{base}-{number}"
         taken.add(unique.lower())
-        made.append(unique + ending)
-    return made
+        chosen.append(unique + ending)
+    return chosen

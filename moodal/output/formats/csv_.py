@@ -1,4 +1,4 @@
-"""Timelines as a table for spreadsheets: a row per utterance."""
+"""Timelines as a CSV table for spreadsheets: a row per utterance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from moodal.core.records import ordered
 from moodal.core.timeline import Prediction, Timeline
-from moodal.output.style import label, plain, told
+from moodal.output.style import label, plain, shown_emotion
 
 _HEAD = (
     "recording",
@@ -27,12 +27,12 @@ _HEAD = (
 
 
 def to_csv(timelines: Sequence[Timeline]) -> str:
-    """A head and a row per utterance, comma-separated, UTF-8.
+    """Write a header and a row per utterance, comma-separated, UTF-8.
 
     After the columns of docs/output.md come ``p_EMOTION``, ``share_STREAM_EMOTION`` and
-    ``bias_EMOTION`` of every emotion and stream of all recordings; cells of those that a
-    recording lacks are empty. A cell of text that a spreadsheet would take for a formula
-    begins with an apostrophe.
+    ``bias_EMOTION`` of every emotion and stream of all recordings; they are empty for a recording
+    without that emotion or stream. A text that a spreadsheet would take for a formula begins
+    with an apostrophe.
     """
     several = [timelines] if isinstance(timelines, Timeline) else timelines
     emotions = list(dict.fromkeys(e for t in several for e in t.emotions))
@@ -60,7 +60,7 @@ def _first(timeline: Timeline, p: Prediction) -> list[object]:
         _number(p.end, 3),
         _text(p.text or ""),
         _text(label(p)),
-        _number(p.probabilities[told(p)], 4),
+        _number(p.probabilities[shown_emotion(p)], 4),
         "+".join(p.streams),
         _text(absent),
         _text("; ".join(p.flags)),
@@ -68,9 +68,9 @@ def _first(timeline: Timeline, p: Prediction) -> list[object]:
 
 
 def _numbers(p: Prediction, emotions: Sequence[str], streams: Sequence[str]) -> list[str]:
-    made = [_number(p.probabilities.get(e), 4) for e in emotions]
-    made += [_number(p.shares.get(s, {}).get(e), 5) for s in streams for e in emotions]
-    return made + [_number(p.bias.get(e), 5) for e in emotions]
+    columns = [_number(p.probabilities.get(e), 4) for e in emotions]
+    columns += [_number(p.shares.get(s, {}).get(e), 5) for s in streams for e in emotions]
+    return columns + [_number(p.bias.get(e), 5) for e in emotions]
 
 
 def _number(value: float | None, digits: int) -> str:

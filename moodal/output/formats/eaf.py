@@ -1,4 +1,4 @@
-"""A timeline as an ELAN document (EAF 3.0): utterances with their emotions beneath them."""
+"""A timeline as an ELAN document (EAF 3.0): utterances with their emotions in dependent tiers."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ _VOCABULARY = "emotions"
 
 
 def to_eaf(timelines: Sequence[Timeline]) -> str:
-    """Tiers: utterance (its text), beneath it word, emotion, probability and P(...) of each.
+    """Write an utterance tier (its text) with dependent tiers: word, emotion and P(EMOTION).
 
     The emotion tier has a vocabulary of the emotions, to choose from when correcting. Overlapping
-    utterances, as those of several faces, get a set of tiers each, "utterance (face 2)".
+    utterances, such as those of several faces, get separate tiers, "utterance (face 2)".
 
     Raises:
-        UsageError: several recordings, or one without times.
+        UsageError: there are several recordings, or the recording has no times.
     """
     timeline = timed.only(timelines, "eaf")
-    cells = timed.cells(timeline, "eaf")
+    annotations = timed.annotate(timeline, "eaf")
     page = _Page(timeline)
-    for lane in timed.lanes(cells):
+    for lane in timed.lanes(annotations):
         name = f" ({lane.name})" if lane.name else ""
         parent = f"utterance{name}"
-        spans = [(c.start, c.end, c.of.text or "") for c in lane.cells]
+        spans = [(c.start, c.end, c.prediction.text or "") for c in lane.annotations]
         ids = page.timed_tier(parent, "utterance", spans)
         if words := timed.words(lane):
             page.timed_tier(f"word{name}", "word", words, parent)
-        of = [c.of for c in lane.cells]
-        page.tier_beneath(f"emotion{name}", "emotion", parent, ids, map(label, of))
+        predictions = [c.prediction for c in lane.annotations]
+        page.dependent_tier(f"emotion{name}", "emotion", parent, ids, map(label, predictions))
         for e in timeline.emotions:
-            values = (f"{p.probabilities[e]:.2f}" for p in of)
-            page.tier_beneath(f"P({e}){name}", "probability", parent, ids, values)
+            values = (f"{p.probabilities[e]:.2f}" for p in predictions)
+            page.dependent_tier(f"P({e}){name}", "probability", parent, ids, values)
     return page.text()
 
 
 class _Page:
-    """The document as it grows, and its counters of ids."""
+    """An ELAN document under construction, with its counters of ids."""
 
     def __init__(self, timeline: Timeline) -> None:
         ET.register_namespace("xsi", _XSI)
@@ -81,7 +81,7 @@ class _Page:
     def timed_tier(
         self, name: str, kind: str, spans: Iterable[tuple[int, int, str]], parent: str = ""
     ) -> list[str]:
-        """A tier of (start ms, end ms, text); the ids of its annotations."""
+        """Add a tier of (start ms, end ms, text) and return the ids of its annotations."""
         tier = self._tier(name, kind, parent)
         ids = []
         for start, end, text in spans:
@@ -91,18 +91,18 @@ class _Page:
             self._value(holder, "ALIGNABLE_ANNOTATION", {"ANNOTATION_ID": ids[-1], **refs}, text)
         return ids
 
-    def tier_beneath(
+    def dependent_tier(
         self, name: str, kind: str, parent: str, ids: Sequence[str], values: Iterable[str]
     ) -> None:
-        """A tier with one value for each annotation of its parent."""
+        """Add a tier with one value for each annotation of its parent tier."""
         tier = self._tier(name, kind, parent)
-        for above, value in zip(ids, values, strict=True):
+        for parent_id, value in zip(ids, values, strict=True):
             holder = ET.SubElement(tier, "ANNOTATION")
-            names = {"ANNOTATION_ID": self._next(), "ANNOTATION_REF": above}
+            names = {"ANNOTATION_ID": self._next(), "ANNOTATION_REF": parent_id}
             self._value(holder, "REF_ANNOTATION", names, value)
 
     def text(self) -> str:
-        """The document, closed with its types, constraints and vocabulary."""
+        """Complete the document with its types, constraints and vocabulary; return it as XML."""
         for time, slot in sorted(self.slots, key=lambda s: s[0]):
             names = {"TIME_SLOT_ID": slot, "TIME_VALUE": str(time)}
             ET.SubElement(self.times, "TIME_SLOT", names)
@@ -166,7 +166,7 @@ class _Page:
 
 
 def _media(path: str) -> dict[str, str]:
-    """ELAN looks at the first place, then beside its own file."""
+    """Describe the media file: ELAN tries MEDIA_URL, then the path relative to the document."""
     kind = mimetypes.guess_type(path)[0] or "unknown"
     whole = Path(path).expanduser().absolute()
     return {
@@ -177,7 +177,7 @@ def _media(path: str) -> dict[str, str]:
 
 
 def _now() -> str:
-    """This second; SOURCE_DATE_EPOCH instead where a build sets it."""
-    given = os.environ.get("SOURCE_DATE_EPOCH", "")
-    moment = datetime.fromtimestamp(int(given), UTC) if given.isdigit() else datetime.now(UTC)
+    """Return the current time in ISO 8601, or SOURCE_DATE_EPOCH if that is set."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else datetime.now(UTC)
     return moment.isoformat(timespec="seconds")

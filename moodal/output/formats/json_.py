@@ -1,6 +1,6 @@
-"""Timelines as JSON, and back: the whole answer but for pictures and the waveform.
+"""Write and read timelines as JSON: everything except thumbnails and the waveform.
 
-Its fields and their units are in ``moodal.output.formats.schema`` and docs/output.md.
+``moodal.output.formats.schema`` and docs/output.md describe the fields and their units.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from moodal.output.style import BUILT_IN, streams_of
 NAME = "moodal-timeline/1"
 
 TOLERANCE = 1e-4
-"""By how much, in nats, a document's shares + bias may differ from its logit by rounding."""
+"""Nats by which shares + bias of a document may differ from the logit, because of rounding."""
 
 
 def to_json(timelines: Sequence[Timeline]) -> str:
-    """One document of all recordings.
+    """Write all recordings into one document.
 
     Raises:
-        DataError: a time, probability or share is not finite; nothing else than this is lost.
+        DataError: a time, probability or share is not finite.
     """
     several = [timelines] if isinstance(timelines, Timeline) else timelines
     document = {
@@ -39,14 +39,15 @@ def to_json(timelines: Sequence[Timeline]) -> str:
 
 
 def from_json(text: str, name: str = "The document") -> list[Timeline]:
-    """The timelines of a document; their waveforms and thumbnails are not in it.
+    """Read the timelines of a document, which holds no waveforms or thumbnails.
 
     Args:
-        name: of the file, for messages.
+        text: the document.
+        name: the file's name, for messages.
 
     Raises:
-        DataError: it is not JSON, of another schema, lacks a field, or its shares and bias do
-            not add up to its logits.
+        DataError: the document is not JSON, has another schema, lacks a field, or its shares and
+            bias do not add up to its logits.
     """
     from pydantic import ValidationError
 
@@ -56,10 +57,10 @@ def from_json(text: str, name: str = "The document") -> list[Timeline]:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{name} is not JSON: {error}.") from None
-    found = content.get("schema") if isinstance(content, dict) else None
-    if found != NAME:
-        what = f"of the schema {found!r}" if found else "without a schema"
-        raise DataError(f"{name} is {what}; this moodal reads {NAME!r}.")
+    schema_name = content.get("schema") if isinstance(content, dict) else None
+    if schema_name != NAME:
+        problem = f"has the schema {schema_name!r}" if schema_name else "has no schema"
+        raise DataError(f"{name} {problem}; this version of moodal reads {NAME!r}.")
     try:
         document = schema.Document.model_validate_json(text)
     except ValidationError as error:
@@ -81,22 +82,22 @@ def _recording(t: Timeline) -> dict[str, Any]:
         "notes": list(t.notes),
         "artefact": dict(t.artefact),
         **_others(t),
-        "utterances": [_utterance(p, _of_words(t)) for p in t],
+        "utterances": [_utterance(p, _word_stream(t)) for p in t],
     }
 
 
 def _others(t: Timeline) -> dict[str, Any]:
-    """Return what is shown of streams that no reader knows by their names."""
+    """Return the data of the streams that are not built in, which readers cannot know."""
     others = [info for s, info in streams_of(t).items() if info != BUILT_IN.get(s)]
     return {"modalities": [asdict(info) for info in others]} if others else {}
 
 
-def _of_words(t: Timeline) -> str:
-    """Return the stream whose parts are words."""
+def _word_stream(t: Timeline) -> str:
+    """Return the name of the stream whose parts are words."""
     return next((s for s, info in streams_of(t).items() if info.medium == "text"), "text")
 
 
-def _utterance(p: Prediction, of_words: str) -> dict[str, Any]:
+def _utterance(p: Prediction, word_stream: str) -> dict[str, Any]:
     shares = {s: _rounded(v, 5, p.id) for s, v in p.shares.items()}
     words: list[dict[str, Any]] = [
         {
@@ -117,11 +118,11 @@ def _utterance(p: Prediction, of_words: str) -> dict[str, Any]:
         for m in p.moments
     ]
     bias = _rounded(p.bias, 5, p.id)
-    logits = {  # of what is written, which so adds up
+    logits = {  # sums of the rounded values, so that the document adds up
         e: math.fsum([bias.get(e, 0.0), *(s.get(e, 0.0) for s in shares.values())])
         for e in p.probabilities
     }
-    parts: dict[str, list[Mapping[str, float]]] = {of_words: [w["shares"] for w in words]}
+    parts: dict[str, list[Mapping[str, float]]] = {word_stream: [w["shares"] for w in words]}
     for moment in moments:
         parts.setdefault(moment["stream"], []).append(moment["shares"])
     return {
@@ -145,12 +146,14 @@ def _utterance(p: Prediction, of_words: str) -> dict[str, Any]:
         "flags": list(p.flags),
         "words": words,
         "moments": moments,
-        "rest": {s: _left(v, parts.get(s, ())) for s, v in shares.items() if s in p.rest},
+        "rest": {s: _remainder(v, parts.get(s, ())) for s, v in shares.items() if s in p.rest},
     }
 
 
-def _left(share: Mapping[str, float], parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The share less its parts, all as rounded: what is written adds up as it is written."""
+def _remainder(
+    share: Mapping[str, float], parts: Iterable[Mapping[str, float]]
+) -> dict[str, float]:
+    """Subtract the parts from a share, all rounded, so that the written values add up."""
     parts = list(parts)
     return {e: round(v - math.fsum(p.get(e, 0.0) for p in parts), 6) for e, v in share.items()}
 
@@ -166,7 +169,9 @@ def _seconds(value: float | None, place: str) -> float | None:
 def _finite(value: float, place: str) -> float:
     value = float(value)
     if not math.isfinite(value):
-        raise DataError(f"{place}: {value} is no answer; please report this with the recording.")
+        raise DataError(
+            f"{place}: the value {value} is not finite; please report this with the recording."
+        )
     return value
 
 
@@ -178,11 +183,11 @@ def _check_sum(
     name: str,
 ) -> None:
     for emotion, logit in logits.items():
-        made = bias.get(emotion, 0.0) + sum(s.get(emotion, 0.0) for s in shares.values())
-        if abs(made - logit) > TOLERANCE:
+        total = bias.get(emotion, 0.0) + sum(s.get(emotion, 0.0) for s in shares.values())
+        if abs(total - logit) > TOLERANCE:
             raise DataError(
-                f"{name}: {utterance}: shares and bias of {emotion} make {made:.4f}, "
-                f"its logit is {logit:.4f}."
+                f"{name}: {utterance}: shares and bias of {emotion} add up to {total:.4f}, "
+                f"but its logit is {logit:.4f}."
             )
 
 

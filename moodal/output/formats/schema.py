@@ -1,8 +1,8 @@
 """The JSON document moodal-timeline/1: its fields, units and ranges, checked by pydantic.
 
-``python -m moodal.output.formats.schema`` prints the JSON Schema that lies beside this file
-as timeline.schema.json. Fields may be added within version 1, and readers pass over those
-that they do not know; what is here neither goes nor changes its meaning.
+``python -m moodal.output.formats.schema`` prints the JSON Schema, which is also stored next to
+this file as timeline.schema.json. Version 1 may gain fields, and readers ignore unknown fields;
+the present fields are never removed and keep their meaning.
 """
 
 from __future__ import annotations
@@ -28,18 +28,20 @@ class WordPart(_Part):
     """A word of an utterance."""
 
     text: str
-    start: Seconds | None = Field(description="s in the recording; null where nothing times it")
-    end: Seconds | None = Field(description="s in the recording; null where nothing times it")
+    start: Seconds | None = Field(description="s in the recording; null for a word without times")
+    end: Seconds | None = Field(description="s in the recording; null for a word without times")
     shares: ByEmotion = Field(description="emotion -> the word's part of the text's share, nats")
 
 
 class MomentPart(_Part):
-    """About a second of speech, or one seen face."""
+    """About a second of speech, or one face in one picture."""
 
     start: Seconds = Field(description="s in the recording")
     end: Seconds = Field(description="s in the recording")
-    stream: str = Field(description="speech, face or another stream that is no text")
-    shares: ByEmotion = Field(description="emotion -> its part of the stream's share, nats")
+    stream: str = Field(description="speech, face or another stream except text")
+    shares: ByEmotion = Field(
+        description="emotion -> the moment's part of the stream's share, nats"
+    )
 
 
 class UtterancePart(_Part):
@@ -48,70 +50,76 @@ class UtterancePart(_Part):
     id: str = Field(description="the recording's name, # and the utterance's number")
     start: Seconds | None = Field(description="s in the recording; null for a text")
     end: Seconds | None = Field(description="s in the recording; null for a text")
-    track: int | None = Field(description="number of the followed face; null without one")
-    text: str | None = Field(description="what was said; null where nothing tells")
-    decided: list[str] = Field(description="the decided emotion; empty where the model abstains")
+    track: int | None = Field(description="number of the tracked face; null without one")
+    text: str | None = Field(description="the words; null if they are not known")
+    decided: list[str] = Field(description="the decided emotion; empty if the model abstains")
     probabilities: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         description="emotion -> calibrated probability, 0 to 1"
     )
     logits: ByEmotion = Field(description="emotion -> shares + bias, nats")
     shares: dict[str, ByEmotion] = Field(
-        description="stream -> emotion -> its exact part of the logit, nats"
+        description="stream -> emotion -> the stream's exact part of the logit, nats"
     )
-    bias: ByEmotion = Field(description="emotion -> the part that no stream brought, nats")
+    bias: ByEmotion = Field(
+        description="emotion -> the part of the logit that comes from no stream, nats"
+    )
     streams: list[str] = Field(
-        description="what was used: text, speech, face or another of `modalities`"
+        description="the streams that were used: text, speech, face or another of `modalities`"
     )
     absent: dict[str, str] = Field(description="stream -> why it was not used")
     sources: dict[str, dict[str, Literal["learned", "adapted", "guess", "absent"]]] = Field(
-        description="emotion -> stream -> how the stream knows it"
+        description="emotion -> stream -> how the stream knows the emotion"
     )
     quality: dict[str, dict[str, Number | None]] = Field(
-        description="stream -> measure, its unit in its name -> value; null where undefined"
+        description="stream -> measure (with its unit in the name) -> value; null if undefined"
     )
-    flags: list[str] = Field(description="what a reader should know of this utterance")
+    flags: list[str] = Field(description="remarks on this utterance, one sentence each")
     words: list[WordPart]
     moments: list[MomentPart]
     rest: dict[str, ByEmotion] = Field(
-        description="stream -> emotion -> its share less its words' or moments' parts, nats"
+        description="stream -> emotion -> the share minus the parts of its words or moments, nats"
     )
 
 
 class ModalityPart(_Part):
-    """What is shown of a stream."""
+    """A stream as tables and figures show it."""
 
-    name: str = Field(description="by which it goes in this document")
-    label: str = Field(description="its name for people to read")
-    colour: str = Field(description="of its lines and bars, #rrggbb")
-    mark: str = Field(description="one character that tells it apart without colour")
-    medium: str = Field(description="what it is read from: text, sound, pictures or table")
+    name: str = Field(description="the name used in this document")
+    label: str = Field(description="the name shown to readers")
+    colour: str = Field(description="colour of its lines and bars, #rrggbb")
+    mark: str = Field(description="one character that identifies it without colour")
+    medium: str = Field(description="its medium: text, sound, pictures or table")
 
 
 class RecordingPart(_Part):
     """One recording, or one text."""
 
-    path: str = Field(description="as it was given; - for standard input, empty for arrays")
+    path: str = Field(
+        description="path as passed by the user; - for standard input, empty for arrays"
+    )
     kind: Literal["audio", "video", "image", "text", "subtitles"]
-    duration: Seconds | None = Field(description="s; null for a text")
-    emotions: list[str] = Field(description="that were asked for, in that order")
+    duration: Seconds | None = Field(description="length in s; null for a text")
+    emotions: list[str] = Field(description="the emotions that were asked for, in that order")
     absent: dict[str, str] = Field(description="stream -> why the whole recording lacks it")
-    notes: list[str] = Field(description="what a reader should know of all of it")
-    artefact: dict[str, str] = Field(description="what made it: name, digest, moodal's version")
+    notes: list[str] = Field(description="remarks on the whole recording, one sentence each")
+    artefact: dict[str, str] = Field(
+        description="the model: its name, digest, and moodal's version"
+    )
     modalities: list[ModalityPart] = Field(
         default=[], description="the streams other than text, speech and face"
     )
-    utterances: list[UtterancePart] = Field(description="in the order of their time")
+    utterances: list[UtterancePart] = Field(description="the utterances in the order of time")
 
 
 class UnitsPart(_Part):
-    """The same in every document."""
+    """Units of the document, equal in every document."""
 
     time: Literal["seconds"]
     shares: Literal["nats"]
 
 
 class Document(_Part):
-    """Emotions over time, of one or several recordings."""
+    """Emotions over time in one or several recordings."""
 
     schema_: Literal["moodal-timeline/1"] = Field(alias="schema")
     units: UnitsPart
@@ -119,13 +127,13 @@ class Document(_Part):
 
 
 def json_schema() -> str:
-    """The JSON Schema (draft 2020-12) of a document."""
-    made = Document.model_json_schema(by_alias=True)
+    """Return the JSON Schema (draft 2020-12) of a document."""
+    schema = Document.model_json_schema(by_alias=True)
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": NAME,
     }
-    return json.dumps(head | made | head, indent=1) + "\n"
+    return json.dumps(head | schema | head, indent=1) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A timeline as SubRip subtitles: what was said under its emotion, for any player."""
+"""A timeline as SubRip subtitles: each utterance's emotion and words, for any player."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from moodal.output.formats import timed
 from moodal.output.style import label, percent, plain
 
 OWN = ".moodal.srt"
-"""What answers are called in a folder, so that they are not taken for somebody's transcript."""
+"""The ending of subtitles in a folder, so that they are not taken for a transcript."""
 
 
 def to_srt(timelines: Sequence[Timeline]) -> str:
-    """Cues such as "[anger 62 %] I told you"; "[unsure]" where the model abstains.
+    """Write cues such as "[anger 62 %] I told you"; "[unsure]" if the model abstains.
 
     Raises:
-        UsageError: several recordings, or one without times.
+        UsageError: there are several recordings, or the recording has no times.
     """
     timeline = timed.only(timelines, "srt")
-    cells = timed.cells(timeline, "srt")
-    several = len({c.of.track for c in cells}) > 1
+    annotations = timed.annotate(timeline, "srt")
+    several = len({c.prediction.track for c in annotations}) > 1
     return "".join(
-        f"{i}\n{_time(c.start)} --> {_time(c.end)}\n{_line(c.of, several)}\n\n"
-        for i, c in enumerate(cells, 1)
+        f"{i}\n{_time(c.start)} --> {_time(c.end)}\n{_line(c.prediction, several)}\n\n"
+        for i, c in enumerate(annotations, 1)
     )
 
 
 def _line(p: Prediction, several: bool) -> str:
-    told = f"{label(p)} {percent(p.probabilities[p.decided[0]])}" if p.decided else label(p)
-    who = f"face {p.track}: " if several and p.track is not None else ""
+    emotion = f"{label(p)} {percent(p.probabilities[p.decided[0]])}" if p.decided else label(p)
+    face = f"face {p.track}: " if several and p.track is not None else ""
     words = plain(p.text or "").replace("-->", "→") or "(no words)"
-    return f"[{who}{told}] {words}"
+    return f"[{face}{emotion}] {words}"
 
 
 def _time(ms: int) -> str:

@@ -12,20 +12,20 @@ Interval = tuple[int, int, str]
 
 
 def to_textgrid(timelines: Sequence[Timeline]) -> str:
-    """Tiers: utterance, text, word (where words have times), emotion, and P(...) of each emotion.
+    """Write the tiers utterance, text, word (if words have times), emotion and P(EMOTION).
 
-    Utterances that overlap, as those of several faces, get a set of tiers each, their names
-    followed by "(face 2)" or "(layer 2)".
+    Overlapping utterances, such as those of several faces, get separate tiers, whose names end
+    in "(face 2)" or "(layer 2)".
 
     Raises:
-        UsageError: several recordings, or one without times.
+        UsageError: there are several recordings, or the recording has no times.
     """
     timeline = timed.only(timelines, "textgrid")
-    cells = timed.cells(timeline, "textgrid")
-    end = timed.end_of(timeline, cells)
+    annotations = timed.annotate(timeline, "textgrid")
+    end = timed.end_of(timeline, annotations)
     tiers = [
         (f"{name} ({lane.name})" if lane.name else name, list(_filled(intervals, end)))
-        for lane in timed.lanes(cells)
+        for lane in timed.lanes(annotations)
         for name, intervals in _tiers(lane, timeline.emotions)
     ]
     head = [
@@ -43,18 +43,21 @@ def to_textgrid(timelines: Sequence[Timeline]) -> str:
 
 
 def _tiers(lane: timed.Lane, emotions: Sequence[str]) -> Iterator[tuple[str, list[Interval]]]:
-    cells = lane.cells
-    yield "utterance", [(c.start, c.end, c.of.id) for c in cells]
-    yield "text", [(c.start, c.end, c.of.text or "") for c in cells]
+    annotations = lane.annotations
+    yield "utterance", [(c.start, c.end, c.prediction.id) for c in annotations]
+    yield "text", [(c.start, c.end, c.prediction.text or "") for c in annotations]
     if words := timed.words(lane):
         yield "word", words
-    yield "emotion", [(c.start, c.end, label(c.of)) for c in cells]
+    yield "emotion", [(c.start, c.end, label(c.prediction)) for c in annotations]
     for e in emotions:
-        yield f"P({e})", [(c.start, c.end, f"{c.of.probabilities[e]:.2f}") for c in cells]
+        yield (
+            f"P({e})",
+            [(c.start, c.end, f"{c.prediction.probabilities[e]:.2f}") for c in annotations],
+        )
 
 
 def _filled(intervals: Iterable[Interval], end: int) -> Iterator[Interval]:
-    """With empty intervals between, from 0 to the end: Praat allows no gaps."""
+    """Fill the gaps from 0 to the end with empty intervals, since Praat allows no gaps."""
     last = 0
     for start, stop, text in intervals:
         if start > last:
@@ -85,5 +88,5 @@ def _quoted(text: str) -> str:
 
 
 def _time(ms: int) -> str:
-    """Seconds, the same signs for the same time, so that neighbours meet."""
+    """Format seconds; equal times give equal text, so that neighbouring intervals meet."""
     return f"{ms // 1000}.{ms % 1000:03d}".rstrip("0").rstrip(".")

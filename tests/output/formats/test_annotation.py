@@ -95,7 +95,7 @@ def test_words_stay_within_their_utterance_and_apart(made):
         dataclasses.replace(w, start=a, end=b) for w, (a, b) in zip(p.words, times, strict=True)
     ]
     p = dataclasses.replace(p, words=tuple(words))
-    found = timed.words(timed.Lane("", [timed.Cell(1000, 2000, p)]))
+    found = timed.words(timed.Lane("", [timed.Annotation(1000, 2000, p)]))
     assert found == [(1000, 1400, "one"), (1400, 1600, "two"), (1900, 2000, "three")]
 
 

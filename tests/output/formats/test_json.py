@@ -129,7 +129,7 @@ def test_what_is_undefined_is_null_and_a_broken_answer_is_refused(made):
     assert '"snr_db": null' in text
     assert math.isnan(from_json(text)[0][0].quality["speech"]["snr_db"])
     p = dataclasses.replace(p, shares={**p.shares, "face": dict.fromkeys(made.BASICS, math.nan)})
-    with pytest.raises(DataError, match=r"clip.mp4#1, anger: nan is no answer"):
+    with pytest.raises(DataError, match=r"clip.mp4#1, anger: the value nan is not finite"):
         to_json(dataclasses.replace(made.timeline(), predictions=(p,)))
 
 
@@ -142,7 +142,7 @@ def test_names_that_are_no_text_are_written(made):
     ("change", "said"),
     [
         (lambda t: t[:-30], "x.json is not JSON"),
-        (lambda t: "[1]", "without a schema"),
+        (lambda t: "[1]", "has no schema"),
         (lambda t: t.replace("moodal-timeline/1", "moodal-timeline/9"), "timeline/9'; this"),
         (lambda t: t.replace('"kind": "video"', '"kind": 3'), r"recordings.0.kind: Input"),
         (lambda t: t.replace('"path"', '"pfad"'), r"recordings.0.path: Field required"),

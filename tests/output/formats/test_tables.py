@@ -86,10 +86,10 @@ def test_cues_of_silence_of_hours_and_of_several_faces(made):
 
 @pytest.mark.parametrize("format", ["srt", "textgrid", "eaf"])
 def test_formats_over_time_refuse_what_has_none(format, made):
-    with pytest.raises(UsageError, match=rf"letter.txt has no times, which {format} needs"):
+    with pytest.raises(UsageError, match=rf"letter.txt has no times, but {format} needs them"):
         render(made.text_timeline(), format)
     still = dataclasses.replace(made.timeline("me.png"), kind="image")
     with pytest.raises(UsageError, match="json or csv instead"):
         render([still], format)
-    with pytest.raises(UsageError, match=r"holds one recording and there are 2: give a folder"):
+    with pytest.raises(UsageError, match=r"holds one recording, but there are 2: name a folder"):
         render([made.timeline(), made.timeline()], format)

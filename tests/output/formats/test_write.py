@@ -38,14 +38,14 @@ def test_several_recordings(format, made, tmp_path):
     if format in SEVERAL:
         assert write(several, format, tmp_path / "all") == [tmp_path / "all"]
     else:
-        with pytest.raises(UsageError, match=f"{format} holds one recording and there are 5"):
+        with pytest.raises(UsageError, match=f"{format} holds one recording, but there are 5"):
             write(several, format, tmp_path / "all")
         assert not (tmp_path / "all").exists()
 
 
 def test_all_but_those_without_times_are_written(made, tmp_path):
     several = [made.text_timeline("a.txt"), made.timeline("b.mp4"), made.text_timeline("c.txt")]
-    with pytest.raises(UsageError, match=r"a.txt has no times.* So 1 more."):
+    with pytest.raises(UsageError, match=r"a.txt has no times.* The same holds for 1 more."):
         write(several, "srt", tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["b.moodal.srt"]
 
