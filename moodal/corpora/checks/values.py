@@ -52,9 +52,8 @@ def _missing(manifest: Manifest, value: Value, numbers: np.ndarray) -> Finding |
 
 
 def _outside(manifest: Manifest, value: Value, numbers: np.ndarray) -> Finding | None:
-    room = 1e-6 * value.width  # labels have 32 bits: 0.1 is a little more than 0.1
-    with np.errstate(invalid="ignore"):
-        rows = np.flatnonzero((numbers < value.low - room) | (numbers > value.high + room))
+    # NumPy compares in the 32 bits of the labels: 0.1 is not above 0.1
+    rows = np.flatnonzero((numbers < value.low) | (numbers > value.high))
     if not len(rows):
         return None
     low, high = float(numbers[rows].min()), float(numbers[rows].max())
