@@ -111,7 +111,8 @@ def evaluate(
     if MADE_UP in manifest.notes:
         stamps.append(MADE_UP[:-1])
     if old := int(seen_rows(model, named.manifest.select(rows)).sum()):
-        stamps.append(f"{old} of these {len(rows)} rows were trained on")
+        how = "trained or calibrated on" if model.info.kind == "fused" else "trained on"
+        stamps.append(f"{old} of these {len(rows)} rows were {how}")
     result = _Result(named, rows, source.rows, scores, tuple(dict.fromkeys(stamps)), split)
     return _report(model, result, states, out, options.by)
 
