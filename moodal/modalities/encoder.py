@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moodal.core.errors import MissingDependencyError, UsageError
+from moodal.core.errors import DataError, MissingDependencyError, UsageError
 from moodal.core.records import Clip, Sound
 
 Item = str | Clip | Sound | np.ndarray
@@ -124,6 +124,9 @@ def specification(
     Returns:
         ``name``, ``parameters``, ``version`` (of the packages), ``width`` and
         ``fingerprint``: sha256 over all of it and the hash of each weights file.
+
+    Raises:
+        DataError: a weights file cannot be read.
     """
     about: dict[str, Any] = {
         "name": encoder.name,
@@ -131,7 +134,12 @@ def specification(
         "version": ", ".join(f"{p} {importlib.metadata.version(p)}" for p in packages),
         "width": encoder.width,
     }
-    hashes = [file_hash(path) for path in weights]
+    try:
+        hashes = [file_hash(path) for path in weights]
+    except OSError as error:
+        raise DataError(
+            f"Encoder {encoder.name}: {error.filename} cannot be read: {error.strerror}."
+        ) from None
     kept = {k: v for k, v in about["parameters"].items() if k not in places}
     whole = [{**about, "parameters": kept}, revision, hashes]
     digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode())

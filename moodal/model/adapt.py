@@ -168,6 +168,7 @@ def known_as(model: PredictingModel, word: str, replace: bool = False) -> str:
     Raises:
         UsageError, SpaceError: as `adapt`.
     """
+    _fused(model)
     asked = model.ask([word])
     (name,) = asked.shown
     meant = asked.shown[name]

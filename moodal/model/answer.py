@@ -30,6 +30,7 @@ class Answering:
         name: of the recording, for the numbers of its utterances.
         unasked: modalities of the model that are not to be used.
         count: utterances that were answered so far.
+        incomplete: utterances that lack a modality which the model cannot do without.
     """
 
     scorer: Scorer
@@ -38,6 +39,16 @@ class Answering:
     name: str
     unasked: Sequence[str] = ()
     count: int = 0
+    incomplete: int = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of the utterances that were not answered."""
+        if not self.incomplete:
+            return ()
+        needed = " and ".join(self.scorer.modalities)
+        times = "1 utterance was" if self.incomplete == 1 else f"{self.incomplete} utterances were"
+        return (f"{times} left out: the model needs {needed} in each.",)
 
     def answer(self, observation: Observation) -> Iterator[Prediction]:
         """Yield a prediction for each person of an utterance; none where nothing was observed."""
@@ -48,7 +59,10 @@ class Answering:
             }
             states = {m: s for m, s in states.items() if len(s)}
             enough = set(self.scorer.modalities) <= set(states)
-            if not states or (self.scorer.complete and not enough):
+            if self.scorer.complete and not enough:
+                self.incomplete += 1
+                continue
+            if not states:
                 continue
             self.count += 1
             yield self._predict(observation, observed, states, track)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -74,7 +75,7 @@ class PredictingModel:
             UsageError, SpaceError, DataError: see `predict`.
         """
         self.ask(options.words, options.vectors)
-        self._require_encoders(options.chosen(self.modalities, self.info.name))
+        self._require_modalities(options.chosen(self.modalities, self.info.name))
 
     def scores(self, frames: Mapping[str, Frames], emotions: Sequence[str] | None = None) -> Scores:
         """Score utterances by their frames, as the encoders of `encoders` give them.
@@ -167,7 +168,7 @@ class PredictingModel:
     ) -> Iterator[Prediction | tuple[Recording, Summary]]:
         """Yield the predictions, and last of all the recording and what concerns all of it."""
         chosen = options.chosen(self.modalities, self.info.name)
-        self._require_encoders(chosen)
+        self._require_modalities(chosen)
         modalities = {m: _fresh(m, options) for m in chosen}
         transcribe = None if options.asr is False else partial(_transcribe, self.threads)
         if source is None:
@@ -192,7 +193,8 @@ class PredictingModel:
         answering = Answering(self.scorer, self.encoders, asked, name, unasked)
         for observation in observations:
             if isinstance(observation, Summary):
-                yield recording, observation
+                notes = (*observation.notes, *answering.notes)
+                yield recording, dataclasses.replace(observation, notes=notes)
             else:
                 yield from answering.answer(observation)
 
@@ -230,8 +232,11 @@ class PredictingModel:
             modalities=tuple(self.info.modality(m) for m in self.modalities),
         )
 
-    def _require_encoders(self, modalities: Sequence[str]) -> None:
-        """Refuse to read raw media for which the artefact's encoder cannot be made here."""
+    def _require_modalities(self, modalities: Sequence[str]) -> None:
+        """Refuse modalities without which the model cannot answer, or whose encoder lacks."""
+        if self.scorer.complete and set(modalities) != set(self.modalities):
+            needed = " and ".join(self.modalities)
+            raise UsageError(f"{self.info.name} needs {needed} together; leave --streams out.")
         for modality in modalities:
             if modality not in self.encoders:
                 raise DataError(f"{self.artefact.folder}: {self.refused[modality]}")

@@ -36,10 +36,10 @@ class RowSource:
 def require_media(
     model: PredictingModel, manifest: Manifest, modalities: Sequence[str], split: str, asr: bool
 ) -> list[str]:
-    """The modalities that some row has, or can be given by transcription.
+    """Return the modalities that some row has, or can be given by transcription.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none, or the encoder of one cannot be made here.
     """
     used = [m for m in modalities if _has(model, manifest, m, asr)]
     if not used:
@@ -48,9 +48,17 @@ def require_media(
 
 
 def _has(model: PredictingModel, manifest: Manifest, modality: str, asr: bool) -> bool:
-    if modality in manifest.features or (_is_text(modality) and asr):
+    if modality in manifest.features:
         return True
-    return modality in model.encoders and any(x is not None for x in media_of(manifest, modality))
+    media = any(item is not None for item in media_of(manifest, modality))
+    if not media and not (_is_text(modality) and asr):
+        return False
+    if modality not in model.encoders:
+        why = model.refused.get(modality, f"it has no encoder of {modality}.")
+        others = [m for m in model.modalities if m in model.encoders]
+        hint = f" Or leave it out: --streams {','.join(others)}." if others else ""
+        raise DataError(f"{model.artefact.folder}: {why}{hint}")
+    return True
 
 
 def _is_text(modality: str) -> bool:
