@@ -1,33 +1,12 @@
-"""The faces of a recording: followed, weighed, and judged by how well they can be seen.
-
-Finding and following live with the encoders (`moodal.modalities.face.detect` and `face_tracks`),
-since training uses the same; their names are repeated here.
-"""
+"""How well the faces of an utterance can be seen, and which of them is the main one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from moodal.media.video import Picture
-from moodal.modalities.face.detect import Box, crop, detect
-from moodal.modalities.face.track import Follower, Sighting, Track, main_track
-
-__all__ = [
-    "Box",
-    "Follower",
-    "Sighting",
-    "Track",
-    "by_track",
-    "crop",
-    "detect",
-    "face_flags",
-    "face_quality",
-    "follow",
-    "main_of",
-    "main_track",
-]
+from moodal.modalities.face.track import Sighting
 
 SMALL = 36.0
 """Pixels of the file to a crop's side below which a face has less detail than the network knows."""
@@ -41,25 +20,6 @@ RARE = 0.5
 
 UNSURE = 0.5
 """The detector's score below which a face may be none, or is turned away."""
-
-
-def follow(
-    pictures: Iterable[Picture], follower: Follower | None = None
-) -> Iterator[tuple[float, list[Sighting]]]:
-    """Of each picture its seconds and the faces in it, the largest first.
-
-    Nothing is kept but what ``follower.tracks`` remembers, 36 bytes a face and picture.
-
-    Args:
-        pictures: in the order of their times, as `moodal.media.video.frames` gives them.
-        follower: whose tracks are wanted afterwards.
-
-    Raises:
-        DataError: as `moodal.media.video.frames`.
-    """
-    follower = follower or Follower()
-    for picture in pictures:
-        yield picture.at, follower.look(picture)
 
 
 def by_track(sightings: Iterable[Sighting]) -> dict[int, list[Sighting]]:

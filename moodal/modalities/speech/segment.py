@@ -9,7 +9,7 @@ import math
 import os
 import threading
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ import numpy as np
 
 from moodal.core.errors import MissingDependencyError
 from moodal.core.records import RATE
-from moodal.media.subtitles import Cue
 
 CHUNK = 512
 """Samples that the detector hears at once, 32 ms."""
@@ -229,33 +228,6 @@ def speech_spans(
     segmenter = SpeechSegmenter(longest=longest, shortest=shortest, pause=pause)
     spans = [span for start, samples in blocks for span in segmenter.hear(start, samples)]
     return spans + segmenter.finish()
-
-
-def spans_of_cues(cues: Iterable[Cue]) -> list[Span]:
-    """The spans of given subtitles, one for one: what is given wins over what is detected."""
-    return [Span(cue.start, cue.end) for cue in cues]
-
-
-def joined(spans: Sequence[Span], *, longest: float = 28.0, gap: float = 3.0) -> list[list[int]]:
-    """Neighbouring spans that together last ``longest`` seconds at most, as numbers of spans.
-
-    For Whisper, which takes as long for one second as for thirty: transcribe from the first
-    one's start to the last one's end at once. A silence of more than ``gap`` seconds parts.
-
-    >>> joined([Span(0, 9), Span(10, 19), Span(20, 29), Span(40, 41)])
-    [[0, 1], [2], [3]]
-    """
-    groups: list[list[int]] = []
-    for i, span in enumerate(spans):
-        if (
-            groups
-            and span.end - spans[groups[-1][0]].start <= longest
-            and 0 <= span.start - spans[groups[-1][-1]].end <= gap
-        ):
-            groups[-1].append(i)
-        else:
-            groups.append([i])
-    return groups
 
 
 _KEPT = threading.local()

@@ -38,8 +38,8 @@ def words(
     """The words that are said.
 
     A pass over 30 seconds takes as long as one over a second, and context helps: neighbouring
-    utterances given together (`moodal.modalities.speech.segment.joined`) come out several times
-    faster and with fewer errors.
+    utterances given together (see `moodal.model.transcription`) come out several times faster
+    and with fewer errors.
 
     Args:
         samples: [n] in [-1, 1], one channel.

@@ -7,15 +7,8 @@ from moodal.core.errors import DataError
 from moodal.lookalikes.face import draw_face
 from moodal.media.video import Picture
 from moodal.modalities.face import track as face_tracks
-from moodal.modalities.face.quality import (
-    Follower,
-    by_track,
-    face_flags,
-    face_quality,
-    follow,
-    main_of,
-    main_track,
-)
+from moodal.modalities.face.quality import by_track, face_flags, face_quality, main_of
+from moodal.modalities.face.track import Follower, main_track
 
 pytest.importorskip("_dlib_pybind11")
 
@@ -34,7 +27,7 @@ def pictures(scenes, fps=5.0, scale=1.0):
 
 def seen_in(scenes, **kwargs):
     follower = Follower()
-    looks = list(follow(pictures(scenes, **kwargs), follower))
+    looks = [(p.at, follower.look(p)) for p in pictures(scenes, **kwargs)]
     return follower, [sighting for _, seen in looks for sighting in seen], looks
 
 

