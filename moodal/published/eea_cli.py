@@ -1,9 +1,8 @@
-"""The published EEA command line (`python main.py`), word for word, over moodal.
+"""The published EEA command line (`python main.py`), flag by flag, over moodal.
 
-Takes the flags and defaults of the authors' README, trains, validates and tests,
-loads their checkpoints, writes under savings/ what theirs wrote, and prints the
-moodal command that does the same. Paddings are read as published; nothing is
-unpickled freely.
+It takes the flags and defaults of the authors' README, trains, validates and tests, loads their
+checkpoints, writes under savings/ what theirs wrote, and prints the moodal command that does the
+same. Padding is read as published; no pickle is run.
 """
 
 from __future__ import annotations
@@ -12,14 +11,16 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from moodal.core.errors import UsageError
 from moodal.core.records import STREAMS
+from moodal.evaluation.report import tables
 from moodal.model import artefact as artefacts
 from moodal.published import eea_savings
+from moodal.published.command import recipe_values, write_recipe
 from moodal.published.import_checkpoint import import_checkpoint, streams_of
 
 ZERO_SHOT = {
@@ -38,9 +39,27 @@ CORPORA = {
 }
 """(--dataset, --aligned) -> moodal's reader."""
 
+SELECT = {"mosei_emo": "weighted_accuracy", "iemocap": "binary_accuracy"}
+"""--dataset -> the validation figure that chooses the epoch (else the loss)."""
+
+KEYS = {
+    "epochs": "train.epochs",
+    "batch_size": "train.batch_size",
+    "learning_rate": "train.lr",
+    "optim": "train.optimiser",
+    "weight_decay": "train.weight_decay",
+    "loss": "train.loss",
+    "clip": "train.clip",
+    "patience": "train.patience",
+    "early_stop": "train.early_stop",
+    "seed": "train.seed",
+    "threshold": "report.threshold",
+}
+"""Flag -> the recipe key that it sets; the other flags are read below."""
+
 
 def parser() -> argparse.ArgumentParser:
-    """The authors' flags, with their defaults."""
+    """Make the parser of the authors' flags, with their defaults."""
     top = argparse.ArgumentParser(
         prog="main.py", description="Multimodal emotion recognition, as published (EEA, 2020)."
     )
@@ -100,8 +119,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         MoodalError: a user's mistake; main.py makes one sentence and an exit code of it.
     """
-    from moodal.core import recipe as config
+    from moodal.core import recipe as recipes
     from moodal.train.experiment.train import train_recipe
+    from moodal.train.export import artefact as export
 
     args = parser().parse_args(argv)
     if args.seed < 0:
@@ -111,31 +131,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.valid or args.test:
         _score(args, folder, prepared)
         return
-    recipe = _recipe(args, prepared, folder)
+    values = _recipe(args, prepared)
     run = folder / "runs" / eea_savings.stem(args)
-    path = eea_savings.write_recipe(recipe, run.with_suffix(".toml"))
-    parsed = config.parse(config.Recipe, recipe, str(path))
+    path = write_recipe(values, run.with_suffix(".toml"))
     initial = None
     if args.ckpt:
-        artefact = _import(args, folder, prepared, None)
-        from moodal.train.export import artefact as export
-
-        initial = export.load(artefact)[0].state_dict()
-    report = train_recipe(parsed, run, initial)
+        initial = export.load(_import(args, folder, prepared))[0].state_dict()
+    report = train_recipe(recipes.parse(recipes.Recipe, values, str(path)), run, initial)
     if report is None:
         return
-    _show(report)
-    for written in eea_savings.write(folder, run, args, report):
-        print(f"Written: {written}")
+    tables.show(report)
+    for file in eea_savings.write(folder, run, args, report):
+        print(f"Written: {file}")
     if args.ckpt:
         print(f"moodal train does not start from a checkpoint; without {args.ckpt} it would be:")
-    _same("train", path, "--out", run)
+    _print_same("train", path, "--out", run)
 
 
 def _prepare(args: argparse.Namespace, folder: Path) -> dict[str, Path]:
-    """The corpora that the command needs, prepared under savings/: name -> folder.
+    """Prepare the corpora that the command needs under savings/, and return name -> folder.
 
-    The authors' ready-made processed_datasets/ are taken where they lie, as theirs were.
+    The authors' ready-made processed_datasets/ are read where they are, as by their code.
     """
     corpus = "iemocap9" if args.iemocap9 else CORPORA.get((args.dataset, args.aligned))
     if corpus is None:
@@ -147,94 +163,72 @@ def _prepare(args: argparse.Namespace, folder: Path) -> dict[str, Path]:
     }
 
 
-def _emotion(args: argparse.Namespace) -> str | None:
-    """The unseen emotion that --zsl, --fsl or --zsl-test names by its number."""
+def _unseen(args: argparse.Namespace) -> str | None:
+    """Return the unseen emotion that --zsl, --fsl or --zsl-test names by its number."""
     number = max(args.zsl, args.fsl, args.zsl_test)
     if number < 0:
         return None
     names = ZERO_SHOT.get(args.dataset, {})
     if number not in names:
-        known = ", ".join(f"{i} ({name})" for i, name in names.items()) or "none"
-        raise UsageError(f"--zsl/--fsl {number}: {args.dataset} has {known}.")
+        choices = ", ".join(f"{i} ({name})" for i, name in names.items()) or "none"
+        raise UsageError(f"--zsl/--fsl {number}: {args.dataset} has {choices}.")
     return names[number]
 
 
-def _recipe(args: argparse.Namespace, prepared: dict[str, Path], folder: Path) -> dict[str, Any]:
-    """The command as a recipe."""
-    emotions = args.dataset in ("mosei_emo", "iemocap")
-    unseen = _emotion(args)
-    recipe: dict[str, Any] = {
+def _recipe(args: argparse.Namespace, prepared: Mapping[str, Path]) -> dict[str, Any]:
+    """Build the values of the recipe that the command stands for."""
+    unseen = _unseen(args)
+    settings: dict[str, Any] = {
         "title": f"main.py --model={args.model} --dataset={args.dataset}",
-        "data": {"prepared": str(next(iter(prepared.values()))), "trim_padding": False},
+        "data.prepared": str(next(iter(prepared.values()))),
+        "data.trim_padding": False,
         "system": _system(args),
-        "train": {
-            "epochs": args.epochs,
-            "batch_size": args.batch_size,
-            "lr": args.learning_rate,
-            "optimiser": args.optim,
-            "weight_decay": args.weight_decay,
-            "loss": args.loss,
-            "clip": args.clip,
-            "patience": args.patience,
-            "early_stop": args.early_stop,
-            "seed": args.seed,
-            "accelerator": _device(args.cuda),
-            "select": {"mosei_emo": "weighted_accuracy", "iemocap": "binary_accuracy"}.get(
-                args.dataset, "loss"
-            ),
-        },
-        "report": {"thresholds": "fixed", "threshold": args.threshold},
+        "train.select": SELECT.get(args.dataset, "loss"),
+        "train.accelerator": _device(args.cuda),
+        "report.thresholds": "fixed",
     }
     if args.model == "eea":
-        if not emotions:
+        if args.dataset not in ZERO_SHOT:
             raise UsageError(
                 f"eea scores emotions; {args.dataset} has a sentiment. Use rnn or mult."
             )
-        recipe["space"] = {"vectors": args.glove_emo_path, "capitalised": args.cap}
+        settings["space"] = {"vectors": args.glove_emo_path, "capitalised": args.cap}
     if unseen:
         name = "zero_shot" if args.zsl >= 0 else "few_shot"
-        recipe["protocol"] = {"name": name, "unseen": [unseen]}
+        settings["protocol"] = {"name": name, "unseen": [unseen]}
         if args.dataset == "iemocap":
-            recipe["protocol"]["append_from"] = str(prepared["iemocap9"])
-    return recipe
+            settings["protocol.append_from"] = str(prepared["iemocap9"])
+    return recipe_values(args, KEYS, settings)
 
 
 def _system(args: argparse.Namespace) -> dict[str, Any]:
+    """Build the recipe's [system] section."""
+    if len(args.hidden_sizes) != 3:
+        raise UsageError(f"--hidden-sizes needs three widths; got {len(args.hidden_sizes)}.")
     # whatever the order of the flag's letters, theirs joins text, audio, visual
     streams = [s for s in STREAMS if s in (streams_of(args.modalities) or ())]
-    if len(args.hidden_sizes) != 3:
-        raise UsageError(f"--hidden-sizes wants three widths; got {len(args.hidden_sizes)}.")
-    hidden = dict(zip(("text", "speech", "face"), args.hidden_sizes, strict=True))
-    rnn = {
-        "hidden": hidden,
+    common = {"name": args.model, "streams": streams, "last_column": True}
+    if args.model == "transformer":
+        return common
+    if args.model == "mult":
+        return common | {"width": args.hidden_dim, "heads": _heads(args)}
+    rnn = common | {
+        "hidden": dict(zip(("text", "speech", "face"), args.hidden_sizes, strict=True)),
         "layers": args.num_layers,
         "bidirectional": args.bidirectional,
         "cell": "gru" if args.gru else "lstm",
         "dropout": args.dropout,
-        "last_column": True,
     }
-    return {
-        "eea": {"name": "eea", "streams": streams, **rnn},
-        "rnn": {
-            "name": "rnn",
-            "streams": streams,
-            "fusion": args.fusion,
-            "width": args.hidden_size,
-            **rnn,
-        },
-        "mult": {
-            "name": "mult",
-            "streams": streams,
-            "width": args.hidden_dim,
-            "last_column": True,
-            "heads": 8 if args.dataset == "mosei_senti" else 10,
-        },
-        "transformer": {"name": "transformer", "streams": streams, "last_column": True},
-    }[args.model]
+    return rnn if args.model == "eea" else rnn | {"fusion": args.fusion, "width": args.hidden_size}
+
+
+def _heads(args: argparse.Namespace) -> int:
+    """Return the heads of the authors' MulT, which no flag sets."""
+    return 8 if args.dataset == "mosei_senti" else 10
 
 
 def _device(cuda: str) -> str:
-    """The GPU of that number, or the CPU with a word."""
+    """Choose the GPU of that number, or the CPU with a notice."""
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", cuda)  # before PyTorch first looks for GPUs
     import torch
 
@@ -244,55 +238,45 @@ def _device(cuda: str) -> str:
     return "cpu"
 
 
-def _import(
-    args: argparse.Namespace, folder: Path, prepared: dict[str, Path], out: Path | None
-) -> Path:
-    """The checkpoint as an artefact; its emotions are the corpus's, less the unseen one."""
+def _import(args: argparse.Namespace, folder: Path, prepared: Mapping[str, Path]) -> Path:
+    """Import the checkpoint as an artefact; its emotions are the corpus's, less the unseen one."""
     from moodal.core import manifest
 
     corpus = manifest.read(next(iter(prepared.values())))
-    space = corpus.space
-    unseen = _emotion(args)
-    labels = [x for x in space.labels if x != unseen]
-    out = out or folder / "imported" / Path(args.ckpt).stem
+    unseen = _unseen(args)
+    out = folder / "imported" / Path(args.ckpt).stem
     import_checkpoint(
         args.ckpt,
         out,
-        labels,
-        space.task,
+        [x for x in corpus.space.labels if x != unseen],
+        corpus.space.task,
         args.modalities,
         widths={s: f.width for s, f in corpus.features.items()},
-        heads=8 if args.dataset == "mosei_senti" else 10,
+        heads=_heads(args),
     )
     return out
 
 
-def _score(args: argparse.Namespace, folder: Path, prepared: dict[str, Path]) -> None:
-    """--valid or --test: score a checkpoint."""
+def _score(args: argparse.Namespace, folder: Path, prepared: Mapping[str, Path]) -> None:
+    """Score a checkpoint, as --valid and --test ask."""
     from moodal.model.evaluate import evaluate, rows_of
     from moodal.train.engine.scorer import load_system
 
     if not args.ckpt:
         raise UsageError("--valid and --test score a checkpoint; name one with --ckpt.")
-    artefact = _import(args, folder, prepared, None)
+    artefact = _import(args, folder, prepared)
     split = "valid" if args.valid else "test"
     out = folder / "scored" / f"{Path(args.ckpt).stem}-{split}"
-    corpus = eea_savings.with_extra(prepared, _emotion(args), folder)
+    corpus = eea_savings.with_extra(prepared, _unseen(args), folder)
     vectors = args.glove_emo_path if args.model == "eea" else None
     emotions = None if args.model == "eea" else list(artefacts.read(artefact).info.labels)
     model, rows = load_system(artefact), rows_of(corpus)
-    _show(evaluate(model, rows, out, split=split, vectors=vectors, emotions=emotions))
+    tables.show(evaluate(model, rows, out, split=split, vectors=vectors, emotions=emotions))
     words = ["--vectors", vectors] if vectors else []
     words += ["--emotions", ",".join(emotions)] if emotions else []
-    _same("evaluate", artefact, corpus, "--split", split, *words, "--out", out)
+    _print_same("evaluate", artefact, corpus, "--split", split, *words, "--out", out)
 
 
-def _same(*words: Path | str) -> None:
-    """Print the moodal command that does the same, as a shell takes it."""
+def _print_same(*words: Path | str) -> None:
+    """Print the moodal command that does the same, quoted for a shell."""
     print(f"The same with moodal: {shlex.join(['moodal', *map(str, words)])}")
-
-
-def _show(report: dict[str, Any]) -> None:
-    from moodal.evaluation.report import tables
-
-    tables.show(report)

@@ -1,9 +1,9 @@
-"""savings/: what the authors' command line left behind, for those who build on it.
+"""savings/: the files that the authors' command line wrote, for those who build on them.
 
-savings/{dataset}/models/NAME.pt   state dict, a plain pickle of tensors, their names
+savings/{dataset}/models/NAME.pt   state dict, a plain pickle of tensors under their names
 savings/{dataset}/stats/NAME.pt    arguments and figures, a plain pickle of lists
 savings/{dataset}/csv/NAME.csv     the test figures of the best epoch, and the arguments
-savings/{dataset}/prepared, runs   moodal's own: features, and runs that go on
+savings/{dataset}/prepared, runs   moodal's own: features, and runs
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import pickle
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,23 @@ from moodal.core.files import replacing
 from moodal.evaluation.protocols import zero_shot
 from moodal.features import prepare
 from moodal.published import eea_weights
-from moodal.train.engine.selection import merit
+from moodal.published.command import best_epoch, write_pickle
 from moodal.train.export import artefact
+
+FIGURES = {
+    "wacc": ("weighted_accuracy", "binary_accuracy_each"),
+    "f1": ("weighted_f1", "weighted_f1_each"),
+    "auc": ("auc",),
+    "mae": ("mae",),
+}
+"""A figure's name in the authors' file names -> the metrics that it may be."""
 
 
 def prepared(args: argparse.Namespace, name: str, out: Path) -> Path:
-    """Read the command's corpus ``name`` into ``out``, or find it there, unchanged.
+    """Prepare the command's corpus ``name`` in a folder named after ``out`` and its files.
 
-    ``processed_datasets/`` in the current folder goes before --data-folder, as theirs did.
+    A folder of unchanged files is used again. ``processed_datasets/`` in the current folder takes
+    precedence over --data-folder, as in the authors' code.
     """
     suffix = "" if args.aligned else "_noalign"
     ready = Path("processed_datasets") / f"{args.dataset}_{args.data_seq_len}_train{suffix}.pt"
@@ -50,58 +58,45 @@ def prepared(args: argparse.Namespace, name: str, out: Path) -> Path:
     return out
 
 
-def with_extra(prepared: dict[str, Path], emotion: str | None, folder: Path) -> Path:
-    """The corpus, with the rows of an appended emotion (IEMOCAP) where the command has one."""
+def with_extra(prepared: Mapping[str, Path], unseen: str | None, folder: Path) -> Path:
+    """Return the corpus, with the rows of an appended emotion (IEMOCAP) where there is one."""
     first, *extra = prepared.values()
-    if not extra or emotion is None:
+    if not extra or unseen is None:
         return first
-    out = folder / "prepared" / f"{first.name}-with-{emotion}"
+    out = folder / "prepared" / f"{first.name}-with-{unseen}"
     if not (out / "manifest.json").exists():
-        both = zero_shot.append(manifests.read(first), manifests.read(extra[0]), [emotion])
+        both = zero_shot.append(manifests.read(first), manifests.read(extra[0]), [unseen])
         both.write(out)
     return out
 
 
 def stem(args: argparse.Namespace) -> str:
-    """A name for the run of these arguments, and of no others."""
-    told = {k: str(v) for k, v in vars(args).items() if k != "verbose"}
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
+    """Name the run of these arguments, and of no others."""
+    arguments = {k: str(v) for k, v in vars(args).items() if k != "verbose"}
+    digest = hashlib.sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest()[:8]
     return f"{args.model}_{args.modalities}_rand{args.seed}_{digest}"
-
-
-def write_recipe(recipe: dict[str, Any], path: Path) -> Path:
-    """The recipe as a TOML file, for `moodal train`."""
-    lines = [f"{k} = {json.dumps(v)}" for k, v in recipe.items() if not isinstance(v, dict)]
-    for section, values in recipe.items():
-        if isinstance(values, dict):
-            lines += ["", f"[{section}]", *(f"{k} = {_toml(v)}" for k, v in values.items())]
-    with replacing(path) as part:
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
 
 
 def write(
     folder: Path, run: Path, args: argparse.Namespace, report: dict[str, Any]
 ) -> Iterator[Path]:
-    """Write models, stats and csv as theirs; give the paths."""
-    system, found, _ = artefact.load(run / "artefact")
-    space = found.space.select(found.info.trained)
-    widths = {**eea_weights.PUBLISHED_WIDTHS, **found.info.widths}
+    """Write models, stats and csv as the authors' code did, and yield their paths."""
+    system, trained, _ = artefact.load(run / "artefact")
+    space = trained.space.select(trained.info.trained)
+    widths = {**eea_weights.PUBLISHED_WIDTHS, **trained.info.widths}
     state = OrderedDict(eea_weights.to_authors(system, space, widths))
-    test = _figures(report)
-    epochs = report["extras"]["epochs"]
-    select = report["extras"]["recipe"]["train"]["select"]
-    best = max(epochs, key=lambda row: merit(select, row))["epoch"] + 1
-    name = _name(args, test, int(best))
+    test, epochs = figures(report), report["extras"]["epochs"]
+    best = int(best_epoch(report)["epoch"]) + 1
+    name = _name(args, test, best)
     stats = {
         "args": {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()},
         "train_stats": [row["train_loss"] for row in epochs],
         "valid_stats": [row["valid_loss"] for row in epochs],
         "test_stats": list(test.values()),  # of the best epoch only: test is scored once
-        "best_epoch": int(best),
+        "best_epoch": best,
     }
-    yield _dump(state, folder / "models" / f"{name}.pt")
-    yield _dump(stats, folder / "stats" / f"{name}.pt")
+    yield write_pickle(state, folder / "models" / f"{name}.pt")
+    yield write_pickle(stats, folder / "stats" / f"{name}.pt")
     rows = "".join("".join(f"{x:.4f}," for x in row) for row in test.values())
     path = folder / "csv" / f"{name}.csv"
     with replacing(path) as part:
@@ -109,62 +104,40 @@ def write(
     yield path
 
 
-def _figures(report: dict[str, Any]) -> dict[str, list[float]]:
-    """Metric -> its values per emotion and their mean, in the authors' order."""
+def figures(report: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Collect metric -> its values per emotion and their mean, in the authors' order.
+
+    Undefined values are nan.
+    """
     keys = ("weighted_accuracy", "binary_accuracy_each", "weighted_f1", "weighted_f1_each", "auc")
-    found = {}
-    for key in keys:
-        entry = report["metrics"].get(key)
-        if entry and "emotions" in entry:
-            entries = (*(entry["emotions"][x] for x in report["labels"]), entry["mean"])
-            found[key] = [_number(e["value"]) for e in entries]
-    if not found:  # sentiment
-        found = {
-            key: [_number(entry["mean"]["value"])]
-            for key, entry in report["metrics"].items()
-            if "mean" in entry
-        }
-    return found
+    metrics = {key: report["metrics"][key] for key in keys if key in report["metrics"]}
+    entries = {
+        key: [*(entry["emotions"][x] for x in report["labels"]), entry["mean"]]
+        for key, entry in metrics.items()
+        if "emotions" in entry
+    }
+    if not entries:  # sentiment
+        entries = {k: [entry["mean"]] for k, entry in report["metrics"].items() if "mean" in entry}
+    return {
+        key: [float("nan") if e["value"] is None else e["value"] for e in row]
+        for key, row in entries.items()
+    }
 
 
-def _number(value: float | None) -> float:
-    """A report's figure; nan where it is undefined."""
-    return float("nan") if value is None else value
-
-
-def _name(args: argparse.Namespace, test: dict[str, list[float]], best: int) -> str:
-    """The authors' file name: model, figures, epoch, seed, widths, modalities, protocol."""
+def _name(args: argparse.Namespace, test: Mapping[str, list[float]], best: int) -> str:
+    """Compose the authors' file name: model, figures, epoch, seed, widths, modalities, protocol."""
     parts = [args.model, *([args.fusion] if args.model == "rnn" else [])]
-    for short, keys in {
-        "wacc": ("weighted_accuracy", "binary_accuracy_each"),
-        "f1": ("weighted_f1", "weighted_f1_each"),
-        "auc": ("auc",),
-        "mae": ("mae",),
-    }.items():
-        for key in keys:
-            if key in test:
-                parts.append(f"{short}_{test[key][-1]:.4f}")
-                break
+    for short, keys in FIGURES.items():
+        key = next((key for key in keys if key in test), None)
+        parts += [f"{short}_{test[key][-1]:.4f}"] if key else []
     parts += [f"ep{best}", f"rand{args.seed}", str(args.hidden_sizes), args.modalities]
     parts += ["gru"] * args.gru + ["bi"] * args.bidirectional
     parts += [f"zsl{args.zsl}"] * (args.zsl != -1) + [f"fsl{args.fsl}"] * (args.fsl != -1)
     return "_".join(parts)
 
 
-def _dump(value: Any, path: Path) -> Path:
-    with replacing(path) as part, open(part, "wb") as file:
-        pickle.dump(value, file)
-    return path
-
-
 def _stamp(root: Path) -> str:
-    """Changes when a file of the corpus does."""
+    """Hash the names, sizes and times of a corpus's files."""
     files = sorted(p for p in (root.rglob("*") if root.is_dir() else root.parent.glob("*.pt")))
-    told = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files if p.is_file()]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + " }"
-    return json.dumps(value)
+    stats = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files if p.is_file()]
+    return hashlib.sha256(json.dumps(stats).encode()).hexdigest()[:8]

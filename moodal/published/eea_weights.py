@@ -1,9 +1,10 @@
-"""The authors' state dicts, to and from ours: EEA, its RNN baselines, MulT, and MMER's three.
+"""The EEA authors' state dicts, to and from ours: EEA, its RNN baselines and MulT.
 
 Which system a checkpoint holds, its cell, directions, layers and widths are read
 off names and shapes. Theirs keeps three RNNs even where fewer modalities are in
-use; what is not used is left out here, and written as zeros. Imported systems
-read the last column of the padded batch, as they were trained.
+use; unused ones are left out here, and written as zeros. Imported systems
+read the last column of the padded batch, as they were trained. Checkpoints of
+MMER's authors are passed on to `moodal.published.mmer_weights`.
 """
 
 from __future__ import annotations
@@ -50,17 +51,17 @@ def from_authors(
 
     Args:
         streams: the modalities it was trained on, in any order (theirs is always text,
-            speech, face); by default all three. Must be given for an EEA of fewer: the
-            file says how many, not which.
-        widths: stream -> D, for early fusion, whose file tells only their sum.
-        heads: of MulT, or of MMER's systems, which no shape tells; theirs were 10 (8 for MOSEI
-            sentiment) and 12, which is also what is taken where none are named.
+            speech, face); by default all three. They must be named for an EEA of fewer: the
+            file has their number only.
+        widths: stream -> D, for early fusion, whose file has only their sum.
+        heads: of MulT, or of MMER's systems, which no shape shows; by default the authors'
+            10 (they had 8 for MOSEI sentiment) and 12.
 
     Raises:
         DataError: no system of theirs has these names and shapes, or ``streams`` or
-            ``widths`` are not what the file holds.
+            ``widths`` are not those of the file.
     """
-    given = {
+    weights = {
         name: torch.as_tensor(value).clone() if isinstance(value, Tensor) else torch.tensor(value)
         for name, value in state.items()
         if not IGNORED.search(name)
@@ -69,38 +70,38 @@ def from_authors(
         raise DataError(f"Streams are one or more of {', '.join(STREAMS)}; got {list(streams)}.")
     chosen = None if streams is None else tuple(m for m in STREAMS if m in streams)
     try:
-        if "textEmoEmbs.weight" in given:
-            found = _eea(given, chosen)
-        elif "proj1.weight" in given:
-            found = _mult(given, heads or 10)
-        elif mmer_weights.is_mmer(given):
-            found = mmer_weights.from_authors(given, heads or mmer_weights.HEADS)
-        elif "RNN.weight_ih_l0" in given:
-            found = _early(given, chosen or STREAMS, widths)
-        elif "EF_RNN.weight_ih_l0" in given:
-            found = _early_late(given, chosen or STREAMS)
-        elif "RNNs.0.weight_ih_l0" in given:
-            found = _late(given, chosen or STREAMS)
+        if "textEmoEmbs.weight" in weights:
+            imported = _eea(weights, chosen)
+        elif "proj1.weight" in weights:
+            imported = _mult(weights, heads or 10)
+        elif mmer_weights.is_mmer(weights):
+            imported = mmer_weights.from_authors(weights, heads or mmer_weights.HEADS)
+        elif "RNN.weight_ih_l0" in weights:
+            imported = _early(weights, chosen or STREAMS, widths)
+        elif "EF_RNN.weight_ih_l0" in weights:
+            imported = _early_late(weights, chosen or STREAMS)
+        elif "RNNs.0.weight_ih_l0" in weights:
+            imported = _late(weights, chosen or STREAMS)
         else:
-            if any(name.startswith("speech.") for name in given):
+            if any(name.startswith("speech.") for name in weights):
                 raise DataError(
                     "This checkpoint has another backbone than wav2vec2, which the authors' "
-                    "code has no names for; use the artefact that its run wrote beside it."
+                    "code has no names for; use the artefact that its run wrote."
                 )
-            names = ", ".join(list(given)[:4]) or "none at all"
+            names = ", ".join(list(weights)[:4]) or "none at all"
             raise DataError(f"No system of the authors' code has these weights: {names}, ...")
     except KeyError as error:
         raise DataError(f"This checkpoint of the authors' lacks the weight {error}.") from None
     except (ValueError, IndexError) as error:  # a shape that does not unpack, an unknown name
         raise DataError(f"This checkpoint has weights of another shape ({error}).") from None
-    _require_fit(found)
-    return found
+    _require_fit(imported)
+    return imported
 
 
 def to_authors(
     system: System, space: Targets, widths: Mapping[str, int] = PUBLISHED_WIDTHS
 ) -> dict[str, Tensor]:
-    """The state dict that the authors' code would have saved for ``system``.
+    """Return the state dict that the authors' code would have saved for ``system``.
 
     A transformer keeps our names: theirs never ran.
 
@@ -132,29 +133,29 @@ def to_authors(
     return mmer_weights.to_authors(system)
 
 
-def _eea(given: dict[str, Tensor], streams: tuple[str, ...] | None) -> Imported:
-    vectors = given["textEmoEmbs.weight"]
-    total = given["modality_weights.weight"].numel()
+def _eea(weights: dict[str, Tensor], streams: tuple[str, ...] | None) -> Imported:
+    vectors = weights["textEmoEmbs.weight"]
+    total = weights["modality_weights.weight"].numel()
     streams = streams or (STREAMS if total == len(STREAMS) else ())
     if len(streams) != total:
         raise DataError(
             f"This EEA was trained on {total} of the three modalities, and the file does not say "
             "which: name them."
         )
-    config, widths, state = rnns(given, "RNNs", streams)
+    config, widths, state = rnns(weights, "RNNs", streams)
     for m in streams:
         if m in AFFINE:
             for part in ("weight", "bias"):
-                state[f"affine.{m}.{part}"] = given[f"{AFFINE[m]}.{part}"]
+                state[f"affine.{m}.{part}"] = weights[f"{AFFINE[m]}.{part}"]
     if total > 1:
-        state["weight"] = given["modality_weights.weight"].flatten()
+        state["weight"] = weights["modality_weights.weight"].flatten()
     return Imported("eea", config, widths, state, vectors, len(vectors))
 
 
 def _early(
-    given: dict[str, Tensor], streams: tuple[str, ...], widths: Mapping[str, int]
+    weights: dict[str, Tensor], streams: tuple[str, ...], widths: Mapping[str, int]
 ) -> Imported:
-    rnn = cell(given, "RNN")
+    rnn = cell(weights, "RNN")
     own = {m: widths[m] for m in streams}
     if sum(own.values()) != rnn.inputs:
         raise DataError(
@@ -163,30 +164,30 @@ def _early(
         )
     config = rnn.config | {"streams": streams, "width": rnn.hidden, "fusion": "ef"}
     state = {f"joined.{name}": value for name, value in rnn.weights.items()}
-    return _headed(given, config, own, state)
+    return _headed(weights, config, own, state)
 
 
-def _early_late(given: dict[str, Tensor], streams: tuple[str, ...]) -> Imported:
-    config, widths, state = rnns(given, "LF_RNNs", streams)
-    joined = cell(given, "EF_RNN")
+def _early_late(weights: dict[str, Tensor], streams: tuple[str, ...]) -> Imported:
+    config, widths, state = rnns(weights, "LF_RNNs", streams)
+    joined = cell(weights, "EF_RNN")
     state |= {f"joined.{name}": value for name, value in joined.weights.items()}
-    return _headed(given, config | {"width": joined.hidden, "fusion": "eflf"}, widths, state)
+    return _headed(weights, config | {"width": joined.hidden, "fusion": "eflf"}, widths, state)
 
 
-def _late(given: dict[str, Tensor], streams: tuple[str, ...]) -> Imported:
-    config, widths, state = rnns(given, "RNNs", streams)
-    attention = {name: value for name, value in given.items() if name.startswith("attention.")}
+def _late(weights: dict[str, Tensor], streams: tuple[str, ...]) -> Imported:
+    config, widths, state = rnns(weights, "RNNs", streams)
+    attention = {name: value for name, value in weights.items() if name.startswith("attention.")}
     fusion = "ts" if attention else "lf"
-    return _headed(given, config | {"fusion": fusion}, widths, state | attention)
+    return _headed(weights, config | {"fusion": fusion}, widths, state | attention)
 
 
 def _headed(
-    given: dict[str, Tensor],
+    weights: dict[str, Tensor],
     config: dict[str, Any],
     widths: dict[str, int],
     rest: dict[str, Tensor],
 ) -> Imported:
-    head = {name: value for name, value in given.items() if name.startswith("out.")}
+    head = {name: value for name, value in weights.items() if name.startswith("out.")}
     outputs = len(head["out.3.bias" if "out.3.bias" in head else "out.bias"])
     return Imported("rnn", config, widths, rest | head, None, outputs)
 
@@ -220,8 +221,8 @@ def _to_rnn(system: RNN, state: dict[str, Tensor], widths: Mapping[str, int]) ->
     return out if system.fusion == "ef" else out | _unused(system, separate, widths)
 
 
-def _mult(given: dict[str, Tensor], heads: int) -> Imported:
-    state = renamed(given, {theirs: ours for ours, theirs in _mult_names().items()})
+def _mult(weights: dict[str, Tensor], heads: int) -> Imported:
+    state = renamed(weights, {theirs: ours for ours, theirs in _mult_names().items()})
     streams = tuple(m for m in STREAMS if f"conv.{m}.weight" in state)
     layers = {name.split(".")[3] for name in state if re.match(r"cross\.\w+\.layers\.", name)}
     config = {
@@ -236,7 +237,7 @@ def _mult(given: dict[str, Tensor], heads: int) -> Imported:
 
 
 def _mult_names() -> dict[str, str]:
-    """Our prefixes -> theirs, which are letters: l(anguage), a(udio), v(isual)."""
+    """Map our prefixes to theirs, which are letters: l(anguage), a(udio), v(isual)."""
     names = {}
     for m, letter in LETTER.items():
         names[f"conv.{m}."] = f"proj_{letter}."
@@ -247,7 +248,7 @@ def _mult_names() -> dict[str, str]:
 
 
 def _to_mult(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """With the constants that their modules register."""
+    """Add the constants that their modules register."""
     for encoder in {name.split(".")[0] for name in state if name.startswith("trans_")}:
         state[f"{encoder}.version"] = torch.tensor([2.0])
         state[f"{encoder}.embed_positions._float_tensor"] = torch.zeros(1)
@@ -255,7 +256,7 @@ def _to_mult(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _unused(system: EEA | RNN, prefix: str, widths: Mapping[str, int]) -> dict[str, Tensor]:
-    """Zeros for the RNNs of the modalities that ``system`` does not read."""
+    """Return zeros for the RNNs of the modalities that ``system`` does not read."""
     like = system.rnn[system.streams[0]]
     assert isinstance(like, Recurrent)
     out = {}
@@ -269,24 +270,28 @@ def _unused(system: EEA | RNN, prefix: str, widths: Mapping[str, int]) -> dict[s
     return out
 
 
-def _require_fit(found: Imported) -> None:
-    """Refuse a checkpoint of which the system it seems to hold cannot be built."""
-    labels = [str(i) for i in range(found.outputs)]
-    vectors = None if found.vectors is None else found.vectors.numpy()
-    task: WordTask = "single" if found.name in ("mmer", "mmer_2022", "cai_sota") else "multi"
+def _require_fit(imported: Imported) -> None:
+    """Check that the weights of a checkpoint fit the system that it seems to hold.
+
+    Raises:
+        DataError: they do not.
+    """
+    labels = [str(i) for i in range(imported.outputs)]
+    vectors = None if imported.vectors is None else imported.vectors.numpy()
+    task: WordTask = "single" if imported.name in ("mmer", "mmer_2022", "cai_sota") else "multi"
     try:
-        entry = SYSTEMS[found.name]
-        built = entry.build(
-            entry.Config(**found.config), found.widths, EmotionSpace(labels, task, vectors)
+        entry = SYSTEMS[imported.name]
+        system = entry.build(
+            entry.Config(**imported.config), imported.widths, EmotionSpace(labels, task, vectors)
         )
     except (MoodalError, ValueError) as error:  # pydantic's error is a ValueError
-        raise DataError(f"This checkpoint looks like {found.name}, but: {error}") from None
-    wanted = {name: tuple(value.shape) for name, value in built.state_dict().items()}
-    got = {name: tuple(value.shape) for name, value in found.state.items()}
-    for name in sorted(wanted.keys() | got.keys()):
-        if wanted.get(name) != got.get(name):
+        raise DataError(f"This checkpoint looks like {imported.name}, but: {error}") from None
+    expected = {name: tuple(value.shape) for name, value in system.state_dict().items()}
+    actual = {name: tuple(value.shape) for name, value in imported.state.items()}
+    for name in sorted(expected.keys() | actual.keys()):
+        if expected.get(name) != actual.get(name):
             raise DataError(
-                f"This checkpoint looks like {found.name} on {', '.join(found.widths)}, but "
-                f"{name} is {got.get(name, 'missing')} where {wanted.get(name, 'nothing')} is "
+                f"This checkpoint looks like {imported.name} on {', '.join(imported.widths)}, but "
+                f"{name} is {actual.get(name, 'missing')} where {expected.get(name, 'nothing')} is "
                 "expected; were these its modalities?"
             )

@@ -33,7 +33,7 @@ LETTERS = {"t": "text", "a": "speech", "v": "face"}
 
 
 def streams_of(modalities: str | None) -> tuple[str, ...] | None:
-    """The authors' letters as streams: "tav" -> text, speech, face.
+    """Convert the authors' letters to streams: "tav" -> text, speech, face.
 
     Raises:
         UsageError: another letter, or one twice.
@@ -60,10 +60,10 @@ def import_checkpoint(
         labels: the emotions of its outputs, in their order.
         task: what its outputs are (default: "single" for MMER's systems, else "multi").
         modalities: e.g. "tav", in the order in which it was trained; needed where the
-            file cannot tell.
-        widths: stream -> values per step, for early fusion, whose file tells only their
+            file does not show it.
+        widths: stream -> values per step, for early fusion, whose file has only their
             sum (default: CMU-MOSEI's).
-        heads: of MulT and of MMER's systems, which no file tells (default: 10 and 12; theirs
+        heads: of MulT and of MMER's systems, which no file holds (default: 10 and 12; theirs
             of MulT were 8 for MOSEI sentiment).
 
     Returns:
@@ -74,48 +74,48 @@ def import_checkpoint(
         SpaceError: its outputs are not as many as the labels.
     """
     state = load.load_state(Path(checkpoint))
-    found = eea_weights.from_authors(
+    imported = eea_weights.from_authors(
         state,
         streams=streams_of(modalities),
         widths={**eea_weights.PUBLISHED_WIDTHS, **(widths or {})},
         heads=heads,
     )
-    vectors = None if found.vectors is None else np.asarray(found.vectors)
-    outputs = found.outputs if vectors is None else len(vectors)
+    vectors = None if imported.vectors is None else np.asarray(imported.vectors)
+    outputs = imported.outputs if vectors is None else len(vectors)
     if outputs != len(labels):
         raise SpaceError(
             f"{checkpoint} scores {outputs} emotions; {len(labels)} labels were given "
             f"({', '.join(labels)})."
         )
-    task = task or ("single" if found.name in MMER else "multi")
+    task = task or ("single" if imported.name in MMER else "multi")
     source = "" if vectors is None else f"{Path(checkpoint).name}, textEmoEmbs"
     space: Targets
     if task == "regression":
         space = Values([Value.parse(label) for label in labels], vectors, source)
     else:
         space = EmotionSpace(labels, task, vectors, source)
-    entry = SYSTEMS[found.name]
-    settings = entry.Config(**found.config)
-    system = entry.build(settings, found.widths, space)
-    system.load_state_dict(found.state)
+    entry = SYSTEMS[imported.name]
+    settings = entry.Config(**imported.config)
+    system = entry.build(settings, imported.widths, space)
+    system.load_state_dict(imported.state)
     settings = system.portable
     info = ArtefactInfo(
-        body=SystemBody(name=found.name, config=settings.model_dump(mode="json")),
-        widths=found.widths,
+        body=SystemBody(name=imported.name, config=settings.model_dump(mode="json")),
+        widths=imported.widths,
         labels=space.labels,
         task=task,
         values=ValueInfo.of(space),
         vectors=source or None,
         trained=space.labels,
-        encoders={s: _encoder(s, width) for s, width in found.widths.items()},
-        modalities=modality_infos(found.widths),
+        encoders={s: _encoder(s, width) for s, width in imported.widths.items()},
+        modalities=modality_infos(imported.widths),
         activation=ACTIVATIONS[task],
         thresholds=ThresholdInfo(values=(0.5,) * len(labels), source="fixed at 0.5"),
         protocol=ProtocolInfo(
-            name="imported", checkpoint=Path(checkpoint).name, stamps=_stamps(found.name)
+            name="imported", checkpoint=Path(checkpoint).name, stamps=_stamps(imported.name)
         ),
         metrics={},
-        data=DataInfo(trim_padding=False, scoring=_batches(found.widths)),
+        data=DataInfo(trim_padding=False, scoring=_batches(imported.widths)),
         licence="as the authors' checkpoint",
     )
     export(Path(out), system, info, vectors)

@@ -1,4 +1,4 @@
-"""Imported: a foreign checkpoint in our terms."""
+"""Imported: a checkpoint of the authors' code, as one of our systems."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class Imported(NamedTuple):
-    """A checkpoint in our terms.
+    """A checkpoint as one of our systems.
 
     Attributes:
         name: the key in SYSTEMS.

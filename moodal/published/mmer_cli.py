@@ -1,16 +1,17 @@
 """The published MMER command line (`sh best_run.sh`, `python main_mmer.py`) over moodal.
 
-Takes the flags of the authors' README, trains one of their three systems on five sessions
-in turn by their own protocol (the best epoch on the held-out session, which every number then
-says), and writes what theirs wrote: ``{session}_model.pt``, ``{session}_stats.txt`` and
+It takes the flags of the authors' README, trains one of their systems on five sessions in turn
+by their own protocol (the best epoch on the held-out session, which every figure then says),
+and writes what theirs wrote: ``{session}_model.pt``, ``{session}_stats.txt`` and
 ``metric_report.pkl``. With ``--honest`` the epoch is chosen on a training session instead.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,41 @@ from moodal.core.errors import DataError, UsageError
 from moodal.core.manifest import MADE_UP, MARK, Manifest
 from moodal.core.recipe import Recipe, parse
 from moodal.corpora.iemocap import mmer_csv
+from moodal.published.command import recipe_values
 
 PUBLISHED = "facebook/wav2vec2-base"
 EMBEDDED = "whisper-tiny"
-RUNS = ("mmer", "cai_sota", "unimodal_baseline")
+
+SYSTEMS: dict[tuple[str, str], Mapping[str, Any]] = {
+    ("mmer", "2022"): {"system.name": "mmer_2022", "system.alpha": 0.001},
+    ("mmer", "2023"): {
+        "system.name": "mmer",
+        "system.lambda": 0.1,
+        "train.lr": 5e-5,
+        "data.views": "any",
+    },
+    ("cai_sota", ""): {"system.name": "cai_sota", "system.alpha": 0.1},
+    ("unimodal_baseline", ""): {"system.name": "unimodal_baseline"},
+}
+"""(--run, --form) -> the recipe keys that this system sets, with the authors' values."""
+
+KEYS = {
+    "alpha": "system.alpha",
+    "lambda_value": "system.lambda",
+    "layers": "system.speech.layers",
+    "epochs": "train.epochs",
+    "learning_rate": "train.lr",
+    "batch_size": "train.batch_size",
+    "accum_grad": "train.accumulate",
+    "seed": "train.seed",
+    "device": "train.accelerator",
+    "devices": "train.devices",
+}
+"""Flag -> the recipe key that it sets; the other flags are read below."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The authors' flags, with their defaults where they have any."""
+    """Make the parser of the authors' flags, with their defaults where they have any."""
     top = argparse.ArgumentParser(
         prog="main_mmer.py", description="MMER and its baselines on IEMOCAP, as published."
     )
@@ -39,7 +67,12 @@ def parser() -> argparse.ArgumentParser:
     add("--saving_path", type=Path, required=True, help="folder for models, stats and reports")
     add("--data_path_audio_augmented", type=Path, help="2023: re-synthesised speech")
     add("--data_path_roberta_augmented", type=Path, help="2023: back-translated texts' states")
-    add("--run", default="mmer", choices=RUNS, help="which system")
+    add(
+        "--run",
+        default="mmer",
+        choices=("mmer", "cai_sota", "unimodal_baseline"),
+        help="which system",
+    )
     add("--form", default="2022", choices=("2022", "2023"), help="of mmer")
     add("--alpha", type=float, help="weight of CTC; default 0.001 for mmer, 0.1 for cai_sota")
     add("--lambda_value", type=float, help="2023: weight of the auxiliary losses; default 0.1")
@@ -65,18 +98,22 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train, and write what the authors' code wrote."""
-    args = parser().parse_args(argv)
-    if args.run == "mmer" and args.data_path_roberta is None:
-        raise UsageError("mmer reads RoBERTa's states: give --data_path_roberta.")
-    _require_meant(args)
+    """Train, and write what the authors' code wrote.
+
+    Raises:
+        MoodalError: a user's mistake; main_mmer.py makes one sentence and an exit code of it.
+    """
     from moodal.published import mmer_savings
     from moodal.train.experiment.train import train_recipe
 
+    args = parser().parse_args(argv)
+    if args.run == "mmer" and args.data_path_roberta is None:
+        raise UsageError("mmer reads RoBERTa's states: give --data_path_roberta.")
+    _require_used_weights(args)
     backbone, notice = _backbone(args.config)
     if notice:
         print(f"main_mmer.py: {notice}", file=sys.stderr, flush=True)
-    prepared = _prepared(args, backbone, notice)
+    prepared = _prepare(args, backbone, notice)
     out = args.saving_path / "run"
     recipe = recipe_of(args, backbone, prepared)
     train_recipe(recipe, out, jobs=args.jobs)
@@ -85,81 +122,70 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(out / "report.md")
 
 
-def _require_meant(args: argparse.Namespace) -> None:
-    """Refuse a weight that this system has not."""
-    late = args.run == "mmer" and args.form == "2023"
-    if args.alpha is not None and (late or args.run == "unimodal_baseline"):
+def _system(args: argparse.Namespace) -> Mapping[str, Any]:
+    """Return the recipe keys that the chosen system sets."""
+    return SYSTEMS[args.run, args.form if args.run == "mmer" else ""]
+
+
+def _require_used_weights(args: argparse.Namespace) -> None:
+    """Check that the chosen system has the loss weights that are given.
+
+    Raises:
+        UsageError: it has not.
+    """
+    system = _system(args)
+    if args.alpha is not None and "system.alpha" not in system:
+        late = args.run == "mmer"
         what = "mmer of 2023 has --lambda_value" if late else "unimodal_baseline has no CTC"
         raise UsageError(f"--alpha is of no effect here: {what}.")
-    if args.lambda_value is not None and not late:
+    if args.lambda_value is not None and "system.lambda" not in system:
         raise UsageError("--lambda_value is of mmer's form of 2023: add --form 2023, or leave it.")
 
 
 def recipe_of(args: argparse.Namespace, backbone: str, prepared: Path) -> Recipe:
-    """These arguments as a recipe."""
-    late = args.run == "mmer" and args.form == "2023"
-    system: dict[str, Any] = {
-        "name": "mmer_2022" if args.run == "mmer" and not late else args.run,
-        "speech": {"path": backbone, "layers": args.layers},
-        "mode": "faithful" if args.faithful else "corrected",
-    }
-    if args.run == "cai_sota":
-        system["alpha"] = 0.1 if args.alpha is None else args.alpha
-    elif late:
-        weight = 0.1 if args.lambda_value is None else args.lambda_value
-        system["lambda"] = weight
-    elif args.run == "mmer":
-        system["alpha"] = 0.001 if args.alpha is None else args.alpha
-    rate = (5e-5 if late else 1e-5) if args.learning_rate is None else args.learning_rate
-    told = "epoch chosen on a training session" if args.honest else "the authors' protocol"
-    split: dict[str, Any] = {"valid_by": "session", "valid_share": 0.2} if args.honest else {}
-    if args.sessions:
-        split["only"] = _numbers(manifests.read(prepared), args.sessions)
-    values = {
+    """Build the recipe that the command stands for."""
+    selection = "epoch chosen on a training session" if args.honest else "the authors' protocol"
+    settings: dict[str, Any] = {
         "title": f"{args.run} on IEMOCAP with {backbone}",
-        "about": f"python main_mmer.py --run {args.run}; {told}.",
-        "data": {
-            "prepared": str(prepared),
-            "trim_padding": False,
-            "merges": {"excited": "happy"},
-            "labels": list(mmer_csv.AUTHORS_ORDER),
-            "views": "any" if late else "none",
-        },
-        "split": {"by": "session", **split},
-        "system": system,
-        "train": {
-            "epochs": args.epochs,
-            "batch_size": args.batch_size,
-            "accumulate": args.accum_grad,
-            "lr": rate,
-            "optimiser": "adamw",
-            "devices": args.devices,
-            "loss": "ce",
-            "clip": 0.0,
-            "patience": 0,
-            "early_stop": 0,
-            "select": "balanced_accuracy",
-            "select_on": "valid" if args.honest else "test",
-            "seed": args.seed,
-            "accelerator": args.device,
-        },
-        "report": {"by": ["style"], "words": True},
+        "about": f"python main_mmer.py --run {args.run}; {selection}.",
+        "data.prepared": str(prepared),
+        "data.trim_padding": False,
+        "data.merges": {"excited": "happy"},
+        "data.labels": list(mmer_csv.AUTHORS_ORDER),
+        "split.by": "session",
+        "system.speech.path": backbone,
+        "system.mode": "faithful" if args.faithful else "corrected",
+        "train.lr": 1e-5,
+        "train.optimiser": "adamw",
+        "train.loss": "ce",
+        "train.clip": 0.0,
+        "train.patience": 0,
+        "train.early_stop": 0,
+        "train.select": "balanced_accuracy",
+        "train.select_on": "valid" if args.honest else "test",
+        "report.by": ["style"],
+        "report.words": True,
+        **_system(args),
     }
-    return parse(Recipe, values, "main_mmer.py")
+    if args.honest:
+        settings |= {"split.valid_by": "session", "split.valid_share": 0.2}
+    if args.sessions:
+        settings["split.only"] = _folds(manifests.read(prepared), args.sessions)
+    return parse(Recipe, recipe_values(args, KEYS, settings), "main_mmer.py")
 
 
-def _numbers(manifest: Manifest, sessions: Sequence[int]) -> list[int]:
-    """The folds that hold out these sessions."""
-    there = sorted({str(u.session) for u in manifest.utterances})
-    wanted = [f"Ses{number:02d}" for number in sessions]
-    missing = [name for name in wanted if name not in there]
+def _folds(manifest: Manifest, sessions: Sequence[int]) -> list[int]:
+    """Return the numbers of the folds that hold out these sessions."""
+    names = sorted({str(u.session) for u in manifest.utterances})
+    asked = [f"Ses{number:02d}" for number in sessions]
+    missing = [name for name in asked if name not in names]
     if missing:
-        raise UsageError(f"--sessions: the csv has no {missing[0]}; it has {', '.join(there)}.")
-    return [there.index(name) for name in wanted]
+        raise UsageError(f"--sessions: the csv has no {missing[0]}; it has {', '.join(names)}.")
+    return [names.index(name) for name in asked]
 
 
 def _backbone(asked: str) -> tuple[str, str]:
-    """The speech backbone, and what to say where it is not the published one."""
+    """Choose the speech backbone; return it with a notice where it is not the published one."""
     from moodal.train.backbones.locate import find
 
     if asked:
@@ -175,10 +201,8 @@ def _backbone(asked: str) -> tuple[str, str]:
     return PUBLISHED, ""
 
 
-def _prepared(args: argparse.Namespace, backbone: str, notice: str) -> Path:
-    """The corpus with the frames that the system reads, kept under the saving path."""
-    import dataclasses
-
+def _prepare(args: argparse.Namespace, backbone: str, notice: str) -> Path:
+    """Prepare the corpus with the frames that the system reads, under the saving path."""
     from moodal.features.encode import encode_corpus
     from moodal.features.store import FeatureStore
     from moodal.features.views.views import with_views
@@ -192,52 +216,54 @@ def _prepared(args: argparse.Namespace, backbone: str, notice: str) -> Path:
         args.data_path_audio_augmented,
         args.data_path_roberta_augmented,
     )
-    if notice:
-        manifest = dataclasses.replace(manifest, notes=(*manifest.notes, notice))
-    if any((place / MARK).exists() for place in (args.csv_path.parent, args.data_path_audio)):
-        manifest = dataclasses.replace(manifest, notes=(*manifest.notes, MADE_UP))
-    _require_sound(manifest)
-    _numbers(manifest, args.sessions)
-    spec = "wave" if args.faithful else f"speech-backbone:path={backbone}"
-    encoder = build(spec, ENCODERS)
+    notes = [*manifest.notes, *([notice] if notice else [])]
+    if any((folder / MARK).exists() for folder in (args.csv_path.parent, args.data_path_audio)):
+        notes.append(MADE_UP)
+    manifest = dataclasses.replace(manifest, notes=tuple(notes))
+    _require_complete(manifest)
+    _folds(manifest, args.sessions)
+    encoder = build("wave" if args.faithful else f"speech-backbone:path={backbone}", ENCODERS)
     out: Path = args.saving_path / "prepared"
     if (out / "manifest.json").exists():
-        there = manifests.read(out).encoders.get("speech", {})
-        if there.get("fingerprint") != encoder.spec()["fingerprint"]:
+        earlier = manifests.read(out).encoders.get("speech", {})
+        if earlier.get("fingerprint") != encoder.spec()["fingerprint"]:
             raise UsageError(
-                f"{args.saving_path} holds frames of {there.get('name')} with other settings; "
+                f"{args.saving_path} holds frames of {earlier.get('name')} with other settings; "
                 "choose another --saving_path, or delete that folder."
             )
     store = FeatureStore(args.saving_path / "feature-store")
     manifest = encode_corpus(manifest, {"speech": encoder}, store, args.jobs)
-    if args.run == "mmer" and args.form == "2023":
-        # theirs where they are given, else one of ours
+    if _system(args).get("data.views"):
+        # the authors' views where there are any, else one that is made here
         manifest = with_views(manifest, {"speech": encoder}, store, args.jobs, 1, args.seed)
-    if not (out / "manifest.json").exists() or _differs(manifests.read(out), manifest):
+    same = (out / "manifest.json").exists() and (
+        manifests.read(out).fingerprint == manifest.fingerprint
+    )
+    if not same:
         manifest.write(out)
     return out
 
 
-def _differs(there: Manifest, now: Manifest) -> bool:
-    return there.fingerprint != now.fingerprint
+def _require_complete(manifest: Manifest) -> None:
+    """Check, before hours of encoding, that every utterance can be trained on.
 
-
-def _require_sound(manifest: Manifest) -> None:
-    """Refuse before hours of training what cannot be trained on, all of it in one sentence."""
+    Raises:
+        DataError: some cannot; the message lists all reasons.
+    """
     silent = [u.id for u in manifest.utterances if "speech" not in u.media]
     bare = []
     if "text" in manifest.features:
-        none = np.flatnonzero(manifest.features["text"].lengths == 0)
-        bare = [manifest.utterances[row].id for row in none]
-    nowhere = [u.id for u in manifest.utterances if u.session is None]
-    told = [
+        rows = np.flatnonzero(manifest.features["text"].lengths == 0)
+        bare = [manifest.utterances[row].id for row in rows]
+    homeless = [u.id for u in manifest.utterances if u.session is None]
+    reasons = [
         f"{len(ids)} {what} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})"
         for ids, what in (
             (silent, "have no recording"),
             (bare, "have no RoBERTa array"),
-            (nowhere, "tell no session"),
+            (homeless, "name no session"),
         )
         if ids
     ]
-    if told:
-        raise DataError(f"Of {len(manifest)} utterances {' and '.join(told)}; mend the csv.")
+    if reasons:
+        raise DataError(f"Of {len(manifest)} utterances {' and '.join(reasons)}; mend the csv.")

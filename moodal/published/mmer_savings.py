@@ -1,9 +1,8 @@
-"""What MMER's published code writes per held-out session, written again."""
+"""The files that MMER's published code writes for each held-out session."""
 
 from __future__ import annotations
 
 import json
-import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 
 from moodal.core.files import replacing
 from moodal.core.recipe import Recipe
+from moodal.published.command import best_epoch, write_pickle
 from moodal.published.mmer_weights import to_authors
 from moodal.train.engine import checkpoint
-from moodal.train.engine.selection import merit
 from moodal.train.experiment import assemble, results
 from moodal.train.export import artefact
 
@@ -21,7 +20,7 @@ from moodal.train.export import artefact
 def write(folder: Path, run: Path, recipe: Recipe) -> Iterator[Path]:
     """Write ``{session}_model.pt``, ``{session}_stats.txt`` and ``metric_report.pkl``.
 
-    Their ``wa`` is the mean recall of the classes (the field's UA) and their ``ua`` the
+    The authors' ``wa`` is the mean recall of the classes (the field's UA) and their ``ua`` the
     accuracy (the field's WA): the files keep their names. ``selected_on`` in each says which
     rows chose the epoch ("test" in the authors' protocol), ``rows`` whose figures a line has.
 
@@ -36,16 +35,15 @@ def write(folder: Path, run: Path, recipe: Recipe) -> Iterator[Path]:
     experiments = assemble.experiments(recipe, manifest)
     for experiment in experiments:
         session = _session(experiment.manifest.utterances[experiment.test[0]].session)
-        place = run / experiment.name.replace(" ", "-") if len(experiments) > 1 else run
-        done = results.finished(place)
+        fold = run / experiment.name.replace(" ", "-") if len(experiments) > 1 else run
+        done = results.finished(fold)
         if done is None:
             continue
-        system, _, _ = artefact.load(place / "artefact")
+        system, _, _ = artefact.load(fold / "artefact")
         path = folder / f"{session}_model.pt"
         checkpoint.save(path, {"state_dict": to_authors(system)})
         yield path
-        history = done.report["extras"]["epochs"]
-        yield _stats(folder / f"{session}_stats.txt", history, recipe)
+        yield _write_stats(folder / f"{session}_stats.txt", done.report)
         measured = done.report["metrics"]
         metrics[session] = {
             "wa": measured["balanced_accuracy"]["all"]["value"],
@@ -54,25 +52,23 @@ def write(folder: Path, run: Path, recipe: Recipe) -> Iterator[Path]:
     metrics["mean"] = {
         key: sum(row[key] for row in metrics.values()) / len(metrics) for key in ("wa", "ua")
     }
-    path = folder / "metric_report.pkl"
-    with replacing(path) as part, open(part, "wb") as file:
-        about = {"names": "wa: mean recall; ua: accuracy", "selected_on": recipe.train.select_on}
-        pickle.dump({**about, **metrics}, file)
-    yield path
+    about = {"names": "wa: mean recall; ua: accuracy", "selected_on": recipe.train.select_on}
+    yield write_pickle({**about, **metrics}, folder / "metric_report.pkl")
 
 
 def _session(name: str | None) -> str:
-    """Ses01 -> 1, as their file names have it."""
+    """Return a session's number as the authors' file names have it: Ses01 -> 1."""
     number = re.search(r"\d+", name or "")
     return str(int(number.group())) if number else str(name)
 
 
-def _stats(path: Path, history: list[dict[str, Any]], recipe: Recipe) -> Path:
-    """A JSON line per epoch, and which is the best."""
-    best = max(history, key=lambda row: merit(recipe.train.select, row))
-    rows = "test" if recipe.train.select_on == "test" else "validation"
+def _write_stats(path: Path, report: dict[str, Any]) -> Path:
+    """Write a JSON line per epoch, and in each whether it is the best."""
+    best = best_epoch(report)
+    on_test = report["extras"]["recipe"]["train"]["select_on"] == "test"
+    rows = "test" if on_test else "validation"
     with replacing(path) as part, open(part, "w", encoding="utf-8") as file:
-        for row in history:
+        for row in report["extras"]["epochs"]:
             line = {
                 "epoch": int(row["epoch"]),
                 "train_loss": row["train_loss"],

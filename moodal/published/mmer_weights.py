@@ -1,8 +1,8 @@
-"""The state dicts of MMER's authors, to and from ours: mmer, cai_sota, unimodal_baseline.
+"""The state dicts of MMER's authors, to and from ours: both MMERs and their baselines.
 
-Which system a ``{session}_model.pt`` holds, its form, widths and wav2vec2's sizes are read off
-names and shapes; heads no shape tells. Theirs keep a few weights that no computation reads:
-they are left out here, and written as zeros.
+Which system a ``{session}_model.pt`` holds, its widths and wav2vec2's sizes are read off names
+and shapes; heads no shape shows. Theirs keep a few weights that no computation reads: they are
+left out here, and written as zeros.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from moodal.train.systems.system import System
 from moodal.train.systems.unimodal_baseline import UnimodalBaseline
 
 HEADS = 12
-"""Of wav2vec2-base, and of the authors' layers between text and speech."""
+"""Heads of wav2vec2-base, and of the authors' layers between text and speech."""
 
 STRIDES = [5, 2, 2, 2, 2, 2, 2]
-"""Of wav2vec2's convolutions, which no shape tells."""
+"""Strides of wav2vec2's convolutions, which no shape shows."""
 
 UNUSED = re.compile(r"^(self_attention\.|weights$)")
 """Weights of theirs that are never read: a second self-attention (2022) and 13 weights of
 wav2vec2's layers (2023)."""
 
 MASKED = "wav2vec2.masked_spec_embed"
-"""What SpecAugment puts in place of a frame; theirs was off, and files may lack it."""
+"""The value of masked frames in SpecAugment; theirs was off, and files may lack it."""
 
 LAYER = {
     "query.": "attention.self.query.",
@@ -76,7 +76,7 @@ NORM = {
 
 
 def is_mmer(state: Mapping[str, Any]) -> bool:
-    """Whether these are names of a checkpoint of MMER's authors."""
+    """Check whether these are names of a checkpoint of MMER's authors."""
     return any(".wav2vec2." in f".{name}" for name in state)
 
 
@@ -90,9 +90,9 @@ def from_authors(state: Mapping[str, Tensor], heads: int = HEADS) -> Imported:
     Raises:
         KeyError, ValueError, IndexError: a weight is missing, or of another shape.
     """
-    given = {_modern(name.removeprefix("module.")): value for name, value in state.items()}
-    later = any(name.startswith("model_mmi.") for name in given)
-    flat = {name.removeprefix("model_mmi."): value for name, value in given.items()}
+    weights = {_modern(name.removeprefix("module.")): value for name, value in state.items()}
+    later = any(name.startswith("model_mmi.") for name in weights)
+    flat = {name.removeprefix("model_mmi."): value for name, value in weights.items()}
     if later:
         flat = renamed(flat, {"classifier.linear3.": "classifier."})
     kept = {name: value for name, value in flat.items() if not UNUSED.match(name)}
@@ -108,20 +108,22 @@ def from_authors(state: Mapping[str, Tensor], heads: int = HEADS) -> Imported:
             "inner": len(kept["self_attention_v2.layer.0.intermediate.dense.bias"]),
         }
         name = "mmer" if later else "mmer_2022"
-        found = Imported(name, config, {"text": d, "speech": 1}, {}, None, outputs)
+        imported = Imported(name, config, {"text": d, "speech": 1}, {}, None, outputs)
     elif "ctc_linear.weight" in kept:
-        found = Imported("cai_sota", {"speech": speech}, {"speech": 1}, {}, None, outputs)
+        imported = Imported("cai_sota", {"speech": speech}, {"speech": 1}, {}, None, outputs)
     else:
-        found = Imported("unimodal_baseline", {"speech": speech}, {"speech": 1}, {}, None, outputs)
-    ours = {theirs: own for own, theirs in _names(found.name).items()}
-    return found._replace(state=renamed(kept, ours))
+        imported = Imported(
+            "unimodal_baseline", {"speech": speech}, {"speech": 1}, {}, None, outputs
+        )
+    ours = {theirs: own for own, theirs in _names(imported.name).items()}
+    return imported._replace(state=renamed(kept, ours))
 
 
 def to_authors(system: System) -> dict[str, Tensor]:
-    """The state dict that the authors' code would have saved for ``system``.
+    """Return the state dict that the authors' code would have saved for ``system``.
 
-    What theirs cannot hold keeps our names: a backbone that is no wav2vec2, and the layer that
-    narrows a text wider than the fusion.
+    Weights that theirs cannot hold keep our names: those of a backbone other than wav2vec2, and
+    of the layer that projects a text wider than the fusion.
     """
     state = {name: value.detach().cpu() for name, value in system.state_dict().items()}
     if isinstance(system, UnimodalBaseline):
@@ -147,7 +149,7 @@ def to_authors(system: System) -> dict[str, Tensor]:
 
 
 def wav2vec2(state: Mapping[str, Tensor], heads: int) -> dict[str, Any]:
-    """wav2vec2's config.json, from the shapes of its weights under "wav2vec2.".
+    """Read wav2vec2's config.json off the shapes of its weights under "wav2vec2.".
 
     Raises:
         KeyError, ValueError: a weight is missing, or of another shape.
@@ -187,12 +189,12 @@ def wav2vec2(state: Mapping[str, Tensor], heads: int) -> dict[str, Any]:
 
 
 def _names(kind: str) -> dict[str, str]:
-    """Our prefixes -> theirs, of one system."""
+    """Map our prefixes to theirs, for one system."""
     other = "speech." if kind == "unimodal_baseline" else "backbone."
     return {ours: theirs for ours, theirs in NAMES.items() if not ours.startswith(other)}
 
 
 def _modern(name: str) -> str:
-    """Weight normalisation under the names of PyTorch 2."""
+    """Rename weight normalisation as in PyTorch 2."""
     stem, _, last = name.rpartition(".")
     return f"{stem}.{NORM[last]}" if last in NORM else name

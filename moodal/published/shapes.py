@@ -1,4 +1,4 @@
-"""What the names and shapes of a foreign state dict tell of its RNNs."""
+"""RNNs of the authors' state dicts, recognised by names and shapes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from moodal.train.layers.recurrent import GATES
 
 
 class Cell(NamedTuple):
-    """One RNN of theirs: what its shapes say, and its weights under nn.LSTM's names."""
+    """One RNN of theirs: its sizes, and its weights under the names of nn.LSTM."""
 
     config: dict[str, Any]
     inputs: int
@@ -22,15 +22,15 @@ class Cell(NamedTuple):
     weights: dict[str, Tensor]
 
 
-def cell(given: Mapping[str, Tensor], prefix: str) -> Cell:
-    """The RNN under ``prefix``.
+def cell(state: Mapping[str, Tensor], prefix: str) -> Cell:
+    """Read the RNN under ``prefix``.
 
     Raises:
-        DataError: its shapes are no LSTM's or GRU's.
-        KeyError: it is not there.
+        DataError: its shapes are not those of an LSTM or GRU.
+        KeyError: there is none.
     """
     prefix += "."
-    weights = {k.removeprefix(prefix): v for k, v in given.items() if k.startswith(prefix)}
+    weights = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     rows, inputs = weights["weight_ih_l0"].shape
     hidden = weights["weight_hh_l0"].shape[1]
     kinds = [kind for kind, gates in GATES.items() if rows == gates * hidden]
@@ -46,10 +46,10 @@ def cell(given: Mapping[str, Tensor], prefix: str) -> Cell:
 
 
 def rnns(
-    given: Mapping[str, Tensor], prefix: str, streams: Sequence[str]
+    state: Mapping[str, Tensor], prefix: str, streams: Sequence[str]
 ) -> tuple[dict[str, Any], dict[str, int], dict[str, Tensor]]:
-    """Config, widths and weights of one RNN per stream; theirs are numbered by modality."""
-    cells = {m: cell(given, f"{prefix}.{STREAMS.index(m)}") for m in streams}
+    """Read config, widths and weights of one RNN per stream; theirs are numbered by modality."""
+    cells = {m: cell(state, f"{prefix}.{STREAMS.index(m)}") for m in streams}
     config = cells[streams[0]].config | {
         "streams": tuple(streams),
         "hidden": {m: c.hidden for m, c in cells.items()},
@@ -59,7 +59,7 @@ def rnns(
 
 
 def renamed(state: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> dict[str, Tensor]:
-    """With the first prefix of ``prefixes`` that a name has replaced."""
+    """Replace the first of ``prefixes`` that a name begins with."""
     out = {}
     for name, value in state.items():
         old = next((prefix for prefix in prefixes if name.startswith(prefix)), "")

@@ -146,23 +146,23 @@ class EEA(System):
         Raises:
             MissingStreamError: an utterance has none of the modalities.
         """
-        given = {m: streams[m] for m in self.streams if m in streams}
-        lengths = _lengths(self.streams, given)
+        present = {m: streams[m] for m in self.streams if m in streams}
+        lengths = _lengths(self.streams, present)
         shares = {}
         for i, m in enumerate(self.streams):
-            if m not in given:
+            if m not in present:
                 continue
-            stream, e = given[m], self.emotions(m, space)
+            stream, e = present[m], self.emotions(m, space)
             rows = lengths[m].nonzero().squeeze(1)
             if len(rows) == len(lengths[m]):
                 share = self.represent(m, stream.values, lengths[m]) @ e.T
             else:  # absent rows are not computed
                 share = e.new_zeros(len(lengths[m]), len(e))
                 if len(rows):
-                    present = rows.to(e.device)
-                    r = self.represent(m, stream.values[present], lengths[m][rows])
+                    kept = rows.to(e.device)
+                    r = self.represent(m, stream.values[kept], lengths[m][rows])
                     scores = r @ e.T
-                    share = share.to(scores.dtype).index_copy(0, present, scores)
+                    share = share.to(scores.dtype).index_copy(0, kept, scores)
             shares[m] = share if self.weight is None else self.weight[i] * share
         return shares
 
@@ -195,22 +195,22 @@ class EEA(System):
         return sum(shares[1:], start=shares[0])
 
 
-def _lengths(names: tuple[str, ...], given: Streams) -> dict[str, Tensor]:
+def _lengths(names: tuple[str, ...], present: Streams) -> dict[str, Tensor]:
     """Fetch the lengths [B] of each stream to the CPU at once.
 
     Raises:
         MissingStreamError: an utterance has none of the streams.
     """
-    if not given:
+    if not present:
         raise MissingStreamError(f"The batch has none of {', '.join(names)}, which this eea reads.")
-    every = torch.stack([stream.lengths for stream in given.values()]).cpu()
+    every = torch.stack([stream.lengths for stream in present.values()]).cpu()
     empty = (every.amax(0) == 0).nonzero().flatten().tolist()
     if empty:
         raise MissingStreamError(
             f"{len(empty)} utterances of this batch (first: row {empty[0]}) have none of "
             f"{', '.join(names)}; leave them out, or add a stream that they have."
         )
-    return dict(zip(given, every, strict=True))
+    return dict(zip(present, every, strict=True))
 
 
 def build(config: Config, widths: Mapping[str, int], space: Targets) -> EEA:

@@ -32,7 +32,7 @@ from moodal.train.systems.system import (
 
 
 class Config(Strict):
-    """The paper's values; ``hidden`` are the RNN widths per stream, ``width`` that of the joined."""
+    """The paper's values; ``hidden`` are widths per stream, ``width`` that of the joined RNN."""
 
     streams: StreamNames = ("text", "speech", "face")
     fusion: Literal["ef", "lf", "eflf", "ts"] = "lf"
