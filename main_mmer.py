@@ -1,9 +1,9 @@
 """The published MMER command line over moodal: see moodal/published/mmer_cli.py."""
 
-from moodal.cli.main import mistakes
+from moodal.cli.main import user_errors
 
 if __name__ == "__main__":
-    with mistakes("main_mmer.py"):
-        from moodal.published.mmer_cli import main  # needs PyTorch: where it is not, that is said
+    with user_errors("main_mmer.py"):
+        from moodal.published.mmer_cli import main  # imported here: its absence is a user error
 
         main()

@@ -1,4 +1,4 @@
-"""The command `adapt`: teach an artefact a word by a few clips."""
+"""The command `adapt`: teach an artefact an emotion word from a few clips."""
 
 from __future__ import annotations
 
@@ -10,19 +10,29 @@ from moodal.cli.common import Arguments
 
 
 def adapt_arguments(parser: Arguments) -> None:
-    parser.add_argument("word", help="the emotion, e.g. relieved")
-    parser.add_argument("clips", nargs="+", help="recordings, texts or pictures that show it")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the new artefact")
-    parser.add_argument("--artefact", type=Path, help="default: the one in the package")
+    """Add the arguments of `adapt`."""
+    parser.add_argument("word", help="the emotion word, e.g. relieved")
     parser.add_argument(
-        "--negatives", nargs="*", default=[], metavar="CLIP", help="clips that do not show it"
+        "clips", nargs="+", help="recordings, texts or pictures that show the emotion"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for the new artefact")
+    parser.add_argument(
+        "--artefact", type=Path, help="artefact to start from (default: the one in the package)"
     )
     parser.add_argument(
-        "--replace", action="store_true", help="also where the word is known already"
+        "--negatives",
+        nargs="*",
+        default=[],
+        metavar="CLIP",
+        help="clips that do not show the emotion",
+    )
+    parser.add_argument(
+        "--replace", action="store_true", help="learn the word again if the artefact knows it"
     )
 
 
 def adapt(args: argparse.Namespace) -> Any:
+    """Adapt the artefact and return its folder, the word and the numbers of clips."""
     from moodal.cli.inputs import recordings
     from moodal.loading import load
     from moodal.model.adapt import adapt, known_as
@@ -41,12 +51,12 @@ def adapt(args: argparse.Namespace) -> Any:
     )
     examples = read(folder).info.data.adapted[word]
     if not args.json:
-        print(f"{word} is known in {folder} from {_counted(examples)}; use it with --artefact.")
+        print(f"{folder} learned {word} from {_counted(examples)}; use it with --artefact.")
     return {"artefact": str(folder), "word": word, "clips": examples}
 
 
 def _counted(clips: Any) -> str:
-    """How many examples each modality had."""
+    """Write out how many clips each modality learned from."""
     if isinstance(clips, dict):
         return ", ".join(f"{n} of {stream}" for stream, n in clips.items() if isinstance(n, int))
     return str(clips)

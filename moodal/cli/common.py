@@ -1,4 +1,4 @@
-"""What several commands share: options of the form NAME=VALUE, messages, the default artefact."""
+"""Helpers of several commands: NAME=VALUE options, messages, and the default artefact."""
 
 from __future__ import annotations
 
@@ -12,30 +12,38 @@ Arguments = argparse.ArgumentParser
 
 
 def default_artefact(path: Path) -> Path:
-    """Return the artefact in the package, where it is meant by the name "default"."""
+    """Return the path of the package's artefact for the name "default", else ``path``."""
     from moodal.model.artefact import DEFAULT
 
     return DEFAULT if str(path) == "default" and not path.exists() else path
 
 
 def pair(text: str, option: str) -> tuple[str, str]:
+    """Split the value of a NAME=VALUE option.
+
+    Raises:
+        UsageError: the text is no such pair.
+    """
     key, equals, value = text.partition("=")
     if not equals or ("=" in value and option == "--map"):
-        raise UsageError(f"{option} {text!r} is not NAME=VALUE; give {option} once for each pair.")
+        raise UsageError(
+            f"{option} {text!r} is not NAME=VALUE; repeat {option} for each further pair."
+        )
     return key, value
 
 
-def tell(what: Any) -> None:
-    """A sentence as it is, a table drawn: brackets in a path are no markup."""
-    if isinstance(what, str):
-        print(what)
+def tell(message: Any) -> None:
+    """Print a sentence as plain text (brackets in a path are no markup), or draw a table."""
+    if isinstance(message, str):
+        print(message)
         return
     from rich import print as rich_print
 
-    rich_print(what)
+    rich_print(message)
 
 
 def show_report(report: dict[str, Any]) -> None:
+    """Print the tables of a report."""
     from moodal.evaluation.report import tables
 
     tables.show(report)

@@ -1,4 +1,4 @@
-"""The command `compose`: make a fused artefact from a recipe and its corpora."""
+"""The command `compose`: build a fused artefact from a recipe and its corpora."""
 
 from __future__ import annotations
 
@@ -12,36 +12,43 @@ from moodal.cli.common import Arguments
 
 
 def compose_arguments(parser: Arguments) -> None:
-    parser.add_argument("recipe", type=Path, help="e.g. recipes/artefact/default.toml")
-    parser.add_argument("--data", type=Path, required=True, help="folder in which the corpora lie")
-    parser.add_argument("--work", type=Path, required=True, help="folder for features, trainings")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the artefact")
+    """Add the arguments of `compose`."""
+    parser.add_argument("recipe", type=Path, help="a TOML file, e.g. recipes/artefact/default.toml")
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds the corpora")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        required=True,
+        help="folder for features and training runs; repeat the command to resume",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for the artefact")
 
 
 def compose(args: argparse.Namespace) -> Any:
+    """Build the artefact and return its folder."""
     from moodal.train.fuse.build import compose
 
-    made = compose(
+    folder = compose(
         args.recipe, args.out, data=args.data, work=args.work, commit=_commit(), tell=_tell
     )
     if not args.json:
-        print(f"Written to {made}; its card is {made}/README.md.")
-    return {"artefact": str(made)}
+        print(f"Written to {folder}; its card is {folder}/README.md.")
+    return {"artefact": str(folder)}
 
 
-def _tell(said: str) -> None:
-    print(f"moodal compose: {said}", file=sys.stderr)
+def _tell(message: str) -> None:
+    print(f"moodal compose: {message}", file=sys.stderr)
 
 
 def _commit() -> str:
-    """The commit of the code, "" where it is no checkout; "+" where files differ from it."""
+    """Return the code's commit, with "+" if files differ from it; "" outside a checkout."""
     root = Path(__file__).parents[1]
     try:
-        name = ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"]
-        found = subprocess.run(name, capture_output=True, text=True, check=True).stdout.strip()
-        rest_of = ["moodal", "recipes", ":!moodal/model/default"]
-        changed = ["git", "-C", str(root.parent), "status", "--porcelain", "--", *rest_of]
-        rest = subprocess.run(changed, capture_output=True, text=True, check=True).stdout.strip()
+        describe = ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"]
+        commit = subprocess.run(describe, capture_output=True, text=True, check=True).stdout.strip()
+        paths = ["moodal", "recipes", ":!moodal/model/default"]
+        list_changes = ["git", "-C", str(root.parent), "status", "--porcelain", "--", *paths]
+        changes = subprocess.run(list_changes, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return found + "+" * bool(rest)
+    return commit + "+" * bool(changes.strip())

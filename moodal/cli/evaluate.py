@@ -1,4 +1,4 @@
-"""The commands `evaluate` and `compare`: test an artefact, and set runs against each other."""
+"""The commands `evaluate` and `compare`: test an artefact, and compare finished runs."""
 
 from __future__ import annotations
 
@@ -10,47 +10,57 @@ from moodal.cli.common import Arguments, default_artefact, pair, show_report, te
 
 
 def evaluate_arguments(parser: Arguments) -> None:
-    parser.add_argument("artefact", type=Path, help='its folder; "default": the one in the package')
+    """Add the arguments of `evaluate`."""
+    parser.add_argument("artefact", type=Path, help='folder of an artefact, or "default"')
     parser.add_argument(
         "corpus",
         metavar="CORPUS",
-        help="folder that `moodal prepare` wrote, a table of raw recordings, texts or pictures, "
-        "or a corpus's name with --root",
+        help="folder written by `moodal prepare`; a table of recordings, texts or pictures; or the "
+        "name of a corpus, with --root",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the report")
-    parser.add_argument("--split", help='"train", "valid", "test", "all", "held-out"')
-    parser.add_argument("--emotions", help="comma-separated; default: the corpus's")
+    parser.add_argument(
+        "--split", help='rows to test: "train", "valid", "test", "all" or "held-out"'
+    )
+    parser.add_argument(
+        "--emotions", help="emotions to test, comma-separated (default: those of the corpus)"
+    )
     parser.add_argument(
         "--map",
         action="append",
         default=[],
         metavar="THEIRS=OURS",
-        help="a corpus's name for an emotion that the artefact calls otherwise",
+        help="the corpus's name for an emotion and the artefact's name for it; may be repeated",
     )
-    parser.add_argument("--vectors", help="word vectors for emotions that the artefact never saw")
+    parser.add_argument("--vectors", help="word vectors for emotions that are new to the artefact")
     parser.add_argument(
         "--where",
         action="append",
         default=[],
         metavar="COLUMN=VALUE",
-        help="only such rows, e.g. session=Ses05",
+        help="test only rows with this value, e.g. session=Ses05; may be repeated",
     )
     parser.add_argument(
         "--by",
         action="append",
         default=[],
         metavar="COLUMN",
-        help="a column whose values the report tells apart, e.g. style",
+        help="report results per value of this column, e.g. style; may be repeated",
     )
-    raw = parser.add_argument_group("on raw recordings, texts or pictures")
-    raw.add_argument("--root", type=Path, help="folder that the table's paths start from")
-    raw.add_argument("--streams", help="modalities that may be used, e.g. speech")
-    raw.add_argument("--jobs", type=int, default=1, help="processes that read")
+    raw = parser.add_argument_group("options for recordings, texts and pictures")
+    raw.add_argument(
+        "--root", type=Path, help="folder of the corpus, or to which the table's paths are relative"
+    )
+    raw.add_argument("--streams", help="modalities to use, e.g. text,speech (default: all)")
+    raw.add_argument("--jobs", type=int, default=1, help="parallel processes that read recordings")
     raw.add_argument("--asr", action="store_true", help="transcribe rows that have no text")
-    raw.add_argument("--store", type=Path, help="keeps what was read; default: OUT.states")
+    raw.add_argument(
+        "--store", type=Path, help="folder that caches the read recordings (default: OUT.states)"
+    )
 
 
 def evaluate(args: argparse.Namespace) -> Any:
+    """Test the artefact and return its report."""
     from moodal.loading import load
     from moodal.model.options import EvaluateOptions
 
@@ -75,18 +85,24 @@ def evaluate(args: argparse.Namespace) -> Any:
 
 
 def compare_arguments(parser: Arguments) -> None:
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="two or more runs")
+    """Add the arguments of `compare`."""
+    parser.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN", help="folders of two or more finished runs"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the comparison")
-    parser.add_argument("--draws", type=int, default=1000, help="of the bootstrap; 0: no intervals")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--draws", type=int, default=1000, help="bootstrap draws for the intervals (0: none)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap")
 
 
 def compare(args: argparse.Namespace) -> Any:
+    """Compare the runs and return the comparison."""
     from moodal.evaluation.compare import compare
     from moodal.evaluation.report import comparison
 
-    made = compare(args.runs, args.out, draws=args.draws, seed=args.seed)
+    compared = compare(args.runs, args.out, draws=args.draws, seed=args.seed)
     if not args.json:
-        comparison.show(made)
+        comparison.show(compared)
         tell(f"Written to {args.out}/compare.md")
-    return made
+    return compared

@@ -1,4 +1,4 @@
-"""The command `import`: make an artefact of the authors' checkpoint."""
+"""The command `import`: convert a checkpoint of the papers' authors to an artefact."""
 
 from __future__ import annotations
 
@@ -10,34 +10,40 @@ from moodal.cli.common import Arguments, tell
 
 
 def import_arguments(parser: Arguments) -> None:
+    """Add the arguments of `import`."""
     parser.add_argument(
         "checkpoint",
         type=Path,
-        help="the authors' savings/.../models/*.pt, or MMER's {session}_model.pt",
+        help="a checkpoint savings/.../models/*.pt, or MMER's {session}_model.pt",
     )
-    parser.add_argument("out", type=Path, help="folder of the artefact to write")
-    parser.add_argument("--labels", required=True, help="comma-separated, in the trained order")
+    parser.add_argument("out", type=Path, help="folder for the artefact")
+    parser.add_argument(
+        "--labels", required=True, help="emotions in the order of training, comma-separated"
+    )
     parser.add_argument(
         "--task",
         choices=("multi", "single", "regression"),
-        help="default: single for MMER's systems, else multi",
+        help="kind of labels (default: single for MMER's systems, else multi)",
     )
-    parser.add_argument("--modalities", help="of t, a, v; needed where the file cannot tell")
+    parser.add_argument(
+        "--modalities", help="letters of t, a, v; needed if the file does not show its modalities"
+    )
     parser.add_argument(
         "--widths",
         nargs=3,
         type=int,
         metavar=("TEXT", "SPEECH", "FACE"),
-        help="values per step, for early fusion; default 300 74 35",
+        help="values per step, for early fusion (default: 300 74 35)",
     )
     parser.add_argument(
         "--heads",
         type=int,
-        help="of MulT (default 10; 8 for MOSEI sentiment), or of MMER's systems (default 12)",
+        help="attention heads of MulT (default: 10; 8 for MOSEI sentiment) or MMER (default: 12)",
     )
 
 
 def import_(args: argparse.Namespace) -> Any:
+    """Convert the checkpoint and return the data of the artefact."""
     from moodal.core.records import STREAMS
     from moodal.published.import_checkpoint import import_checkpoint
 
@@ -51,5 +57,5 @@ def import_(args: argparse.Namespace) -> Any:
         heads=args.heads,
     )
     if not args.json:
-        tell(f"{info.name} with {', '.join(info.labels)} is in {args.out}.")
+        tell(f"Written to {args.out}: {info.name} with the emotions {', '.join(info.labels)}.")
     return info.model_dump(mode="json")

@@ -1,4 +1,4 @@
-"""What a user names, as the recordings to read: files, folders, globs, or standard input."""
+"""Find the recordings that a user names: files, folders, glob patterns, or standard input."""
 
 from __future__ import annotations
 
@@ -48,34 +48,36 @@ ENDINGS = (
     ".srt",
     ".vtt",
 )
-"""What is taken of a folder; a file that is named itself may be called anything."""
+"""Endings of the files that are read in a folder; a file named directly may have any ending."""
 
 
 def recordings(names: Sequence[str]) -> list[Path]:
-    """The files that names stand for, in order, none twice.
+    """List the files that the names refer to, in order and without repetition.
 
-    A folder stands for the recordings, pictures and texts in it and below, without hidden ones.
-    Subtitles that lie beside a recording, under its name, go with it (see `subtitles_of`), and
-    are not taken for themselves as well.
+    A folder refers to the recordings, pictures and texts in it and its subfolders, except hidden
+    ones. Subtitles next to a recording with the same name belong to it (see `subtitles_of`) and
+    are not listed themselves.
 
     Raises:
-        DataError: a name stands for nothing.
+        DataError: a name refers to no file.
     """
-    found: dict[tuple[Path, str], Path] = {}
+    paths: dict[tuple[Path, str], Path] = {}
     for name in names:
-        for path in _stands_for(name):
-            found.setdefault((path.parent.resolve(), path.name), path)
-    of_others = {near for path in found.values() if (near := subtitles_of(path)) is not None}
-    return [path for path in found.values() if path not in of_others]
+        for path in _matching_files(name):
+            paths.setdefault((path.parent.resolve(), path.name), path)
+    subtitles = {
+        subtitle for path in paths.values() if (subtitle := subtitles_of(path)) is not None
+    }
+    return [path for path in paths.values() if path not in subtitles]
 
 
 @contextlib.contextmanager
 def standard_input() -> Iterator[Path]:
-    """What comes in on standard input as a file, for as long as it is needed.
+    """Copy standard input to a temporary file and give its path.
 
     Raises:
-        UsageError: a terminal is there instead of data.
-        DataError: nothing comes.
+        UsageError: standard input is a terminal.
+        DataError: standard input is empty.
     """
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError('"-" reads standard input: pipe a recording or a text into moodal.')
@@ -85,33 +87,35 @@ def standard_input() -> Iterator[Path]:
             while chunk := sys.stdin.buffer.read(1 << 20):
                 file.write(chunk)
         if not path.stat().st_size:
-            raise DataError("Nothing came in on standard input.")
+            raise DataError("Standard input is empty; pipe a recording or a text into moodal.")
         yield path
 
 
-def _stands_for(name: str) -> list[Path]:
+def _matching_files(name: str) -> list[Path]:
     path = Path(name)
     try:
         if name and path.is_dir():
-            inside = [p for p in sorted(path.rglob("*")) if _wanted(p, path)]
-            if not inside:
-                raise DataError(f"{name} holds no recording, text or picture that moodal reads.")
-            return inside
+            contents = [p for p in sorted(path.rglob("*")) if _wanted(p, path)]
+            if not contents:
+                raise DataError(
+                    f"{name} contains no recording, text or picture that moodal can read."
+                )
+            return contents
         if name and path.exists():
             return [path]
         # a pattern may be absolute, which Path.glob does not take
         matched = sorted(glob.glob(name, recursive=True))  # noqa: PTH207
-        some = [Path(p) for p in matched if Path(p).is_file()]
+        files = [Path(p) for p in matched if Path(p).is_file()]
     except (OSError, ValueError):  # too long for a name, or with a null in it
-        some = []
-    if not some:
+        files = []
+    if not files:
         shown = name if len(name) <= 120 else f"{name[:100]}..."
-        blank = "; a text goes behind --text" if " " in name else ""
-        raise DataError(f"There is no file {shown!r}; check the name{blank}.")
-    return some
+        hint = ", or pass a text with --text" if " " in name else ""
+        raise DataError(f"There is no file {shown!r}; check the name{hint}.")
+    return files
 
 
 def _wanted(path: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    answers = path.name.lower().endswith(OWN)  # ours, from before
-    return path.is_file() and path.suffix.lower() in ENDINGS and not hidden and not answers
+    own_output = path.name.lower().endswith(OWN)  # written by an earlier run
+    return path.is_file() and path.suffix.lower() in ENDINGS and not hidden and not own_output

@@ -1,4 +1,4 @@
-"""The command `inspect`: show what a file or folder holds, without running anything in it."""
+"""The command `inspect`: show what a file or folder contains, without running code in it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ if TYPE_CHECKING:
     from moodal.model.artefact import Artefact
 
 ENTRIES = 60
-"""Entries of a dict in a pickle that are shown, at most."""
+"""The largest number of entries of a pickled dict that are shown."""
 
 
 def inspect_arguments(parser: Arguments) -> None:
+    """Add the arguments of `inspect`."""
     parser.add_argument(
         "path",
         type=Path,
-        help='artefact ("default": the one in the package), prepared folder, run, recipe, '
-        "checkpoint",
+        help='an artefact ("default": the one in the package), a prepared corpus, a run, a recipe '
+        "or a checkpoint",
     )
 
 
 def inspect(args: argparse.Namespace) -> Any:
+    """Show the contents of the path and return them."""
     path = default_artefact(args.path)
     content = describe(path)
     if not args.json:
@@ -43,37 +45,37 @@ def _show_tree(content: dict[str, Any]) -> None:
 
 
 def describe(path: Path | str) -> dict[str, Any]:
-    """Return what ``path`` is and holds, as JSON values.
+    """Return the kind and the contents of ``path`` as JSON values.
 
     It may be an artefact, a prepared folder, a run, a recipe, a pickle or checkpoint of the
     authors, an HDF5 file or a safetensors file.
 
     Raises:
-        DataError: nothing is there, or it is nothing that moodal knows.
-        UnsafeFileError: a pickle that would run code.
+        DataError: the path does not exist, or moodal does not know its kind.
+        UnsafeFileError: the file is a pickle that would run code.
     """
     path = Path(path)
     if not path.exists():
-        raise DataError(f"There is nothing at {path}.")
+        raise DataError(f"There is no file or folder {path}; check the name.")
     if path.is_dir():
         for name, read in _FOLDERS.items():
             if (path / name).exists():
                 return read(path)
         raise DataError(
-            f"{path} is not a folder that moodal knows: it has none of {', '.join(_FOLDERS)}."
+            f"{path} is not a folder of moodal: it contains none of {', '.join(_FOLDERS)}."
         )
     for endings, read in _FILES.items():
         if path.suffix.lower() in endings:
             return read(path)
     known = ", ".join(ending for endings in _FILES for ending in endings)
-    raise DataError(f"{path}: moodal can inspect folders of its own and files that end in {known}.")
+    raise DataError(f"{path} cannot be inspected; moodal knows files that end in {known}.")
 
 
 def brief(folder: Path | str) -> dict[str, Any]:
-    """Return as much of an artefact as a screen holds.
+    """Return a summary of an artefact that fits on a screen.
 
     Raises:
-        DataError: it is no artefact, or it is damaged.
+        DataError: the folder is no artefact, or the artefact is damaged.
     """
     from moodal.model.artefact import read
 
@@ -101,7 +103,7 @@ def brief(folder: Path | str) -> dict[str, Any]:
 
 
 def _figure(metric: dict[str, Any]) -> str:
-    """Return a metric with its interval; "" where there is none."""
+    """Write out a metric with its interval; "" if it has none."""
     numbers = [metric.get(key) for key in ("value", "low", "high")]
     if not all(isinstance(number, int | float) for number in numbers):
         return ""
@@ -197,7 +199,7 @@ def _safetensors(path: Path) -> dict[str, Any]:
 
 
 def _outline(value: Any, depth: int = 4) -> Any:
-    """Return names, types and shapes, not contents."""
+    """Return names, types and shapes of a value's parts instead of their contents."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"array {list(value.shape)} {value.dtype}"
     if hasattr(value, "__dict__") and not isinstance(value, type):

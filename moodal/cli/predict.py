@@ -1,4 +1,4 @@
-"""The command `predict`: emotions over time, of recordings."""
+"""The command `predict`: recognise emotions over time in recordings, texts and pictures."""
 
 from __future__ import annotations
 
@@ -20,46 +20,70 @@ FORMATS = ("json", "csv", "srt", "textgrid", "eaf")
 
 
 def predict_arguments(parser: Arguments) -> None:
+    """Add the arguments of `predict`."""
     parser.add_argument(
         "inputs",
         nargs="*",
         metavar="INPUT",
-        help="recordings, texts, pictures; a folder, a glob, or - for standard input",
+        help="recordings, texts or pictures; a folder, a pattern such as *.mp4, or - for standard "
+        "input",
     )
-    parser.add_argument("--text", help="what is said in the recording; alone: a text to judge")
-    parser.add_argument("--subtitles", type=Path, help="an srt or vtt file with what is said when")
-    parser.add_argument("--emotions", help="words, with commas; default: the artefact's own")
     parser.add_argument(
-        "--artefact", type=Path, help="folder of any artefact; default: the one in the package"
+        "--text", help="transcript of the recording; without INPUT, the text to analyse"
     )
-    parser.add_argument("--streams", help="modalities that may be used, e.g. text,face")
+    parser.add_argument(
+        "--subtitles", type=Path, help="srt or vtt file with the words and their times"
+    )
+    parser.add_argument(
+        "--emotions", help="emotion words, comma-separated (default: those of the artefact)"
+    )
+    parser.add_argument(
+        "--artefact",
+        type=Path,
+        help="folder of the artefact to use (default: the one in the package)",
+    )
+    parser.add_argument("--streams", help="modalities to use, e.g. text,face (default: all)")
     parser.add_argument(
         "--media",
         action="append",
         default=[],
         metavar="MODALITY=FILE",
-        help="a further file of the recording, of a modality that is read from one",
+        help="a further file of the recording that this modality reads; may be repeated",
     )
-    parser.add_argument("--vectors", help="word vectors for emotions that the artefact never saw")
+    parser.add_argument("--vectors", help="word vectors for emotions that are new to the artefact")
     parser.add_argument(
         "--asr",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="transcribe with Whisper tiny.en; default: where it is installed and words lack",
+        help="transcribe with Whisper tiny.en (default: if it is installed and there is no "
+        "transcript)",
     )
-    parser.add_argument("--whole", action="store_true", help="each recording is one utterance")
-    parser.add_argument("--faces", choices=("main", "all"), default="main")
     parser.add_argument(
-        "--fps", type=float, default=5.0, help="pictures a second that are looked at"
+        "--whole", action="store_true", help="treat each recording as one utterance"
     )
-    parser.add_argument("--format", choices=FORMATS, help="write this instead of a table")
-    parser.add_argument("--out", help="file, or folder/, for --format (default: the terminal)")
-    parser.add_argument("--plot", type=Path, help="a .png or .svg; for several inputs a folder")
-    parser.add_argument("--jobs", type=int, default=1, help="recordings that are read at once")
+    parser.add_argument(
+        "--faces",
+        choices=("main", "all"),
+        default="main",
+        help="follow the main face of each utterance, or all faces (default: main)",
+    )
+    parser.add_argument(
+        "--fps", type=float, default=5.0, help="video frames analysed per second (default: 5)"
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, help="write this format instead of showing a table"
+    )
+    parser.add_argument("--out", help="file or folder/ for --format (default: standard output)")
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        help="plot to this .png or .svg file, or for several inputs to this folder",
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="recordings processed in parallel")
 
 
 def options_of(args: argparse.Namespace) -> PredictOptions:
-    """Read the options of a prediction from the command line."""
+    """Convert the arguments of the command line to options of a prediction."""
     from moodal.cli.common import pair
     from moodal.model.options import PredictOptions
 
@@ -78,6 +102,7 @@ def options_of(args: argparse.Namespace) -> PredictOptions:
 
 
 def predict(args: argparse.Namespace) -> Any:
+    """Predict and show, write or plot the timelines; return them if --json asks for it."""
     from functools import partial
 
     from moodal.cli.inputs import recordings, standard_input
@@ -88,78 +113,78 @@ def predict(args: argparse.Namespace) -> Any:
     options, loader = options_of(args), partial(load_with, args.artefact)
     if STDIN in args.inputs:
         if args.inputs != [STDIN]:
-            raise UsageError("Standard input (-) goes alone.")
+            raise UsageError("Standard input (-) cannot be combined with other inputs.")
         with standard_input() as path:
-            answers = predict_all([Job(path, STDIN)], loader, options)
+            results = predict_all([Job(path, STDIN)], loader, options)
     elif not args.inputs:
-        answers = predict_all([Job(None, "")], loader, options)
+        results = predict_all([Job(None, "")], loader, options)
     else:
         jobs = [Job(path, str(path)) for path in recordings(args.inputs)]
         if len(jobs) > 1:
             _require_for_several(args, len(jobs))
         if args.format == "srt" and args.out:
             _require_other_file(args, [job.path for job in jobs if job.path])
-        answers = predict_all(jobs, loader, options, args.jobs)
-    timelines = [t for t in answers if not isinstance(t, DataError)]
-    failed = [t for t in answers if isinstance(t, DataError)]
-    if failed and len(answers) == 1:
+        results = predict_all(jobs, loader, options, args.jobs)
+    timelines = [t for t in results if not isinstance(t, DataError)]
+    failed = [t for t in results if isinstance(t, DataError)]
+    if failed and len(results) == 1:
         raise failed[0]
     try:
         if not timelines:
-            raise DataError(f"none of the {len(failed)} could be read.")
-        return _written(args, timelines)
+            raise DataError(f"none of the {len(failed)} inputs could be read.")
+        return _deliver(args, timelines)
     finally:
         for error in failed:
-            print(f"moodal: left out: {error}", file=sys.stderr)
+            print(f"moodal: skipped: {error}", file=sys.stderr)
         if failed and timelines:
-            print(f"moodal: {len(failed)} of {len(answers)} were left out.", file=sys.stderr)
+            print(f"moodal: {len(failed)} of {len(results)} inputs were skipped.", file=sys.stderr)
 
 
 def _require(args: argparse.Namespace) -> None:
     if not args.inputs and args.text is None:
-        raise UsageError("Name a recording, a folder, or - ; or give a --text.")
+        raise UsageError("Name a recording, a folder or -, or pass a text with --text.")
     if args.jobs < 1:
-        raise UsageError(f"--jobs is 1 or more; got {args.jobs}.")
+        raise UsageError(f"--jobs must be 1 or more; got {args.jobs}.")
     if not 0 < args.fps <= 60:
-        raise UsageError(f"--fps is above 0 and at most 60; got {args.fps:g}.")
+        raise UsageError(f"--fps must be above 0 and at most 60; got {args.fps:g}.")
     if args.out and not args.format:
-        raise UsageError("--out wants a --format: json, csv, srt, textgrid or eaf.")
+        raise UsageError("--out needs a --format: json, csv, srt, textgrid or eaf.")
     if args.json and args.format not in (None, "json"):
-        raise UsageError(f"--json and --format {args.format} do not go together.")
+        raise UsageError(f"--json and --format {args.format} cannot be combined.")
     if args.plot and args.plot.suffix.lower() not in ("", ".png", ".svg"):
-        raise UsageError(f"A plot is written as .png or .svg; got {args.plot.name}.")
+        raise UsageError(f"A plot must be a .png or .svg file; got {args.plot.name}.")
 
 
 def _require_for_several(args: argparse.Namespace, count: int) -> None:
-    """What would be refused after hours is refused now."""
+    """Check the options for several recordings before any of them is read."""
     from moodal.output.formats import SEVERAL
 
     if args.text is not None or args.subtitles:
-        raise UsageError(f"--text and --subtitles are of one recording; got {count}.")
+        raise UsageError(f"--text and --subtitles need a single recording; got {count}.")
     if args.plot and args.plot.suffix:
         raise UsageError(
-            f"--plot {args.plot} is one picture for {count} recordings; name a folder."
+            f"--plot {args.plot} is one file for {count} recordings; name a folder instead."
         )
     folder = args.out and (Path(args.out).is_dir() or args.out.endswith(("/", "\\")))
     if args.format and args.format not in SEVERAL and not folder:
         raise UsageError(
-            f"A file of --format {args.format} holds one recording, and there are {count}: "
+            f"A file of --format {args.format} holds one recording, but there are {count}: "
             "name a folder with --out FOLDER/."
         )
 
 
 def _require_other_file(args: argparse.Namespace, paths: Sequence[Path]) -> None:
-    """Answers must not take the place of the subtitles that they are made from."""
+    """Check that the output does not overwrite the subtitles that the prediction reads."""
     from moodal.media.subtitles import subtitles_of
 
     for path in paths:
-        read = args.subtitles or subtitles_of(path)
-        if read and Path(args.out).resolve() == read.resolve():
-            raise UsageError(f"{args.out} holds the words of {path}: choose another --out.")
+        subtitles = args.subtitles or subtitles_of(path)
+        if subtitles and Path(args.out).resolve() == subtitles.resolve():
+            raise UsageError(f"{args.out} contains the subtitles of {path}; choose another --out.")
 
 
-def _written(args: argparse.Namespace, timelines: Sequence[Timeline]) -> Any:
-    """Write, print or draw what was found."""
+def _deliver(args: argparse.Namespace, timelines: Sequence[Timeline]) -> Any:
+    """Write, print or plot the timelines; return the JSON document if --json asks for it."""
     import json
 
     from moodal.output import formats

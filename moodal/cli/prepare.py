@@ -1,4 +1,4 @@
-"""The commands `prepare` and `synthesise`: read a corpus, or write a look-alike of one."""
+"""The commands `prepare` and `synthesise`: read a corpus, or write a synthetic one."""
 
 from __future__ import annotations
 
@@ -13,36 +13,48 @@ from moodal.core.errors import UsageError
 
 
 def prepare_arguments(parser: Arguments) -> None:
-    parser.add_argument("corpus", nargs="?", help="a corpus name, of those that --list shows")
-    parser.add_argument("root", nargs="?", type=Path, help="its folder (for `table`: its file)")
-    parser.add_argument("out", nargs="?", type=Path, help="folder to write")
-    parser.add_argument("--list", action="store_true", help="say which corpora there are")
+    """Add the arguments of `prepare`."""
+    parser.add_argument("corpus", nargs="?", help="name of a corpus; --list shows all names")
+    parser.add_argument(
+        "root", nargs="?", type=Path, help="folder of the corpus (for `table`: the file)"
+    )
+    parser.add_argument("out", nargs="?", type=Path, help="folder for the prepared corpus")
+    parser.add_argument("--list", action="store_true", help="list the corpora and exit")
     parser.add_argument(
         "--encoder",
         action="append",
         default=[],
         metavar="STREAM=SPEC",
-        help="e.g. text=glove-50, speech=egemaps:rate=10, or speech=none; default per stream",
+        help="encoder of a stream, e.g. text=glove-50, speech=egemaps:rate=10 or speech=none; "
+        "may be repeated",
     )
-    parser.add_argument("--store", type=Path, help="keeps features; default: a folder beside OUT")
-    parser.add_argument("--jobs", type=int, default=1, help="processes that compute features")
+    parser.add_argument(
+        "--store", type=Path, help="folder that caches features (default: next to OUT)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="parallel processes that compute features"
+    )
     parser.add_argument(
         "--views",
         type=int,
         default=0,
         metavar="N",
-        help="second views: those that the corpus brings, and N made of each sound without any",
+        help="store second views: those of the corpus, and N augmentations of each sound without "
+        "any",
     )
-    parser.add_argument("--views-seed", type=int, default=0, metavar="S")
+    parser.add_argument(
+        "--views-seed", type=int, default=0, metavar="S", help="seed of the augmentations"
+    )
 
 
 def prepare(args: argparse.Namespace) -> Any:
+    """Prepare the corpus and return its findings, or list the corpora."""
     from moodal.features import prepare
 
     if args.list:
         return _corpora(args.json)
     if args.out is None:
-        raise UsageError("prepare wants CORPUS ROOT OUT; `moodal prepare --list` names corpora.")
+        raise UsageError("prepare needs CORPUS ROOT OUT; `moodal prepare --list` lists corpora.")
     encoders = dict(pair(text, "--encoder") for text in args.encoder) or None
     manifest, findings = prepare.prepare(
         args.corpus,
@@ -62,11 +74,11 @@ def prepare(args: argparse.Namespace) -> Any:
     return prepare.as_json(manifest, findings)
 
 
-def _other_encoders(asked: Mapping[str, str]) -> Mapping[str, Any] | None:
-    """The encoders that need PyTorch, where one is asked for that no light one is."""
+def _other_encoders(specifications: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """Return the encoders that need PyTorch if one that is not built in is requested."""
     from moodal.modalities import ENCODERS
 
-    if {spec.partition(":")[0].strip() for spec in asked.values()} <= {"none", *ENCODERS}:
+    if {spec.partition(":")[0].strip() for spec in specifications.values()} <= {"none", *ENCODERS}:
         return None
     from moodal.train import encoders
 
@@ -74,7 +86,7 @@ def _other_encoders(asked: Mapping[str, str]) -> Mapping[str, Any] | None:
 
 
 def _corpora(as_json: bool) -> dict[str, str]:
-    """Corpus -> the first line of its reader's file, which says what it is."""
+    """Return each corpus with the first line of its reader's docstring, and print them."""
     from moodal.corpora import CORPORA
 
     about = {
@@ -88,18 +100,26 @@ def _corpora(as_json: bool) -> dict[str, str]:
 
 
 def synthesise_arguments(parser: Arguments) -> None:
-    parser.add_argument("corpus", help="whose file format to write, e.g. mosei")
-    parser.add_argument("out", type=Path, help="folder to write")
-    parser.add_argument("--utterances", type=int, default=600, metavar="N")
-    parser.add_argument("--seed", type=int, default=0, metavar="S")
+    """Add the arguments of `synthesise`."""
+    parser.add_argument("corpus", help="corpus whose file format is written, e.g. mosei")
+    parser.add_argument("out", type=Path, help="folder for the files")
+    parser.add_argument(
+        "--utterances", type=int, default=600, metavar="N", help="number of utterances"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="random seed; equal seeds, equal files"
+    )
 
 
 def synthesise(args: argparse.Namespace) -> Any:
+    """Write the synthetic corpus and return its name, folder and size."""
     from moodal.lookalikes.table import LOOKALIKES
 
     if args.corpus not in LOOKALIKES:
-        raise UsageError(f"No look-alike of {args.corpus!r}; there are {', '.join(LOOKALIKES)}.")
+        raise UsageError(
+            f"{args.corpus!r} cannot be synthesised; choose one of {', '.join(LOOKALIKES)}."
+        )
     LOOKALIKES[args.corpus](args.out, args.utterances, args.seed)
     if not args.json:
-        tell(f"A look-alike of {args.corpus} with {args.utterances} utterances is in {args.out}.")
+        tell(f"Written to {args.out}: {args.utterances} synthetic utterances of {args.corpus}.")
     return {"corpus": args.corpus, "out": str(args.out), "utterances": args.utterances}

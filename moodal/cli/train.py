@@ -1,4 +1,4 @@
-"""The command `train`: run a recipe from end to end."""
+"""The command `train`: train and evaluate as a recipe says."""
 
 from __future__ import annotations
 
@@ -10,13 +10,22 @@ from moodal.cli.common import Arguments, show_report, tell
 
 
 def train_arguments(parser: Arguments) -> None:
+    """Add the arguments of `train`."""
     parser.add_argument("recipe", type=Path, help="a TOML file, e.g. recipes/mosei/eea.toml")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. train.lr=1e-4")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run; goes on there")
-    parser.add_argument("--jobs", type=int, default=1, help="folds that are trained at once")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="values that replace the recipe's, e.g. train.lr=1e-4",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for the run; repeat the command to resume"
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="folds trained in parallel")
 
 
 def train(args: argparse.Namespace) -> Any:
+    """Run the recipe and return its report."""
     from moodal.train.experiment import train as experiments
 
     report = experiments.train(args.recipe, args.overrides, args.out, jobs=args.jobs)

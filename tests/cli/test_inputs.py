@@ -95,7 +95,7 @@ def test_what_stands_for_nothing_is_an_error(folder, name):
 
 
 def test_a_folder_without_recordings_is_an_error(folder):
-    with pytest.raises(DataError, match="c holds no recording"):
+    with pytest.raises(DataError, match="c contains no recording"):
         recordings(["a", "c"])
 
 
@@ -124,5 +124,5 @@ def test_a_terminal_or_nothing_is_no_input(monkeypatch):
     with pytest.raises(UsageError, match="pipe"), standard_input():
         pass
     monkeypatch.setattr(sys, "stdin", Pipe(b""))
-    with pytest.raises(DataError, match="Nothing came in"), standard_input():
+    with pytest.raises(DataError, match="Standard input is empty"), standard_input():
         pass

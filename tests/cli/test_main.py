@@ -11,7 +11,7 @@ from moodal.corpora import CORPORA
 def test_brackets_in_a_path_are_printed(tmp_path, capsys):
     out = tmp_path / "[bold]data[/x]" / ("long " * 30).strip()
     cli.main(["synthesise", "goemotions", str(out), "--utterances", "12"])
-    assert f"is in {out}." in capsys.readouterr().out
+    assert f"Written to {out}:" in capsys.readouterr().out
     cli.main(["prepare", "goemotions", str(out), str(out.parent / "p")])
     assert f"Written to {out.parent / 'p'};" in capsys.readouterr().out
 
@@ -25,17 +25,18 @@ def test_prepare_lists_the_corpora(capsys):
 
 
 @pytest.mark.parametrize(
-    ("goes_on", "said"), [(True, "goes on from here"), (False, "interrupted.")]
+    ("resumable", "message"),
+    [(True, "run the same command again to resume"), (False, "interrupted.")],
 )
-def test_an_interruption_says_whether_the_work_goes_on(goes_on, said, capsys):
-    with pytest.raises(SystemExit) as end, cli.mistakes("moodal", goes_on):
+def test_an_interruption_says_whether_the_command_can_be_resumed(resumable, message, capsys):
+    with pytest.raises(SystemExit) as end, cli.user_errors("moodal", resumable):
         raise KeyboardInterrupt
     assert end.value.code == 130
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-def test_what_goes_on_after_a_stop_is_known():
-    assert {name for name, command in cli.COMMANDS.items() if command.goes_on} == {
+def test_the_resumable_commands_are_known():
+    assert {name for name, command in cli.COMMANDS.items() if command.resumable} == {
         "prepare",
         "train",
         "evaluate",

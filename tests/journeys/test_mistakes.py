@@ -241,7 +241,7 @@ def test_interrupting_says_how_to_go_on(small_eea, tmp_path, process):
     running.send_signal(2)
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130
-    assert "goes on from here" in said
+    assert "run the same command again to resume" in said
     assert "Traceback" not in said
 
 

@@ -169,9 +169,9 @@ def test_a_damaged_file_in_a_folder_is_left_out_and_listed(files, artefact, tmp_
     paths = [Path(r["path"]).name for r in json.loads(out)["recordings"]]
     assert paths == sorted(p.name for p in files.iterdir())
     *_, left, count = err.strip().splitlines()
-    assert left.startswith("moodal: left out:")
+    assert left.startswith("moodal: skipped:")
     assert "damaged.wav" in left
-    assert count == "moodal: 1 of 8 were left out."
+    assert count == "moodal: 1 of 8 inputs were skipped."
     main([*words[:-2], "--jobs", "2", "--fps", "1"])
     out = "".join(capsys.readouterr().out.split())  # long paths are folded
     assert [name in out for name in paths] == [True] * 7
@@ -180,7 +180,7 @@ def test_a_damaged_file_in_a_folder_is_left_out_and_listed(files, artefact, tmp_
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == 3
-    assert "none of the 8 could be read" in capsys.readouterr().err
+    assert "none of the 8 inputs could be read" in capsys.readouterr().err
 
 
 BEGINS = {
@@ -215,7 +215,7 @@ def test_answers_do_not_replace_the_words_they_are_made_from(files, refused, tmp
     shutil.copy(CLIP, tmp_path / "a.mp4")
     shutil.copy(CLIP.with_suffix(".srt"), tmp_path / "a.srt")
     code, said = refused(tmp_path / "a.mp4", "--format", "srt", "--out", tmp_path / "a.srt")
-    assert (code, "a.srt holds the words of" in said) == (2, True)
+    assert (code, "a.srt contains the subtitles of" in said) == (2, True)
     assert (tmp_path / "a.srt").read_bytes() == CLIP.with_suffix(".srt").read_bytes()
 
 
@@ -240,21 +240,21 @@ MISTAKES = [
     (["cinema.wav", "--emotions", "fear,12"], 5, "'12' is no emotion word"),
     (["cinema.wav", "--emotions", "joy, joy"], 5, "twice"),
     (["cinema.wav", "--emotions", "x" * 70], 5, "60 at most"),
-    (["cinema.wav", "phone.wav", "--text", "So good."], 2, "--text and --subtitles are of one"),
+    (["cinema.wav", "phone.wav", "--text", "So good."], 2, "--text and --subtitles need a single"),
     (["cinema.wav", "phone.wav", "--format", "srt"], 2, "name a folder"),
     (["cinema.wav", "phone.wav", "--plot", "a.png"], 2, "name a folder"),
     (["cinema.wav", "--plot", "a.gif"], 2, ".png or .svg"),
-    (["cinema.wav", "--out", "a.json"], 2, "--out wants a --format"),
+    (["cinema.wav", "--out", "a.json"], 2, "--out needs a --format"),
     (["cinema.wav", "--format", "xml"], 2, "invalid choice: 'xml'"),
-    (["cinema.wav", "--json", "--format", "csv"], 2, "do not go together"),
+    (["cinema.wav", "--json", "--format", "csv"], 2, "cannot be combined"),
     (["cinema.wav", "--streams", "smell"], 2, "smell"),
-    (["cinema.wav", "--fps", "0"], 2, "--fps is above 0"),
-    (["cinema.wav", "--jobs", "0"], 2, "--jobs is 1 or more"),
+    (["cinema.wav", "--fps", "0"], 2, "--fps must be above 0"),
+    (["cinema.wav", "--jobs", "0"], 2, "--jobs must be 1 or more"),
     (["cinema.wav", "--subtitles", "none.srt"], 3, "none.srt"),
     (["cinema.wav", "--text", "a", "--subtitles", "cues.srt"], 2, "not both"),
     (["said.txt", "--text", "So good."], 2, "is a text itself"),
-    (["-", "cinema.wav"], 2, "goes alone"),
-    (["-"], 3, "Nothing came in"),
+    (["-", "cinema.wav"], 2, "cannot be combined"),
+    (["-"], 3, "Standard input is empty"),
     ([], 2, "Name a recording"),
 ]
 

@@ -139,5 +139,5 @@ def test_letters_without_a_font_do_not_complain(made, tmp_path, recwarn, caplog)
 
 
 def test_other_endings_are_refused(made, tmp_path):
-    with pytest.raises(UsageError, match=r"as .png or .svg; got a.pdf"):
+    with pytest.raises(UsageError, match=r"a .png or .svg file; got a.pdf"):
         plot(made.timeline(), tmp_path / "a.pdf")
