@@ -1,7 +1,7 @@
-"""Targets: what a model is asked for, words (`EmotionSpace`) or values (`Values`).
+"""Targets of a model: emotion words (`EmotionSpace`) or numbers such as valence (`Values`).
 
-Emotions are an argument, not a weight: a system is asked for the scores of a space, and zero-shot
-recognition is the same system with another space.
+The emotions are an argument of a system, not part of its weights: the system scores a given
+space, and zero-shot recognition is the same system with another space.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WordTask = Literal["multi", "single"]
 """multi: any number of emotions at once; single: exactly one."""
 
 Task = Literal["multi", "single", "regression"]
-"""The tasks of words, and regression: a number for each value."""
+"""The tasks of emotion words, and regression, which predicts a number for each value."""
 
 RANGES: Mapping[str, tuple[float, float]] = {
     "valence": (-1.0, 1.0),
@@ -29,7 +29,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "dominance": (-1.0, 1.0),
     "sentiment": (-3.0, 3.0),
 }
-"""The ranges that need not be given: name of a value -> its lowest and highest number."""
+"""The built-in ranges: name of a value -> its lowest and highest number."""
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)"
 _DECLARED = re.compile(
@@ -40,14 +40,14 @@ _DECLARED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A number that an utterance has, such as its valence, and the range in which it lies.
+    """A quantity of utterances, such as valence, and the range of its numbers.
 
     Attributes:
         name: lower case.
         low, high: the ends of the range.
 
     Raises:
-        SpaceError: the name is empty, or the range holds no two finite numbers in order.
+        SpaceError: the name is empty, or the ends are not two finite numbers in ascending order.
     """
 
     name: str
@@ -73,18 +73,18 @@ class Value:
         Value(name='sentiment', low=-3.0, high=3.0)
 
         Raises:
-            SpaceError: there is none for this name.
+            SpaceError: there is no built-in range for this name.
         """
         if name not in RANGES:
             raise SpaceError(
-                f"The range of {name} is not known; say its lowest and highest number. "
-                f"Known are those of {', '.join(RANGES)}."
+                f"The range of {name} is not known; give its lowest and highest number. "
+                f"Ranges are known for {', '.join(RANGES)}."
             )
         return cls(name, *RANGES[name])
 
     @classmethod
     def parse(cls, text: str) -> Value:
-        """Read a value's name and, in brackets behind it, its range, unless that is built in.
+        """Parse a value such as "trust[0,4]"; the range may be omitted if it is built in.
 
         >>> Value.parse("trust[0,4]") == Value.parse("Trust [0..4]") == Value("trust", 0, 4)
         True
@@ -92,12 +92,12 @@ class Value:
         1.0
 
         Raises:
-            SpaceError: it is no such text, or the range is missing or in disorder.
+            SpaceError: the text does not have this form, or the range is missing or invalid.
         """
         match = _DECLARED.fullmatch(text.strip())
         if match is None:
             raise SpaceError(
-                f"{text!r} is no value; write its name and range as in trust[0,4] or trust[0..4]."
+                f"{text!r} is not a value; write name and range as in trust[0,4] or trust[0..4]."
             )
         name = " ".join(match["name"].lower().split())
         if match["low"] is None:
@@ -106,12 +106,12 @@ class Value:
 
     @property
     def built_in(self) -> bool:
-        """Whether the range is the one that its name stands for."""
+        """True if the range is the built-in one of the name."""
         return RANGES.get(self.name) == (self.low, self.high)
 
     @property
     def is_sentiment(self) -> bool:
-        """Whether it is sentiment from -3 to 3, of which the field counts steps and signs."""
+        """True for sentiment from -3 to 3, which has metrics of its classes and signs."""
         return self.name == "sentiment" and self.built_in
 
     @property
@@ -124,7 +124,7 @@ class Value:
 
 
 class _Columns:
-    """What words and values have in common: C ordered names, and a vector for each, immutable."""
+    """The common base of words and values: C ordered names with a vector each, immutable."""
 
     __slots__ = ("labels", "vectors", "source", "_fingerprint")
     kind: ClassVar[str]
@@ -134,9 +134,9 @@ class _Columns:
         self.labels = tuple(labels)
         self.source = source
         if len(set(self.labels)) != len(self.labels):
-            twice = sorted({x for x in self.labels if self.labels.count(x) > 1})
+            repeated = sorted({x for x in self.labels if self.labels.count(x) > 1})
             kind = _with_article(self.kind)
-            raise SpaceError(f"{kind} stands twice in one space: {', '.join(twice)}.")
+            raise SpaceError(f"{kind} occurs twice in one space: {', '.join(repeated)}.")
         if vectors is not None:
             vectors = np.ascontiguousarray(vectors, dtype=np.float32)
             if vectors.ndim != 2 or len(vectors) != len(self.labels):
@@ -170,7 +170,7 @@ class _Columns:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """The task, the labels, and what else tells targets from others, but for the vectors."""
+        """The task, the labels, and all else that identifies the targets except the vectors."""
         return (self.task, *self.labels)
 
     def index(self, label: str) -> int:
@@ -183,17 +183,17 @@ class _Columns:
             return self.labels.index(label)
         except ValueError:
             raise SpaceError(
-                f"No {self.kind} {label!r} in this space; it has {', '.join(self.labels)}."
+                f"There is no {self.kind} {label!r} in this space; it has {', '.join(self.labels)}."
             ) from None
 
     def select(self, labels: Sequence[str]) -> Self:
-        """Return the space of ``labels`` alone, in that order."""
+        """Return the space of only ``labels``, in that order."""
         columns = [self.index(label) for label in labels]
         vectors = None if self.vectors is None else self.vectors[columns]
         return self._like(columns, vectors, self.source)
 
     def with_vectors(self, vectors: np.ndarray | None, source: str = "") -> Self:
-        """Return the same columns, known by other vectors [C, d]."""
+        """Return the same columns with other vectors [C, d]."""
         return self._like(range(len(self)), vectors, source)
 
     def of_length(self, length: float) -> Self:
@@ -208,15 +208,15 @@ class _Columns:
         return self.with_vectors(self.vectors * (length / np.maximum(norms, 1e-12)), self.source)
 
     def _like(self, columns: Sequence[int], vectors: np.ndarray | None, source: str) -> Self:
-        """Return some of the columns, with these vectors."""
+        """Return the space of some columns, with these vectors."""
         raise NotImplementedError
 
 
 class EmotionSpace(_Columns):
-    """An ordered set of emotion words, immutable: the words' side of `Targets`.
+    """An ordered set of emotion words, immutable; one of the two kinds of `Targets`.
 
     Args:
-        labels: C names, lower case, no two alike.
+        labels: C distinct names in lower case.
         task: see `WordTask`.
         vectors: [C, d] float32, the pre-trained vector of each emotion word, or None.
         source: where the vectors came from, in words (goes into artefacts).
@@ -240,7 +240,9 @@ class EmotionSpace(_Columns):
         source: str = "",
     ):
         if task not in get_args(WordTask):
-            raise SpaceError(f"Words are of the task multi or single, not {task}; see Values.")
+            raise SpaceError(
+                f"Emotion words need the task multi or single, not {task}; see Values."
+            )
         self.task = task
         super().__init__(labels, vectors, source)
 
@@ -263,7 +265,7 @@ class EmotionSpace(_Columns):
         return EmotionSpace((*self.labels, label), self.task, vectors, self.source)
 
     def merged(self, merges: Mapping[str, str]) -> EmotionSpace:
-        """Fold emotions into others, e.g. ``{"excited": "happy"}``; vectors are dropped."""
+        """Merge emotions into others, e.g. ``{"excited": "happy"}``; vectors are dropped."""
         for label in merges:
             self.index(label)
         labels = dict.fromkeys(merges.get(label, label) for label in self.labels)
@@ -290,10 +292,10 @@ class EmotionSpace(_Columns):
 
 
 class Values(_Columns):
-    """An ordered set of values, immutable: the numbers' side of `Targets`.
+    """An ordered set of numeric values, immutable; one of the two kinds of `Targets`.
 
     Args:
-        values: C of them, no two of one name; a name alone stands for its built-in range.
+        values: C values with distinct names; a plain name implies its built-in range.
         vectors: [C, d] float32, the pre-trained vector of each value's name, or None.
         source: where the vectors came from, in words (goes into artefacts).
 
@@ -329,30 +331,30 @@ class Values(_Columns):
 
     @property
     def low(self) -> np.ndarray:
-        """[C], the lowest number of each value."""
+        """The lowest number of each value, [C]."""
         return np.array([v.low for v in self.values])
 
     @property
     def high(self) -> np.ndarray:
-        """[C], the highest number of each value."""
+        """The highest number of each value, [C]."""
         return np.array([v.high for v in self.values])
 
     def clip(self, numbers: np.ndarray) -> np.ndarray:
-        """Bring numbers [..., C] into the values' ranges."""
+        """Limit numbers [..., C] to the ranges of the values."""
         return np.clip(numbers, self.low, self.high)
 
     def merged(self, names: Mapping[str, str]) -> Values:
-        """Give values other names, e.g. ``{"activation": "arousal"}``; vectors are dropped.
+        """Rename values, e.g. ``{"activation": "arousal"}``; vectors are dropped.
 
         Raises:
-            SpaceError: there is no such value, or two would have one name.
+            SpaceError: there is no such value, or two values would have the same name.
         """
         for name in names:
             self.index(name)
         return Values([replace(v, name=names.get(v.name, v.name)) for v in self.values])
 
     def merge_labels(self, labels: np.ndarray, names: Mapping[str, str]) -> np.ndarray:
-        """Return the numbers [N, C] unchanged: a value keeps them under another name."""
+        """Return the numbers [N, C] unchanged, since renaming does not affect them."""
         return labels
 
     def ranges(self) -> list[dict[str, Any]]:
@@ -364,7 +366,7 @@ class Values(_Columns):
 
 
 Targets = EmotionSpace | Values
-"""What a corpus is labelled with and a model is asked for."""
+"""The labels of a corpus and the output of a model."""
 
 
 def targets(
@@ -375,7 +377,7 @@ def targets(
     vectors: np.ndarray | None = None,
     source: str = "",
 ) -> Targets:
-    """Make the targets that a file names: words, or with the task "regression" values.
+    """Build the targets that a file describes: words, or values for the task "regression".
 
     Args:
         ranges: name, low and high of each label, see `Values.ranges`; None: the built-in ones.
@@ -384,7 +386,7 @@ def targets(
     Values(sentiment (-3 to 3); vectors=None)
 
     Raises:
-        SpaceError: the ranges are of other names, or the range of a value is not known.
+        SpaceError: the ranges have other names, or the range of a value is not known.
     """
     if task != "regression":
         return EmotionSpace(labels, task, vectors, source)
@@ -393,7 +395,8 @@ def targets(
     values = Values([Value(**r) for r in ranges], vectors, source)
     if values.labels != tuple(labels):
         raise SpaceError(
-            f"The values {', '.join(labels)} have the ranges of {', '.join(values.labels)}."
+            f"The values are {', '.join(labels)}, but the ranges are those of "
+            f"{', '.join(values.labels)}."
         )
     return values
 

@@ -1,4 +1,4 @@
-"""What can go wrong, said in one sentence each, with an exit code by kind.
+"""The errors of moodal, each with one sentence for the user and an exit code of its kind.
 
 Raise these with a message that names the place (file, row, key) and the cure;
 the command line prints the message alone, without a traceback.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 class MoodalError(Exception):
-    """A mistake that its maker can mend; ``exit_code`` is the command line's."""
+    """An error that the user can correct; the command line ends with ``exit_code``."""
 
     exit_code = 1
 
@@ -25,52 +25,52 @@ class UsageError(MoodalError):
 
 
 class DataError(MoodalError):
-    """A file whose content is missing, damaged, or not what was announced."""
+    """A file that is missing or damaged, or whose content is not of the expected kind."""
 
     exit_code = 3
 
 
 class AbsentError(DataError):
-    """A readable file without the wanted modality, such as a film without sound.
+    """A readable file without the requested modality, such as a video without sound.
 
     When a corpus is encoded, this modality of the utterance is absent rather than damaged.
     """
 
 
 class UnsafeFileError(DataError):
-    """A file that would run code if it were read freely; it was not."""
+    """A file that would run code when loaded normally; it was not loaded."""
 
     exit_code = 4
 
 
 class SpaceError(MoodalError):
-    """Emotions that do not fit: an unknown word, a head of other classes."""
+    """Emotions that do not fit, such as an unknown word or a head with other classes."""
 
     exit_code = 5
 
 
 class OutputError(MoodalError):
-    """Something could not be written: no room, no permission."""
+    """A file that cannot be written, for example for lack of space or permission."""
 
     exit_code = 6
 
 
 class MissingDependencyError(MoodalError):
-    """A package or device that this work needs is not here."""
+    """A package or device that is needed but not available."""
 
     exit_code = 7
 
 
 class MissingStreamError(DataError):
-    """A modality that this system cannot do without is absent."""
+    """A modality that the system requires is absent."""
 
 
 @contextlib.contextmanager
 def writing(path: Path | str) -> Iterator[None]:
-    """Turn the operating system's refusals to write into one sentence.
+    """Turn errors of the operating system while writing into one sentence.
 
     Raises:
-        OutputError: the disk is full, the place is read-only or forbidden.
+        OutputError: the disk is full, or the path is read-only or not permitted.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Writing in one piece: a file or folder is there whole, or not at all."""
+"""Atomic writing: a file or folder appears complete, or not at all."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from moodal.core.errors import OutputError, writing
 
 @contextlib.contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """A temporary name beside ``path``, of the same ending, that takes its place in the end.
+    """Give a temporary path with the same ending, which replaces ``path`` at the end.
 
-    Folders on the way are made. When anything goes wrong, ``path`` is as it was. Processes
-    that write one path at once have names of their own; the last to end wins.
+    Parent folders are created. After an error ``path`` is unchanged. Processes that write one
+    path at the same time use different temporary names; the last one to finish wins.
 
     Raises:
-        OutputError: the disk is full, or the place may not be written.
+        OutputError: the disk is full, or the path cannot be written.
     """
     path = Path(path)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
@@ -35,41 +35,43 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replacing_folder(folder: Path | str, marker: str) -> Iterator[Path]:
-    """A temporary folder that takes the place of ``folder`` in the end.
+    """Give a temporary folder, which replaces ``folder`` at the end.
 
-    What was there is moved aside before and deleted after, so it is lost only once the
-    new folder stands; where that cannot be, it is moved back.
+    The old folder is moved aside first and deleted last, so it is lost only when the new one is
+    in place; if that fails, the old one is moved back.
 
     Args:
-        marker: a file that only such folders have; a folder without it is not replaced.
+        folder: the folder to write.
+        marker: a file that only such folders contain; a folder without it is not replaced.
 
     Raises:
-        OutputError: ``folder`` holds something else, or cannot be written.
+        OutputError: ``folder`` contains something else, or cannot be written.
     """
     folder = Path(folder)
     with writing(folder):
         if folder.exists() and not (folder / marker).exists() and any(folder.iterdir()):
             raise OutputError(f"{folder} is not empty and has no {marker}; choose another folder.")
-        place = folder.resolve()  # a link stays one
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+        target = folder.resolve()  # a link remains a link
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         try:
             yield part
             part.chmod(0o755)  # mkdtemp hides it from others
-            _take_place(part, place)
+            _replace_folder(part, target)
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
 
-def _take_place(part: Path, folder: Path) -> None:
+def _replace_folder(part: Path, folder: Path) -> None:
+    """Rename ``part`` to ``folder``; an existing folder is deleted if that succeeds."""
     if not folder.exists():
         os.replace(part, folder)
         return
-    aside = part.with_name(f"{part.name}-old")
-    os.replace(folder, aside)
+    old = part.with_name(f"{part.name}-old")
+    os.replace(folder, old)
     try:
         os.replace(part, folder)
     except OSError:
-        os.replace(aside, folder)
+        os.replace(old, folder)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)

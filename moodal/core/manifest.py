@@ -1,4 +1,4 @@
-"""Manifest: a corpus in one form, whatever files it was read from.
+"""Manifest: a corpus in one common form, independent of its original files.
 
 On disk a manifest is a folder: ``manifest.json`` (labels, encoders, fingerprint),
 ``utterances.jsonl`` (one line per utterance), ``labels.npy`` [N, C] and, for each stream with
@@ -39,27 +39,27 @@ MADE_UP = "Made-up data, a look-alike: no figure on it says anything about peopl
 """The note of a corpus that `moodal synthesise` wrote."""
 
 MARK = "LOOK-ALIKE.txt"
-"""The file that `moodal synthesise` lays beside such a corpus."""
+"""The file that `moodal synthesise` adds to such a corpus."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Utterances, their labels, and the features of each stream that has any.
+    """Utterances with their labels and, per stream, their features.
 
     Attributes:
         corpus: the reader's name, e.g. "mosei".
         space: the emotions, or the values, in the order of the label columns.
-        utterances: N of them.
+        utterances: the N utterances.
         labels: [N, C] float32; 0/1 for emotions, numbers for values.
         features: stream -> `Frames` of N sequences.
-        encoders: stream -> specification of what made its features, a JSON object
-            with at least "name" and "fingerprint"; {"name": "as-given"} for files
-            that came with features.
-        aligned: whether the streams share their steps.
-        licence: the corpus's, as stated.
-        notes: what a reader of results must know (e.g. label-bearing inputs).
-        root: the folder that relative media paths start from.
-        views: stream -> second views of it, see `moodal.core.records.Views`.
+        encoders: stream -> specification of the encoder of its features, a JSON object
+            with at least "name" and "fingerprint"; {"name": "as-given"} for a corpus
+            that is published as features.
+        aligned: whether step t of all streams is the same time.
+        licence: the corpus's licence, as stated.
+        notes: remarks for readers of results (e.g. inputs that reveal labels).
+        root: the folder to which media paths are relative.
+        views: stream -> its second views, see `moodal.core.records.Views`.
     """
 
     corpus: str
@@ -92,17 +92,17 @@ class Manifest:
         return len(self.utterances)
 
     def rows(self, split: str) -> np.ndarray:
-        """Row numbers of the utterances whose official split is ``split``."""
+        """Return the row numbers of the utterances whose official split is ``split``."""
         return np.array([i for i, u in enumerate(self.utterances) if u.split == split], np.int64)
 
     def column(self, name: str) -> list[str | None]:
-        """Return one field of every utterance, such as "speaker" or "text", or a key of extra."""
+        """Return a field of every utterance, such as "speaker" or "text", or a key of extra."""
         if name in _COLUMNS:
             return [getattr(u, name) for u in self.utterances]
         return [u.extra.get(name) for u in self.utterances]
 
     def select(self, rows: Sequence[int] | np.ndarray) -> Manifest:
-        """Only these rows, in this order."""
+        """Return the manifest of only these rows, in this order."""
         rows = np.asarray(rows, np.int64)
         return dataclasses.replace(
             self,
@@ -124,17 +124,17 @@ class Manifest:
         )
 
     def only(self, labels: Sequence[str]) -> Manifest:
-        """With these emotions alone, in this order; single-label rows of others are left out."""
+        """Return the manifest of only these emotions; single-label rows of others are dropped."""
         space = self.space.select(labels)
         columns = [self.space.index(label) for label in labels]
-        kept = dataclasses.replace(self, space=space, labels=self.labels[:, columns])
+        selected = dataclasses.replace(self, space=space, labels=self.labels[:, columns])
         if space.task == "single" and len(space) < len(self.space):
-            kept = kept.select(np.flatnonzero((kept.labels > 0).any(axis=1)))
-        return kept
+            selected = selected.select(np.flatnonzero((selected.labels > 0).any(axis=1)))
+        return selected
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything a model can see: the same input gives the same one."""
+        """Hash of all input of a model; equal input gives an equal hash."""
         digest = hashlib.sha256()
         head = [self.corpus, *self.space.identity]
         digest.update(json.dumps(head).encode())
@@ -153,10 +153,10 @@ class Manifest:
         return digest.hexdigest()[:32]
 
     def write(self, out: Path | str) -> Path:
-        """Write the folder ``out`` in one piece: nothing of it is there until all of it is.
+        """Write the folder ``out`` atomically and return its path.
 
         Raises:
-            OutputError: ``out`` holds something else, or cannot be written.
+            OutputError: ``out`` contains something else, or cannot be written.
         """
         with replacing_folder(out, "manifest.json") as part:
             self._write_into(part)
@@ -213,8 +213,8 @@ def read(folder: Path | str) -> Manifest:
         parse = {1: _utterance_of_format_1, 2: _utterance}.get(head.get("format", 0))
         if parse is None:
             raise DataError(
-                f"{folder}/manifest.json has format {head.get('format')!r}; this moodal reads "
-                f"1 and {FORMAT}. Run `moodal prepare` again."
+                f"{folder}/manifest.json has format {head.get('format')!r}, but this version of "
+                f"moodal reads 1 and {FORMAT}; run `moodal prepare` again."
             )
         with open(folder / "utterances.jsonl", encoding="utf-8") as file:
             utterances = tuple(parse(json.loads(line)) for line in file)
@@ -245,7 +245,7 @@ def read(folder: Path | str) -> Manifest:
     except FileNotFoundError as error:
         raise DataError(
             f"{folder} is not a prepared corpus: {error.filename} is missing. "
-            f"Make one with `moodal prepare CORPUS ROOT {folder}`."
+            f"Create one with `moodal prepare CORPUS ROOT {folder}`."
         ) from None
     except NotADirectoryError:
         raise DataError(
@@ -255,7 +255,7 @@ def read(folder: Path | str) -> Manifest:
         raise DataError(f"{folder} cannot be read: {error.strerror or error}.") from None
     except (ValueError, KeyError, TypeError, AttributeError, EOFError, SpaceError) as error:
         raise DataError(
-            f"{folder} is damaged ({error}); make it again with `moodal prepare`."
+            f"{folder} is damaged ({error}); create it again with `moodal prepare`."
         ) from None
 
 
@@ -274,7 +274,7 @@ def _utterance_json(u: Utterance) -> dict[str, Any]:
 
 
 def _canonical(u: Utterance) -> dict[str, Any]:
-    """Return what the fingerprint hashes of an utterance: the keys of format 1 where it had one."""
+    """Return the JSON that the fingerprint hashes, with the keys of format 1 where they exist."""
     row = _utterance_json(u)
     for kind, old_keys in (("media", _OLD_MEDIA), ("views", _OLD_VIEWS)):
         others = row.pop(kind, {})

@@ -1,8 +1,8 @@
-"""ProcessLocal: a native model that each process loads once, however many threads ask for it.
+"""ProcessLocal: a native model that each process loads once and its threads share.
 
 The sessions of ONNX Runtime and the models of CTranslate2 own threads. A fork copies their memory
-but not these threads, so a child that used its parent's model, or only freed it, would wait for
-them forever.
+but not these threads, so a child that used or freed its parent's model would wait for them
+forever.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _forked = False
 
 
 class ProcessLocal(Generic[T]):
-    """A value that is made when it is first needed, once in each process.
+    """A value that is created on first use, once in each process.
 
-    A copy, pickled or not, starts without a value and makes its own.
+    A copy, pickled or not, starts without a value and creates its own.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
@@ -34,7 +34,7 @@ class ProcessLocal(Generic[T]):
             _holders.add(self)
 
     def get(self) -> T:
-        """Return the value; of several threads that ask first, one makes it and all get it."""
+        """Return the value, creating it on the first call; threads share one value."""
         if self._value is None:
             with _lock:
                 if self._value is None:
@@ -57,7 +57,7 @@ def forked() -> bool:
 
 
 def _begin_child() -> None:
-    """Give a forked child a lock that nobody holds, and holders without values."""
+    """Replace the lock in a forked child, and clear the values of its parent."""
     global _lock, _forked
     _lock, _forked = threading.RLock(), True
     for holder in list(_holders):

@@ -1,7 +1,7 @@
 """Recipes: TOML files read into strict, typed models, with ``key=value`` overrides.
 
-A recipe says what is trained on what and by which protocol; a key that does not
-exist, or a value of another type, is refused in one sentence.
+A recipe specifies a system, its training data and the protocol. An unknown key or a value of
+another type is an error of one sentence.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from moodal.core.errors import UsageError
 
 SEEDS = 2**31 - 1
-"""The largest seed."""
+"""The largest seed of a random number generator."""
 
 
 class Strict(BaseModel):
@@ -28,29 +28,29 @@ class Strict(BaseModel):
 
 
 class Data(Strict):
-    """What is learned from."""
+    """The training and test data."""
 
     prepared: str
-    """Folder that `moodal prepare` wrote."""
+    """Folder written by `moodal prepare`."""
     trim_padding: bool = True
-    """Cut all-zero steps at both ends of a sequence; false is the papers' reading."""
+    """Remove all-zero steps at both ends of a sequence; the papers keep them (false)."""
     standardise: bool = False
-    """Scale each value to mean 0, deviation 1 of the training rows."""
+    """Scale each feature to mean 0 and standard deviation 1 on the training rows."""
     merges: dict[str, str] = Field(default_factory=dict)
-    """Emotions folded into others, e.g. {"excited" = "happy"}."""
+    """Emotions merged into others, e.g. {"excited" = "happy"}."""
     labels: list[str] = Field(default_factory=list)
     """Only these emotions, in this order (default: the corpus's)."""
     max_steps: int = Field(default=0, ge=0)
-    """Longest sequence kept, in steps (0: all of it)."""
+    """Largest number of steps of a sequence; the rest is cut off (0: no limit)."""
     where: dict[str, str] = Field(default_factory=dict)
     """Only utterances with these values in these columns, e.g. {style = "improvised"}."""
     views: Literal["none", "any", "given", "made"] = "none"
-    """Which second views training may draw: those that came with the corpus, those that
-    `moodal prepare --views` made, or any of them. Each epoch draws one per utterance."""
+    """The second views that training may draw: those of the corpus ("given"), those from
+    `moodal prepare --views` ("made"), or both ("any"). Each epoch draws one per utterance."""
 
 
 class Space(Strict):
-    """Where the emotion words' vectors come from."""
+    """The source of the emotion words' vectors."""
 
     vectors: str = ""
     """"glove-50", "minilm", a file of vectors, or "" for a system that needs none."""
@@ -59,132 +59,132 @@ class Space(Strict):
     synonyms: dict[str, list[str]] = Field(default_factory=dict)
     """label -> words whose vectors are averaged."""
     length: float = Field(default=0.0, ge=0)
-    """Scale every vector to this length (0: as they are). Sentence encoders give length 1, word
-    vectors about 5; the longer, the smaller the steps that tell emotions apart."""
+    """Scale every vector to this length (0: no scaling). Sentence encoders give length 1, word
+    vectors about 5; with longer vectors, smaller weights separate the emotions."""
 
 
 class Split(Strict):
-    """Which rows train, validate and test."""
+    """The division of the rows into training, validation and test."""
 
     by: str = "official"
-    """"official", or the column whose groups are kept whole: speaker, session, dialogue, ..."""
+    """"official", or the column whose groups are not divided: speaker, session, dialogue, ..."""
     folds: int = Field(default=0, ge=0)
     """Number of folds (0: one per group)."""
     only: list[int] = Field(default_factory=list)
     """Run only these folds, counted from 0."""
     valid_share: float = Field(default=0.15, gt=0, lt=1)
-    """Share of the training rows that validates, in whole groups: groups are taken until it is
+    """Share of the training rows used for validation; whole groups are taken until it is
     reached."""
     seed: int = Field(default=0, ge=0, le=SEEDS)
     file: str = ""
-    """A JSON file of test folds ({fold: [utterance ids]}) instead of folds made here."""
+    """A JSON file of test folds ({fold: [utterance ids]}) to use instead of computed folds."""
     valid_by: str = ""
-    """The column whose groups validation keeps whole ("": the one of ``by``)."""
+    """The column whose groups validation does not divide ("": the same as ``by``)."""
     apart: str = ""
-    """A column whose values are held out too: each fold's test rows are tested value by value,
-    by a training that has seen no row of that value, e.g. "script"."""
+    """A column whose values are also held out, e.g. "script": for each value, the fold's test
+    rows with it are scored by a model trained without any row of that value."""
 
 
 class Protocol(Strict):
-    """Which emotions are seen in training."""
+    """The protocol: which emotions occur in training."""
 
     name: Literal["supervised", "zero_shot", "few_shot"] = "supervised"
     unseen: list[str] = Field(default_factory=list)
-    """The emotions held out (zero-shot) or shown in a few clips only (few-shot)."""
+    """The emotions held out of training (zero-shot) or limited to a few clips (few-shot)."""
     append_from: str = ""
     """Prepared folder whose rows of the unseen emotions are appended to the corpus (IEMOCAP)."""
     shots: int = Field(default=0, ge=0)
-    """Rows per unseen emotion that are shown (0: use share)."""
+    """Training rows per unseen emotion (0: use share)."""
     share: float = Field(default=0.01, gt=0, le=1)
-    """Share of the rows with an unseen emotion that is shown."""
+    """Share of the rows with an unseen emotion that are used for training."""
     shots_seed: int = Field(default=-1, ge=-1, le=SEEDS)
-    """-1: the first such rows, as published; otherwise a random draw of this seed."""
+    """-1: the first such rows, as published; otherwise a random draw with this seed."""
     method: Literal["scratch", "finetune", "gem", "joint"] = "scratch"
-    """scratch: one training with the shots; the others continue a zero-shot model."""
+    """scratch: train once, including the shots; the others continue from a zero-shot model."""
     margin: float = Field(default=0.01, ge=0)
     """GEM's margin (Lopez-Paz & Ranzato 2017)."""
     adapt_epochs: int = Field(default=10, ge=1)
     """Epochs of the second training, on the shots."""
     null_draws: int = Field(default=200, ge=0)
-    """Other words put in place of an unseen one, for the null distribution."""
+    """Words that replace an unseen one in turn, for the null distribution."""
     retrained_draws: int = Field(default=0, ge=0)
-    """Models trained anew with permuted vectors, for the stronger null."""
+    """Models retrained with permuted vectors, for the stronger null distribution."""
 
 
 class Train(Strict):
-    """The loop's numbers; the defaults are those of EEA's published commands."""
+    """Settings of the training loop; the defaults are those of EEA's published commands."""
 
     epochs: int = Field(default=100, ge=1)
     batch_size: int = Field(default=64, ge=1)
     accumulate: int = Field(default=1, ge=1)
     """Batches whose gradients are added before one step."""
     max_frames: int = Field(default=0, ge=0)
-    """Longest sequence times rows of what is computed at once (0: a batch at once). The rows of
-    one step stay batch_size x accumulate; they are parted by length into as many pieces as it
-    takes, whose gradients are added."""
+    """Limit of longest sequence times rows in one computation (0: a whole batch). One step still
+    uses batch_size x accumulate rows; they are divided by length into pieces, whose gradients
+    are added."""
     lr: float = Field(default=1e-3, gt=0)
     backbone_lr: float = Field(default=0.0, ge=0)
-    """Rate of a pre-trained backbone's parameters (0: the same as lr)."""
+    """Learning rate of a pre-trained backbone's parameters (0: the same as lr)."""
     warmup: float = Field(default=0.0, ge=0, lt=1)
-    """Share of all steps over which the rate rises from 0."""
+    """Share of all steps during which the learning rate rises from 0."""
     decay: Literal["plateau", "linear"] = "plateau"
-    """plateau: the rate falls as ``patience`` says; linear: from the warm-up's end to 0 at the
-    last step of all epochs, as pre-trained backbones are fine-tuned."""
+    """plateau: the learning rate falls according to ``patience``; linear: it falls from the end
+    of the warm-up to 0 at the last step of all epochs, as usual in fine-tuning."""
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     weight_decay: float = Field(default=0.0, ge=0)
     loss: Literal["bce", "ce", "l1", "mse", "ccc"] = "bce"
-    """bce and ce are for emotions; l1, mse and ccc (1 - concordance correlation) for values. Errors
-    of l1 and mse count by their share of the range, where values have different ranges; ccc is of
-    the rows that are computed at once."""
+    """bce and ce are for emotions; l1, mse and ccc (1 - concordance correlation) for values. l1
+    and mse divide errors by the range if the values' ranges differ; ccc is computed over the rows
+    of one computation."""
     weighted: bool = True
     """bce: weight positives by negatives/positives of the training rows."""
     clip: float = Field(default=1.0)
     """Largest gradient norm (0 or less: no clipping)."""
     patience: int = Field(default=5, ge=0)
-    """Epochs without a lower validation loss before the rate falls tenfold (0: never)."""
+    """Epochs without a lower validation loss before the learning rate falls tenfold (0: never)."""
     early_stop: int = Field(default=8, ge=0)
-    """Epochs without a better validation average before stopping (0: never)."""
+    """Epochs without a better average on validation before training stops (0: never)."""
     select: str = "weighted_accuracy"
     """The validation metric that chooses the epoch, "loss", or "last" (no choice)."""
     select_on: Literal["valid", "test"] = "valid"
-    """"test" is some papers' own protocol; every number it makes is stamped."""
+    """"test" is the protocol of some papers; results selected so are marked in the report."""
     seed: int = Field(default=0, ge=0, le=SEEDS)
     accelerator: str = "auto"
     devices: int = Field(default=1, ge=1)
     strategy: str = "auto"
     precision: str = "32-true"
     save_steps: int = Field(default=0, ge=0)
-    """Also save every so many steps, beside every epoch's end (0: epochs only)."""
+    """Steps between checkpoints within an epoch (0: only at the end of each epoch)."""
 
 
 class Report(Strict):
-    """What the report holds."""
+    """The contents of the report."""
 
     draws: int = Field(default=1000, ge=0)
     """Bootstrap draws for the intervals."""
     thresholds: Literal["fixed", "validation"] = "validation"
-    """Decide at 0.5, or where validation says (multi-label only)."""
+    """Decide at the fixed threshold, or choose thresholds on validation (multi-label only)."""
     threshold: float = Field(default=0.5, ge=0, le=1)
-    """The fixed one."""
+    """The fixed threshold."""
     criterion: Literal["binary_f1", "balanced_accuracy"] = "balanced_accuracy"
-    """What the validation thresholds are best at."""
+    """The metric that the validation thresholds maximise."""
     cosine: str = ""
-    """The cosine baseline beside zero-shot results: a text encoder ("minilm"), "features" (the
-    mean of the text features, where they are of the emotion vectors' kind), or "" (none)."""
+    """The cosine baseline of zero-shot results: a text encoder ("minilm"), "features" (the mean
+    of the text features, if they share a space with the emotion vectors), or "" (none)."""
     by: list[str] = Field(default_factory=list)
-    """Columns whose values are also told apart, e.g. ["style"]: scripted and improvised turns."""
+    """Columns by whose values results are also reported, e.g. ["style"] (scripted, improvised)."""
     words: bool = False
-    """Beside the system: what the words alone tell (TF-IDF, logistic regression), trained on the
-    same rows. Single-label corpora with texts only."""
+    """Also report a text baseline (TF-IDF, logistic regression), trained on the same rows; only
+    for single-label corpora with texts."""
     figures: bool = True
 
 
 class Recipe(Strict):
-    """One experiment, from end to end."""
+    """A complete experiment: data, emotions, split, protocol, system, training and report."""
 
     title: str
     about: str = ""
-    """Which row of which table this is, or what it is for."""
+    """The row of a paper's table that this reproduces, or the purpose of the recipe."""
     data: Data
     space: Space = Space()
     split: Split = Split()
@@ -199,10 +199,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def parse(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
-    """``values`` as ``model``, or one sentence that names the key and the cure.
+    """Validate ``values`` as a ``model``; ``where`` names their source in messages.
 
     Raises:
-        UsageError: an unknown key, a missing key, a wrong type or range.
+        UsageError: a key is unknown or missing, or a value has the wrong type or range.
     """
     try:
         return model.model_validate(dict(values))
@@ -212,8 +212,10 @@ def parse(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         if first["type"] == "extra_forbidden":
             known = _known(model, first["loc"])
-            near = difflib.get_close_matches(str(first["loc"][-1]), known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}."
+            matches = difflib.get_close_matches(str(first["loc"][-1]), known, 1)
+            hint = (
+                f"did you mean {matches[0]!r}?" if matches else f"known keys: {', '.join(known)}."
+            )
             raise UsageError(f"{where}: unknown key {key!r}{more}; {hint}") from None
         if first["type"] == "missing":
             raise UsageError(f"{where}: key {key!r} is missing{more}.") from None
@@ -223,25 +225,25 @@ def parse(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
 
 
 def load(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe file, with ``section.key=value`` overrides (values are TOML).
+    """Read a recipe file and apply ``section.key=value`` overrides (values are TOML).
 
     >>> apply({"train": {"lr": 0.1}}, ["train.lr=0.5", "system.name=eea"])
     {'train': {'lr': 0.5}, 'system': {'name': 'eea'}}
 
     Raises:
-        UsageError: the file is not there, is not TOML, or holds a wrong key or value.
+        UsageError: the file is missing or not TOML, or contains a wrong key or value.
     """
     path = Path(path)
     return parse(Recipe, apply(_read(path), overrides), str(path))
 
 
 def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """A recipe's values, laid over those of the recipe that its ``extends`` names."""
+    """Read a recipe's values, merged over those of the recipe that ``extends`` names."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(
-            f"There is no recipe {path}; the ones that come along are in recipes/."
+            f"There is no recipe {path}; the recipes of moodal are in recipes/."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"Cannot read the recipe {path}: {error}.") from None
@@ -252,20 +254,20 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         return values
     if not isinstance(base, str) or path in seen:
         raise UsageError(f"{path}: extends must name another recipe, relative to this one.")
-    return _over(_read((path.parent / base).resolve(), (*seen, path)), values)
+    return _merged(_read((path.parent / base).resolve(), (*seen, path)), values)
 
 
-def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """``above`` laid over ``below``, section by section."""
-    merged = dict(below)
-    for key, value in above.items():
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Merge ``above`` over ``below``, section by section."""
+    merged = dict(base)
+    for key, value in over.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _over(merged[key], value) if both else value
+        merged[key] = _merged(merged[key], value) if both else value
     return merged
 
 
 def apply(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """``values`` with each ``a.b=value`` set; a value that is not TOML is taken as text."""
+    """Set each ``a.b=value`` in ``values``; a value that is not TOML is taken as text."""
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key:
@@ -288,7 +290,7 @@ def _value(text: str) -> Any:
 
 
 def _known(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """The keys that would have been right at ``loc``."""
+    """Return the keys that are valid at ``loc``."""
     for part in loc[:-1]:
         field = model.model_fields.get(str(part))
         annotation = field.annotation if field else None

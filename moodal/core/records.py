@@ -33,14 +33,14 @@ def ordered(names: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ModalityInfo:
-    """What tables, figures and artefacts show of a modality.
+    """The data of a modality that tables, figures and artefacts show.
 
     Attributes:
         name: its key everywhere, e.g. "speech".
         label: its name for readers, e.g. "voice".
-        colour: of its lines and bars, as "#rrggbb".
-        mark: one character that tells it from the others without colour.
-        medium: what it is read from: "text", "sound", "pictures" or "table".
+        colour: colour of its lines and bars, as "#rrggbb".
+        mark: one character that identifies it without colour.
+        medium: its medium: "text", "sound", "pictures" or "table".
     """
 
     name: str
@@ -65,8 +65,8 @@ class Sound:
 
     Attributes:
         samples: [n] float32 at `RATE`, in [-1, 1].
-        speech: the seconds in it from the first speech to the last, where a detector of speech
-            has heard them already; None: it has not.
+        speech: start and end in seconds of the part from first to last detected speech; None if
+            voice activity was not detected yet.
     """
 
     samples: np.ndarray
@@ -74,26 +74,25 @@ class Sound:
 
 
 Medium = str | Clip
-"""What a modality of an utterance is read from: a text, or a clip of a file."""
+"""The medium of a modality in an utterance: a text, or a clip of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One stretch of one person's speech, without its labels.
+    """An utterance of one speaker, without its labels.
 
     Attributes:
         id: unique within its corpus.
         split: "train", "valid", "test", or None where the corpus has no official split.
-        speaker: a name or number, None where it is unknown.
+        speaker: a name or number, None if unknown.
         session: the recording session.
         dialogue: the video or conversation from which it was cut.
-        media: modality -> a text or a clip. A film is the clip of both "speech" and "face".
+        media: modality -> a text or a clip. A video is the clip of "speech" and "face".
         views: modality -> second views that the corpus brings, such as back-translated texts or
             re-synthesised speech.
-        extra: other columns of the corpus. These names are shared by corpora: "script" (the
-            lines that were read; absent where nothing was read), "style" ("scripted" or
-            "improvised"), "ctc_text" (the transcript as the target of CTC, where it differs
-            from the text).
+        extra: other columns of the corpus. These names are common to corpora: "script" (the
+            script that was read, if any), "style" ("scripted" or "improvised"), "ctc_text" (the
+            transcript as the target of CTC, if it differs from the text).
     """
 
     id: str
@@ -107,7 +106,7 @@ class Utterance:
 
     @property
     def text(self) -> str | None:
-        """The words, None where there is no transcript."""
+        """The transcript, None if there is none."""
         text = self.media.get("text")
         return text if isinstance(text, str) else None
 
@@ -122,7 +121,7 @@ def media_of(**media: Medium | None) -> dict[str, Medium]:
 
 
 class Frames:
-    """N sequences of different length, end to end in one array.
+    """N sequences of different lengths, concatenated in one array.
 
     Attributes:
         values: [sum of lengths, D] float32, or float16 (may be memory-mapped).
@@ -150,7 +149,7 @@ class Frames:
 
     @classmethod
     def from_list(cls, sequences: Sequence[np.ndarray], rate: float | None = None) -> Frames:
-        """From N arrays [T_i, D]; all must agree in D."""
+        """Concatenate N arrays [T_i, D]; D must be equal."""
         widths = {s.shape[1] for s in sequences if s.ndim == 2}
         if len(widths) != 1 or any(s.ndim != 2 for s in sequences):
             raise DataError(
@@ -163,7 +162,7 @@ class Frames:
 
     @classmethod
     def from_padded(cls, values: np.ndarray, rate: float | None = None) -> Frames:
-        """From one array [N, T, D], padding and all: every length is T."""
+        """Convert one array [N, T, D] including its padding: every length is T."""
         if values.ndim != 3:
             raise DataError(f"A padded stream is [N, T, D]; got {tuple(values.shape)}.")
         n, steps, width = values.shape
@@ -174,7 +173,7 @@ class Frames:
         return len(self.lengths)
 
     def __getitem__(self, i: int) -> np.ndarray:
-        """Sequence ``i``: [T_i, D]."""
+        """Return sequence ``i``, [T_i, D]."""
         if not 0 <= i < len(self):
             raise IndexError(i)
         return self.values[self._offsets[i] : self._offsets[i + 1]]
@@ -189,24 +188,26 @@ class Frames:
 
     @property
     def offsets(self) -> np.ndarray:
-        """[N + 1]: sequence i is ``values[offsets[i]:offsets[i + 1]]``."""
+        """Offsets [N + 1]: sequence i is ``values[offsets[i]:offsets[i + 1]]``."""
         return self._offsets
 
     def select(self, rows: Iterable[int] | np.ndarray) -> Frames:
-        """The sequences of ``rows``, in that order."""
+        """Return the sequences of ``rows``, in that order."""
         rows = np.asarray(list(rows) if not isinstance(rows, np.ndarray) else rows, dtype=np.int64)
         lengths = self.lengths[rows]
         ends = np.cumsum(lengths)
-        # position of each kept step: its place in the output, moved to where it came from
+        # source position of each output step
         steps = np.arange(int(lengths.sum())) + np.repeat(
             self._offsets[rows] - ends + lengths, lengths
         )
         return Frames(np.asarray(self.values[steps]), lengths, self.rate)
 
     def concatenate(self, other: Frames) -> Frames:
-        """These sequences, then ``other``'s."""
+        """Return these sequences followed by ``other``'s."""
         if self.width != other.width:
-            raise DataError(f"Cannot join streams of widths {self.width} and {other.width}.")
+            raise DataError(
+                f"Streams of the widths {self.width} and {other.width} cannot be concatenated."
+            )
         values = np.concatenate([self.values, other.values])
         return Frames(values, np.concatenate([self.lengths, other.lengths]), self.rate)
 
@@ -216,10 +217,10 @@ class Views:
     """Second views of one stream of a corpus: any number for each utterance.
 
     Attributes:
-        frames: of V views, in the stream's own width.
-        rows: [V] int64, ascending: the utterance that each is a view of.
-        given: [V] bool, True where the view came with the corpus, False where it was made.
-        source: what they are, in words.
+        frames: V views, with the stream's width.
+        rows: [V] int64, ascending, the utterance of each view.
+        given: [V] bool, True for a view of the corpus, False for one that moodal created.
+        source: a description of the views.
     """
 
     frames: Frames
@@ -235,11 +236,11 @@ class Views:
             )
 
     def select(self, rows: Iterable[int] | np.ndarray) -> Views:
-        """The views of the utterances ``rows``, which are numbered anew in that order."""
+        """Return the views of the utterances ``rows``, renumbered in that order."""
         rows = np.asarray(list(rows) if not isinstance(rows, np.ndarray) else rows, np.int64)
         first = np.searchsorted(self.rows, rows, side="left")
         count = np.searchsorted(self.rows, rows, side="right") - first
         ends = np.cumsum(count)
-        kept = np.arange(int(count.sum())) + np.repeat(first - ends + count, count)
-        own = np.repeat(np.arange(len(rows)), count)
-        return Views(self.frames.select(kept), own, self.given[kept], self.source)
+        selected = np.arange(int(count.sum())) + np.repeat(first - ends + count, count)
+        new_rows = np.repeat(np.arange(len(rows)), count)
+        return Views(self.frames.select(selected), new_rows, self.given[selected], self.source)

@@ -40,11 +40,11 @@ def test_merging_folds_labels_into_others_even_new_ones():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: EmotionSpace(["a", "a"]), "stands twice"),
+        (lambda: EmotionSpace(["a", "a"]), "occurs twice"),
         (lambda: EmotionSpace(["a"], vectors=np.eye(2)), "need vectors"),
         (lambda: EmotionSpace(["a"], vectors=np.array([[np.nan]])), "NaN"),
         (lambda: EmotionSpace(["a"]).index("b"), "it has a"),
-        (lambda: EmotionSpace(["a"]).merged({"b": "a"}), "No emotion 'b'"),
+        (lambda: EmotionSpace(["a"]).merged({"b": "a"}), "no emotion 'b'"),
         (lambda: EmotionSpace(["a"], vectors=np.eye(1)).add("b"), "needs a vector of width 1"),
     ],
 )
@@ -74,9 +74,9 @@ def test_values_are_selected_renamed_and_found_by_name():
     renamed = values.merged({"activation": "arousal"})
     assert renamed.values == (Value("valence", -1, 1), Value("arousal", 1, 5))
     assert values.with_vectors(None).vectors is None
-    with pytest.raises(SpaceError, match="No value 'joy' in this space; it has valence"):
+    with pytest.raises(SpaceError, match="no value 'joy' in this space; it has valence"):
         values.index("joy")
-    with pytest.raises(SpaceError, match="A value stands twice"):
+    with pytest.raises(SpaceError, match="A value occurs twice"):
         values.merged({"activation": "valence"})
 
 
@@ -147,7 +147,7 @@ def test_targets_of_files():
     assert targets(values.labels, "regression", values.ranges()) == values
     assert targets(["sentiment"], "regression") == Values(["sentiment"])
     assert targets(["joy"], "single") == EmotionSpace(["joy"], "single")
-    with pytest.raises(SpaceError, match="have the ranges of trust"):
+    with pytest.raises(SpaceError, match="the ranges are those of trust"):
         targets(["valence"], "regression", [{"name": "trust", "low": 0, "high": 4}])
     with pytest.raises(SpaceError, match="multi or single"):
         EmotionSpace(["sentiment"], "regression")

@@ -177,7 +177,7 @@ def test_a_folder_with_one_table(tmp_path: Path) -> None:
         ("id,text,valence\na,x,1\nb,y,high\nc,z,0\n", r"row 2 \(b\) has valence 'high'"),
         ("id,text,value:trust\na,x,1\n", r"column 'value:trust': The range of trust is not known"),
         ('id,text,"value:v[5,1]"\na,x,1\n', "from a lower to a higher number"),
-        ("id,text,value:v,value:valence\na,x,1,0\n", "A value stands twice"),
+        ("id,text,value:v,value:valence\na,x,1,0\n", "A value occurs twice"),
         ("id,text,value:v,label\na,x,1,sad\n", "both a column label and value:v"),
         ("id,text,value:v,emotion:joy\na,x,1,0\n", "both a column emotion:joy and value:v"),
         ("id,text,V,A,D\na,x,3,2,1\n", r"such as value:valence\[1,5\]"),
