@@ -33,7 +33,7 @@ _SELECTING = {SELECTION, "train.early_stop", "split.valid_by", "split.valid_shar
 _NO_MATTER = ("title", "about", "report")  # keys of a recipe that decide no prediction
 
 
-class Run(NamedTuple):
+class ComparedRun(NamedTuple):
     """A run's predictions of its test rows, the decisions on them, and its report."""
 
     name: str
@@ -72,7 +72,7 @@ def compare(
     return made
 
 
-def read(folder: Path, name: str) -> Run:
+def read(folder: Path, name: str) -> ComparedRun:
     """What a finished run left in its folder.
 
     Raises:
@@ -91,7 +91,7 @@ def read(folder: Path, name: str) -> Run:
     twice = len(test) - len(set(test.ids))
     if twice:
         raise DataError(f"{folder}: {twice} rows were tested more than once; compare single folds.")
-    return Run(name, folder, report, Said(test, _decided(folder, report, test)))
+    return ComparedRun(name, folder, report, Said(test, _decided(folder, report, test)))
 
 
 def _decided(folder: Path, report: Mapping[str, Any], test: Scored) -> dict[str, np.ndarray]:
@@ -122,7 +122,7 @@ def _names(folders: Sequence[Path | str]) -> list[str]:
     raise UsageError("The same run is named twice.")
 
 
-def _shared(runs: Sequence[Run]) -> list[Run]:
+def _shared(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
     """The runs cut down to the rows that all of them tested, in the order of the first."""
     first = runs[0].said.scored
     for run in runs[1:]:
@@ -155,7 +155,7 @@ def _asked(scored: Scored) -> tuple[set[str], str]:
     return set(scored.columns), scored.task
 
 
-def _cut(run: Run, order: Sequence[str], labels: Sequence[str]) -> Run:
+def _cut(run: ComparedRun, order: Sequence[str], labels: Sequence[str]) -> ComparedRun:
     row_of = {name: i for i, name in enumerate(run.said.scored.ids)}
     said = run.said.rows([row_of[name] for name in order])
     columns = [said.scored.labels.index(label) for label in labels]
@@ -163,7 +163,9 @@ def _cut(run: Run, order: Sequence[str], labels: Sequence[str]) -> Run:
     return run._replace(said=Said(said.scored.select(labels), decided))
 
 
-def _report(whole: Sequence[Run], runs: Sequence[Run], draws: int, seed: int) -> dict[str, Any]:
+def _report(
+    whole: Sequence[ComparedRun], runs: Sequence[ComparedRun], draws: int, seed: int
+) -> dict[str, Any]:
     first = runs[0].said.scored
     said = [run.said for run in runs]
     keys = headlines(first)
@@ -195,7 +197,7 @@ def _report(whole: Sequence[Run], runs: Sequence[Run], draws: int, seed: int) ->
     }
 
 
-def _about(run: Run, first: Run, shared: int) -> dict[str, Any]:
+def _about(run: ComparedRun, first: ComparedRun, shared: int) -> dict[str, Any]:
     """A run by name, what marks its numbers, and in what its recipe differs from the first's."""
     tested = len(run.said.scored)
     mine, theirs = (_flat(r.report["extras"].get("recipe") or {}) for r in (run, first))

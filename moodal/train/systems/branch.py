@@ -56,7 +56,7 @@ class Config(Strict):
     dropout: float = Field(0.1, ge=0, lt=1)
 
 
-class Branch(System):
+class BranchSystem(System):
     """A network of one modality whose logits, for any words, are sums over steps.
 
     Args:
@@ -180,7 +180,7 @@ BODIES: dict[str, Callable[[Config, int], Body]] = {
 """Modality -> the function that builds its network for D values a step (else `_frames`)."""
 
 
-def build(config: Config, widths: Mapping[str, int], space: Targets) -> Branch:
+def build(config: Config, widths: Mapping[str, int], space: Targets) -> BranchSystem:
     """Build a branch for one stream of a corpus (stream -> D) and words as wide as ``space``'s.
 
     Raises:
@@ -193,7 +193,7 @@ def build(config: Config, widths: Mapping[str, int], space: Targets) -> Branch:
     if space.vectors is None:
         raise SpaceError("branch knows emotions by their words' vectors; set space.vectors.")
     body = BODIES.get(stream, _frames)(config, widths[stream])
-    system = Branch(
+    system = BranchSystem(
         stream,
         body.network,
         body.width,
