@@ -1,4 +1,4 @@
-"""An encoder made from its specification: a name with parameters, or a manifest's JSON object."""
+"""Building of encoders from their specification: a name with parameters, or a JSON object."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from moodal.modalities.encoder import Encoder
 def build(
     spec: str | Mapping[str, Any], others: Mapping[str, type[Encoder]] | None = None
 ) -> Encoder:
-    """The encoder that a specification names.
+    """Build the encoder that a specification names.
 
     Args:
         spec: ``"egemaps"``, ``"egemaps:rate=10"``, or the JSON object of a manifest or an
             artefact. With a fingerprint, the encoder must still be the same one.
-        others: encoders beside those of `moodal.modalities.ENCODERS`, such as
+        others: further encoders than `moodal.modalities.ENCODERS`, such as
             `moodal.train.encoders.ENCODERS`, which need PyTorch.
 
     Raises:
@@ -51,36 +51,35 @@ def build(
 
 
 def _make(name: str, parameters: Mapping[str, Any], others: Mapping[str, type[Encoder]]) -> Encoder:
-    known: dict[str, type[Encoder]] = {**ENCODERS, **others}
-
+    table: dict[str, type[Encoder]] = {**ENCODERS, **others}
     if name == "as-given":
         raise UsageError(
-            "These features came with the corpus's files, and no encoder here makes them; "
-            "they can be read, not computed from raw media."
+            "These features came with the files of the corpus, and no encoder computes them; "
+            "they can be read, but not computed from raw media."
         )
-    if name not in known:
+    if name not in table:
         raise UsageError(
-            f"No encoder is called {name!r}{_nearest(name, known)}; there are {', '.join(known)}."
+            f"No encoder is called {name!r}{_nearest(name, table)}; there are {', '.join(table)}."
         )
-    kind = known[name]
+    kind = table[name]
     fields = {f.name: f for f in dataclasses.fields(kind)}
     for key in parameters:
         if key not in fields:
-            its = f"it has {', '.join(fields)}" if fields else "it has none"
+            parameters_of = f"it has {', '.join(fields)}" if fields else "it has none"
             raise UsageError(
-                f"Encoder {name} has no parameter {key!r}{_nearest(key, fields)}; {its}."
+                f"Encoder {name} has no parameter {key!r}{_nearest(key, fields)}; {parameters_of}."
             )
     values = {key: _typed(name, key, v, fields[key].default) for key, v in parameters.items()}
     return kind(**values)
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), 1, 0.5)
+def _nearest(word: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(names), 1, 0.5)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _typed(name: str, key: str, value: Any, default: Any) -> Any:
-    """``value`` as the type of the parameter's default."""
+    """Convert a value to the type of the parameter's default."""
     if isinstance(default, bool):
         words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
         if str(value).lower() in words:

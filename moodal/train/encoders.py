@@ -1,7 +1,7 @@
-"""Encoders that need PyTorch and transformers: frames of speech backbones, states of text ones.
+"""Encoders that need PyTorch and transformers: frames of speech and states of text backbones.
 
-They meet `moodal.modalities.encoder.Encoder`, and stand in a table of their own, since the light
-side must not need PyTorch; nothing of it is imported before an encoder is made.
+They have a separate table, since prediction with a fused artefact must not need PyTorch; it is
+imported when the first of these encoders is built.
 """
 
 from __future__ import annotations
@@ -26,23 +26,24 @@ if TYPE_CHECKING:
     from moodal.train.backbones.text import TextBackbone
 
 LONGEST = 210_000
-"""Samples of a clip that are read, as MMER's paper clips them: 13.1 s."""
+"""Samples that are read of a clip, as in MMER's paper: 13.1 s."""
 TOGETHER = 16
-"""Texts of equal length that go through a network at once."""
+"""Texts of equal length in one batch of a network."""
 LARGEST = float(np.finfo(np.float16).max)
+"""The largest value in half precision."""
 
 
 @dataclass(frozen=True)
 class SpeechFrames(Encoder):
-    """Frames of a pre-trained speech network, a clip at a time, unpadded; half precision.
+    """The frames of a pre-trained speech network, in half precision; clips are never padded.
 
     Attributes:
         path: "whisper-tiny", a folder of a wav2vec2, HuBERT, WavLM or Whisper model, or a name in
             the local hub cache.
-        layer: 0: the convolutional front-end's frames, which never train, and from which a
-            `moodal.train.backbones.speech.SpeechBackbone` goes on. k: the states after k
-            transformer layers (normalised at last where the network does so at its end).
-        longest: samples of a clip that are read; the rest is cut off.
+        layer: 0 for the frames of the convolutional front-end, which is never trained; a
+            `moodal.train.backbones.speech.SpeechBackbone` computes the layers above. k for the
+            states after k transformer layers (normalised where the network ends so).
+        longest: samples that are read of a clip; the rest is cut off.
         stride: steps averaged into one (layer 1 and above).
     """
 
@@ -55,10 +56,10 @@ class SpeechFrames(Encoder):
     dtype: ClassVar[str] = "float16"
 
     def __post_init__(self) -> None:
-        found, sizes = _found(self.path), _sizes(self.path)
-        if found.family not in ("wav2vec2", "hubert", "wavlm", "whisper"):
+        family, sizes = _backbone_files(self.path).family, _sizes(self.path)
+        if family not in ("wav2vec2", "hubert", "wavlm", "whisper"):
             raise UsageError(
-                f"Encoder speech-backbone: {self.path} is a {found.family} model, which does not "
+                f"Encoder speech-backbone: {self.path} is a {family} model, which does not "
                 "read speech; wav2vec2, hubert, wavlm and whisper do."
             )
         if not 0 <= self.layer <= sizes.num_hidden_layers:
@@ -71,17 +72,17 @@ class SpeechFrames(Encoder):
                 "Encoder speech-backbone: stride is 1 or more, and 1 for layer=0; "
                 f"got {self.stride}."
             )
-        most = 320 * sizes.max_source_positions if found.family == "whisper" else self.longest
+        most = 320 * sizes.max_source_positions if family == "whisper" else self.longest
         if not 1 <= self.longest <= most:
+            limit = f", for {self.path} at most {most}" if family == "whisper" else ""
             raise UsageError(
-                f"Encoder speech-backbone: longest is in samples, 1 or more"
-                f"{f', for {self.path} at most {most}' if found.family == 'whisper' else ''}; "
+                f"Encoder speech-backbone: longest is in samples, 1 or more{limit}; "
                 f"got {self.longest}."
             )
 
     @property
     def width(self) -> int:
-        """D: of the front-end, or of the transformer layers."""
+        """Values per frame, of the front-end or of the transformer layers."""
         sizes = _sizes(self.path)
         if self.layer or sizes.model_type == "whisper":
             return int(sizes.hidden_size)
@@ -89,7 +90,7 @@ class SpeechFrames(Encoder):
 
     @property
     def rate(self) -> float:
-        """Frames a second: 50 of every model known, before ``stride``."""
+        """Frames per second: 50 in every supported model, divided by ``stride``."""
         sizes = _sizes(self.path)
         hop = 320 if sizes.model_type == "whisper" else int(np.prod(sizes.conv_stride))
         return RATE / hop / self.stride
@@ -129,15 +130,15 @@ class SpeechFrames(Encoder):
 
 @dataclass(frozen=True)
 class TextStates(Encoder):
-    """Hidden states of a pre-trained text network, a row per token, special ones included.
+    """The hidden states of a pre-trained text network, one per token, special ones included.
 
-    Texts of equal length go through together, unpadded, so that a text's states do not depend
-    on its company. A text without a token has T = 0: it is absent.
+    Only texts of equal length form a batch, unpadded, so that a text's states do not depend on
+    the other texts. A text without a token has T = 0: it is absent.
 
     Attributes:
         path: "minilm", a folder of a BERT-like model with its tokeniser, or a name in the local
             hub cache, e.g. "roberta-base".
-        layer: -1: the last; k: after k layers, 0: the embeddings.
+        layer: -1 for the last layer, k for the states after k layers, 0 for the embeddings.
     """
 
     path: str = "minilm"
@@ -147,7 +148,7 @@ class TextStates(Encoder):
     rate: ClassVar[None] = None
 
     def __post_init__(self) -> None:
-        _found(self.path)
+        _backbone_files(self.path)
         layers = _sizes(self.path).num_hidden_layers
         if not -1 <= self.layer <= layers:
             raise UsageError(
@@ -157,7 +158,7 @@ class TextStates(Encoder):
 
     @property
     def width(self) -> int:
-        """D, of the hidden states."""
+        """Values per hidden state."""
         return int(_sizes(self.path).hidden_size)
 
     def spec(self) -> dict[str, Any]:
@@ -165,39 +166,38 @@ class TextStates(Encoder):
         return _spec(self)
 
     def encode(self, item: Item) -> np.ndarray:
-        """States [L, D] float32 of a text."""
+        """Return the states [L, D] float32 of a text."""
         return self.encode_many([item])[0]
 
     def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
-        """The same of many texts, faster."""
+        """Encode many texts in batches of equal length."""
         import torch
 
-        pieces = _pieces(self.path, [text_of(item) for item in items])
+        tokens = _tokens(self.path, [text_of(item) for item in items])
         rows_by_length: dict[int, list[int]] = defaultdict(list)
-        for row, ids in enumerate(pieces):
+        for row, ids in enumerate(tokens):
             rows_by_length[len(ids)].append(row)
         states = [np.zeros((0, self.width), np.float32)] * len(items)
         for length, rows in rows_by_length.items():
             for i in range(0, len(rows) if length else 0, TOGETHER):
-                some = rows[i : i + TOGETHER]
+                batch = rows[i : i + TOGETHER]
+                ids = torch.tensor([tokens[row] for row in batch])
                 with torch.inference_mode():
-                    out = _text(self.path).states(
-                        torch.tensor([pieces[row] for row in some]), self.layer
-                    )
-                for row, state in zip(some, out.float().numpy(), strict=True):
+                    out = _text(self.path).states(ids, self.layer)
+                for row, state in zip(batch, out.float().numpy(), strict=True):
                     states[row] = state.copy()
         return states
 
 
 @dataclass(frozen=True)
 class Tokens(Encoder):
-    """A text's token numbers, for a text network that trains with the system.
+    """The token numbers of a text [L, 1], for a text network that trains with the system.
 
-    Each number is raised by one: a step of nothing but zeros is padding everywhere in moodal,
-    and some vocabularies (RoBERTa's) begin every text with token 0.
+    One is added to each number: a step of zeros is padding everywhere in moodal, and some
+    vocabularies (RoBERTa's) begin every text with token 0.
 
     Attributes:
-        path: as of `TextStates`; only its tokeniser is used.
+        path: as in `TextStates`; only its tokeniser is used.
     """
 
     path: str = "minilm"
@@ -207,20 +207,20 @@ class Tokens(Encoder):
     rate: ClassVar[None] = None
 
     def __post_init__(self) -> None:
-        _found(self.path)
+        _backbone_files(self.path)
 
     def spec(self) -> dict[str, Any]:
         """See `moodal.modalities.encoder.specification`."""
         return _spec(self)
 
     def encode(self, item: Item) -> np.ndarray:
-        """[L, 1] float32, special tokens included; L = 0 of a text without a token."""
+        """Return [L, 1] float32, special tokens included; L is 0 for a text without a token."""
         return self.encode_many([item])[0]
 
     def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
-        """The same of many texts."""
-        pieces = _pieces(self.path, [text_of(item) for item in items])
-        return [np.array(ids, np.float32).reshape(-1, 1) + 1 for ids in pieces]
+        """Encode many texts in one batch of the tokeniser."""
+        tokens = _tokens(self.path, [text_of(item) for item in items])
+        return [np.array(ids, np.float32).reshape(-1, 1) + 1 for ids in tokens]
 
 
 ENCODERS: dict[str, type[Encoder]] = {
@@ -231,8 +231,8 @@ ENCODERS: dict[str, type[Encoder]] = {
 """Name -> dataclass derived from `moodal.modalities.encoder.Encoder`."""
 
 
-def _found(path: str) -> BackboneFiles:
-    """Where it lies, once per process.
+def _backbone_files(path: str) -> BackboneFiles:
+    """Locate the files of a backbone, once per process.
 
     Raises:
         MissingDependencyError: PyTorch or transformers is not installed.
@@ -240,11 +240,11 @@ def _found(path: str) -> BackboneFiles:
     """
     for package in ("torch", "transformers"):
         package_folder(package, "train")
-    return _looked_up(path)
+    return _located(path)
 
 
 @lru_cache(maxsize=16)
-def _looked_up(path: str) -> BackboneFiles:
+def _located(path: str) -> BackboneFiles:
     from moodal.train.backbones.locate import find
 
     return find(path)
@@ -252,28 +252,28 @@ def _looked_up(path: str) -> BackboneFiles:
 
 @lru_cache(maxsize=16)
 def _sizes(path: str) -> Any:
-    """transformers' config object of a backbone."""
+    """Return transformers' config object of a backbone."""
     from moodal.train.backbones.pretrained import config_of
 
-    return config_of(_found(path).config, path)
+    return config_of(_backbone_files(path).config, path)
 
 
 def _spec(encoder: SpeechFrames | TextStates | Tokens) -> dict[str, Any]:
-    """What an encoder computes: its weights' bytes (of `Tokens`: the tokeniser's) decide."""
+    """Return the specification of an encoder; the bytes of its weights and tokeniser decide."""
     from moodal.train.backbones.locate import TOKENISERS
 
-    found = _found(encoder.path)
-    files = [] if encoder.name == "tokens" else list(found.weights)
+    backbone = _backbone_files(encoder.path)
+    files = [] if encoder.name == "tokens" else list(backbone.weights)
     if encoder.stream == "text":
-        files += sorted(path for name in TOKENISERS for path in found.folder.glob(name))
+        files += sorted(path for name in TOKENISERS for path in backbone.folder.glob(name))
     if encoder.name == "speech-backbone":
-        files += sorted(found.folder.glob("preprocessor_config.json"))
-    files += sorted(found.folder.glob("config.json"))
+        files += sorted(backbone.folder.glob("preprocessor_config.json"))
+    files += sorted(backbone.folder.glob("config.json"))
     return specification(encoder, packages=[], weights=files, places=("path",))
 
 
-def _alone() -> None:
-    """One thread in a process of its own that shares a corpus with others."""
+def _limit_threads() -> None:
+    """Use one thread in a worker process, since several of them share a corpus."""
     import torch
 
     if multiprocessing.parent_process() is not None:
@@ -282,25 +282,26 @@ def _alone() -> None:
 
 @lru_cache(maxsize=2)
 def _speech(path: str, layer: int) -> SpeechBackbone:
-    """The network that reads samples; of layer 0 only its front-end is used."""
+    """Load the network that reads samples; with layer 0 only its front-end is used."""
     from moodal.train.backbones.settings import Backbone
     from moodal.train.backbones.speech import build_speech
 
-    _alone()
+    _limit_threads()
     return build_speech(Backbone(path=path, layers=max(layer, 1), freeze=-1), 1).eval()
 
 
 @lru_cache(maxsize=2)
 def _text(path: str) -> TextBackbone:
+    """Load the network that reads tokens."""
     from moodal.train.backbones.settings import Backbone
     from moodal.train.backbones.text import build_text
 
-    _alone()
+    _limit_threads()
     return build_text(Backbone(path=path, freeze=-1), 1).eval()
 
 
-def _pieces(path: str, items: Sequence[str]) -> list[list[int]]:
-    """Token numbers of each text, special ones included; none where there are only those."""
+def _tokens(path: str, texts: Sequence[str]) -> list[list[int]]:
+    """Return the token numbers of each text; none for a text of special tokens alone."""
     from moodal.train.backbones.text import tokenise
 
-    return tokenise(_found(path), items)
+    return tokenise(_backbone_files(path), texts)

@@ -43,7 +43,7 @@ def test_the_table_names_each_class_by_its_own_name(name):
     assert dataclasses.is_dataclass(ENCODERS[name])
 
 
-def test_fingerprints_tell_encoders_apart():
+def test_different_encoders_have_different_fingerprints():
     assert len({build(spec).spec()["fingerprint"] for spec in SPECS}) == len(SPECS)
     assert build("egemaps:rate=10").spec() == Egemaps(rate=10.0).spec()
 
@@ -76,7 +76,7 @@ def test_a_specification_without_fingerprint_is_taken_as_it_is():
         ("word2vec", "there are glove-50, minilm, pieces"),
         ("", "there are glove-50"),
         ({"parameters": {}}, "No encoder is called 'None'"),
-        ({"name": "as-given", "fingerprint": "x"}, "came with the corpus's files"),
+        ({"name": "as-given", "fingerprint": "x"}, "came with the files of the corpus"),
         ("egemaps:ratee=10", r"no parameter 'ratee' \(did you mean 'rate'\?\); it has rate"),
         ("glove-50:rate=10", "it has none"),
         ("egemaps:rate=ten", "rate must be float, e.g. 10.0; got 'ten'"),
@@ -87,7 +87,7 @@ def test_a_specification_without_fingerprint_is_taken_as_it_is():
         ("minilm:pool=perhaps", "pool must be bool"),
     ],
 )
-def test_mistakes_are_named_with_what_is_known(spec, words):
+def test_mistakes_are_named_with_the_alternatives(spec, words):
     with pytest.raises(UsageError, match=words):
         build(spec)
 
@@ -136,7 +136,7 @@ class Elsewhere(Encoder):
         return specification(self, packages=[], weights=weights, places=("path",))
 
 
-def test_other_encoders_stand_beside_the_light_ones(tmp_path):
+def test_other_encoders_are_built_from_their_table(tmp_path):
     (tmp_path / "w.bin").write_bytes(b"weights")
     table = {"elsewhere": Elsewhere}
     encoder = build(f"elsewhere:path={tmp_path}", table)

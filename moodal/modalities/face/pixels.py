@@ -1,4 +1,4 @@
-"""The pixels of the main face, for a face network whose layers run within the system."""
+"""Encoder of the main face as its pixels, for a face network that runs within the system."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from moodal.core.errors import DataError, UsageError
 from moodal.core.records import Sound
 from moodal.media.video import check_video, frames
 from moodal.modalities.encoder import Encoder, Item, specification
-from moodal.modalities.face.detect import SIDE, crop, detect, luma, resample
+from moodal.modalities.face.detect import SIDE
 from moodal.modalities.face.track import Follower, main_track
 
 LONGEST = 960
-"""Pixels of the longer side at which videos are looked at."""
+"""Pixels of the longer side of the pictures in which faces are searched."""
 
 TOGETHER = 32
-"""Faces that go through a network at once."""
+"""Faces in one batch of a network."""
 
 
 @dataclass(frozen=True)
 class Pixels(Encoder):
-    """A clip's main face, one a step: [T, 2304], the 48 x 48 grey pixels row by row, 0 to 1.
+    """The main face of a clip [T, 2304]: 48 x 48 grey pixels, row by row, from 0 to 1.
 
-    Framed as FER2013 frames its faces (`moodal.modalities.face.detect.crop`), and not normalised.
-    T is the number of pictures in which the face is seen, 0 where there is none.
+    Faces are framed as in FER2013 (`moodal.modalities.face.detect.crop`) and not normalised.
+    T is the number of pictures that show the face, 0 where none does.
 
     Attributes:
-        fps: pictures per second that are looked at.
+        fps: pictures per second in which faces are searched.
     """
 
     fps: float = 5.0
@@ -44,7 +44,7 @@ class Pixels(Encoder):
 
     @property
     def rate(self) -> float:
-        """Steps per second, where the face is seen throughout."""
+        """Steps per second, where every picture shows the face."""
         return float(self.fps)
 
     def spec(self) -> dict[str, Any]:
@@ -76,35 +76,14 @@ class Pixels(Encoder):
         faces: dict[int, list[np.ndarray]] = {}
         pictures = frames(item.path, self.fps, start=item.start, end=item.end, longest=LONGEST)
         for picture in pictures:
-            for seen in follower.look(picture):
-                faces.setdefault(seen.track, []).append(seen.face)
+            for sighting in follower.look(picture):
+                faces.setdefault(sighting.track, []).append(sighting.face)
         main = main_track(follower.tracks.values())
         if main is None:
             return np.zeros((0, self.width), np.float32)
         return values(np.stack(faces[main.number]))
 
-    def of_image(self, picture: np.ndarray, found: bool = True) -> np.ndarray:
-        """The same of one picture [H, W, 3] RGB or [H, W] grey, uint8: [T, 2304], T is 0 or 1.
-
-        Args:
-            picture: the picture.
-            found: it is the crop of a face already, framed as FER2013's; else the largest face
-                in it is taken.
-
-        Raises:
-            DataError: it is no such array.
-        """
-        grey = luma(picture)
-        if found:
-            if grey.shape != (SIDE, SIDE):
-                grey = resample(grey, 0, 0, grey.shape[1], grey.shape[0])
-            return values(grey[None])
-        boxes = detect(grey)
-        if not boxes:
-            return np.zeros((0, self.width), np.float32)
-        return values(crop(grey, max(boxes, key=lambda b: b.side))[None])
-
 
 def values(faces: np.ndarray) -> np.ndarray:
-    """Crops [..., 48, 48] uint8 -> [..., 2304] float32, 0 to 1."""
+    """Convert crops [..., 48, 48] uint8 to rows [..., 2304] float32 from 0 to 1."""
     return faces.reshape(*faces.shape[:-2], SIDE * SIDE).astype(np.float32) / 255

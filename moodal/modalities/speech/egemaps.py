@@ -1,4 +1,4 @@
-"""eGeMAPS low-level descriptors: 25 acoustic values a step, by openSMILE.
+"""Encoder of sound as eGeMAPS low-level descriptors: 25 acoustic values per step, by openSMILE.
 
 Eyben et al., "The Geneva Minimalistic Acoustic Parameter Set (GeMAPS) for Voice
 Research and Affective Computing", IEEE TAC 7(2), 2016; set eGeMAPSv02. openSMILE's
@@ -19,24 +19,23 @@ from moodal.modalities.encoder import Encoder, Item, package_folder, specificati
 from moodal.modalities.speech.samples import check_samples, samples_of
 
 STEPS = 100.0
-"""openSMILE's own steps per second."""
+"""Steps per second of openSMILE."""
 SHORTEST = 960
-"""Samples below which openSMILE gives nothing: one 60 ms window for the pitch."""
+"""Samples of openSMILE's shortest input: one 60 ms window for the pitch."""
 
 
 @dataclass(frozen=True)
 class Egemaps(Encoder):
-    """openSMILE's 25 eGeMAPSv02 low-level descriptors, averaged into ``rate`` frames a second.
+    """openSMILE's 25 eGeMAPSv02 low-level descriptors, averaged into ``rate`` frames per second.
 
-    Loudness, spectral shape, spectral flux, MFCC 1-4, F0 (semitones from 27.5 Hz), jitter,
-    shimmer, HNR, harmonic differences and formants 1-3, smoothed over three steps. As
-    openSMILE gives them: values of voiced speech are 0 (formant amplitudes -201) where there
-    is none, and averages include them, so a frame tells how much of it was voiced. A clip
-    below 60 ms is followed by silence; every clip gives at least one frame, and the last
-    may average fewer steps than the others.
+    They are loudness, spectral shape, spectral flux, MFCC 1-4, F0 (semitones from 27.5 Hz),
+    jitter, shimmer, HNR, harmonic differences and formants 1-3, smoothed over three steps. As in
+    openSMILE, values of voiced speech are 0 (formant amplitudes -201) in unvoiced steps, and
+    averages include these steps, so a frame shows how much of it was voiced. Silence is appended
+    to a clip below 60 ms. Every clip has at least one frame; the last may average fewer steps.
 
     Attributes:
-        rate: frames a second, above 0, at most 100.
+        rate: frames per second, above 0, at most 100.
     """
 
     rate: float = 10.0
@@ -61,8 +60,7 @@ class Egemaps(Encoder):
         check_samples(item)
 
     def encode(self, item: Item) -> np.ndarray:
-        """Return frames [T, 25] float32 of a clip, or of samples [n]; T is about its seconds times
-        ``rate``.
+        """Return frames [T, 25] float32 of a clip or samples [n]; T is about seconds times rate.
 
         Raises:
             DataError: the clip cannot be read.
@@ -79,7 +77,7 @@ class Egemaps(Encoder):
 
 @cache
 def _smile() -> Any:
-    """The one extractor of this process; it carries nothing from one clip to the next."""
+    """Load the extractor, once per process; no state passes from one clip to the next."""
     package_folder("opensmile")
     import opensmile
 

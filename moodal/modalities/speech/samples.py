@@ -1,4 +1,4 @@
-"""The samples themselves, for a speech network whose front-end runs within the system."""
+"""Encoder of sound as its samples, for a speech network that runs within the system."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from moodal.modalities.encoder import Encoder, Item, specification
 
 @dataclass(frozen=True)
 class Wave(Encoder):
-    """A clip's samples at 16 kHz, one a step: [T, 1] float32 in [-1, 1].
+    """The samples of a clip at 16 kHz, one per step: [T, 1] float32 in [-1, 1].
 
     Attributes:
-        longest: samples that are read; the rest is cut off (MMER's paper: 210,000, 13.1 s).
+        longest: samples that are kept; the rest is cut off (MMER's paper: 210,000, 13.1 s).
     """
 
     longest: int = 210_000
@@ -51,7 +51,7 @@ class Wave(Encoder):
 
 
 def samples_of(item: Item) -> np.ndarray:
-    """Read a clip's samples [n] at 16 kHz; samples that are given come back as they are.
+    """Return the samples [n] of an item at 16 kHz; a clip is read, an array returned unchanged.
 
     Raises:
         DataError: the clip cannot be read, or the array is not [n].

