@@ -18,7 +18,7 @@ import moodal
 from moodal.core.records import Clip
 from moodal.evaluation.metrics import measure
 from moodal.model.adapt import adapt
-from moodal.model.evidence import Reader
+from moodal.model.rows import RowEncoder
 from moodal.model.states import States
 
 WORDS = {"calm": "02", "startled": "08"}
@@ -32,13 +32,14 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=5)
     parser.add_argument("--draws", type=int, default=5)
     args = parser.parse_args()
-    predictor = moodal.load(threads=1)
+    model = moodal.load(threads=1)
     # 03-01-EMOTION-LEVEL-SENTENCE-TAKE-ACTOR.ogg
     files = sorted((args.root / "audio").glob("*.ogg"))
     actors = {f: int(f.stem.split("-")[6]) for f in files}
     emotions = {f: f.stem.split("-")[2] for f in files}
     tested = [f for f in files if actors[f] > 8][::6]
-    encoder = States.of(predictor.found, predictor.branches["speech"])
+    frames = RowEncoder("speech", model.encoders["speech"])
+    encoder = States.of(model.artefact, model.scorer.branches["speech"], frames)
     states = np.concatenate([encoder.encode(Clip(str(f))) for f in tested])
     for word, code in WORDS.items():
         shown = [f for f in files if actors[f] <= 8 and emotions[f] == code]
@@ -47,11 +48,12 @@ def main() -> None:
         for seed in range(args.draws):
             drawn = np.random.default_rng(seed).permutation(len(shown))[: args.clips]
             with tempfile.TemporaryDirectory() as folder:
-                made = adapt(predictor, word, [shown[i] for i in drawn], Path(folder) / "made")
+                made = adapt(model, word, [shown[i] for i in drawn], Path(folder) / "made")
                 other = moodal.load(made, threads=1)
                 asked = other.ask([word])
-                reader = Reader.of(other.branches["speech"], asked.words, asked.vectors)
-            scores = states @ reader.keys[:, -1:] + reader.constants[-1]
+                branch = other.scorer.branches["speech"]
+                keys, constants = branch.keys(asked.words, asked.vectors)
+            scores = states @ keys[:, -1:] + constants[-1]
             aucs.append(float(np.atleast_1d(measure("auc", truth, scores=scores))[0]))
         each = ", ".join(f"{x:.3f}" for x in aucs)
         print(f"{word}: mean AUC {np.mean(aucs):.3f} of {args.draws} draws ({each})")

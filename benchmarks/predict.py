@@ -112,15 +112,15 @@ def child(words: list[str], threads: int) -> dict[str, float]:
 
 def warm(path: str, options: dict[str, Any], args: argparse.Namespace) -> None:
     """In a process of its own: predict the same again, and print what the best time was."""
-    from moodal.model.predictor import load
+    import moodal
 
-    predictor = load(args.artefact, threads=args.threads)
+    model = moodal.load(args.artefact, threads=args.threads)
     # loads whatever is loaded once; a long recording is not read twice for it
-    predictor.predict(options.pop("first", path), **options)
+    model.predict(options.pop("first", path), **options)
     times, works = [], []
     for _ in range(args.rounds):
         started, work = time.perf_counter(), time.process_time()
-        predictor.predict(path, **options)
+        model.predict(path, **options)
         times.append(time.perf_counter() - started)
         works.append(time.process_time() - work)
     print(json.dumps({"seconds": min(times), "cpu": min(works)}))
@@ -213,10 +213,10 @@ def main() -> None:
         table("whole", found["whole"])
         import predict_stages  # beside this file; loads the networks into this process
 
-        found["stages"], inputs, predictor = predict_stages.stages(args, folder)
+        found["stages"], inputs, model = predict_stages.stages(args, folder)
         table(f"stages of {args.seconds:g} s", found["stages"])
         if args.torch:
-            found["torch"] = predict_stages.beside_torch(args, inputs, predictor)
+            found["torch"] = predict_stages.beside_torch(args, inputs, model)
             table("the same in PyTorch", found["torch"])
     if args.out:
         settings = {k: getattr(args, k) for k in ("seconds", "rounds", "threads")}

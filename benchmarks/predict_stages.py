@@ -11,25 +11,32 @@ from typing import Any
 
 import numpy as np
 
+import moodal
 from moodal.core.errors import DataError, MissingDependencyError
+from moodal.core.records import RATE, Frames
+from moodal.core.timeline import Word
 from moodal.media.blocks import blocks
 from moodal.media.probe import probe
-from moodal.media.video import frames
-from moodal.modalities.face.pixels import LONGEST, values
-from moodal.modalities.face.quality import Follower, follow
-from moodal.modalities.speech.segment import Span, joined, speech_spans
-from moodal.modalities.speech.stretches import slices
+from moodal.media.recording import Recording, opened
+from moodal.media.video import Picture, frames
+from moodal.modalities import MODALITIES
+from moodal.modalities.face.pixels import LONGEST
+from moodal.modalities.face.track import Follower
+from moodal.modalities.modality import Settings
+from moodal.modalities.speech.segment import Span, speech_spans
 from moodal.modalities.speech.transcribe import transcriber, words
-from moodal.modalities.text.minilm import tokenizer
-from moodal.model.answer import Answering
-from moodal.model.observe import Source, gather
-from moodal.model.predictor import Predictor, load
+from moodal.model.branches import INPUTS
+from moodal.model.model import Model
+from moodal.model.observe import Observation, observe
+from moodal.model.options import PredictOptions
+from moodal.model.remarks import Remarks
+from moodal.model.segmentation import Buffer, Segment
+from moodal.model.transcription import Transcription
 
 FPS = 5.0
-RATE = 16_000
 SENTENCES = ("We won, and I am so happy!", "How dare you touch that!", "I miss her so much.")
-RUNS = {"text": "pieces", "speech": "sound", "face": "faces"}
-"""Modality -> the method of `moodal.model.branches.Branch` that runs its network."""
+WIDTHS = {"text": 1, "speech": 1, "face": 2304}
+"""Modality -> values of a step of what its branch reads."""
 
 Row = dict[str, float]
 Inputs = dict[str, list[np.ndarray]]
@@ -46,57 +53,95 @@ def timed(work: Callable[[], Any], rounds: int = 1) -> tuple[Row, Any]:
     return {"seconds": min(times), "cpu": min(works)}, gave
 
 
-def stages(args: argparse.Namespace, folder: Path) -> tuple[dict[str, Row], Inputs, Predictor]:
-    """Name -> seconds of each stage on the long film; the networks' inputs; the predictor."""
-    found: dict[str, Row] = {}
+def stages(args: argparse.Namespace, folder: Path) -> tuple[dict[str, Row], Inputs, Model]:
+    """Name -> seconds of each stage on the long film; what each encoder gave; the model."""
+    times: dict[str, Row] = {}
     film = folder / "long.mp4"
-    load(args.artefact, threads=args.threads)  # imports what is imported once
-    found["read the artefact"], predictor = timed(lambda: load(args.artefact, threads=args.threads))
-    found["probe"], _ = timed(lambda: probe(film), args.rounds)
-    found["decode the sound"], heard = timed(lambda: list(blocks(film)))
+    moodal.load(args.artefact, threads=args.threads)  # imports what is imported once
+    times["read the artefact"], model = timed(
+        lambda: moodal.load(args.artefact, threads=args.threads)
+    )
+    times["probe"], _ = timed(lambda: probe(film), args.rounds)
+    times["decode the sound"], heard = timed(lambda: list(blocks(film)))
     speech_spans(heard[:0])  # loads the detector
-    found["find speech (VAD)"], spans = timed(lambda: speech_spans(heard))
-    found["decode the pictures"], seen = timed(lambda: list(frames(film, FPS, longest=LONGEST)))
-    found["find faces"], sighted = timed(lambda: list(follow(seen, Follower())))
-    faces = [s.face for _, here in sighted for s in here]
-    inputs: Inputs = {
-        "text": _pieces(predictor) * max(1, round(args.seconds / 6)),
-        "speech": [samples for _, samples in slices(heard, spans)],
-        "face": [values(np.stack(faces))] if faces else [],
-    }
-    for stream, branch in predictor.branches.items():
-        run, given = getattr(branch, RUNS[stream]), inputs[stream]
+    times["find speech (VAD)"], spans = timed(lambda: speech_spans(heard))
+    times["decode the pictures"], seen = timed(lambda: list(frames(film, FPS, longest=LONGEST)))
+    times["find faces"], _ = timed(lambda: _faces(seen))
+    times["observe (all of these)"], observations = timed(lambda: _observed(model, film))
+    times["encode"], inputs = timed(lambda: _encoded(model, observations))
+    if "text" in model.modalities:
+        some = [model.encoders["text"].encode(sentence) for sentence in SENTENCES]
+        inputs["text"] = some * max(1, round(args.seconds / 6))
+    states: dict[str, list[np.ndarray]] = {}
+    for modality, given in inputs.items():
         if given:
-            run(given[0])  # the session is made when it is first used
-        found[f"{stream} graph"], _ = timed(lambda r=run, g=given: [r(x) for x in g], args.rounds)
-    asked = predictor.ask(None)
-    readers = predictor.readers(asked, list(predictor.branches))
-    recording = gather(Source(film, asr=False, threads=args.threads), readers)
-    found["fuse"], _ = timed(lambda: Answering(predictor, asked).timeline(recording), args.rounds)
+            model.scorer.states(modality, given[0])  # the session is made when it is first used
+        times[f"{modality} graph"], states[modality] = timed(
+            lambda m=modality, g=given: [model.scorer.states(m, x) for x in g], args.rounds
+        )
+    asked = model.ask(None)
+    times["fuse"], _ = timed(lambda: _fused(model, states, asked), args.rounds)
     try:
         transcriber(args.threads)
     except MissingDependencyError:
         pass
     else:
-        whole = [Span(spans[g[0]].start, spans[g[-1]].end) for g in joined(spans)]
-        given = [samples for _, samples in slices(heard, whole)]
-        found["transcribe (ASR)"], _ = timed(
-            lambda: [words(samples, RATE, threads=args.threads) for samples in given]
-        )
-    for name, row in found.items():
+        sound = np.concatenate([block.samples for block in heard])
+        times["transcribe (ASR)"], _ = timed(lambda: _transcribed(sound, spans, args.threads))
+    for name, row in times.items():
         if name != "read the artefact":
             row["real_time"] = args.seconds / row["seconds"]
-    return found, inputs, predictor
+    return times, inputs, model
 
 
-def _pieces(predictor: Predictor) -> list[np.ndarray]:
-    if "text" not in predictor.branches:
-        return []
-    cut = tokenizer()
-    return [np.array(cut.encode(sentence).ids, np.int64) for sentence in SENTENCES]
+def _faces(pictures: list[Picture]) -> None:
+    follower = Follower()
+    for picture in pictures:
+        follower.look(picture)
 
 
-def beside_torch(args: argparse.Namespace, inputs: Inputs, predictor: Predictor) -> dict[str, Row]:
+def _observed(model: Model, film: Path) -> list[Observation]:
+    """Every utterance of a film, as `Model.predict` observes it without a transcript."""
+    modalities = {m: MODALITIES[m](Settings(FPS)) for m in model.modalities}
+    with opened(film) as recording:
+        every = observe(recording, modalities, PredictOptions(asr=False, fps=FPS))
+        return [one for one in every if isinstance(one, Observation)]
+
+
+def _encoded(model: Model, observations: list[Observation]) -> Inputs:
+    inputs: Inputs = {modality: [] for modality in model.modalities}
+    for observation in observations:
+        for modality, some in observation.observed.items():
+            inputs[modality] += [model.encoders[modality].encode(one.item) for one in some]
+    return inputs
+
+
+def _fused(model: Model, states: dict[str, list[np.ndarray]], asked: Any) -> None:
+    """Score utterances one by one, as they come in a prediction."""
+    for i in range(max(map(len, states.values()))):
+        own = {m: Frames.from_list([some[i]]) for m, some in states.items() if i < len(some)}
+        model.scorer.score(own, asked)
+
+
+def _transcribed(sound: np.ndarray, spans: list[Span], threads: int) -> list[list[Word]]:
+    """Transcribe utterances, neighbours together, as a prediction does."""
+    transcripts: list[list[Word]] = []
+
+    def transcribe(samples: np.ndarray, start: float) -> list[Word]:
+        transcripts.append(words(samples, offset=start, threads=threads))
+        return transcripts[-1]
+
+    buffer = Buffer(RATE)
+    buffer.add(sound)
+    remarks = Remarks(Recording("", "audio"), {})
+    transcription = Transcription(transcribe, buffer, remarks, required=True, wanted=True)
+    for span in spans:
+        transcription.expect(Segment(span.start, span.end))
+    transcription.settle(np.inf)
+    return transcripts
+
+
+def beside_torch(args: argparse.Namespace, inputs: Inputs, model: Model) -> dict[str, Row]:
     """Modality -> seconds of ONNX Runtime and of PyTorch in turns, and how far their states are
     apart at most (graphs in 8 bits are further from their trainings than those in 32)."""
     try:
@@ -104,13 +149,13 @@ def beside_torch(args: argparse.Namespace, inputs: Inputs, predictor: Predictor)
     except ModuleNotFoundError:
         print("Not beside PyTorch: it is not installed.", file=sys.stderr)
         return {}
-    from moodal.train.export.onnx import alone
+    from moodal.train.export.onnx import Preparation, form
     from moodal.train.fuse import recipe as fused
 
     torch.set_num_threads(args.threads)
     parts = fused.read(args.recipe).parts
-    found: dict[str, Row] = {}
-    for stream, branch in predictor.branches.items():
+    rows: dict[str, Row] = {}
+    for stream, branch in model.scorer.branches.items():
         try:
             system = _trained(stream, args.recipe.parent / parts[stream].recipe, args.torch)
         except (DataError, KeyError) as error:
@@ -118,11 +163,11 @@ def beside_torch(args: argparse.Namespace, inputs: Inputs, predictor: Predictor)
             continue
         if not inputs[stream]:
             continue
-        module = alone(system)[0]
-        run, given = getattr(branch, RUNS[stream]), inputs[stream]
+        network = form(system.keyed, WIDTHS[stream], Preparation())
+        run, given = branch.states, inputs[stream]
 
-        def plain(module: Any = module, stream: str = stream, given: Any = given) -> Any:
-            return [_in_torch(module, stream, x) for x in given]
+        def plain(network: Any = network, given: Any = given) -> Any:
+            return [_in_torch(network, frames) for frames in given]
 
         apart = max(
             float(np.abs(a - b).max()) for a, b in zip(plain(), map(run, given), strict=True)
@@ -130,24 +175,20 @@ def beside_torch(args: argparse.Namespace, inputs: Inputs, predictor: Predictor)
         onnx = [timed(lambda r=run, g=given: [r(x) for x in g])[0] for _ in range(args.rounds)]
         other = [timed(plain)[0] for _ in range(args.rounds)]
         fast, slow = (min(row["seconds"] for row in rows) for rows in (onnx, other))
-        found[stream] = {"onnx": fast, "torch": slow, "ratio": slow / fast, "apart": apart}
-    return found
+        rows[stream] = {"onnx": fast, "torch": slow, "ratio": slow / fast, "apart": apart}
+    return rows
 
 
-def _in_torch(module: Any, stream: str, values: np.ndarray) -> np.ndarray:
-    """The states [T, H] that a branch's module gives, as `Branch` cuts its input."""
+def _in_torch(network: Any, frames: np.ndarray) -> np.ndarray:
+    """The states [T', H] that a branch's network gives, fed as `Branch.states` feeds its graph."""
     import torch
 
-    from moodal.model.branches import TOGETHER, WINDOW
-
+    fed = INPUTS[network.input]
+    count = max(1, -(-len(frames) // (fed.window or len(frames))))
+    arrays = [x for piece in np.array_split(frames, count) for x in fed.arrays(piece)]
     with torch.inference_mode():
-        if stream == "face":
-            pieces = [values[i : i + TOGETHER] for i in range(0, len(values), TOGETHER)]
-            states = [module(torch.from_numpy(p.astype(np.float32))) for p in pieces]
-        else:
-            n = max(1, -(-len(values) // WINDOW)) if stream == "speech" else 1
-            states = [module(torch.from_numpy(p)[None])[0] for p in np.array_split(values, n)]
-        return np.asarray(torch.cat(states).numpy())
+        states = [network.module.eval()(torch.from_numpy(x)) for x in arrays]
+        return torch.cat([s[0] if fed.batched else s for s in states]).numpy()
 
 
 def _trained(stream: str, recipe: Path, work: Path) -> Any:
@@ -167,9 +208,10 @@ def _trained(stream: str, recipe: Path, work: Path) -> Any:
         raise DataError(f"{path} is missing; name the --work of `moodal compose` with --torch.")
     weights = checkpoint.load(path)["state"]["best_weights"]
     _, settings = parse_system(config.load(recipe, []).system, str(recipe))
-    width = {"text": 1, "speech": 1, "face": 2304}[stream]
     vectors = np.zeros((2, 384), np.float32)
-    system = branch.build(settings, {stream: width}, EmotionSpace(["a", "b"], "single", vectors))
+    system = branch.build(
+        settings, {stream: WIDTHS[stream]}, EmotionSpace(["a", "b"], "single", vectors)
+    )
     try:
         system.load_state_dict(weights)
     except RuntimeError as error:
