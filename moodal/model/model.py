@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from moodal.core.manifest import Manifest
-from moodal.model.adapt import adapt
-from moodal.model.evaluate import evaluate, rows_of
 from moodal.model.options import EvaluateOptions
 from moodal.model.predict import PredictingModel
+
+if TYPE_CHECKING:
+    from moodal.core.manifest import Manifest
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,7 +42,10 @@ class Model(PredictingModel):
             root: the folder that paths start from, or in which the named corpus lies.
             options, more: see `moodal.model.options.EvaluateOptions`.
         """
-        manifest = corpus if isinstance(corpus, Manifest) else rows_of(corpus, root)
+        # corpora and reports take longer to import than a prediction takes
+        from moodal.model.evaluate import evaluate, rows_of
+
+        manifest = rows_of(corpus, root) if isinstance(corpus, Path | str) else corpus
         return evaluate(self, manifest, out, options, **more)
 
     def adapt(
@@ -59,4 +62,6 @@ class Model(PredictingModel):
         Raises:
             UsageError: the model is a trained system, whose emotions are those of its training.
         """
+        from moodal.model.adapt import adapt
+
         return adapt(self, word, clips, out, negatives=negatives, replace=replace)
