@@ -14,6 +14,7 @@ from moodal.cli.common import Arguments
 def compose_arguments(parser: Arguments) -> None:
     """Add the arguments of `compose`."""
     parser.add_argument("recipe", type=Path, help="a TOML file, e.g. recipes/artefact/default.toml")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. parts.text.bits=32")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the corpora")
     parser.add_argument(
         "--work",
@@ -29,7 +30,13 @@ def compose(args: argparse.Namespace) -> Any:
     from moodal.train.fuse.build import compose
 
     folder = compose(
-        args.recipe, args.out, data=args.data, work=args.work, commit=_commit(), tell=_tell
+        args.recipe,
+        args.out,
+        data=args.data,
+        work=args.work,
+        overrides=args.overrides,
+        commit=_commit(),
+        tell=_tell,
     )
     if not args.json:
         print(f"Written to {folder}; its card is {folder}/README.md.")
@@ -42,13 +49,15 @@ def _tell(message: str) -> None:
 
 def _commit() -> str:
     """Return the code's commit, with "+" if files differ from it; "" outside a checkout."""
-    root = Path(__file__).parents[1]
+    code = ["moodal", "recipes", ":!moodal/model/default"]
     try:
-        describe = ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"]
-        commit = subprocess.run(describe, capture_output=True, text=True, check=True).stdout.strip()
-        paths = ["moodal", "recipes", ":!moodal/model/default"]
-        list_changes = ["git", "-C", str(root.parent), "status", "--porcelain", "--", *paths]
-        changes = subprocess.run(list_changes, capture_output=True, text=True, check=True).stdout
+        commit = _git("rev-parse", "--short=12", "HEAD")
+        changes = _git("status", "--porcelain", "--", *code)
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return commit + "+" * bool(changes.strip())
+    return commit + "+" * bool(changes)
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parents[2]), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -158,9 +158,12 @@ def _run(path: Path) -> dict[str, Any]:
 
 
 def _recipe(path: Path) -> dict[str, Any]:
-    from moodal.core import recipe as config
+    from moodal.core import recipe as recipes
 
-    return {"kind": "recipe", **config.load(path).model_dump(mode="json")}
+    recipe = recipes.read(path)
+    fused = isinstance(recipe, recipes.FusionRecipe)
+    kind = "recipe of a fused artefact" if fused else "recipe"
+    return {"kind": kind, **recipe.model_dump(mode="json")}
 
 
 def _pickle(path: Path) -> dict[str, Any]:

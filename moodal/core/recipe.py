@@ -1,7 +1,8 @@
 """Recipes: TOML files read into strict, typed models, with ``key=value`` overrides.
 
-A recipe specifies a system, its training data and the protocol. An unknown key or a value of
-another type is an error of one sentence.
+The recipe of an experiment (`Recipe`) specifies a system, its training data and the protocol; that
+of a fused artefact (`FusionRecipe`) its branches. Either may extend another recipe. An unknown key
+or a value of another type is an error of one sentence.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from moodal.core.errors import UsageError
 
@@ -195,6 +196,54 @@ class Recipe(Strict):
     report: Report = Report()
 
 
+class Part(Strict):
+    """One modality of a fused artefact."""
+
+    recipe: str
+    """The recipe of its branch, relative to the recipe of the fused artefact."""
+    corpus: str
+    """The reader of its corpus, see `moodal prepare`."""
+    root: str
+    """The folder of the corpus, relative to the folder of all corpora."""
+    encoder: str = ""
+    """What encodes it ("": it came as features)."""
+    bits: Literal[8, 32] = 32
+    """8: the large weights of the graph are kept in 8 bits."""
+    prefix: str = ""
+    """Words that begin so are another corpus's names for the same rows, and tested separately."""
+    base: str = ""
+    """The pre-trained network that it is fine-tuned from, and its licence."""
+    licence: str
+    """Of the corpus, for the model card."""
+
+
+class FusionRecipe(Strict):
+    """A fused artefact: the branches that are trained, and how they are fused."""
+
+    name: str
+    about: str
+    """What it is for, for the model card."""
+    licence: str
+    basics: list[str] = Field(min_length=2)
+    """The emotions that every question compares with."""
+    synonyms: dict[str, str] = Field(default_factory=dict)
+    """Other name -> word; every answer that uses one says so."""
+    sure: float = Field(default=0.5, gt=0, lt=1)
+    """The calibrated probability from which the most probable emotion is decided."""
+    seed: int = Field(default=0, ge=0, le=SEEDS)
+    limits: list[str] = Field(default_factory=list)
+    """What the model card says of its limits, besides what is measured."""
+    parts: dict[str, Part] = Field(min_length=1)
+    """Modality -> its branch."""
+
+    @field_validator("basics")
+    @classmethod
+    def _has_neutral(cls, basics: list[str]) -> list[str]:
+        if "neutral" not in basics:
+            raise ValueError("name neutral, which has weights of its own")
+        return basics
+
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -224,20 +273,54 @@ def parse(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
         ) from None
 
 
-def load(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
+def read(path: Path | str, overrides: Sequence[str] = ()) -> Recipe | FusionRecipe:
     """Read a recipe file and apply ``section.key=value`` overrides (values are TOML).
 
     >>> apply({"train": {"lr": 0.1}}, ["train.lr=0.5", "system.name=eea"])
     {'train': {'lr': 0.5}, 'system': {'name': 'eea'}}
 
+    Returns:
+        The recipe of a fused artefact where there is a table ``parts``, else of an experiment.
+
     Raises:
         UsageError: the file is missing or not TOML, or contains a wrong key or value.
     """
-    path = Path(path)
-    return parse(Recipe, apply(_read(path), overrides), str(path))
+    values = apply(_values(Path(path)), overrides)
+    kind: type[Recipe] | type[FusionRecipe] = FusionRecipe if "parts" in values else Recipe
+    return parse(kind, values, str(path))
 
 
-def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+def load(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read the recipe of an experiment.
+
+    Raises:
+        UsageError: as `read`, or it is the recipe of a fused artefact.
+    """
+    recipe = read(path, overrides)
+    if isinstance(recipe, FusionRecipe):
+        raise UsageError(
+            f"{path} is the recipe of a fused artefact, as its parts say; `moodal compose` makes "
+            "it, and `moodal train` takes the recipe of one of them."
+        )
+    return recipe
+
+
+def load_fusion(path: Path | str, overrides: Sequence[str] = ()) -> FusionRecipe:
+    """Read the recipe of a fused artefact.
+
+    Raises:
+        UsageError: as `read`, or it is the recipe of an experiment.
+    """
+    recipe = read(path, overrides)
+    if isinstance(recipe, Recipe):
+        raise UsageError(
+            f"{path} is the recipe of an experiment, for `moodal train`; that of a fused artefact "
+            "has a table for each part, such as [parts.text]."
+        )
+    return recipe
+
+
+def _values(path: Path, extending: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read a recipe's values, merged over those of the recipe that ``extends`` names."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -252,13 +335,13 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     base = values.pop("extends", None)
     if base is None:
         return values
-    if not isinstance(base, str) or path in seen:
+    if not isinstance(base, str) or path in extending:
         raise UsageError(f"{path}: extends must name another recipe, relative to this one.")
-    return _merged(_read((path.parent / base).resolve(), (*seen, path)), values)
+    return _merged(_values((path.parent / base).resolve(), (*extending, path)), values)
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Merge ``above`` over ``below``, section by section."""
+    """Merge ``over`` over ``base``, section by section."""
     merged = dict(base)
     for key, value in over.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
@@ -290,12 +373,16 @@ def _value(text: str) -> Any:
 
 
 def _known(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that are valid at ``loc``."""
+    """Return the keys that are valid at ``loc``; none where any would be."""
     for part in loc[:-1]:
         field = model.model_fields.get(str(part))
         annotation = field.annotation if field else None
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
+        inner = [annotation, *typing.get_args(annotation)]  # of a table of tables: the inner one
+        section = next(
+            (kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)), None
+        )
+        if section is not None:
+            model = section
         elif typing.get_origin(annotation):
             return []
     return list(model.model_fields)

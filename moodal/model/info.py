@@ -192,6 +192,15 @@ class AgreementInfo(Info):
     mean: float
 
 
+class GroupInfo(Info):
+    """Figures on the test rows of some people, such as those under 30."""
+
+    persons: Count
+    rows: Count
+    accuracy: Probability | None = None
+    balanced_accuracy: Probability | None = None
+
+
 class BranchInfo(Info):
     """One modality of a fused artefact.
 
@@ -205,6 +214,7 @@ class BranchInfo(Info):
         base: the pre-trained network that it was fine-tuned from.
         rows: "train", "valid" and "test" -> number of rows.
         test: figures on its own test rows.
+        groups: column -> value -> figures on the test rows of such people.
         graph_agrees: None where it was not measured.
     """
 
@@ -218,6 +228,7 @@ class BranchInfo(Info):
     licence: str = ""
     rows: dict[str, Count] = {}
     test: dict[str, JsonValue] = {}
+    groups: dict[str, dict[str, GroupInfo]] = {}
     graph_agrees: AgreementInfo | None = None
 
 
@@ -304,6 +315,8 @@ class ArtefactInfo(Info):
         activation: how scores become the probabilities of reports and thresholds.
         calibration: of a fused artefact the calibration of each set of modalities.
         metrics: the first figures of the test.
+        summary: what the artefact is for, for its card.
+        limits: what it is known not to do, besides what is measured.
         files: name -> sha256 of each other file of the folder.
         digest: sha256 of all the above.
     """
@@ -327,6 +340,8 @@ class ArtefactInfo(Info):
     metrics: dict[str, dict[str, JsonValue]]
     data: DataInfo
     licence: str
+    summary: str = ""
+    limits: tuple[str, ...] = ()
     body: FusedBody | SystemBody = Field(discriminator="kind")
     files: dict[str, str] = {}
     digest: str = ""
@@ -378,10 +393,8 @@ def readers(encoders: Mapping[str, EncoderInfo]) -> dict[str, EncoderInfo]:
     pixels = Pixels()
     other: dict[str, EncoderInfo] = {}
     for modality, encoder in encoders.items():
-        if encoder.name == "as-given" and (modality, encoder.width) == (
-            pixels.stream,
-            pixels.width,
-        ):
+        crops = encoder.name == "as-given" and encoder.width == pixels.width
+        if crops and modality == pixels.stream:
             other[modality] = EncoderInfo(name=pixels.name, width=pixels.width)
         if "longest" in encoder.parameters:
             parameters = {**encoder.parameters, "longest": LONGEST}

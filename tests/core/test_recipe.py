@@ -54,6 +54,49 @@ def test_a_recipe_extends_another(tmp_path):
     assert (recipe.title, recipe.train.lr, recipe.train.epochs) == ("y", 0.25, 7)
 
 
+FUSION = (
+    'name = "x"\nabout = "y"\nlicence = "z"\nbasics = ["joy", "neutral"]\n'
+    '[parts.text]\nrecipe = "text.toml"\ncorpus = "table"\nroot = "."\nlicence = "CC0"\n'
+)
+
+
+def test_a_table_of_parts_makes_the_recipe_of_a_fused_artefact(tmp_path):
+    path = written(tmp_path, FUSION)
+    above = tmp_path / "above.toml"
+    above.write_text('extends = "recipe.toml"\nsure = 0.6\n[parts.text]\nbits = 8\n')
+    recipe = config.read(above, ["parts.text.root=here", "synonyms.happy=joy"])
+    assert isinstance(recipe, config.FusionRecipe)
+    assert (recipe.sure, recipe.synonyms) == (0.6, {"happy": "joy"})
+    assert (recipe.parts["text"].bits, recipe.parts["text"].root) == (8, "here")
+    assert config.load_fusion(path).parts["text"].bits == 32
+    assert isinstance(config.read(written(tmp_path, MINIMAL)), config.Recipe)
+
+
+def test_each_kind_of_recipe_is_refused_where_the_other_is_needed(tmp_path):
+    with pytest.raises(UsageError, match="moodal compose"):
+        config.load(written(tmp_path, FUSION))
+    with pytest.raises(UsageError, match="moodal train"):
+        config.load_fusion(written(tmp_path, MINIMAL))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (['basics=["joy", "anger"]'], "name neutral"),
+        (['basics=["neutral"]'], "basics"),
+        (["parts.text.bits=7"], "parts.text.bits = 7"),
+        (["parts.text.bit=8"], "did you mean 'bits'"),
+        (["sure=1"], "sure = 1"),
+        (["title=x"], "unknown key 'title'"),
+        (["parts={}"], "parts = {}"),
+    ],
+)
+def test_a_wrong_recipe_of_a_fused_artefact_is_one_sentence(tmp_path, overrides, said):
+    with pytest.raises(UsageError, match=said) as caught:
+        config.load_fusion(written(tmp_path, FUSION), overrides)
+    assert "\n" not in str(caught.value)
+
+
 def whole():
     """The recipes; what others extend and is none by itself says so in its first lines."""
     for path in sorted(ROOT.glob("recipes/**/*.toml")):
@@ -67,15 +110,22 @@ def whole():
 def test_shipped_recipes_are_whole(path):
     recipe = config.load(path)
     assert recipe.title
-    systems = {"eea", "rnn", "transformer", "mult", "mmer", "mmer_2022", "cai_sota", "unimodal_baseline"}
+    systems = {
+        "eea",
+        "rnn",
+        "transformer",
+        "mult",
+        "mmer",
+        "mmer_2022",
+        "cai_sota",
+        "unimodal_baseline",
+    }
     assert recipe.system["name"] in {*systems, "branch"}
 
 
 def test_the_recipe_of_the_artefact_names_recipes_of_branches():
-    from moodal.train.fuse.recipe import read
-
     path = ROOT / "recipes/artefact/default.toml"
-    for stream, part in read(path).parts.items():
+    for stream, part in config.load_fusion(path).parts.items():
         recipe = config.load(path.parent / part.recipe)
         assert (recipe.system["name"], recipe.system["streams"]) == ("branch", [stream])
 

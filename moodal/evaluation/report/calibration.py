@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,42 @@ def _share(
         "low": None if low is None else number(float(low)),
         "high": None if high is None else number(float(high)),
     }
+
+
+def reliability_panels(
+    sets: Mapping[str, tuple[float, Sequence[tuple[float, float, int]]]],
+) -> bytes:
+    """Draw reliability diagrams side by side, as a PNG.
+
+    Args:
+        sets: title -> calibration error, and of each bin the mean probability, the share that was
+            right, and the number of rows.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = min(4, len(sets))
+    lines = -(-len(sets) // columns)
+    figure = Figure(figsize=(2.6 * columns, 2.7 * lines), dpi=90, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels: list[Any] = list(figure.subplots(lines, columns, squeeze=False).ravel())
+    for panel, (title, (error, points)) in zip(panels, sets.items(), strict=False):
+        probabilities, shares, rows = zip(*points, strict=True)
+        panel.plot([0, 1], [0, 1], color="0.75", linewidth=1)
+        panel.plot(probabilities, shares, color=BLUE)
+        panel.scatter(probabilities, shares, s=[4 + 60 * n / max(rows) for n in rows], color=BLUE)
+        panel.set_title(f"{title}\nECE {error:.3f}", fontsize=8)
+        panel.set_xlim(0, 1)
+        panel.set_ylim(0, 1)
+        panel.set_aspect("equal")
+        panel.tick_params(labelsize=7)
+    for panel in panels[len(sets) :]:
+        panel.set_axis_off()
+    figure.supxlabel("predicted probability", fontsize=8)
+    figure.supylabel("share that was right", fontsize=8)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", metadata={"Software": None})
+    return picture.getvalue()
 
 
 def calibration_lines(report: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,6 @@
-"""The model card of an artefact: what it is, what it learnt from, how good it is, its limits.
+"""The model card of an artefact: what it is, what it learned from, how good it is, its limits.
+
+`moodal.model.card` fills one in from an artefact's description.
 
 The sections follow Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 """
@@ -6,6 +8,7 @@ The sections follow Mitchell et al., "Model Cards for Model Reporting", FAT* 201
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from moodal.evaluation.report.cells import bullets, table
@@ -28,107 +31,143 @@ NOT_FOR = (
 """What no model of this kind is to be used for; a card adds its own."""
 
 
-def model_card(
-    artefact: Mapping[str, Any],
-    report: Mapping[str, Any] | None = None,
-    *,
-    measured: Sequence[str] = (),
-) -> str:
-    """The card as Markdown.
+@dataclass(frozen=True)
+class TrainingCorpus:
+    """A corpus that a model learned from, for its card; what is empty is unknown."""
+
+    corpus: str
+    utterances: int | None = None
+    licence: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """The content of a model card; what is empty is left out, or said to be unknown.
+
+    Attributes:
+        summary: what the model is for; "": the kind of its answers, and what it reads.
+        system: the name of the system.
+        paper: its citation.
+        task: "multi", "single" or "regression".
+        streams: the modalities that it reads.
+        vectors: source of the emotion vectors.
+        parameters: how many there are.
+        version: of moodal.
+        licence: of the weights.
+        corpora: what it learned from.
+        encoders: modality -> name and fingerprint of what makes its input.
+        protocol: of the training.
+        measured: Markdown of figures that stand in place of a report's.
+        limits, not_for: sentences, added to `LIMITS` and `NOT_FOR`.
+        use: a command that uses the model.
+    """
+
+    name: str = "Model"
+    summary: str = ""
+    system: str = ""
+    paper: str = ""
+    labels: Sequence[str] = ()
+    task: str = ""
+    streams: Sequence[str] = ()
+    vectors: str = ""
+    parameters: int | None = None
+    version: str = ""
+    licence: str = ""
+    corpora: Sequence[TrainingCorpus] = ()
+    encoders: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    protocol: str = ""
+    measured: Sequence[str] = ()
+    limits: Sequence[str] = ()
+    not_for: Sequence[str] = ()
+    use: str = ""
+
+
+def model_card(card: Card, report: Mapping[str, Any] | None = None) -> str:
+    """Write a card as Markdown.
 
     Args:
-        artefact: JSON values; what lacks is left out, or said to be unknown.
-            name, system, summary, paper: words; labels: names; task; streams: names;
-            parameters: count; version: of moodal; licence: of the weights;
-            data: list of {corpus, licence, fingerprint, utterances};
-            encoders: stream -> {name, fingerprint, ...}; vectors: where emotion vectors came from;
-            protocol: words; limits, not_for: lists of words, added to `LIMITS` and `NOT_FOR`;
-            use: a command that predicts with it.
-        report: of `summary.summarise` or `summary.combine`; without one the card says that
-            it was not evaluated.
-        measured: Markdown of figures that stand in place of a report's.
+        report: of `summary.summarise` or `summary.combine`; without one, and without measured
+            figures, the card says that the model was not evaluated.
     """
-    a = artefact
     parts = [
-        f"# {a.get('name', 'Model')}\n",
-        str(a.get("summary") or _summary(a)) + "\n",
-        table([["", ""], *([k, v] for k, v in _facts(a))], right=False),
+        f"# {card.name}\n",
+        (card.summary or _summary(card)) + "\n",
+        table([["", ""], *([name, value] for name, value in _facts(card))], right=False),
     ]
-    if a.get("use"):
-        parts += ["## Use\n", f"```\n{a['use']}\n```\n"]
-    parts += ["## Trained on\n", _data(a.get("data", ()))]
-    if a.get("encoders"):
+    if card.use:
+        parts += ["## Use\n", f"```\n{card.use}\n```\n"]
+    parts += ["## Trained on\n", _corpora(card.corpora)]
+    if card.encoders:
         rows = [["Stream", "Encoder", "Fingerprint"]]
-        for stream, spec in a["encoders"].items():
-            rows.append([stream, str(spec.get("name", "?")), str(spec.get("fingerprint", "–"))])
+        rows += [[stream, name, mark or "–"] for stream, (name, mark) in card.encoders.items()]
         parts += ["Its inputs are made by these encoders, and by no others:\n"]
         parts += [table(rows, right=False)]
-    parts += ["## How good it is\n", *(measured or _results(report, str(a.get("protocol") or "")))]
-    parts += ["## Limits\n", bullets([*LIMITS, *a.get("limits", ()), *_warnings(report)])]
-    parts += ["## Not to be used for\n", bullets([*NOT_FOR, *a.get("not_for", ())])]
+    parts += ["## How good it is\n", *(card.measured or _results(report, card.protocol))]
+    parts += ["## Limits\n", bullets([*LIMITS, *card.limits, *_warnings(report)])]
+    parts += ["## Not to be used for\n", bullets([*NOT_FOR, *card.not_for])]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _summary(a: Mapping[str, Any]) -> str:
+def _summary(card: Card) -> str:
     kind = {
         "multi": "any number of emotions at once",
         "single": "one emotion at a time",
         "regression": "a value",
-    }.get(str(a.get("task")), "emotions")
-    streams = ", ".join(a.get("streams", ())) or "its inputs"
-    return f"Predicts {kind} from {streams}."
+    }.get(card.task, "emotions")
+    return f"Predicts {kind} from {', '.join(card.streams) or 'its inputs'}."
 
 
-def _facts(a: Mapping[str, Any]) -> list[tuple[str, str]]:
-    count = a.get("parameters")
+def _facts(card: Card) -> list[tuple[str, str]]:
     facts = [
-        ("System", a.get("system")),
-        ("Paper", a.get("paper")),
-        ("Labels", ", ".join(a.get("labels", ()))),
-        ("Reads", ", ".join(a.get("streams", ()))),
-        ("Emotion vectors", a.get("vectors")),
-        ("Parameters", None if count is None else f"{count:,}"),
-        ("Licence of the weights", a.get("licence") or "unknown: ask before sharing"),
-        ("Made with", f"moodal {a['version']}" if a.get("version") else None),
+        ("System", card.system),
+        ("Paper", card.paper),
+        ("Labels", ", ".join(card.labels)),
+        ("Reads", ", ".join(card.streams)),
+        ("Emotion vectors", card.vectors),
+        ("Parameters", "" if card.parameters is None else f"{card.parameters:,}"),
+        ("Licence of the weights", card.licence or "unknown: ask before sharing"),
+        ("Made with", card.version and f"moodal {card.version}"),
     ]
-    return [(name, str(value)) for name, value in facts if value]
+    return [(name, value) for name, value in facts if value]
 
 
-def _data(data: Sequence[Mapping[str, Any]]) -> str:
-    if not data:
+def _corpora(corpora: Sequence[TrainingCorpus]) -> str:
+    if not corpora:
         return "Unknown: the artefact does not say.\n"
     rows = [["Corpus", "Utterances", "Licence", "Fingerprint"]]
-    for d in data:
-        count = f"{d['utterances']:,}" if d.get("utterances") is not None else "–"
-        licence, mark = d.get("licence") or "unknown", d.get("fingerprint") or "–"
-        rows.append([str(d.get("corpus", "?")), count, str(licence), str(mark)])
+    for c in corpora:
+        count = "–" if c.utterances is None else f"{c.utterances:,}"
+        rows.append([c.corpus, count, c.licence or "unknown", c.fingerprint or "–"])
     return table(rows, right=False)
 
 
 def _results(report: Mapping[str, Any] | None, protocol: str) -> list[str]:
     if report is None:
         return ["It was not evaluated: there are no figures to trust it by.\n"]
-    about = report["clusters"]
+    clusters = report["clusters"]
     parts = [f"{protocol.rstrip('.')}.\n"] if protocol else []
+    kind = f"{clusters['kind']}s"
     parts.append(
-        f"On {report['subset']}: {report['rows']:,} rows, {about['count']:,} {about['kind']}s. "
-        f"Intervals are 95%, whole {about['kind']}s resampled; chance and the trivial baselines "
+        f"On {report['subset']}: {report['rows']:,} rows, {clusters['count']:,} {kind}. "
+        f"Intervals are 95%, whole {kind} resampled; chance and the trivial baselines "
         f"stand beside each figure. Thresholds: {report['thresholds']['source']}.\n"
     )
     parts += [f"**Mark of every number here: {s}.**\n" for s in report["protocol"]["stamps"]]
     parts.append(table(headlines(report)))
     if len(report["labels"]) > 1:
         parts.append(table(emotions(report)))
-    if found := gaps(report):
-        parts.append(bullets(found))
+    if missing := gaps(report):
+        parts.append(bullets(missing))
     return parts
 
 
 def _warnings(report: Mapping[str, Any] | None) -> list[str]:
-    """What the report itself warns of."""
+    """Return what the report itself warns of."""
     if report is None:
         return []
-    found = [f["detail"] for f in report["protocol"]["audit"] if f["level"] != "note"]
-    found += [f["detail"] for f in report["protocol"]["audit"] if f["what"] == "notes"]
-    warning = report["clusters"]["warning"]
-    return [*dict.fromkeys(found), *([warning] if warning else [])]
+    audit = report["protocol"]["audit"]
+    warnings = [finding["detail"] for finding in audit if finding["level"] != "note"]
+    warnings += [finding["detail"] for finding in audit if finding["what"] == "notes"]
+    warnings += [report["clusters"]["warning"] or ""]
+    return [warning for warning in dict.fromkeys(warnings) if warning]

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from moodal.core.errors import DataError, MoodalError, UsageError
-from moodal.evaluation.report.card import model_card
 from moodal.model import artefact
+from moodal.model.card import card_of
 from moodal.model.info import ArtefactInfo
 from moodal.train.data.dataset import Scale
 from moodal.train.systems import SYSTEMS
@@ -47,36 +47,13 @@ def export(
         vectors[f"{stream}.mean"] = scale.mean
         vectors[f"{stream}.deviation"] = scale.deviation
     weights = {key: value.detach().cpu().numpy() for key, value in system.state_dict().items()}
-    return artefact.write(folder, info, weights, vectors, _card(info, weights, report))
-
-
-def _card(
-    info: ArtefactInfo, weights: Mapping[str, np.ndarray], report: Mapping[str, Any] | None
-) -> str:
-    """Write the model card of a system."""
-    data = {
-        "corpus": info.data.corpus,
-        "fingerprint": info.data.fingerprint,
-        "licence": info.licence,
-        "utterances": info.data.rows.get("train"),
-    }
-    told = {
-        "name": f"{info.name} on {info.data.corpus}",
-        "system": info.name,
-        "paper": (SYSTEMS[info.name].__doc__ or "").splitlines()[0],
-        "labels": info.labels,
-        "task": info.task,
-        "streams": list(info.widths),
-        "vectors": info.vectors,
-        "parameters": int(sum(value.size for value in weights.values())),
-        "licence": info.licence,
-        "data": [data],
-        "encoders": {stream: encoder.spec() for stream, encoder in info.encoders.items()},
-        "protocol": f"{info.protocol.name}, {info.protocol.experiment}",
-        "limits": info.data.notes,
-        "use": "moodal evaluate ARTEFACT PREPARED --out REPORT",
-    }
-    return model_card(told, report)
+    card = card_of(
+        info,
+        parameters=int(sum(value.size for value in weights.values())),
+        paper=(SYSTEMS[info.name].__doc__ or "").splitlines()[0],
+        report=report,
+    )
+    return artefact.write(folder, info, weights, vectors, card)
 
 
 def load(folder: Path | str) -> tuple[System, artefact.Artefact, dict[str, Scale]]:

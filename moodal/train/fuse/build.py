@@ -20,13 +20,16 @@ import numpy as np
 
 from moodal.core import manifest as manifests
 from moodal.core.errors import UsageError
+from moodal.core.recipe import FusionRecipe, Part, load_fusion
 from moodal.core.records import ordered
+from moodal.evaluation.report.calibration import reliability_panels
 from moodal.features import prepare
 from moodal.modalities import MODALITIES
 from moodal.modalities.build import build
 from moodal.modalities.infos import info_of
 from moodal.modalities.text.emotion_vectors import word_vectors
 from moodal.model import artefact
+from moodal.model.card import RELIABILITY, card_of, measured_sets
 from moodal.model.info import (
     AgreementInfo,
     ArtefactInfo,
@@ -36,6 +39,7 @@ from moodal.model.info import (
     FusedBody,
     FusionFigures,
     FusionWeights,
+    GroupInfo,
     GuessInfo,
     ProtocolInfo,
     ThresholdInfo,
@@ -47,8 +51,6 @@ from moodal.train.export import onnx
 from moodal.train.fuse import fit_weights
 from moodal.train.fuse.agreement import agreement
 from moodal.train.fuse.branch_scores import Held, hold, with_said
-from moodal.train.fuse.card import fused_card
-from moodal.train.fuse.recipe import Fused, Part, read
 from moodal.train.fuse.train_branch import Learned, learn_branch
 from moodal.train.fuse.unseen_words import guess
 
@@ -59,16 +61,18 @@ def compose(
     *,
     data: Path | str,
     work: Path | str,
+    overrides: Sequence[str] = (),
     commit: str = "",
     tell: Callable[[str], None] = print,
 ) -> Path:
     """Make a fused artefact; goes on where an earlier call was stopped.
 
     Args:
-        path: a TOML file, see `moodal.train.fuse.recipe.Fused`.
+        path: a TOML file, see `moodal.core.recipe.FusionRecipe`.
         out: folder of the artefact.
         data: folder in which the corpora lie.
         work: folder for features and trainings, which may be deleted afterwards.
+        overrides: ``key=value`` of the recipe.
         commit: of the code that made it, for the card.
         tell: is told what is done next.
 
@@ -76,7 +80,9 @@ def compose(
         UsageError: a wrong key or value.
         DataError: a corpus that is missing or damaged.
     """
-    recipe, folder = read(path), Path(work)
+    recipe, folder = load_fusion(path, overrides), Path(work)
+    if unknown := [s for s in recipe.parts if s not in MODALITIES]:
+        raise UsageError(f"{path}: parts are {', '.join(MODALITIES)}; got {', '.join(unknown)}.")
     learned: dict[str, Learned] = {}
     for stream in ordered(recipe.parts):
         tell(f"{stream}: {recipe.parts[stream].corpus}")
@@ -95,7 +101,7 @@ def compose(
 
 
 def _with_words(
-    held: Mapping[str, Held], learned: Mapping[str, Learned], recipe: Fused
+    held: Mapping[str, Held], learned: Mapping[str, Learned], recipe: FusionRecipe
 ) -> dict[str, Held]:
     """Add to the rows of a voice what a branch of words makes of the words that it said."""
     media = {info_of(stream).medium: stream for stream in reversed(list(held))}
@@ -136,7 +142,9 @@ def _require_same(prepared: Path, stream: str, part: Part, root: Path) -> None:
         )
 
 
-def _fitted(held: Mapping[str, Held], streams: tuple[str, ...], recipe: Fused) -> dict[str, Any]:
+def _fitted(
+    held: Mapping[str, Held], streams: tuple[str, ...], recipe: FusionRecipe
+) -> dict[str, Any]:
     """A set's weights, and how well calibrated it is on rows that were held out of all of it."""
     valid = {s: held[s].valid for s in streams}
     test = {s: held[s].test for s in streams}
@@ -166,7 +174,7 @@ def _other(
 
 
 def _write(
-    recipe: Fused,
+    recipe: FusionRecipe,
     learned: Mapping[str, Learned],
     held: Mapping[str, Held],
     sets: Mapping[str, Any],
@@ -198,6 +206,7 @@ def _write(
             **recipe.parts[stream].model_dump(include={"corpus", "base", "licence"}),
             rows={p: len(getattr(one.experiment, p)) for p in ("train", "valid", "test")},
             test=held[stream].tested,
+            groups=_groups(held[stream]),
             graph_agrees=AgreementInfo(**agreement(one, held[stream], content)),
         )
     source = word_vectors("minilm")
@@ -243,6 +252,17 @@ def _write(
             commit=commit,
         ),
         licence=recipe.licence,
+        summary=recipe.about,
+        limits=tuple(recipe.limits),
     )
-    card, pictures = fused_card(recipe, info, held)
-    return artefact.write(out, info, weights, vectors, card, {**files, **pictures})
+    sets_drawn = {name: (f.ece, f.reliability) for name, f in measured_sets(body).items()}
+    files[RELIABILITY] = reliability_panels(sets_drawn)
+    return artefact.write(out, info, weights, vectors, card_of(info), files)
+
+
+def _groups(scores: Held) -> dict[str, dict[str, GroupInfo]]:
+    """Return the figures by sex and age as an artefact keeps them."""
+    return {
+        column: {value: GroupInfo.model_validate(figures) for value, figures in values.items()}
+        for column, values in scores.groups.items()
+    }

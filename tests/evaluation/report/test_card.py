@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from moodal.evaluation.report.card import LIMITS, NOT_FOR, model_card
+from moodal.evaluation.report.card import LIMITS, NOT_FOR, Card, TrainingCorpus, model_card
 from moodal.evaluation.report.summary import summarise
 
 
@@ -23,23 +23,23 @@ def report(made):
 
 def test_a_full_card(report):
     text = model_card(
-        {
-            "name": "eea on mosei",
-            "system": "eea",
-            "paper": "Dai et al. 2020",
-            "labels": ["anger", "fear"],
-            "task": "multi",
-            "streams": ["text", "face"],
-            "parameters": 1234567,
-            "licence": "CC BY-NC 4.0",
-            "version": "0.1.0",
-            "data": [{"corpus": "mosei", "utterances": 16327, "fingerprint": "abc"}],
-            "encoders": {"text": {"name": "glove-50", "fingerprint": "f00"}},
-            "protocol": "official split",
-            "limits": ["English only."],
-            "not_for": ["games"],
-            "use": "moodal evaluate ARTEFACT PREPARED",
-        },
+        Card(
+            name="eea on mosei",
+            system="eea",
+            paper="Dai et al. 2020",
+            labels=["anger", "fear"],
+            task="multi",
+            streams=["text", "face"],
+            parameters=1234567,
+            licence="CC BY-NC 4.0",
+            version="0.1.0",
+            corpora=[TrainingCorpus("mosei", 16327, fingerprint="abc")],
+            encoders={"text": ("glove-50", "f00")},
+            protocol="official split",
+            limits=["English only."],
+            not_for=["games"],
+            use="moodal evaluate ARTEFACT PREPARED",
+        ),
         report,
     )
     auc = report["metrics"]["auc"]["mean"]
@@ -64,7 +64,7 @@ def test_a_full_card(report):
 
 
 def test_what_is_unknown_is_said_to_be(report):
-    text = model_card({})
+    text = model_card(Card())
     assert "It was not evaluated" in text
     assert "unknown: ask before sharing" in text
     assert "the artefact does not say" in text

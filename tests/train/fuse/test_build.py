@@ -12,7 +12,6 @@ from moodal.corpora import fer2013
 from moodal.lookalikes.table import LOOKALIKES
 from moodal.model.evaluate import evaluate_raw
 from moodal.train.fuse.build import compose
-from moodal.train.fuse.recipe import read
 
 BASICS = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"]
 TRAIN = 'epochs = 1\nbatch_size = 16\nlr = 1e-3\nselect = "loss"\npatience = 0\n'
@@ -180,17 +179,22 @@ def test_fer2013s_own_names(made, tmp_path):
 
 
 def test_recipes_are_checked(tmp_path):
-    head = "name='a'\nabout='b'\nlicence='c'\nbasics=['joy','anger']\n"
+    head = "name='a'\nabout='b'\nlicence='c'\nbasics=['joy','neutral']\n"
     part = "recipe='r'\ncorpus='c'\nroot='d'\nlicence='e'\n"
-    (tmp_path / "a.toml").write_text(head + "[parts.text]\n" + part + "bist = 8\n")
-    with pytest.raises(UsageError, match="bist"):
-        read(tmp_path / "a.toml")
-    (tmp_path / "a.toml").write_text(head + "[parts.smell]\n" + part)
-    with pytest.raises(UsageError, match="smell"):
-        read(tmp_path / "a.toml")
-    (tmp_path / "a.toml").write_text(head + "[parts.text]\n" + part)
+    recipe = tmp_path / "a.toml"
+    where = {"data": tmp_path, "work": tmp_path / "work"}
+    for parts, named in (
+        ("[parts.text]\n" + part + "bist = 8\n", "bist"),
+        ("[parts.smell]\n" + part, "smell"),
+        ("", "parts"),
+    ):
+        recipe.write_text(head + parts)
+        with pytest.raises(UsageError, match=named):
+            compose(recipe, tmp_path / "out", **where)
+    recipe.write_text(head.replace("'neutral'", "'anger'") + "[parts.text]\n" + part)
     with pytest.raises(UsageError, match="neutral"):
-        read(tmp_path / "a.toml")
+        compose(recipe, tmp_path / "out", **where)
+    assert not (tmp_path / "work").exists()
 
 
 def test_features_of_another_encoder_are_not_taken(made, tmp_path):
