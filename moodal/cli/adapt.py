@@ -51,12 +51,6 @@ def adapt(args: argparse.Namespace) -> Any:
     )
     examples = read(folder).info.data.adapted[word]
     if not args.json:
-        print(f"{folder} learned {word} from {_counted(examples)}; use it with --artefact.")
+        counts = ", ".join(f"{count} of {modality}" for modality, count in examples.items())
+        print(f"{folder} learned {word} from {counts}; use it with --artefact.")
     return {"artefact": str(folder), "word": word, "clips": examples}
-
-
-def _counted(clips: Any) -> str:
-    """Write out how many clips each modality learned from."""
-    if isinstance(clips, dict):
-        return ", ".join(f"{n} of {stream}" for stream, n in clips.items() if isinstance(n, int))
-    return str(clips)

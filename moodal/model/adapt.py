@@ -1,27 +1,27 @@
-"""adapt: a word that an artefact did not know, learned from a few clips, written as a new artefact.
+"""adapt: teach a fused artefact a word by a few clips, and write it as a new artefact.
 
-A branch gives a clip the mean state h [H] (`moodal.model.states`). Within one emotion the states
-scatter with a covariance S that all emotions share, and that training measured; so each emotion
-is a Gaussian with its own mean, and what a clip says for a word is linear in h (Fisher's
-discriminant, here with Bayes' means):
+A branch turns a clip into its mean state h [H] (`moodal.model.states`). Within one emotion the
+states scatter with a covariance S that all emotions share and that training measured. So each
+emotion is a Gaussian with its own mean, and a clip's evidence for a word is linear in h: Fisher's
+discriminant, here with posterior means.
 
-    m0    = m + g R (k - k'), where the word's guess would put its mean: m the mean state of all
-            training, k the key of the word's vector, k' the mean key of the basic emotions, g the
-            measured worth of the branch's guesses, 0 to 1
-    m_w   = m0 + n / (n + c) (mean of the n clips - m0), the posterior mean, where emotions' means
-            lie around m0 with covariance S / c; c = H / mean over the learned words of
-            (k_w - k')^T S (k_w - k'), so that the fewer clips, and the less the branch tells
-            emotions apart, the more is kept of m0
-    m_b   = m, moved towards the mean of clips that do not show the word in the same way
+    m0    = m + g R (k - k'), the mean that the word's vector suggests: m is the mean state of the
+            training, k the key of the word's vector, k' the mean key of the basic emotions, and g
+            the measured worth of the branch's guesses, 0 to 1
+    m_w   = m0 + n / (n + c) (mean of the n clips - m0), the posterior mean, if the means of
+            emotions lie around m0 with covariance S / c; c = H / mean over the learned words of
+            (k_w - k')^T S (k_w - k'), so that fewer clips, and a branch that separates emotions
+            less, leave more of m0
+    m_b   = m, moved in the same way towards the mean of clips that do not show the word
     key   = R^-1 (m_w - m_b) / (1 + 1 / (n + c)), with R = (1 - r) S + r mean(diag S) I and
-            r = .7 c / (n + c): few clips cannot tell where S is narrow
+            r = .7 c / (n + c): a few clips do not show where S is narrow
     key   = s key, s = min(1, key^T (m_w - m_b) / key^T S key): for the logarithm of the ratio of
-            two Gaussians the shift between them is the variance within them
+            two Gaussians, the shift between them equals the variance within them
     l(w)  = key^T (h - m_b) - key^T S key / 2
 
-so that l(w) = log p(h | w) / p(h): over what is usual, N(m_b, S), exp l(w) is 1 on average. With
-many clips it is the linear discriminant. r was chosen on
-pooled MiniLM states of GoEmotions, each emotion in turn unknown; for voices see docs/results.md.
+Then l(w) = log p(h | w) / p(h): over the usual states, N(m_b, S), exp l(w) is 1 on average. With
+many clips it is the linear discriminant. The .7 of r was chosen on pooled MiniLM states of
+GoEmotions, with each emotion in turn unknown; docs/results.md has the results for voices.
 """
 
 from __future__ import annotations
@@ -35,9 +35,8 @@ import numpy as np
 
 from moodal.core.errors import DataError, SpaceError, UsageError
 from moodal.modalities import MODALITIES
-from moodal.model import artefact
-from moodal.model.artefact import Artefact
-from moodal.model.branches import Branch
+from moodal.model import artefact as artefacts
+from moodal.model.artefact import CARD, VECTORS, WEIGHTS, Artefact
 from moodal.model.examples import mean_states, read_examples, read_negatives
 from moodal.model.fused import FusedScorer
 from moodal.model.info import ArtefactInfo
@@ -46,19 +45,34 @@ from moodal.model.predict import PredictingModel
 log = logging.getLogger(__name__)
 
 RIDGE = 0.7
-"""Share of the covariance that is replaced by its mean variance, of no clips."""
+"""Share of the covariance that is replaced by its mean variance where there are no clips."""
 
-MOST = 1000.0
-"""The highest c: a branch that tells nothing apart needs as many clips to be believed."""
+LARGEST_PRIOR = 1000.0
+"""The highest c: a branch that separates no emotions needs as many clips to be believed."""
 
 
 @dataclass(frozen=True)
 class Gaussian:
-    """What a branch knows of its states: mean [H], within-class covariance [H, H], and c."""
+    """The states of a branch: their mean [H], covariance within an emotion [H, H], and c."""
 
     mean: np.ndarray
     covariance: np.ndarray
     prior: float
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The mean states of clips: modality -> [n, H].
+
+    Attributes:
+        shown: of the clips that show the word.
+        others: of clips that do not.
+        unreadable: why other clips were left out, one sentence each.
+    """
+
+    shown: Mapping[str, np.ndarray]
+    others: Mapping[str, np.ndarray]
+    unreadable: Sequence[str]
 
 
 def adapt(
@@ -70,91 +84,82 @@ def adapt(
     negatives: Sequence[Path | str] = (),
     replace: bool = False,
 ) -> Path:
-    """Make a word known in each modality that its clips have, and write a new artefact.
+    """Teach a model a word in each modality that the clips have, and write a new artefact.
 
     Args:
         word: the emotion; a declared synonym becomes a word of its own.
-        clips: recordings, videos, pictures, text files (a line is an example), or tables (see
-            `moodal.corpora.table.read`, a row is an example; where it has a label, rows of other
-            words are negatives). Each example is taken whole; one that cannot be read is left out
-            with a warning.
+        clips: recordings, videos, pictures, text files (each line is an example), or tables (see
+            `moodal.corpora.table.read`; each row is an example, and rows with another label are
+            negatives). Each example is one utterance; unreadable ones are left out with a warning.
         out: folder of the new artefact.
-        negatives: the same, of anything but the word: what is usual where the clips come from.
-        replace: also where the word is a basic emotion, or one that a branch learned.
+        negatives: examples of anything but the word, which show what is usual where the clips come
+            from.
+        replace: also teach a basic emotion, or a word that a branch learned in training.
 
     Raises:
-        DataError: no clip can be read, or the artefact lacks what this needs.
-        UsageError: ``out`` is the artefact's own folder, or the word is known and not to be
-            replaced.
-        SpaceError: it is no word.
+        DataError: no clip can be read, or the artefact has no moments of its states.
+        UsageError: ``out`` is the folder of the artefact itself, the model is a trained system, or
+            the word is known already.
+        SpaceError: ``word`` is no word.
     """
     scorer = _fused(model)
-    found = model.artefact
-    if Path(out).resolve() == found.folder.resolve():
+    if Path(out).resolve() == model.artefact.folder.resolve():
         raise UsageError(f"{out} is the artefact that is adapted; choose another --out.")
     word = known_as(model, word, replace)
-    failed: list[str] = []
-    shown, others = read_examples(clips, word, failed)
-    others += read_negatives(negatives, word, failed)
-    states, background = (mean_states(model, some, failed) for some in (shown, others))
-    for said in failed:
-        log.warning("Left out: %s", said)
+    examples = _read(model, word, clips, negatives)
+    states = {
+        modality: own
+        for modality, own in examples.shown.items()
+        if replace or word not in scorer.branches[modality].learned
+    }
     if not states:
-        why = f" ({failed[0].rstrip('.')})" if failed else ""
-        wanted = ", ".join(model.modalities)
-        raise DataError(f"No clip has {wanted} that can be read{why}; a word needs one or more.")
-    taught = {s: x for s, x in states.items() if _may(scorer, s, word, replace)}
-    if not taught:
-        known = " and ".join(states)
+        known = " and ".join(examples.shown)
         raise UsageError(f"{word} was learned from {known} in training; --replace overrides that.")
     vector = _vector(scorer, word)
-    branches = dict(found.fused.branches)
-    weights = found.weights()
-    for stream, own in taught.items():
-        gaussian = _gaussian(scorer, stream)
-        guess = _guess(scorer, stream, vector)
-        key, constant = discriminant(own, gaussian, guess, background.get(stream))
-        branch = scorer.branches[stream]
-        adapted = {**branch.adapted, word: (key, constant)}
-        weights[f"{stream}.adapted"] = np.stack([k for k, _ in adapted.values()]).astype(np.float32)
-        weights[f"{stream}.constants"] = np.array([c for _, c in adapted.values()], np.float32)
-        branches[stream] = branches[stream].model_copy(update={"adapted": tuple(adapted)})
-    clips_of = {stream: len(own) for stream, own in taught.items()}
-    words, vectors = found.fused.words, found.vectors()
-    if word not in words:
-        words = (*words, word)
-        vectors["words"] = np.concatenate([vectors["words"], vector[None]]).astype(np.float32)
-    body = found.fused.model_copy(update={"branches": branches, "words": words})
-    examples = {**found.info.data.adapted, word: clips_of}
-    data = found.info.data.model_copy(update={"adapted": examples})
-    info = found.info.model_copy(update={"body": body, "data": data})
-    return _write(found, out, info, weights, vectors, _note(word, clips_of))
+    keys = {
+        modality: discriminant(
+            own,
+            _gaussian(scorer, modality),
+            _suggested(scorer, modality, vector),
+            examples.others.get(modality),
+        )
+        for modality, own in states.items()
+    }
+    counts = {modality: len(own) for modality, own in states.items()}
+    return _write(
+        model.artefact,
+        out,
+        _adapted(model.artefact, word, counts),
+        _with_keys(scorer, word, keys),
+        _with_vector(model.artefact, word, vector),
+        _note(word, counts),
+    )
 
 
 def discriminant(
-    states: np.ndarray, known: Gaussian, guess: np.ndarray, negatives: np.ndarray | None = None
+    states: np.ndarray, branch: Gaussian, suggested: np.ndarray, others: np.ndarray | None = None
 ) -> tuple[np.ndarray, float]:
-    """Key [H] and constant of a word, from the mean states [n, H] of its clips.
+    """Compute the key [H] and constant of a word from the mean states [n, H] of its clips.
 
     Args:
-        known: of the branch.
-        guess: [H], what the word's vector adds to the mean key, already weighed by its worth.
-        negatives: mean states [m, H] of clips without the word.
+        branch: the states of the branch.
+        suggested: [H], the key of the word's vector less the mean key, times the worth of guesses.
+        others: mean states [m, H] of clips without the word.
     """
-    width = len(known.mean)
-    covariance = np.asarray(known.covariance, np.float64)
-    ridge = RIDGE * known.prior / (len(states) + known.prior)
+    width = len(branch.mean)
+    covariance = np.asarray(branch.covariance, np.float64)
+    ridge = RIDGE * branch.prior / (len(states) + branch.prior)
     ridged = (1 - ridge) * covariance + ridge * np.trace(covariance) / width * np.eye(width)
 
-    def moved(start: np.ndarray, some: np.ndarray) -> np.ndarray:
-        share = len(some) / (len(some) + known.prior)
-        return np.asarray(start + share * (some.mean(0) - start))
+    def posterior(mean: np.ndarray, clips: np.ndarray) -> np.ndarray:
+        share = len(clips) / (len(clips) + branch.prior)
+        return np.asarray(mean + share * (clips.mean(0) - mean))
 
-    mean = moved(known.mean + ridged @ guess, states.astype(np.float64))
-    usual = known.mean
-    if negatives is not None and len(negatives):
-        usual = moved(usual, negatives.astype(np.float64))
-    key = np.linalg.solve(ridged, mean - usual) / (1 + 1 / (len(states) + known.prior))
+    mean = posterior(branch.mean + ridged @ suggested, states.astype(np.float64))
+    usual = branch.mean
+    if others is not None and len(others):
+        usual = posterior(usual, others.astype(np.float64))
+    key = np.linalg.solve(ridged, mean - usual) / (1 + 1 / (len(states) + branch.prior))
     within = key @ covariance @ key
     if within > 0:
         key *= min(1.0, key @ (mean - usual) / within)
@@ -162,25 +167,26 @@ def discriminant(
 
 
 def known_as(model: PredictingModel, word: str, replace: bool = False) -> str:
-    """The name by which `adapt` makes a word known: cleaned, and of a synonym of a basic emotion
-    that emotion's.
+    """Return the name under which `adapt` teaches a word.
+
+    That is the cleaned word; for a synonym of a basic emotion, it is that emotion.
 
     Raises:
         UsageError, SpaceError: as `adapt`.
     """
     _fused(model)
     asked = model.ask([word])
-    (name,) = asked.shown
-    meant = asked.shown[name]
-    if meant in model.info.labels and not replace:
-        told = meant if meant == name else f"{name} ({meant})"
+    [(name, meaning)] = asked.shown.items()
+    basic = meaning in model.info.labels
+    if basic and not replace:
+        both = meaning if meaning == name else f"{name} ({meaning})"
         raise UsageError(
-            f"{told} is one of the artefact's basic emotions, learned from many people; "
-            "--replace overrides it where these clips tell."
+            f"{both} is one of the artefact's basic emotions, learned from many people; "
+            "--replace overrides it in the modalities of the clips."
         )
-    if name.count(",") or name in MODALITIES:
+    if "," in name or name in MODALITIES:
         raise SpaceError(f"{name!r} cannot be an emotion's name.")
-    return meant if meant in model.info.labels else name
+    return meaning if basic else name
 
 
 def _fused(model: PredictingModel) -> FusedScorer:
@@ -197,11 +203,33 @@ def _fused(model: PredictingModel) -> FusedScorer:
     return model.scorer
 
 
-def _may(scorer: FusedScorer, stream: str, word: str, replace: bool) -> bool:
-    return replace or word not in scorer.branches[stream].learned
+def _read(
+    model: PredictingModel,
+    word: str,
+    clips: Sequence[Path | str],
+    negatives: Sequence[Path | str],
+) -> Examples:
+    """Read the clips, and warn of those that cannot be read.
+
+    Raises:
+        DataError: no clip can be read.
+    """
+    unreadable: list[str] = []
+    shown, others = read_examples(clips, word, unreadable)
+    others += read_negatives(negatives, word, unreadable)
+    states = mean_states(model, shown, unreadable)
+    background = mean_states(model, others, unreadable)
+    for reason in unreadable:
+        log.warning("Left out: %s", reason)
+    if not states:
+        why = f" ({unreadable[0].rstrip('.')})" if unreadable else ""
+        needed = ", ".join(model.modalities)
+        raise DataError(f"No clip has {needed} that can be read{why}; a word needs one or more.")
+    return Examples(states, background, unreadable)
 
 
 def _vector(scorer: FusedScorer, word: str) -> np.ndarray:
+    """Return the vector of a word, as the artefact has it or as MiniLM computes it."""
     from moodal.modalities.text.minilm import MiniLM
 
     if word in scorer.known:
@@ -209,54 +237,112 @@ def _vector(scorer: FusedScorer, word: str) -> np.ndarray:
     return np.asarray(MiniLM(pool=True).encode(word)[0])
 
 
-def _gaussian(scorer: FusedScorer, stream: str) -> Gaussian:
-    weights, branch = scorer.artefact.weights(), scorer.branches[stream]
-    names = (f"{stream}.mean", f"{stream}.covariance")
+def _gaussian(scorer: FusedScorer, modality: str) -> Gaussian:
+    """Return the moments of a branch's states, which training measured.
+
+    Raises:
+        DataError: the artefact has none, or they are no covariance.
+    """
+    weights, branch = scorer.artefact.weights(), scorer.branches[modality]
+    names = (f"{modality}.mean", f"{modality}.covariance")
     if any(name not in weights for name in names):
         raise DataError(
-            f"{scorer.artefact.folder} does not tell how its {stream} states scatter "
-            f"({' and '.join(names)}); it cannot be adapted. Make it anew with `moodal compose`."
+            f"{scorer.artefact.folder} has no {' and '.join(names)}, so it cannot be adapted; make "
+            "it again with `moodal compose`."
         )
     mean, covariance = (weights[name].astype(np.float64) for name in names)
-    words = [w for w in branch.learned if w in scorer.known]
-    keys = np.stack([branch.map @ scorer.known[w] for w in words]) - _usual_key(scorer, stream)
-    apart = float(np.einsum("wh,hg,wg->w", keys, covariance, keys).mean())
-    return Gaussian(mean, covariance, min(MOST, len(mean) / max(apart, 1e-9)))
+    variances = np.linalg.eigvalsh((covariance + covariance.T) / 2)
+    if not np.allclose(covariance, covariance.T, atol=1e-3) or not (
+        variances[0] > -1e-3 * variances[-1] and variances[-1] > 0
+    ):
+        raise DataError(
+            f"{scorer.artefact.folder}: {names[1]} is no covariance, so it cannot be adapted; make "
+            "it again with `moodal compose`."
+        )
+    words = [word for word in branch.learned if word in scorer.known]
+    keys = np.stack([branch.map @ scorer.known[word] for word in words])
+    keys = keys - _mean_key(scorer, modality)
+    separation = float(np.einsum("wh,hg,wg->w", keys, covariance, keys).mean())
+    return Gaussian(mean, covariance, min(LARGEST_PRIOR, len(mean) / max(separation, 1e-9)))
 
 
-def _usual_key(scorer: FusedScorer, stream: str) -> np.ndarray:
-    """The mean key of the basic emotions that a branch learned, weighed by their shares."""
-    branch: Branch = scorer.branches[stream]
-    words = [w for w in scorer.basics if w in branch.learned]
-    shares = np.array([branch.learned[w] for w in words])
-    keys = np.stack([branch.map @ scorer.known[w] for w in words])
+def _mean_key(scorer: FusedScorer, modality: str) -> np.ndarray:
+    """Return the mean key of the basic emotions that a branch learned, weighted by their shares."""
+    branch = scorer.branches[modality]
+    words = [word for word in scorer.basics if word in branch.learned]
+    shares = np.array([branch.learned[word] for word in words])
+    keys = np.stack([branch.map @ scorer.known[word] for word in words])
     return np.asarray(shares @ keys / shares.sum(), np.float64)
 
 
-def _guess(scorer: FusedScorer, stream: str, vector: np.ndarray) -> np.ndarray:
-    key = scorer.branches[stream].map @ vector
-    return np.asarray(scorer.guesses[stream] * (key - _usual_key(scorer, stream)))
+def _suggested(scorer: FusedScorer, modality: str, vector: np.ndarray) -> np.ndarray:
+    """Return the key of a vector less the mean key, times the worth of the branch's guesses."""
+    key = scorer.branches[modality].map @ vector
+    return np.asarray(scorer.guesses[modality] * (key - _mean_key(scorer, modality)))
 
 
-def _note(word: str, clips: Mapping[str, int]) -> str:
-    told = ", ".join(f"{n} of {stream}" for stream, n in clips.items())
+def _adapted(artefact: Artefact, word: str, counts: Mapping[str, int]) -> ArtefactInfo:
+    """Describe the artefact with the word.
+
+    Args:
+        counts: modality -> number of examples.
+    """
+    info, body = artefact.info, artefact.fused
+    branches = dict(body.branches)
+    for modality in counts:
+        adapted = dict.fromkeys((*branches[modality].adapted, word))
+        branches[modality] = branches[modality].model_copy(update={"adapted": tuple(adapted)})
+    words = tuple(dict.fromkeys((*body.words, word)))
+    examples = {**info.data.adapted, word: dict(counts)}
+    return info.model_copy(
+        update={
+            "body": body.model_copy(update={"branches": branches, "words": words}),
+            "data": info.data.model_copy(update={"adapted": examples}),
+        }
+    )
+
+
+def _with_keys(
+    scorer: FusedScorer, word: str, keys: Mapping[str, tuple[np.ndarray, float]]
+) -> dict[str, np.ndarray]:
+    """Return the artefact's weights with the keys of the word, in the order of ``adapted``."""
+    weights = scorer.artefact.weights()
+    for modality, key in keys.items():
+        adapted = {**scorer.branches[modality].adapted, word: key}
+        vectors, constants = zip(*adapted.values(), strict=True)
+        weights[f"{modality}.adapted"] = np.stack(vectors).astype(np.float32)
+        weights[f"{modality}.constants"] = np.array(constants, np.float32)
+    return weights
+
+
+def _with_vector(artefact: Artefact, word: str, vector: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the artefact's vectors, and that of the word where it is new."""
+    vectors = artefact.vectors()
+    if word not in artefact.fused.words:
+        vectors["words"] = np.concatenate([vectors["words"], vector[None]]).astype(np.float32)
+    return vectors
+
+
+def _note(word: str, counts: Mapping[str, int]) -> str:
+    """Write the section of the card on an adapted word."""
+    examples = ", ".join(f"{count} of {modality}" for modality, count in counts.items())
     return (
-        f"\n## Adapted: {word}\n\nThe word *{word}* was taught by `moodal adapt` from few examples "
-        f"({told}). Nothing was measured of it: try it on examples of your own "
-        "(`moodal evaluate`) before you rely on it.\n"
+        f"\n## Adapted: {word}\n\n`moodal adapt` taught the word *{word}* from few examples "
+        f"({examples}). Nothing was measured: test it on examples of your own (`moodal evaluate`) "
+        "before you rely on it.\n"
     )
 
 
 def _write(
-    found: Artefact,
+    artefact: Artefact,
     out: Path | str,
     info: ArtefactInfo,
     weights: Mapping[str, np.ndarray],
     vectors: Mapping[str, np.ndarray],
     note: str,
 ) -> Path:
-    """The new artefact: the same networks, other weights, and a card that says so."""
-    own = ("weights.safetensors", "vectors.safetensors", "README.md")
-    files = {n: found.file(n).read_bytes() for n in found.info.files if n not in own}
-    card = found.file("README.md").read_text(encoding="utf-8")
-    return artefact.write(out, info, weights, vectors, card + note, files)
+    """Write an artefact with the same networks, other weights, and a note on its card."""
+    own = (WEIGHTS, VECTORS, CARD)
+    files = {n: artefact.file(n).read_bytes() for n in artefact.info.files if n not in own}
+    card = artefact.file(CARD).read_text(encoding="utf-8")
+    return artefacts.write(out, info, weights, vectors, card + note, files)

@@ -267,3 +267,13 @@ def test_a_synonym_is_known_as_its_basic_emotion_where_that_is_replaced(model):
     assert known_as(model, "Relieved  At Last") == "relieved at last"
     with pytest.raises(UsageError, match="basic"):
         known_as(model, "happy")
+
+
+@pytest.mark.parametrize("forged", [np.zeros((8, 8)), -np.eye(8), np.triu(np.ones((8, 8)))])
+def test_moments_that_are_no_covariance_are_refused(tiny, tmp_path, forged):
+    base = load(tiny.write_tiny(tmp_path / "base"), threads=1).artefact
+    weights = {**base.weights(), "speech.covariance": forged.astype(np.float32)}
+    made = adapting._write(base, tmp_path / "forged", base.info, weights, base.vectors(), "")
+    with pytest.raises(DataError, match=r"speech\.covariance is no covariance"):
+        adapt(load(made, threads=1), "relieved", tones(tmp_path / "s", 500, 1), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
