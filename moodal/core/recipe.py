@@ -286,8 +286,9 @@ def read(path: Path | str, overrides: Sequence[str] = ()) -> Recipe | FusionReci
         UsageError: the file is missing or not TOML, or contains a wrong key or value.
     """
     values = apply(_values(Path(path)), overrides)
-    kind: type[Recipe] | type[FusionRecipe] = FusionRecipe if "parts" in values else Recipe
-    return parse(kind, values, str(path))
+    if "parts" in values:
+        return parse(FusionRecipe, values, str(path))
+    return parse(Recipe, values, str(path))
 
 
 def load(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
@@ -296,13 +297,13 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         UsageError: as `read`, or it is the recipe of a fused artefact.
     """
-    recipe = read(path, overrides)
-    if isinstance(recipe, FusionRecipe):
+    values = apply(_values(Path(path)), overrides)
+    if "parts" in values:
         raise UsageError(
-            f"{path} is the recipe of a fused artefact, as its parts say; `moodal compose` makes "
-            "it, and `moodal train` takes the recipe of one of them."
+            f"{path} is the recipe of a fused artefact, which has parts; `moodal compose` makes "
+            "that, and `moodal train` takes the recipe of one part."
         )
-    return recipe
+    return parse(Recipe, values, str(path))
 
 
 def load_fusion(path: Path | str, overrides: Sequence[str] = ()) -> FusionRecipe:
@@ -311,13 +312,13 @@ def load_fusion(path: Path | str, overrides: Sequence[str] = ()) -> FusionRecipe
     Raises:
         UsageError: as `read`, or it is the recipe of an experiment.
     """
-    recipe = read(path, overrides)
-    if isinstance(recipe, Recipe):
+    values = apply(_values(Path(path)), overrides)
+    if "parts" not in values:
         raise UsageError(
-            f"{path} is the recipe of an experiment, for `moodal train`; that of a fused artefact "
-            "has a table for each part, such as [parts.text]."
+            f"{path} has no parts, such as a table [parts.text], and is no recipe of a fused "
+            "artefact; `moodal train` takes the recipe of an experiment."
         )
-    return recipe
+    return parse(FusionRecipe, values, str(path))
 
 
 def _values(path: Path, extending: tuple[Path, ...] = ()) -> dict[str, Any]:

@@ -179,11 +179,12 @@ def _fused_tensors(
 def _branch_tensors(
     stream: str, branch: BranchInfo, weights: Mapping[str, np.ndarray], width: int
 ) -> Iterator[str]:
-    """Check the map [H, d], offset [d], moments of the states and adapted keys of a branch."""
+    """Check the map [H, d], offset [d] and bias [H], the moments of the states, and the keys."""
     yield from _shaped(f"{stream}.map", weights, (None, width))
     yield from _shaped(f"{stream}.offset", weights, (width,))
     states = len(weights[f"{stream}.map"])
     shapes: dict[str, tuple[int | None, ...]] = {
+        f"{stream}.bias": (states,),
         f"{stream}.mean": (states,),
         f"{stream}.covariance": (states, states),
     }
@@ -192,7 +193,7 @@ def _branch_tensors(
         f"{stream}.constants": (len(branch.adapted),),
     }
     for name, shape in shapes.items():
-        if name in weights:  # only `moodal adapt` needs them, and says so
+        if name in weights:  # the bias may be 0; only `moodal adapt` needs the moments
             yield from _shaped(name, weights, shape)
     for name, shape in adapted.items():
         if name in weights or branch.adapted:

@@ -332,6 +332,9 @@ def cases():
         "an offset missing": (weight("text.offset", None), "text.offset"),
         "an offset of another length": (weight("text.offset", lambda x: x[:7]), "text.offset"),
         "an offset with NaN": (weight("text.offset", one(nan)), "text.offset"),
+        "a bias of another length": (weight("text.bias", np.ones(7, np.float32)), "text.bias"),
+        "a bias with NaN": (weight("text.bias", np.full(8, nan, np.float32)), "text.bias"),
+        "a bias": (weight("text.bias", np.ones(8, np.float32)), None),
         "no mean": (weight("text.mean", None), None),
         "a mean of another length": (weight("text.mean", lambda x: x[:7]), "text.mean"),
         "a covariance that is no square": (

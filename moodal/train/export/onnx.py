@@ -89,6 +89,9 @@ class _Frames(nn.Module):
         network: features [T, D] -> states [T', H].
     """
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, network: nn.Module, preparation: Preparation, width: int):
         super().__init__()
         self.network, self.trim, self.max_steps = network, preparation.trim, preparation.max_steps

@@ -108,9 +108,9 @@ def _with_words(
     if not {"sound", "text"} <= set(media):
         return dict(held)
     voice, words = media["sound"], media["text"]
-    text = (learned[words], held[words], recipe.basics)
-    rows = {p: with_said(getattr(held[voice], p), *text) for p in ("valid", "test")}
-    return {**held, voice: dataclasses.replace(held[voice], **rows)}
+    rows, text = held[voice], (learned[words], held[words], recipe.basics)
+    valid, test = with_said(rows.valid, *text), with_said(rows.test, *text)
+    return {**held, voice: dataclasses.replace(rows, valid=valid, test=test)}
 
 
 def _learned(stream: str, part: Part, path: Path, data: Path, work: Path) -> Learned:

@@ -10,7 +10,7 @@ import moodal
 from moodal.core.errors import UsageError
 from moodal.corpora import fer2013
 from moodal.lookalikes.table import LOOKALIKES
-from moodal.model.evaluate import evaluate_raw
+from moodal.model.evaluate import evaluate, rows_of
 from moodal.train.fuse.build import compose
 
 BASICS = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"]
@@ -117,16 +117,14 @@ def test_it_predicts(made):
         "fusing",
         "exporting",
     ]
-    predictor = moodal.load(root / "artefact", threads=1)
-    assert set(predictor.branches) == {"text", "speech", "face"}
-    answer = predictor.predict(text="I am so happy today!", emotions=["joy", "gratitude", "bored"])
+    model = moodal.load(root / "artefact", threads=1)
+    assert set(model.modalities) == {"text", "speech", "face"}
+    answer = model.predict(text="I am so happy today!", emotions=["joy", "gratitude", "bored"])
     [utterance] = answer
     assert utterance.sources["gratitude"] == {"text": "learned"}
     assert utterance.sources["bored"] == {"text": "guess"}
     rng = np.random.default_rng(0)
-    heard = predictor.predict(
-        rng.normal(size=16000).astype(np.float32) / 20, rate=16000, whole=True
-    )
+    heard = model.predict(rng.normal(size=16000).astype(np.float32) / 20, rate=16000, whole=True)
     assert heard[0].sources["surprise"] == {"speech": "absent"} or "guess" in str(heard[0].sources)
     assert sum(heard[0].probabilities.values()) == pytest.approx(1, abs=1e-5)
 
@@ -138,8 +136,8 @@ def test_the_card_and_the_sets(made):
     assert about["body"]["fusion"]["text+face"]["measured"]["made_up"]
     assert "FER2013 anger" in about["body"]["words"]
     card = (root / "artefact/README.md").read_text()
-    for said in ("Not to be used for", "reliability.png", "goemotions", "made up", "sex: female"):
-        assert said in card, said
+    for words in ("Not to be used for", "reliability.png", "goemotions", "made up", "sex: female"):
+        assert words in card, words
     assert (root / "artefact/reliability.png").stat().st_size > 1000
 
 
@@ -153,29 +151,31 @@ def test_what_is_kept_is_not_done_again(made):
     for name in ("text.onnx", "speech.onnx", "face.onnx"):  # to the last digit
         assert again["files"][name] == first["files"][name]
     # sums of several threads differ in their last digits
-    for name, told in first["body"]["fusion"].items():
+    for name, weights in first["body"]["fusion"].items():
         for part in ("weights", "neutral", "bias"):
-            assert again["body"]["fusion"][name][part] == pytest.approx(told[part], abs=1e-5)
+            assert again["body"]["fusion"][name][part] == pytest.approx(weights[part], abs=1e-5)
 
 
 def test_rows_that_were_trained_on_are_told(made, tmp_path):
     root, _, _ = made
-    where = {"root": root / "data/crema_d", "streams": ["speech"], "store": tmp_path / "store"}
-    every = evaluate_raw(root / "artefact", "crema-d", tmp_path / "all", split="all", **where)
-    assert any("trained or calibrated on" in s for s in every["protocol"]["stamps"])
-    held = evaluate_raw(root / "artefact", "crema-d", tmp_path / "held", split="held-out", **where)
-    assert not any("trained or calibrated" in s for s in held["protocol"]["stamps"])
+    model = moodal.load(root / "artefact", threads=1)
+    corpus = rows_of("crema-d", root / "data/crema_d")
+    where = {"streams": ["speech"], "store": tmp_path / "store"}
+    every = evaluate(model, corpus, tmp_path / "all", split="all", **where)
+    assert any("rows were trained on" in s for s in every["protocol"]["stamps"])
+    held = evaluate(model, corpus, tmp_path / "held", split="held-out", **where)
+    assert not any("rows were trained on" in s for s in held["protocol"]["stamps"])
     assert 0 < held["rows"] < every["rows"]
 
 
 def test_fer2013s_own_names(made, tmp_path):
     root, _, _ = made
     names = {w: f"FER2013 {w}" for w in fer2013.EMOTIONS}
-    told = evaluate_raw(
-        root / "artefact", "fer2013", tmp_path / "own", root=root / "data/fer2013", names=names
-    )
-    assert told["rows"] > 5
-    assert set(told["labels"]) == set(names.values())
+    model = moodal.load(root / "artefact", threads=1)
+    corpus = rows_of("fer2013", root / "data/fer2013")
+    report = evaluate(model, corpus, tmp_path / "own", names=names)
+    assert report["rows"] > 5
+    assert set(report["labels"]) == set(names.values())
 
 
 def test_recipes_are_checked(tmp_path):
