@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from moodal.core.errors import UsageError
 
@@ -197,13 +197,16 @@ class Recipe(Strict):
 
 
 class Part(Strict):
-    """One modality of a fused artefact."""
+    """One modality of a fused artefact: a branch to be trained, or a finished run."""
 
-    recipe: str
+    run: str = ""
+    """The folder of a finished run of `moodal train`, whose system is a branch or an EEA of this
+    modality alone; "": the branch is trained by the keys below."""
+    recipe: str = ""
     """The recipe of its branch, relative to the recipe of the fused artefact."""
-    corpus: str
+    corpus: str = ""
     """The reader of its corpus, see `moodal prepare`."""
-    root: str
+    root: str = ""
     """The folder of the corpus, relative to the folder of all corpora."""
     encoder: str = ""
     """What encodes it ("": it came as features)."""
@@ -213,8 +216,18 @@ class Part(Strict):
     """Words that begin so are another corpus's names for the same rows, and tested separately."""
     base: str = ""
     """The pre-trained network that it is fine-tuned from, and its licence."""
-    licence: str
-    """Of the corpus, for the model card."""
+    licence: str = ""
+    """Of the corpus, for the model card; of a run by default the licence of the run's corpus."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Part:
+        needed = self.model_dump(include={"recipe", "corpus", "root", "licence"})
+        lacking = [key for key, value in needed.items() if not value]
+        if not self.run and lacking:
+            raise ValueError(f"name a run, or {', '.join(lacking)}")
+        if self.run and (self.recipe or self.corpus or self.root or self.encoder):
+            raise ValueError("a run has its own recipe, corpus and encoder; leave them out")
+        return self
 
 
 class FusionRecipe(Strict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from moodal.core.emotions import Value
 from moodal.evaluation.report.card import Card, TrainingCorpus, model_card
 from moodal.evaluation.report.cells import bullets, table
 from moodal.model.info import ArtefactInfo, BranchInfo, FusedBody, FusionFigures
@@ -55,7 +56,7 @@ def _system(info: ArtefactInfo, parameters: int | None, paper: str) -> Card:
         summary=info.summary,
         system=info.name,
         paper=paper,
-        labels=info.labels,
+        labels=[str(Value(**value.model_dump())) for value in info.values] or info.labels,
         task=info.task,
         streams=list(info.widths),
         vectors=info.vectors or "",

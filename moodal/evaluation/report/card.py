@@ -113,7 +113,7 @@ def _summary(card: Card) -> str:
     kind = {
         "multi": "any number of emotions at once",
         "single": "one emotion at a time",
-        "regression": "a value",
+        "regression": "values",
     }.get(card.task, "emotions")
     return f"Predicts {kind} from {', '.join(card.streams) or 'its inputs'}."
 
