@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
+from moodal.core.emotions import Value
 from moodal.core.timeline import Moment, Prediction, Timeline, Word
 
 BASICS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
@@ -151,3 +154,20 @@ def thumbnails(seconds, count=6):
         face[(abs(y - 33 + curve) < 1.5) & (abs(x - 24) < 9)] = 40
         made.append((seconds * (i + 0.5) / count, face))
     return tuple(made)
+
+
+VALUES = (Value.of("valence"), Value.of("arousal"), Value("trust", 0, 4))
+
+
+def valued(timeline, values=VALUES):
+    """The same recording, answered with values in place of emotions."""
+    rng = np.random.default_rng(1)
+    emotions = ("probabilities", "shares", "bias", "sources", "rest")
+    without = {**{key: {} for key in emotions}, "decided": (), "words": (), "moments": ()}
+    predictions = tuple(
+        dataclasses.replace(
+            p, **without, values={v.name: float(rng.uniform(v.low, v.high)) for v in values}
+        )
+        for p in timeline
+    )
+    return dataclasses.replace(timeline, predictions=predictions, emotions=(), values=values)

@@ -1,4 +1,4 @@
-"""Timeline: what prediction answers, for one recording, utterance by utterance."""
+"""Timeline: the result of prediction for one recording, utterance by utterance."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from moodal.core.emotions import Value
 from moodal.core.errors import MissingDependencyError
 from moodal.core.records import ModalityInfo
 
@@ -16,10 +17,10 @@ from moodal.core.records import ModalityInfo
 class Word:
     """A word of an utterance.
 
-    ``start`` and ``end`` are seconds in the recording, None where nothing times it;
-    ``shares`` is its part of the text's share in each emotion's logit. The parts of all
-    words and ``Prediction.rest["text"]`` add up to that share. They are exact parts of a
-    mean over contextual states, each of which has seen its neighbours.
+    ``start`` and ``end`` are seconds in the recording, None if the word has no times; ``shares``
+    is the word's part of the text's share in each emotion's logit. The parts of all words and
+    ``Prediction.rest["text"]`` add up to that share. They are exact parts of a mean over states,
+    each of which also depends on the neighbouring words.
     """
 
     text: str
@@ -30,10 +31,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A stretch of the speech, or one seen face: its part of that stream's share.
+    """A second of speech, or a face in one picture, with its part of the stream's share.
 
-    Times in seconds of the recording. As with `Word`, the parts of all moments of a stream
-    and ``Prediction.rest[stream]`` add up to the stream's share.
+    Times are seconds in the recording. As with `Word`, the parts of all moments of a stream and
+    ``Prediction.rest[stream]`` add up to the stream's share.
     """
 
     start: float
@@ -44,26 +45,29 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The emotions of one utterance.
+    """The emotions, or the values, of one utterance.
 
     Attributes:
         id: the recording's name and the utterance's number, such as "interview.mp4#3".
-        probabilities: emotion -> 0 to 1, calibrated for the streams that are there.
-        decided: the most probable emotion, or none where the model abstains.
+        probabilities: emotion -> 0 to 1, calibrated for the streams that are there; empty where
+            the model answers with values.
+        decided: the most probable emotion, or empty if the model abstains.
         start, end: seconds in the recording; None for a text.
-        text: what was said, None where nothing tells.
+        text: the words, None if they are not known.
         streams: the modalities that were used.
-        shares: stream -> emotion -> its part of the emotion's logit. Over the streams, and with
-            ``bias``, the parts add up to the logit: EEA's sum (Dai et al. 2020).
-        bias: emotion -> the part that no stream brought.
+        shares: stream -> emotion -> the stream's part of the emotion's logit. The parts of all
+            streams and ``bias`` add up to the logit, as in EEA (Dai et al. 2020).
+        bias: emotion -> the part of the logit that comes from no stream.
         sources: emotion -> stream -> "learned", "guess" (from the word's vector alone),
-            "adapted", or "absent" (this stream cannot tell, and has no share).
-        words, moments: the parts of the shares by word, and by second or seen face.
-        rest: stream -> emotion -> what is left of the share beside words or moments.
-        quality: stream -> what was measured of it, such as {"snr_db": 21.0}.
+            "adapted", or "absent" (the stream has no evidence for it, and no share).
+        words, moments: the parts of the shares by word, and by second of speech or face.
+        rest: stream -> emotion -> the share minus the parts of its words or moments.
+        quality: stream -> measures of its medium, such as {"snr_db": 21.0}.
         absent: stream -> why it was not used, such as "no face".
-        flags: what a reader should know of this utterance, one sentence each.
-        track: number of the followed face, None without one.
+        flags: remarks on this utterance, one sentence each.
+        track: number of the tracked face, None without one.
+        values: value -> its number, within the range that `Timeline.values` tells; empty where the
+            model answers with emotions.
     """
 
     id: str
@@ -83,6 +87,7 @@ class Prediction:
     absent: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     track: int | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def logits(self) -> dict[str, float]:
@@ -94,27 +99,28 @@ class Prediction:
 
     @property
     def top(self) -> str:
-        """The most probable emotion, whether or not the model abstains."""
-        return max(self.probabilities, key=lambda e: self.probabilities[e])
+        """The most probable emotion, whether or not the model abstains; "" if there are none."""
+        return max(self.probabilities, key=lambda e: self.probabilities[e], default="")
 
 
 @dataclass(frozen=True)
 class Timeline(Sequence[Prediction]):
-    """The emotions of one recording, or of one text, utterance by utterance.
+    """The emotions or values of one recording, or of one text, utterance by utterance.
 
     Attributes:
         path: as it was given; "-" for standard input, "" for arrays.
         predictions: in the order of their time.
-        emotions: that were asked for, in that order.
+        emotions: that were asked for, in that order; none of a model of values.
         duration: seconds of the recording, None for a text.
         kind: "audio", "video", "image", "text" or "subtitles".
         absent: stream -> why the whole recording lacks it, such as "no speech".
-        notes: what a reader should know of all of it.
-        artefact: name, digest and moodal's version of what made it.
+        notes: remarks on the whole recording, one sentence each.
+        artefact: name, digest and moodal's version of the model.
         waveform: [n, 2] float32, lowest and highest sample of each of n equal spans of the
-            sound, for drawing; None where there is no sound.
-        thumbnails: (seconds, [48, 48] uint8 grey) of faces that were seen, a few.
-        modalities: that the model reads, with their labels, colours and marks.
+            sound, for plots; None if there is no sound.
+        thumbnails: (seconds, [48, 48] uint8 grey) of some of the faces.
+        modalities: the modalities that the model reads, with their labels, colours and marks.
+        values: that were asked for, in that order, with their ranges; none of a model of emotions.
     """
 
     path: str
@@ -128,6 +134,7 @@ class Timeline(Sequence[Prediction]):
     waveform: np.ndarray | None = None
     thumbnails: tuple[tuple[float, np.ndarray], ...] = ()
     modalities: tuple[ModalityInfo, ...] = ()
+    values: tuple[Value, ...] = ()
 
     def __len__(self) -> int:
         return len(self.predictions)
@@ -142,7 +149,7 @@ class Timeline(Sequence[Prediction]):
         return self.predictions[i]
 
     def to_frame(self) -> Any:
-        """A pandas DataFrame: a row per utterance, a column per emotion.
+        """Return a pandas DataFrame: a row per utterance, a column per emotion or value.
 
         Raises:
             MissingDependencyError: pandas is not installed.
@@ -158,6 +165,9 @@ class Timeline(Sequence[Prediction]):
             {name: getattr(p, name) for name in head}
             | {"decided": p.decided[0] if p.decided else None, "streams": "+".join(p.streams)}
             | {e: p.probabilities[e] for e in self.emotions}
+            | {v.name: p.values[v.name] for v in self.values}
             for p in self.predictions
         ]
-        return pandas.DataFrame(rows, columns=[*head, "decided", "streams", *self.emotions])
+        decided = [] if self.values else ["decided"]
+        names = [*self.emotions, *(v.name for v in self.values)]
+        return pandas.DataFrame(rows, columns=[*head, *decided, "streams", *names])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,35 +78,46 @@ class Answering:
         modalities = ordered(states)
         frames = {m: Frames.from_list([states[m]]) for m in modalities}
         scores = self.scorer.score(frames, self.asked)
-        sources = self.scorer.sources(self.asked, modalities)
-        parts = {m: _parts(observed[m], scores, m) for m in modalities}
-        bias = np.zeros_like(scores.logits) if scores.bias is None else scores.bias
         segment = observation.segment
-        flags = tuple(flag for m in modalities for flag in observed[m].flags)
-        qualities = {m: dict(observed[m].quality) for m in modalities if observed[m].quality}
-        shares = {m: scores.shares[m][0] for m in modalities if m in scores.shares}
-        words, moments = self._words(parts), self._moments(parts)
-        return Prediction(
+        about = Prediction(
             id=f"{self.name}#{self.count}",
-            probabilities=self._named(scores.probabilities[0]),
-            decided=tuple(e for e, i in self._columns().items() if scores.decided[0, i]),
+            probabilities={},
             start=segment.start,
             end=segment.end,
             text=segment.text,
             streams=modalities,
+            words=segment.words,
+            quality={m: dict(observed[m].quality) for m in modalities if observed[m].quality},
+            absent=self._absent(observation, modalities),
+            flags=tuple(flag for m in modalities for flag in observed[m].flags),
+            track=track,
+        )
+        if self.asked.values:
+            return dataclasses.replace(about, values=self._named(scores.probabilities[0]))
+        return self._with_emotions(about, observed, scores)
+
+    def _with_emotions(
+        self, about: Prediction, observed: Mapping[str, Observed], scores: Scores
+    ) -> Prediction:
+        """Return a prediction with the emotions of its utterance, and the parts of their logits."""
+        modalities = about.streams
+        sources = self.scorer.sources(self.asked, modalities)
+        parts = {m: _parts(observed[m], scores, m) for m in modalities}
+        bias = np.zeros_like(scores.logits) if scores.bias is None else scores.bias
+        shares = {m: scores.shares[m][0] for m in modalities if m in scores.shares}
+        return dataclasses.replace(
+            about,
+            probabilities=self._named(scores.probabilities[0]),
+            decided=tuple(e for e, i in self._columns().items() if scores.decided[0, i]),
             shares={m: self._named(share) for m, share in shares.items()},
             bias=self._named(bias[0]),
             sources={name: sources[word] for name, word in self.asked.shown.items()},
-            words=words or segment.words,
-            moments=moments,
+            words=self._words(parts) or about.words,
+            moments=self._moments(parts),
             rest={
                 m: self._named(share - sum(values for _, values in parts[m]))
                 for m, share in shares.items()
             },
-            quality=qualities,
-            absent=self._absent(observation, modalities),
-            flags=flags,
-            track=track,
         )
 
     def _absent(self, observation: Observation, used: Sequence[str]) -> dict[str, str]:

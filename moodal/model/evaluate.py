@@ -203,8 +203,8 @@ def _report(
     logits = scores.logits[:, columns]
     test = predictions(tested, np.arange(len(tested)), logits, tested.space, result.split, by)
     task = tested.space.task
-    if task != "regression":  # as predict tells them
-        test = dataclasses.replace(test, probabilities=scores.probabilities[:, columns])
+    # as predict tells them; those of values are within their ranges
+    test = dataclasses.replace(test, probabilities=scores.probabilities[:, columns])
     extras: dict[str, Any] = {
         "sets": {name: sets.count(name) for name in dict.fromkeys(sets)},
         "names": dict(named.names),

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moodal.core.emotions import Values
 from moodal.core.errors import SpaceError, UsageError
 from moodal.core.manifest import Manifest
+from moodal.corpora.checks.values import require_values
 from moodal.model.scorer import Scorer
 from moodal.model.vocabulary import Asked
 
@@ -71,7 +73,9 @@ def name_emotions(
     Raises:
         UsageError: a name that the corpus does not have.
         SpaceError: nothing is left to score, or the model cannot score a word.
+        DataError: a row has no number of a value, or one outside of the corpus's range.
     """
+    _require_same_kind(scorer, manifest)
     corpus, declared = manifest.space.labels, names or {}
     if wrong := [x for x in declared if x not in corpus]:
         raise UsageError(
@@ -88,7 +92,40 @@ def name_emotions(
     unseen = tuple(x for x in wanted if x not in learned)
     others = [x for x in renamed.space.labels if x not in wanted]
     stamps = _stamps(merges, wanted, others, len(manifest) - len(kept), unseen)
-    return Named(kept, asked, merges, unseen, tuple(stamps))
+    require_values(kept)
+    scaled, scales = _on_scales_of(asked, kept)
+    return Named(scaled, asked, merges, unseen, (*stamps, *scales))
+
+
+def _require_same_kind(scorer: Scorer, manifest: Manifest) -> None:
+    """Refuse a corpus of values for a model of emotions, and the reverse.
+
+    Raises:
+        SpaceError: they do not go together.
+    """
+    asked, space = scorer.ask(), manifest.space
+    if bool(asked.values) == isinstance(space, Values):
+        return
+    kinds = ("values", "emotions") if asked.values else ("emotions", "values")
+    raise SpaceError(
+        f"The model answers with {kinds[0]} ({', '.join(asked.shown)}), and {manifest.corpus} has "
+        f"{kinds[1]} ({', '.join(space.labels)}); test it on a corpus of {kinds[0]}."
+    )
+
+
+def _on_scales_of(asked: Asked, manifest: Manifest) -> tuple[Manifest, list[str]]:
+    """Bring a corpus's values to the model's ranges, and name those that have others.
+
+    The ends of one range are taken for the ends of the other, with a line between.
+    """
+    if not isinstance(manifest.space, Values) or manifest.space.values == asked.values:
+        return manifest, []
+    own, model = manifest.space, Values(asked.values)
+    share = (manifest.labels - own.low) / (own.high - own.low)
+    labels = (model.low + share * (model.high - model.low)).astype(np.float32)
+    pairs = zip(own.values, model.values, strict=True)
+    stamps = [f"{a} taken as {b.low:g} to {b.high:g}" for a, b in pairs if a != b]
+    return dataclasses.replace(manifest, space=model, labels=labels), stamps
 
 
 def _merges(scorer: Scorer, corpus: Sequence[str], declared: Mapping[str, str]) -> dict[str, str]:

@@ -217,7 +217,8 @@ class PredictingModel:
         return Timeline(
             path=recording.name,
             predictions=tuple(predictions),
-            emotions=tuple(asked.shown),
+            emotions=() if asked.values else tuple(asked.shown),
+            values=asked.values,
             duration=summary.duration,
             kind=recording.kind,
             absent={m: absent[m] for m in ordered(absent)},

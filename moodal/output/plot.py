@@ -109,7 +109,9 @@ def _foot(figure: Any, lines: Sequence[str], height: float) -> None:
 
 
 def _panels(t: Timeline, lanes: Sequence[timed.Lane], length: float) -> Iterator[_Panel]:
-    for lane in lanes:
+    for lane, value in ((lane, value) for lane in lanes for value in t.values):
+        yield _Panel("value", 0.85 + 0.15 * bool(lane.name), (lane, value))
+    for lane in lanes if not t.values else ():
         yield _Panel("emotions", 0.34 * (len(t.emotions) + 0.5) + 0.2 * bool(lane.name), lane)
     faces = place_faces(t, (WIDTH - LEFT - RIGHT) / length)
     if faces:

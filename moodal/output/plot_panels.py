@@ -9,6 +9,7 @@ from unicodedata import east_asian_width
 
 import numpy as np
 
+from moodal.core.emotions import Value
 from moodal.core.timeline import Timeline
 from moodal.output.formats import timed
 from moodal.output.style import (
@@ -18,6 +19,7 @@ from moodal.output.style import (
     colours,
     ink,
     label,
+    numeral,
     percent,
     plain,
     shown_emotion,
@@ -96,8 +98,48 @@ def _emotions(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
         )
 
 
+def _value(axis: Any, t: Timeline, content: tuple[timed.Lane, Value], inch: float) -> None:
+    """Draw a value as a line over its range: level during an utterance, dotted between them."""
+    lane, value = content
+    colour = colours([v.name for v in t.values])[value.name]
+    start = np.array([c.start / 1000 for c in lane.annotations])
+    end = np.array([c.end / 1000 for c in lane.annotations])
+    numbers = np.array([c.prediction.values[value.name] for c in lane.annotations])
+    middle = 0.0 if value.low < 0 < value.high else (value.low + value.high) / 2
+    axis.axhline(middle, color="#BBBBBB", lw=0.7, zorder=0)
+    axis.plot(np.stack([start, end], 1).ravel(), numbers.repeat(2), color=colour, lw=0.8, ls=":")
+    bases = np.full(len(numbers), middle)
+    low, high = np.minimum(numbers, bases), np.maximum(numbers, bases)
+    _boxes(axis, start, end, high, low, facecolor=colour, alpha=0.25, linewidth=0)
+    axis.hlines(numbers, start, end, color=colour, lw=2.2)
+    room = 0.1 * value.width
+    for a, b, number in zip(start, end, numbers, strict=True):
+        if (b - a) * inch > 0.34:
+            above = number >= middle  # beyond the end of the bar, or within it where that is far
+            if not value.low + 3 * room < number < value.high - 3 * room:
+                above = not above
+            axis.text(
+                (a + b) / 2,
+                number + (room if above else -room),
+                numeral(value, number),
+                ha="center",
+                va="bottom" if above else "top",
+                fontsize=7,
+            )
+    axis.set_ylim(value.low - room, value.high + room)
+    axis.set_yticks([value.low, middle, value.high])
+    axis.tick_params(axis="y", length=3, labelsize=7)
+    name = plain(value.name)
+    _name(axis, f"{name}\n({lane.name})" if lane.name else name, pad=0.45)
+
+
 def _boxes(
-    axis: Any, left: np.ndarray, right: np.ndarray, high: np.ndarray, low: float, **style: Any
+    axis: Any,
+    left: np.ndarray,
+    right: np.ndarray,
+    high: np.ndarray,
+    low: np.ndarray | float,
+    **style: Any,
 ) -> None:
     """Draw n rectangles from left [n] to right [n] and from ``low`` to high [n]."""
     from matplotlib.collections import PolyCollection
@@ -207,7 +249,8 @@ def _transcript(
 ) -> None:
     name, words = content
     axis.set_ylim(0, 1)
-    axis.axis("off")
+    axis.set_yticks([])  # the time axis stays: no panel may follow
+    axis.spines["left"].set_visible(False)
     for start, text in words:
         axis.text(start, 1, text, fontsize=7, va="top", linespacing=1.15)
     _name(axis, f"words\n({name})" if name else "words")
@@ -277,7 +320,7 @@ def _nothing(axis: Any, t: Timeline, _: Any, inch: float) -> None:
     axis.text(
         0.5,
         0.5,
-        "nothing to recognise an emotion from",
+        "nothing to predict a value from" if t.values else "nothing to recognise an emotion from",
         transform=axis.transAxes,
         ha="center",
         va="center",
@@ -295,6 +338,7 @@ def _name(axis: Any, name: str, pad: float = 0.12) -> None:
 
 DRAW = {
     "emotions": _emotions,
+    "value": _value,
     "faces": _faces,
     "sound": _sound,
     "words": _transcript,

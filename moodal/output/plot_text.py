@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from moodal.core.timeline import Prediction, Timeline
-from moodal.output.style import GREY, UNSURE, colours, percent, plain, shown_emotion, streams_of
+from moodal.output.style import (
+    GREY,
+    UNSURE,
+    colours,
+    numeral,
+    percent,
+    plain,
+    position,
+    shown_emotion,
+    streams_of,
+)
 
 _MOST = 40
 _WORDS, _LINE, _BAR = 6.1, 0.24, 0.17  # inches: width of the text, height of a line, of a bar
@@ -54,7 +64,10 @@ def draw(figure: Any, timeline: Timeline, title: str, foot: Sequence[str], width
         lines = _sentence(page, p, flow, top, indent, colour[shown_emotion(p)], strongest)
         if len(p.shares) > 1:
             _share_line(page, p, labels, top + _LINE * (lines + 0.5), _LEFT + indent)
-        _bars(page, p, top, width, colour)
+        if timeline.values:
+            _scales(page, timeline, p, top, width)
+        else:
+            _bars(page, p, top, width, colour)
         top += high
     if marked:
         _legend(page, top + 0.12)
@@ -99,7 +112,8 @@ def _wide(figure: Any, text: str) -> float:
 
 def _height(p: Prediction, flow: Flow, face: bool) -> float:
     lines = (flow[-1][1] + 1 if flow else 1) + (len(p.shares) > 1)
-    return max(_LINE * lines, _BAR * min(3, len(p.probabilities)), 0.6 if face else 0.0) + 0.2
+    bars = len(p.values) or min(3, len(p.probabilities))
+    return max(_LINE * lines, _BAR * bars, 0.6 if face else 0.0) + 0.2
 
 
 def _sentence(
@@ -168,6 +182,22 @@ def _bars(page: Any, p: Prediction, top: float, width: float, colour: dict[str, 
             va="center",
             fontweight="bold" if decided else "normal",
         )
+
+
+def _scales(page: Any, t: Timeline, p: Prediction, top: float, width: float) -> None:
+    """Draw each value as a bar from the middle of its range, which is a grey line."""
+    full_width = width - _BARS - 1.5
+    colour = colours([value.name for value in t.values])
+    for i, value in enumerate(t.values):
+        number, y = p.values[value.name], top + _BAR * (i + 0.6)
+        middle = position(value, 0.0) if value.low < 0 < value.high else 0.5
+        end = position(value, number)
+        page.plot([_BARS, _BARS + full_width], [y, y], color="#DDDDDD", lw=0.8, zorder=0)
+        page.plot([_BARS + middle * full_width] * 2, [y - 0.06, y + 0.06], color=GREY, lw=0.8)
+        left = _BARS + min(middle, end) * full_width
+        page.barh(y, abs(end - middle) * full_width, 0.11, left, color=colour[value.name], lw=0)
+        name = f"{plain(value.name)} {numeral(value, number)}"
+        page.text(_BARS + full_width + 0.06, y, name, fontsize=7.5, va="center")
 
 
 def _face(page: Any, picture: np.ndarray, top: float) -> float:

@@ -22,7 +22,8 @@ def remarks(t: Timeline) -> Iterator[str]:
     for stream, why in t.absent.items():
         yield f"Without {_named(shown[stream])}: {why}."
     if not len(t):
-        yield "There is nothing to recognise an emotion from."
+        what = "predict a value" if t.values else "recognise an emotion"
+        yield f"There is nothing to {what} from."
     missing: dict[tuple[str, str], list[int]] = {}
     flags: dict[str, list[int]] = {}
     for i, p in enumerate(t, 1):

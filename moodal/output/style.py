@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from moodal.core.emotions import Value
 from moodal.core.records import ModalityInfo, ordered
 from moodal.core.timeline import Prediction, Timeline
 
@@ -84,6 +85,30 @@ def label(prediction: Prediction) -> str:
 def shown_emotion(prediction: Prediction) -> str:
     """Return the emotion whose percentage and shares are shown: decided, or most probable."""
     return prediction.decided[0] if prediction.decided else prediction.top
+
+
+def numeral(value: Value, number: float) -> str:
+    """Format the number of a value, with a sign where its range reaches below 0.
+
+    >>> numeral(Value.of("valence"), -0.104), numeral(Value("trust", 0, 4), 3.2)
+    ('−0.10', '3.20')
+    """
+    sign = "+" if value.low < 0 else ""
+    return f"{round(number, 2) + 0.0:{sign}.2f}".replace("-", "−")
+
+
+def interval(value: Value) -> str:
+    """Format the range of a value.
+
+    >>> interval(Value.of("valence"))
+    '−1 to 1'
+    """
+    return f"{value.low:g} to {value.high:g}".replace("-", "−")
+
+
+def position(value: Value, number: float) -> float:
+    """Return where a number lies in the range of its value, from 0 to 1."""
+    return min(1.0, max(0.0, (number - value.low) / value.width))
 
 
 def percent(probability: float) -> str:

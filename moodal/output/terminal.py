@@ -1,10 +1,11 @@
-"""Show timelines in the terminal: a coloured strip over time, and a table of the utterances."""
+"""Show timelines in the terminal: a strip of emotions or values over time, and a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from moodal.core.emotions import Value
 from moodal.core.timeline import Prediction, Timeline
 from moodal.output.remarks import remarks
 from moodal.output.style import (
@@ -12,16 +13,23 @@ from moodal.output.style import (
     clock,
     colours,
     ink,
+    interval,
     label,
     letters,
+    numeral,
     percent,
     plain,
+    position,
     shown_emotion,
     streams_of,
 )
 
 _BAR = 5
-_ASCII = str.maketrans({"█": "#", "▌": "=", "░": ".", "·": ".", "–": "-", "−": "-", "…": "~"})
+_LEVELS = "▁▂▃▄▅▆▇█"
+_ASCII = str.maketrans(
+    {c: str(i) for i, c in enumerate(_LEVELS, 1)}
+    | {"█": "#", "▌": "=", "░": ".", "·": ".", "–": "-", "−": "-", "…": "~"}
+)
 
 
 def show(timelines: Sequence[Timeline], console: Any = None) -> None:
@@ -49,7 +57,7 @@ def _parts(timeline: Timeline, width: int, encoding: str) -> Iterator[Any]:
     pen = _Pen(timeline, encoding)
     yield pen.text(_heading(timeline), "bold")
     if len(timeline):
-        yield from _strips(timeline, pen, width)
+        yield from (_lines if timeline.values else _strips)(timeline, pen, width)
         yield _table(timeline, pen, width)
     for line in remarks(timeline):
         yield pen.text(line)
@@ -59,7 +67,8 @@ class _Pen:
     """A writer of text in the output's encoding, and of emotions in their colours."""
 
     def __init__(self, timeline: Timeline, encoding: str) -> None:
-        asked = list(dict.fromkeys([*timeline.emotions, *(shown_emotion(p) for p in timeline)]))
+        shown = [shown_emotion(p) for p in timeline if p.probabilities]
+        asked = list(dict.fromkeys([*timeline.emotions, *shown]))
         self.colours, self.letters = colours(asked), letters(asked)
         self.streams = streams_of(timeline)
         self.encoding = encoding
@@ -116,7 +125,7 @@ def _strips(timeline: Timeline, pen: _Pen, width: int) -> Iterator[Any]:
         start, stop = _ends(timeline)
         columns = max(10, width - len(name) - len(start) - len(stop) - 4)
         line = Text(f"  {name}{start} ")
-        for emotion, count in _runs(_cells(timeline, predictions, columns)):
+        for emotion, count in _runs(_cells(timeline, predictions, columns, label)):
             if emotion is None:
                 line.append(pen.encodable("·") * count, style="dim")
             elif emotion == UNSURE:
@@ -139,16 +148,46 @@ def _ends(t: Timeline) -> tuple[str, str]:
     return "0" if length < 60 else clock(0), _length(length)
 
 
-def _cells(t: Timeline, predictions: Sequence[Prediction], columns: int) -> list[str | None]:
-    """Return the emotion that fills most of each cell; None if there is no utterance in it."""
+def _lines(timeline: Timeline, pen: _Pen, width: int) -> Iterator[Any]:
+    """Yield a row of bars over time for each value and tracked face, as high as the value."""
+    from rich.text import Text
+
+    tracks = list(dict.fromkeys(p.track for p in timeline))
+    start, stop = _ends(timeline)
+    names = {v.name: pen.encodable(f"{plain(v.name)} ({interval(v)})") for v in timeline.values}
+    wide = max(map(len, names.values()))
+    for track in tracks:
+        predictions = [p for p in timeline if p.track == track]
+        face = "" if len(tracks) == 1 else "no face " if track is None else f"face {track} "
+        for value in timeline.values:
+            before = f"  {face}{names[value.name]:{wide}} {start} "
+            columns = max(10, width - len(before) - len(stop) - 2)
+
+            def bar(p: Prediction, value: Value = value) -> str:
+                return _LEVELS[round(position(value, p.values[value.name]) * (len(_LEVELS) - 1))]
+
+            cells = _cells(timeline, predictions, columns, bar)
+            line = Text(before)
+            for cell in cells:
+                line.append(pen.encodable(cell or "·"), style="" if cell else "dim")
+            yield line.append(f" {stop}")
+
+
+def _cells(
+    t: Timeline,
+    predictions: Sequence[Prediction],
+    columns: int,
+    sign: Callable[[Prediction], str],
+) -> list[str | None]:
+    """Return the ``sign`` that fills most of each cell; None if there is no utterance in it."""
     spans = [
-        (p.start, p.end, label(p)) for p in predictions if p.start is not None and p.end is not None
+        (p.start, p.end, sign(p)) for p in predictions if p.start is not None and p.end is not None
     ]
     if len(spans) < len(predictions) or t.kind == "image":
         columns_each = max(1, min(6, columns // len(predictions)))
         if len(predictions) * columns_each <= columns:
-            return [label(p) for p in predictions for _ in range(columns_each)]
-        spans = [(i, i + 1, label(p)) for i, p in enumerate(predictions)]
+            return [sign(p) for p in predictions for _ in range(columns_each)]
+        spans = [(i, i + 1, sign(p)) for i, p in enumerate(predictions)]
         length = float(len(predictions))
     else:
         length = max([t.duration or 0, *(end for _, end, _ in spans)]) or 1.0
@@ -191,8 +230,8 @@ def _table(timeline: Timeline, pen: _Pen, width: int) -> Any:
         table.add_column("face", no_wrap=True)
     if spoken:
         table.add_column("words", ratio=1, overflow="fold")
-    table.add_column("decided", no_wrap=True)
-    table.add_column("its shares", no_wrap=True)
+    for name in [plain(v.name) for v in timeline.values] or ["decided", "its shares"]:
+        table.add_column(name, no_wrap=True, justify="right" if timeline.values else "left")
     for i, p in enumerate(timeline, 1):
         row: list[Any] = [str(i)]
         if timed:
@@ -201,8 +240,12 @@ def _table(timeline: Timeline, pen: _Pen, width: int) -> Any:
             row.append("" if p.track is None else str(p.track))
         if spoken:
             row.append(pen.text(p.text or "(no words)", "" if p.text else "dim"))
-        shares = Text(pen.encodable(("  " if wide else "\n").join(_shares(p, pen)) or "–"))
-        table.add_row(*row, _decided(p, pen), shares)
+        if timeline.values:
+            row += [pen.encodable(numeral(v, p.values[v.name])) for v in timeline.values]
+        else:
+            shares = ("  " if wide else "\n").join(_shares(p, pen)) or "–"
+            row += [_decided(p, pen), Text(pen.encodable(shares))]
+        table.add_row(*row)
     return table
 
 

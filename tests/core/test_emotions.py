@@ -131,10 +131,10 @@ def test_a_value_is_declared_by_its_name_and_range(text, value):
     [
         ("trust", "range of trust is not known"),
         ("trust[4,0]", "from a lower to a higher number; got 4 to 0"),
-        ("trust[0,1", "is no value"),
-        ("[0,1]", "is no value"),
-        ("12[0,1]", "is no value"),
-        ("trust[a,b]", "is no value"),
+        ("trust[0,1", "is not a value"),
+        ("[0,1]", "is not a value"),
+        ("12[0,1]", "is not a value"),
+        ("trust[a,b]", "is not a value"),
     ],
 )
 def test_a_wrong_declaration_is_refused_in_words(text, said):

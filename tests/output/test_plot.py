@@ -11,6 +11,7 @@ import pytest
 from moodal.core.errors import UsageError
 from moodal.output import plot_panels
 from moodal.output.plot import plot
+from moodal.output.style import numeral
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -45,6 +46,32 @@ def test_what_is_drawn_over_time(made, tmp_path):
         "seconds",
     ):
         assert f">{words}<" in text, words
+
+
+def test_values_are_lines_over_time_within_their_range(made, tmp_path):
+    timeline = made.valued(made.timeline())
+    text = plot(timeline, tmp_path / "a.svg").read_text()
+    numbers = [numeral(v, timeline[0].values[v.name]) for v in timeline.values]
+    for words in ("valence", "arousal", "trust", *numbers, "−1", "seconds", "faces"):
+        assert f">{words}<" in text, words
+    assert "unsure" not in text
+    again = plot(timeline, tmp_path / "b.svg").read_text()
+    assert again == text
+
+
+def test_values_of_a_text_are_bars(made, tmp_path):
+    timeline = made.valued(made.text_timeline())
+    text = plot(timeline, tmp_path / "a.svg").read_text()
+    for value in timeline.values:
+        assert f">{value.name} {numeral(value, timeline[0].values[value.name])}<" in text
+
+
+@pytest.mark.parametrize("predictions", [0, 1])
+def test_nothing_and_a_single_utterance_with_values(made, tmp_path, predictions):
+    timeline = made.valued(made.timeline(pictures=False))
+    timeline = dataclasses.replace(timeline, predictions=timeline[:predictions])
+    text = plot(timeline, tmp_path / "a.svg").read_text()
+    assert (">nothing to predict a value from<" in text) == (not predictions)
 
 
 def test_what_is_drawn_of_a_text(made, tmp_path):

@@ -31,6 +31,33 @@ def test_utterances_with_times_words_emotions_and_shares(made):
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
+def test_values_have_a_row_of_bars_and_a_column_each(made):
+    timeline = made.valued(made.timeline())
+    low, high = ({"valence": v, "arousal": -v, "trust": 2.0} for v in (-1.0, 1.0))
+    ends = [dataclasses.replace(p, values=v) for p, v in zip(timeline, (low, high), strict=False)]
+    timeline = dataclasses.replace(timeline, predictions=(*ends, *timeline[2:]))
+    text = _shown(timeline)
+    lines = text.splitlines()
+    assert lines[1].strip().startswith("valence (−1 to 1) 0 ")
+    bars = "".join(dict.fromkeys(c for c in lines[1].split(") 0 ")[1] if c in "▁▂▃▄▅▆▇█"))
+    assert bars.startswith("▁█")
+    assert "▅" in lines[3]  # the middle of trust
+    row = next(line for line in lines if line.startswith("2 "))
+    assert row.split()[-3:] == ["+1.00", "−1.00", "2.00"]
+    assert "unsure" not in text
+    assert max(map(len, lines)) <= 80
+    console = Console(file=io.TextIOWrapper(io.BytesIO(), encoding="ascii"), width=80)
+    show(timeline, console)
+    console.file.seek(0)
+    assert "11111" in console.file.read()
+
+
+def test_values_of_a_text_are_drawn_sentence_by_sentence(made):
+    lines = _shown(made.valued(made.text_timeline())).splitlines()
+    assert lines[1].startswith("  valence (−1 to 1)")
+    assert "·" not in lines[1]
+
+
 def test_the_strip_reads_by_letters(made):
     strip, legend = _shown(made.timeline()).splitlines()[1:3]
     cells = strip.split()[1]

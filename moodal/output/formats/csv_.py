@@ -30,12 +30,13 @@ def to_csv(timelines: Sequence[Timeline]) -> str:
     """Write a header and a row per utterance, comma-separated, UTF-8.
 
     After the columns of docs/output.md come ``p_EMOTION``, ``share_STREAM_EMOTION`` and
-    ``bias_EMOTION`` of every emotion and stream of all recordings; they are empty for a recording
-    without that emotion or stream. A text that a spreadsheet would take for a formula begins
-    with an apostrophe.
+    ``bias_EMOTION`` of every emotion and stream of all recordings, and ``value_NAME`` of every
+    value; they are empty for a recording without that emotion, stream or value. A text that a
+    spreadsheet would take for a formula begins with an apostrophe.
     """
     several = [timelines] if isinstance(timelines, Timeline) else timelines
     emotions = list(dict.fromkeys(e for t in several for e in t.emotions))
+    values = list(dict.fromkeys(v.name for t in several for v in t.values))
     used = dict.fromkeys(s for t in several for p in t for s in p.shares)
     streams = ordered(used)
     out = io.StringIO()
@@ -43,10 +44,15 @@ def to_csv(timelines: Sequence[Timeline]) -> str:
     names = [f"p_{e}" for e in emotions]
     names += [f"share_{s}_{e}" for s in streams for e in emotions]
     names += [f"bias_{e}" for e in emotions]
+    names += [f"value_{v}" for v in values]
     table.writerow([*_HEAD, *map(plain, names)])
     for timeline in several:
         for p in timeline:
-            table.writerow([*_first(timeline, p), *_numbers(p, emotions, streams)])
+            numbers = [
+                *_numbers(p, emotions, streams),
+                *(_number(p.values.get(v), 4) for v in values),
+            ]
+            table.writerow([*_first(timeline, p), *numbers])
     return out.getvalue()
 
 
@@ -59,8 +65,8 @@ def _first(timeline: Timeline, p: Prediction) -> list[object]:
         _number(p.start, 3),
         _number(p.end, 3),
         _text(p.text or ""),
-        _text(label(p)),
-        _number(p.probabilities[shown_emotion(p)], 4),
+        _text(label(p) if p.probabilities else ""),
+        _number(p.probabilities.get(shown_emotion(p)), 4),
         "+".join(p.streams),
         _text(absent),
         _text("; ".join(p.flags)),

@@ -29,6 +29,7 @@ _VOCABULARY = "emotions"
 def to_eaf(timelines: Sequence[Timeline]) -> str:
     """Write an utterance tier (its text) with dependent tiers: word, emotion and P(EMOTION).
 
+    A model of values gives a tier per value, called as the value, instead of emotions.
     The emotion tier has a vocabulary of the emotions, to choose from when correcting. Overlapping
     utterances, such as those of several faces, get separate tiers, "utterance (face 2)".
 
@@ -46,6 +47,11 @@ def to_eaf(timelines: Sequence[Timeline]) -> str:
         if words := timed.words(lane):
             page.timed_tier(f"word{name}", "word", words, parent)
         predictions = [c.prediction for c in lane.annotations]
+        for value in timeline.values:
+            values = (f"{p.values[value.name]:.2f}" for p in predictions)
+            page.dependent_tier(f"{timed.value_tier(value)}{name}", "value", parent, ids, values)
+        if timeline.values:
+            continue
         page.dependent_tier(f"emotion{name}", "emotion", parent, ids, map(label, predictions))
         for e in timeline.emotions:
             values = (f"{p.probabilities[e]:.2f}" for p in predictions)
@@ -76,7 +82,7 @@ class _Page:
         self.times = ET.SubElement(self.root, "TIME_ORDER")
         self.slots: list[tuple[int, str]] = []
         self.annotations = 0
-        self.emotions = timeline.emotions
+        self.emotions, self.values = timeline.emotions, timeline.values
 
     def timed_tier(
         self, name: str, kind: str, spans: Iterable[tuple[int, int, str]], parent: str = ""
@@ -120,7 +126,8 @@ class _Page:
         )
         for name, about in _CONSTRAINTS.items():
             ET.SubElement(self.root, "CONSTRAINT", {"STEREOTYPE": name, "DESCRIPTION": about})
-        self._vocabulary()
+        if not self.values:
+            self._vocabulary()
         ET.indent(self.root)
         body = ET.tostring(self.root, encoding="unicode")
         return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'
@@ -130,16 +137,16 @@ class _Page:
         return ET.SubElement(self.root, "TIER", names | ({"PARENT_REF": parent} if parent else {}))
 
     def _types(self) -> None:
+        associated = {"TIME_ALIGNABLE": "false", "CONSTRAINTS": "Symbolic_Association"}
         kinds = {
             "utterance": {"TIME_ALIGNABLE": "true"},
             "word": {"TIME_ALIGNABLE": "true", "CONSTRAINTS": "Included_In"},
-            "emotion": {
-                "TIME_ALIGNABLE": "false",
-                "CONSTRAINTS": "Symbolic_Association",
-                "CONTROLLED_VOCABULARY_REF": _VOCABULARY,
-            },
-            "probability": {"TIME_ALIGNABLE": "false", "CONSTRAINTS": "Symbolic_Association"},
         }
+        if self.values:
+            kinds["value"] = associated
+        else:
+            kinds["emotion"] = {**associated, "CONTROLLED_VOCABULARY_REF": _VOCABULARY}
+            kinds["probability"] = associated
         for name, more in kinds.items():
             first = {"LINGUISTIC_TYPE_ID": name, "GRAPHIC_REFERENCES": "false"}
             ET.SubElement(self.root, "LINGUISTIC_TYPE", first | more)

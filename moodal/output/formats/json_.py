@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from moodal.core.emotions import Value, Values
 from moodal.core.errors import DataError
 from moodal.core.records import ModalityInfo
 from moodal.core.timeline import Moment, Prediction, Timeline, Word
@@ -26,7 +27,7 @@ def to_json(timelines: Sequence[Timeline]) -> str:
     """Write all recordings into one document.
 
     Raises:
-        DataError: a time, probability or share is not finite.
+        DataError: a time, probability, share or value is not finite.
     """
     several = [timelines] if isinstance(timelines, Timeline) else timelines
     document = {
@@ -46,8 +47,8 @@ def from_json(text: str, name: str = "The document") -> list[Timeline]:
         name: the file's name, for messages.
 
     Raises:
-        DataError: the document is not JSON, has another schema, lacks a field, or its shares and
-            bias do not add up to its logits.
+        DataError: the document is not JSON, has another schema, lacks a field, its shares and
+            bias do not add up to its logits, or a value has no range or lies outside of it.
     """
     from pydantic import ValidationError
 
@@ -67,8 +68,11 @@ def from_json(text: str, name: str = "The document") -> list[Timeline]:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise DataError(f"{name} is not a {NAME} document: {place}: {first['msg']}.") from None
-    for u in (u for r in document.recordings for u in r.utterances):
-        _check_sum(u.id, u.logits, u.shares, u.bias, name)
+    for recording in document.recordings:
+        ranges = {value.name: value for value in recording.values}
+        for u in recording.utterances:
+            _check_sum(u.id, u.logits, u.shares, u.bias, name)
+            _check_values(u.id, u.values, ranges, name)
     return [_timeline(r.model_dump()) for r in document.recordings]
 
 
@@ -82,6 +86,7 @@ def _recording(t: Timeline) -> dict[str, Any]:
         "notes": list(t.notes),
         "artefact": dict(t.artefact),
         **_others(t),
+        **({"values": Values(t.values).ranges()} if t.values else {}),
         "utterances": [_utterance(p, _word_stream(t)) for p in t],
     }
 
@@ -147,6 +152,7 @@ def _utterance(p: Prediction, word_stream: str) -> dict[str, Any]:
         "words": words,
         "moments": moments,
         "rest": {s: _remainder(v, parts.get(s, ())) for s, v in shares.items() if s in p.rest},
+        **({"values": _rounded(p.values, 4, p.id)} if p.values else {}),
     }
 
 
@@ -191,10 +197,27 @@ def _check_sum(
             )
 
 
+def _check_values(
+    utterance: str, values: Mapping[str, float], ranges: Mapping[str, Any], name: str
+) -> None:
+    if set(values) != set(ranges):
+        raise DataError(
+            f"{name}: {utterance} has the values {', '.join(values) or 'none'}, but its recording "
+            f"names {', '.join(ranges) or 'none'}."
+        )
+    for value, number in values.items():
+        low, high = ranges[value].low, ranges[value].high
+        if not low - TOLERANCE <= number <= high + TOLERANCE:
+            raise DataError(
+                f"{name}: {utterance}: {value} is {number:g}, outside of {low:g} to {high:g}."
+            )
+
+
 def _timeline(recording: Mapping[str, Any]) -> Timeline:
     fields = {k: v for k, v in recording.items() if k != "utterances"}
     fields |= {k: tuple(fields[k]) for k in ("emotions", "notes")}
     fields["modalities"] = tuple(ModalityInfo(**m) for m in fields["modalities"])
+    fields["values"] = tuple(Value(**v) for v in fields["values"])
     return Timeline(predictions=tuple(_prediction(u) for u in recording["utterances"]), **fields)
 
 

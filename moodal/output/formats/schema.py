@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 NAME = "moodal-timeline/1"
 
@@ -44,8 +44,22 @@ class MomentPart(_Part):
     )
 
 
+class ValuePart(_Part):
+    """A value, such as valence, and its range."""
+
+    name: Annotated[str, Field(min_length=1)]
+    low: Number = Field(description="the lowest number that it can have")
+    high: Number = Field(description="the highest")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ValuePart:
+        if self.low >= self.high:
+            raise ValueError("low must be below high")
+        return self
+
+
 class UtterancePart(_Part):
-    """The emotions of one utterance."""
+    """The emotions, or the values, of one utterance."""
 
     id: str = Field(description="the recording's name, # and the utterance's number")
     start: Seconds | None = Field(description="s in the recording; null for a text")
@@ -54,7 +68,7 @@ class UtterancePart(_Part):
     text: str | None = Field(description="the words; null if they are not known")
     decided: list[str] = Field(description="the decided emotion; empty if the model abstains")
     probabilities: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
-        description="emotion -> calibrated probability, 0 to 1"
+        description="emotion -> calibrated probability, 0 to 1; empty for a model of values"
     )
     logits: ByEmotion = Field(description="emotion -> shares + bias, nats")
     shares: dict[str, ByEmotion] = Field(
@@ -78,6 +92,9 @@ class UtterancePart(_Part):
     moments: list[MomentPart]
     rest: dict[str, ByEmotion] = Field(
         description="stream -> emotion -> the share minus the parts of its words or moments, nats"
+    )
+    values: dict[str, Number] = Field(
+        default={}, description="value -> its number, within the range that the recording names"
     )
 
 
@@ -108,6 +125,10 @@ class RecordingPart(_Part):
     modalities: list[ModalityPart] = Field(
         default=[], description="the streams other than text, speech and face"
     )
+    values: list[ValuePart] = Field(
+        default=[],
+        description="the values that were asked for, in that order; empty for a model of emotions",
+    )
     utterances: list[UtterancePart] = Field(description="the utterances in the order of time")
 
 
@@ -119,7 +140,7 @@ class UnitsPart(_Part):
 
 
 class Document(_Part):
-    """Emotions over time in one or several recordings."""
+    """Emotions or values over time in one or several recordings."""
 
     schema_: Literal["moodal-timeline/1"] = Field(alias="schema")
     units: UnitsPart

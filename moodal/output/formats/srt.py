@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from moodal.core.timeline import Prediction, Timeline
 from moodal.output.formats import timed
-from moodal.output.style import label, percent, plain
+from moodal.output.style import label, numeral, percent, plain
 
 OWN = ".moodal.srt"
 """The ending of subtitles in a folder, so that they are not taken for a transcript."""
@@ -15,6 +15,8 @@ OWN = ".moodal.srt"
 def to_srt(timelines: Sequence[Timeline]) -> str:
     """Write cues such as "[anger 62 %] I told you"; "[unsure]" if the model abstains.
 
+    A model of values gives "[valence +0.62, arousal −0.10] I told you".
+
     Raises:
         UsageError: there are several recordings, or the recording has no times.
     """
@@ -22,16 +24,18 @@ def to_srt(timelines: Sequence[Timeline]) -> str:
     annotations = timed.annotate(timeline, "srt")
     several = len({c.prediction.track for c in annotations}) > 1
     return "".join(
-        f"{i}\n{_time(c.start)} --> {_time(c.end)}\n{_line(c.prediction, several)}\n\n"
+        f"{i}\n{_time(c.start)} --> {_time(c.end)}\n{_line(timeline, c.prediction, several)}\n\n"
         for i, c in enumerate(annotations, 1)
     )
 
 
-def _line(p: Prediction, several: bool) -> str:
-    emotion = f"{label(p)} {percent(p.probabilities[p.decided[0]])}" if p.decided else label(p)
+def _line(t: Timeline, p: Prediction, several: bool) -> str:
+    answer = f"{label(p)} {percent(p.probabilities[p.decided[0]])}" if p.decided else label(p)
+    if t.values:
+        answer = ", ".join(f"{plain(v.name)} {numeral(v, p.values[v.name])}" for v in t.values)
     face = f"face {p.track}: " if several and p.track is not None else ""
     words = plain(p.text or "").replace("-->", "→") or "(no words)"
-    return f"[{face}{emotion}] {words}"
+    return f"[{face}{answer}] {words}"
 
 
 def _time(ms: int) -> str:

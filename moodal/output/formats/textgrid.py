@@ -14,6 +14,8 @@ Interval = tuple[int, int, str]
 def to_textgrid(timelines: Sequence[Timeline]) -> str:
     """Write the tiers utterance, text, word (if words have times), emotion and P(EMOTION).
 
+    A model of values gives a tier per value, called as the value, instead of emotions.
+
     Overlapping utterances, such as those of several faces, get separate tiers, whose names end
     in "(face 2)" or "(layer 2)".
 
@@ -26,7 +28,7 @@ def to_textgrid(timelines: Sequence[Timeline]) -> str:
     tiers = [
         (f"{name} ({lane.name})" if lane.name else name, list(_filled(intervals, end)))
         for lane in timed.lanes(annotations)
-        for name, intervals in _tiers(lane, timeline.emotions)
+        for name, intervals in _tiers(lane, timeline)
     ]
     head = [
         'File type = "ooTextFile"',
@@ -42,14 +44,20 @@ def to_textgrid(timelines: Sequence[Timeline]) -> str:
     return "\n".join([*head, *lines]) + "\n"
 
 
-def _tiers(lane: timed.Lane, emotions: Sequence[str]) -> Iterator[tuple[str, list[Interval]]]:
+def _tiers(lane: timed.Lane, timeline: Timeline) -> Iterator[tuple[str, list[Interval]]]:
     annotations = lane.annotations
     yield "utterance", [(c.start, c.end, c.prediction.id) for c in annotations]
     yield "text", [(c.start, c.end, c.prediction.text or "") for c in annotations]
     if words := timed.words(lane):
         yield "word", words
+    for value in timeline.values:
+        numbers = [f"{c.prediction.values[value.name]:.2f}" for c in annotations]
+        spans = zip(annotations, numbers, strict=True)
+        yield timed.value_tier(value), [(c.start, c.end, number) for c, number in spans]
+    if timeline.values:
+        return
     yield "emotion", [(c.start, c.end, label(c.prediction)) for c in annotations]
-    for e in emotions:
+    for e in timeline.emotions:
         yield (
             f"P({e})",
             [(c.start, c.end, f"{c.prediction.probabilities[e]:.2f}") for c in annotations],

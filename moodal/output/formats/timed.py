@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
+from moodal.core.emotions import Value
 from moodal.core.errors import UsageError
 from moodal.core.timeline import Prediction, Timeline
 
@@ -97,6 +98,16 @@ def words(lane: Lane) -> list[tuple[int, int, str]]:
                 timed_words.append((start, end, word.text))
                 last = end
     return timed_words
+
+
+def value_tier(value: Value) -> str:
+    """Name the tier of a value; another tier's name is not taken twice.
+
+    >>> value_tier(Value.of("valence")), value_tier(Value("word", 0, 1))
+    ('valence', 'word (value)')
+    """
+    taken = value.name in ("utterance", "text", "word")
+    return f"{value.name} (value)" if taken else value.name
 
 
 def _layers(annotations: Sequence[Annotation]) -> list[list[Annotation]]:

@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from moodal.core.emotions import Value
 from moodal.output.formats import timed, to_eaf, to_textgrid
 
 
@@ -59,6 +60,29 @@ def test_tiers_cover_the_whole_without_gaps(made):
     assert float(tiers["P(anger)"][1][2]) == pytest.approx(
         timeline[0].probabilities["anger"], abs=0.006
     )
+
+
+def test_values_have_a_tier_each_and_no_emotions(made):
+    timeline = made.valued(made.timeline())
+    tiers, _ = _tiers(to_textgrid(timeline))
+    assert list(tiers) == ["utterance", "text", "valence", "arousal", "trust"]
+    for name in ("valence", "trust"):
+        numbers = [float(text) for _, _, text in tiers[name] if text]
+        assert numbers == pytest.approx([p.values[name] for p in timeline], abs=0.006)
+    root = ET.fromstring(to_eaf(timeline))
+    names = {t.get("TIER_ID"): t.get("LINGUISTIC_TYPE_REF") for t in root.iter("TIER")}
+    assert names == {"utterance": "utterance", **dict.fromkeys(timeline[0].values, "value")}
+    types = {t.get("LINGUISTIC_TYPE_ID") for t in root.iter("LINGUISTIC_TYPE")}
+    assert types == {"utterance", "word", "value"}
+    assert root.find("CONTROLLED_VOCABULARY") is None
+    numbers = [x.text for x in root.findall(".//TIER[@TIER_ID='arousal']//ANNOTATION_VALUE")]
+    assert numbers == [f"{p.values['arousal']:.2f}" for p in timeline]
+
+
+def test_a_value_called_as_another_tier_has_a_name_of_its_own(made):
+    timeline = made.valued(made.timeline(), (Value("text", 0, 1),))
+    tiers, _ = _tiers(to_textgrid(timeline))
+    assert list(tiers) == ["utterance", "text", "text (value)"]
 
 
 def test_quotes_lines_and_controls_in_tiers(made):

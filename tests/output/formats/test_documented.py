@@ -28,6 +28,7 @@ def test_every_field_is_told():
         ("words", schema.WordPart),
         ("moments", schema.MomentPart),
         ("modalities", schema.ModalityPart),
+        ("values", schema.ValuePart),
     ):
         told = re.search(rf"^\| `{row}` \|.*$", PAGE, re.M)[0]
         assert all(f"`{name}`" in told for name in part.model_fields)

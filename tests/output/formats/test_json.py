@@ -80,6 +80,41 @@ def test_documents_keep_the_schema_and_have_no_other_field(made):
         assert list(_complaints(bad, root, root)), path
 
 
+def test_values_keep_the_schema_and_come_back(made):
+    root = json.loads(SCHEMA.read_text())
+    timeline = made.valued(made.timeline())
+    text = to_json([timeline, made.text_timeline()])
+    document = json.loads(text)
+    assert list(_complaints(document, root, root)) == []
+    first, second = document["recordings"]
+    assert first["values"][2] == {"name": "trust", "low": 0.0, "high": 4.0}
+    assert "values" not in second
+    back = from_json(text)
+    assert (back[0].values, back[0].emotions, back[1].values) == (timeline.values, (), ())
+    for p, q in zip(timeline, back[0], strict=True):
+        assert q.values == pytest.approx(p.values, abs=5e-5)
+        assert q.probabilities == {}
+    assert to_json(back) == text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda r: r["utterances"][0]["values"].update(trust=4.2), "trust is 4.2, outside of 0 to"),
+        (
+            lambda r: r["utterances"][0]["values"].pop("trust"),
+            "has the values valence, arousal, but",
+        ),
+        (lambda r: r["values"][0].update(low=2.0), "low must be below high"),
+    ],
+)
+def test_values_that_contradict_their_range_are_refused(made, change, said):
+    document = json.loads(to_json(made.valued(made.timeline())))
+    change(document["recordings"][0])
+    with pytest.raises(DataError, match=said):
+        from_json(json.dumps(document))
+
+
 def test_back_again_but_for_pictures(made):
     several = [made.timeline(), made.text_timeline(emotions=(*made.BASICS, "jealous"))]
     back = from_json(to_json(several))

@@ -9,6 +9,7 @@ import re
 
 import pytest
 
+from moodal.core.emotions import Value
 from moodal.core.errors import UsageError
 from moodal.output.formats import render, to_csv, to_srt
 
@@ -31,6 +32,25 @@ def test_a_row_per_utterance_and_its_numbers(made):
     assert (rows[0]["start"], rows[5]["start"]) == ("0.4", "")
     assert rows[3]["absent"] == "face: no face"
     assert rows[5]["share_face_anger"] == ""
+
+
+def test_values_are_columns_behind_all_others(made):
+    emotions, values = made.timeline(), made.valued(made.text_timeline())
+    text = to_csv([emotions, values])
+    assert text.splitlines()[0].endswith("bias_surprise,value_valence,value_arousal,value_trust")
+    rows = _rows(text)
+    assert rows[0]["value_trust"] == ""
+    for row, p in zip(rows[len(emotions) :], values, strict=True):
+        assert (row["decided"], row["probability"], row["p_anger"]) == ("", "", "")
+        assert float(row["value_trust"]) == pytest.approx(p.values["trust"], abs=5e-5)
+
+
+def test_subtitles_have_the_values_before_the_words(made):
+    timeline = made.valued(made.timeline(), (Value.of("valence"), Value("trust", 0, 4)))
+    numbers = {"valence": -0.104, "trust": 3.2}
+    first = dataclasses.replace(timeline[0], values=numbers)
+    text = to_srt(dataclasses.replace(timeline, predictions=(first, *timeline[1:])))
+    assert text.splitlines()[2].startswith("[valence −0.10, trust 3.20] I told you not")
 
 
 def test_emotions_of_all_recordings_are_columns(made):
