@@ -283,7 +283,7 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 
 def hashes(ids: Sequence[str]) -> np.ndarray:
-    """[n] uint64, a hash of each utterance's name."""
+    """Hash each utterance's name: [n] uint64."""
     return np.array(
         [int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") for name in ids],
         np.uint64,
@@ -291,9 +291,9 @@ def hashes(ids: Sequence[str]) -> np.ndarray:
 
 
 SAME_ROWS = {"ferplus": "fer2013", "fer2013-both": "fer2013"}
-"""Corpora whose rows are another's under the same names."""
+"""Corpus -> the corpus whose rows it has under the same names."""
 
 
 def marks(corpus: str, ids: Sequence[str]) -> np.ndarray:
-    """[n] uint64, a hash of each utterance's corpus and name."""
+    """Hash each utterance's corpus and name: [n] uint64."""
     return hashes([f"{SAME_ROWS.get(corpus, corpus)}:{name}" for name in ids])

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from moodal.core.emotions import Targets, Task, Values
 from moodal.core.records import ModalityInfo
 from moodal.core.version import __version__
-from moodal.evaluation.report.tested import TestedArtefact
+from moodal.evaluation.report.artefact import ReportedArtefact
 from moodal.modalities import MODALITIES
 from moodal.modalities.face.pixels import Pixels
 from moodal.modalities.infos import info_of
@@ -360,10 +360,10 @@ class ArtefactInfo(Info):
         """Return what tables and figures show of a modality."""
         return self.modalities.get(name) or info_of(name)
 
-    def tested(self) -> TestedArtefact:
+    def tested(self) -> ReportedArtefact:
         """Return what a report needs to know of the artefact."""
         known = self.data.trained
-        return TestedArtefact(
+        return ReportedArtefact(
             name=self.name,
             weights=self.files["weights.safetensors"],
             thresholds=dict(zip(self.labels, self.thresholds.values, strict=True)),

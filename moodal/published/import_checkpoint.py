@@ -1,4 +1,4 @@
-"""import: the authors' checkpoints become artefacts, read without running them."""
+"""import: make artefacts of the authors' checkpoints, which are read without running code."""
 
 from __future__ import annotations
 
@@ -123,21 +123,21 @@ def import_checkpoint(
 
 
 def _encoder(stream: str, width: int) -> EncoderInfo:
-    """Name what a checkpoint read: samples of speech, else features that only its makers know."""
+    """Describe the encoder of a checkpoint: samples of speech, else features from files."""
     if stream == "speech" and width == 1:
         return EncoderInfo.of(Wave().spec(), width)
     return EncoderInfo(name="as-given", width=width)
 
 
 def _batches(widths: Mapping[str, int]) -> BatchInfo | None:
-    """Limit what is computed at once where samples are read: 8 of the longest clips."""
+    """Limit a batch to 8 of the longest clips where samples are read."""
     if widths.get("speech") != 1:
         return None
     return BatchInfo(size=8, max_frames=8 * Wave().longest)
 
 
 def _stamps(system: str) -> tuple[str, ...]:
-    """Name what must stand beside the figures of an authors' checkpoint."""
+    """Return the notes that belong to every figure of an authors' checkpoint."""
     if system in MMER:
         return ("the authors chose this checkpoint's epoch on the session that it is named after",)
     return ()

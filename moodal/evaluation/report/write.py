@@ -16,9 +16,9 @@ from moodal.core.manifest import Manifest
 from moodal.evaluation.protocols.select_on_test import SELECTED_ON_TEST
 from moodal.evaluation.report import figures, summary, tables
 from moodal.evaluation.report import scores as scored
+from moodal.evaluation.report.artefact import ReportedArtefact
 from moodal.evaluation.report.calibration import reliability_diagram
 from moodal.evaluation.report.scores import Scored
-from moodal.evaluation.report.tested import TestedArtefact
 from moodal.evaluation.report.thresholds import Thresholds
 
 
@@ -78,7 +78,7 @@ def predictions(
 
 def report_on(
     out: Path,
-    artefact: TestedArtefact,
+    artefact: ReportedArtefact,
     manifest: Manifest,
     space: Targets,
     scores: np.ndarray | Scored,
@@ -136,7 +136,7 @@ MOST_ROWS = 200_000
 """Rows that baselines are computed of, at most."""
 
 
-def _trained_targets(artefact: TestedArtefact, test: Scored) -> np.ndarray | None:
+def _trained_targets(artefact: ReportedArtefact, test: Scored) -> np.ndarray | None:
     """Make targets [rows, C] with the label counts of the artefact's training, if it has them.
 
     An emotion that the training never showed has none. Of very many rows a sample stands for all.

@@ -1,4 +1,4 @@
-"""results: predictions become a report, figures and an artefact, in a run's folder."""
+"""results: the report, figures and artefact of a run, from its predictions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ __all__ = [
 
 
 def choose(recipe: Recipe, test: Scored, valid: Scored, seen: Sequence[str]) -> Thresholds:
-    """The recipe's thresholds; an unseen emotion keeps 0.5, for validation knows nothing of it."""
+    """Choose a report's thresholds; an unseen emotion keeps 0.5, as no validation row has it."""
     on_test = recipe.train.select_on == "test"  # then there are no validation rows to choose on
     if recipe.report.thresholds == "fixed" or test.task != "multi" or on_test:
         return thresholds.fixed(test.labels, recipe.report.threshold)
@@ -64,7 +64,7 @@ def write(
     audit: Sequence[Any] = (),
     nulls: Mapping[str, Any] | None = None,
 ) -> Done:
-    """Write the artefact, the predictions, the figures and, last of all, the report.
+    """Write the artefact, the predictions, the figures and, last, the report.
 
     Args:
         logits: "test" and "valid" -> [n, C] for every emotion of the test.
@@ -72,8 +72,6 @@ def write(
     run, system, history = trained.run, trained.system, trained.history
     recipe, experiment, space, folder = run.recipe, run.experiment, run.space, run.folder
     manifest = experiment.manifest
-    name, _ = parse_system(recipe.system, recipe.title)
-    settings = system.portable
     test, valid = (
         predictions(
             manifest, getattr(experiment, part), logits[part], space, part, recipe.report.by
@@ -107,11 +105,35 @@ def write(
         unseen=experiment.unseen,
         extras=extras,
     )
+    export(
+        folder / "artefact",
+        system,
+        _described(trained, chosen, seen, report),
+        space.vectors,
+        scales=trained.scales,
+        report=report,
+        trained_ids=[manifest.utterances[row].id for row in experiment.shown],
+    )
+    return store(folder, report, test, recipe.report.figures, history)
+
+
+def _described(
+    trained: Trained, chosen: Thresholds, seen: Sequence[str], report: Mapping[str, Any]
+) -> ArtefactInfo:
+    """Describe the artefact of a trained system.
+
+    Args:
+        seen: the labels that training showed.
+    """
+    run, system = trained.run, trained.system
+    recipe, experiment, space = run.recipe, run.experiment, run.space
+    manifest = experiment.manifest
+    name, _ = parse_system(recipe.system, recipe.title)
     streams = [s for s in system.streams if s in manifest.features]
     widths = {s: manifest.features[s].width for s in streams}
     encoders = {s: manifest.encoders[s] for s in streams if manifest.encoders.get(s)}
-    info = ArtefactInfo(
-        body=SystemBody(name=name, config=settings.model_dump(mode="json")),
+    return ArtefactInfo(
+        body=SystemBody(name=name, config=system.portable.model_dump(mode="json")),
         widths=widths,
         labels=space.labels,
         task=space.task,
@@ -142,21 +164,11 @@ def write(
         ),
         licence=manifest.licence,
     )
-    export(
-        folder / "artefact",
-        system,
-        info,
-        space.vectors,
-        scales=trained.scales,
-        report=report,
-        trained_ids=[manifest.utterances[row].id for row in experiment.shown],
-    )
-    return store(folder, report, test, recipe.report.figures, history)
 
 
 def write_folds(out: Path, recipe: Recipe, folds: Sequence[Done]) -> dict[str, Any]:
-    """The report over all folds, in the run's own folder."""
-    drawn = {
+    """Write the report over all folds into the folder of the run."""
+    nulls = {
         f"{emotion}, {fold.report['extras']['experiment']}": null
         for fold in folds
         for emotion, null in fold.report["extras"].get("nulls", {}).items()
@@ -171,7 +183,7 @@ def write_folds(out: Path, recipe: Recipe, folds: Sequence[Done]) -> dict[str, A
             "about": recipe.about,
             "recipe": recipe.model_dump(mode="json"),
             "data": folds[0].report["extras"]["data"],
-            **({"nulls": drawn} if drawn else {}),
+            **({"nulls": nulls} if nulls else {}),
             **companions.combined(recipe, [f.report for f in folds], [f.test for f in folds]),
         },
     )

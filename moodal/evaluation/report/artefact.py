@@ -1,4 +1,4 @@
-"""TestedArtefact: what a report needs to know of the artefact that it tests."""
+"""ReportedArtefact: the facts about an artefact that the report of its test needs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class TestedArtefact:
-    """The artefact that a report is about.
+class ReportedArtefact:
+    """An artefact that is tested, as its report names it.
 
     Attributes:
         name: of its system, or of the fused artefact.
@@ -16,7 +16,7 @@ class TestedArtefact:
         thresholds: label -> the probability above which it is decided.
         source: how those were chosen.
         trained: the labels that its training showed.
-        rows: number of rows that trained; None where it is not known.
+        rows: number of training rows; None where it is not known.
         counts: label -> how many of them showed it.
     """
 
