@@ -47,3 +47,22 @@ def test_commands_are_found():
     assert len(found) > 15
     with pytest.raises(SystemExit):
         parsed("moodal train recipes/quickstart.toml --outt runs")
+
+
+def test_prediction_from_python_is_as_documented(monkeypatch, capsys):
+    """The first two programs of the page on prediction run as they stand."""
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs" / "predict.md").read_text(encoding="utf-8")
+    programs = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict = {}
+    for program in programs[:2]:
+        exec(program, names)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["0.7", "2.856", "4.533"]
+    assert lines[4:6] == [
+        "examples/clip.mp4 3 utterances",
+        "missing.wav There is no file missing.wav.",
+    ]
+    assert len(lines[6:]) == 3
+    assert {"evaluate", "adapt"} <= set(re.findall(r"model\.(\w+)\(", programs[2]))
+    assert all(callable(getattr(names["model"], call)) for call in ("evaluate", "adapt"))
