@@ -21,6 +21,7 @@ import torch
 import moodal
 from moodal.cli.main import main
 from moodal.core.errors import DataError, UsageError
+from moodal.core.records import Clip
 from moodal.evaluation.report import scores
 from moodal.model import artefact
 
@@ -372,3 +373,135 @@ def test_the_system_itself_needs_no_files_of_its_backbone(trained, prepared, bac
     finally:
         hidden.rename(backbones["wav2vec2"])
     assert report["rows"] == 48
+
+
+FUSED = """
+name = "of runs"
+about = "A test."
+licence = "none"
+basics = ["angry", "happy", "neutral", "sad"]
+[parts.text]
+recipe = "text.toml"
+corpus = "table"
+root = "{clips}"
+encoder = "pieces"
+licence = "none"
+[parts.speech]
+run = "{run}"
+"""
+BRANCH = """
+title = "text"
+[data]
+prepared = "unused"
+trim_padding = false
+[space]
+vectors = "minilm"
+[split]
+by = "speaker"
+folds = 3
+only = [0]
+[system]
+name = "branch"
+streams = ["text"]
+backbone = { path = "minilm", layers = 1, freeze = -1 }
+[train]
+epochs = 2
+batch_size = 16
+loss = "ce"
+select = "loss"
+accelerator = "cpu"
+"""
+
+
+@pytest.fixture(scope="module")
+def speech_run(prepared, tmp_path_factory):
+    """A finished run of an EEA of speech alone, whose emotion vectors are of length 3."""
+    folder = tmp_path_factory.mktemp("speech")
+    system = 'name = "eea"\nstreams = ["speech"]\nhidden = { speech = 10 }\nlayers = 1\n'
+    sections = {"data": "standardise = true", "space": 'vectors = "minilm"\nlength = 3.0'}
+    recipe = RECIPE.format(system=system, prepared=prepared["frames"], **sections)
+    (folder / "eea.toml").write_text(recipe)
+    run("train", folder / "eea.toml", "--out", folder / "run")
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def composed(speech_run, clips, tmp_path_factory):
+    """A fused artefact of the run and a branch of words, and its recipe's folder."""
+    folder = tmp_path_factory.mktemp("fused")
+    (folder / "text.toml").write_text(BRANCH)
+    (folder / "fused.toml").write_text(FUSED.format(clips=clips, run=speech_run))
+    before = sorted(path.name for path in speech_run.iterdir())
+    places = ("--data", clips, "--work", folder / "work", "--out", folder / "artefact")
+    run("compose", folder / "fused.toml", *places)
+    assert sorted(path.name for path in speech_run.iterdir()) == before, "the run is only read"
+    return folder
+
+
+def test_a_finished_run_is_a_branch_of_a_fused_artefact(speech_run, composed, clips, answer):
+    fused = moodal.load(composed / "artefact", threads=1)
+    info = fused.info.body.branches["speech"]
+    assert info.graph_agrees.largest < 1e-4
+    assert info.corpus == "table"
+    assert fused.info.encoders["speech"].name == "egemaps"
+
+    system = moodal.load(speech_run / "artefact")
+    row = rows_of(clips / "table.csv")[0]
+    clip = clips / row["audio"]
+    [own] = system.predict(clip, whole=True)
+    branch = fused.scorer.branches["speech"]
+    frames = fused.encoders["speech"].encode(Clip(str(clip)))
+    words = list(own.probabilities)
+    vectors = np.stack([fused.scorer.known[word] for word in words])
+    keys, constants = branch.keys(words, vectors)
+    logits = branch.states(frames).mean(0) @ keys + constants + branch.log_shares(words)
+    np.testing.assert_allclose(logits, [own.logits[word] for word in words], atol=1e-4)
+
+    [heard] = fused.predict(clip, whole=True, streams="speech")
+    assert np.ptp([heard.shares["speech"][word] for word in words]) > 1e-3
+    said = ("--artefact", composed / "artefact", "--whole", "--text", row["text"])
+    [recording] = answer("predict", clip, *said)["recordings"]
+    [written] = recording["utterances"]
+    assert written["streams"] == ["text", "speech"]
+    both = fused.predict(clip, whole=True, text=row["text"])[0].probabilities
+    assert written["probabilities"] == pytest.approx(both, abs=5.1e-5)
+    assert both != pytest.approx(heard.probabilities, abs=1e-3)
+
+
+def test_a_part_that_cannot_be_a_branch_is_refused(trained, speech_run, clips, tmp_path, fails):
+    def composing(recipe):
+        (tmp_path / "fused.toml").write_text(recipe)
+        places = ("--data", clips, "--work", tmp_path / "work", "--out", tmp_path / "artefact")
+        code, sentence = fails("compose", tmp_path / "fused.toml", *places)
+        assert not (tmp_path / "artefact").exists()
+        return code, sentence
+
+    alone = FUSED[: FUSED.index("[parts.text]")] + "[parts.speech]\nrun = '{run}'\n"
+    for run_folder, words in (
+        (trained("eea").parent, "of branches, or of EEAs, of one modality each"),
+        (trained("cai_sota").parent, "of branches, or of EEAs, of one modality each"),
+        (clips, "is no run of `moodal train`"),
+    ):
+        code, sentence = composing(alone.format(run=run_folder))
+        assert code == 2
+        assert words in sentence
+    code, sentence = composing(alone.format(run=speech_run) + "corpus = 'table'\n")
+    assert (code, "a run has its own recipe, corpus and encoder" in sentence) == (2, True)
+    code, sentence = composing(
+        alone.replace("[parts.speech]", "[parts.face]").format(run=speech_run)
+    )
+    assert (code, "The part face holds a branch of speech" in sentence) == (2, True)
+    ours = tmp_path / "two"
+    recipe = speech_run.parent / "eea.toml"
+    run("train", recipe, 'data.labels=["angry", "sad"]', "--out", ours)
+    other = alone.replace('"angry", "happy", "neutral", "sad"', '"happy", "neutral"')
+    code, sentence = composing(other.format(run=ours))
+    assert (code, "none of the basics happy, neutral" in sentence) == (2, True)
+    values = json.loads((ours / "recipe.json").read_text())
+    values["data"]["labels"] = []
+    (ours / "recipe.json").write_text(json.dumps(values))
+    code, sentence = composing(alone.format(run=ours))
+    assert (code, "was trained on another corpus" in sentence) == (3, True)
+    (ours / "report.json").unlink()
+    code, sentence = composing(alone.format(run=ours))
+    assert (code, "is not finished" in sentence) == (2, True)

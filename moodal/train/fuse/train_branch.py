@@ -1,4 +1,4 @@
-"""Training of the branches of a fused artefact, each by its recipe.
+"""Branches of a fused artefact: trained by their recipes, or taken from finished runs.
 
 No report is written here: a fused artefact is tested as a whole, by `moodal evaluate`. A training
 that was killed resumes, and one that is finished is not run again.
@@ -6,6 +6,7 @@ that was killed resumes, and one that is finished is not run again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +15,23 @@ import numpy as np
 
 from moodal.core import recipe as recipes
 from moodal.core.emotions import EmotionSpace
-from moodal.core.errors import UsageError
-from moodal.core.recipe import Recipe
+from moodal.core.errors import DataError, UsageError
+from moodal.core.recipe import Recipe, Space
 from moodal.core.records import Frames
 from moodal.evaluation.protocols.experiment import Experiment
+from moodal.model.info import readers
 from moodal.train.data.dataset import TensorData
 from moodal.train.engine.fit import launch
-from moodal.train.experiment.run import Trained
+from moodal.train.experiment.run import Run, Trained
 from moodal.train.experiment.train import make_plan
+from moodal.train.export.artefact import load
 from moodal.train.export.onnx import Preparation
+from moodal.train.systems import branch, eea
+from moodal.train.systems.section import parse_system
 from moodal.train.systems.system import Keyed, System
+
+VECTORS = "minilm"
+"""The source of the vectors by which a fused artefact knows words."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +73,11 @@ class Learned:
 
     @property
     def keyed(self) -> Keyed:
-        """Its states, and the maps of its words."""
+        """Its states, and the maps of its words by their vectors of length 1."""
         keyed = self.system.keyed()
-        assert keyed is not None, "learn_branch checks it"
-        return keyed
+        assert keyed is not None, "a system of one modality that `_run` allows"
+        length = self.recipe.space.length or 1.0
+        return keyed._replace(map=length * keyed.map, offset=length * keyed.offset)
 
     @property
     def stream(self) -> str:
@@ -92,7 +101,7 @@ class Learned:
         """Compute logits [n, C] of all its words, in double precision, of mean states [n, H]."""
         maps = (self.keyed.map, self.keyed.bias, self.keyed.offset)
         keys, bias, offset = (x.double().cpu().numpy() for x in maps)
-        vectors = np.asarray(self.space.vectors, np.float64)
+        vectors = np.asarray(self.space.vectors, np.float64) / (self.recipe.space.length or 1.0)
         return np.asarray(states @ keys @ vectors.T + (states @ bias)[:, None] + vectors @ offset)
 
 
@@ -104,18 +113,85 @@ def learn_branch(path: Path | str, folder: Path | str, overrides: Sequence[str] 
         DataError: its corpus was not prepared, or by other encoders.
     """
     folder = Path(folder)
-    recipe = recipes.load(path, overrides)
-    if recipe.system.get("name") != "branch":
-        raise UsageError(f"{path}: a fused artefact is made of branches; set system.name=branch.")
+    run = _run(recipes.load(path, overrides), folder, str(path))
+    folder.mkdir(parents=True, exist_ok=True)
+    trained = run.train()
+    trained.system.eval()
+    return Learned(trained)
+
+
+def finished_branch(source: Path | str, folder: Path | str) -> Learned:
+    """Take the system of a finished run of `moodal train` as a branch.
+
+    Args:
+        source: the run.
+        folder: keeps what is computed with it.
+
+    Raises:
+        UsageError: it is no finished run, or its system cannot be a branch.
+        DataError: its artefact is damaged, or its corpus has changed.
+    """
+    source, folder = Path(source), Path(folder)
+    if not (source / "recipe.json").exists():
+        raise UsageError(f"{source} is no run of `moodal train`.")
+    if not (source / "report.json").exists():
+        raise UsageError(f"{source} is not finished; run `moodal train` with it again.")
+    try:
+        values = json.loads((source / "recipe.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{source}/recipe.json cannot be read: {error}.") from None
+    run = _run(recipes.parse(Recipe, values, f"{source}/recipe.json"), folder, str(source))
+    system, artefact, scales = load(source / "artefact")
+    if artefact.info.data.fingerprint != run.fingerprint:
+        raise DataError(
+            f"{source} was trained on another corpus than {run.recipe.data.prepared} holds now; "
+            "prepare it again as it was, or train again."
+        )
+    encoder = artefact.info.encoders.get(system.streams[0])
+    if encoder is None or (encoder.name == "as-given" and not readers(artefact.info.encoders)):
+        raise UsageError(
+            f"{source}: its features came in files, and nothing here computes them from a "
+            "recording, so it cannot be a part of an artefact that predicts."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return Learned(Trained(run, system, run.tensors(system, scales), scales, ()))
+
+
+def _run(recipe: Recipe, folder: Path, where: str) -> Run:
+    """Return the one run of a recipe of a branch.
+
+    Raises:
+        UsageError: it cannot be a branch of a fused artefact; says why.
+    """
+    _, settings = parse_system(recipe.system, where)
+    single = isinstance(settings, branch.Config | eea.Config) and len(settings.streams) == 1
+    if not single:
+        raise UsageError(
+            f"{where}: a fused artefact is made of branches, or of EEAs, of one modality each; "
+            "set system.name=branch and system.streams."
+        )
+    if recipe.protocol.name != "supervised":
+        raise UsageError(f"{where}: a branch has learned all its words; set protocol.name.")
+    _require_vectors(recipe.space, where)
     plan = make_plan(recipe)
     if not isinstance(plan.space, EmotionSpace):
         raise UsageError(
-            f"{path}: a fused artefact chooses among emotions; {plan.manifest.corpus} has the "
+            f"{where}: a fused artefact chooses among emotions; {plan.manifest.corpus} has the "
             f"values {', '.join(plan.space.labels)}. Train a system on them with `moodal train`."
         )
     if len(plan.experiments) != 1:
-        raise UsageError(f"{path}: one training makes a branch; choose a fold with split.only=[0].")
-    folder.mkdir(parents=True, exist_ok=True)
-    trained = plan.run(launch(recipe.train), plan.experiments[0], folder).train()
-    trained.system.eval()
-    return Learned(trained)
+        raise UsageError(
+            f"{where}: one training makes a branch; choose a fold with split.only=[0]."
+        )
+    return plan.run(launch(recipe.train), plan.experiments[0], folder)
+
+
+def _require_vectors(space: Space, where: str) -> None:
+    """Refuse words that a branch knows by other vectors than the artefact carries."""
+    if space.vectors != VECTORS or space.capitalised:
+        raise UsageError(
+            f"{where}: a fused artefact knows words by {VECTORS}'s vectors; set "
+            f"space.vectors={VECTORS} and space.capitalised=false."
+        )
+    if space.length and space.synonyms:
+        raise UsageError(f"{where}: of space.length and space.synonyms, leave one out.")

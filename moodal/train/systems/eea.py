@@ -181,7 +181,7 @@ class EEA(System):
                 to_space, bias = torch.eye(self.d).to(weight), weight.new_zeros(self.d)
             else:
                 affine: Any = self.affine[m]
-                to_space, bias = affine.weight, affine.bias
+                to_space, bias = affine.weight.detach(), affine.bias.detach()
         return Keyed(m, states, self.rnn[m], to_space, bias, weight.new_zeros(self.d))
 
     def scores(self, streams: Streams, space: Targets) -> Tensor:
