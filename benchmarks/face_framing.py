@@ -16,7 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from moodal.modalities.face.detect import STILL, Box, near
+from moodal.modalities.face.detect import STILL, Box, detect_near
 
 PAD = 16
 IMAGES = 2000
@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
         # a start near where faces are, but never the same: boxes lean on where they start
         half = 20.5 * np.exp(rng.normal(0, 0.1))
         x, y = 24 + PAD + rng.normal(0, 2), 27 + PAD + rng.normal(0, 2)
-        box = near(wide, Box(x - half, y - half, x + half, y + half), sizes=STILL)
+        box = detect_near(wide, Box(x - half, y - half, x + half, y + half), sizes=STILL)
         if box is not None:
             boxes.append((box.side, *box.centre, box.score))
     side, x, y, score = np.array(boxes).T

@@ -1,4 +1,4 @@
-"""The modality of the face: every face is followed from picture to picture."""
+"""The face modality: faces are tracked from picture to picture."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from moodal.core.records import ModalityInfo
 from moodal.media.video import Picture
 from moodal.modalities.face.detect import SIDE
 from moodal.modalities.face.pixels import LONGEST
-from moodal.modalities.face.quality import by_track, face_flags, face_quality, main_of
+from moodal.modalities.face.quality import by_track, face_flags, face_quality, main_face
 from moodal.modalities.face.track import Follower, Sighting, sighting_of
 from moodal.modalities.modality import Absent, Division, Modality, Observed, Part, Settings, Window
 
 SHOWN = 24
-"""Faces that are kept to be shown, at most."""
+"""The largest number of faces that are kept as thumbnails."""
 
 
 @dataclass(frozen=True)
 class ObservedFaces(Observed):
-    """The crops of one face [n, 48, 48], with the second of each and how long it stands."""
+    """The crops of one face [n, 48, 48], with their times and the duration of each, in seconds."""
 
     times: tuple[float, ...] = ()
     lasting: float = 0.2
 
     def divide(self, steps: int) -> Division | None:
-        """Assign each step to its picture."""
+        """Assign each step to its picture; None if the numbers differ."""
         if steps != len(self.times):
             return None
         parts = tuple(Part(at, at + self.lasting) for at in self.times)
@@ -37,7 +37,7 @@ class ObservedFaces(Observed):
 
 
 class Face(Modality):
-    """The faces in an utterance: all that are followed, or the one seen longest and largest."""
+    """The faces in an utterance: all tracked faces, or the one seen longest and largest."""
 
     info: ClassVar[ModalityInfo] = ModalityInfo("face", "face", "#009E73", "^", "pictures")
     largest: ClassVar[int] = LONGEST
@@ -50,10 +50,10 @@ class Face(Modality):
         self._sightings: list[Sighting] = []
         self._seconds: list[float] = []
         self._shown: list[tuple[float, np.ndarray]] = []
-        self._apart = 1.0
+        self._interval = 1.0
 
     def watch(self, picture: Picture) -> None:
-        """Find and follow the faces of the next picture; one of a crop's size is a face itself."""
+        """Track the faces of the next picture; a picture of a crop's size is a face itself."""
         self._times.append(picture.at)
         crop = picture.rgb.shape[:2] == (SIDE, SIDE)
         for sighting in [sighting_of(picture)] if crop else self._follower.look(picture):
@@ -62,12 +62,12 @@ class Face(Modality):
             self._show(sighting)
 
     def _show(self, sighting: Sighting) -> None:
-        if self._shown and sighting.at - self._shown[-1][0] < self._apart:
+        if self._shown and sighting.at - self._shown[-1][0] < self._interval:
             return
         self._shown.append((sighting.at, sighting.face.copy()))
-        if len(self._shown) > SHOWN:  # every other of them stays, and half as many follow
+        if len(self._shown) > SHOWN:  # drop every second one and double the interval
             self._shown = self._shown[::2]
-            self._apart *= 2
+            self._interval *= 2
 
     @property
     def sights(self) -> Sequence[float]:
@@ -80,19 +80,19 @@ class Face(Modality):
         return tuple(self._shown)
 
     def forget(self, before: float) -> None:
-        """Let go the faces before a second."""
+        """Drop the faces before the second ``before``."""
         count = bisect_left(self._seconds, before)
         del self._seconds[:count], self._sightings[:count]
         del self._times[: bisect_left(self._times, before)]
 
     def observe(self, window: Window) -> Sequence[Observed] | Absent:
-        """Observe the main face of a window, or every face; absent where none is seen."""
+        """Observe the main face of a window, or every face; absent if there is none."""
         low = -np.inf if window.start is None else window.start - 0.5 / self.fps
         high = np.inf if window.end is None else window.end + 0.5 / self.fps
         first, last = bisect_left(self._seconds, low), bisect_left(self._seconds, high)
         sightings = self._sightings[first:last]
         looked = bisect_left(self._times, high) - bisect_left(self._times, low)
-        main = main_of(sightings)
+        main = main_face(sightings)
         observed = [
             self._observed(track, faces, looked)
             for track, faces in by_track(sightings).items()

@@ -9,40 +9,40 @@ import numpy as np
 from moodal.modalities.face.track import Sighting
 
 SMALL = 36.0
-"""Pixels of the file to a crop's side below which a face has less detail than the network knows."""
+"""Pixels of a crop's side in the file below which a face has less detail than those of training."""
 
 BLURRED = 0.2
-"""`moodal.modalities.face.detect.sharpness` below which a crop is blurred: what FER2013's and
-videos' faces have left after a Gaussian blur of 1.5 pixels of the crop is 0.07 to 0.21."""
+"""`moodal.modalities.face.detect.sharpness` below which a crop is blurred: after a Gaussian blur
+of 1.5 pixels of the crop, faces of FER2013 and of videos have 0.07 to 0.21."""
 
 RARE = 0.5
-"""Share of the pictures below which it is told how seldom the face is seen."""
+"""Share of the pictures with the face below which a flag gives this share."""
 
 UNSURE = 0.5
-"""The detector's score below which a face may be none, or is turned away."""
+"""The detector's score below which a face is uncertain or turned away."""
 
 
 def by_track(sightings: Iterable[Sighting]) -> dict[int, list[Sighting]]:
-    """Number of the face -> its sightings, in their order."""
+    """Group sightings by the number of the face, in their order."""
     faces: dict[int, list[Sighting]] = {}
-    for seen in sightings:
-        faces.setdefault(seen.track, []).append(seen)
+    for sighting in sightings:
+        faces.setdefault(sighting.track, []).append(sighting)
     return faces
 
 
-def main_of(sightings: Iterable[Sighting]) -> int | None:
-    """Number of the face that is seen longest and largest in a stretch; as `main_track`."""
-    weights = {n: sum(s.pixels for s in seen) for n, seen in by_track(sightings).items()}
+def main_face(sightings: Iterable[Sighting]) -> int | None:
+    """Return the number of the face that is seen longest and largest; see `main_track`."""
+    weights = {n: sum(s.pixels for s in group) for n, group in by_track(sightings).items()}
     return max(weights, key=lambda n: (weights[n], -n), default=None)
 
 
 def face_quality(sightings: Sequence[Sighting], looked: int) -> dict[str, float]:
-    """How well one face can be seen, from its sightings in a stretch of ``looked`` pictures.
+    """Measure how well a face is visible, from its sightings in ``looked`` pictures.
 
     Returns:
         ``pixels``: median side of its crops in pixels of the file; ``sharpness``: median, see
-        `moodal.modalities.face.detect.sharpness`; ``seen``: share of the pictures, 0 to 1;
-        ``score``: the detector's, median. Only ``seen``, 0, where it is never seen.
+        `moodal.modalities.face.detect.sharpness`; ``seen``: share of the pictures that show it,
+        0 to 1; ``score``: median score of the detector. Only ``seen`` = 0 without any sighting.
     """
     if not sightings:
         return {"seen": 0.0}
@@ -55,7 +55,7 @@ def face_quality(sightings: Sequence[Sighting], looked: int) -> dict[str, float]
 
 
 def face_flags(quality: Mapping[str, float]) -> tuple[str, ...]:
-    """What a reader should know of a face of this `face_quality`: a sentence each."""
+    """Return remarks on a face with this `face_quality`, one sentence each."""
     if not quality.get("seen"):
         return ("No face is seen.",)
     flags = []

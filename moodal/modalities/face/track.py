@@ -1,7 +1,7 @@
-"""Following faces from picture to picture, and which of them is the main one.
+"""Track faces from picture to picture and choose the main one.
 
-A face that was seen is looked for in a window around where it was, which is cheap; whole pictures
-are searched once a second, and at once when a face is lost.
+A known face is searched in a window around its last place, which is cheap; whole pictures are
+searched once per second, and immediately when a face is lost.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from moodal.modalities.face.detect import (
     STILL,
     WIDE,
     Box,
-    alike,
     crop,
+    detect_near,
     luma,
-    near,
     overlap,
+    same_face,
     search,
     sharpness,
 )
 
 EVERY, DEEP_EVERY = 1.0, 5.0
-"""Seconds between searches of whole pictures, and between such that also find small faces."""
+"""Seconds between searches of whole pictures, and between those that also detect small faces."""
 
 SOUGHT, REMEMBERED = 1.0, 3.0
-"""Seconds for which a lost face is looked for where it was, and for which a face found there is
-taken to be the same."""
+"""Seconds for which a lost face is searched at its last place, and for which a face detected there
+counts as the same."""
 
 MOST = 10
-"""Faces that are followed at once: the largest."""
+"""The largest number of faces that are tracked at the same time."""
 
 TURNED = 0.7
-"""The score that a face must have in a turned picture before the video is believed to lie."""
+"""The score that a face needs in a rotated picture before the whole video is rotated."""
 
 TRIES = (1, 4, 16)
-"""After so many pictures without a face, turned ones are tried."""
+"""The numbers of pictures without a face after which rotated ones are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class Sighting:
     """A face in one picture.
 
     Attributes:
-        track: number of the followed face.
-        at: seconds.
-        box: in pixels of the picture (turned by `Follower.turn`).
+        track: number of the tracked face.
+        at: time of the picture in seconds.
+        box: box in pixels of the picture (rotated by `Follower.turn`).
         face: [48, 48] uint8 grey, see `moodal.modalities.face.detect.crop`.
         pixels: the crop's side in pixels of the file.
         sharpness: see `moodal.modalities.face.detect.sharpness`.
@@ -71,13 +71,14 @@ class Sighting:
 
 @dataclass(slots=True)
 class Track:
-    """One face over time; 36 bytes a sighting, so that hours of it fit.
+    """One face over time; 36 bytes per sighting, so that hours fit into memory.
 
     Attributes:
-        number: from 0, in the order in which faces were first seen.
+        number: from 0, in the order of the first sightings.
         times: seconds of each sighting.
-        values: six numbers for each: left, top, right, bottom (pixels of the picture), the crop's
-            side in pixels of the file, and the sharpness.
+        values: six numbers per sighting: left, top, right, bottom (pixels of the picture), the
+            crop's side in pixels of the file, and the sharpness.
+        scores: the detector's score of each sighting.
     """
 
     number: int
@@ -89,14 +90,14 @@ class Track:
         return len(self.times)
 
     def add(self, sighting: Sighting) -> None:
-        """One sighting more."""
+        """Append a sighting."""
         b = sighting.box
         self.times.append(sighting.at)
         self.scores.append(b.score)
         self.values.extend((b.left, b.top, b.right, b.bottom, sighting.pixels, sighting.sharpness))
 
     def boxes(self) -> list[tuple[float, Box]]:
-        """Seconds and box of each sighting."""
+        """Return seconds and box of each sighting."""
         v = self.values
         return [
             (at, Box(v[6 * i], v[6 * i + 1], v[6 * i + 2], v[6 * i + 3], self.scores[i]))
@@ -105,28 +106,28 @@ class Track:
 
     @property
     def pixels(self) -> float:
-        """Median side of its crops, in pixels of the file."""
+        """The median side of its crops, in pixels of the file."""
         return float(np.median(self.values[4::6])) if self.times else 0.0
 
     @property
     def sharpness(self) -> float:
-        """Median sharpness of its crops."""
+        """The median sharpness of its crops."""
         return float(np.median(self.values[5::6])) if self.times else 0.0
 
     @property
     def weight(self) -> float:
-        """How much of the recording it is: the sum of its sides over its sightings."""
+        """The prominence of the face: the sum of its crops' sides over its sightings."""
         return float(sum(self.values[4::6]))
 
 
 def main_track(tracks: Iterable[Track]) -> Track | None:
-    """The face that is seen longest and largest: the one of the highest `Track.weight`."""
+    """Return the face that is seen longest and largest, with the highest `Track.weight`."""
     return max(tracks, key=lambda t: (t.weight, -t.number), default=None)
 
 
 @dataclass(slots=True)
 class _Live:
-    """A face that was seen a moment ago."""
+    """A face that was seen recently."""
 
     track: Track
     box: Box
@@ -134,13 +135,13 @@ class _Live:
 
 
 class Follower:
-    """Gives every face of a video its number; pictures come in the order of their times.
+    """A tracker that numbers the faces of a video; pictures must come in the order of time.
 
     Attributes:
-        tracks: number -> what was seen of that face.
-        looked: pictures so far.
-        turn: quarter turns against the clock after which faces are upright, 0 unless the video
-            lies on its side and its file does not say so.
+        tracks: number -> the track of that face.
+        looked: number of pictures so far.
+        turn: counter-clockwise quarter turns after which faces are upright; 0 unless the video
+            is rotated without a note in its file.
     """
 
     def __init__(self) -> None:
@@ -151,10 +152,10 @@ class Follower:
         self._whole = self._deep = -np.inf
 
     def look(self, picture: Picture) -> list[Sighting]:
-        """The faces of the next picture, the largest first.
+        """Return the faces of the next picture, the largest first.
 
         Raises:
-            DataError: the picture is none.
+            DataError: the array is not a picture.
         """
         grey, at = luma(np.rot90(picture.rgb, self.turn) if self.turn else picture.rgb), picture.at
         self.looked += 1
@@ -164,16 +165,16 @@ class Follower:
             self._search(grey, at)
         if not self.tracks and self.looked in TRIES:
             grey = self._turned(picture, grey, at)
-        here = [x for x in self._live if x.seen == at]
-        return [self._sighting(x, grey, picture.scale) for x in sorted(here, key=_size)]
+        current = [x for x in self._live if x.seen == at]
+        return [self._sighting(x, grey, picture.scale) for x in sorted(current, key=_size)]
 
     def _follow(self, grey: np.ndarray, at: float) -> bool:
-        """Look where faces were; whether all of those are there that were not lost before."""
-        sought = [x for x in self._live if at - x.seen <= SOUGHT]
-        sizes = SIZES if len(sought) <= 2 else SIZES[:1]
-        complete = bool(sought)
-        for live in sorted(sought, key=_size):
-            box = near(grey, live.box, sizes=sizes)
+        """Search faces at their last places; return whether all recent ones were detected."""
+        expected = [x for x in self._live if at - x.seen <= SOUGHT]
+        sizes = SIZES if len(expected) <= 2 else SIZES[:1]
+        complete = bool(expected)
+        for live in sorted(expected, key=_size):
+            box = detect_near(grey, live.box, sizes=sizes)
             others = (x.box for x in self._live if x.seen == at)
             if box is None or any(overlap(box, other) > 0.4 for other in others):
                 complete = False
@@ -182,25 +183,25 @@ class Follower:
         return complete
 
     def _search(self, grey: np.ndarray, at: float) -> None:
-        """Look everywhere: for those that were lost, and for new ones."""
-        nothing = not any(x.seen == at for x in self._live)
+        """Search the whole picture for lost and new faces."""
+        faceless = not any(x.seen == at for x in self._live)
         boxes: list[Box] = []
-        wait = EVERY if nothing else DEEP_EVERY
+        wait = EVERY if faceless else DEEP_EVERY
         if at - self._deep < wait:
             boxes = search(grey, WIDE)
         else:
             self._deep = at
-            boxes = search(grey, DEEP, edge=nothing)
+            boxes = search(grey, DEEP, edge=faceless)
         self._whole = at
         for box in boxes:
             if any(x.seen == at and _same(x.box, box) for x in self._live):
                 continue
-            lost = [x for x in self._live if x.seen < at and alike(x.box, box)]
-            if not lost and len(self._live) >= MOST:
+            matches = [x for x in self._live if x.seen < at and same_face(x.box, box)]
+            if not matches and len(self._live) >= MOST:
                 continue
-            box = near(grey, box, sizes=STILL if self.looked == 1 else SIZES) or box
-            if lost:
-                live = max(lost, key=lambda x: overlap(x.box, box))
+            box = detect_near(grey, box, sizes=STILL if self.looked == 1 else SIZES) or box
+            if matches:
+                live = max(matches, key=lambda x: overlap(x.box, box))
                 live.box, live.seen = box, at
             else:
                 track = Track(len(self.tracks))
@@ -208,7 +209,7 @@ class Follower:
                 self._live.append(_Live(track, box, at))
 
     def _turned(self, picture: Picture, grey: np.ndarray, at: float) -> np.ndarray:
-        """Where no face was ever seen: perhaps the video lies on its side, or on its head."""
+        """Try rotated pictures, since the video may be rotated if no face was ever detected."""
         best = TURNED
         for turn in (1, 2, 3):
             for box in search(np.rot90(grey, turn), WIDE, least=best):
@@ -221,7 +222,7 @@ class Follower:
 
     def _sighting(self, live: _Live, grey: np.ndarray, scale: float) -> Sighting:
         face = crop(grey, live.box)
-        seen = Sighting(
+        sighting = Sighting(
             live.track.number,
             live.seen,
             live.box,
@@ -229,8 +230,8 @@ class Follower:
             live.box.side * MARGIN / scale,
             sharpness(face),
         )
-        live.track.add(seen)
-        return seen
+        live.track.add(sighting)
+        return sighting
 
 
 def _size(live: _Live) -> float:
@@ -238,22 +239,22 @@ def _size(live: _Live) -> float:
 
 
 def _same(a: Box, b: Box) -> bool:
-    """Whether two boxes of one picture are of one face."""
-    return overlap(a, b) > 0.3 or (alike(a, b) and overlap(a, b) > 0.15)
+    """Return whether two boxes of one picture show the same face."""
+    return overlap(a, b) > 0.3 or (same_face(a, b) and overlap(a, b) > 0.15)
 
 
-def _steady(before: Box, now: Box) -> Box:
-    """The box where it is now, its side the mean of both: heads move, but do not grow at once."""
-    x, y = now.centre
-    half = (before.side + now.side) / 4
-    return Box(x - half, y - half, x + half, y + half, now.score)
+def _steady(previous: Box, current: Box) -> Box:
+    """Smooth the side of a box with the previous one's, since heads move but hardly grow."""
+    x, y = current.centre
+    half = (previous.side + current.side) / 4
+    return Box(x - half, y - half, x + half, y + half, current.score)
 
 
 def sighting_of(picture: Picture) -> Sighting:
-    """Return the sighting of a picture that is a face already, cropped as FER2013's are."""
+    """Return the sighting of a picture that is itself a face crop, framed as in FER2013."""
     face = luma(picture.rgb)
     half, middle = SIDE / MARGIN / 2, SIDE / 2
     lower = middle + LIFT * 2 * half
     box = Box(middle - half, lower - half, middle + half, lower + half)
-    box = near(face, box) or box
+    box = detect_near(face, box) or box
     return Sighting(0, picture.at, box, face, float(SIDE), sharpness(face))

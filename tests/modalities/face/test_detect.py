@@ -11,15 +11,15 @@ from moodal.lookalikes.face import draw_face
 from moodal.modalities.face import detect as face_boxes
 from moodal.modalities.face.detect import (
     Box,
-    apart,
     crop,
     detect,
+    detect_near,
     luma,
-    near,
     overlap,
     resample,
     search,
     sharpness,
+    suppress_overlaps,
 )
 
 pytest.importorskip("_dlib_pybind11")
@@ -81,7 +81,7 @@ def test_a_picture_that_is_none_is_refused():
         np.zeros((0, 4, 3), "u1"),
         np.zeros((4, 4, 4), "u1"),
     ):
-        with pytest.raises(DataError, match="A picture is"):
+        with pytest.raises(DataError, match="A picture must be"):
             detect(wrong)
 
 
@@ -94,12 +94,12 @@ def test_near_finds_the_same_box_from_a_start_that_is_off():
     for _ in range(12):
         half = found.side / 2 * np.exp(rng.normal(0, 0.08))
         dx, dy = rng.normal(0, 0.06, 2) * found.side
-        box = near(grey, Box(x + dx - half, y + dy - half, x + dx + half, y + dy + half))
+        box = detect_near(grey, Box(x + dx - half, y + dy - half, x + dx + half, y + dy + half))
         assert box is not None
         boxes.append((box.side, *box.centre))
     assert (np.std(boxes, axis=0) < 0.06 * found.side).all()
-    assert near(grey, Box(0, 0, 60, 60)) is None
-    assert near(grey, Box(-500, -500, -400, -400)) is None
+    assert detect_near(grey, Box(0, 0, 60, 60)) is None
+    assert detect_near(grey, Box(-500, -500, -400, -400)) is None
 
 
 def test_a_face_that_the_edges_cut_is_found_where_it_fills_the_picture():
@@ -145,7 +145,7 @@ def test_sharpness_falls_with_blur_and_not_with_light():
 
 def test_of_overlapping_boxes_the_surest_stays():
     a, b, c = Box(0, 0, 10, 10, 1.0), Box(1, 1, 11, 11, 2.0), Box(30, 0, 40, 10, 0.5)
-    assert apart([a, b, c]) == [b, c]
+    assert suppress_overlaps([a, b, c]) == [b, c]
     assert overlap(a, b) == pytest.approx(81 / 119)
     assert overlap(a, c) == 0
 

@@ -7,7 +7,7 @@ from moodal.core.errors import DataError
 from moodal.lookalikes.face import draw_face
 from moodal.media.video import Picture
 from moodal.modalities.face import track as face_tracks
-from moodal.modalities.face.quality import by_track, face_flags, face_quality, main_of
+from moodal.modalities.face.quality import by_track, face_flags, face_quality, main_face
 from moodal.modalities.face.track import Follower, main_track
 
 pytest.importorskip("_dlib_pybind11")
@@ -52,7 +52,7 @@ def test_two_faces_have_two_numbers_and_the_larger_is_main():
     assert all(len(here) == 2 for _, here in looks)
     faces = by_track(seen)
     assert [len(f) for f in faces.values()] == [6, 6]
-    main = main_of(seen)
+    main = main_face(seen)
     assert main is not None
     assert faces[main][0].box.centre[0] > 190
     track = main_track(follower.tracks.values())
@@ -60,7 +60,7 @@ def test_two_faces_have_two_numbers_and_the_larger_is_main():
     assert track.number == main
     # but one that is seen for a moment only is not
     follower, seen, _ = seen_in([scene((120, 20, 90))] * 7 + both[:1])
-    assert main_of(seen) == 0
+    assert main_face(seen) == 0
 
 
 def test_a_face_that_was_hidden_for_a_moment_is_the_same_and_later_another():
@@ -108,8 +108,8 @@ def test_where_no_face_is_there_is_no_track():
         follower, seen, _ = seen_in([np.ascontiguousarray(picture)] * 3)
         assert (seen, follower.tracks, follower.looked) == ([], {}, 3)
     assert main_track([]) is None
-    assert main_of([]) is None
-    with pytest.raises(DataError, match="A picture is"):
+    assert main_face([]) is None
+    with pytest.raises(DataError, match="A picture must be"):
         Follower().look(Picture(0.0, noise.astype(float)))
 
 
