@@ -42,7 +42,9 @@ Bias = Annotated[float, Field(ge=-1000, le=1000)]
 class Info(BaseModel):
     """A part of an artefact's description: no unknown keys, no conversions, all numbers finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
+    )
 
 
 class EncoderInfo(Info):
