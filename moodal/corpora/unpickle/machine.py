@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from moodal.corpora.unpickle.inert import Inert, Name, Refused, key, shown
 
 
-class Readable(Protocol):
+class ByteReader(Protocol):
     """An open file, as far as pickles need it."""
 
     def read(self, n: int, /) -> bytes: ...
@@ -59,7 +59,7 @@ class Machine:
 
     def __init__(
         self,
-        file: Readable,
+        file: ByteReader,
         names: Mapping[tuple[str, str], Name],
         persistent: Callable[[Any], Any] | None = None,
     ):
