@@ -23,7 +23,7 @@ Level = Literal["note", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class AuditFinding:
     """One thing to know.
 
     Attributes:
@@ -59,7 +59,7 @@ def audit(
     valid_rows: Sequence[int] | np.ndarray,
     test_rows: Sequence[int] | np.ndarray,
     streams: Sequence[str] | None = None,
-) -> list[Finding]:
+) -> list[AuditFinding]:
     """What train and test, validation and test, and train and validation share.
 
     Looks at ids, speakers, sessions, dialogues, scripts (``extra["script"]``), texts (case,
@@ -79,7 +79,7 @@ def audit(
     rows = {side: np.asarray(r, np.int64) for side, r in sides.items()}
     pairs = [("train", "test"), ("valid", "test"), ("train", "valid")]
     pairs = [(a, b) for a, b in pairs if len(rows[a]) and len(rows[b])]
-    found: list[Finding] = []
+    found: list[AuditFinding] = []
     if len(rows["test"]) and np.array_equal(rows["valid"], rows["test"]):
         found.append(_selected_on_test(manifest, rows["test"]))
         pairs, rows["valid"] = pairs[:1], rows["valid"][:0]
@@ -87,7 +87,7 @@ def audit(
         keys = {side: look.key(manifest, r) for side, r in rows.items() if len(r)}
         found += (f for a, b in pairs if (f := _shared(look, a, b, keys, manifest, rows[b])))
     found += _unknown(manifest, rows["test"])
-    found += (Finding("note", "notes", "all rows", 1, 1.0, (), n) for n in manifest.notes)
+    found += (AuditFinding("note", "notes", "all rows", 1, 1.0, (), n) for n in manifest.notes)
     return sorted(found, key=lambda f: ("error", "warning", "note").index(f.level))
 
 
@@ -161,7 +161,7 @@ def _shared(
     keys: Mapping[str, Sequence[Hashable | None]],
     manifest: Manifest,
     rows: np.ndarray,
-) -> Finding | None:
+) -> AuditFinding | None:
     """What of ``look`` side ``a`` and side ``b`` (its rows given) both have."""
     common = {k for k in keys[a] if k is not None} & {k for k in keys[b] if k is not None}
     if not common:
@@ -174,7 +174,7 @@ def _shared(
         f"{share:.1%} of the {b} rows: {look.meaning}."
     )
     examples = tuple(_examples(look, keys[b], hit, manifest, rows))
-    return Finding(look.level, look.what, f"{a} and {b}", many, share, examples, detail)
+    return AuditFinding(look.level, look.what, f"{a} and {b}", many, share, examples, detail)
 
 
 def _examples(
@@ -197,16 +197,16 @@ def _one(what: str) -> str:
     return "set of " + what if what.endswith("features") else what.removesuffix("s")
 
 
-def _selected_on_test(manifest: Manifest, rows: np.ndarray) -> Finding:
+def _selected_on_test(manifest: Manifest, rows: np.ndarray) -> AuditFinding:
     ids = tuple(manifest.utterances[i].id for i in rows[:3])
     detail = (
         "The validation rows are the test rows: what was chosen on them was chosen on the test, "
         "and the figures are too high."
     )
-    return Finding("error", "ids", "valid and test", len(rows), 1.0, ids, detail)
+    return AuditFinding("error", "ids", "valid and test", len(rows), 1.0, ids, detail)
 
 
-def _unknown(manifest: Manifest, rows: np.ndarray) -> list[Finding]:
+def _unknown(manifest: Manifest, rows: np.ndarray) -> list[AuditFinding]:
     """What could not be looked at, because the corpus does not say it."""
     missing = [i for i in rows if not manifest.utterances[i].speaker]
     if not missing:
@@ -217,4 +217,6 @@ def _unknown(manifest: Manifest, rows: np.ndarray) -> list[Finding]:
         "them cannot be said."
     )
     ids = tuple(manifest.utterances[i].id for i in missing[:3])
-    return [Finding("note", "unknown speakers", "train and test", len(missing), share, ids, detail)]
+    return [
+        AuditFinding("note", "unknown speakers", "train and test", len(missing), share, ids, detail)
+    ]

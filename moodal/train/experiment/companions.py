@@ -10,7 +10,7 @@ import torch
 
 from moodal.core.recipe import Recipe
 from moodal.core.records import Utterance
-from moodal.evaluation.protocols.audit import Finding
+from moodal.evaluation.protocols.audit import AuditFinding
 from moodal.evaluation.report.scores import Scored
 from moodal.evaluation.report.transcripts import ctc_combined, ctc_entry
 from moodal.train.data.characters import clean
@@ -49,14 +49,14 @@ def extras(trained: Trained, test: Scored) -> dict[str, Any]:
     return entries
 
 
-def view_findings(trained: Trained) -> list[Finding]:
+def view_findings(trained: Trained) -> list[AuditFinding]:
     """Report, for each stream, how many training rows had a second view of their own."""
     rows, findings = trained.run.experiment.train, []
     for stream, second in trained.data.views.items():
         count = int((second.drawn[rows] >= 0).sum())
         share = count / len(rows)
         detail = f"{share:.1%} of the training rows have a second view of {stream}."
-        findings.append(Finding("note", "views", "train", count, share, (), detail))
+        findings.append(AuditFinding("note", "views", "train", count, share, (), detail))
     return findings
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from moodal.core.errors import DataError
 from moodal.evaluation import metrics
-from moodal.evaluation.protocols.audit import Finding
+from moodal.evaluation.protocols.audit import AuditFinding
 from moodal.evaluation.report.intervals import interval
 from moodal.evaluation.report.measures import lines
 from moodal.evaluation.report.scores import Scored
@@ -112,7 +112,7 @@ def test_unseen_emotions_have_means_of_their_own(made):
 
 
 def test_stamps_audit_and_extras_are_carried(made):
-    finding = Finding("warning", "speakers", "train and test", 2, 0.5, ("x",), "They share two.")
+    finding = AuditFinding("warning", "speakers", "train and test", 2, 0.5, ("x",), "They share two.")
     report = _report(
         made("multi"),
         stamps=["selected on test"],
