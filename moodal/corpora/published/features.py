@@ -22,7 +22,7 @@ FACET = 35
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitData:
     """One split of a corpus, as its files gave it.
 
     Attributes:
@@ -178,7 +178,7 @@ def _named(name: str, words: list[str], split: str) -> Utterance:
 def join(
     corpus: str,
     space: Targets,
-    parts: Sequence[Part],
+    parts: Sequence[SplitData],
     *,
     aligned: bool,
     licence: str = "unknown",
@@ -249,7 +249,7 @@ def as_given(corpus: str, stream: str, width: int) -> dict[str, Any]:
     return {"name": "as-given", "fingerprint": fingerprint, "width": width}
 
 
-def _frames(corpus: str, stream: str, parts: Sequence[Part], width: int) -> tuple[Frames, int]:
+def _frames(corpus: str, stream: str, parts: Sequence[SplitData], width: int) -> tuple[Frames, int]:
     """One stream over all splits, and how many -inf were set to 0 in it."""
     values, lengths, silent = [], [], 0
     for part in parts:

@@ -53,7 +53,9 @@ def read(root: Path | str) -> Manifest:
             values = features.sequences(load.load(source), str(source), len(labels))
             streams[stream] = values[kept, :STEPS]
         names = features.utterances(phase, len(labels))
-        parts.append(features.Part(phase, tuple(names[i] for i in kept), labels[kept], streams))
+        parts.append(
+            features.SplitData(phase, tuple(names[i] for i in kept), labels[kept], streams)
+        )
     notes = [f"{dropped} rows have none of the nine emotions and were left out."] if dropped else []
     return features.join(
         "iemocap9",

@@ -83,7 +83,7 @@ def read_sentiment(folder: Path, corpus: str, *, bound: float | None) -> Manifes
     return features.join(corpus, space, parts, aligned=True, licence="for research", notes=notes)
 
 
-def _part(folder: Path, phase: str, labels: np.ndarray) -> features.Part:
+def _part(folder: Path, phase: str, labels: np.ndarray) -> features.SplitData:
     """One phase's streams, those that are there; a stream nobody has is seen to by `join`."""
     streams = {}
     for stream, names in FILES.items():
@@ -94,7 +94,7 @@ def _part(folder: Path, phase: str, labels: np.ndarray) -> features.Part:
     if not streams:
         wanted = ", ".join(names[0].format(phase) for names in FILES.values())
         raise DataError(f"{folder} has none of {wanted}; give the folder in which they lie.")
-    return features.Part(phase, features.utterances(phase, len(labels)), labels, streams)
+    return features.SplitData(phase, features.utterances(phase, len(labels)), labels, streams)
 
 
 def _name(folder: Path) -> str:

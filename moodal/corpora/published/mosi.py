@@ -43,7 +43,9 @@ def read(root: Path | str) -> Manifest:
             "speech": values[:, :, TEXT : TEXT + SPEECH],
             "face": values[:, :, TEXT + SPEECH :],
         }
-        parts.append(features.Part(phase, features.utterances(phase, len(labels)), labels, streams))
+        parts.append(
+            features.SplitData(phase, features.utterances(phase, len(labels)), labels, streams)
+        )
     space = Values(["sentiment"])
     return features.join("mosi", space, parts, aligned=True, licence="for research")
 

@@ -19,7 +19,7 @@ KEYS = {
 """Stream -> the keys it goes by."""
 
 
-def read(path: Path, label: Callable[[Any, str], np.ndarray]) -> list[features.Part]:
+def read(path: Path, label: Callable[[Any, str], np.ndarray]) -> list[features.SplitData]:
     """The three parts of such a file.
 
     Args:
@@ -39,7 +39,7 @@ def read(path: Path, label: Callable[[Any, str], np.ndarray]) -> list[features.P
 
 def part(
     table: Any, phase: str, place: str, label: Callable[[Any, str], np.ndarray]
-) -> features.Part:
+) -> features.SplitData:
     """One phase from its dict."""
     name, values = features.entry(table, ("labels",), place)
     labels = label(values, f"{place}[{name!r}]")
@@ -48,4 +48,4 @@ def part(
         name, values = features.entry(table, names, place)
         streams[stream] = features.sequences(values, f"{place}[{name!r}]", len(labels))
     utterances = features.utterances(phase, len(labels), table.get("id"), f"{place}['id']")
-    return features.Part(phase, utterances, labels, streams)
+    return features.SplitData(phase, utterances, labels, streams)
