@@ -1,4 +1,4 @@
-"""How good a sound is: noise, clipping, level and band, and what a reader should know of it."""
+"""Measure the quality of sound (noise, clipping, level, bandwidth) and describe defects."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ FRAME, HOP = 0.025, 0.010
 """Seconds of the frames in which energy is measured."""
 
 MOST = 60.0
-"""dB: the highest signal-to-noise ratio that is told, and that of a clip too short to tell."""
+"""The highest signal-to-noise ratio in dB that is reported, also for clips too short to judge."""
 
 CREST = 6.0
 """dB by which the loud frames of speech exceed its mean power (measured on clean utterances with
-white noise added: the estimate is then right within 2 dB from 0 to 20 dB)."""
+added white noise, where the estimate is correct within 2 dB from 0 to 20 dB)."""
 
 LEAST_LEVEL = -100.0
 """dB of full scale: the level of silence."""
 
 ENOUGH = 0.5
-"""Seconds from which noise and band are judged."""
+"""The shortest sound in seconds whose noise and bandwidth are judged."""
 
 
 def sound_quality(samples: np.ndarray, rate: int) -> dict[str, float]:
-    """Measures of one channel of sound; all finite, also for a single sample or silence.
+    """Measure one channel of sound; all results are finite, even for one sample or silence.
 
     Args:
         samples: [n] in [-1, 1].
@@ -61,28 +61,28 @@ def sound_quality(samples: np.ndarray, rate: int) -> dict[str, float]:
 
 
 def flags(quality: Mapping[str, float]) -> list[str]:
-    """What a reader should know of a sound with these measures, a sentence each."""
-    said = []
+    """Describe the defects of a sound with these measures, in a phrase each."""
+    defects = []
     if quality["level_dbfs"] <= LEAST_LEVEL + 10:
         return ["silent"]
     if quality["clipping"] >= 0.001:
         share = quality["clipping"] * 100
-        said.append(f"the sound is clipped ({share:.1f} % of samples)")
+        defects.append(f"the sound is clipped ({share:.1f} % of samples)")
     if quality["level_dbfs"] < -50:
-        said.append(f"very quiet ({quality['level_dbfs']:.0f} dB of full scale)")
+        defects.append(f"very quiet ({quality['level_dbfs']:.0f} dB of full scale)")
     if quality["seconds"] < ENOUGH:
-        return said
+        return defects
     if quality["snr_db"] < 10:
-        said.append(f"noisy (about {quality['snr_db']:.0f} dB)")
+        defects.append(f"noisy (about {quality['snr_db']:.0f} dB)")
     if 0 < quality["bandwidth_hz"] <= 4100:
-        said.append(f"telephone band (nothing above {quality['bandwidth_hz'] / 1000:.1f} kHz)")
-    return said
+        defects.append(f"telephone band (nothing above {quality['bandwidth_hz'] / 1000:.1f} kHz)")
+    return defects
 
 
 def _frames(sound: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
-    """Energy of each frame, and the mean power spectrum of the louder half of them.
+    """Return the energy of each frame and the mean power spectrum of the louder half of them.
 
-    One frame where the sound is shorter than that; none for no sound.
+    A sound shorter than a frame gives one frame, an empty sound none.
     """
     size, hop = max(1, round(FRAME * rate)), max(1, round(HOP * rate))
     if not len(sound):
@@ -92,7 +92,7 @@ def _frames(sound: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
     view = np.lib.stride_tricks.sliding_window_view(sound, size)[::hop]
     energies = np.einsum("ij,ij->i", view, view, dtype=np.float64) / size
     loud = np.flatnonzero(energies >= np.median(energies))
-    # Enough frames for a mean; an hour has no more to say.
+    # About 2,000 frames are enough for a mean.
     loud = loud[:: max(1, len(loud) // 2000)]
     spectrum = np.abs(np.fft.rfft(view[loud] * np.hanning(size + 2)[1:-1], axis=1)) ** 2
     return energies, spectrum.mean(axis=0)

@@ -1,6 +1,6 @@
-"""Sound -> spans in which somebody speaks, cut at pauses, by Silero VAD (MIT).
+"""Segment sound into spans of speech, cut at pauses, by Silero VAD (MIT).
 
-Streaming: of the sound, a probability and a level per chunk of 32 ms are kept, no samples.
+It works on streams: only a probability and a level per chunk of 32 ms are kept, no samples.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from moodal.core.errors import MissingDependencyError
 from moodal.core.records import RATE
 
 CHUNK = 512
-"""Samples that the detector hears at once, 32 ms."""
+"""Samples of one chunk of the detector, 32 ms."""
 
 STEP = CHUNK / RATE
 
@@ -32,7 +32,7 @@ sound is made up to 30 times louder for it, and a loud chunk counts less by this
 (half after 7 s)."""
 
 SURE, UNSURE = 0.5, 0.35
-"""Speech begins at the one probability, and goes on down to the other."""
+"""Speech begins at the first probability and ends below the second."""
 
 SMOOTH = 7
 """Chunks over which loudness is averaged where a place to cut is looked for."""
@@ -40,7 +40,7 @@ SMOOTH = 7
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From second ``start`` to second ``end`` of a recording."""
+    """A span of a recording, from second ``start`` to second ``end``."""
 
     start: float
     end: float
@@ -64,14 +64,14 @@ class _Stretch:
 
 
 class SpeechSegmenter:
-    """Finds utterances in sound that comes block by block, and gives each as soon as it ends.
+    """A segmenter of streamed sound, which returns each utterance as soon as it ends.
 
     The block sizes change nothing. An utterance is known ``pause`` seconds after its end, or
     as soon as it is cut for its length.
 
     Args:
         longest: seconds; longer speech is cut at its quietest moments.
-        shortest: seconds of speech below which it is none (a click, a cough).
+        shortest: seconds below which speech is ignored, such as a click or a cough.
         pause: seconds without speech that end an utterance.
 
     Raises:
@@ -96,7 +96,7 @@ class SpeechSegmenter:
 
     @property
     def settled(self) -> float:
-        """The second before which no further utterance begins."""
+        """The second before which no further utterance can begin."""
         if self._stretch is None:
             return 0.0
         pending = self._run[0] if self._run else self._begin
@@ -104,9 +104,9 @@ class SpeechSegmenter:
         return self._stretch.start + chunk * STEP - PAD
 
     def hear(self, start: float, samples: np.ndarray) -> list[Span]:
-        """Take in ``samples`` [n] at `RATE` from second ``start``; give the utterances that ended.
+        """Process ``samples`` [n] at `RATE` from second ``start``; return the ended utterances.
 
-        A leap of ``start`` ends whatever was going on.
+        A gap before ``start`` ends the current utterance.
         """
         samples = np.nan_to_num(np.asarray(samples, np.float32), nan=0, posinf=0, neginf=0)
         spans: list[Span] = []
@@ -122,7 +122,7 @@ class SpeechSegmenter:
         return spans + self._judge(stretch, joint[:whole])
 
     def finish(self) -> list[Span]:
-        """Give the utterances that the end of the sound ends; then it may begin again."""
+        """Return the utterances that the end of the sound ends, and reset the segmenter."""
         stretch = self._stretch
         if stretch is None:
             return []
@@ -138,7 +138,7 @@ class SpeechSegmenter:
         return spans
 
     def _judge(self, stretch: _Stretch, samples: np.ndarray) -> list[Span]:
-        """Let the detector hear whole chunks, and follow the runs of speech in them."""
+        """Run the detector on whole chunks and follow the runs of speech in them."""
         chunks = samples.reshape(-1, CHUNK)
         power = np.mean(np.square(chunks, dtype=np.float64), axis=1)
         level = (10 * np.log10(power + 1e-10)).tolist()
@@ -166,7 +166,7 @@ class SpeechSegmenter:
         return spans + self._too_long(stretch, i)
 
     def _closed(self, stretch: _Stretch, following: int | None) -> list[Span]:
-        """Give the utterances of a run that has ended; ``following`` is where the next begins."""
+        """Return the utterances of an ended run; ``following`` is the start of the next."""
         assert self._run is not None
         (first, last), self._run = self._run, None
         if self._before != first and last - first < self._least:
@@ -176,7 +176,7 @@ class SpeechSegmenter:
         return [self._span(stretch, *piece, end) for piece, end in zip(pieces, ends, strict=True)]
 
     def _too_long(self, stretch: _Stretch, i: int) -> list[Span]:
-        """Cut speech that goes on where the place of the cut cannot change any more."""
+        """Cut continuing speech once the place of the cut is certain."""
         spans: list[Span] = []
         while True:
             first = self._run[0] if self._run else self._begin
@@ -194,7 +194,7 @@ class SpeechSegmenter:
                 self._run, self._begin = None, at
 
     def _span(self, stretch: _Stretch, first: int, last: int, following: int | None) -> Span:
-        """A piece with `PAD` around it, in seconds of the recording."""
+        """Return a piece with `PAD` around it, in seconds of the recording."""
         total = stretch.samples / RATE
         begin, end = first * STEP, min(last * STEP, total)
         padded = max(begin - PAD, 0.0)
@@ -236,7 +236,7 @@ _loading = threading.Lock()
 
 
 def _detector() -> Any:
-    """The detector of this thread, as new; loading it takes as long as hearing a second."""
+    """Return the reset detector of this thread; loading takes as long as a second of sound."""
     if not hasattr(_KEPT, "detector"):
         _KEPT.detector = _loaded()
     _KEPT.detector.reset()

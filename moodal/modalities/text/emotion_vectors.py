@@ -1,4 +1,4 @@
-"""Vectors of emotion words: what an open-set system knows an emotion by."""
+"""Vectors of emotion words, by which an open-set system represents emotions."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from moodal.modalities.text.glove import Glove
 from moodal.modalities.text.minilm import MiniLM
 
 FREQUENT = 20_000
-"""How many of the most frequent words a null distribution draws from."""
+"""The number of most frequent words from which a null distribution draws."""
 
 STEM = 3
-"""Words that begin with the same so many letters count as kin, as "angry" and "anger" do."""
+"""The number of equal first letters by which words count as related, such as "angry", "anger"."""
 
 
 class WordVectors:
-    """Word -> vector [d] float32, from one source.
+    """A source of word vectors [d] float32.
 
     Args:
-        source: its name, as it goes into spaces and artefacts.
-        find: the vector of a word, or None.
-        words: the words to draw from at random, and to suggest from.
-        width: d.
+        source: its name, which spaces and artefacts store.
+        find: returns the vector of a word, or None.
+        words: returns the words for random draws and suggestions.
+        width: d, the values per vector.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class WordVectors:
         self._words = words
 
     def vector(self, word: str, *, capitalised: bool = False) -> np.ndarray:
-        """The vector [d] of exactly this word or phrase; with a capital if ``capitalised``.
+        """Return the vector [d] of exactly this word or phrase, capitalised if asked for.
 
-        Nothing is made up: a phrase that has no vector of its own, "very happy" in GloVe,
-        is not the mean of its words unless `space` is told so by synonyms. A source that
-        reads text, "minilm", has a vector for every phrase.
+        A phrase without a vector, such as "very happy" in GloVe, is not replaced by the mean of
+        its words unless `space` gets these as synonyms. A source that reads text, "minilm", has
+        a vector for every phrase.
 
         Raises:
-            SpaceError: there is none; says what is near.
+            SpaceError: there is no such vector; the message suggests similar words.
         """
         if capitalised:
             word = _capital(word)
@@ -82,26 +82,28 @@ class WordVectors:
         synonyms: Mapping[str, Sequence[str]] = {},
         capitalised: bool = False,
     ) -> np.ndarray:
-        """Look up the vectors [C, d] of the words that emotions or values are called by.
+        """Look up the vectors [C, d] of emotion labels or names of values.
 
-        A label with synonyms has the mean of their vectors, its own word among them only
-        if it is listed; the others have their own.
+        A label with synonyms gets the mean of the synonyms' vectors, which includes its own word
+        only if that is listed.
 
         Raises:
-            SpaceError: words without a vector, all of them named; synonyms of no label.
+            SpaceError: some words have no vector, or synonyms are given for an unknown label.
         """
-        strangers = [label for label in synonyms if label not in labels]
-        if strangers:
+        unknown = [label for label in synonyms if label not in labels]
+        if unknown:
             raise SpaceError(
-                f"Synonyms are given for {', '.join(strangers)}, which the emotions do not "
+                f"Synonyms are given for {', '.join(unknown)}, which the emotions do not "
                 f"include: {', '.join(labels)}."
             )
         vectors, problems = [], []
         for label in labels:
             try:
                 words = synonyms.get(label) or [label]
-                found = [self.vector(word, capitalised=capitalised) for word in words]
-                vectors.append(np.mean(found, axis=0))
+                word_vectors_of_label = [
+                    self.vector(word, capitalised=capitalised) for word in words
+                ]
+                vectors.append(np.mean(word_vectors_of_label, axis=0))
             except SpaceError as error:
                 problems.append(str(error).rstrip("."))
         if problems:
@@ -111,23 +113,25 @@ class WordVectors:
     def vocabulary(
         self, n: int, seed: int, exclude: Iterable[str] = (), *, capitalised: bool = False
     ) -> tuple[tuple[str, ...], np.ndarray]:
-        """At most ``n`` random words and their vectors [up to n, d], for a null distribution.
+        """Draw at most ``n`` random words and their vectors [up to n, d], for a null distribution.
 
-        Drawn from the `FREQUENT` most frequent alphabetic words of a GloVe table, for
-        "minilm" from those of "glove-50", and from all words of an emotion-vector pickle.
-        Of words that differ in capitals alone, one is drawn, the lower-case one if it is
-        there. A source with fewer words gives all of them; there may be none.
+        Words are drawn from the `FREQUENT` most frequent alphabetic words of a GloVe table (for
+        "minilm", of "glove-50"), or from all words of an emotion-vector pickle. Of words that
+        differ only in capitals, one is drawn, preferably the lower-case one. A source with fewer
+        words gives all of them, possibly none.
 
         Args:
+            n: the largest number of words.
+            seed: seed of the draw.
             exclude: words or phrases that are not drawn, nor any word that begins with the
-                same `STEM` letters as a word of theirs.
-            capitalised: the vectors are those of the capitalised words; words that have none
-                are not drawn.
+                same `STEM` letters as one of their words.
+            capitalised: use the vectors of the capitalised words; words without one are not
+                drawn.
         """
-        away = {word[:STEM] for phrase in exclude for word in phrase.lower().split()}
-        twins = {word.lower(): word for word in self._words()}
-        twins |= {word: word for word in self._words() if word.islower()}
-        pool = [word for lower, word in twins.items() if lower[:STEM] not in away]
+        excluded_stems = {word[:STEM] for phrase in exclude for word in phrase.lower().split()}
+        spellings = {word.lower(): word for word in self._words()}
+        spellings |= {word: word for word in self._words() if word.islower()}
+        pool = [word for lower, word in spellings.items() if lower[:STEM] not in excluded_stems]
         drawn: dict[str, np.ndarray] = {}
         for row in np.random.default_rng(seed).permutation(len(pool)):
             if len(drawn) == n:
@@ -143,11 +147,11 @@ class WordVectors:
             known = self._words()
         except MissingDependencyError:
             return ""
-        near = difflib.get_close_matches(word, known, 3, 0.7)
+        similar = difflib.get_close_matches(word, known, 3, 0.7)
         lower = word.lower()
         if lower != word and self._find(lower) is not None:
-            near = [lower, *(x for x in near if x != lower)][:3]
-        return f"; near it is {', '.join(near)}" if near else ""
+            similar = [lower, *(x for x in similar if x != lower)][:3]
+        return f"; near it is {', '.join(similar)}" if similar else ""
 
 
 def _capital(word: str) -> str:
@@ -155,7 +159,7 @@ def _capital(word: str) -> str:
 
 
 def word_vectors(source: str) -> WordVectors:
-    """The word vectors of ``source``.
+    """Open the word vectors of ``source``.
 
     Args:
         source: "glove-50" (50 wide), "minilm" (384, the embedding of the word as a text), or
@@ -163,9 +167,9 @@ def word_vectors(source: str) -> WordVectors:
             ``glove.emotions.840B.300d.pt``), or a GloVe text file (``.txt``).
 
     Raises:
-        UsageError: no such source.
-        DataError: the file is not what its name says.
-        UnsafeFileError: the pickle would run code.
+        UsageError: there is no such source.
+        DataError: the file is not of the kind that its name says.
+        UnsafeFileError: the file is a pickle that would run code.
     """
     if source == "glove-50":
         return WordVectors(source, _glove_vector, _frequent_words, Glove.width)
@@ -174,7 +178,7 @@ def word_vectors(source: str) -> WordVectors:
     path = Path(source)
     if not path.is_file():
         raise UsageError(
-            f"No word vectors are called {source!r}, and no such file is there; use glove-50, "
+            f"No word vectors are called {source!r}, and there is no such file; use glove-50, "
             "minilm, or the path of an emotion-vector pickle or a GloVe .txt file."
         )
     name = f"{path.name} ({file_hash(path)[:12]})"
@@ -204,7 +208,7 @@ def _minilm_vector(word: str) -> np.ndarray | None:
 
 
 def _pickled(path: Path) -> dict[str, np.ndarray]:
-    """The authors' emotion vectors: word -> [d]."""
+    """Read the authors' emotion vectors: word -> [d]."""
     from moodal.corpora.unpickle import load
 
     raw = load.load(path)
@@ -212,7 +216,7 @@ def _pickled(path: Path) -> dict[str, np.ndarray]:
         vectors = {str(w): np.asarray(v, np.float32).reshape(-1) for w, v in raw.items()}
     except (AttributeError, TypeError, ValueError):
         raise DataError(
-            f"{path} is no emotion-vector pickle: {{word: numbers}} expected."
+            f"{path} is no emotion-vector pickle, which must hold {{word: numbers}}."
         ) from None
     widths = {len(v) for v in vectors.values()}
     if len(widths) != 1 or not all(np.isfinite(v).all() for v in vectors.values()):
@@ -221,9 +225,9 @@ def _pickled(path: Path) -> dict[str, np.ndarray]:
 
 
 def _text_index(path: Path) -> tuple[dict[str, int], int]:
-    """Where each word's line starts, in the file's order, and the width d.
+    """Return the byte offset of each word's line, in the file's order, and the width d.
 
-    Lines are parsed only when asked for: these files have gigabytes.
+    Lines are parsed only when needed, since these files have gigabytes.
     """
     with open(path, "rb") as file:
         first = file.readline()
@@ -232,7 +236,7 @@ def _text_index(path: Path) -> tuple[dict[str, int], int]:
         file.seek(start)
         width = len(file.readline().split()) - 1
         if width < 2:
-            raise DataError(f"{path} is no GloVe text file: a word and its numbers a line.")
+            raise DataError(f"{path} is no GloVe text file, with a word and its numbers per line.")
         file.seek(start)
         lines: dict[str, int] = {}
         for line in file:

@@ -1,4 +1,4 @@
-"""Whether a text looks English, the one language that the text branch has learned."""
+"""Detect texts that do not look English, the only language of the text branch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FOREIGN = 0.3
 """Share of letters outside the Latin alphabet from which a text is not English."""
 
 FEW = 4
-"""Words below which nothing can be told from them."""
+"""The number of words below which the words are not judged."""
 
 _ENGLISH = """
 a about after all also am an and any are as at be because been but by can come could did do don
@@ -48,10 +48,10 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
 def looks_english(text: str) -> bool:
-    """Whether a text looks English: by its letters, and by its commonest words.
+    """Judge whether a text looks English, by its letters and its most common words.
 
-    A text of fewer than `FEW` words in Latin letters counts as English, for nothing tells.
-    Simple: close languages in few words, and names, may deceive it.
+    A text of fewer than `FEW` words in Latin letters counts as English. The method is simple:
+    short texts in similar languages, and names, may be misjudged.
 
     >>> looks_english("I did not expect that"), looks_english("Das habe ich nicht erwartet")
     (True, False)
@@ -60,9 +60,9 @@ def looks_english(text: str) -> bool:
     latin = sum(c.isascii() or unicodedata.name(c, "").startswith("LATIN") for c in letters)
     if not letters or latin < (1 - FOREIGN) * len(letters):
         return not letters
-    found = [w.lower().replace("’", "'") for w in _WORD.findall(text[:20000])]
-    if len(found) < FEW:
+    words = [w.lower().replace("’", "'") for w in _WORD.findall(text[:20000])]
+    if len(words) < FEW:
         return True
-    english = sum(w in _COMMON or w.split("'")[0] in _COMMON for w in found)
-    other = max(sum(w in common for w in found) for common in _OTHERS)
-    return english >= other if len(found) < 12 else english > other and english >= 0.1 * len(found)
+    english = sum(w in _COMMON or w.split("'")[0] in _COMMON for w in words)
+    other = max(sum(w in common for w in words) for common in _OTHERS)
+    return english >= other if len(words) < 12 else english > other and english >= 0.1 * len(words)

@@ -1,4 +1,4 @@
-"""The modality of the words: what is said."""
+"""The text modality: the words of an utterance."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from moodal.modalities.text.language import looks_english
 from moodal.modalities.text.minilm import tokenizer
 
 FOREIGN = "it does not look English, the one language known"
-"""Why words of another language are used only where there is nothing else."""
+"""The reason why words of another language are used only if no other modality is present."""
 
 CUT = "Only the first 256 word pieces of the text were read."
 
 
 @dataclass(frozen=True)
 class ObservedText(Observed):
-    """A text, and its words with their times where they are timed."""
+    """The text of an utterance, and its words with their times if these are known."""
 
     words: tuple[Word, ...] = ()
 
     def divide(self, steps: int) -> Division | None:
-        """Assign word pieces to words; known where a network reads all-MiniLM-L6-v2's pieces."""
+        """Assign word pieces to words; None if the steps are not all-MiniLM-L6-v2's pieces."""
         text = str(self.item)
         encoded = tokenizer().encode(text)
         if len(encoded.ids) != steps:
@@ -35,30 +35,30 @@ class ObservedText(Observed):
         words = [word.text for word in self.words] or text.split()
         ends, at = [], 0
         for word in words:
-            begin = text.find(word, at)
-            at = (begin if begin >= 0 else at) + len(word)
+            found_at = text.find(word, at)
+            at = (found_at if found_at >= 0 else at) + len(word)
             ends.append(at)
         if not words:
             return None
         offsets = np.array(encoded.offsets)
         places = np.full(steps, -1)
         # the special pieces have no place in the text
-        inside = offsets[:, 1] > offsets[:, 0]
-        nearest = np.searchsorted(ends, offsets[inside, 0], side="right")
-        places[inside] = np.minimum(nearest, len(words) - 1)
+        regular = offsets[:, 1] > offsets[:, 0]
+        nearest = np.searchsorted(ends, offsets[regular, 0], side="right")
+        places[regular] = np.minimum(nearest, len(words) - 1)
         times = [(w.start, w.end) for w in self.words] or [(None, None)] * len(words)
         parts = (Part(*time, word) for time, word in zip(times, words, strict=True))
         return Division(tuple(parts), places)
 
 
 class Text(Modality):
-    """The words of an utterance, given or transcribed."""
+    """The words of an utterance, provided or transcribed."""
 
     info: ClassVar[ModalityInfo] = ModalityInfo("text", "words", "#0072B2", "o", "text")
     encoder: ClassVar[str] = "glove-50"
 
     def observe(self, window: Window) -> Sequence[Observed] | Absent:
-        """Observe the text of a window; absent without a word in it."""
+        """Observe the text of a window; absent if it contains no word."""
         if not window.text:
             if not window.spoken:
                 return Absent("no speech")

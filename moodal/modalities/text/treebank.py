@@ -1,4 +1,4 @@
-"""Texts -> words, the way GloVe's own vocabulary was cut (Penn Treebank conventions)."""
+"""Split texts into words like GloVe's vocabulary (Penn Treebank conventions)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _CONTRACTION = re.compile(r"(.+)(n't|'(?:s|m|d|re|ve|ll))$")
 
 
 def normalise(text: str) -> str:
-    """``text`` with composed accents, typed quotes and dashes, and single spaces.
+    """Return ``text`` with composed accents, ASCII quotes and dashes, and single spaces.
 
     >>> normalise("“It’s…  fine” ")
     '"It\\'s... fine"'
@@ -61,7 +61,7 @@ def normalise(text: str) -> str:
 
 
 def tokenise(text: str) -> list[str]:
-    """The lower-case words and punctuation marks of ``text``, in order.
+    """Split ``text`` into lower-case words and punctuation marks, in order.
 
     Contractions are split as in the Penn Treebank (can't -> ca n't, it's -> it 's), so
     that each part has a vector; hyphenated words, numbers, abbreviations such as u.s.,
@@ -77,7 +77,7 @@ def tokenise(text: str) -> list[str]:
 
 
 def _split(token: str) -> list[str]:
-    """A word and its contractions: shouldn't've -> should, n't, 've."""
+    """Split a word from its contractions: shouldn't've -> should, n't, 've."""
     if token.startswith(".."):
         return ["..."]
     if token.startswith("--"):
@@ -90,7 +90,7 @@ def _split(token: str) -> list[str]:
 
 
 def read_text(path: Path | str) -> str:
-    """A UTF-8 text file, without its byte-order mark.
+    """Read a UTF-8 text file without its byte-order mark.
 
     Raises:
         DataError: the file is missing or not UTF-8.
