@@ -57,11 +57,11 @@ uneven as in the real corpus: most on scripted lines, least on those of a script
 
 @dataclass(frozen=True)
 class DialogueTurn:
-    """One turn.
+    """A turn of a dialogue.
 
     Attributes:
-        name: the utterance's.
-        dialogue: the dialogue's.
+        name: name of the utterance.
+        dialogue: name of the dialogue.
         emotion: its label, a key of `PRIOR`.
         shown: the emotion that its words and voice come from (never "other" or "undecided").
         text: what is said, without remarks.
@@ -75,12 +75,12 @@ class DialogueTurn:
 
     @property
     def speaker(self) -> str:
-        """Session and letter, such as Ses01F."""
+        """The speaker as session and letter, such as Ses01F."""
         return self.name[:5] + self.name.rsplit("_", 1)[1][0]
 
 
 def dialogues(utterances: int, seed: int, name: str, prior: dict[str, float]) -> list[DialogueTurn]:
-    """``utterances`` turns of five sessions in the order of their dialogues.
+    """Draw ``utterances`` turns of five sessions, in the order of their dialogues.
 
     Args:
         name: of the look-alike; another one has other turns.
@@ -132,7 +132,7 @@ def _turns(utterances: int, seed: int, name: str, prior: dict[str, float]) -> It
 
 
 def _scenes(count: int) -> list[str]:
-    """The first ``count`` scenes of a session, such as F_impro01 and M_script01_1, in turn."""
+    """List the first ``count`` scenes of a session, such as F_impro01 and M_script01_1, in turn."""
     scenes = []
     for letters in ("FM", "MF"):
         for i in range(8):
@@ -143,19 +143,19 @@ def _scenes(count: int) -> list[str]:
 
 
 def _usual(script: int, line: int, seed: int, prior: dict[str, float]) -> str:
-    """The emotion of a scripted line; steps of the golden section keep the shares even."""
+    """Choose the emotion of a scripted line; steps of the golden section keep the shares even."""
     ends = np.cumsum(list(prior.values())) / sum(prior.values())
     at = (generator(seed, "scripts").random() + 0.618034 * (line + 5 * script)) % 1
     return list(prior)[int((ends <= at).sum())]
 
 
 def _shown(emotion: str, rng: np.random.Generator) -> str:
-    """The emotion itself; any where the label names none."""
+    """Return the emotion, or a random one if the label names none."""
     return emotion if emotion in WORDS else str(rng.choice(list(WORDS)))
 
 
 def sentence(shown: str, rng: np.random.Generator) -> str:
-    """A short sentence; a clause of the emotion shown, or at times of another's."""
+    """Draw a short sentence with a clause of the emotion shown, or sometimes of another."""
     if rng.random() > FAITHFUL:
         shown = str(rng.choice(list(WORDS)))
     clause = str(rng.choice(CLAUSES[WORDS[shown]]))

@@ -14,8 +14,9 @@ _WALL, _LIP, _DARK, _WHITE = (168, 176, 180), (168, 84, 80), (38, 26, 26), (240,
 def draw_face(
     size: int, smile: float = 0.0, brow: float = 0.0, *, mouth: float = 0.0
 ) -> np.ndarray:
-    """Head and shoulders from the front: [size, size, 3] uint8 RGB; the head is two thirds
-    of it high.
+    """Draw head and shoulders from the front, [size, size, 3] uint8 RGB.
+
+    The head takes two thirds of the height.
 
     Args:
         size: pixels of a side, 32 or more for a face that is found.

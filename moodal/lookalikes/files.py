@@ -1,4 +1,4 @@
-"""What all look-alikes share when they are written: seeds, and whole files or none."""
+"""Helpers to write look-alikes: random generators, and atomic writing of their files."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ MARKED = (
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:
-    """Random numbers of one part of one corpus: the same for the same seed and names.
+    """Return a random generator for a part of a corpus, determined by the seed and the names.
 
     Raises:
-        UsageError: a negative seed.
+        UsageError: the seed is negative.
     """
     if seed < 0:
         raise UsageError(f"A seed is 0 or more; got {seed}.")
@@ -37,7 +37,7 @@ def generator(seed: int, *names: str) -> np.random.Generator:
 
 @contextlib.contextmanager
 def staged(out: Path | str, utterances: int, seed: int) -> Iterator[Path]:
-    """A folder to write into; its files move to ``out`` when all of them are there.
+    """Give a temporary folder, whose files move to ``out`` once all of them are written.
 
     Made-up files that ``out`` already holds under the same names are replaced, others stay,
     so one folder can hold several corpora, as the authors' data folders do. `MARK` lists what
@@ -59,17 +59,17 @@ def staged(out: Path | str, utterances: int, seed: int) -> Iterator[Path]:
         part = Path(tempfile.mkdtemp(prefix=".part-", dir=out))
         try:
             yield part
-            made = sorted(p.relative_to(part) for p in part.rglob("*") if p.is_file())
-            before = listed(out)
-            real = [p for p in made if (out / p).exists() and p.as_posix() not in before]
+            new_files = sorted(p.relative_to(part) for p in part.rglob("*") if p.is_file())
+            old_files = listed(out)
+            real = [p for p in new_files if (out / p).exists() and p.as_posix() not in old_files]
             if real:
                 raise OutputError(
-                    f"{out / real[0]} is there already and no look-alike of moodal's; choose an "
-                    "empty folder, so that no real data is lost."
+                    f"{out / real[0]} exists and was not written by `moodal synthesise`; choose "
+                    "an empty folder, so that no real data is lost."
                 )
-            names = sorted(before | {p.as_posix() for p in made})
+            names = sorted(old_files | {p.as_posix() for p in new_files})
             (out / MARK).write_text(MARKED + "".join(f"{n}\n" for n in names), encoding="utf-8")
-            for file in made:
+            for file in new_files:
                 (out / file).parent.mkdir(parents=True, exist_ok=True)
                 (part / file).replace(out / file)
         finally:
@@ -77,7 +77,7 @@ def staged(out: Path | str, utterances: int, seed: int) -> Iterator[Path]:
 
 
 def listed(folder: Path) -> set[str]:
-    """The made-up files of a folder, as its `MARK` lists them: paths from the folder."""
+    """Read the paths of a folder's synthetic files, relative to it, as its `MARK` lists them."""
     try:
         return set((folder / MARK).read_text(encoding="utf-8").splitlines()[1:])
     except (FileNotFoundError, UnicodeDecodeError):

@@ -41,7 +41,7 @@ _FILLERS = ("Well", "You know", "Look", "Really", "See")
 
 
 def release(out: Path, utterances: int, seed: int) -> None:
-    """The release: ``Session1/dialog/EmoEvaluation/*.txt``, transcriptions, and sentences.
+    """Write IEMOCAP's release: ``Session1/dialog/EmoEvaluation/*.txt``, transcripts and sentences.
 
     Five sessions, ten speakers, half of the turns scripted; 11 labels with "xxx". One turn in
     twelve carries a remark such as [LAUGHTER], and each session has a turn without a label.
@@ -64,13 +64,13 @@ def release(out: Path, utterances: int, seed: int) -> None:
             text = line.text
             if rng.random() < 1 / 12:
                 text = f"[{rng.choice(['LAUGHTER', 'BREATHING', 'GARBAGE'])}] {text}"
-            said = scripts.setdefault(line.dialogue, [])
-            said.append(f"{line.name} [{start:08.4f}-{end:08.4f}]: {text}")
-        for dialogue, said in scripts.items():
+            transcript = scripts.setdefault(line.dialogue, [])
+            transcript.append(f"{line.name} [{start:08.4f}-{end:08.4f}]: {text}")
+        for dialogue, transcript in scripts.items():
             if dialogue.endswith("impro01"):
-                said.append(f"{dialogue}_FXX0 [000.5000-001.0000]: Mm-hmm.")
+                transcript.append(f"{dialogue}_FXX0 [000.5000-001.0000]: Mm-hmm.")
             place = folder / f"Session{dialogue[4]}" / "dialog"
-            _write(place / "transcriptions" / f"{dialogue}.txt", said)
+            _write(place / "transcriptions" / f"{dialogue}.txt", transcript)
             _write(place / "EmoEvaluation" / f"{dialogue}.txt", sheets[dialogue])
 
 
@@ -82,29 +82,31 @@ def _cast(rng: np.random.Generator) -> dict[str, Speaker]:
 
 
 def _heard(shown: str, rng: np.random.Generator) -> str:
-    """The emotion of the voice: the one shown, or at times another."""
+    """Draw the emotion of the voice: the one shown, or sometimes another."""
     return shown if rng.random() < FAITHFUL else str(rng.choice(list(WORDS)))
 
 
-def _evaluation(line: DialogueTurn, start: float, end: float, rng: np.random.Generator) -> list[str]:
-    """A label line, three evaluators' and the speaker's own words, and two evaluators' numbers."""
+def _evaluation(
+    line: DialogueTurn, start: float, end: float, rng: np.random.Generator
+) -> list[str]:
+    """Write a label line, words of three evaluators and the speaker, and two sets of ratings."""
     code = next(code for code, word in CODES.items() if word == line.emotion)
     pleasant, arousal, control, _ = appraisals(line.shown)
     centre = np.array([3 + 1.6 * pleasant, 3 + 1.6 * arousal, 3 + 1.3 * control])
     rated = np.clip(np.round(centre + rng.normal(0, 0.5, (2, 3))), 1, 5)
     mean = ", ".join(f"{x:.4f}" for x in rated.mean(0))
     if line.emotion == "undecided":
-        said = [_NAMES[str(x)] for x in rng.choice(list(WORDS), 4, replace=False)]
+        words = [_NAMES[str(x)] for x in rng.choice(list(WORDS), 4, replace=False)]
     else:
         odd = _NAMES[str(rng.choice(list(WORDS)))]
         name = _NAMES[line.emotion]
-        said = [name, name, odd if rng.random() < 0.5 else name, name]
+        words = [name, name, odd if rng.random() < 0.5 else name, name]
     voice = line.speaker[-1]
     return [
         f"[{start:.4f} - {end:.4f}]\t{line.name}\t{code}\t[{mean}]",
         *(
             f"C-{who}:\t{x};\t()"
-            for who, x in zip(("E2", "E3", "E4", f"{voice}1"), said, strict=True)
+            for who, x in zip(("E2", "E3", "E4", f"{voice}1"), words, strict=True)
         ),
         *(
             f"A-E{3 + i}:\tval {v:.0f}; act {a:.0f}; dom  {d:.0f};\t()"
@@ -115,7 +117,7 @@ def _evaluation(line: DialogueTurn, start: float, end: float, rng: np.random.Gen
 
 
 def mmer(out: Path, utterances: int, seed: int) -> None:
-    """MMER's ``iemocap.csv``, ``audio``, ``roberta``, ``audio_augmented``, ``roberta_augmented``.
+    """Write MMER's ``iemocap.csv``, ``audio``, ``roberta`` and their ``_augmented`` folders.
 
     Five emotions; token arrays [1, L, 768] in which every word has a direction of its own, plus
     what surrounds it; re-synthesised speech by another voice, none, one or two per utterance.
@@ -147,7 +149,7 @@ def mmer(out: Path, utterances: int, seed: int) -> None:
 
 
 def paraphrase(text: str, rng: np.random.Generator) -> str:
-    """As if translated there and back: the clauses in another order, or another beginning."""
+    """Imitate back-translation: reorder the clauses, or replace the beginning."""
     start, comma, clause = text.rstrip(".!?").partition(", ")
     if comma and rng.random() < 0.5:
         return f"{clause[0].upper()}{clause[1:]}, {start[0].lower()}{start[1:]}."

@@ -48,7 +48,7 @@ _HEADER = [
 
 
 def meld(out: Path, utterances: int, seed: int) -> None:
-    """``train_sent_emo.csv`` and so on, with ``train_splits/dia0_utt0.mp4`` and so on.
+    """Write MELD: ``train_sent_emo.csv`` etc., with ``train_splits/dia0_utt0.mp4`` etc.
 
     Six speakers in dialogues of four turns, over all three parts; apostrophes are saved in the
     wrong encoding, as in the real files, and the last clip of train is missing.
@@ -111,7 +111,7 @@ def _av() -> ModuleType:
 
 
 def _face(emotion: str, frames: int, rng: np.random.Generator) -> np.ndarray:
-    """[T, 48, 48] uint8: eyes as wide as arousal, a mouth that curves with pleasantness."""
+    """Draw faces [T, 48, 48] uint8: arousal opens the eyes, pleasantness curves the mouth."""
     pleasant, arousal, _, novelty = np.array(appraisals(emotion)) + rng.normal(0, 0.2, 4)
     y, x = np.mgrid[0:SIZE, 0:SIZE] / (SIZE / 2) - 1
     pictures = []

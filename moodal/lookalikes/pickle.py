@@ -1,9 +1,8 @@
-"""Pickles as strangers wrote them, written without the packages that they name.
+"""Write pickles like the published ones without importing the packages that they name.
 
-The published files are pickles of numpy arrays (some by Python 2), of torch
-tensors, and of objects of the authors' own classes. Here they are written byte
-for byte alike on every machine, and without PyTorch: a class is named in the
-file, never imported.
+The published files are pickles of numpy arrays (some by Python 2), of torch tensors, and of
+objects of the authors' classes. They are written with equal bytes on every machine and without
+PyTorch: a class is only named in the file, never imported.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ class TorchTensor:
 
 
 class Instance:
-    """An object of a class of the authors', with these attributes."""
+    """An object of a class of the authors, with these attributes."""
 
     def __init__(self, module: str, name: str, attributes: dict[str, Any]):
         self.kind, self.attributes = GlobalReference(module, name), attributes
@@ -72,7 +71,7 @@ _Standard: Any = pickle._Pickler
 
 
 class _Pickler(_Standard):
-    """Writes the classes above, and arrays, as the packages they stand for would."""
+    """A pickler that writes the classes above, and arrays, like the packages they imitate."""
 
     def __init__(
         self,
@@ -161,7 +160,7 @@ def torch_file(stored: TorchStorage) -> bytes:
 
 
 def dumps(value: Any, protocol: int = 2, *, python2: bool = False) -> bytes:
-    """The pickle of ``value``: containers, numbers, text, numpy arrays, `TorchTensor`, `Instance`.
+    """Pickle ``value``: containers, numbers, text, numpy arrays, `TorchTensor`, `Instance`.
 
     ``python2``: byte strings as Python 2 wrote them, to be read with latin1.
     """

@@ -31,26 +31,26 @@ TABLE = {"angry": "anger", "happy": "joy", "neutral": "neutral", "sad": "sadness
 
 
 def _shown(emotions: list[str], stream: str, rng: np.random.Generator) -> list[str]:
-    """What each utterance shows: its emotion, or at times another's."""
+    """Draw the emotion that each utterance shows: its own, or sometimes another utterance's."""
     other = rng.permutation(len(emotions))
     faithful = rng.random(len(emotions)) < FAITHFUL[stream] + 0.1  # voices vary enough already
     return [e if f else emotions[o] for e, f, o in zip(emotions, faithful, other, strict=True)]
 
 
 def _cast(count: int, rng: np.random.Generator) -> list[Speaker]:
-    """Speakers, male and female in turn."""
+    """Draw speakers, male and female in turn."""
     return [speaker(rng, female=bool(i % 2)) for i in range(count)]
 
 
 def _actors(utterances: int, most: int, each: int) -> int:
-    """How many actors share ``utterances``: about 18 each, at least 4."""
+    """Return the number of actors for ``utterances``: about 18 utterances each, at least 4."""
     if utterances > most * each:
         raise UsageError(f"This corpus has at most {most * each} different clips; ask for fewer.")
     return min(most, max(4, utterances // 18, -(-utterances // each)))
 
 
 def crema_d(out: Path, utterances: int, seed: int) -> None:
-    """CREMA-D: ``AudioWAV/1001_DFA_ANG_XX.wav`` and so on, and ``VideoDemographics.csv``.
+    """Write CREMA-D: ``AudioWAV/1001_DFA_ANG_XX.wav`` and so on, and ``VideoDemographics.csv``.
 
     One to two seconds each, 16 kHz; at most 91 actors with 12 sentences in 6 emotions.
     """
@@ -78,7 +78,7 @@ def crema_d(out: Path, utterances: int, seed: int) -> None:
 
 
 def ravdess(out: Path, utterances: int, seed: int) -> None:
-    """RAVDESS: ``Actor_01/03-01-01-01-01-01-01.wav`` and so on, and ``openface_au.npz``.
+    """Write RAVDESS: ``Actor_01/03-01-01-01-01-01-01.wav`` and so on, and ``openface_au.npz``.
 
     At most 24 actors with 60 clips; about one clip in fifty has action units and no sound,
     as some do in the real corpus.
@@ -118,7 +118,7 @@ def ravdess(out: Path, utterances: int, seed: int) -> None:
 
 
 def _units(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """[N, 35] float32: intensities 0 to 5 and shares of frames 0 to 1, leaning to the emotion."""
+    """Draw action units [N, 35] by emotion: intensities 0 to 5 and presences 0 to 1."""
     lean = expressed(targets(labels, ravdess_names.EMOTIONS), "face", rng)
     image = np.stack([direction(f"unit {name}") for name in UNITS], axis=1)
     values = 3 * lean @ image + rng.normal(0, 0.5, (len(labels), len(UNITS)))
@@ -129,7 +129,7 @@ def _units(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def table(out: Path, utterances: int, seed: int) -> None:
-    """A table of one's own: ``table.csv`` and ``recordings/*.wav`` of three utterances each.
+    """Write a user's table: ``table.csv`` and ``recordings/*.wav`` of three utterances each.
 
     Columns id, text, audio, start, end, speaker, session, dialogue, split, label; four
     emotions; speakers keep to one split.

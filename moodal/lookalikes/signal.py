@@ -41,7 +41,7 @@ class Layout(NamedTuple):
 
 
 def phase_sizes(utterances: int) -> dict[str, int]:
-    """How many of ``utterances`` fall to each phase; at least one each.
+    """Divide a number of utterances among the phases, at least one each.
 
     >>> phase_sizes(100)
     {'train': 70, 'valid': 10, 'test': 20}
@@ -51,7 +51,7 @@ def phase_sizes(utterances: int) -> dict[str, int]:
 
 
 def primary(n: int, prior: Sequence[float], rng: np.random.Generator) -> np.ndarray:
-    """[n] int: the main emotion of each utterance, drawn by ``prior`` [C].
+    """Draw the main emotion [n] int of each utterance by ``prior`` [C].
 
     Where n has room for it, each emotion occurs: a corpus for trying things out
     should not lack one by chance.
@@ -70,7 +70,7 @@ def several(
     none: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """[N, C] 0/1: the main emotion [N], at times a second near it; nothing at a share ``none``."""
+    """Draw labels [N, C] 0/1: the main emotion, a second in some rows, none in a share ``none``."""
     vectors = vectors_of(words)
     near = np.exp(vectors @ vectors.T / 8) * np.asarray(prior)
     np.fill_diagonal(near, 0)
@@ -86,19 +86,19 @@ def several(
 
 
 def vectors_of(words: Sequence[str]) -> np.ndarray:
-    """[C, 300] float64: the vectors of ``words``."""
+    """Return the vectors [C, 300] float64 of ``words``."""
     known = word_vectors()
     return np.stack([known[word] for word in words]).astype(float)
 
 
 def targets(weights: np.ndarray, words: Sequence[str]) -> np.ndarray:
-    """[N, 300]: the mean vector of each row's emotions, by their ``weights`` [N, C]; 0 for none."""
+    """Average each row's emotion vectors by ``weights`` [N, C] to [N, 300]; 0 without any."""
     total = weights.sum(1, keepdims=True)
     return (weights @ vectors_of(words)) / np.where(total > 0, total, 1)
 
 
 def expressed(target: np.ndarray, stream: str, rng: np.random.Generator) -> np.ndarray:
-    """[N, 300]: what a stream shows of ``target``: another row's at times, and never quite."""
+    """Draw what a stream expresses [N, 300]: its target or another row's, with noise."""
     n = len(target)
     other = rng.permutation(n)
     faithful = rng.random(n) < FAITHFUL[stream]
@@ -115,7 +115,7 @@ def frames(
     *,
     front: bool = False,
 ) -> np.ndarray:
-    """One stream of N utterances whose targets [N, 300] are given: [N, T, D] float32.
+    """Draw one stream [N, T, D] float32 of N utterances with the targets [N, 300].
 
     Steps beyond an utterance's own are 0, before its first one (``front``) or
     after its last.
@@ -132,7 +132,7 @@ def frames(
 
 
 def _words(lean: np.ndarray, layout: Layout, rng: np.random.Generator) -> np.ndarray:
-    """Word vectors: fillers from one fixed vocabulary, and about one in four near ``lean``."""
+    """Draw word vectors: fillers of a fixed vocabulary, and about one in four near ``lean``."""
     n = len(lean)
     vocabulary = np.random.default_rng(840).standard_normal((_FILLERS, WIDTH)) * 0.3
     values = vocabulary.astype(np.float32)[rng.integers(0, _FILLERS, (n, layout.steps))]
@@ -142,7 +142,7 @@ def _words(lean: np.ndarray, layout: Layout, rng: np.random.Generator) -> np.nda
 
 
 def _frames(stream: str, lean: np.ndarray, layout: Layout, rng: np.random.Generator) -> np.ndarray:
-    """Frames around a speaker's own mean, moved by the image of ``lean`` as it comes and goes."""
+    """Draw frames around a speaker's mean, moved by the image of ``lean`` with varying strength."""
     n = len(lean)
     image = np.stack([direction(f"{stream} {d}") for d in range(layout.width)], axis=1)
     # a column's share of a vector of length 5 is about .3: bring it near the noise's size

@@ -31,7 +31,7 @@ FAITHFUL = 0.8
 
 
 def spelt(text: str) -> str:
-    """The letters of ``text`` that sound, and single spaces.
+    """Return the letters of ``text`` that can be spelt, and single spaces.
 
     >>> spelt("Well -- it’s 10!")
     "WELL IT'S"
@@ -43,7 +43,7 @@ def spelt(text: str) -> str:
 def speech(
     text: str, emotion: str, who: Speaker, rng: np.random.Generator, *, intensity: float = 1.0
 ) -> np.ndarray:
-    """``text`` spoken: [samples] float32 within -1 to 1, at 16 kHz; about 14 letters a second.
+    """Spell ``text``: [samples] float32 in [-1, 1], at 16 kHz; about 14 letters per second.
 
     Args:
         text: at least one letter of `ALPHABET` sounds; of a text without, a short hum is left.
@@ -69,7 +69,7 @@ def speech(
 
 
 def _tones(letters: str, ends: np.ndarray, samples: int, who: Speaker) -> np.ndarray:
-    """[samples]: the pair of each letter, swelling and fading; the vocal tract shifts them."""
+    """Synthesise the tone pair of each letter, [samples]; the vocal tract shifts the tones."""
     sound = np.zeros(samples)
     shift = 1 + 0.1 * (who.size - 1.07)  # by a tenth of the distance between tones
     for letter, start, end in zip(letters, ends[:-1], ends[1:], strict=True):
@@ -93,7 +93,7 @@ def _hum(
     shown: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """[samples]: the first harmonics of the voice's pitch, below the tones, word by word."""
+    """Synthesise the first harmonics of the pitch below the tones, [samples], word by word."""
     pleasant, arousal, control, novelty = shown
     x = np.linspace(0, 1, samples, endpoint=False)
     semitones = (

@@ -305,14 +305,14 @@ _PRIOR = (
 
 
 def sentence(emotions: Sequence[str], rng: np.random.Generator) -> str:
-    """A sentence with a clause for each of ``emotions``, keys of `CLAUSES`."""
+    """Draw a sentence with a clause for each of ``emotions``, keys of `CLAUSES`."""
     start = " ".join(str(rng.choice(words)) for words in (WHO, DID, WHEN))
     clauses = [str(rng.choice(CLAUSES[emotion])) for emotion in emotions]
     return ", ".join([start, *clauses]) + str(rng.choice([".", "!", "...", " :)", ""]))
 
 
 def goemotions(out: Path, utterances: int, seed: int) -> None:
-    """GoEmotions: ``train.tsv``, ``dev.tsv``, ``test.tsv`` and ``labels.txt``.
+    """Write GoEmotions: ``train.tsv``, ``dev.tsv``, ``test.tsv`` and ``labels.txt``.
 
     A line is a comment, label ids with commas, and an id, between tabs; one comment in four
     says something else than its labels.
@@ -323,11 +323,11 @@ def goemotions(out: Path, utterances: int, seed: int) -> None:
             rng = generator(seed, "goemotions", phase)
             n = sizes[split]
             labels = several(primary(n, _PRIOR, rng), LABELS, _PRIOR, 0, rng)
-            said = np.where(rng.random(n) < FAITHFUL["text"], np.arange(n), rng.permutation(n))
+            source = np.where(rng.random(n) < FAITHFUL["text"], np.arange(n), rng.permutation(n))
             lines = []
             for i in range(n):
                 ids = ",".join(map(str, np.flatnonzero(labels[i])))
-                text = sentence([LABELS[c] for c in np.flatnonzero(labels[said[i]])], rng)
+                text = sentence([LABELS[c] for c in np.flatnonzero(labels[source[i]])], rng)
                 lines.append(f"{text}\t{ids}\t{phase[:2]}{i:05d}\n")
             _write(folder / f"{phase}.tsv", "".join(lines))
         _write(folder / "labels.txt", "\n".join(LABELS[:-1]) + "\n")

@@ -33,7 +33,7 @@ _VOWELS = np.array(
 
 
 class Speaker(NamedTuple):
-    """What is one speaker's own: pitch in Hz, size of the vocal tract, loudness in dB, tempo."""
+    """A speaker's pitch in Hz, relative vocal tract size, loudness in dB and relative tempo."""
 
     pitch: float
     size: float
@@ -42,7 +42,7 @@ class Speaker(NamedTuple):
 
 
 def speaker(rng: np.random.Generator, *, female: bool) -> Speaker:
-    """Someone, low or high of voice."""
+    """Draw a speaker with a low or high voice."""
     pitch = (200.0 if female else 115.0) * 2 ** rng.normal(0, 0.15)
     size = (1.15 if female else 1.0) * (1 + rng.normal(0, 0.04))
     return Speaker(pitch, size, rng.normal(0, 1.5), 2 ** rng.normal(0, 0.1))
@@ -51,7 +51,7 @@ def speaker(rng: np.random.Generator, *, female: bool) -> Speaker:
 def voice(
     emotion: str, who: Speaker, rng: np.random.Generator, *, intensity: float = 1.0
 ) -> np.ndarray:
-    """One utterance, about 1 to 2 s: [samples] float32 within -1 to 1, at 16 kHz.
+    """Synthesise an utterance of about 1 to 2 s: [samples] float32 in [-1, 1], at 16 kHz.
 
     Args:
         emotion: a word of `moodal.lookalikes.words.APPRAISALS`.

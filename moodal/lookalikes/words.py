@@ -63,18 +63,18 @@ _AFFECT, _SHARED, _MEANING, _WORD = 4.0, 2.0, 1.5, 0.7
 
 
 def appraisals(word: str) -> tuple[float, float, float, float]:
-    """Pleasantness, arousal, control and novelty of an emotion word, each -1 to 1."""
+    """Return pleasantness, arousal, control and novelty of an emotion word, each -1 to 1."""
     return next(values for words, values in APPRAISALS.items() if word in words.split())
 
 
 def direction(name: str) -> np.ndarray:
-    """[300] float64 of length 1, always the same for the same name."""
+    """Draw a unit vector [300] float64, always the same for the same name."""
     values = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(WIDTH)
     return values / np.linalg.norm(values)
 
 
 def word_vectors() -> dict[str, np.ndarray]:
-    """Every word, lower case and Capitalised -> its vector [300] float32.
+    """Build a vector [300] float32 for every word, in lower case and capitalised.
 
     The two spellings of a word differ a little, as they do in GloVe.
 
@@ -95,7 +95,7 @@ def word_vectors() -> dict[str, np.ndarray]:
 
 
 def write_vectors(folder: Path) -> Path:
-    """Write the vectors as the authors' pickle, {word: 300 numbers}; its path."""
+    """Write the vectors as the authors' pickle, {word: 300 numbers}, and return its path."""
     path = folder / VECTORS_FILE
     dump({word: vector.tolist() for word, vector in word_vectors().items()}, path)
     return path

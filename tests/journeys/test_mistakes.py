@@ -254,7 +254,7 @@ def test_real_data_is_never_overwritten_by_a_look_alike(tmp_path, fails):
     (tmp_path / "text_train_emb.h5").write_bytes(b"years of permissions")
     code, said = fails("synthesise", "mosei", tmp_path, "--utterances", "12")
     assert code == 6
-    assert "text_train_emb.h5 is there already" in said
+    assert "text_train_emb.h5 exists" in said
     assert (tmp_path / "text_train_emb.h5").read_bytes() == b"years of permissions"
     assert [p.name for p in tmp_path.iterdir()] == ["text_train_emb.h5"]
 

@@ -421,7 +421,7 @@ def test_real_files_beside_made_up_ones_are_not_replaced(tmp_path: Path) -> None
     LOOKALIKES["goemotions"](tmp_path, 12, 1)  # in place of the made-up one
     (tmp_path / "iemocap.csv").write_text("real")
     before = hashes(tmp_path)
-    with pytest.raises(OutputError, match=r"iemocap\.csv is there already"):
+    with pytest.raises(OutputError, match=r"iemocap\.csv exists"):
         LOOKALIKES["mmer"](tmp_path, 12, 0)
     assert hashes(tmp_path) == before
 
