@@ -21,7 +21,7 @@ from moodal.train.data.batch import Stream
 from moodal.train.data.dataset import TensorData
 from moodal.train.encoders import ENCODERS
 from moodal.train.engine.scoring import batches_of
-from moodal.train.fuse.fit_weights import Rows, evidence
+from moodal.train.fuse.fit_weights import EvidenceRows, evidence
 from moodal.train.fuse.train_branch import Learned
 from moodal.train.layers.pooling import masked_mean
 
@@ -48,8 +48,8 @@ class Held:
     """
 
     shares: dict[str, float]
-    valid: Rows
-    test: Rows
+    valid: EvidenceRows
+    test: EvidenceRows
     mean: np.ndarray
     covariance: np.ndarray
     every: tuple[np.ndarray, np.ndarray] | None
@@ -142,7 +142,7 @@ def _rows(
     shares: Mapping[str, float],
     basics: Sequence[str],
     texts: Sequence[str | None],
-) -> Rows:
+) -> EvidenceRows:
     """Rows whose one emotion, by more than half where it is a share, is a basic one."""
     clear = (targets > 0.5 * targets.sum(1, keepdims=True)).any(1) & (targets.sum(1) > 0)
     best = targets.argmax(1)
@@ -150,10 +150,12 @@ def _rows(
     labels = np.array([list(basics).index(names[k]) for k in best[clear]], np.int64)
     learned = np.array([b in names for b in basics])
     said = tuple(text for text, kept in zip(texts, clear, strict=True) if kept)
-    return Rows(evidence(logits[clear], names, shares, basics), labels, learned, said)
+    return EvidenceRows(evidence(logits[clear], names, shares, basics), labels, learned, said)
 
 
-def with_said(rows: Rows, learned: Learned, held: Held, basics: Sequence[str]) -> Rows:
+def with_said(
+    rows: EvidenceRows, learned: Learned, held: Held, basics: Sequence[str]
+) -> EvidenceRows:
     """Add what the branch of the words makes of the words that each voice really said."""
     if not rows.texts or any(not text for text in rows.texts):
         return rows

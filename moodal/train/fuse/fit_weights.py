@@ -35,7 +35,7 @@ MADE = 6000
 
 
 @dataclass(frozen=True)
-class Rows:
+class EvidenceRows:
     """One modality's rows that training has not seen.
 
     Attributes:
@@ -108,7 +108,7 @@ def fit_other(
 
 
 def made_up(
-    rows: Mapping[str, Rows], streams: Sequence[str], basics: Sequence[str], seed: int
+    rows: Mapping[str, EvidenceRows], streams: Sequence[str], basics: Sequence[str], seed: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Utterances of one emotion each: modality -> evidence [MADE, K], and the emotions [MADE].
 
@@ -144,7 +144,7 @@ def every_set(streams: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def utterances(
-    rows: Mapping[str, Rows], streams: Sequence[str], basics: Sequence[str], seed: int
+    rows: Mapping[str, EvidenceRows], streams: Sequence[str], basics: Sequence[str], seed: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """What a set of modalities learns from: one modality's own rows, else made-up utterances."""
     if len(streams) == 1:

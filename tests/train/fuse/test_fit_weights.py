@@ -16,7 +16,7 @@ def rows(n=900, strength=2.0, seed=0, learned=(True, True, True)):
     raw = rng.normal(size=(n, 3)) + strength * np.eye(3)[labels]
     raw -= np.log(np.exp(raw).mean(1, keepdims=True))  # evidence is a ratio to the prior's mean
     raw = np.where(learned, raw, 0.0)
-    return fit_weights.Rows(raw, labels, np.array(learned))
+    return fit_weights.EvidenceRows(raw, labels, np.array(learned))
 
 
 def test_evidence_is_the_ratio_to_the_prior():
