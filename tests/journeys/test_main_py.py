@@ -1,4 +1,4 @@
-"""The seed's own command line: its examples as written, its files, its checkpoints."""
+"""The authors' command line runs its examples as written, and writes and reads their files."""
 
 import argparse
 import os
@@ -28,8 +28,8 @@ SMALL = "--cuda=0 -bs=64 -lr=2e-3 -ep=2 --aligned --data-seq-len=20 -es=9"
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A working folder with the data where the seed's README puts it."""
-    folder = tmp_path_factory.mktemp("seed")
+    """Make a working folder with the data where the authors' README puts it."""
+    folder = tmp_path_factory.mktemp("authors")
     for corpus, where in {
         "mosei": "cmu-mosei",
         "iemocap": "iemocap",
@@ -43,7 +43,7 @@ def place(tmp_path_factory):
 
 
 def main_py(place: Path, words: str) -> subprocess.CompletedProcess[str]:
-    """`python main.py` with these words, in ``place``."""
+    """Run `python main.py` with these words in ``place``."""
     return subprocess.run(
         [sys.executable, str(ROOT / "main.py"), *shlex.split(words)],
         cwd=place,
@@ -56,7 +56,7 @@ def main_py(place: Path, words: str) -> subprocess.CompletedProcess[str]:
 
 
 def the_same(done: subprocess.CompletedProcess[str]) -> argparse.Namespace:
-    """The moodal command that it printed, as moodal's command line takes it."""
+    """Parse the moodal command that it printed."""
     _, *words = shlex.split(done.stdout.partition("The same with moodal: ")[2])
     return cli.parser().parse_args(words)
 
@@ -121,7 +121,7 @@ def test_the_other_flags(place, words):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         ("--model=eea --dataset=mosei_emo --data-folder=nowhere", 3, "nowhere is not there"),
         ("--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei --zsl=9", 2, "5 (surprise)"),
@@ -130,9 +130,9 @@ def test_the_other_flags(place, words):
         ("--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei --seed -1", 2, "0 or more"),
     ],
 )
-def test_mistakes_are_one_sentence(place, words, code, said):
+def test_mistakes_are_one_sentence(place, words, code, message):
     done = main_py(place, f"{SMALL} {words}")
-    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+    assert (done.returncode, message in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -20,7 +20,7 @@ RELEASE = ROOT / "recipes" / "iemocap-release"
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
-    """A folder with a wav2vec2 of the smallest size and random weights."""
+    """Write a wav2vec2 of the smallest size with random weights."""
     from transformers import Wav2Vec2Config, Wav2Vec2Model
 
     torch.manual_seed(0)
@@ -38,7 +38,7 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def release(tmp_path_factory, tiny):
-    """A look-alike of the IEMOCAP release, prepared with the front-end's frames and views."""
+    """Prepare a look-alike of the IEMOCAP release with the front-end's frames and views."""
     folder = tmp_path_factory.mktemp("release")
     main(["synthesise", "iemocap-release", str(folder / "raw"), "--utterances", "100"])
     main(
@@ -60,7 +60,7 @@ def release(tmp_path_factory, tiny):
 
 @pytest.fixture
 def small(release, tiny):
-    """Overrides that make a recipe of the release small enough for a test."""
+    """List overrides that make a recipe of the release small enough for a test."""
     return [
         f"data.prepared={release}",
         f'system.speech.path="{tiny}"',
@@ -82,9 +82,9 @@ def test_sessions_are_held_out_in_turn_and_pooled(answer, small, tmp_path):
     assert report["extras"]["ctc"]["character_error_rate"] >= 0
     assert report["extras"]["words"]["metrics"]["balanced_accuracy"]["value"] > 0.25
     assert any("look-alike" in stamp for stamp in report["protocol"]["stamps"])
-    told = (tmp_path / "run" / "fold-Ses03" / "epochs.csv").read_text().splitlines()[0]
+    columns = (tmp_path / "run" / "fold-Ses03" / "epochs.csv").read_text().splitlines()[0]
     for name in ("train_ce", "train_ctc", "train_supervised", "train_augmentation"):
-        assert name in told.split(",")
+        assert name in columns.split(",")
     about = json.loads((tmp_path / "run/fold-Ses01/artefact/artefact.json").read_text())
     assert about["body"]["config"]["speech"]["architecture"]["hidden_size"] == 12
 
@@ -126,8 +126,8 @@ def test_the_gap_of_selecting_on_the_test(answer, small, tmp_path):
     )
     assert any("selected on the test" in stamp for stamp in published["protocol"]["stamps"])
     gap = answer("compare", tmp_path / "honest", tmp_path / "theirs", "--out", tmp_path / "gap")
-    said = (tmp_path / "gap" / "compare.md").read_text()
-    assert "selected on the test" in said
+    message = (tmp_path / "gap" / "compare.md").read_text()
+    assert "selected on the test" in message
     assert len(gap["runs"]) == 2
 
     # the artefact keeps the stamp, and a part of its emotions is scored on their rows alone
@@ -159,12 +159,12 @@ def test_the_gap_of_selecting_on_the_test(answer, small, tmp_path):
 
 def test_a_loss_that_cannot_be_is_refused_before_training(fails, small, tmp_path):
     words = [RELEASE / "mmer.toml", *small, "--out", tmp_path / "x"]
-    code, said = fails("train", *words, "data.views=none")
-    assert (code, "second views" in said) == (2, True)
-    code, said = fails("train", *words, "train.loss=bce")
-    assert (code, "train.loss=ce" in said) == (2, True)
-    code, said = fails("train", *words, "system.mode=faithful")
-    assert (code, "train.max_frames=0" in said) == (2, True)
+    code, message = fails("train", *words, "data.views=none")
+    assert (code, "second views" in message) == (2, True)
+    code, message = fails("train", *words, "train.loss=bce")
+    assert (code, "train.loss=ce" in message) == (2, True)
+    code, message = fails("train", *words, "system.mode=faithful")
+    assert (code, "train.max_frames=0" in message) == (2, True)
     assert not (tmp_path / "x").exists()
 
 
@@ -179,8 +179,8 @@ def test_two_processes_are_one(small, tmp_path, process, answer):
     ]
     one = answer("train", *words, "--out", tmp_path / "one")
     two = process("train", *words, "train.devices=2", "--out", tmp_path / "two")
-    _, said = two.communicate(timeout=300)
-    assert two.returncode == 0, said
+    _, message = two.communicate(timeout=300)
+    assert two.returncode == 0, message
     other = json.loads((tmp_path / "two" / "report.json").read_text())
     ours, theirs = (report["extras"]["epochs"][0] for report in (one, other))
     for name in ("train_loss", "train_ce", "train_ctc", "valid_loss"):
@@ -191,10 +191,10 @@ def test_two_processes_are_one(small, tmp_path, process, answer):
 
 def test_a_backbone_that_does_not_fit_the_frames_is_one_sentence(fails, small, tmp_path):
     words = [RELEASE / "embedded/mmer.toml", small[0], "--out", tmp_path / "x"]
-    code, said = fails("train", *words)
-    assert (code, "speech=speech-backbone:path=whisper-tiny" in said) == (2, True)
-    code, said = fails("train", RELEASE / "mmer.toml", small[0], "--out", tmp_path / "x")
-    assert "facebook/wav2vec2-base" in said
+    code, message = fails("train", *words)
+    assert (code, "speech=speech-backbone:path=whisper-tiny" in message) == (2, True)
+    code, message = fails("train", RELEASE / "mmer.toml", small[0], "--out", tmp_path / "x")
+    assert "facebook/wav2vec2-base" in message
 
 
 @pytest.fixture(scope="session")
@@ -270,7 +270,7 @@ def test_best_run_runs_as_the_authors_wrote_it(authors_files, tiny, tmp_path, an
     np.testing.assert_allclose(theirs.probabilities, ours.probabilities, atol=0.01)
 
 
-def test_what_cannot_be_trained_on_is_said_before_hours_of_training(authors_files, tmp_path):
+def test_unusable_utterances_are_reported_before_training(authors_files, tmp_path):
     for wav in sorted((authors_files / "audio").glob("*.wav"))[:2]:
         wav.rename(wav.with_suffix(".away"))
     try:

@@ -31,9 +31,9 @@ def test_zero_shot_from_end_to_end(mosei, small_eea, tmp_path, answer):
     for name in ("report.md", "report.json", "predictions.csv", "epochs.csv", "figures/auc.png"):
         assert (out / name).exists(), name
     assert "anger (unseen)" in (out / "report.md").read_text()
-    found = artefact.read(out / "artefact")
-    assert "anger" not in found.info.trained
-    assert found.space.labels[0] == "anger"
+    trained = artefact.read(out / "artefact")
+    assert "anger" not in trained.info.trained
+    assert trained.space.labels[0] == "anger"
 
     shown = answer("inspect", out / "artefact")
     assert shown["verified"]
@@ -55,9 +55,9 @@ def test_emotions_that_the_artefact_never_heard_of(mosei, small_eea, tmp_path, a
         "--out",
         out,
     )
-    code, said = fails("evaluate", out / "artefact", mosei / "prepared", "--out", tmp_path / "e")
+    code, message = fails("evaluate", out / "artefact", mosei / "prepared", "--out", tmp_path / "e")
     assert code == 5
-    assert "was not trained on anger" in said
+    assert "was not trained on anger" in message
     vectors = mosei / "mosei" / "glove.emotions.840B.300d.pt"
     report = answer(
         "evaluate",
@@ -122,9 +122,9 @@ def test_every_baseline_trains_and_refuses_the_unseen(small, tmp_path, answer, f
     report = answer("train", recipe, *small, *tiny, "--out", tmp_path / "run")
     assert report["rows"] > 0
     unseen = ["protocol.name=zero_shot", 'protocol.unseen=["anger"]']
-    code, said = fails("train", recipe, *small, *tiny, *unseen, "--out", tmp_path / "other")
+    code, message = fails("train", recipe, *small, *tiny, *unseen, "--out", tmp_path / "other")
     assert code == 5
-    assert "closed-set" in said
+    assert "closed-set" in message
 
 
 def test_folds_by_speaker_with_intervals(tmp_path, answer):
@@ -171,9 +171,9 @@ def test_a_finished_run_is_not_run_again_and_another_recipe_is_refused(
     began = time.perf_counter()
     assert answer(*command) == first
     assert time.perf_counter() - began < 5
-    code, said = fails(*command, "train.lr=0.5")
+    code, message = fails(*command, "train.lr=0.5")
     assert code == 2
-    assert "another recipe" in said
+    assert "another recipe" in message
 
 
 def test_a_killed_run_goes_on_to_the_very_same_weights(small_eea, tmp_path, process):
@@ -213,8 +213,8 @@ def test_two_processes_give_what_one_gives(small_eea, tmp_path, process, answer)
     ]
     one = answer(*words, "--out", tmp_path / "one")
     running = process(*words, "train.devices=2", "--out", tmp_path / "two", "--json")
-    out, said = running.communicate(timeout=300)
-    assert running.returncode == 0, said
+    out, message = running.communicate(timeout=300)
+    assert running.returncode == 0, message
     two = json.loads(out[out.index("{") : out.rindex("}") + 1])
     a, b = (artefact.read(tmp_path / x / "artefact").weights() for x in ("one", "two"))
     for name in a:
@@ -232,9 +232,9 @@ def test_scores_of_training_rows_are_stamped_and_never_land_in_a_run(
     report = answer(*words, "--out", tmp_path / "all")
     assert "168 of these 240 rows were trained on" in report["protocol"]["stamps"]
     for place in (out, out / "artefact", mosei / "prepared"):
-        code, said = fails(*words, "--out", place)
+        code, message = fails(*words, "--out", place)
         assert code == 2
-        assert "choose another --out" in said
+        assert "choose another --out" in message
 
 
 def test_folds_of_a_zero_shot_protocol_keep_their_nulls(small_eea, tmp_path, mosei, answer):

@@ -1,4 +1,4 @@
-"""MMER's three systems against their authors' published code, to 1e-5.
+"""The MMER systems equal their authors' published code, to 1e-5.
 
 Each ``.safetensors`` holds small random weights under the authors' names, three clips of unequal
 length, and what their code computed of them (float32, CPU, eval mode): of the padded batch, as
@@ -107,9 +107,9 @@ def corrected(request: pytest.FixtureRequest) -> Case:
 
 
 def test_faithful_mode_gives_the_published_logits(published: Case) -> None:
-    wanted = published.tensors.get("logits.padded_batch", published.tensors.get("logits"))
+    expected = published.tensors.get("logits.padded_batch", published.tensors.get("logits"))
     with torch.no_grad():
-        torch.testing.assert_close(published.logits(published.batch()), wanted, **CLOSE)
+        torch.testing.assert_close(published.logits(published.batch()), expected, **CLOSE)
 
 
 def test_faithful_mode_gives_every_published_loss_and_gradient(published: Case) -> None:
@@ -118,8 +118,8 @@ def test_faithful_mode_gives_every_published_loss_and_gradient(published: Case) 
     theirs = {name: value.squeeze() for name, value in published.part("loss.").items()}
     total = theirs.pop("total")
     for name, value in theirs.items():
-        got = named.get(name, torch.zeros(()))  # the baseline has no CTC
-        torch.testing.assert_close(got, value, **CLOSE, msg=lambda m, n=name: f"{n}: {m}")
+        actual = named.get(name, torch.zeros(()))  # the baseline has no CTC
+        torch.testing.assert_close(actual, value, **CLOSE, msg=lambda m, n=name: f"{n}: {m}")
     torch.testing.assert_close(each.mean(), total, **CLOSE)
     each.mean().backward()
     ours = gradients(published)
@@ -133,11 +133,11 @@ def test_faithful_mode_gives_every_published_loss_and_gradient(published: Case) 
 def gradients(case: Case) -> dict[str, Tensor]:
     """Gradients under the authors' names; zero for what is never read or never trains."""
     named = dict(case.system.named_parameters())
-    found = {
+    gradients_by_name = {
         name: torch.zeros_like(value) if named[name].grad is None else named[name].grad
         for name, value in case.system.state_dict().items()
     }
-    case.system.load_state_dict(found)
+    case.system.load_state_dict(gradients_by_name)
     try:
         return {name: value.clone() for name, value in to_authors(case.system, SPACE).items()}
     finally:

@@ -1,4 +1,4 @@
-"""savings/: the authors' figures out of a report."""
+"""The files of savings/ hold the authors' figures of a report."""
 
 import math
 

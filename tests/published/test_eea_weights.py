@@ -1,4 +1,4 @@
-"""Authors' checkpoints there and back; what is no checkpoint of theirs is refused in words."""
+"""The EEA authors' checkpoints convert in both directions; other files are refused."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ def build(name, settings, streams):
 
 
 @pytest.mark.parametrize(("name", "settings", "streams"), CASES)
-def test_there_and_back(name, settings, streams) -> None:
+def test_a_checkpoint_converts_in_both_directions(name, settings, streams) -> None:
     config, system = build(name, settings, streams)
-    found = from_authors(to_authors(system, SPACE), streams=streams)
-    assert found.name == name
-    assert found.outputs == 2
-    assert found.widths == {m: PUBLISHED_WIDTHS[m] for m in streams}
-    got = SYSTEMS[name].Config(**found.config)
+    imported = from_authors(to_authors(system, SPACE), streams=streams)
+    assert imported.name == name
+    assert imported.outputs == 2
+    assert imported.widths == {m: PUBLISHED_WIDTHS[m] for m in streams}
+    config_read = SYSTEMS[name].Config(**imported.config)
     for key in settings.keys() - {"hidden"}:
-        assert getattr(got, key) == settings[key]
-    assert got.last_column
-    assert got.streams == config.streams
-    assert found.state.keys() == system.state_dict().keys()
+        assert getattr(config_read, key) == settings[key]
+    assert config_read.last_column
+    assert config_read.streams == config.streams
+    assert imported.state.keys() == system.state_dict().keys()
     for key, value in system.state_dict().items():
-        assert torch.equal(found.state[key], value)
+        assert torch.equal(imported.state[key], value)
     if name == "eea":
-        assert np.array_equal(found.vectors.numpy(), SPACE.vectors)
+        assert np.array_equal(imported.vectors.numpy(), SPACE.vectors)
     else:
-        assert found.vectors is None
+        assert imported.vectors is None
 
 
 def test_another_order_of_streams_becomes_theirs() -> None:
@@ -64,8 +64,8 @@ def test_another_order_of_streams_becomes_theirs() -> None:
         system.weight.copy_(torch.tensor([0.9, 0.1]))
     state = to_authors(system, SPACE)
     torch.testing.assert_close(state["modality_weights.weight"], torch.tensor([0.1, 0.9]))
-    found = from_authors(state, streams=["face", "text"])
-    assert found.config["streams"] == ("text", "face")
+    imported = from_authors(state, streams=["face", "text"])
+    assert imported.config["streams"] == ("text", "face")
     for case in ({"fusion": "lf", "hidden": HIDDEN}, {"fusion": "ef"}):
         _, other = build("rnn", case, ("face", "text"))
         with pytest.raises(DataError, match="order text, speech, face"):
@@ -94,7 +94,7 @@ def test_mults_constants_are_written() -> None:
     assert "trans_a_with_v.embed_positions._float_tensor" in state
 
 
-def test_what_the_file_cannot_tell_is_asked_for() -> None:
+def test_what_the_file_does_not_show_must_be_named() -> None:
     _, system = build("eea", {"hidden": HIDDEN}, ("text", "face"))
     state = to_authors(system, SPACE)
     with pytest.raises(DataError, match="trained on 2 of the three modalities"):
@@ -106,7 +106,7 @@ def test_what_the_file_cannot_tell_is_asked_for() -> None:
         from_authors(to_authors(early, SPACE))
 
 
-def test_what_is_not_theirs_is_refused() -> None:
+def test_other_checkpoints_are_refused() -> None:
     with pytest.raises(DataError, match=r"No system .* weights: bert"):
         from_authors({"bert": torch.zeros(3)})
     with pytest.raises(DataError, match="none at all"):

@@ -1,4 +1,4 @@
-"""Checkpoints of MMER's authors: there and back, through `moodal import`, and refusals in words."""
+"""Checkpoints of MMER's authors convert in both directions; other files are refused."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def streams() -> dict[str, Stream]:
 
 
 def older(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """As PyTorch 1 and DataParallel would have saved it, without what SpecAugment puts in."""
+    """Rename a state dict as PyTorch 1 and DataParallel saved it, without SpecAugment's vector."""
     now = {
         "parametrizations.weight.original0": "weight_g",
         "parametrizations.weight.original1": "weight_v",
@@ -67,33 +67,33 @@ def older(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_there_and_back(case) -> None:
+def test_a_checkpoint_converts_in_both_directions(case) -> None:
     system = build(case)
     theirs = to_authors(system, SPACE)
     for state in (theirs, older(theirs)):
-        found = from_authors(state, heads=3)
-        assert found.name == CASES[case][0]
-        assert found.outputs == 4
-        entry = SYSTEMS[found.name]
-        again = entry.build(entry.Config(**found.config), found.widths, SPACE).eval()
-        again.load_state_dict(found.state)
+        imported = from_authors(state, heads=3)
+        assert imported.name == CASES[case][0]
+        assert imported.outputs == 4
+        entry = SYSTEMS[imported.name]
+        again = entry.build(entry.Config(**imported.config), imported.widths, SPACE).eval()
+        again.load_state_dict(imported.state)
         with torch.no_grad():
             assert torch.equal(again(streams(), SPACE), system(streams(), SPACE))
-    sizes = found.config["speech"]["architecture"]
+    sizes = imported.config["speech"]["architecture"]
     for key, value in SIZES.items():
         assert sizes[key] == value
     if case in ("2022", "2023"):
-        assert found.widths == WIDTHS
-        assert found.config["inner"] == (7 if case == "2022" else 48)
+        assert imported.widths == WIDTHS
+        assert imported.config["inner"] == (7 if case == "2022" else 48)
 
 
 @pytest.mark.parametrize("large", [False, True])
 def test_wav2vec2s_sizes_are_read_off_its_shapes(large) -> None:
     sizes = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
     system = build("cai_sota", **(sizes if large else {}))
-    found = from_authors(to_authors(system, SPACE), heads=3).config["speech"]["architecture"]
-    assert found["do_stable_layer_norm"] == found["conv_bias"] == large
-    assert found["feat_extract_norm"] == ("layer" if large else "group")
+    imported = from_authors(to_authors(system, SPACE), heads=3).config["speech"]["architecture"]
+    assert imported["do_stable_layer_norm"] == imported["conv_bias"] == large
+    assert imported["feat_extract_norm"] == ("layer" if large else "group")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -106,8 +106,8 @@ def test_a_checkpoint_becomes_an_artefact_that_scores_samples(case, tmp_path) ->
     assert info.activation == "softmax"
     assert info.encoders["speech"].name == "wave"
     assert info.widths["speech"] == 1
-    again, found, _ = artefact.load(tmp_path / "artefact")
-    assert found.space == SPACE
+    again, imported, _ = artefact.load(tmp_path / "artefact")
+    assert imported.space == SPACE
     with torch.no_grad():
         torch.testing.assert_close(again(streams(), SPACE), system(streams(), SPACE))
     with pytest.raises(SpaceError, match="scores 4 emotions; 2 labels"):

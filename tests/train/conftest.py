@@ -1,4 +1,4 @@
-"""A corpus small enough to train on in a blink, with something to learn in each stream."""
+"""A corpus small enough to train on in a second, with something to learn in each stream."""
 
 import numpy as np
 import pytest
@@ -26,9 +26,9 @@ def corpus() -> Manifest:
     splits = ["train"] * 200 + ["valid"] * 50 + ["test"] * 50
     utterances = tuple(Utterance(f"u{i}", split=splits[i], speaker=f"s{i % 6}") for i in range(n))
     features = {"text": Frames.from_list(text), "speech": Frames.from_list(speech)}
-    given = {s: {"name": "as-given", "fingerprint": "0", "width": 0} for s in features}
+    encoders = {s: {"name": "as-given", "fingerprint": "0", "width": 0} for s in features}
     return Manifest(
-        "made up", EmotionSpace(["anger", "joy", "fear"]), utterances, labels, features, given
+        "made up", EmotionSpace(["anger", "joy", "fear"]), utterances, labels, features, encoders
     )
 
 

@@ -26,7 +26,7 @@ def _save(kind: str, folder: Path, sizes: dict) -> Path:
 
     torch.manual_seed(5)
     model = AutoModel.from_config(AutoConfig.for_model(kind, **sizes))
-    # Fresh networks hardly attend: larger weights make what leaks from padding seen.
+    # Fresh networks hardly attend: larger weights show what leaks from padding.
     for name, weight in model.named_parameters():
         if "encoder" in name and weight.ndim == 2:
             weight.data.mul_(6)
@@ -54,7 +54,7 @@ def networks(tmp_path_factory) -> dict[str, str]:
         "eos_token_id": 2,
         "decoder_start_token_id": 1,
     }
-    made = {
+    folders = {
         "wav2vec2-group": _save("wav2vec2", root / "wav2vec2-group", SIZES | GROUP),
         "wav2vec2-layer": _save("wav2vec2", root / "wav2vec2-layer", SIZES | LAYER),
         "hubert": _save("hubert", root / "hubert", SIZES | GROUP),
@@ -62,9 +62,9 @@ def networks(tmp_path_factory) -> dict[str, str]:
         "wavlm-layer": _save("wavlm", root / "wavlm-layer", SIZES | LAYER),
         "whisper": _save("whisper", root / "whisper", whisper),
     }
-    plain = made["hubert"] / "preprocessor_config.json"
+    plain = folders["hubert"] / "preprocessor_config.json"
     plain.write_text(json.dumps({"do_normalize": False}))
-    return {name: str(folder) for name, folder in made.items()}
+    return {name: str(folder) for name, folder in folders.items()}
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Backbones by name or path: found here, or one sentence that says what to put where."""
+"""Backbones are found by name or path, or refused with what to install where."""
 
 import json
 import pickle
@@ -27,11 +27,11 @@ def folder(networks, tmp_path) -> Path:
 
 def test_a_name_that_is_nowhere_says_what_to_put_where(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    said = (
+    message = (
         r"No backbone 'facebook/wav2vec2-nowhere'.*nothing is downloaded.*`hf download "
         r"facebook/wav2vec2-nowhere --local-dir models/wav2vec2-nowhere`.*name models/wav2vec2-no"
     )
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         find("facebook/wav2vec2-nowhere")
     with pytest.raises(UsageError, match=r"No backbone '\./models/gone'"):
         find("./models/gone")
@@ -47,10 +47,10 @@ def test_a_name_in_the_hubs_cache_is_found(folder, tmp_path, monkeypatch):
         return str(folder)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
-    found = find("someone/wav2vec2")
+    files = find("someone/wav2vec2")
     assert asked == [("someone/wav2vec2", True)]
-    assert found.folder == folder
-    assert found.family == "wav2vec2"
+    assert files.folder == folder
+    assert files.family == "wav2vec2"
 
 
 def test_whether_samples_are_scaled_is_the_preprocessors_word(folder):
@@ -68,7 +68,7 @@ def test_an_embedded_network_says_which_package_brings_it(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("config.json", None, "holds no config.json"),
         ("config.json", "{", "config.json cannot be read"),
@@ -77,12 +77,12 @@ def test_an_embedded_network_says_which_package_brings_it(monkeypatch):
         ("model.safetensors", None, "holds no weights"),
     ],
 )
-def test_a_folder_that_holds_no_model(folder, name, content, said):
+def test_a_folder_that_holds_no_model(folder, name, content, message):
     if content is None:
         (folder / name).unlink()
     else:
         (folder / name).write_text(content)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         find(str(folder))
 
 
@@ -103,8 +103,8 @@ def test_weights_that_lack_a_part(folder):
     state = load_file(folder / "model.safetensors")
     del state["encoder.layers.1.final_layer_norm.weight"]
     save_file(state, folder / "model.safetensors", {"format": "pt"})
-    said = r"do not fit its config.json: encoder\.layers\.1\.final_layer_norm\.weight is missing"
-    with pytest.raises(DataError, match=said):
+    message = r"do not fit its config.json: encoder\.layers\.1\.final_layer_norm\.weight is missing"
+    with pytest.raises(DataError, match=message):
         from_files(find(str(folder)))
 
 

@@ -250,15 +250,15 @@ def test_specaugment_hides_frames_in_training_alone(networks, name):
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"layers": 4}, r"layers = 4: .* has 3 transformer layers"),
         ({"freeze": 4}, r"freeze = 4: .* has 3 transformer layers"),
         ({"layers": 1, "freeze": 2}, r"freeze = 2: .* of which 1 are used"),
     ],
 )
-def test_more_layers_than_there_are(networks, settings, said):
-    with pytest.raises(UsageError, match=said):
+def test_more_layers_than_the_network_has(networks, settings, message):
+    with pytest.raises(UsageError, match=message):
         build_speech(Backbone(path=networks["wav2vec2-group"], **settings), 1)
 
 

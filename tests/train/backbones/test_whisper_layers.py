@@ -1,4 +1,4 @@
-"""What the speech branch hears: Whisper's frames, but for level and high bands."""
+"""The speech branch reads Whisper's frames, except for level and high bands."""
 
 import pytest
 import torch

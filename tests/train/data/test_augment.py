@@ -1,4 +1,4 @@
-"""Disturbances keep a voice a voice: finite, of like length, the same for a seed."""
+"""Augmented speech is finite, of similar length, and decided by the seed."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Steps and pieces: every row once, like lengths together, never more frames than asked."""
+"""Steps and pieces hold every row once, similar lengths together, within the limit of frames."""
 
 import torch
 from hypothesis import given, settings

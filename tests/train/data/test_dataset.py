@@ -46,8 +46,8 @@ def test_trimming_finds_the_first_and_last_step_that_is_not_zero(data):
     starts, kept = valid_spans(frames)
     for i, sequence in enumerate(sequences):
         live = np.flatnonzero(sequence)
-        wanted = sequence[live[0] : live[-1] + 1] if len(live) else sequence[:0]
-        np.testing.assert_array_equal(frames.values[starts[i] : starts[i] + kept[i], 0], wanted)
+        expected = sequence[live[0] : live[-1] + 1] if len(live) else sequence[:0]
+        np.testing.assert_array_equal(frames.values[starts[i] : starts[i] + kept[i], 0], expected)
 
 
 def test_aligned_streams_are_trimmed_together():
@@ -90,9 +90,9 @@ def test_standardising_uses_the_given_rows_alone():
     corpus = manifest({"text": Frames.from_padded(values)}, 8)
     scale = scales(corpus, ["text"], np.arange(4))
     data = TensorData(corpus, ["text"], scales=scale)
-    seen = data.batch(torch.arange(4)).streams["text"].values
-    torch.testing.assert_close(seen.mean((0, 1)), torch.zeros(2), atol=1e-5, rtol=0)
-    torch.testing.assert_close(seen.std((0, 1), correction=0), torch.ones(2), atol=1e-5, rtol=0)
+    values = data.batch(torch.arange(4)).streams["text"].values
+    torch.testing.assert_close(values.mean((0, 1)), torch.zeros(2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(values.std((0, 1), correction=0), torch.ones(2), atol=1e-5, rtol=0)
 
 
 def test_standardising_leaves_empty_steps_empty():
@@ -102,6 +102,6 @@ def test_standardising_leaves_empty_steps_empty():
     scale = scales(corpus, ["text"], np.arange(4))
     for trim in (True, False):
         data = TensorData(corpus, ["text"], scales=scale, trim=trim)
-        seen = data.batch(torch.arange(4)).streams["text"].values
-        assert not seen[:, 6].any()
-        assert seen[:, [0, 8]].all()
+        values = data.batch(torch.arange(4)).streams["text"].values
+        assert not values[:, 6].any()
+        assert values[:, [0, 8]].all()

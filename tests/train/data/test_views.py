@@ -1,4 +1,4 @@
-"""Second views: drawn by seed and epoch alone, and never another utterance's."""
+"""Second views are drawn by seed and epoch, and never of another utterance."""
 
 import dataclasses
 
@@ -41,18 +41,18 @@ def shown(data, rows):
 
 def test_an_utterance_shows_its_own_view_or_itself(corpus):
     data = TensorData(corpus, ("speech",), views="any")
-    seen = {i: set() for i in range(6)}
+    drawn = {i: set() for i in range(6)}
     for epoch in range(30):
         data.draw_views(7, epoch)
         values, lengths, batch = shown(data, [0, 1, 2, 3, 4, 5])
         for row, value, length in zip(range(6), values, lengths, strict=True):
-            seen[row].add(round(value, 1))
+            drawn[row].add(round(value, 1))
             assert batch.views["speech"].values[row, length:].abs().sum() == 0
-    assert seen[0] == {100.0, 100.1}
-    assert seen[1] == {101.2}
-    assert seen[3] == {103.3, 103.4, 103.5}
+    assert drawn[0] == {100.0, 100.1}
+    assert drawn[1] == {101.2}
+    assert drawn[3] == {103.3, 103.4, 103.5}
     for row in (2, 4, 5):
-        assert seen[row] == {row + 1.0}
+        assert drawn[row] == {row + 1.0}
 
 
 def test_the_draw_depends_on_seed_and_epoch_alone(corpus):
@@ -79,10 +79,10 @@ def test_no_views_where_views_are_wanted_is_one_sentence(corpus):
 
 def test_transcripts_are_spelled_and_cut_to_the_batch(corpus):
     data = TensorData(corpus, ("speech",), transcripts=True)
-    said = data.batch(torch.tensor([0, 1])).transcripts
-    assert said.lengths.tolist() == [0, 6]
-    assert said.characters.shape == (2, 6)
-    assert said.characters[0].tolist() == [0] * 6
+    transcripts = data.batch(torch.tensor([0, 1])).transcripts
+    assert transcripts.lengths.tolist() == [0, 6]
+    assert transcripts.characters.shape == (2, 6)
+    assert transcripts.characters[0].tolist() == [0] * 6
 
 
 def test_manifests_keep_views(corpus, tmp_path):

@@ -1,4 +1,4 @@
-"""The loop: it learns, goes on after a stop, and weighs uneven batches as one."""
+"""The loop learns, resumes after a stop, and weights uneven batches as one."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_early_stop_and_plateau(corpus, space, tmp_path):
     assert len(history) < 60
 
 
-def test_a_stopped_training_goes_on_to_the_same_weights(corpus, space, tmp_path):
+def test_a_resumed_training_ends_with_the_same_weights(corpus, space, tmp_path):
     config = Train(epochs=6, save_steps=1)
     whole, _, _ = trained(corpus, space, tmp_path / "whole", config)
 
@@ -97,7 +97,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(corpus, space, tmp_path)
     assert same(whole, again)
 
 
-def test_gem_goes_on_to_the_same_weights_too(corpus, space, tmp_path):
+def test_a_resumed_training_with_gem_ends_with_the_same_weights(corpus, space, tmp_path):
     def gem():
         data = TensorData(corpus, ("text", "speech"))
         return Gem(space, data, ROWS["train"], size=16, loss="bce", margin=0.01)
@@ -144,7 +144,7 @@ def test_bf16_learns_too(corpus, space, tmp_path, precision):
 @pytest.mark.parametrize(
     "update", [{"accelerator": "tpu"}, {"accelerator": "abacus"}, {"precision": "7-bit"}]
 )
-def test_a_device_that_is_not_there_is_one_sentence(update):
+def test_a_missing_device_is_one_sentence(update):
     with pytest.raises(UsageError, match=r"train\.accelerator"):
         launch(Train(**update))
 

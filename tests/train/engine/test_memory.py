@@ -1,4 +1,4 @@
-"""Freed memory stays with the process where glibc can be asked."""
+"""Freed memory stays with the process on glibc."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which epoch is kept, by which figure."""
+"""The selected figure decides which epoch is kept."""
 
 import numpy as np
 import pytest

@@ -30,12 +30,12 @@ def test_an_objective_is_computed_in_the_precision_asked_for(tmp_path, precision
         {"speech": frames},
     )
     system = cai_sota.build(cai_sota.Config(), {"speech": 6}, space)
-    seen = []
-    system.ctc.register_forward_hook(lambda module, given, made: seen.append(made.dtype))
+    dtypes = []
+    system.ctc.register_forward_hook(lambda module, inputs, output: dtypes.append(output.dtype))
     config = Train(
         epochs=1, batch_size=4, loss="ce", select="last", accelerator="cpu", precision=precision
     )
     data = TensorData(corpus, ("speech",), transcripts=True)
     rows = np.arange(8)
     fit(Training(launch(config), system, space, data, rows[:6], rows[6:], config, tmp_path))
-    assert set(seen) == {dtype}
+    assert set(dtypes) == {dtype}

@@ -1,4 +1,4 @@
-"""What the transcripts tell alone; on IEMOCAP's own, where they are here."""
+"""The text baseline learns from training rows alone; on IEMOCAP's transcripts, where present."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LABELS = ("happy", "angry", "neutral", "sad")
 
 
 def _manifest(n=120, task="single"):
-    """Texts that tell the emotion in every second row."""
+    """Make texts that show the emotion in every second row."""
     rng = np.random.default_rng(0)
     classes = rng.integers(3, size=n)
     utterances = tuple(
@@ -66,14 +66,14 @@ def _fold(manifest):
     return next(folds.grouped(manifest, "speaker", 3))
 
 
-def test_words_tell_what_they_can_and_training_alone_is_read():
+def test_the_baseline_reads_training_rows_alone():
     fold = _fold(_manifest())
     logits = text_logits(fold.manifest, fold, 0)
     np.testing.assert_allclose(np.exp(logits).sum(1), 1, atol=1e-6)
-    told = np.array([fold.manifest.utterances[r].extra["style"] == "told" for r in fold.test])
+    telling = np.array([fold.manifest.utterances[r].extra["style"] == "told" for r in fold.test])
     right = logits.argmax(1) == fold.manifest.labels[fold.test].argmax(1)
-    assert right[told].all()
-    assert right[~told].mean() < 0.8
+    assert right[telling].all()
+    assert right[~telling].mean() < 0.8
     assert (logits[:, 3] < logits[:, :3].min(1)).all()  # nobody is afraid in training
     other = fold.manifest.labels.copy()
     other[np.union1d(fold.test, fold.valid)] = [0, 0, 0, 1]
@@ -82,14 +82,14 @@ def test_words_tell_what_they_can_and_training_alone_is_read():
 
 
 def test_an_entry_is_json_and_folds_are_pooled():
-    made = list(folds.grouped(_manifest(), "speaker", 3))
+    experiments = list(folds.grouped(_manifest(), "speaker", 3))
     tests, entries = [], []
-    for fold in made:
+    for fold in experiments:
         logits = text_logits(fold.manifest, fold, 0)
         tests.append(_scored(fold, np.zeros_like(logits)))
         entries.append(entry(tests[-1], logits, 20))
         json.dumps(entries[-1], allow_nan=False)
-    logits = np.concatenate([text_logits(f.manifest, f, 0) for f in made])
+    logits = np.concatenate([text_logits(f.manifest, f, 0) for f in experiments])
     both = combine_entries(entries, tests, 20)
     assert both == entry(join(tests), logits, 20)
     groups = both["groups"]["style"]

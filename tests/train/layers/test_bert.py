@@ -1,4 +1,4 @@
-"""BertLayer against transformers' BERT, and its masks."""
+"""BertLayer equals transformers' BERT, with its masks."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ def test_over_itself_it_is_transformers_layer() -> None:
     )
     x, mask = drawn(3, 5, 8), torch.arange(5) < torch.tensor([[5], [3], [1]])
     with torch.no_grad():
-        found = theirs(x, ((~mask) * -10000.0)[:, None, None])
-        found = found[0] if isinstance(found, tuple) else found
-        torch.testing.assert_close(ours(x, x, mask), found, **CLOSE)
+        actual = theirs(x, ((~mask) * -10000.0)[:, None, None])
+        actual = actual[0] if isinstance(actual, tuple) else actual
+        torch.testing.assert_close(ours(x, x, mask), actual, **CLOSE)
 
 
 def test_a_masked_step_has_no_effect() -> None:
     x, source = drawn(2, 3, 8), drawn(2, 6, 8)
     mask = torch.arange(6) < torch.tensor([[4], [2]])
     with torch.no_grad():
-        wanted = layer()(x[1:], source[1:, :2])
-        torch.testing.assert_close(layer()(x, source, mask)[1:], wanted, **CLOSE)
+        expected = layer()(x[1:], source[1:, :2])
+        torch.testing.assert_close(layer()(x, source, mask)[1:], expected, **CLOSE)
         source[1, 2:] = 50.0
-        torch.testing.assert_close(layer()(x, source, mask)[1:], wanted, **CLOSE)
+        torch.testing.assert_close(layer()(x, source, mask)[1:], expected, **CLOSE)
 
 
 def test_numbers_are_added_to_the_scores() -> None:
@@ -73,8 +73,8 @@ def test_dropout_is_for_training_alone() -> None:
 def test_pooling_sees_valid_steps_alone() -> None:
     x, mask = drawn(3, 5, 4), torch.arange(5) < torch.tensor([[5], [2], [0]])
     for pool, own in ((masked_mean, lambda a: a.mean(0)), (masked_max, lambda a: a.amax(0))):
-        found = pool(x, mask)
-        torch.testing.assert_close(found[0], own(x[0]))
-        torch.testing.assert_close(found[1], own(x[1, :2]))
-        assert not found[2].any()
+        actual = pool(x, mask)
+        torch.testing.assert_close(actual[0], own(x[0]))
+        torch.testing.assert_close(actual[1], own(x[1, :2]))
+        assert not actual[2].any()
         torch.testing.assert_close(pool(x, None)[1], own(x[1]))

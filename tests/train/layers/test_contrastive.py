@@ -1,4 +1,4 @@
-"""Contrastive losses against the papers' sums, term by term, and where nothing is to contrast."""
+"""Contrastive losses equal the papers' sums, term by term, also without pairs."""
 
 from __future__ import annotations
 
@@ -30,27 +30,29 @@ def test_supervised_is_equation_2_of_khosla(labels, seed) -> None:
             below = sum(math.exp(z[i] @ z[a] / 0.5) for a in range(len(labels)) if a != i)
             each = [math.log(math.exp(z[i] @ z[p] / 0.5) / below) for p in positives]
             terms.append(-sum(each) / len(each))
-    got = supervised(3 * z.float(), torch.tensor(labels), 0.5)  # of any length: it is scaled to 1
-    assert got.shape == (len(labels),)
-    wanted = sum(terms) / len(terms) if terms else 0.0
-    assert float(got.mean()) == pytest.approx(wanted, abs=1e-4)
+    actual = supervised(
+        3 * z.float(), torch.tensor(labels), 0.5
+    )  # of any length: it is scaled to 1
+    assert actual.shape == (len(labels),)
+    expected = sum(terms) / len(terms) if terms else 0.0
+    assert float(actual.mean()) == pytest.approx(expected, abs=1e-4)
     lonely = [labels.count(label) == 1 for label in labels]
-    assert not got[torch.tensor(lonely)].any()
+    assert not actual[torch.tensor(lonely)].any()
 
 
 def test_supervised_as_published_is_a_mean_over_pairs() -> None:
     z, labels = drawn(4, 0), torch.tensor([0, 1, 0, 2])
     log_p = (z @ z.T).log_softmax(1) / 0.07
     pairs = [(0, 0), (0, 2), (1, 1), (2, 0), (2, 2), (3, 3)]
-    wanted = -sum(log_p[i, j] for i, j in pairs) / len(pairs)
-    torch.testing.assert_close(supervised_published(z, labels, 0.07).mean(), wanted, **CLOSE)
+    expected = -sum(log_p[i, j] for i, j in pairs) / len(pairs)
+    torch.testing.assert_close(supervised_published(z, labels, 0.07).mean(), expected, **CLOSE)
 
 
 def test_between_views_is_cross_entropy_against_the_diagonal() -> None:
     z, other = drawn(3, 0), drawn(3, 1)
     cosines = F.cosine_similarity(z[:, None], other, dim=2)
-    wanted = F.cross_entropy(cosines / 0.2, torch.arange(3), reduction="none")
-    torch.testing.assert_close(between_views(z, other, 0.2), wanted, **CLOSE)
+    expected = F.cross_entropy(cosines / 0.2, torch.arange(3), reduction="none")
+    torch.testing.assert_close(between_views(z, other, 0.2), expected, **CLOSE)
     raw = F.cross_entropy(z @ other.T / 0.2, torch.arange(3), reduction="none")
     torch.testing.assert_close(between_views(z, other, 0.2, unit=False), raw, **CLOSE)
 
@@ -82,6 +84,6 @@ def test_they_are_of_32_bits_under_autocast() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed = [supervised(z, labels, 0.07), between_views(z, other, 0.07)]
     plain = [supervised(z, labels, 0.07), between_views(z, other, 0.07)]
-    for got, wanted in zip(mixed, plain, strict=True):
-        assert got.dtype == torch.float32
-        torch.testing.assert_close(got, wanted)
+    for actual, expected in zip(mixed, plain, strict=True):
+        assert actual.dtype == torch.float32
+        torch.testing.assert_close(actual, expected)

@@ -1,4 +1,4 @@
-"""Losses against their formulas, and what distributed training needs of them."""
+"""Losses equal their formulas, and can be computed in shards."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def test_shards_of_unequal_size_weigh_by_their_rows(name: str) -> None:
 def test_bce_weighs_positives() -> None:
     weight = torch.tensor([1.0, 2.0, 3.0, 4.0])
     p = LOGITS.sigmoid()
-    wanted = -(weight * MULTI * p.log() + (1 - MULTI) * (1 - p).log()).mean()
-    torch.testing.assert_close(loss("bce", LOGITS, MULTI, weight), wanted)
+    expected = -(weight * MULTI * p.log() + (1 - MULTI) * (1 - p).log()).mean()
+    torch.testing.assert_close(loss("bce", LOGITS, MULTI, weight), expected)
 
 
 def test_ce_on_one_hot_rows_is_ordinary() -> None:
     classes = torch.tensor([0, 1, 2, 3, 0, 1])
-    wanted = F.cross_entropy(LOGITS, classes)
-    torch.testing.assert_close(loss("ce", LOGITS, F.one_hot(classes, 4).float()), wanted)
+    expected = F.cross_entropy(LOGITS, classes)
+    torch.testing.assert_close(loss("ce", LOGITS, F.one_hot(classes, 4).float()), expected)
 
 
 def test_ce_on_multi_hot_rows_counts_each_emotion_and_an_empty_row_not_at_all() -> None:

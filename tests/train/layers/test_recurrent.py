@@ -1,4 +1,4 @@
-"""Recurrent against torch.nn.LSTM and GRU, one sequence at a time."""
+"""Recurrent equals torch.nn.LSTM and GRU, one sequence at a time."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def test_last_step_and_gradients(cell: str, layers: int, both: bool, lengths: li
     ours, theirs = pair(cell, layers, both)
     values = torch.randn(len(lengths), 4, 6, generator=torch.Generator().manual_seed(2))
     mine, given_values = values.clone().requires_grad_(), values.clone().requires_grad_()
-    got = ours(mine, torch.tensor(lengths))
-    wanted = alone(theirs, given_values, lengths)
-    torch.testing.assert_close(got, wanted, **CLOSE)
-    weights = torch.randn(got.shape, generator=torch.Generator().manual_seed(3))
-    (got * weights).sum().backward()
-    (wanted * weights).sum().backward()
+    actual = ours(mine, torch.tensor(lengths))
+    expected = alone(theirs, given_values, lengths)
+    torch.testing.assert_close(actual, expected, **CLOSE)
+    weights = torch.randn(actual.shape, generator=torch.Generator().manual_seed(3))
+    (actual * weights).sum().backward()
+    (expected * weights).sum().backward()
     torch.testing.assert_close(mine.grad, given_values.grad, **CLOSE)
     for name, parameter in theirs.named_parameters():
         own = ours.get_parameter(name).grad

@@ -1,4 +1,4 @@
-"""The baselines: any streams and emotions they can take, refusals of what they cannot."""
+"""The baselines accept the streams and emotions that they can score, and refuse others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EEA: its equations, its open set of emotions, and streams that are not there."""
+"""EEA follows its equations, scores any emotions, and leaves out absent streams."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def test_one_modality_is_its_score_without_a_weight(widths, space, make_streams)
     system = build(widths, space, streams=["speech"])
     streams = make_streams([3, 2])
     r = system.represent("speech", *streams["speech"])
-    wanted = r @ system.emotions("speech", space).T
-    torch.testing.assert_close(system(streams, space), wanted, **CLOSE)
+    expected = r @ system.emotions("speech", space).T
+    torch.testing.assert_close(system(streams, space), expected, **CLOSE)
 
 
 def test_shares_sum_to_the_logits(widths, space, make_streams) -> None:

@@ -1,4 +1,4 @@
-"""mmer, cai_sota and unimodal_baseline: batches do not matter, losses are what they say."""
+"""The MMER systems do not depend on the batch, and their losses are the papers' sums."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ BUILT = {
 
 
 def clip(i: int, width: int, steps: int) -> Tensor:
-    """The same values for the same clip, however long a batch is."""
+    """Make the values of a clip, equal in a batch of any length."""
     return torch.randn(400, width, generator=torch.Generator().manual_seed(10 * i + width))[:steps]
 
 
@@ -80,7 +80,7 @@ def make(
     views: bool = False,
     junk: float = 0.0,
 ) -> Batch:
-    """Clips ``rows``: of each the steps of text, the frames of speech, its characters."""
+    """Make a batch of clips; ``lengths``: steps of text, frames of speech, characters of each."""
     streams = {}
     for m, at in (("text", 0), ("speech", 1)):
         width = 1 if m == "speech" and samples else WIDTHS[m]
@@ -95,8 +95,8 @@ def make(
         spelled[row, :n] = (torch.arange(n) * (i + 2)) % 20 + 5
     targets = torch.eye(3)[torch.tensor([i % 3 for i in rows])]
     second = {m: Stream(-s.values, s.lengths) for m, s in streams.items()} if views else None
-    told = Transcripts(spelled, torch.tensor(counts))
-    return Batch(streams, targets, torch.tensor(rows), told, second)
+    objective = Transcripts(spelled, torch.tensor(counts))
+    return Batch(streams, targets, torch.tensor(rows), objective, second)
 
 
 clips = st.lists(
@@ -114,19 +114,19 @@ def test_neither_padding_nor_order_nor_company_matters(case, lengths, padding, r
     batch = make(rows, lengths, padding, samples, junk=3.0)
     with torch.no_grad():
         logits = system(batch.streams, SPACE)
-        told = system.objective(batch, SPACE)
+        objective = system.objective(batch, SPACE)
         infinite = 0
         for place, i in enumerate(rows):
             alone = make([i], lengths, samples=samples)
             torch.testing.assert_close(
                 logits[place : place + 1], system(alone.streams, SPACE), **CLOSE
             )
-            if told is not None:
+            if objective is not None:
                 single = system.objective(alone, SPACE)
-                torch.testing.assert_close(told.each[place : place + 1], single.each, **CLOSE)
+                torch.testing.assert_close(objective.each[place : place + 1], single.each, **CLOSE)
                 infinite += int(single.parts["ctc_infinite"])
-    if told is not None:
-        assert int(told.parts["ctc_infinite"]) == infinite
+    if objective is not None:
+        assert int(objective.parts["ctc_infinite"]) == infinite
 
 
 @pytest.mark.parametrize("case", ["cai_sota", "2022", "2023"])
@@ -154,11 +154,11 @@ def test_each_auxiliary_loss_can_be_left_out() -> None:
         system = build("mmer", {"losses": losses, "lambda": 0.2})
         assert system.transcribes == ("ctc" in losses)
         assert system.second_views == ("augmentation" in losses)
-        told = system.objective(batch, SPACE)
-        assert set(told.parts) - {"ctc_infinite"} == {"ce", *losses}
-        weighted = told.parts["ce"] + 0.2 * sum(told.parts[x] for x in losses)
-        torch.testing.assert_close(told.each.mean().detach(), weighted)
-        parts |= {tuple(losses): told.parts}
+        objective = system.objective(batch, SPACE)
+        assert set(objective.parts) - {"ctc_infinite"} == {"ce", *losses}
+        weighted = objective.parts["ce"] + 0.2 * sum(objective.parts[x] for x in losses)
+        torch.testing.assert_close(objective.each.mean().detach(), weighted)
+        parts |= {tuple(losses): objective.parts}
     every = parts["ctc", "supervised", "augmentation"]
     assert every["supervised"] == parts["supervised",]["supervised"]
     assert every["augmentation"] == parts["augmentation",]["augmentation"]
@@ -169,8 +169,8 @@ def test_each_auxiliary_loss_can_be_left_out() -> None:
 def test_a_view_of_one_stream_alone_will_do() -> None:
     batch = make([0, 1, 2], [(3, 9, 4)] * 3, views=True)
     one = batch._replace(views={"text": batch.views["text"]})
-    told = build("mmer", {}).objective(one, SPACE)
-    assert told.parts["augmentation"].isfinite()
+    objective = build("mmer", {}).objective(one, SPACE)
+    assert objective.parts["augmentation"].isfinite()
 
 
 @pytest.mark.parametrize("mode", ["corrected", "faithful"])
@@ -178,12 +178,12 @@ def test_a_view_of_one_stream_alone_will_do() -> None:
 def test_a_batch_of_one_of_one_label_and_of_no_two_alike(mode, rows) -> None:
     system = build("mmer", {"mode": mode}).train()
     batch = make(rows, [(3, 9, 4), (2, 5, 0), (4, 3, 8), (1, 1, 1)], views=True)
-    told = system.objective(batch, SPACE)
-    told.each.mean().backward()
-    assert told.each.isfinite().all()
+    objective = system.objective(batch, SPACE)
+    objective.each.mean().backward()
+    assert objective.each.isfinite().all()
     assert all(p.grad is None or p.grad.isfinite().all() for p in system.parameters())
     if mode == "corrected" and rows != [0, 3]:  # nobody has a positive
-        assert told.parts["supervised"] == 0
+        assert objective.parts["supervised"] == 0
 
 
 @pytest.mark.parametrize("case", ["cai_sota, trained", "2022, trained", "2023, trained"])
@@ -265,9 +265,9 @@ def test_under_autocast_losses_are_of_32_bits() -> None:
     batch = make([0, 1, 2, 3], [(3, 9, 4)] * 4, views=True)
     for name in ("mmer", "mmer_2022", "cai_sota"):
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            told = build(name, {}).objective(batch, SPACE)
-        assert told.each.dtype == torch.float32
-        assert told.each.isfinite().all()
+            objective = build(name, {}).objective(batch, SPACE)
+        assert objective.each.dtype == torch.float32
+        assert objective.each.isfinite().all()
 
 
 @pytest.mark.parametrize(
