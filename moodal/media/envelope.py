@@ -34,7 +34,7 @@ class Envelope:
 
     @property
     def seconds(self) -> float:
-        """How long the sound is."""
+        """The length of the sound so far."""
         return self.samples / RATE
 
     @property

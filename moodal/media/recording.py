@@ -44,7 +44,7 @@ Source = Path | str | Bytes | np.ndarray | Readable | Iterable[np.ndarray] | Non
 
 @dataclass(frozen=True)
 class Recording:
-    """What a source holds, and how its sound and pictures are read, once, block by block.
+    """A source that was opened: its kind, and readers of its sound and pictures, block by block.
 
     Attributes:
         name: the path as it was named, "" for what has none.

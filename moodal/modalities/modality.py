@@ -60,7 +60,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """How the steps of an utterance belong to its parts.
+    """The parts of an utterance, and the part that each step of a network belongs to.
 
     Attributes:
         parts: P of them.
@@ -73,7 +73,7 @@ class Division:
 
 @dataclass(frozen=True)
 class Observed:
-    """What one modality observed in one window.
+    """An observation of one modality in one window.
 
     Attributes:
         item: what an encoder of this modality reads.
@@ -96,7 +96,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How modalities observe a recording.
+    """Settings of the modalities that observe a recording.
 
     Attributes:
         fps: pictures per second that are shown to them.

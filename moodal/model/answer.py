@@ -44,7 +44,7 @@ class Answering:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader should know of the utterances that were not answered."""
+        """Notes on utterances that were not answered, one sentence each."""
         if not self.incomplete:
             return ()
         needed = " and ".join(self.scorer.modalities)
@@ -156,7 +156,7 @@ Shares = Sequence[tuple[Part, np.ndarray]]
 def _by_track(
     observed: Mapping[str, Sequence[Observed]],
 ) -> Iterator[tuple[int | None, dict[str, Observed]]]:
-    """What was observed of each person; what concerns nobody in particular goes with all."""
+    """Yield what was observed of each person; what concerns nobody in particular goes with all."""
     tracks = dict.fromkeys(o.track for some in observed.values() for o in some)
     persons: list[int | None] = [track for track in tracks if track is not None]
     for person in persons or [None]:

@@ -140,7 +140,7 @@ def _frames(frames: np.ndarray) -> Iterator[np.ndarray]:
 
 @dataclass(frozen=True)
 class GraphInput:
-    """How frames [T, D] are fed to a graph.
+    """A way to feed frames [T, D] to a graph.
 
     Attributes:
         arrays: cuts them into the arrays that the graph reads at once.

@@ -171,7 +171,7 @@ def _complete(
 
 @dataclass(frozen=True)
 class _Result:
-    """What a report is made of.
+    """The rows and scores that a report is made of.
 
     Attributes:
         named: the rows and emotions under the model's names.

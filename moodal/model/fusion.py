@@ -33,7 +33,7 @@ NEUTRAL = "neutral"
 
 @dataclass(frozen=True)
 class Weights:
-    """How one set of modalities is added up.
+    """The weights by which one set of modalities is summed.
 
     Attributes:
         weights: modality -> a.

@@ -173,7 +173,7 @@ def _stamps(
     left_out: int,
     unseen: Sequence[str],
 ) -> list[str]:
-    """What a reader should know of the names and of the rows that were left out."""
+    """Return notes on the names and on the rows that were left out."""
     stamps = []
     if pairs := [f"{x} for {y}" for x, y in merges.items() if y in wanted]:
         stamps.append(f"names as declared: {', '.join(pairs)}")

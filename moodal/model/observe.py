@@ -58,7 +58,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Summary:
-    """What concerns the whole recording, known at its end.
+    """Facts on the whole recording, known at its end.
 
     Attributes:
         duration: seconds; None for a text or a picture.
@@ -262,7 +262,7 @@ class _Reading:
             self.covered = max(self.covered, self.spoken.pop(0)[1])
 
     def _is_one_utterance(self) -> bool:
-        """Whether no stretches are to be looked for: all of it is one utterance."""
+        """Tell whether all of it is one utterance, so that no stretches are to be looked for."""
         options = self.options
         untimed = options.text is not None and "sound" in self.remarks.lacking
         return options.whole or untimed or self.recording.kind == "image"

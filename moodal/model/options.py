@@ -16,7 +16,7 @@ Kind = TypeVar("Kind", bound="Options")
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What every question to a model says.
+    """Options of every question to a model.
 
     Attributes:
         emotions: any words that the model can score, or one text with commas; default: its own.
@@ -65,7 +65,7 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions(Options):
-    """How a recording is to be predicted.
+    """Options of a prediction.
 
     Attributes:
         text: what is said in it; the recording is one utterance then.
@@ -95,7 +95,7 @@ class PredictOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(Options):
-    """How a model is to be tested on a corpus.
+    """Options of an evaluation on a corpus.
 
     Attributes:
         split: "train", "valid", "test", "all", or "held-out": all rows that the model has not

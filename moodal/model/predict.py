@@ -52,7 +52,7 @@ class PredictingModel:
 
     @property
     def info(self) -> ArtefactInfo:
-        """What the artefact says of itself."""
+        """The description of the artefact."""
         return self.artefact.info
 
     @property

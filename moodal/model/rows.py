@@ -120,7 +120,7 @@ def _words(samples: np.ndarray) -> str:
 
 @dataclass
 class Rows:
-    """What one modality gives for N rows.
+    """The states that one modality gives for N rows.
 
     Attributes:
         states: of each row what the scorer scores; length 0 where there is nothing.
@@ -138,7 +138,7 @@ class Rows:
 
 
 def media_of(manifest: Manifest, modality: str) -> list[str | Clip | None]:
-    """What a modality is read from in each row: a text or a clip that can be opened; None."""
+    """Return the medium of a modality in each row: a text, a clip that can be opened, or None."""
     items: list[str | Clip | None] = []
     for utterance in manifest.utterances:
         item = utterance.media.get(modality)

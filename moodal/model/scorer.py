@@ -47,7 +47,7 @@ class Scores:
 
 
 class Scorer(Protocol):
-    """What a `moodal.model.model.Model` asks for scores.
+    """The protocol of what a `moodal.model.model.Model` asks for scores.
 
     Attributes:
         modalities: that it reads, in their order.

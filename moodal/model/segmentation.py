@@ -191,7 +191,7 @@ class Buffer:
 
     @property
     def seconds(self) -> float:
-        """How far the sound has come."""
+        """The second that the sound has reached."""
         return self.reached / self.rate
 
     def add(self, samples: np.ndarray) -> None:

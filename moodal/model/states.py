@@ -41,7 +41,7 @@ class States(Encoder):
 
     @classmethod
     def of(cls, artefact: Artefact, branch: Branch, frames: RowEncoder) -> States:
-        """Of a branch of an artefact that was read."""
+        """Return the states of a branch of an artefact that was read."""
         graph = artefact.fused.branches[branch.modality].graph
         network = artefact.info.files[graph][:24]
         return cls(str(artefact.folder), network, frames, len(branch.map))
