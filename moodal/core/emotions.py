@@ -339,6 +339,20 @@ class Values(_Columns):
         """The highest number of each value, [C]."""
         return np.array([v.high for v in self.values])
 
+    @property
+    def middle(self) -> np.ndarray:
+        """[C], the middle of each range: the number that an output of 0 stands for."""
+        return (self.low + self.high) / 2
+
+    @property
+    def unit(self) -> np.ndarray:
+        """[C], the half of each range: what an output of 1 adds to the middle.
+
+        So a network learns any scale alike. Sentiment from -3 to 3 has the unit 1, as in published
+        systems: an output is the number itself.
+        """
+        return np.array([1.0 if v.is_sentiment else v.width / 2 for v in self.values])
+
     def clip(self, numbers: np.ndarray) -> np.ndarray:
         """Limit numbers [..., C] to the ranges of the values."""
         return np.clip(numbers, self.low, self.high)

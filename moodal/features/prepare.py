@@ -18,6 +18,7 @@ from moodal.core.errors import DataError, OutputError, UsageError, writing
 from moodal.core.manifest import MADE_UP, MARK, Manifest
 from moodal.core.records import ordered
 from moodal.corpora.checks.check import Finding, check
+from moodal.corpora.checks.values import value_findings
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -83,7 +84,9 @@ def prepare(
         raise UsageError(f"views is the number of second views, 0 or more; got {views}.")
     root, out = Path(root), Path(out)
     if not root.exists():
-        raise DataError(f"{root} does not exist; give the place of {corpus}'s files.")
+        raise DataError(f"{root} does not exist; give the folder of {corpus}'s files.")
+    # what the check would say of the values after hours of encoding is said now
+    _refuse(corpus, root, list(value_findings(manifest)))
     _require_place(out)
     manifest = CORPORA[corpus](root)
     _require_same_corpus(out, manifest.corpus)
@@ -97,12 +100,19 @@ def prepare(
         # views that came as features are of no use beside features of another encoder
         kept = {s: v for s, v in manifest.views.items() if s not in made}
         manifest = dataclasses.replace(manifest, views=kept)
-    about = [Finding("note", "corpus", note) for note in manifest.notes]
-    findings = [*about, *findings, *check(manifest)]
+    notes = [Finding("note", "corpus", note) for note in manifest.notes]
+    findings = [*notes, *findings, *check(manifest)]
+    _refuse(corpus, root, findings)
+    manifest.write(out)
+    return manifest, findings
+
+
+def _refuse(corpus: str, root: Path, findings: Sequence[Finding]) -> None:
+    """Refuse a corpus with errors: the first of them in words, and how many more there are."""
     errors = [f for f in findings if f.level == "error"]
     if errors:
-        first, more = errors[0], len(errors) - 1
-        rest = f" And {more} more such finding{'s' * (more > 1)}." if more else ""
+        first, count = errors[0], len(errors) - 1
+        rest = f" And {count} more such finding{'s' * (count > 1)}." if count else ""
         raise DataError(
             f"{corpus} in {root} was not prepared: {first.what}: {first.detail.rstrip('.')}.{rest}"
         )

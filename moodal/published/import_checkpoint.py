@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moodal.core.emotions import EmotionSpace, Targets, Task, Value, Values
+from moodal.core.emotions import EmotionSpace, Targets, Task, Values
 from moodal.core.errors import SpaceError, UsageError
 from moodal.corpora.unpickle import load
 from moodal.modalities.speech.samples import Wave
@@ -91,7 +91,7 @@ def import_checkpoint(
     source = "" if vectors is None else f"{Path(checkpoint).name}, textEmoEmbs"
     space: Targets
     if task == "regression":
-        space = Values([Value.parse(label) for label in labels], vectors, source)
+        space = _sentiment(labels, vectors, source)
     else:
         space = EmotionSpace(labels, task, vectors, source)
     entry = SYSTEMS[imported.name]
@@ -120,6 +120,20 @@ def import_checkpoint(
     )
     export(Path(out), system, info, vectors)
     return read(out).info
+
+
+def _sentiment(labels: Sequence[str], vectors: np.ndarray | None, source: str) -> Values:
+    """Return the values of a checkpoint: the authors' code knows sentiment from -3 to 3 alone.
+
+    Raises:
+        SpaceError: other values are named, whose units in the checkpoint nothing tells.
+    """
+    if tuple(labels) != ("sentiment",):
+        raise SpaceError(
+            f"The authors' checkpoints with values have sentiment from -3 to 3; got "
+            f"{', '.join(labels)}. Use --labels sentiment."
+        )
+    return Values(labels, vectors, source)
 
 
 def _encoder(stream: str, width: int) -> EncoderInfo:

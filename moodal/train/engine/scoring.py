@@ -11,12 +11,23 @@ from lightning_fabric import Fabric
 from lightning_fabric.wrappers import is_wrapped
 from torch import Tensor, nn
 
-from moodal.core.emotions import Targets
+from moodal.core.emotions import Targets, Values
 from moodal.core.recipe import Train
-from moodal.train.data.batch import of_type
+from moodal.train.data.batch import Streams, of_type
 from moodal.train.data.buckets import by_frames
 from moodal.train.data.dataset import TensorData
 from moodal.train.systems.system import System
+
+
+def outputs(model: nn.Module, streams: Streams, space: Targets) -> Tensor:
+    """Compute what a system says of a batch: logits [B, C] of emotions, or numbers of values."""
+    scores = cast(System, model).scores(streams, space)
+    if not isinstance(space, Values):
+        return scores
+    unit, middle = (
+        torch.from_numpy(x).float().to(scores.device) for x in (space.unit, space.middle)
+    )
+    return scores.float() * unit + middle
 
 
 def score(
@@ -28,7 +39,7 @@ def score(
     max_frames: int = 0,
     fabric: Fabric | None = None,
 ) -> np.ndarray:
-    """Compute the logits [n, C] of ``rows``, in their order, without dropout.
+    """Compute the logits or numbers [n, C] of ``rows``, in their order, without dropout.
 
     Args:
         model: a system, or a system that Fabric wrapped.
@@ -46,7 +57,7 @@ def score(
         for part in batches_of(data, rows, size, max_frames)[rank::world]:
             streams = of_type(data.batch(part, views=False), model).streams
             with precision:
-                logits = cast(System, model).scores(streams, space)
+                logits = outputs(model, streams, space)
             out[[place[row] for row in part.tolist()]] = logits.float().cpu().numpy()
     if fabric is not None and world > 1:
         whole: Any = fabric.all_reduce(torch.from_numpy(out).to(fabric.device), reduce_op="sum")

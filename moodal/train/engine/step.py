@@ -11,6 +11,7 @@ from torch import Tensor
 from moodal.core.errors import MoodalError
 from moodal.core.recipe import Train
 from moodal.train.data.batch import Batch, of_type
+from moodal.train.engine.scoring import outputs
 from moodal.train.engine.training import Training
 from moodal.train.layers.losses import per_utterance
 from moodal.train.systems.system import Objective, System
@@ -109,6 +110,6 @@ def _losses(training: Training, model: Any, batch: Batch) -> Objective:
         if training.system.multitask:
             objective: Objective = model.objective(batch, training.space)
             return objective
-        logits = model.scores(batch.streams, training.space)
+        logits = outputs(model, batch.streams, training.space)
     loss = training.config.loss
     return Objective(per_utterance(loss, logits, batch.targets, training.weight), {})
