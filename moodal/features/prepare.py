@@ -116,8 +116,6 @@ def _refuse(corpus: str, root: Path, findings: Sequence[Finding]) -> None:
         raise DataError(
             f"{corpus} in {root} was not prepared: {first.what}: {first.detail.rstrip('.')}.{rest}"
         )
-    manifest.write(out)
-    return manifest, findings
 
 
 def _require_place(out: Path) -> None:
