@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moodal.cli.common import Arguments, pair, tell
 from moodal.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from moodal.modalities.encoder import Encoder
 
 
 def prepare_arguments(parser: Arguments) -> None:
@@ -55,17 +57,16 @@ def prepare(args: argparse.Namespace) -> Any:
         return _corpora(args.json)
     if args.out is None:
         raise UsageError("prepare needs CORPUS ROOT OUT; `moodal prepare --list` lists corpora.")
-    encoders = dict(pair(text, "--encoder") for text in args.encoder) or None
+    asked = dict(pair(text, "--encoder") for text in args.encoder)
     manifest, findings = prepare.prepare(
         args.corpus,
         args.root,
         args.out,
-        encoders=encoders,
+        encoders={stream: _encoder(spec) for stream, spec in asked.items()},
         store=args.store,
         jobs=args.jobs,
         views=args.views,
         views_seed=args.views_seed,
-        others=_other_encoders(encoders or {}),
     )
     if not args.json:
         for table in prepare.findings_table(manifest, findings):
@@ -74,15 +75,16 @@ def prepare(args: argparse.Namespace) -> Any:
     return prepare.as_json(manifest, findings)
 
 
-def _other_encoders(specifications: Mapping[str, str]) -> Mapping[str, Any] | None:
-    """Return the encoders that need PyTorch if one that is not built in is requested."""
+def _encoder(specification: str) -> str | Encoder:
+    """Build an encoder that is not built in, since it may need PyTorch."""
     from moodal.modalities import ENCODERS
 
-    if {spec.partition(":")[0].strip() for spec in specifications.values()} <= {"none", *ENCODERS}:
-        return None
+    if specification.partition(":")[0].strip() in {"none", *ENCODERS}:
+        return specification
+    from moodal.modalities.build import build
     from moodal.train import encoders
 
-    return encoders.ENCODERS
+    return build(specification, encoders.ENCODERS)
 
 
 def _corpora(as_json: bool) -> dict[str, str]:

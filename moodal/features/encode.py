@@ -1,4 +1,4 @@
-"""Encoding a whole corpus: every text or clip once, in parallel, through the store."""
+"""Encoding of a whole corpus: every text or clip once, in parallel, through a feature store."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ PACK = {"text": 256, "sound": 16, "pictures": 4}
 """Medium -> items encoded and kept at a time: what a kill may lose, per process."""
 
 ATTEMPTS = 3
-"""How often damaged entries of a store are computed anew before it is given up."""
+"""How often damaged entries of a store are computed again before the store is given up."""
 
 Result = tuple[str, np.ndarray | str]
-"""A key with its features [T, D], or with the sentence that says why there are none."""
+"""A key with its features [T, D], or with a sentence that says why there are none."""
 
 
 def encode_corpus(
@@ -37,25 +37,24 @@ def encode_corpus(
     *,
     skip_unreadable: bool = False,
 ) -> Manifest:
-    """``manifest`` with features for each stream of ``encoders``.
+    """Return the manifest with features for each stream of ``encoders``.
 
-    Equal texts and clips are encoded once. With a store, what is there is read, what is
-    not is computed and kept as it comes, so a run that was stopped goes on where it was.
+    Equal texts and clips are encoded once. With a store, stored features are read, and missing ones
+    are computed and stored pack by pack, so that a run that was stopped continues.
     An utterance without the medium, whose film has no sound, or in whose text an encoder
     knows no word, has length 0 there: the stream is absent for it.
 
     Args:
-        manifest: whose utterances have media of these streams.
+        manifest: a corpus whose utterances have media of these streams.
         encoders: stream -> encoder of that stream.
-        store: None computes everything and keeps nothing.
-        jobs: processes; 1 works in this one.
-        skip_unreadable: unreadable media become absent streams and a note.
+        store: where features are stored; None stores nothing.
+        jobs: number of processes; 1 is this process.
+        skip_unreadable: whether unreadable media become absent streams and a note.
 
     Raises:
-        DataError: media cannot be read: all of them in one sentence, before anything is
-            computed where their headers tell, and after everything else is in the store
-            where only decoding does.
-        UsageError: an encoder stands under a stream that it does not read.
+        DataError: media cannot be read, all of them in one sentence: before anything is computed
+            if their headers show it, else after everything else is stored.
+        UsageError: an encoder is given for a stream that it does not read.
     """
     features, specs = dict(manifest.features), dict(manifest.encoders)
     notes = list(manifest.notes)
@@ -96,32 +95,33 @@ def encode_items(
     skip_unreadable: bool = False,
     names: Sequence[str] | None = None,
 ) -> tuple[Frames, str]:
-    """The frames of any texts or clips, in their order; one that is None has length 0.
+    """Encode any texts or clips into frames, in their order; None gets length 0.
 
     Args:
-        encoder: what encodes them; equal ones are encoded once.
+        encoder: the encoder; equal items are encoded once.
         items: texts, or clips whose paths can be opened as they stand.
-        store: None computes everything and keeps nothing.
-        jobs: processes; 1 works in this one.
-        what: what they are, for the progress bar and messages: "crema-d speech".
-        skip_unreadable: unreadable media get length 0 and a note.
-        names: what messages call each (default: its number).
+        store: where features are stored; None stores nothing.
+        jobs: number of processes; 1 is this process.
+        what: name of the items in the progress bar and in messages, such as "crema-d speech".
+        skip_unreadable: whether unreadable media get length 0 and a note.
+        names: name of each item in messages (default: its number).
 
     Returns:
-        The frames, in the encoder's dtype, and what media could not be read, in words.
+        The frames, in the encoder's dtype, and a sentence about unreadable media ("" for none).
 
     Raises:
         DataError: media cannot be read, see `encode_corpus`.
     """
-    called = [names[row] if names else f"number {row}" for row in range(len(items))]
+    labels = [names[row] if names else f"number {row}" for row in range(len(items))]
 
     def settle(lost: Mapping[int, str]) -> None:
         if lost and not skip_unreadable:
-            why = {called[row]: said for row, said in lost.items()}
-            raise DataError(f"{what}: {_listed(why)}; mend or remove them.")
+            reasons = {labels[row]: reason for row, reason in lost.items()}
+            raise DataError(f"{what}: {_listed(reasons)}; mend or remove them.")
 
     frames, lost = encode_each(encoder, items, store, jobs, what, settle)
-    return frames, _listed({called[row]: said for row, said in lost.items()}) if lost else ""
+    reasons = {labels[row]: reason for row, reason in lost.items()}
+    return frames, _listed(reasons) if reasons else ""
 
 
 def encode_each(
@@ -132,12 +132,12 @@ def encode_each(
     what: str = "items",
     settle: Callable[[Mapping[int, str]], None] = lambda lost: None,
 ) -> tuple[Frames, dict[int, str]]:
-    """`encode_items`, and of each row that cannot be read, why.
+    """Encode items as `encode_items` does, and return the reason for each unreadable row.
 
     Args:
-        settle: called with these rows, before anything is computed and after; may raise.
+        settle: called with row -> reason, before anything is computed and afterwards; it may raise.
     """
-    # Without a store its keys still tell equal media apart; nothing is written.
+    # Without a store, its keys are still used to find equal media; nothing is written.
     keeper = store or FeatureStore("unused")
     media: dict[str, Item] = {}
     keys: dict[int, str] = {}
@@ -160,25 +160,27 @@ def encode_each(
     failed: dict[str, str] = {}
     for _ in range(ATTEMPTS):
         # The lengths of all, and the values only of what no store keeps.
-        known = store.lengths(encoder, media.keys()) if store else {}
+        stored = store.lengths(encoder, media.keys()) if store else {}
         held: dict[str, np.ndarray] = {}
-        missing = {k: m for k, m in media.items() if k not in known and k not in failed}
+        missing = {k: m for k, m in media.items() if k not in stored and k not in failed}
         failed |= _refused(encoder, missing)
         settle(unreadable(failed))
         work = [(key, item) for key, item in missing.items() if key not in failed]
         for results in _computed(encoder, work, jobs, what):
             fresh = {key: value for key, value in results if not isinstance(value, str)}
             failed.update((key, value) for key, value in results if isinstance(value, str))
-            known |= {key: len(value) for key, value in fresh.items()}
+            stored |= {key: len(value) for key, value in fresh.items()}
             if store:
                 store.write(encoder, fresh)
             else:
                 held.update(fresh)
         settle(unreadable(failed))
-        lengths = np.array([known.get(keys.get(row, ""), 0) for row in range(len(items))], np.int64)
-        source = store.packs(encoder, known.keys()) if store else _taken(held)
+        lengths = np.array(
+            [stored.get(keys.get(row, ""), 0) for row in range(len(items))], np.int64
+        )
+        source = store.packs(encoder, stored.keys()) if store else _taken(held)
         values = _filled(encoder, lengths, keys, source)
-        if values is not None:  # else a pack was damaged and is gone: its entries anew
+        if values is not None:  # else a pack was damaged and deleted: compute its entries again
             return Frames(values, lengths, encoder.rate), unreadable(failed)
     raise DataError(
         f"The feature store in {keeper.folder} cannot be read; delete it or name another."
@@ -186,7 +188,7 @@ def encode_each(
 
 
 def _taken(held: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
-    """Entries one by one, each given up as it is handed out."""
+    """Yield entries one by one and remove each, so that memory is freed."""
     for key in list(held):
         yield {key: held.pop(key)}
 
@@ -197,9 +199,9 @@ def _filled(
     keys: Mapping[int, str],
     source: Iterator[dict[str, np.ndarray]],
 ) -> np.ndarray | None:
-    """[sum of lengths, D] with every row's values; None if the source lacks some.
+    """Fill one array [sum of lengths, D] with every row's values; None if the source lacks some.
 
-    One array is made and filled as the source gives: a corpus may be most of the memory.
+    It is filled pack by pack, since a corpus may be most of the memory.
     """
     values = np.empty((int(lengths.sum()), encoder.width), encoder.dtype)
     starts = np.cumsum(lengths) - lengths
@@ -223,15 +225,15 @@ def _refused(encoder: Encoder, items: Mapping[str, Item]) -> dict[str, str]:
         try:
             encoder.check(item)
         except AbsentError:
-            continue  # encoded as nothing
+            continue  # it is encoded as length 0
         except DataError as error:
             refused[key] = str(error)
     return refused
 
 
 def _listed(unreadable: Mapping[str, str]) -> str:
-    """The first few of them in words, and how many there are."""
-    first = [f"{name} ({why.rstrip('.')})" for name, why in list(unreadable.items())[:3]]
+    """Name the first three unreadable media with their reasons, and count the rest."""
+    first = [f"{name} ({reason.rstrip('.')})" for name, reason in list(unreadable.items())[:3]]
     more = f" and {len(unreadable) - 3} more" if len(unreadable) > 3 else ""
     return f"{len(unreadable)} media cannot be read: {'; '.join(first)}{more}"
 
@@ -239,7 +241,7 @@ def _listed(unreadable: Mapping[str, str]) -> str:
 def _computed(
     encoder: Encoder, items: Sequence[tuple[str, Item]], jobs: int, what: str
 ) -> Iterator[list[Result]]:
-    """The items' results, pack by pack, in whatever order they are done."""
+    """Yield the results of the items pack by pack, in the order in which they finish."""
     size = PACK.get(info_of(encoder.stream).medium, 16)
     packs = [items[i : i + size] for i in range(0, len(items), size)]
     with _progress(what, len(items)) as advance:
@@ -248,7 +250,7 @@ def _computed(
                 yield encode_pack(encoder, pack)
                 advance(len(pack))
             return
-        # spawn: a fork would copy half-made locks of the numerical libraries.
+        # spawn, since a fork would copy locks that numerical libraries hold.
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(min(jobs, len(packs)), mp_context=context)
         try:
@@ -258,8 +260,8 @@ def _computed(
                 advance(len(results))
         except BrokenProcessPool:
             raise MoodalError(
-                f"A process that encoded {what} was ended from outside, perhaps for want of "
-                "memory; what was done is kept in the store, if there is one: run again, with "
+                f"A process that encoded {what} was ended from outside, perhaps for lack of "
+                "memory; finished features are in the store, if there is one: run again, with "
                 "fewer jobs."
             ) from None
         finally:
@@ -268,9 +270,10 @@ def _computed(
 
 def encode_pack(encoder: Encoder, pack: Sequence[tuple[str, Item]]) -> list[Result]:
     """Encode a pack of items in one batch, or one by one where an item cannot be read."""
-    with contextlib.suppress(DataError):
-        arrays = encoder.encode_many([item for _, item in pack])
-        return [(key, array) for (key, _), array in zip(pack, arrays, strict=True)]
+    if type(encoder).encode_many is not Encoder.encode_many:  # else nothing is faster together
+        with contextlib.suppress(DataError):
+            arrays = encoder.encode_many([item for _, item in pack])
+            return [(key, array) for (key, _), array in zip(pack, arrays, strict=True)]
     results: list[Result] = []
     for key, item in pack:
         try:
@@ -284,7 +287,7 @@ def encode_pack(encoder: Encoder, pack: Sequence[tuple[str, Item]]) -> list[Resu
 
 @contextlib.contextmanager
 def _progress(what: str, total: int) -> Iterator[Any]:
-    """A bar on stderr with the time left; nothing where there is nothing to do."""
+    """Show a progress bar on stderr with the time left; none where there is nothing to do."""
     if not total:
         yield lambda n: None
         return

@@ -1,4 +1,4 @@
-"""Prepare a corpus: read the user's files, encode what is raw, check, and write it down."""
+"""Preparation of a corpus: read the user's files, encode raw media, check, and write a manifest."""
 
 from __future__ import annotations
 
@@ -37,12 +37,11 @@ def prepare(
     root: Path | str,
     out: Path | str,
     *,
-    encoders: Mapping[str, str] | None = None,
+    encoders: Mapping[str, str | Encoder] | None = None,
     store: Path | None = None,
     jobs: int = 1,
     views: int = 0,
     views_seed: int = 0,
-    others: Mapping[str, type[Encoder]] | None = None,
 ) -> tuple[Manifest, list[Finding]]:
     """Read ``corpus`` from ``root`` and write its manifest and features to ``out``.
 
@@ -50,18 +49,16 @@ def prepare(
         corpus: a name in `moodal.corpora.CORPORA`.
         root: the user's files, as that corpus's reader describes them.
         out: a new folder, or one that holds an earlier manifest, which is replaced.
-        encoders: stream -> encoder with its parameters, such as ``{"speech": "egemaps:rate=5"}``,
-            or "none" to leave that stream out; streams not named get the encoder that
-            `moodal.modalities.modality.Modality.encoder` names, if any.
-            Streams that came as features stay as they came, unless an encoder is asked for.
+        encoders: stream -> an encoder, or its name with parameters, such as
+            ``{"speech": "egemaps:rate=5"}``, or "none" to leave that stream out. Streams that are
+            not named get the default encoder of their modality, if it has one, and streams that
+            came as features stay as they are.
         store: a folder that keeps features, so that a second run reads them (default:
             `STORE` beside ``out``, shared by the corpora prepared there).
         jobs: processes that encode, 1 or more.
         views: how many second views are made of each sound that came without any; those that the
             corpus brings are encoded, too (0: none are made, and given ones are left out).
         views_seed: seed of the made views.
-        others: encoders beside those of `moodal.modalities.ENCODERS`, see
-            `moodal.train.encoders.ENCODERS`.
 
     Returns:
         The manifest, and what the check found. The same input gives the same fingerprint.
@@ -85,20 +82,20 @@ def prepare(
     root, out = Path(root), Path(out)
     if not root.exists():
         raise DataError(f"{root} does not exist; give the folder of {corpus}'s files.")
-    # what the check would say of the values after hours of encoding is said now
-    _refuse(corpus, root, list(value_findings(manifest)))
     _require_place(out)
     manifest = CORPORA[corpus](root)
     _require_same_corpus(out, manifest.corpus)
+    # what the check would say of the values after hours of encoding is said now
+    _refuse(corpus, root, list(value_findings(manifest)))
     if ((root if root.is_dir() else root.parent) / MARK).exists():
         manifest = dataclasses.replace(manifest, notes=(*manifest.notes, MADE_UP))
     keeper = FeatureStore(store or out.parent / STORE)
-    manifest, made, findings = _encoded(manifest, encoders or {}, keeper, jobs, others or {})
+    manifest, used, findings = _encoded(manifest, encoders or {}, keeper, jobs)
     if views:
-        manifest = _with_views(manifest, made, keeper, jobs, views, views_seed)
+        manifest = _with_views(manifest, used, keeper, jobs, views, views_seed)
     else:
-        # views that came as features are of no use beside features of another encoder
-        kept = {s: v for s, v in manifest.views.items() if s not in made}
+        # views that came as features do not fit the features of another encoder
+        kept = {s: v for s, v in manifest.views.items() if s not in used}
         manifest = dataclasses.replace(manifest, views=kept)
     notes = [Finding("note", "corpus", note) for note in manifest.notes]
     findings = [*notes, *findings, *check(manifest)]
@@ -119,7 +116,7 @@ def _refuse(corpus: str, root: Path, findings: Sequence[Finding]) -> None:
 
 
 def _require_place(out: Path) -> None:
-    """Refuse at once what would be refused after hours of encoding."""
+    """Check before hours of encoding that ``out`` can be written."""
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file; choose a folder to write the corpus to.")
     if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
@@ -131,21 +128,20 @@ def _require_place(out: Path) -> None:
 
 
 def _require_same_corpus(out: Path, corpus: str) -> None:
-    """Refuse to replace another corpus; a damaged or older manifest may be made again."""
+    """Refuse to replace another corpus; a damaged or older manifest may be replaced."""
     if not (out / "manifest.json").exists():
         return
     with contextlib.suppress(DataError):
-        there = manifests.read(out).corpus
-        if there != corpus:
-            raise OutputError(f"{out} holds {there}; choose another folder, or delete it.")
+        present = manifests.read(out).corpus
+        if present != corpus:
+            raise OutputError(f"{out} holds {present}; choose another folder, or delete it.")
 
 
 def _encoded(
     manifest: Manifest,
-    asked: Mapping[str, str],
+    asked: Mapping[str, str | Encoder],
     store: FeatureStore,
     jobs: int,
-    others: Mapping[str, type[Encoder]],
 ) -> tuple[Manifest, dict[str, Encoder], list[Finding]]:
     """Encode every raw stream that is wanted; return the manifest, the encoders, and findings."""
     from moodal.features.encode import encode_corpus
@@ -157,12 +153,12 @@ def _encoded(
     wrong = sorted(asked.keys() - set(streams))
     if wrong:
         raise UsageError(f"No stream is called {wrong[0]!r}; there are {', '.join(streams)}.")
-    chosen: dict[str, str] = {}
+    chosen: dict[str, str | Encoder] = {}
     findings = []
     for stream in streams:
-        if stream in asked and asked[stream] != "none" and stream not in raw:
+        if asked.get(stream, "none") != "none" and stream not in raw:
             raise UsageError(
-                f"{manifest.corpus} has no {stream} to encode; leave out {stream}={asked[stream]}."
+                f"{manifest.corpus} has no {stream} to encode; leave the encoder of {stream} out."
             )
         if stream in asked or (stream in raw and stream not in manifest.features):
             default = MODALITIES[stream].encoder if stream in MODALITIES else ""
@@ -182,10 +178,14 @@ def _encoded(
         encoders={s: e for s, e in manifest.encoders.items() if s not in dropped},
         views={s: v for s, v in manifest.views.items() if s not in dropped},
     )
-    made = {s: build(spec, others) for s, spec in chosen.items() if s not in dropped}
-    if made:
-        manifest = encode_corpus(manifest, made, store, jobs)
-    return manifest, made, findings
+    used = {
+        stream: build(spec) if isinstance(spec, str) else spec
+        for stream, spec in chosen.items()
+        if stream not in dropped
+    }
+    if used:
+        manifest = encode_corpus(manifest, used, store, jobs)
+    return manifest, used, findings
 
 
 def _with_views(
@@ -196,11 +196,11 @@ def _with_views(
     count: int,
     seed: int,
 ) -> Manifest:
-    """With second views of every stream that was encoded here."""
+    """Return the manifest with second views of every stream that was encoded now."""
     from moodal.features.views.views import with_views
 
     if not encoders and manifest.views:
-        return manifest  # they came as features, like all else
+        return manifest  # all streams came as features, and so did their views
     if not encoders:
         raise UsageError(
             f"{manifest.corpus} came as features, of which no second views can be made; "
@@ -210,7 +210,7 @@ def _with_views(
 
 
 def findings_table(manifest: Manifest, findings: Sequence[Finding]) -> list[Table]:
-    """What was read and found, as tables to print: streams, labels by split, findings."""
+    """Return tables to print: the streams, the labels by split, and the findings."""
     from rich.table import Table
     from rich.text import Text
 
@@ -242,17 +242,17 @@ def findings_table(manifest: Manifest, findings: Sequence[Finding]) -> list[Tabl
             Text(str(name)), *(f"{x:,.3g}" if isinstance(x, float) else f"{x:,}" for x in cells)
         )
 
-    found = Table(title="Findings", show_lines=False)
+    details = Table(title="Findings", show_lines=False)
     for column in ("", "what", "detail"):
-        found.add_column(column, overflow="fold")
+        details.add_column(column, overflow="fold")
     for finding in findings:
         level = Text(finding.level, _COLOURS[finding.level])
-        found.add_row(level, Text(finding.what), Text(finding.detail))
-    return [streams, labels, found]
+        details.add_row(level, Text(finding.what), Text(finding.detail))
+    return [streams, labels, details]
 
 
 def as_json(manifest: Manifest, findings: Sequence[Finding]) -> dict[str, Any]:
-    """The same as one JSON object, for programs."""
+    """Return what `findings_table` shows as one JSON object, for programs."""
     return {
         "corpus": manifest.corpus,
         "fingerprint": manifest.fingerprint,
@@ -267,7 +267,7 @@ def as_json(manifest: Manifest, findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def _streams(manifest: Manifest) -> list[dict[str, Any]]:
-    """A row per stream with features; shortest and longest are of those present."""
+    """Describe each stream with features; shortest and longest are of utterances that have it."""
     rows = []
     for stream in ordered(manifest.features):
         frames = manifest.features[stream]

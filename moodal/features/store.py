@@ -1,12 +1,11 @@
-"""FeatureStore: features kept on disk, so that nothing is computed twice.
+"""The feature store: features on disk, so that nothing is computed twice.
 
-A store is a folder; in it each encoder has a shelf, named by its fingerprint, and a
-shelf holds packs: ``.npz`` files of some hundred entries each, written once, under a
-temporary name first, and never changed. An entry's key is the sha256 of its medium:
-of the text, or of the file's bytes and the span. Any number of processes may write to
-one shelf at once, and may be killed at any moment: a pack is there whole or not at all.
-A pack that does not read back (each array carries a CRC-32) is thrown away and its
-entries are computed again.
+A store is a folder. In it each encoder has a subfolder (a shelf), named by its fingerprint, and a
+shelf holds packs: ``.npz`` files of some hundred entries, written once, under a temporary name
+first, and never changed. The key of an entry is the sha256 of its medium: of the text, or of the
+file's bytes and the span. Any number of processes may write to one shelf at once, and may be killed
+at any moment: a pack is complete or absent. A pack that cannot be read back (each array carries a
+CRC-32) is deleted, and its entries are computed again.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ T = TypeVar("T")
 
 
 class FeatureStore:
-    """Features by encoder and medium, under a folder that is made when first written to.
+    """Features on disk by encoder and medium; the folder is created at the first write.
 
     >>> import tempfile
     >>> from moodal.modalities.build import build
@@ -52,7 +51,7 @@ class FeatureStore:
         self._hashes_new = False
 
     def key(self, item: Item) -> str:
-        """What a medium is known by: the same for the same content, wherever it lies.
+        """Return the content key of a medium, independent of its path.
 
         Raises:
             DataError: the file cannot be read.
@@ -72,38 +71,41 @@ class FeatureStore:
         return hashlib.sha256(f"file\n{content}\n{span}".encode()).hexdigest()
 
     def read(self, encoder: Encoder, keys: Collection[str]) -> dict[str, np.ndarray]:
-        """Those of ``keys`` that are here and sound: key -> [T, D] in the encoder's dtype."""
-        found: dict[str, np.ndarray] = {}
+        """Load the stored features of ``keys`` that pass their checksum: key -> [T, D].
+
+        They are in the encoder's dtype.
+        """
+        entries: dict[str, np.ndarray] = {}
         for pack in self.packs(encoder, keys):
-            found.update(pack)
-        return found
+            entries.update(pack)
+        return entries
 
     def packs(self, encoder: Encoder, keys: Collection[str]) -> Iterator[dict[str, np.ndarray]]:
-        """The same a pack at a time, each key once, so that not all is in memory at once."""
+        """Yield what `read` loads pack by pack, each key once, to bound the memory."""
         wanted, dtype = set(keys), np.dtype(encoder.dtype)
         for path in self._paths(encoder):
             if not wanted:
                 return
-            found = _sound(path, lambda p: _read_pack(p, wanted, encoder.width, dtype))  # noqa: B023
-            wanted -= found.keys()
-            yield found
+            pack = _intact(path, lambda p: _read_pack(p, wanted, encoder.width, dtype))  # noqa: B023
+            wanted -= pack.keys()
+            yield pack
 
     def lengths(self, encoder: Encoder, keys: Collection[str]) -> dict[str, int]:
-        """Those of ``keys`` that are here: key -> T; their values are not read, nor checked."""
+        """Return the lengths of stored ``keys``: key -> T; values are neither read nor checked."""
         wanted = set(keys)
-        found: dict[str, int] = {}
+        lengths: dict[str, int] = {}
         for path in self._paths(encoder) if wanted else ():
-            found.update(_sound(path, _read_lengths))
-        return {key: steps for key, steps in found.items() if key in wanted}
+            lengths.update(_intact(path, _read_lengths))
+        return {key: steps for key, steps in lengths.items() if key in wanted}
 
     def _paths(self, encoder: Encoder) -> list[Path]:
         return sorted(self._shelf(encoder).glob("*.npz"))
 
     def write(self, encoder: Encoder, entries: Mapping[str, np.ndarray]) -> None:
-        """Keep ``entries``, key -> [T, D], as one pack.
+        """Store ``entries``, key -> [T, D], as one pack.
 
         Raises:
-            OutputError: it cannot be written; nothing half-written stays.
+            OutputError: the pack cannot be written; nothing half-written stays.
         """
         if not entries:
             return
@@ -120,7 +122,7 @@ class FeatureStore:
                 )
 
     def remember(self) -> None:
-        """Keep the hashes of the files seen, by path, size and time of change, for next time."""
+        """Store the hashes of the files by path, size and time of change, for the next run."""
         if self._hashes and self._hashes_new:
             with writing(self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -135,50 +137,50 @@ class FeatureStore:
     def _hash(self, path: str) -> str:
         if self._hashes is None:
             self._hashes = self._read_hashes()
-        about = Path(path).stat()
-        known = self._hashes.get(path)
-        if known is None or known[:2] != [about.st_size, about.st_mtime_ns]:
-            known = [about.st_size, about.st_mtime_ns, file_hash(Path(path))]
-            self._hashes[path] = known
+        status = Path(path).stat()
+        entry = self._hashes.get(path)
+        if entry is None or entry[:2] != [status.st_size, status.st_mtime_ns]:
+            entry = [status.st_size, status.st_mtime_ns, file_hash(Path(path))]
+            self._hashes[path] = entry
             self._hashes_new = True
-        return str(known[2])
+        return str(entry[2])
 
     def _read_hashes(self) -> dict[str, list[Any]]:
-        """path -> [size, mtime_ns, sha256], as kept; a damaged file counts as none."""
+        """Read path -> [size, mtime_ns, sha256]; a damaged file counts as an empty one."""
         try:
-            kept = json.loads((self.folder / "hashes.json").read_bytes())
+            hashes = json.loads((self.folder / "hashes.json").read_bytes())
         except (OSError, ValueError):
             return {}
-        if not isinstance(kept, dict):
+        if not isinstance(hashes, dict):
             return {}
-        return {p: v for p, v in kept.items() if isinstance(v, list) and len(v) == 3}
+        return {p: v for p, v in hashes.items() if isinstance(v, list) and len(v) == 3}
 
 
 @contextlib.contextmanager
 def _replacing(path: Path) -> Any:
-    """A binary file that takes the place of ``path`` once it is whole and on the disk."""
+    """Open a temporary binary file that replaces ``path`` once it is complete and on the disk."""
     handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as part:
             yield part
             part.flush()
             os.fsync(part.fileno())
-        Path(name).chmod(0o644)  # mkstemp hides it from others
+        Path(name).chmod(0o644)  # mkstemp makes it unreadable for others
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
 
 
-def _sound(path: Path, read: Callable[[Path], dict[str, T]]) -> dict[str, T]:
-    """What ``read`` finds in a pack; a damaged one is thrown away and holds nothing."""
+def _intact(path: Path, read: Callable[[Path], dict[str, T]]) -> dict[str, T]:
+    """Return what ``read`` returns of a pack; a damaged pack is deleted and gives nothing."""
     try:
         return read(path)
-    except FileNotFoundError:  # another process found it damaged
+    except FileNotFoundError:  # another process deleted it as damaged
         return {}
     except PermissionError as error:
         raise DataError(f"Cannot read {path}: {error.strerror}.") from None
-    except Exception as error:  # whatever zip and npy readers raise on damaged bytes
+    except Exception as error:  # readers of zip and npy raise many kinds on damaged bytes
         log.warning("%s is damaged (%s); its features are computed again.", path, error)
         with contextlib.suppress(OSError):
             path.unlink()
@@ -186,11 +188,11 @@ def _sound(path: Path, read: Callable[[Path], dict[str, T]]) -> dict[str, T]:
 
 
 def _index(pack: zipfile.ZipFile) -> tuple[list[str], np.ndarray]:
-    """A pack's keys, and how many steps each has."""
+    """Read the keys of a pack and the number of steps of each."""
     keys = [key.tobytes().hex() for key in _member(pack, "keys")]
     lengths = _member(pack, "lengths")
     if lengths.shape != (len(keys),) or lengths.dtype != np.int64 or (lengths < 0).any():
-        raise ValueError("keys and lengths do not fit")
+        raise ValueError("keys and lengths do not match")
     return keys, lengths
 
 
@@ -204,10 +206,10 @@ def _read_lengths(path: Path) -> dict[str, int]:
 def _read_pack(
     path: Path, wanted: set[str], width: int, dtype: np.dtype[Any]
 ) -> dict[str, np.ndarray]:
-    """The ``wanted`` entries of a pack; its values are read only if it has any.
+    """Read the ``wanted`` entries of a pack; the values are read only if it has any.
 
     Raises:
-        Exception: the pack is damaged; of many kinds.
+        Exception: of many kinds, if the pack is damaged.
     """
     with zipfile.ZipFile(path) as pack:
         keys, lengths = _index(pack)
@@ -215,14 +217,14 @@ def _read_pack(
             return {}
         values = _member(pack, "values")
     if values.shape != (lengths.sum(), width) or values.dtype != dtype:
-        raise ValueError("values and lengths do not fit")
+        raise ValueError("values and lengths do not match")
     ends = np.cumsum(lengths)
     spans = zip(keys, ends - lengths, ends, strict=True)
     return {key: values[start:end] for key, start, end in spans if key in wanted}
 
 
 def _member(pack: zipfile.ZipFile, name: str) -> np.ndarray:
-    """One array; read to its end first, since only there is the CRC compared."""
+    """Read one array of a pack; the bytes are read to the end first, which checks the CRC."""
     array: np.ndarray = np.load(io.BytesIO(pack.read(f"{name}.npy")), allow_pickle=False)
     return array
 

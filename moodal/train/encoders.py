@@ -181,9 +181,9 @@ class TextStates(Encoder):
         for length, rows in rows_by_length.items():
             for i in range(0, len(rows) if length else 0, TOGETHER):
                 batch = rows[i : i + TOGETHER]
-                ids = torch.tensor([tokens[row] for row in batch])
+                numbers = torch.tensor([tokens[row] for row in batch])
                 with torch.inference_mode():
-                    out = _text(self.path).states(ids, self.layer)
+                    out = _text(self.path).states(numbers, self.layer)
                 for row, state in zip(batch, out.float().numpy(), strict=True):
                     states[row] = state.copy()
         return states

@@ -178,7 +178,7 @@ def test_unreadable_media_can_be_left_out_with_a_note(tmp_path, speech):
     assert "left out" in note
 
 
-def test_damage_found_only_while_decoding_is_told_after_the_rest_is_kept(tmp_path, speech):
+def test_damage_found_only_while_decoding_is_reported_after_the_rest_is_stored(tmp_path, speech):
     import soundfile
 
     good, bad = speech("good.wav"), tmp_path / "cut.flac"
@@ -286,7 +286,7 @@ def test_two_processes_may_write_to_one_store(tmp_path):
     assert len(list(tmp_path.rglob("*.npz"))) <= 200
 
 
-def test_a_process_that_is_ended_from_outside_is_told_in_words(tmp_path, speech, monkeypatch):
+def test_a_process_that_is_ended_from_outside_is_reported_in_words(tmp_path, speech, monkeypatch):
     from concurrent.futures.process import BrokenProcessPool
 
     def broken(tasks):

@@ -30,11 +30,11 @@ def printed(manifest: manifests.Manifest, findings: list) -> str:
 
 
 @pytest.mark.parametrize("name", ["mosei", "iemocap", "mosi-noalign"])
-def test_features_in_the_files_are_kept_as_given(tmp_path: Path, name: str) -> None:
+def test_features_in_the_files_are_kept(tmp_path: Path, name: str) -> None:
     root = lookalike(tmp_path / "data", name)
-    made, findings = prepare(name, root, tmp_path / "out")
+    manifest, findings = prepare(name, root, tmp_path / "out")
     kept = manifests.read(tmp_path / "out")
-    assert kept.fingerprint == made.fingerprint
+    assert kept.fingerprint == manifest.fingerprint
     assert {e["name"] for e in kept.encoders.values()} == {"as-given"}
     assert not [f for f in findings if f.level == "error"]
 
@@ -54,33 +54,33 @@ def test_same_input_same_fingerprint_wherever_it_lies(tmp_path: Path) -> None:
 
 def test_raw_media_are_encoded(tmp_path: Path) -> None:
     root = lookalike(tmp_path / "data", "ravdess", 12)
-    made, _ = prepare("ravdess", root, tmp_path / "out", encoders={"speech": "egemaps:rate=2"})
-    assert {s: e["name"] for s, e in made.encoders.items()} == {
+    manifest, _ = prepare("ravdess", root, tmp_path / "out", encoders={"speech": "egemaps:rate=2"})
+    assert {s: e["name"] for s, e in manifest.encoders.items()} == {
         "text": "glove-50",
         "speech": "egemaps",
         "face": "as-given",
     }
-    speech = made.features["speech"]
+    speech = manifest.features["speech"]
     assert speech.rate == 2.0
     assert (speech.lengths == 0).sum() == 1  # the clip without sound
-    assert made.features["text"].width == 50
+    assert manifest.features["text"].width == 50
 
 
 def test_a_stream_can_be_left_out(tmp_path: Path) -> None:
     root = lookalike(tmp_path / "data", "ravdess", 12)
-    made, _ = prepare(
+    manifest, _ = prepare(
         "ravdess", root, tmp_path / "out", encoders={"speech": "none", "face": "none"}
     )
-    assert list(made.features) == list(made.encoders) == ["text"]
+    assert list(manifest.features) == list(manifest.encoders) == ["text"]
 
 
 def test_a_modality_without_a_default_encoder_is_a_finding(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("id,text,video,label\na,so glad,a.mp4,joy\nb,oh,,sad\n")
     (tmp_path / "a.mp4").write_bytes(b"not looked into")
-    made, findings = prepare(
+    manifest, findings = prepare(
         "table", tmp_path / "table.csv", tmp_path / "out", encoders={"speech": "none"}
     )
-    assert list(made.features) == ["text"]
+    assert list(manifest.features) == ["text"]
     assert [f.detail for f in findings if f.what == "face"] == [
         "There is face to encode, but it has no default encoder: left out. "
         "Choose one with --encoder face=NAME."
@@ -89,13 +89,13 @@ def test_a_modality_without_a_default_encoder_is_a_finding(tmp_path: Path) -> No
 
 def test_tables_and_json_tell_the_same(tmp_path: Path) -> None:
     root = lookalike(tmp_path / "data", "mosei", 100)
-    made, findings = prepare("mosei", root, tmp_path / "out")
-    text = printed(made, findings)
-    answer = json.loads(json.dumps(as_json(made, findings)))
-    assert answer["fingerprint"] == made.fingerprint
+    manifest, findings = prepare("mosei", root, tmp_path / "out")
+    text = printed(manifest, findings)
+    answer = json.loads(json.dumps(as_json(manifest, findings)))
+    assert answer["fingerprint"] == manifest.fingerprint
     assert [s["stream"] for s in answer["streams"]] == ["text", "speech", "face"]
     assert answer["splits"]["train"]["utterances"] == 70
-    happy = int((made.labels[made.rows("train"), made.space.index("happy")] > 0).sum())
+    happy = int((manifest.labels[manifest.rows("train"), manifest.space.index("happy")] > 0).sum())
     assert answer["splits"]["train"]["labels"]["happy"] == happy
     assert len(answer["findings"]) == len(findings)
     assert "mosei: 100 utterances" in text
@@ -104,10 +104,10 @@ def test_tables_and_json_tell_the_same(tmp_path: Path) -> None:
 
 
 def test_sentiment_shows_its_mean(tmp_path: Path) -> None:
-    made, findings = prepare("mosi", lookalike(tmp_path / "d", "mosi"), tmp_path / "out")
-    mean = as_json(made, findings)["splits"]["train"]["labels"]["sentiment"]
-    assert mean == pytest.approx(float(made.labels[made.rows("train")].mean()))
-    assert "Mean target" in printed(made, findings)
+    manifest, findings = prepare("mosi", lookalike(tmp_path / "d", "mosi"), tmp_path / "out")
+    mean = as_json(manifest, findings)["splits"]["train"]["labels"]["sentiment"]
+    assert mean == pytest.approx(float(manifest.labels[manifest.rows("train")].mean()))
+    assert "Mean values" in printed(manifest, findings)
 
 
 def test_errors_of_the_check_stop_it_before_writing(tmp_path: Path) -> None:
@@ -127,21 +127,21 @@ def test_media_that_cannot_be_read_stop_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoders", "said"),
+    ("encoders", "message"),
     [
         ({"voice": "egemaps"}, "No stream is called 'voice'; there are text, speech, face"),
-        ({"text": "glove-50"}, "mosei has no text to encode; leave out text=glove-50"),
+        ({"text": "glove-50"}, "mosei has no text to encode; leave the encoder of text out"),
         ({"face": "openface"}, "mosei has no face to encode"),
     ],
 )
-def test_encoders_that_do_not_fit(tmp_path: Path, encoders: dict[str, str], said: str) -> None:
+def test_encoders_that_do_not_fit(tmp_path: Path, encoders: dict[str, str], message: str) -> None:
     root = lookalike(tmp_path / "data", "mosei", 12)
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         prepare("mosei", root, tmp_path / "out", encoders=encoders)
     assert not (tmp_path / "out").exists()
 
 
-def test_what_is_not_there(tmp_path: Path) -> None:
+def test_missing_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean mosei"):
         prepare("moseii", tmp_path, tmp_path / "out")
     with pytest.raises(DataError, match="does not exist"):
@@ -189,13 +189,13 @@ def test_a_label_in_brackets_is_printed_as_it_is(tmp_path: Path) -> None:
 def test_an_earlier_manifest_is_replaced(tmp_path: Path) -> None:
     out = tmp_path / "out"
     prepare("mosei", lookalike(tmp_path / "a", "mosei", 12), out)
-    made, _ = prepare("mosei", lookalike(tmp_path / "b", "mosei", 30), out)
-    assert manifests.read(out).fingerprint == made.fingerprint
+    manifest, _ = prepare("mosei", lookalike(tmp_path / "b", "mosei", 30), out)
+    assert manifests.read(out).fingerprint == manifest.fingerprint
     assert np.load(out / "labels.npy").shape == (30, 6)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b", "out"]
 
 
-def test_a_damaged_manifest_may_be_made_again(tmp_path):
+def test_a_damaged_manifest_may_be_replaced(tmp_path):
     LOOKALIKES["mosei"](tmp_path / "files", 30, 0)
     first, _ = prepare("mosei", tmp_path / "files", tmp_path / "p")
     (tmp_path / "p" / "labels.npy").write_bytes(b"")
@@ -237,10 +237,10 @@ def test_views_that_came_as_features_stay_unless_their_stream_is_encoded_anew(
     root = lookalike(tmp_path / "data", "table", 12)
 
     def with_some(path):
-        made = corpora.CORPORA["table"](path)
+        manifest = corpora.CORPORA["table"](path)
         views = Views(Frames.from_list([np.ones((2, 5))] * 12), np.arange(12), np.ones(12, bool))
         text = Frames.from_list([np.ones((3, 5))] * 12)
-        return dataclasses.replace(made, views={"text": views}, features={"text": text})
+        return dataclasses.replace(manifest, views={"text": views}, features={"text": text})
 
     monkeypatch.setitem(corpora.CORPORA, "given", with_some)
     kept, _ = prepare("given", root, tmp_path / "a", encoders={"speech": "none"}, views=1)

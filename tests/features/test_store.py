@@ -43,11 +43,11 @@ def kept(store, encoder=Letters(), texts=TEXTS):
     return entries
 
 
-def same(found, entries):
-    assert found.keys() == entries.keys()
+def same(stored, entries):
+    assert stored.keys() == entries.keys()
     for key, value in entries.items():
-        np.testing.assert_array_equal(found[key], value)
-        assert found[key].dtype == np.float32
+        np.testing.assert_array_equal(stored[key], value)
+        assert stored[key].dtype == np.float32
 
 
 def test_what_was_written_is_read(store):
@@ -119,8 +119,8 @@ def test_no_damage_to_a_pack_is_ever_believed(store, caplog):
         damaged = bytearray(whole)
         damaged[at] ^= 0x41
         pack.write_bytes(damaged)
-        found = store.read(Letters(), entries)
-        for key, value in found.items():  # some bytes of a zip mean nothing
+        stored = store.read(Letters(), entries)
+        for key, value in stored.items():  # some bytes of a zip mean nothing
             np.testing.assert_array_equal(value, entries[key])
         dropped += not pack.exists()
     assert dropped > len(whole) / 7 / 2
@@ -185,15 +185,15 @@ class Halves(Letters):
 def test_half_precision_is_kept_as_it_is(store):
     entries = {store.key(text): Halves().encode(text).astype(np.float16) for text in TEXTS}
     store.write(Halves(), entries)
-    found = store.read(Halves(), entries)
-    assert {value.dtype for value in found.values()} == {np.dtype(np.float16)}
+    stored = store.read(Halves(), entries)
+    assert {value.dtype for value in stored.values()} == {np.dtype(np.float16)}
     for key, value in entries.items():
-        np.testing.assert_array_equal(found[key], value)
+        np.testing.assert_array_equal(stored[key], value)
     kept(store)  # an encoder in single precision beside it
     assert store.read(Letters(), entries)[store.key("one")].dtype == np.float32
 
 
-def test_lengths_are_told_without_the_values(store, monkeypatch):
+def test_lengths_are_read_without_the_values(store, monkeypatch):
     entries = kept(store)
     monkeypatch.setattr("moodal.features.store._read_pack", lambda *_: pytest.fail("read"))
     assert store.lengths(Letters(), [store.key("three"), store.key("four")]) == {

@@ -1,6 +1,6 @@
-"""A second view of an utterance's sound: the same words in another voice, room and channel.
+"""Second views of sound: the same words in another voice, room and channel.
 
-The chain, in the order in which speech meets them: speed and pitch of the voice (Ko et al.,
+The changes come in the order in which speech meets them: speed and pitch of the voice (Ko et al.,
 "Audio Augmentation for Speech Recognition", Interspeech 2015), the echo of a room (Ko et
 al., "A Study on Data Augmentation of Reverberant Speech for Robust Speech Recognition",
 ICASSP 2017), noise in it (Snyder, Chen and Povey, "MUSAN", 2015), the band that a channel
@@ -23,7 +23,7 @@ from moodal.core.records import RATE
 from moodal.modalities.encoder import package_folder
 
 SHORTEST = 4000
-"""Samples below which speed and pitch stay: the stretcher works in blocks of 0.12 s."""
+"""Samples below which speed and pitch are kept: the stretcher works in blocks of 0.12 s."""
 
 Samples = np.ndarray
 Range = tuple[float, float]
@@ -31,18 +31,18 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class AudioRecipe:
-    """How often each change is made, and between what bounds its amount is drawn.
+    """The probability of each change, and the bounds between which its amount is drawn.
 
     Attributes:
-        speed_p: probability of another speed; and so on for each.
+        speed_p: probability of another speed; likewise for each change.
         speed: factor, 1.1 is a tenth faster and shorter; at least 0.8, at most 1.25.
-        pitch: semitones; formants move along.
+        pitch: semitones; formants move with it.
         echo: seconds in which the room's echo falls by 60 dB.
         direct: dB by which the direct sound is above the whole echo.
         noise: signal-to-noise ratio in dB, over the whole clip.
         colour: the noise's power falls as 1 / frequency ** colour: 0 white, 1 pink, 2 brown.
-        low_pass: Hz above which a dull channel lets nothing through.
-        telephone: the share of limited bands that are a telephone's, 300 to 3400 Hz.
+        low_pass: cut-off frequency of a dull channel in Hz.
+        telephone: share of telephone bands, 300 to 3400 Hz, among limited bands.
         gain: dB; lowered where the result would leave [-1, 1].
     """
 
@@ -71,7 +71,7 @@ class AudioRecipe:
 
 @dataclass(frozen=True)
 class AudioChange:
-    """What is done to one clip; the value that stands here changes nothing.
+    """The changes of one clip; the defaults change nothing.
 
     ``echo`` is (seconds to -60 dB, direct sound above it in dB), ``noise`` is (ratio in dB,
     colour), ``band`` is (lowest, highest) Hz, lowest 0 for none.
@@ -86,7 +86,7 @@ class AudioChange:
 
 
 def random_generator(seed: int, number: int, content: bytes) -> np.random.Generator:
-    """The generator of view ``number`` of a medium: of nothing else, order and process least."""
+    """Return the generator of a view, which depends on seed, number and content alone."""
     head = f"view\n{seed}\n{number}\n".encode()
     return np.random.default_rng(
         np.frombuffer(hashlib.sha256(head + hashlib.sha256(content).digest()).digest(), np.uint32)
@@ -96,9 +96,9 @@ def random_generator(seed: int, number: int, content: bytes) -> np.random.Genera
 def audio_view(
     samples: Samples, seed: int, number: int, recipe: AudioRecipe | None = None
 ) -> Samples:
-    """View ``number`` of ``samples`` [n] float32 at 16 kHz: [0.8 n to 1.25 n] in [-1, 1].
+    """Make view ``number`` of samples [n] float32 at 16 kHz: [0.8 n to 1.25 n] in [-1, 1].
 
-    The same for the same seed, number and samples. Never silent unless ``samples`` are.
+    The view is the same for the same seed, number and samples, and silent only if these are.
 
     Raises:
         MissingDependencyError: python-stretch is not installed.
@@ -109,7 +109,7 @@ def audio_view(
 
 
 def draw_audio(recipe: AudioRecipe, random: np.random.Generator) -> AudioChange:
-    """A change with at least one part beside gain, which many encoders take out again."""
+    """Draw a change with at least one part other than gain, which many encoders take out again."""
     parts: dict[str, tuple[float, Callable[[], Any]]] = {
         "speed": (recipe.speed_p, partial(random.uniform, *recipe.speed)),
         "pitch": (recipe.pitch_p, partial(random.uniform, *recipe.pitch)),
@@ -136,9 +136,9 @@ def _band(random: np.random.Generator, recipe: AudioRecipe) -> Range:
 
 
 def change_audio(samples: Samples, change: AudioChange, random: np.random.Generator) -> Samples:
-    """``samples`` [n] float32 after ``change``; ``random`` makes its echo and its noise."""
+    """Apply a change to samples [n] float32; ``random`` draws the echo and the noise."""
     peak = float(np.abs(samples).max(initial=0))
-    if peak < 1e-6:  # digital silence: there is nothing to change
+    if peak < 1e-6:  # digital silence stays
         return samples.copy()
     changed = samples / np.float32(peak)
     changed = stretched(changed, change.speed, change.pitch)
@@ -155,7 +155,7 @@ def change_audio(samples: Samples, change: AudioChange, random: np.random.Genera
 
 
 def stretched(samples: Samples, speed: float, pitch: float) -> Samples:
-    """``speed`` times as fast and ``pitch`` semitones higher, [n / speed]."""
+    """Make samples [n] ``speed`` times as fast and ``pitch`` semitones higher: [n / speed]."""
     if len(samples) < SHORTEST or (speed == 1 and pitch == 0):
         return samples
     package_folder("python_stretch")
@@ -169,10 +169,10 @@ def stretched(samples: Samples, speed: float, pitch: float) -> Samples:
 
 
 def echoed(samples: Samples, seconds: float, direct: float, random: np.random.Generator) -> Samples:
-    """In a room whose echo falls by 60 dB in ``seconds``, ``direct`` dB below the direct sound.
+    """Add a room's echo that falls by 60 dB in ``seconds``, ``direct`` dB below the direct sound.
 
-    The echo is noise that falls exponentially from 2.5 ms on (Polack 1988). As long and as
-    loud as before; what rings on after the end is cut.
+    The echo is noise that falls exponentially from 2.5 ms on (Polack 1988). Length and level are
+    kept; the echo after the end is cut off.
     """
     time = np.arange(round(seconds * RATE), dtype=np.float32) / RATE
     tail = random.standard_normal(len(time), np.float32) * 10 ** (-3 * time / seconds)
@@ -186,7 +186,7 @@ def echoed(samples: Samples, seconds: float, direct: float, random: np.random.Ge
 
 
 def noisy(samples: Samples, ratio: float, colour: float, random: np.random.Generator) -> Samples:
-    """With noise ``ratio`` dB below them whose power falls as 1 / frequency ** ``colour``."""
+    """Add noise ``ratio`` dB below the sound; its power falls as 1 / frequency ** ``colour``."""
     size = _fast(len(samples))
     frequency = np.maximum(np.fft.rfftfreq(size, 1 / RATE), 50.0).astype(np.float32)
     shape = frequency ** np.float32(-colour / 2)
@@ -197,7 +197,7 @@ def noisy(samples: Samples, ratio: float, colour: float, random: np.random.Gener
 
 
 def band_limited(samples: Samples, lowest: float, highest: float) -> Samples:
-    """Between ``lowest`` (0: no limit) and ``highest`` Hz, falling by 48 dB an octave beyond."""
+    """Limit the band to ``lowest`` (0: no limit) to ``highest`` Hz, 48 dB per octave beyond."""
     size = _fast(len(samples) + RATE // 10)
     frequency = np.fft.rfftfreq(size, 1 / RATE)
     kept = 1 / np.sqrt(1 + (frequency / highest) ** 16)
@@ -207,10 +207,10 @@ def band_limited(samples: Samples, lowest: float, highest: float) -> Samples:
 
 
 def _level(samples: Samples) -> float:
-    """Root mean square."""
+    """Compute the root mean square."""
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
 
 
 def _fast(n: int) -> int:
-    """The least of 2^k, 3 2^k, 5 2^k, 9 2^k and 15 2^k that is ``n`` or more."""
+    """Return the least of 2^k, 3 2^k, 5 2^k, 9 2^k and 15 2^k that is ``n`` or more."""
     return min(m << max(0, (-(-n // m) - 1).bit_length()) for m in (1, 3, 5, 9, 15))

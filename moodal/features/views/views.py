@@ -20,11 +20,11 @@ from moodal.modalities.infos import info_of
 
 @dataclass(frozen=True)
 class _Block:
-    """Views of one origin: their frames, the utterance of each, and whether it came as given."""
+    """Views of one origin: their frames, the row of each, and whether the corpus brings them."""
 
     frames: Frames
     rows: np.ndarray
-    given: np.ndarray
+    brought: np.ndarray
 
 
 def with_views(
@@ -112,27 +112,27 @@ class _Maker:
         blocks: list[_Block] = []
         rows_with_views: set[int] = set()
         if as_features is not None:
-            rows, given = np.asarray(as_features.rows), np.asarray(as_features.given)
-            blocks.append(_Block(as_features.frames, rows, given))
+            rows = np.asarray(as_features.rows)
+            blocks.append(_Block(as_features.frames, rows, np.asarray(as_features.given)))
             rows_with_views.update(rows.tolist())
         brought = [item for item in self._brought() if item[0] not in rows_with_views]
         if brought:
-            blocks.append(self._encoded(self.encoder, brought, "given views", given=True))
+            blocks.append(self._encoded(self.encoder, brought, "given views", brought=True))
             rows_with_views.update(row for row, _ in brought)
         bare = [item for item in self.media() if item[0] not in rows_with_views]
-        made = self.count if bare and self.makes else 0
-        for number in range(made):
+        count = self.count if bare and self.makes else 0
+        for number in range(count):
             view = SpeechView(self.encoder, number, self.seed)
             view.spec()  # a missing package is named before anything is computed
             name = f"view {number + 1} of {self.count}"
-            blocks.append(self._encoded(view, bare, name, given=False))
+            blocks.append(self._encoded(view, bare, name, brought=False))
         if as_features is not None and len(blocks) == 1:
             return as_features
         sources = []
         if rows_with_views:
             sources.append(f"given for {len(rows_with_views):,} utterances")
-        if made:
-            sources.append(f"{made} made of each of {len(bare):,} utterances, seed {self.seed}")
+        if count:
+            sources.append(f"{count} made of each of {len(bare):,} utterances, seed {self.seed}")
         return _joined(blocks, self.encoder, "; ".join(sources))
 
     def _brought(self) -> Iterator[tuple[int, Item]]:
@@ -152,7 +152,7 @@ class _Maker:
                 yield row, item
 
     def _encoded(
-        self, encoder: Encoder, items: Sequence[tuple[int, Item]], what: str, *, given: bool
+        self, encoder: Encoder, items: Sequence[tuple[int, Item]], what: str, *, brought: bool
     ) -> _Block:
         utterances = self.manifest.utterances
         frames, _ = encode_items(
@@ -164,7 +164,7 @@ class _Maker:
             names=[utterances[row].id for row, _ in items],
         )
         rows = np.array([row for row, _ in items], np.int64)
-        return _Block(frames, rows, np.full(len(items), given))
+        return _Block(frames, rows, np.full(len(items), brought))
 
 
 def _joined(blocks: list[_Block], encoder: Encoder, source: str) -> Views:
@@ -175,7 +175,7 @@ def _joined(blocks: list[_Block], encoder: Encoder, source: str) -> Views:
     none = np.zeros(0, np.int64)
     lengths = np.concatenate([none, *(block.frames.lengths for block in blocks)])
     rows = np.concatenate([none, *(block.rows for block in blocks)])
-    given = np.concatenate([none.astype(bool), *(block.given for block in blocks)])
+    brought = np.concatenate([none.astype(bool), *(block.brought for block in blocks)])
     order = np.argsort(rows, kind="stable")
     order = order[lengths[order] > 0]
     starts = np.zeros(len(rows), np.int64)
@@ -188,4 +188,4 @@ def _joined(blocks: list[_Block], encoder: Encoder, source: str) -> Views:
             values[starts[view] : starts[view] + len(features)] = features
             view += 1
         del block
-    return Views(Frames(values, lengths[order], encoder.rate), rows[order], given[order], source)
+    return Views(Frames(values, lengths[order], encoder.rate), rows[order], brought[order], source)

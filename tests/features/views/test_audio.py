@@ -74,9 +74,9 @@ def test_another_process_makes_the_same():
         "x = np.sin(np.arange(16000) / 9).astype('f4');"
         "sys.stdout.buffer.write(b''.join(audio_view(x, 5, i).tobytes() for i in range(3)))"
     )
-    there = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
     x = np.sin(np.arange(16000) / 9).astype(np.float32)
-    assert there == b"".join(audio_view(x, 5, i).tobytes() for i in range(3))
+    assert output == b"".join(audio_view(x, 5, i).tobytes() for i in range(3))
 
 
 @settings(max_examples=60, deadline=None)
@@ -97,14 +97,14 @@ def test_whatever_comes_in_a_sound_of_about_its_length_comes_out(n, seed, kind):
     }
     samples = sounds[kind].astype(np.float32)
     before = samples.copy()
-    made = audio_view(samples, seed, 0)
+    changed = audio_view(samples, seed, 0)
     np.testing.assert_array_equal(samples, before)
-    assert made.dtype == np.float32
-    assert made.ndim == 1
-    assert np.isfinite(made).all()
-    assert np.abs(made).max(initial=0) <= 1
-    assert 0.8 * n <= len(made) <= max(1.25 * n, n)
-    assert made.any() == samples.any()
+    assert changed.dtype == np.float32
+    assert changed.ndim == 1
+    assert np.isfinite(changed).all()
+    assert np.abs(changed).max(initial=0) <= 1
+    assert 0.8 * n <= len(changed) <= max(1.25 * n, n)
+    assert changed.any() == samples.any()
 
 
 def test_a_view_is_always_another_sound():
@@ -112,8 +112,8 @@ def test_a_view_is_always_another_sound():
     for number in range(40):
         change = draw_audio(AudioRecipe(), generator(number))
         assert replace(change, gain=0.0) != AudioChange()
-        made = change_audio(samples, change, generator())
-        assert len(made) != len(samples) or np.abs(made - samples).max() > 1e-3
+        changed = change_audio(samples, change, generator())
+        assert len(changed) != len(samples) or np.abs(changed - samples).max() > 1e-3
 
 
 def test_each_change_is_drawn_about_as_often_as_asked_and_within_its_bounds():
@@ -132,21 +132,21 @@ def test_each_change_is_drawn_about_as_often_as_asked_and_within_its_bounds():
 
 @pytest.mark.parametrize("speed", [0.9, 1.0, 1.1])
 @pytest.mark.parametrize("semitones", [-2.0, 0.0, 2.0])
-def test_pitch_and_speed_move_apart_from_each_other(speed, semitones):
-    made = stretched(voice(), speed, semitones)
-    assert len(made) == pytest.approx(2 * RATE / speed, abs=1)
-    assert fundamental(made) == pytest.approx(120 * 2 ** (semitones / 12), rel=0.015)
+def test_pitch_and_speed_change_independently(speed, semitones):
+    changed = stretched(voice(), speed, semitones)
+    assert len(changed) == pytest.approx(2 * RATE / speed, abs=1)
+    assert fundamental(changed) == pytest.approx(120 * 2 ** (semitones / 12), rel=0.015)
     # four syllables a second become as many more
-    level = np.abs(made[: len(made) // 160 * 160]).reshape(-1, 160).mean(1)
+    level = np.abs(changed[: len(changed) // 160 * 160]).reshape(-1, 160).mean(1)
     spectrum = np.abs(np.fft.rfft(level - level.mean(), 8000))
     assert np.fft.rfftfreq(8000, 0.01)[spectrum.argmax()] == pytest.approx(4 * speed, rel=0.06)
 
 
-def test_what_is_said_stays_where_it_was_in_time():
+def test_speech_stays_where_it_was_in_time():
     samples = np.zeros(RATE, np.float32)
     samples[8000:8400] = voice(0.025)
-    made = stretched(samples, 1.1, 1.0)
-    centre = (np.arange(len(made)) * made**2).sum() / (made**2).sum()
+    changed = stretched(samples, 1.1, 1.0)
+    centre = (np.arange(len(changed)) * changed**2).sum() / (changed**2).sum()
     assert centre == pytest.approx(8200 / 1.1, abs=0.02 * RATE)
 
 
@@ -168,26 +168,26 @@ def test_noise_is_as_far_below_as_drawn_and_has_its_colour(ratio, colour):
 
 def test_a_low_pass_takes_the_highs_and_leaves_the_rest():
     flat = generator().normal(0, 0.1, 4 * RATE).astype(np.float32)
-    made = band_limited(flat, 0, 3000)
-    assert power(made, 6000, 8000) < 1e-4 * power(flat, 6000, 8000)
-    assert power(made, 50, 2000) == pytest.approx(power(flat, 50, 2000), rel=0.02)
+    changed = band_limited(flat, 0, 3000)
+    assert power(changed, 6000, 8000) < 1e-4 * power(flat, 6000, 8000)
+    assert power(changed, 50, 2000) == pytest.approx(power(flat, 50, 2000), rel=0.02)
 
 
 def test_a_telephone_takes_the_lows_too():
     flat = generator().normal(0, 0.1, 4 * RATE).astype(np.float32)
-    made = band_limited(flat, 300, 3400)
-    assert power(made, 0, 150) < 1e-4 * power(flat, 0, 150)
-    assert power(made, 6800, 8000) < 1e-4 * power(flat, 6800, 8000)
-    assert power(made, 500, 2500) == pytest.approx(power(flat, 500, 2500), rel=0.02)
+    changed = band_limited(flat, 300, 3400)
+    assert power(changed, 0, 150) < 1e-4 * power(flat, 0, 150)
+    assert power(changed, 6800, 8000) < 1e-4 * power(flat, 6800, 8000)
+    assert power(changed, 500, 2500) == pytest.approx(power(flat, 500, 2500), rel=0.02)
 
 
 @pytest.mark.parametrize("seconds", [0.2, 0.5, 0.8])
 def test_an_echo_falls_by_sixty_decibels_in_the_time_drawn(seconds):
     click = np.zeros(2 * RATE, np.float32)
     click[100] = 1
-    made = echoed(click, seconds, 5.0, generator())[100:]
-    assert made.argmax() == 0
-    direct, tail = made[:1], made[1:]
+    changed = echoed(click, seconds, 5.0, generator())[100:]
+    assert changed.argmax() == 0
+    direct, tail = changed[:1], changed[1:]
     ratio = 10 * np.log10((direct**2).sum() / (tail**2).sum())
     assert ratio == pytest.approx(5, abs=0.1)
     left = 10 * np.log10(np.cumsum(tail[::-1].astype(np.float64) ** 2)[::-1] + 1e-30)
@@ -196,9 +196,9 @@ def test_an_echo_falls_by_sixty_decibels_in_the_time_drawn(seconds):
 
 
 def test_an_echo_keeps_length_and_level():
-    made = echoed(voice(), 0.6, 3.0, generator())
-    assert len(made) == 2 * RATE
-    assert decibels(made) == pytest.approx(decibels(voice()), abs=0.01)
+    changed = echoed(voice(), 0.6, 3.0, generator())
+    assert len(changed) == 2 * RATE
+    assert decibels(changed) == pytest.approx(decibels(voice()), abs=0.01)
 
 
 def test_gain_is_in_decibels_and_never_clips():
@@ -212,8 +212,8 @@ def test_gain_is_in_decibels_and_never_clips():
 
 def test_a_hum_outside_the_band_does_not_become_silence():
     hum = np.full(RATE, 0.4, np.float32)
-    made = change_audio(hum, AudioChange(band=(300.0, 3400.0)), generator())
-    assert decibels(made) > decibels(hum) - 6
+    changed = change_audio(hum, AudioChange(band=(300.0, 3400.0)), generator())
+    assert decibels(changed) > decibels(hum) - 6
 
 
 @pytest.mark.parametrize("wrong", [{"speed": (0.5, 1.1)}, {"speed": (1.2, 0.9)}, {"echo": (0, 1)}])

@@ -70,7 +70,7 @@ class Waves(Encoder):
         return samples_of(item)[:, None].astype(self.dtype)
 
 
-def said(frames):
+def decoded(frames):
     return ["".join(map(chr, features[:, 0].astype(int))) for features in frames]
 
 
@@ -112,8 +112,8 @@ def test_a_view_depends_on_its_medium_alone(speech, tmp_path):
 
 def test_given_views_are_used_and_only_the_others_made(speech, tmp_path):
     bare = clips(tmp_path, speech, 0, 1, 2)
-    given = (Clip("1.wav"), Clip("2.wav"))
-    first = dataclasses.replace(bare.utterances[0], views={"speech": given})
+    brought = (Clip("1.wav"), Clip("2.wav"))
+    first = dataclasses.replace(bare.utterances[0], views={"speech": brought})
     manifest = dataclasses.replace(bare, utterances=(first, bare.utterances[1], Utterance("u2")))
     views = with_views(manifest, {"speech": Waves()}, None, 1, 3, 0).views["speech"]
     assert views.rows.tolist() == [0, 0, 1, 1, 1]
@@ -132,7 +132,7 @@ def test_no_views_of_texts_are_made_and_a_sentence_says_so():
     views = out.views["text"]
     assert views.rows.tolist() == [0, 0]
     assert views.given.all()
-    assert said(views.frames) == ["one way", "another way"]
+    assert decoded(views.frames) == ["one way", "another way"]
     assert views.source == "given for 1 utterances"
     assert out.notes == (
         "text: second views are made of sound only; 1 utterances bring none, and have none.",
@@ -141,7 +141,7 @@ def test_no_views_of_texts_are_made_and_a_sentence_says_so():
 
 
 def test_views_that_came_as_features_stay_and_count_as_given():
-    there = Views(
+    as_features = Views(
         Frames(np.full((3, 1), 65.0, "f4"), np.array([1, 2])),
         np.array([1, 1]),
         np.array([True, True]),
@@ -150,21 +150,23 @@ def test_views_that_came_as_features_stay_and_count_as_given():
         Utterance(f"u{i}", media={"text": x}, views={"text": ("two",)})
         for i, x in enumerate(LINES[:2])
     ]
-    manifest = corpus(u, views={"text": there})
+    manifest = corpus(u, views={"text": as_features})
     asked = []
     out = with_views(manifest, {"text": Letters(asked)}, None, 1, 2, 0)
     assert "only if the same network made both" in out.notes[0]
     views = out.views["text"]
-    assert said(views.frames) == ["two", "A", "AA"]
+    assert decoded(views.frames) == ["two", "A", "AA"]
     assert views.rows.tolist() == [0, 1, 1]
     assert views.given.all()
     assert asked == ["two"]
 
 
 def test_views_of_another_width_are_left_out_with_a_note():
-    there = Views(Frames(np.ones((1, 768), "f4"), np.array([1])), np.array([0]), np.array([True]))
+    as_features = Views(
+        Frames(np.ones((1, 768), "f4"), np.array([1])), np.array([0]), np.array([True])
+    )
     out = with_views(
-        corpus([Utterance("u", media={"text": LINES[0]})], views={"text": there}),
+        corpus([Utterance("u", media={"text": LINES[0]})], views={"text": as_features}),
         {"text": Letters()},
         None,
         1,
@@ -292,7 +294,7 @@ def test_real_encoders_take_views(speech, tmp_path):
     assert out.views["speech"].frames.width == 25
 
 
-def test_a_missing_stretcher_is_told_before_any_work(speech, monkeypatch):
+def test_a_missing_stretcher_is_reported_before_any_work(speech, monkeypatch):
     u = [Utterance("u", media={"speech": Clip(str(speech()))})]
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingDependencyError, match="python_stretch is not installed; `pip"):
@@ -307,7 +309,7 @@ def test_faces_have_no_views():
     assert with_views(texts("a"), {"face": Faces()}).views == {}
 
 
-def test_a_view_is_known_by_all_that_makes_it():
+def test_a_fingerprint_names_all_that_makes_a_view():
     base = build("egemaps")
     view = SpeechView(base, 0, 1)
     prints = {
@@ -333,9 +335,11 @@ def test_a_view_is_known_by_all_that_makes_it():
 def test_prepare_writes_views_and_a_second_run_computes_none(tmp_path, monkeypatch):
     LOOKALIKES["table"](tmp_path / "data", 12, 2)
     asked = {"encoders": {"text": "glove-50", "speech": "egemaps:rate=5"}, "views": 2}
-    made, findings = prepare("table", tmp_path / "data", tmp_path / "out", views_seed=3, **asked)
+    prepared, findings = prepare(
+        "table", tmp_path / "data", tmp_path / "out", views_seed=3, **asked
+    )
     kept = manifests.read(tmp_path / "out")
-    assert kept.fingerprint == made.fingerprint
+    assert kept.fingerprint == prepared.fingerprint
     assert set(kept.views) == {"speech"}
     views = kept.views["speech"]
     present = np.flatnonzero(kept.features["speech"].lengths)
@@ -349,4 +353,4 @@ def test_prepare_writes_views_and_a_second_run_computes_none(tmp_path, monkeypat
 
     monkeypatch.setattr(encoding, "encode_pack", lambda *a: pytest.fail("computed again"))
     again, _ = prepare("table", tmp_path / "data", tmp_path / "out", views_seed=3, **asked)
-    assert again.fingerprint == made.fingerprint
+    assert again.fingerprint == prepared.fingerprint
