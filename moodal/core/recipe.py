@@ -196,7 +196,7 @@ class Recipe(Strict):
     report: Report = Report()
 
 
-class Part(Strict):
+class FusionPart(Strict):
     """One modality of a fused artefact: a branch to be trained, or a finished run."""
 
     run: str = ""
@@ -220,7 +220,7 @@ class Part(Strict):
     """Of the corpus, for the model card; of a run by default the licence of the run's corpus."""
 
     @model_validator(mode="after")
-    def _complete(self) -> Part:
+    def _complete(self) -> FusionPart:
         needed = self.model_dump(include={"recipe", "corpus", "root", "licence"})
         lacking = [key for key, value in needed.items() if not value]
         if not self.run and lacking:
@@ -246,7 +246,7 @@ class FusionRecipe(Strict):
     seed: int = Field(default=0, ge=0, le=SEEDS)
     limits: list[str] = Field(default_factory=list)
     """What the model card says of its limits, besides what is measured."""
-    parts: dict[str, Part] = Field(min_length=1)
+    parts: dict[str, FusionPart] = Field(min_length=1)
     """Modality -> its branch."""
 
     @field_validator("basics")

@@ -20,7 +20,7 @@ import numpy as np
 
 from moodal.core import manifest as manifests
 from moodal.core.errors import UsageError
-from moodal.core.recipe import FusionRecipe, Part, load_fusion
+from moodal.core.recipe import FusionPart, FusionRecipe, load_fusion
 from moodal.core.records import ordered
 from moodal.evaluation.report.calibration import reliability_panels
 from moodal.features import prepare
@@ -52,7 +52,7 @@ from moodal.train.export import onnx
 from moodal.train.fuse import fit_weights
 from moodal.train.fuse.agreement import agreement
 from moodal.train.fuse.branch_scores import Held, hold, with_said
-from moodal.train.fuse.train_branch import Learned, learn_branch
+from moodal.train.fuse.train_branch import VECTORS, Learned, finished_branch, learn_branch
 from moodal.train.fuse.unseen_words import guess
 
 
@@ -86,8 +86,11 @@ def compose(
         raise UsageError(f"{path}: parts are {', '.join(MODALITIES)}; got {', '.join(unknown)}.")
     learned: dict[str, Learned] = {}
     for stream in ordered(recipe.parts):
-        tell(f"{stream}: {recipe.parts[stream].corpus}")
-        learned[stream] = _learned(stream, recipe.parts[stream], Path(path), Path(data), folder)
+        part = recipe.parts[stream]
+        tell(f"{stream}: {part.run or part.corpus}")
+        learned[stream] = _learned(stream, part, Path(path), Path(data), folder)
+        _require_words(stream, learned[stream], recipe)
+    recipe = _completed(recipe, learned)
     tell("fusing")
     held = {s: hold(one, recipe.basics, recipe.parts[s].prefix) for s, one in learned.items()}
     held = _with_words(held, learned, recipe)
@@ -109,12 +112,14 @@ def _with_words(
     if not {"sound", "text"} <= set(media):
         return dict(held)
     voice, words = media["sound"], media["text"]
-    rows, text = held[voice], (learned[words], held[words], recipe.basics)
-    valid, test = with_said(rows.valid, *text), with_said(rows.test, *text)
-    return {**held, voice: dataclasses.replace(rows, valid=valid, test=test)}
+    text = (learned[words], held[words], recipe.basics)
+    valid, test = (with_said(rows, *text) for rows in (held[voice].valid, held[voice].test))
+    return {**held, voice: dataclasses.replace(held[voice], valid=valid, test=test)}
 
 
-def _learned(stream: str, part: Part, path: Path, data: Path, work: Path) -> Learned:
+def _learned(stream: str, part: FusionPart, path: Path, data: Path, work: Path) -> Learned:
+    if part.run:
+        return finished_branch(part.run, work / stream)
     prepared = work / "prepared" / stream
     if not (prepared / "manifest.json").exists():
         encoders: dict[str, str | Encoder] = {}
@@ -126,7 +131,29 @@ def _learned(stream: str, part: Part, path: Path, data: Path, work: Path) -> Lea
     return learn_branch(path.parent / part.recipe, work / stream, [f'data.prepared="{prepared}"'])
 
 
-def _require_same(prepared: Path, stream: str, part: Part, root: Path) -> None:
+def _require_words(stream: str, learned: Learned, recipe: FusionRecipe) -> None:
+    """Refuse a branch of another modality, or one that knows none of the basic emotions."""
+    if learned.stream != stream:
+        raise UsageError(f"The part {stream} holds a branch of {learned.stream}.")
+    if not set(learned.space.labels) & set(recipe.basics):
+        raise UsageError(
+            f"The part {stream} learned {', '.join(learned.space.labels)}, none of the basics "
+            f"{', '.join(recipe.basics)}; rename its emotions with data.merges."
+        )
+
+
+def _completed(recipe: FusionRecipe, learned: Mapping[str, Learned]) -> FusionRecipe:
+    """Return the recipe with the corpora and licences of the runs that it names."""
+    parts = dict(recipe.parts)
+    for stream, part in parts.items():
+        if part.run:
+            manifest = learned[stream].experiment.manifest
+            licence = part.licence or manifest.licence
+            parts[stream] = part.model_copy(update={"corpus": manifest.corpus, "licence": licence})
+    return recipe.model_copy(update={"parts": parts})
+
+
+def _require_same(prepared: Path, stream: str, part: FusionPart, root: Path) -> None:
     """Refuse features that an earlier call made of something else."""
     kept = manifests.read(prepared)
     if kept.corpus != part.corpus or kept.root != str(root.resolve()):
@@ -212,7 +239,7 @@ def _write(
             groups=_groups(held[stream]),
             graph_agrees=AgreementInfo(**agreement(one, held[stream], content)),
         )
-    source = word_vectors("minilm")
+    source = word_vectors(VECTORS)
     synonyms = {w: v for one in learned.values() for w, v in one.recipe.space.synonyms.items()}
     space = source.space(words, synonyms={w: v for w, v in synonyms.items() if w in words})
     assert space.vectors is not None

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from moodal.model.info import FusionWeights
 from moodal.model.fusion import Fusion, Weights
 from moodal.train.fuse import fit_weights
 
@@ -76,7 +77,7 @@ def test_sums_agree_with_prediction():
     fitted = fit_weights.fit_set(shown, labels, BASICS)
     told = fit_weights.added_up(shown, fitted, BASICS)
     even = dict.fromkeys(BASICS, 1 / 3)
-    sets = {"text+speech": Weights.of({**fitted, "other": 0.0, "threshold": 0.0})}
+    sets = {"text+speech": Weights.of(FusionWeights(**fitted, other=0.0, threshold=0.0))}
     fusion = Fusion(BASICS, 3, {"text": even, "speech": even}, sets)
     known = {b: {"text": "learned", "speech": "learned"} for b in BASICS}
     for i in range(5):
