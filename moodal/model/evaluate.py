@@ -24,6 +24,7 @@ from moodal.evaluation.protocols.subset import only, require_columns
 from moodal.evaluation.report import scores as reported
 from moodal.evaluation.report.calibration import abstention
 from moodal.evaluation.report.scores import Scored
+from moodal.evaluation.report.summary import ReportContext
 from moodal.evaluation.report.transcripts import ctc_entry
 from moodal.evaluation.report.write import predictions, report_on
 from moodal.features.store import FeatureStore
@@ -220,18 +221,9 @@ def _report(
     texts = [u.extra.get("ctc_text", u.text) for u in utterances]
     if any(texts) and (read := model.scorer.transcribe(states, texts)) is not None:
         extras["ctc"] = ctc_entry(*read, reported.clusters_of(utterances)[0])
-    return report_on(
-        out,
-        model.info.tested(),
-        tested,
-        tested.space,
-        test,
-        split=result.split,
-        thresholds=model.scorer.thresholds_for(tested.space.labels, list(result.read), task),
-        unseen=named.unseen,
-        stamps=result.stamps,
-        extras=extras,
-    )
+    thresholds = model.scorer.thresholds_for(tested.space.labels, list(result.read), task)
+    context = ReportContext(stamps=result.stamps, unseen=named.unseen, extras=extras)
+    return report_on(out, model.info.tested(), tested, test, context, thresholds)
 
 
 def _with_sets(manifest: Manifest, sets: Sequence[str]) -> Manifest:

@@ -11,15 +11,15 @@ import pytest
 from rich.console import Console
 
 from moodal.cli.main import main
-from moodal.core.emotions import Value
+from moodal.core.emotions import EmotionSpace, Value, Values
 from moodal.core.errors import DataError, UsageError
 from moodal.evaluation import metrics
 from moodal.evaluation.compare import compare
 from moodal.evaluation.protocols.select_on_test import SELECTED_ON_TEST
 from moodal.evaluation.report import comparison
 from moodal.evaluation.report.intervals import interval
-from moodal.evaluation.report.scores import Scored, join
-from moodal.evaluation.report.summary import combine, save, summarise
+from moodal.evaluation.report.scores import Scored, ScoredRows, join
+from moodal.evaluation.report.summary import ReportContext, combine, save, summarise
 
 LABELS = ["angry", "happy", "sad"]
 
@@ -27,6 +27,10 @@ LABELS = ["angry", "happy", "sad"]
 def _scored(task="single", n=80, skill=1.0, seed=0, offset=0, high=3):
     """Rows of ten speakers; the truth is the same whatever the skill and the seed of the scores."""
     truth = np.random.default_rng([9, offset])
+    if task == "regression":
+        space = Values([Value(label, -3, high) for label in LABELS])
+    else:
+        space = EmotionSpace(LABELS, task)
     if task == "regression":
         targets = truth.normal(size=(n, 3))
     elif task == "multi":
@@ -37,25 +41,31 @@ def _scored(task="single", n=80, skill=1.0, seed=0, offset=0, high=3):
     return Scored.from_logits(
         logits,
         targets,
-        task=task,
-        labels=LABELS,
-        values=[Value(label, -3, high) for label in LABELS] if task == "regression" else (),
-        ids=[f"u{offset + i}" for i in range(n)],
-        clusters=[f"s{i % 10}" for i in range(n)],
-        cluster_kind="speaker",
-        groups={"style": [["read", "free"][i % 2] for i in range(n)]},
+        space,
+        ScoredRows(
+            ids=[f"u{offset + i}" for i in range(n)],
+            clusters=[f"s{i % 10}" for i in range(n)],
+            cluster_kind="speaker",
+            groups={"style": [["read", "free"][i % 2] for i in range(n)]},
+        ),
     )
 
 
 def _run(folder, test, stamps=(), thresholds=None, **recipe):
-    told = {"train": {"select_on": "valid", "lr": 0.1}, "title": folder.name} | recipe
+    settings = {"train": {"select_on": "valid", "lr": 0.1}, "title": folder.name} | recipe
     report = summarise(
         test,
         train_targets=test.targets,
         draws=0,
-        stamps=stamps,
         thresholds=thresholds,
-        extras={"recipe": told, "experiment": folder.name, "title": f"run {folder.name}"},
+        context=ReportContext(
+            stamps=stamps,
+            extras={
+                "recipe": settings,
+                "experiment": folder.name,
+                "title": f"run {folder.name}",
+            },
+        ),
     )
     test.save(folder)
     save(report, folder / "report.json")

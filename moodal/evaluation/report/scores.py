@@ -13,13 +13,30 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from moodal.core.emotions import Task, Value, Values
+from moodal.core.emotions import Targets, Task, Value, Values
 from moodal.core.errors import DataError, SpaceError
 from moodal.core.files import replacing
 from moodal.core.records import Utterance
 
 FORMAT = 1
 ClusterKind = Literal["speaker", "dialogue", "utterance"]
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """The rows behind N predictions: which they are, and which of them belong together.
+
+    Attributes:
+        ids: N names of utterances.
+        clusters: N names; rows of one name are not independent. None: every row is independent.
+        cluster_kind: what the clusters are.
+        groups: column -> N values by which a report is broken down, "" where a row has none.
+    """
+
+    ids: Sequence[str]
+    clusters: Sequence[str] | None = None
+    cluster_kind: ClusterKind = "utterance"
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,37 +112,39 @@ class Scored:
         cls,
         logits: np.ndarray,
         targets: np.ndarray,
+        space: Targets,
+        rows: ScoredRows,
         *,
-        ids: Sequence[str],
-        labels: Sequence[str],
-        task: Task,
-        clusters: Sequence[str] | None = None,
-        cluster_kind: ClusterKind = "utterance",
         subset: str = "test",
         info: Mapping[str, Any] | None = None,
-        groups: Mapping[str, Sequence[str]] | None = None,
-        values: Sequence[Value] = (),
     ) -> Scored:
-        """Make predictions with the probabilities, or values, that the task makes of logits."""
+        """Compute the probabilities, or the values within their ranges, from logits.
+
+        Args:
+            logits, targets: [N, C], the columns in the order of ``space``.
+            space: the emotions or values.
+            rows: the N rows.
+            subset, info: see `Scored`.
+        """
         logits = np.asarray(logits)
-        if task == "regression":
-            made = _known_values(values, labels, subset).clip(logits)
+        if isinstance(space, Values):
+            probabilities = space.clip(logits)
         else:
-            made = sigmoid(logits) if task == "multi" else softmax(logits)
-        drawn = ids if clusters is None else clusters
+            probabilities = sigmoid(logits) if space.task == "multi" else softmax(logits)
+        clusters = rows.ids if rows.clusters is None else rows.clusters
         return cls(
-            ids=tuple(ids),
-            probabilities=made,
+            ids=tuple(rows.ids),
+            probabilities=probabilities,
             logits=logits,
             targets=targets,
-            labels=tuple(labels),
-            task=task,
-            clusters=tuple(drawn),
-            cluster_kind=cluster_kind,
+            labels=space.labels,
+            task=space.task,
+            clusters=tuple(clusters),
+            cluster_kind=rows.cluster_kind,
             subset=subset,
             info=info or {},
-            groups={k: tuple(v) for k, v in (groups or {}).items()},
-            values=tuple(values),
+            groups={column: tuple(values) for column, values in rows.groups.items()},
+            values=space.values if isinstance(space, Values) else (),
         )
 
     def __len__(self) -> int:

@@ -1,6 +1,6 @@
-"""report.json: what a run scored, what that is worth, and what must be known to read it.
+"""The content of report.json: metrics with intervals, chance, baselines, protocol and audit.
 
-The schema is versioned and told in docs/reports.md. JSON only: no NaN, no infinity.
+The schema is versioned and described in docs/reports.md. Numbers are finite or null.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,26 @@ from moodal.evaluation.report.thresholds import Thresholds, fixed
 SCHEMA = "moodal.report/1"
 
 
+@dataclass(frozen=True)
+class ReportContext:
+    """The context that a reader needs to interpret the numbers of a report.
+
+    Attributes:
+        stamps: caveats that hold for every number, in words ("selected on test").
+        audit: findings of `moodal.evaluation.protocols.audit`, or JSON objects like theirs.
+        unseen: labels without training rows; they have a mean of their own.
+        extras: further JSON values by name (null distributions, timings, the recipe).
+    """
+
+    stamps: Sequence[str] = ()
+    audit: Sequence[Any] = ()
+    unseen: Sequence[str] = ()
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+
+NO_CONTEXT = ReportContext()
+
+
 def summarise(
     test: Scored,
     *,
@@ -43,48 +64,48 @@ def summarise(
     valid: Scored | None = None,
     draws: int = 1000,
     seed: int = 0,
-    stamps: Sequence[str] = (),
-    audit: Sequence[Any] = (),
-    unseen: Sequence[str] = (),
-    extras: Mapping[str, Any] | None = None,
+    context: ReportContext = NO_CONTEXT,
 ) -> dict[str, Any]:
-    """The report of one model on one test set.
+    """Report on the predictions of one model for one test set.
 
     Args:
+        test: the predictions and their truth.
         train_targets: [M, C] in the order of ``test.labels``, for the baselines; 0 or NaN
-            throughout for an emotion that training did not see.
-        thresholds: of `thresholds.choose` or `thresholds.fixed`; None is fixed at 0.5.
-        valid: its values are told too, without intervals.
-        draws: of the bootstrap; 0 for no intervals.
-        stamps: what sets these numbers apart, in words ("selected on test"); shown with each.
-        audit: findings of `moodal.evaluation.protocols.audit`, or JSON objects like theirs.
-        unseen: labels that training did not see; their means are told apart from the others'.
-        extras: further JSON values, by name (null distributions, timings, figures).
+            throughout for an emotion without training rows.
+        thresholds: of `thresholds.choose` or `thresholds.fixed`; None: fixed at 0.5.
+        valid: predictions of the validation rows, reported without intervals.
+        draws: number of bootstrap samples; 0: no intervals.
+        seed: of the bootstrap and of the random baseline.
+        context: what else the report must say.
+
+    Returns:
+        The content of report.json, see docs/reports.md.
 
     Raises:
-        DataError: the sizes do not agree, or extras hold what JSON has no word for.
+        DataError: the sizes do not agree, or a value cannot be written as JSON.
     """
     if not len(test):
         raise DataError(f"{test.subset} has no rows to report on.")
     chosen = _thresholds(test, thresholds)
     train = np.asarray(train_targets, np.float64)
-    beside = {
+    by_baseline = {
         line.key: baselines(line.metric, test.task, test.targets, train, seed)
         for line in lines(test)
     }
     decided = decisions(test, chosen.values)
-    report = _head(test, chosen, draws, seed, stamps, audit, unseen)
+    averages = means(test.labels, context.unseen)
+    report = _head(test, chosen, draws, seed, context)
     report["train"] = distribution(train, test.task, test.labels)
     report["metrics"] = measures(
-        test, decided, beside, groups=means(test.labels, unseen), draws=draws, seed=seed
+        test, decided, by_baseline, groups=averages, draws=draws, seed=seed
     )
-    if told := calibration(test, draws=draws, seed=seed):
-        report["calibration"] = told
+    if calibrated := calibration(test, draws=draws, seed=seed):
+        report["calibration"] = calibrated
     if test.groups:
         report["groups"] = by_group(
             test,
             decided,
-            unseen,
+            context.unseen,
             lambda column, value, part: {
                 line.key: baselines(line.metric, part.task, part.targets, train, seed)
                 for line in lines(part)
@@ -94,8 +115,8 @@ def summarise(
             seed=seed,
         )
     if valid is not None and len(valid):
-        report["valid"] = _values(valid, chosen, unseen)
-    report["extras"] = dict(extras or {})
+        report["valid"] = _validation(valid, chosen, context.unseen)
+    report["extras"] = dict(context.extras)
     return checked(report)
 
 
@@ -108,17 +129,29 @@ def combine(
     stamps: Sequence[str] = (),
     extras: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The report of several folds: the pooled predictions, and beside them the folds' own.
+    """Report on the pooled predictions of several folds, with each fold's values.
 
-    Value and interval of each metric are of the pooled rows, each decided with its own fold's
-    thresholds, clusters resampled over all folds; under "folds" stand the values of each fold,
-    their mean and standard deviation. Baselines are the row-weighted means of the folds'.
+    The value and interval of each metric are computed on the pooled rows; each row is decided with
+    the thresholds of its own fold, and clusters are resampled over all folds. "folds" holds the
+    values of each fold, their mean and their standard deviation. Baselines are the row-weighted
+    means of the folds' baselines.
+
+    Args:
+        reports: of the folds, by `summarise`.
+        tests: the folds' predictions, in the same order.
+        draws, seed: see `summarise`.
+        stamps: caveats in addition to those of the folds.
+        extras: further JSON values by name.
 
     Raises:
-        DataError: no folds, folds of different labels, or other reports than predictions.
+        DataError: there are no folds, their labels differ, or there are not as many reports as
+            predictions.
     """
     if not reports or len(reports) != len(tests):
-        raise DataError(f"{len(reports)} fold reports do not go with {len(tests)} predictions.")
+        raise DataError(
+            f"Each fold needs a report and predictions; got {len(reports)} reports and "
+            f"{len(tests)} predictions."
+        )
     pooled = join(tests)
     per_fold = [
         decisions(test, np.array([r["thresholds"]["values"][x] for x in test.labels]))
@@ -130,8 +163,9 @@ def combine(
     unseen = list(dict.fromkeys(x for r in reports for x in r["protocol"]["unseen"]))
     audit = [f for r in reports for f in r["protocol"]["audit"]]
     marks = dict.fromkeys([*stamps, *(s for r in reports for s in r["protocol"]["stamps"])])
-    chosen = Thresholds(np.zeros(len(pooled.labels)), "each fold's own: see the folds' reports")
-    report = _head(pooled, chosen, draws, seed, list(marks), audit, unseen)
+    chosen = Thresholds(np.zeros(len(pooled.labels)), "chosen in each fold, see the folds' reports")
+    context = ReportContext(list(marks), audit, unseen, extras or {})
+    report = _head(pooled, chosen, draws, seed, context)
     report["thresholds"]["values"] = {}
     report["metrics"] = measures(
         pooled,
@@ -143,14 +177,16 @@ def combine(
     )
     for key, entry in report["metrics"].items():
         entry["folds"] = _folds(key, reports)
-    if told := calibration(pooled, draws=draws, seed=seed):
-        report["calibration"] = told
+    if calibrated := calibration(pooled, draws=draws, seed=seed):
+        report["calibration"] = calibrated
     if pooled.groups:
         report["groups"] = by_group(
             pooled,
             decided,
             unseen,
-            lambda column, value, part: mean_baselines(_told(reports, column, value), part.labels),
+            lambda column, value, part: mean_baselines(
+                _group_entries(reports, column, value), part.labels
+            ),
             draws=draws,
             seed=seed,
         )
@@ -162,24 +198,24 @@ def combine(
         }
         for r in reports
     ]
-    report["extras"] = dict(extras or {})
+    report["extras"] = dict(context.extras)
     return checked(report)
 
 
 def checked(report: dict[str, Any]) -> dict[str, Any]:
-    """The report as it will be read back.
+    """Return the report as it will be read back from JSON.
 
     Raises:
-        DataError: it holds NaN, infinity, or what JSON has no word for.
+        DataError: it holds NaN, infinity, or an object that JSON cannot represent.
     """
     try:
         return json.loads(json.dumps(report, allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise DataError(f"A report holds what JSON cannot: {error}.") from None
+        raise DataError(f"The report cannot be written as JSON: {error}.") from None
 
 
 def save(report: Mapping[str, Any], path: Path | str) -> Path:
-    """Write report.json in one piece."""
+    """Write report.json atomically and return its path."""
     path = Path(path)
     with replacing(path) as part:
         part.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -191,10 +227,9 @@ def _head(
     chosen: Thresholds,
     draws: int,
     seed: int,
-    stamps: Sequence[str],
-    audit: Sequence[Any],
-    unseen: Sequence[str],
+    context: ReportContext,
 ) -> dict[str, Any]:
+    """Describe the test set, the thresholds, the bootstrap and the protocol."""
     return {
         "schema": SCHEMA,
         "subset": test.subset,
@@ -214,44 +249,51 @@ def _head(
             "notes": list(chosen.notes),
         },
         "protocol": {
-            "stamps": list(stamps),
-            "audit": [dict(f) if isinstance(f, Mapping) else dataclasses.asdict(f) for f in audit],
-            "unseen": list(unseen),
+            "stamps": list(context.stamps),
+            "audit": [
+                dict(f) if isinstance(f, Mapping) else dataclasses.asdict(f) for f in context.audit
+            ],
+            "unseen": list(context.unseen),
         },
         "headlines": list(headlines(test)),
     }
 
 
 def _thresholds(test: Scored, given: Thresholds | np.ndarray | None) -> Thresholds:
+    """Return the thresholds with their source; those of values are marked as not used."""
     if given is None:
         given = fixed(test.labels)
     elif not isinstance(given, Thresholds):
         given = Thresholds(np.asarray(given, np.float64), "given")
     if given.values.shape != (len(test.labels),):
         raise DataError(
-            f"{len(test.labels)} emotions need as many thresholds; got {list(given.values.shape)}."
+            f"{len(test.labels)} emotions need as many thresholds; the thresholds given have the "
+            f"shape {list(given.values.shape)}."
         )
     if test.task == "regression":
-        return Thresholds(given.values, "none: values are not decided on")
+        return Thresholds(given.values, "none: values have no thresholds")
     return given
 
 
-def _values(valid: Scored, chosen: Thresholds, unseen: Sequence[str]) -> dict[str, Any]:
-    """Key -> value over all emotions, of the validation rows."""
+def _validation(valid: Scored, chosen: Thresholds, unseen: Sequence[str]) -> dict[str, Any]:
+    """Compute every metric on the validation rows, over all emotions: key -> value."""
     groups = means(valid.labels, unseen)
     entries = measures(valid, decisions(valid, chosen.values), {}, groups=groups, draws=0)
     values = {key: overall(entry)["value"] for key, entry in entries.items()}
     return {"subset": valid.subset, "rows": len(valid), "values": values}
 
 
-def _told(reports: Sequence[Mapping[str, Any]], column: str, value: str) -> list[dict[str, Any]]:
-    """What those folds say of a group that have rows of it."""
-    told = (r.get("groups", {}).get(column, {}).get(value) for r in reports)
-    return [entry for entry in told if entry is not None]
+def _group_entries(
+    reports: Sequence[Mapping[str, Any]], column: str, value: str
+) -> list[dict[str, Any]]:
+    """Collect a group's entries from the folds that have rows of it."""
+    entries = (r.get("groups", {}).get(column, {}).get(value) for r in reports)
+    return [entry for entry in entries if entry is not None]
 
 
 def _folds(key: str, reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    # a fold that an older moodal reported may lack a metric
+    """Collect a metric's value in each fold, with mean and standard deviation."""
+    # a fold reported by an older version may lack a metric
     values = [overall(r["metrics"][key])["value"] if key in r["metrics"] else None for r in reports]
     known = [v for v in values if v is not None]
     return {

@@ -28,8 +28,8 @@ _TERMINAL = {
     "regression": ("ccc", "pearson", "mae"),
 }
 
-MOST_LOST = 50
-"""Rows that could not be read, at most, that report.md names."""
+MOST_UNREADABLE = 50
+"""report.md names at most so many rows that could not be read."""
 
 SWAPPED = (
     "UA (unweighted accuracy) is the balanced accuracy and WA (weighted accuracy) the plain one, "
@@ -151,10 +151,20 @@ def gaps(report: Mapping[str, Any]) -> list[str]:
 
 
 def _parts(report: Mapping[str, Any]) -> Iterator[str]:
-    protocol, boot = report["protocol"], report["bootstrap"]
+    """Yield the sections of report.md in order."""
+    yield from _opening(report)
+    yield from _in_short(report)
+    yield from _tables(report)
+    yield from _problems(report)
+    yield from _evidence(report)
+
+
+def _opening(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the title, the stamps, the size of the test, and notes on how to read the figures."""
+    boot = report["bootstrap"]
     title = report["extras"].get("title")
     yield f"# {title + ': ' if title else ''}results on {report['subset']}\n"
-    for stamp in protocol["stamps"]:
+    for stamp in report["protocol"]["stamps"]:
         yield f"> **Mark of every number here: {stamp}.**\n"
     interval = (
         f"Intervals are {boot['level']:.0%} percentile bootstrap, {boot['draws']:,} draws of "
@@ -173,6 +183,10 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
         if note:
             yield f"**Note.** {note}\n"
     yield from split_lines(report)
+
+
+def _in_short(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the headline metrics and what is said about them."""
     yield "## In short\n"
     yield table(headlines(report))
     if report["task"] == "single":
@@ -180,6 +194,10 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
     for line in (beside_words(report), transcript_line(report), *calibration_lines(report)):
         if line:
             yield line + "\n"
+
+
+def _tables(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the figures by group, by emotion or value, and of all metrics."""
     for column, values in report.get("groups", {}).items():
         yield f"## By {column}\n"
         yield table(group_rows(column, values, report["extras"].get("words")))
@@ -188,14 +206,22 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
         yield table(emotions(report))
     yield "## All metrics\n"
     yield table(_metric_rows(report, list(report["metrics"]), aliases=True))
-    if found := gaps(report):
+
+
+def _problems(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the undefined figures and the rows that could not be read, with the reasons."""
+    if undefined := gaps(report):
         yield "## Gaps\n"
-        yield bullets(found)
-    if lost := report["extras"].get("unreadable"):
+        yield bullets(undefined)
+    if unreadable := report["extras"].get("unreadable"):
         yield "## Not read\n"
-        told = [f"{name}: {why}" for name, why in list(lost.items())[:MOST_LOST]]
-        more = len(lost) - len(told)
-        yield bullets([*told, *([f"and {more:,} more: see report.json"] if more else [])])
+        shown = [f"{name}: {why}" for name, why in list(unreadable.items())[:MOST_UNREADABLE]]
+        more = len(unreadable) - len(shown)
+        yield bullets([*shown, *([f"and {more:,} more: see report.json"] if more else [])])
+
+
+def _evidence(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the null tests, the folds, the audit of the split and the thresholds."""
     if zero := report["extras"].get("nulls"):
         yield "## Unseen emotions against chance\n"
         yield table(_zero_rows(zero))
@@ -203,7 +229,8 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
         yield "## Folds\n"
         yield table(_fold_rows(report))
     yield "## Audit of the split\n"
-    yield bullets(audit_lines(protocol["audit"]) or ["Nothing was found that both sides share."])
+    findings = audit_lines(report["protocol"]["audit"])
+    yield bullets(findings or ["The sides of the split share nothing."])
     if report["task"] != "regression" and report["thresholds"]["values"]:
         yield "## Thresholds\n"
         values = report["thresholds"]["values"].items()

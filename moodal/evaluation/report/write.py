@@ -1,7 +1,8 @@
-"""tested: what a model said of test rows becomes a folder with a report and its figures."""
+"""Write the report of test predictions, its tables and its figures into a folder."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from moodal.core.emotions import Targets, Values
+from moodal.core.emotions import Targets
 from moodal.core.errors import DataError, writing
 from moodal.core.files import replacing
 from moodal.core.manifest import Manifest
@@ -18,26 +19,27 @@ from moodal.evaluation.report import figures, summary, tables
 from moodal.evaluation.report import scores as scored
 from moodal.evaluation.report.artefact import ReportedArtefact
 from moodal.evaluation.report.calibration import reliability_diagram
-from moodal.evaluation.report.scores import Scored
+from moodal.evaluation.report.scores import Scored, ScoredRows
+from moodal.evaluation.report.summary import ReportContext
 from moodal.evaluation.report.thresholds import Thresholds
 
 
 class Done(NamedTuple):
-    """A finished experiment: its report and the predictions it was made of."""
+    """The report of a finished experiment and the predictions behind it."""
 
     report: dict[str, Any]
     test: Scored
 
 
 def finished(folder: Path) -> Done | None:
-    """What `write` left in ``folder``, if it came to its end there."""
+    """Read the report and predictions of a finished experiment; None if it is not finished."""
     path = folder / "report.json"
     if not path.exists():
         return None
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise DataError(f"{path} is damaged ({error}); delete it to make it again.") from None
+        raise DataError(f"{path} is damaged ({error}); delete it and run again.") from None
     return Done(report, scored.load(folder))
 
 
@@ -49,30 +51,30 @@ def predictions(
     subset: str,
     by: Sequence[str] = (),
 ) -> Scored:
-    """Logits of ``rows`` beside their truth, clustered by speaker, dialogue or utterance.
+    """Join the logits of some rows with their truth, clustered by speaker, dialogue or utterance.
 
     Args:
-        by: columns whose values the report tells apart.
+        manifest: the corpus.
+        rows: [n] of the manifest.
+        logits: [n, C], the columns in the order of ``space``.
+        space: the emotions or values.
+        subset: name of the rows in reports, e.g. "test".
+        by: columns by which the report is broken down.
     """
     utterances = [manifest.utterances[row] for row in rows]
     clusters, kind = scored.clusters_of(utterances)
     columns = [manifest.space.index(label) for label in space.labels]
-    values = space.values if isinstance(space, Values) else ()
+    groups = {
+        name: [str(column[row] or "") for row in rows]
+        for name, column in ((name, manifest.column(name)) for name in by)
+    }
     return Scored.from_logits(
         logits,
         manifest.labels[rows][:, columns],
-        ids=[u.id for u in utterances],
-        labels=space.labels,
-        task=space.task,
-        clusters=clusters,
-        cluster_kind=kind,
+        space,
+        ScoredRows([u.id for u in utterances], clusters, kind, groups),
         subset=subset,
         info={"corpus": manifest.corpus},
-        values=values,
-        groups={
-            name: [str(column[row] or "") for row in rows]
-            for name, column in ((name, manifest.column(name)) for name in by)
-        },
     )
 
 
@@ -80,51 +82,39 @@ def report_on(
     out: Path,
     artefact: ReportedArtefact,
     manifest: Manifest,
-    space: Targets,
-    scores: np.ndarray | Scored,
-    *,
-    split: str,
-    stamps: Sequence[str],
-    by: Sequence[str] = (),
+    test: Scored,
+    context: ReportContext,
     thresholds: Thresholds | None = None,
-    unseen: Sequence[str] | None = None,
-    extras: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The report of an artefact on a corpus, see `moodal.model.evaluate`.
+    """Write and return the report of an artefact on a corpus, see `moodal.model.evaluate`.
 
-    Baselines are those of the artefact's training; where it does not tell its label
-    distribution (an import), those of the tested rows themselves, and a stamp says so.
+    Baselines use the label distribution of the artefact's training. Where the artefact does not
+    have it (an import), they use that of the tested rows, and a stamp says so.
 
     Args:
+        out: folder of the report.
         artefact: what is tested.
-        scores: logits [n, C] of the manifest's rows, or the predictions already made of them.
+        manifest: the tested rows of the corpus.
+        test: the predictions of these rows.
+        context: stamps, unseen labels and further values of the report.
         thresholds: None: the artefact's.
-        unseen: emotions that training did not show; None: those that the artefact does not name.
-        extras: further JSON values, by name.
     """
-    test = (
-        scores
-        if isinstance(scores, Scored)
-        else predictions(manifest, np.arange(len(manifest)), scores, space, split, by)
-    )
     if thresholds is None:
-        values = np.array([artefact.thresholds.get(label, 0.5) for label in space.labels])
+        values = np.array([artefact.thresholds.get(label, 0.5) for label in test.labels])
         thresholds = Thresholds(values, f"the artefact's: {artefact.source}")
-    known = _trained_targets(artefact, test)
-    if unseen is None:
-        unseen = [x for x in space.labels if x not in artefact.trained]
+    train_targets = _trained_targets(artefact, test)
+    extras = {
+        "title": f"{artefact.name} on {manifest.corpus}",
+        "artefact": {"weights": artefact.weights},
+        "data": {"corpus": manifest.corpus, "fingerprint": manifest.fingerprint},
+        **context.extras,
+    }
+    unknown = UNKNOWN if train_targets is None else ()
     report = summary.summarise(
         test,
-        train_targets=test.targets if known is None else known,
+        train_targets=test.targets if train_targets is None else train_targets,
         thresholds=thresholds,
-        stamps=(*stamps, *(UNKNOWN if known is None else ())),
-        unseen=unseen,
-        extras={
-            "title": f"{artefact.name} on {manifest.corpus}",
-            "artefact": {"weights": artefact.weights},
-            "data": {"corpus": manifest.corpus, "fingerprint": manifest.fingerprint},
-            **(extras or {}),
-        },
+        context=dataclasses.replace(context, stamps=(*context.stamps, *unknown), extras=extras),
     )
     return store(out, report, test, True, ()).report
 
@@ -133,13 +123,13 @@ UNKNOWN = ("training's label distribution is unknown: baselines are of the teste
 
 
 MOST_ROWS = 200_000
-"""Rows that baselines are computed of, at most."""
+"""Baselines are computed on at most so many rows."""
 
 
 def _trained_targets(artefact: ReportedArtefact, test: Scored) -> np.ndarray | None:
-    """Make targets [rows, C] with the label counts of the artefact's training, if it has them.
+    """Build targets [rows, C] with the label counts of the artefact's training, if it has them.
 
-    An emotion that the training never showed has none. Of very many rows a sample stands for all.
+    An emotion without training rows is 0 throughout. Very many rows are scaled down.
     """
     if artefact.rows is None or test.task == "regression":
         return None
@@ -154,7 +144,7 @@ def _trained_targets(artefact: ReportedArtefact, test: Scored) -> np.ndarray | N
 
 
 def headline(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The report's first figures: metric -> value and interval over all emotions."""
+    """Return the headline metrics: key -> value, interval and chance over all emotions."""
     return {
         key: {k: v for k, v in summary.overall(report["metrics"][key]).items() if k != "baselines"}
         for key in report["headlines"]
@@ -165,7 +155,7 @@ def headline(report: Mapping[str, Any]) -> dict[str, Any]:
 def draw_figures(
     folder: Path, report: dict[str, Any], test: Scored, history: Sequence[Mapping[str, float]]
 ) -> None:
-    """The pictures that this report has matter for."""
+    """Draw the figures that fit the report's task, and the learning curves if there are any."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     stamps = report["protocol"]["stamps"]
@@ -193,7 +183,7 @@ def store(
     draw: bool,
     history: Sequence[Mapping[str, float]],
 ) -> Done:
-    """Everything that people read; report.json comes last, for it says that all is there."""
+    """Write predictions, report.md and figures, and last report.json, which marks completion."""
     test.save(folder)
     with replacing(folder / "report.md") as part:
         part.write_text(tables.markdown(report), encoding="utf-8")

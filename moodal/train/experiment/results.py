@@ -11,8 +11,9 @@ import numpy as np
 from moodal.core.recipe import Recipe
 from moodal.evaluation.report import scores, summary, thresholds
 from moodal.evaluation.report.scores import Scored
+from moodal.evaluation.report.summary import ReportContext
 from moodal.evaluation.report.thresholds import Thresholds
-from moodal.evaluation.report.write import Done, finished, headline, predictions, report_on, store
+from moodal.evaluation.report.write import Done, finished, headline, predictions, store
 from moodal.model.info import (
     ACTIVATIONS,
     ArtefactInfo,
@@ -38,7 +39,6 @@ __all__ = [
     "finished",
     "headline",
     "predictions",
-    "report_on",
     "write",
     "write_folds",
 ]
@@ -100,10 +100,7 @@ def write(
         valid=None if recipe.train.select_on == "test" else valid,
         draws=recipe.report.draws,
         seed=recipe.train.seed,
-        stamps=experiment.stamps,
-        audit=audit,
-        unseen=experiment.unseen,
-        extras=extras,
+        context=ReportContext(experiment.stamps, audit, experiment.unseen, extras),
     )
     export(
         folder / "artefact",

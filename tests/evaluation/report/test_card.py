@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moodal.evaluation.report.card import LIMITS, NOT_FOR, Card, TrainingCorpus, model_card
-from moodal.evaluation.report.summary import summarise
+from moodal.evaluation.report.summary import ReportContext, summarise
 
 
 @pytest.fixture
@@ -17,7 +17,10 @@ def report(made):
         {"level": "note", "what": "texts", "detail": "Not for the card.", "examples": []},
     ]
     return summarise(
-        test, train_targets=test.targets, draws=20, stamps=["selected on test"], audit=audit
+        test,
+        train_targets=test.targets,
+        draws=20,
+        context=ReportContext(["selected on test"], audit),
     )
 
 

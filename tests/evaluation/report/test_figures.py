@@ -11,7 +11,7 @@ from sklearn.metrics import roc_curve
 from moodal.core.errors import DataError, UsageError
 from moodal.evaluation.metrics import ccc
 from moodal.evaluation.report import figures
-from moodal.evaluation.report.summary import summarise
+from moodal.evaluation.report.summary import ReportContext, summarise
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -22,7 +22,7 @@ def report(made):
     targets = test.targets.copy()
     targets[:, 1] = 0
     test = dataclasses.replace(test, targets=targets)
-    return summarise(test, train_targets=targets, draws=20, unseen=["joy"])
+    return summarise(test, train_targets=targets, draws=20, context=ReportContext(unseen=["joy"]))
 
 
 def _draw(kind, made, report, path):

@@ -11,8 +11,8 @@ import pytest
 from moodal.core.emotions import Value, Values
 from moodal.evaluation.metrics import METRICS
 from moodal.evaluation.report.measures import HEADLINES, LINES, NO_SENTIMENT
-from moodal.evaluation.report.scores import Scored
-from moodal.evaluation.report.summary import SCHEMA, combine, summarise
+from moodal.evaluation.report.scores import Scored, ScoredRows
+from moodal.evaluation.report.summary import SCHEMA, ReportContext, combine, summarise
 from moodal.evaluation.report.tables import markdown
 
 DOCS = Path(__file__).parents[3] / "docs" / "reports.md"
@@ -35,12 +35,8 @@ def numbers(values, n=80, seed=0):
     return Scored.from_logits(
         predicted,
         truth,
-        ids=[f"u{i}" for i in range(n)],
-        labels=space.labels,
-        task="regression",
-        clusters=[f"s{i % 8}" for i in range(n)],
-        cluster_kind="speaker",
-        values=space.values,
+        space,
+        ScoredRows([f"u{i}" for i in range(n)], [f"s{i % 8}" for i in range(n)], "speaker"),
     )
 
 
@@ -97,7 +93,14 @@ def test_every_key_of_a_report_is_documented(made):
     assert SCHEMA in docs
     tests = [made("multi", seed=s) for s in (0, 1)]
     reports = [
-        summarise(t, train_targets=t.targets, valid=t, draws=10, unseen=["joy"]) for t in tests
+        summarise(
+            t,
+            train_targets=t.targets,
+            valid=t,
+            draws=10,
+            context=ReportContext(unseen=["joy"]),
+        )
+        for t in tests
     ]
     both = combine(reports, tests, draws=10)
     of_values = numbers(["valence"])

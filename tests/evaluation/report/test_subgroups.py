@@ -13,7 +13,7 @@ from rich.console import Console
 from moodal.core.errors import DataError
 from moodal.evaluation.report.measures import HEADLINES, overall
 from moodal.evaluation.report.scores import join, load
-from moodal.evaluation.report.summary import combine, summarise
+from moodal.evaluation.report.summary import ReportContext, combine, summarise
 from moodal.evaluation.report.tables import SWAPPED, markdown, show
 
 
@@ -118,7 +118,7 @@ def test_people_read_the_groups_and_which_is_ua(told):
         "valid": ["Ses04"],
         "apart": {"script": "script01_1"},
     }
-    report = _report(test, extras={"words": words, "split": split})
+    report = _report(test, context=ReportContext(extras={"words": words, "split": split}))
     text = markdown(report)
     for said in (
         "Tested on session Ses01; script script01_1 held out of training; validated on session "
@@ -163,7 +163,7 @@ def test_findings_of_many_folds_are_one_line(made):
             "detail": "Made up.",
         }
     ] * 3
-    text = markdown(_report(made("single"), audit=audit))
+    text = markdown(_report(made("single"), context=ReportContext(audit=audit)))
     line = "- warning: They share 0.5. For example `script01_1`. So in 3 folds, 40.0% to 60.0% of "
     assert line in text
     assert text.count("Made up.") == 1

@@ -9,13 +9,21 @@ import time
 import numpy as np
 import pytest
 
+from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.evaluation import metrics
 from moodal.evaluation.protocols.audit import AuditFinding
 from moodal.evaluation.report.intervals import interval
 from moodal.evaluation.report.measures import lines
-from moodal.evaluation.report.scores import Scored
-from moodal.evaluation.report.summary import SCHEMA, combine, overall, save, summarise
+from moodal.evaluation.report.scores import Scored, ScoredRows
+from moodal.evaluation.report.summary import (
+    SCHEMA,
+    ReportContext,
+    combine,
+    overall,
+    save,
+    summarise,
+)
 from moodal.evaluation.report.thresholds import Thresholds, choose
 
 
@@ -104,7 +112,7 @@ def test_single_label_is_judged_both_ways(made):
 
 def test_unseen_emotions_have_means_of_their_own(made):
     test = made("multi")
-    report = _report(test, unseen=["joy"])
+    report = _report(test, context=ReportContext(unseen=["joy"]))
     entry = report["metrics"]["auc"]
     assert entry["mean_unseen"]["value"] == entry["emotions"]["joy"]["value"]
     seen = [entry["emotions"][x]["value"] for x in ("anger", "fear", "sadness")]
@@ -112,12 +120,16 @@ def test_unseen_emotions_have_means_of_their_own(made):
 
 
 def test_stamps_audit_and_extras_are_carried(made):
-    finding = AuditFinding("warning", "speakers", "train and test", 2, 0.5, ("x",), "They share two.")
+    finding = AuditFinding(
+        "warning", "speakers", "train and test", 2, 0.5, ("x",), "They share two."
+    )
     report = _report(
         made("multi"),
-        stamps=["selected on test"],
-        audit=[finding, {"level": "note"}],
-        extras={"seconds": 3.5},
+        context=ReportContext(
+            stamps=["selected on test"],
+            audit=[finding, {"level": "note"}],
+            extras={"seconds": 3.5},
+        ),
     )
     assert report["protocol"]["stamps"] == ["selected on test"]
     assert report["protocol"]["audit"][0]["examples"] == ["x"]
@@ -136,7 +148,7 @@ def test_what_cannot_be_reported_is_said(made):
     with pytest.raises(DataError, match="as many thresholds"):
         _report(test, thresholds=np.zeros(3))
     with pytest.raises(DataError, match="JSON"):
-        _report(test, draws=0, extras={"loss": float("nan")})
+        _report(test, draws=0, context=ReportContext(extras={"loss": float("nan")}))
     empty = Scored(
         ids=(),
         probabilities=np.zeros((0, 1)),
@@ -155,7 +167,8 @@ def test_folds_pool_and_average(made, task):
     tests = [made(task, seed=s, subset=f"fold {s}", n=100 + 20 * s) for s in (0, 1, 2)]
     given = [Thresholds(np.full(4, t), "given") for t in (0.3, 0.5, 0.7)]
     reports = [
-        _report(t, thresholds=h, stamps=["made up"]) for t, h in zip(tests, given, strict=True)
+        _report(t, thresholds=h, context=ReportContext(["made up"]))
+        for t, h in zip(tests, given, strict=True)
     ]
     both = combine(reports, tests, draws=60)
     json.dumps(both, allow_nan=False)
@@ -194,9 +207,8 @@ def test_a_thousand_draws_at_full_size_take_seconds():
     test = Scored.from_logits(
         rng.normal(size=targets.shape) + targets,
         targets,
-        task="multi",
-        ids=[str(i) for i in range(5500)],
-        labels=[f"emotion {i}" for i in range(28)],
+        EmotionSpace([f"emotion {i}" for i in range(28)]),
+        ScoredRows([str(i) for i in range(5500)]),
     )
     before = time.process_time()
     summarise(test, train_targets=targets, draws=100)

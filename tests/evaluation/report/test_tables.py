@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from moodal.evaluation.report.null_tests import retrained
-from moodal.evaluation.report.summary import combine, summarise
+from moodal.evaluation.report.summary import ReportContext, combine, summarise
 from moodal.evaluation.report.tables import emotions, gaps, headlines, markdown, show
 from moodal.evaluation.report.thresholds import choose
 
@@ -27,17 +27,19 @@ def report(made):
         thresholds=choose(made("multi", seed=1, subset="valid")),
         valid=made("multi", seed=1, subset="valid"),
         draws=50,
-        unseen=["joy"],
-        stamps=["selected on test"],
-        audit=[
-            {
-                "level": "warning",
-                "what": "speakers",
-                "detail": "They share | two.",
-                "examples": ["a\nb"],
-            }
-        ],
-        extras={"title": "EEA, text", "nulls": nulls},
+        context=ReportContext(
+            stamps=["selected on test"],
+            audit=[
+                {
+                    "level": "warning",
+                    "what": "speakers",
+                    "detail": "They share | two.",
+                    "examples": ["a\nb"],
+                }
+            ],
+            unseen=["joy"],
+            extras={"title": "EEA, text", "nulls": nulls},
+        ),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from moodal.evaluation.metrics import character_error_rate
 from moodal.evaluation.report.intervals import interval
-from moodal.evaluation.report.summary import summarise
+from moodal.evaluation.report.summary import ReportContext, summarise
 from moodal.evaluation.report.tables import markdown
 from moodal.evaluation.report.transcripts import ctc_combined, ctc_entry
 
@@ -47,12 +47,16 @@ def test_nothing_said_is_no_rate():
 def test_it_is_told_in_the_report(made):
     test = made("single", n=60)
     entry = ctc_entry(SAID, WROTE, test.clusters, infinite={"too_short_clips": 2})
-    report = summarise(test, train_targets=test.targets, draws=10, extras={"ctc": entry})
+    report = summarise(
+        test, train_targets=test.targets, draws=10, context=ReportContext(extras={"ctc": entry})
+    )
     text = markdown(report)
     assert f"CTC: character error rate {entry['character_error_rate']:.3f} [" in text
     assert "infinite losses: too short clips 2." in text
     silent = ctc_entry([""], [""], ["x"], draws=10)
-    report = summarise(test, train_targets=test.targets, draws=10, extras={"ctc": silent})
+    report = summarise(
+        test, train_targets=test.targets, draws=10, context=ReportContext(extras={"ctc": silent})
+    )
     assert "as nothing was said in any row" in markdown(report)
 
 

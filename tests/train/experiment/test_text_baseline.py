@@ -17,7 +17,7 @@ from moodal.core.manifest import Manifest
 from moodal.core.records import Utterance
 from moodal.evaluation.protocols import folds
 from moodal.evaluation.protocols.experiment import Experiment
-from moodal.evaluation.report.scores import Scored, clusters_of, join
+from moodal.evaluation.report.scores import Scored, ScoredRows, clusters_of, join
 from moodal.train.experiment.text_baseline import (
     combine_entries,
     entry,
@@ -53,12 +53,13 @@ def _scored(experiment, logits):
     return Scored.from_logits(
         logits,
         manifest.labels[rows],
-        ids=[u.id for u in utterances],
-        task="single",
-        labels=manifest.space.labels,
-        clusters=clusters,
-        cluster_kind=kind,
-        groups={"style": [u.extra["style"] for u in utterances]},
+        manifest.space,
+        ScoredRows(
+            [u.id for u in utterances],
+            clusters,
+            kind,
+            {"style": [u.extra["style"] for u in utterances]},
+        ),
     )
 
 
