@@ -16,7 +16,7 @@ import numpy as np
 
 import moodal
 from moodal.core.records import Clip
-from moodal.evaluation.metrics import measure
+from moodal.evaluation.metrics import auc
 from moodal.model.adapt import adapt
 from moodal.model.rows import RowEncoder
 from moodal.model.states import States
@@ -54,7 +54,7 @@ def main() -> None:
                 branch = other.scorer.branches["speech"]
                 keys, constants = branch.keys(asked.words, asked.vectors)
             scores = states @ keys[:, -1:] + constants[-1]
-            aucs.append(float(np.atleast_1d(measure("auc", truth, scores=scores))[0]))
+            aucs.append(float(np.atleast_1d(auc(truth, scores))[0]))
         each = ", ".join(f"{x:.3f}" for x in aucs)
         print(f"{word}: mean AUC {np.mean(aucs):.3f} of {args.draws} draws ({each})")
 

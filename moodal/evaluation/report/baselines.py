@@ -15,7 +15,7 @@ import numpy as np
 
 from moodal.core.emotions import Task
 from moodal.core.errors import DataError
-from moodal.evaluation.metrics import METRICS, chance, measure
+from moodal.evaluation.metrics import METRICS
 from moodal.evaluation.report.measures import number, overall
 
 _DRAWS = 50  # of prior-random; the spread of their mean is far below the test's own
@@ -62,7 +62,7 @@ def baselines(
             f"got {list(train_targets.shape)}."
         )
     made = {
-        baseline: measure(name, targets, scores=values, decisions=values)
+        baseline: METRICS[name].measure(targets, scores=values, decisions=values)
         for baseline, values in _constant(task, targets.shape, train_targets).items()
     }
     made["prior-random"] = _random(name, task, targets, train_targets, seed)
@@ -120,9 +120,9 @@ def _random(
 ) -> np.ndarray:
     """The mean of metric ``name`` over draws from the training distribution; exact for scores."""
     if METRICS[name].needs == "scores":
-        exact = chance(name, (targets > 0).mean(0))
+        exact = METRICS[name].chance_level((targets > 0).mean(0))
         if exact is not None:
-            constant = measure(name, targets, scores=np.zeros(targets.shape))
+            constant = METRICS[name].measure(targets, scores=np.zeros(targets.shape))
             return np.where(np.isnan(constant), np.nan, exact)
     # a stream of its own: targets made from the same seed must not be hit by its numbers
     rng = np.random.default_rng([seed, 20200929])
@@ -136,5 +136,5 @@ def _random(
             said = np.eye(count)[rng.choice(count, size=n, p=rate / rate.sum())]
         else:
             said = np.nan_to_num(train_targets)[rng.integers(len(train_targets), size=n)]
-        total = total + measure(name, targets, scores=said, decisions=said)
+        total = total + METRICS[name].measure(targets, scores=said, decisions=said)
     return np.asarray(total / _DRAWS)

@@ -118,7 +118,7 @@ def measures(
     out = {}
     for line in shown:
         about = METRICS[line.metric]
-        level = metrics.chance(line.metric, (scored.targets > 0).mean(0))
+        level = about.chance_level((scored.targets > 0).mean(0))
         others = beside.get(line.key, {})
         if level is None:
             level = others.get("prior-random")
@@ -131,7 +131,7 @@ def measures(
         }
         if about.per_emotion:
             seen = _predictions(line, scored, decided)
-            reasons = metrics.why_undefined(line.metric, scored.targets, seen)
+            reasons = about.why_undefined(scored.targets, seen)
             if about.sentiment:
                 of_sentiment = zip(reasons, scored.sentiment, strict=True)
                 reasons = [why if is_one else NO_SENTIMENT for why, is_one in of_sentiment]

@@ -25,7 +25,7 @@ def figure(name: str, logits: np.ndarray, targets: np.ndarray, space: Targets) -
     Raises:
         UsageError: the metric is defined for no emotion or value of these rows.
     """
-    metric = metrics.named(name)
+    metric = metrics.METRICS[name]
     if metric.sentiment and isinstance(space, Values):
         columns = [i for i, value in enumerate(space.values) if value.is_sentiment]
         logits, targets = logits[:, columns], targets[:, columns]
@@ -33,9 +33,9 @@ def figure(name: str, logits: np.ndarray, targets: np.ndarray, space: Targets) -
         decisions = metrics.top(logits)
     else:
         decisions = (logits > 0).astype(np.float32)
-    values = np.atleast_1d(metrics.measure(name, targets, scores=logits, decisions=decisions))
+    values = np.atleast_1d(metric.measure(targets, scores=logits, decisions=decisions))
     if isinstance(space, Values):
-        in_truth = [why is None for why in metrics.why_undefined(name, targets)]
+        in_truth = [why is None for why in metric.why_undefined(targets)]
         values = np.where(np.isnan(values) & in_truth, 0.0, values)
     defined = values[np.isfinite(values)]
     if not len(defined):
@@ -54,7 +54,6 @@ def require(select: str, loss: str, space: Targets) -> None:
         UsageError: one is not; the message lists those that are.
     """
     if select not in ("loss", "last"):
-        metrics.named(select)
         known = [name for name, metric in metrics.METRICS.items() if _is_for(metric, space)]
         if select not in known:
             values = isinstance(space, Values)
@@ -82,4 +81,4 @@ def merit(select: str, row: Mapping[str, float]) -> float:
     if select == "loss":
         return -row["valid_loss"]
     value = row[f"valid_{select}"]
-    return -value if metrics.named(select).lower_is_better else value
+    return -value if metrics.METRICS[select].lower_is_better else value

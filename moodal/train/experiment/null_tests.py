@@ -83,7 +83,7 @@ def null_tests(trained: Trained) -> Entries:
         auc = _auc(logits, space, emotion, labels)
         entries[emotion] = {"auc": auc}
         if auc is None:
-            why = metrics.why_undefined("auc", labels)[0]
+            why = metrics.METRICS["auc"].why_undefined(labels)[0]
             entries[emotion]["why"] = f"the test cannot tell: {why}"
         else:
             targets[emotion], aucs[emotion] = labels, auc
@@ -129,7 +129,7 @@ def _auc(
     column = space.index(emotion)
     others = np.delete(logits, column, axis=1)
     shown = _against(logits[:, column : column + 1], others, space.task)
-    return _number(metrics.measure("auc", targets, scores=shown[:, 0]))
+    return _number(metrics.METRICS["auc"].measure(targets, scores=shown[:, 0]))
 
 
 def _against(logits: np.ndarray, others: np.ndarray, task: Task) -> np.ndarray:
@@ -218,7 +218,7 @@ def _cosine(test: UnseenTest) -> Entries:
         vectors = source.vectors(space.labels, synonyms=synonyms, capitalised=capitalised)
         similar = nulls.cosine(texts, vectors)
         for emotion, targets in test.targets.items():
-            auc = metrics.measure("auc", targets, scores=similar[:, space.index(emotion)])
+            auc = metrics.METRICS["auc"].measure(targets, scores=similar[:, space.index(emotion)])
             entries[emotion]["cosine"][key] = _number(auc)
     return entries
 

@@ -32,17 +32,17 @@ MULTI = {
 @pytest.mark.parametrize("name", EACH)
 def test_each_emotion_equals_scikit_learn(name, rows, weights):
     targets, _, decisions = rows
-    ours = metrics.measure(name, targets, decisions=decisions, weights=weights)
+    ours = metrics.METRICS[name].measure(targets, decisions=decisions, weights=weights)
     theirs = [EACH[name](targets[:, c], decisions[:, c], sample_weight=weights) for c in range(5)]
     np.testing.assert_allclose(ours, theirs, atol=1e-12)
-    one = metrics.measure(name, targets[:, 1], decisions=decisions[:, 1], weights=weights)
+    one = metrics.METRICS[name].measure(targets[:, 1], decisions=decisions[:, 1], weights=weights)
     assert one == pytest.approx(theirs[1])
 
 
 @pytest.mark.parametrize("name", SINGLE)
 def test_classes_equal_scikit_learn(name, classes, weights):
     targets, _, decisions = classes
-    ours = metrics.measure(name, targets, decisions=decisions, weights=weights)
+    ours = metrics.METRICS[name].measure(targets, decisions=decisions, weights=weights)
     theirs = SINGLE[name](targets.argmax(1), decisions.argmax(1), sample_weight=weights)
     assert ours == pytest.approx(theirs)
 
@@ -50,7 +50,7 @@ def test_classes_equal_scikit_learn(name, classes, weights):
 @pytest.mark.parametrize("name", MULTI)
 def test_label_sets_equal_scikit_learn(name, rows, weights):
     targets, _, decisions = rows
-    ours = metrics.measure(name, targets, decisions=decisions, weights=weights)
+    ours = metrics.METRICS[name].measure(targets, decisions=decisions, weights=weights)
     assert ours == pytest.approx(MULTI[name](targets, decisions, sample_weight=weights))
 
 

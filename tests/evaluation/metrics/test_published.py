@@ -35,14 +35,14 @@ def test_mosei():
     targets, logits = arrays["mosei.targets"], arrays["mosei.logits"]
     decided = metrics.decide(1 / (1 + np.exp(-logits)), 0.5)
     for name in ("weighted_accuracy", "weighted_f1", "auc"):
-        ours = metrics.measure(name, targets, scores=logits, decisions=decided)
+        ours = metrics.METRICS[name].measure(targets, scores=logits, decisions=decided)
         np.testing.assert_allclose(_with_mean(ours), figures[name], atol=1e-9)
     for name, key in (
         ("exact_match", "exact"),
         ("subset_match", "subset"),
         ("intersect_match_published", "intersect"),
     ):
-        ours = metrics.measure(name, targets, decisions=decided)
+        ours = metrics.METRICS[name].measure(targets, decisions=decided)
         assert ours == pytest.approx(figures["subset"][key])
 
 
@@ -56,7 +56,7 @@ SETS = st.tuples(st.integers(1, 12), st.integers(1, 6)).flatmap(
 @given(SETS, st.randoms(use_true_random=False))
 def test_the_order_of_emotions_changes_the_published_intersection_alone(pair, random):
     targets, decided = pair
-    right = metrics.measure("intersect_match", targets, decisions=decided)
+    right = metrics.METRICS["intersect_match"].measure(targets, decisions=decided)
     rows = [
         (t == d).all() or bool(set(np.flatnonzero(t)) & set(np.flatnonzero(d)))
         for t, d in zip(targets, decided, strict=True)
@@ -64,8 +64,8 @@ def test_the_order_of_emotions_changes_the_published_intersection_alone(pair, ra
     assert right == pytest.approx(np.mean(rows))
     order = list(range(targets.shape[1]))
     random.shuffle(order)
-    assert metrics.measure(
-        "intersect_match", targets[:, order], decisions=decided[:, order]
+    assert metrics.METRICS["intersect_match"].measure(
+        targets[:, order], decisions=decided[:, order]
     ) == pytest.approx(right)
 
     # with the false alarms of each row at its right, the published figure is the same as ours;
@@ -75,8 +75,8 @@ def test_the_order_of_emotions_changes_the_published_intersection_alone(pair, ra
     for key, published in ((alarms, right), (~alarms, right - hidden)):
         columns = np.argsort(key, axis=1, kind="stable")
         t, d = (np.take_along_axis(x, columns, axis=1) for x in (targets, decided))
-        assert metrics.measure("intersect_match", t, decisions=d) == pytest.approx(right)
-        measured = metrics.measure("intersect_match_published", t, decisions=d)
+        assert metrics.METRICS["intersect_match"].measure(t, decisions=d) == pytest.approx(right)
+        measured = metrics.METRICS["intersect_match_published"].measure(t, decisions=d)
         assert measured == pytest.approx(published)
 
 
@@ -90,7 +90,7 @@ def test_iemocap():
         ("weighted_f1", "weighted_f1"),
         ("auc", "auc"),
     ):
-        value = metrics.measure(ours, targets, scores=logits, decisions=decided)
+        value = metrics.METRICS[ours].measure(targets, scores=logits, decisions=decided)
         np.testing.assert_allclose(_with_mean(value), figures[theirs], atol=1e-9)
 
 
@@ -106,12 +106,12 @@ def test_sentiment():
             ("acc7", "acc7"),
             ("pearson", "corr"),
         ):
-            value = metrics.measure(ours, truth, scores=said)
+            value = metrics.METRICS[ours].measure(truth, scores=said)
             assert value == pytest.approx(theirs[name], abs=1e-6), name
         # the published call has truth and prediction the wrong way round
         f1, of_truth, of_prediction = _sign_f1(truth, said, bool(zeros))
         assert theirs["f1"] == pytest.approx(f1 @ of_prediction)
-        right = metrics.measure(f"sign_f1{zeros}", truth, scores=said)
+        right = metrics.METRICS[f"sign_f1{zeros}"].measure(truth, scores=said)
         assert right == pytest.approx(f1 @ of_truth)
 
 
@@ -137,7 +137,7 @@ def test_the_f1_of_signs_is_weighted_by_the_truth_and_not_by_the_prediction(pair
     assume(not nonzero or (truth != 0).any())
     f1, of_truth, of_prediction = _sign_f1(truth, said, nonzero)
     name = "sign_f1_nonzero" if nonzero else "sign_f1"
-    assert metrics.measure(name, truth, scores=said) == pytest.approx(f1 @ of_truth)
+    assert metrics.METRICS[name].measure(truth, scores=said) == pytest.approx(f1 @ of_truth)
     kept = truth != 0 if nonzero else np.full(len(truth), True)
     swapped = metrics.weighted_f1(said[kept] > 0, truth[kept] > 0)
     assert swapped == pytest.approx(f1 @ of_prediction)
@@ -148,9 +148,9 @@ def test_a_sign_that_the_truth_lacks_has_no_weight(name):
     truth = np.array([0.5, 1.0, 2.0, 3.0])
     for positives in range(1, 5):
         said = np.where(np.arange(4) < positives, 1.0, -1.0)
-        right = metrics.measure(name, truth, scores=said)
+        right = metrics.METRICS[name].measure(truth, scores=said)
         assert right == pytest.approx(2 * positives / (4 + positives))  # F1 of being positive
-        swapped = metrics.measure(name, said, scores=truth)
+        swapped = metrics.METRICS[name].measure(said, scores=truth)
         assert swapped == pytest.approx(right * positives / 4)
 
 
@@ -158,7 +158,7 @@ def test_mmer_swaps_the_names():
     arrays, figures = _case("mmer_metrics")
     classes = int(max(arrays["true"].max(), arrays["predicted"].max())) + 1
     targets, decided = np.eye(classes)[arrays["true"]], np.eye(classes)[arrays["predicted"]]
-    accuracy = metrics.measure("accuracy", targets, decisions=decided)
-    balanced = metrics.measure("balanced_accuracy", targets, decisions=decided)
+    accuracy = metrics.METRICS["accuracy"].measure(targets, decisions=decided)
+    balanced = metrics.METRICS["balanced_accuracy"].measure(targets, decisions=decided)
     assert accuracy == pytest.approx(figures["author_ua"])
     assert balanced == pytest.approx(figures["author_wa"])

@@ -18,7 +18,7 @@ THEIRS = {"auc": sk.roc_auc_score, "average_precision": sk.average_precision_sco
 @pytest.mark.parametrize("name", THEIRS)
 def test_equals_scikit_learn(name, rows, weights):
     targets, scores, _ = rows
-    ours = metrics.measure(name, targets, scores=scores, weights=weights)
+    ours = metrics.METRICS[name].measure(targets, scores=scores, weights=weights)
     theirs = [THEIRS[name](targets[:, c], scores[:, c], sample_weight=weights) for c in range(5)]
     np.testing.assert_allclose(ours, theirs, atol=1e-12)
 
@@ -31,12 +31,12 @@ def test_equals_scikit_learn(name, rows, weights):
 def test_few_rows_of_few_levels(rows):
     target, score, weight = (np.array(x, float) for x in zip(*rows, strict=True))
     kept = weight > 0
-    ours = metrics.measure("auc", target, scores=score, weights=weight)
+    ours = metrics.METRICS["auc"].measure(target, scores=score, weights=weight)
     if len(set(target[kept])) < 2:
         assert np.isnan(ours)
         return
     assert ours == pytest.approx(sk.roc_auc_score(target, score, sample_weight=weight))
-    ours = metrics.measure("average_precision", target, scores=score, weights=weight)
+    ours = metrics.METRICS["average_precision"].measure(target, scores=score, weights=weight)
     theirs = sk.average_precision_score(target, score, sample_weight=weight)
     assert ours == pytest.approx(theirs)
 
@@ -45,9 +45,11 @@ def test_few_rows_of_few_levels(rows):
 def test_many_weightings_at_once_equal_one_by_one(name, rows):
     targets, scores, decisions = rows
     weights = np.random.default_rng(0).multinomial(200, np.full(200, 1 / 200), size=7)
-    together = metrics.measure(name, targets, scores=scores, decisions=decisions, weights=weights)
+    together = metrics.METRICS[name].measure(
+        targets, scores=scores, decisions=decisions, weights=weights
+    )
     alone = [
-        metrics.measure(name, targets, scores=scores, decisions=decisions, weights=w)
+        metrics.METRICS[name].measure(targets, scores=scores, decisions=decisions, weights=w)
         for w in weights
     ]
     np.testing.assert_allclose(together, np.stack(alone), atol=1e-12)
@@ -57,9 +59,10 @@ def test_many_weightings_at_once_equal_one_by_one(name, rows):
 def test_integer_weights_are_repeated_rows(name, rows):
     targets, scores, decisions = rows
     times = np.random.default_rng(1).integers(0, 3, 200)
-    weighted = metrics.measure(name, targets, scores=scores, decisions=decisions, weights=times)
-    repeated = metrics.measure(
-        name,
+    weighted = metrics.METRICS[name].measure(
+        targets, scores=scores, decisions=decisions, weights=times
+    )
+    repeated = metrics.METRICS[name].measure(
         targets.repeat(times, 0),
         scores=scores.repeat(times, 0),
         decisions=decisions.repeat(times, 0),
@@ -73,5 +76,8 @@ def test_a_hundred_draws_at_full_size_are_quick():
     scores = rng.normal(size=(5500, 28))
     weights = rng.multinomial(5500, np.full(5500, 1 / 5500), size=100).astype(float)
     before = time.process_time()
-    assert metrics.measure("auc", targets, scores=scores, weights=weights).shape == (100, 28)
+    assert metrics.METRICS["auc"].measure(targets, scores=scores, weights=weights).shape == (
+        100,
+        28,
+    )
     assert time.process_time() - before < 3  # 0.2 s on a desktop; sorting per draw takes 20

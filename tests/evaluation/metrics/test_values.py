@@ -23,22 +23,22 @@ def test_mae_and_signs_equal_scikit_learn(values, weights):
     truth, said = values
     assert (truth == 0).any()
     w = {"sample_weight": weights}
-    assert metrics.measure("mae", truth, scores=said, weights=weights) == pytest.approx(
+    assert metrics.METRICS["mae"].measure(truth, scores=said, weights=weights) == pytest.approx(
         sk.mean_absolute_error(truth, said, **w)
     )
-    assert metrics.measure("acc2", truth, scores=said, weights=weights) == pytest.approx(
+    assert metrics.METRICS["acc2"].measure(truth, scores=said, weights=weights) == pytest.approx(
         sk.accuracy_score(truth > 0, said > 0, **w)
     )
-    assert metrics.measure("sign_f1", truth, scores=said, weights=weights) == pytest.approx(
+    assert metrics.METRICS["sign_f1"].measure(truth, scores=said, weights=weights) == pytest.approx(
         sk.f1_score(truth > 0, said > 0, average="weighted", **w)
     )
     kept = truth != 0
     w = {"sample_weight": None if weights is None else weights[kept]}
-    assert metrics.measure("acc2_nonzero", truth, scores=said, weights=weights) == pytest.approx(
-        sk.accuracy_score(truth[kept] > 0, said[kept] > 0, **w)
-    )
+    assert metrics.METRICS["acc2_nonzero"].measure(
+        truth, scores=said, weights=weights
+    ) == pytest.approx(sk.accuracy_score(truth[kept] > 0, said[kept] > 0, **w))
     theirs = sk.f1_score(truth[kept] > 0, said[kept] > 0, average="weighted", **w)
-    ours = metrics.measure("sign_f1_nonzero", truth, scores=said, weights=weights)
+    ours = metrics.METRICS["sign_f1_nonzero"].measure(truth, scores=said, weights=weights)
     assert ours == pytest.approx(theirs)
 
 
@@ -53,16 +53,16 @@ def test_correlation_equals_numpy(values, weights):
 
 def test_steps_by_hand():
     truth, said = np.array([2.6, -3.0, 0.4, 1.0]), np.array([3.9, -2.0, -0.4, 1.6])
-    assert metrics.measure("acc7", truth, scores=said) == 0.5  # 3 = 3, 0 = 0
-    assert metrics.measure("acc5", truth, scores=said) == 0.75  # and -2 = -2
+    assert metrics.METRICS["acc7"].measure(truth, scores=said) == 0.5  # 3 = 3, 0 = 0
+    assert metrics.METRICS["acc5"].measure(truth, scores=said) == 0.75  # and -2 = -2
 
 
 def test_a_correlation_with_a_constant_is_undefined(values):
     truth, said = values
     assert np.isnan(metrics.pearson(truth, np.full(200, 0.1)))
-    reason = metrics.why_undefined("pearson", truth, np.full(200, 0.1))
+    reason = metrics.METRICS["pearson"].why_undefined(truth, np.full(200, 0.1))
     assert reason == ["the prediction is the same in every row"]
-    assert metrics.why_undefined("pearson", truth, said) == [None]
+    assert metrics.METRICS["pearson"].why_undefined(truth, said) == [None]
     assert np.isnan(metrics.pearson(np.ones(200), said))
 
 
@@ -99,15 +99,17 @@ def test_whole_weights_are_repeated_rows(values):
     times = np.arange(200) % 4
     again = np.repeat(truth, times), np.repeat(said, times)
     for name in ("ccc", "pearson", "mae", "rmse"):
-        weighted = metrics.measure(name, truth, scores=said, weights=times.astype(float))
-        assert weighted == pytest.approx(metrics.measure(name, again[0], scores=again[1])), name
+        weighted = metrics.METRICS[name].measure(truth, scores=said, weights=times.astype(float))
+        assert weighted == pytest.approx(
+            metrics.METRICS[name].measure(again[0], scores=again[1])
+        ), name
 
 
 def test_a_constant_prediction_has_no_concordance_and_a_constant_truth_no_figure(values):
     truth, said = values
     assert metrics.ccc(truth, np.full(200, 0.1)) == pytest.approx(0)
     assert np.isnan(metrics.ccc(np.ones(200), said))
-    reason = metrics.why_undefined("ccc", np.ones(200), said)
+    reason = metrics.METRICS["ccc"].why_undefined(np.ones(200), said)
     assert reason == ["the truth is the same in every row"]
 
 

@@ -28,7 +28,7 @@ def test_equals_the_bootstrap_of_repeated_rows():
     scores = np.round(rng.normal(size=60) + targets, 1)
     clusters = [f"s{i % 15}" for i in range(60)]
     ours = interval(
-        lambda w: metrics.measure("auc", targets, scores=scores, weights=w),
+        lambda w: metrics.METRICS["auc"].measure(targets, scores=scores, weights=w),
         clusters,
         draws=150,
         seed=3,

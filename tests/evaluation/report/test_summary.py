@@ -55,9 +55,9 @@ def test_values_and_intervals_are_the_metrics_own(made):
     decided = metrics.decide(test.probabilities, thresholds.values)
     for name in ("weighted_accuracy", "auc", "exact_match"):
         given = {"scores": test.probabilities, "decisions": decided}
-        value = metrics.measure(name, test.targets, **given)
+        value = metrics.METRICS[name].measure(test.targets, **given)
         low, high = interval(
-            lambda w, n=name, g=given: metrics.measure(n, test.targets, weights=w, **g),
+            lambda w, n=name, g=given: metrics.METRICS[n].measure(test.targets, weights=w, **g),
             test.clusters,
             draws=60,
             seed=5,

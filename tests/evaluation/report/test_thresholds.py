@@ -41,7 +41,7 @@ def test_no_other_threshold_is_better(criterion, rows):
 
     def gain(threshold):
         decided = metrics.decide(probabilities, threshold)
-        return float(metrics.measure(MEASURE[criterion], targets, decisions=decided))
+        return float(metrics.METRICS[MEASURE[criterion]].measure(targets, decisions=decided))
 
     assert 0 <= chosen <= 1
     assert gain(chosen) >= max(gain(t) for t in np.linspace(0, 1, 41)) - 1e-9

@@ -40,7 +40,7 @@ def test_metrics_of_other_tasks_are_refused():
         require("mae", "bce", Values(["valence"]))
     with pytest.raises(UsageError, match="is for values"):
         require("auc", "ccc", MULTI)
-    with pytest.raises(UsageError, match="No metric 'foo'"):
+    with pytest.raises(UsageError, match=r"train\.select = 'foo' is not for"):
         require("foo", "bce", MULTI)
     require("last", "mse", Values(["valence"]))
 
