@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from moodal.model.info import FusionWeights
 from moodal.model.fusion import Fusion, Weights
+from moodal.model.info import FusionWeights
 from moodal.train.fuse import fit_weights
 
 BASICS = ("anger", "happiness", "neutral")
