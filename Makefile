@@ -24,7 +24,7 @@ $(LIGHT)/.ready: pyproject.toml constraints.txt
 	$(LIGHT)/bin/python -m pip install --quiet --constraint constraints.txt --editable .
 	@touch $(LIGHT)/.ready
 
-quickstart: $(LIGHT)/.ready  ## install (without PyTorch) and predict the clip that comes along
+quickstart: $(LIGHT)/.ready  ## install (without PyTorch) and predict the example clip
 	$(LIGHT)/bin/moodal predict examples/clip.mp4 --plot runs/clip.png
 	@echo "runs/clip.png is the same as a picture. Activate $(LIGHT) and try a recording of your own;"
 	@echo "docs/predict.md says what else there is, docs/first-training.md how to train."
@@ -37,7 +37,7 @@ first-training: $(READY)  ## install, train EEA on a look-alike of MOSEI, test i
 	$(BIN)/moodal inspect runs/quickstart/artefact
 	@echo "Read runs/quickstart/report.md, look at runs/quickstart/figures/, then go on with docs/README.md."
 
-artefact: $(READY)  ## make the artefact that comes along, from the corpora in DATA (hours; goes on after a stop)
+artefact: $(READY)  ## make the artefact of the package from the corpora in DATA (hours; resumes after a stop)
 	OMP_NUM_THREADS=1 $(BIN)/moodal compose recipes/artefact/default.toml --data $(DATA) --work runs/artefact --out moodal/model/default
 
 test: $(READY) lint types tests  ## everything that must pass: ruff, import-linter, mypy, pytest with doctests
