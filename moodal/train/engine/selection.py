@@ -68,7 +68,7 @@ def require(select: str, loss: str, space: Targets) -> None:
 
 
 def _is_for(metric: metrics.Metric, space: Targets) -> bool:
-    """Whether a metric is for these emotions, or for one of these values."""
+    """Check whether a metric is for these emotions, or for one of these values."""
     if metric.sentiment:
         return isinstance(space, Values) and any(v.is_sentiment for v in space.values)
     return space.task in metric.tasks

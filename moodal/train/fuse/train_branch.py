@@ -73,7 +73,7 @@ class Learned:
 
     @property
     def keyed(self) -> Keyed:
-        """Its states, and the maps of its words by their vectors of length 1."""
+        """The network of its states, and the maps of its words by their vectors of length 1."""
         keyed = self.system.keyed()
         assert keyed is not None, "a system of one modality that `_run` allows"
         length = self.recipe.space.length or 1.0
@@ -86,7 +86,7 @@ class Learned:
 
     @property
     def preparation(self) -> Preparation:
-        """What is done to its features before its network reads them."""
+        """The preparation of its features before its network reads them."""
         data = self.recipe.data
         return Preparation(self.trained.scales.get(self.stream), data.trim_padding, data.max_steps)
 
