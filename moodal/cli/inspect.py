@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,7 @@ def brief(folder: Path | str) -> dict[str, Any]:
     artefact = read(folder)
     info = artefact.info
     thresholds = zip(info.labels, info.thresholds.values, strict=True)
+    ranges = {value.name: f"{value.low:g} to {value.high:g}" for value in info.values}
     return {
         "kind": "artefact",
         "verified": True,
@@ -97,9 +99,13 @@ def brief(folder: Path | str) -> dict[str, Any]:
         "protocol": info.protocol.name,
         "stamps": list(info.protocol.stamps),
         "licence": info.licence,
-        "thresholds": {label: round(value, 3) for label, value in thresholds},
+        **({"values": ranges} if ranges else {"thresholds": _rounded(thresholds)}),
         "test": {name: figure for name, m in info.metrics.items() if (figure := _figure(m))},
     }
+
+
+def _rounded(thresholds: Iterable[tuple[str, float]]) -> dict[str, float]:
+    return {label: round(value, 3) for label, value in thresholds}
 
 
 def _figure(metric: dict[str, Any]) -> str:
@@ -125,16 +131,20 @@ def _shapes(artefact: Artefact) -> dict[str, list[int]]:
 
 def _manifest(path: Path) -> dict[str, Any]:
     from moodal.core import manifest
+    from moodal.core.emotions import Values
 
     corpus = manifest.read(path)
     header = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    positives = (corpus.labels > 0).sum(0)
+    if isinstance(corpus.space, Values):
+        labels = {"means": [round(float(x), 4) for x in corpus.labels.mean(0)]}
+    else:
+        labels = {"positives": [int(x) for x in (corpus.labels > 0).sum(0)]}
     return {
         "kind": "prepared corpus",
         **header,
         "splits": {str(k): v for k, v in Counter(u.split for u in corpus.utterances).items()},
         "speakers": len({u.speaker for u in corpus.utterances} - {None}),
-        "positives": dict(zip(corpus.space.labels, map(int, positives), strict=True)),
+        **{k: dict(zip(corpus.space.labels, v, strict=True)) for k, v in labels.items()},
         "lengths": {
             stream: {
                 "absent": int((frames.lengths == 0).sum()),

@@ -345,7 +345,16 @@ def test_runs_of_values_are_compared(trained, tmp_path, answer):
     assert set(made["runs"][1]["difference"]) == {"ccc", "pearson", "mae"}
 
 
-def test_it_is_inspected(trained, answer):
-    shown = answer("inspect", trained("eea") / "artefact")
+def test_it_is_inspected(trained, prepared, answer, capsys):
+    folder = trained("eea") / "artefact"
+    shown = answer("inspect", folder)
     assert shown["verified"]
     assert shown["values"] == VALUES.ranges()
+    run("inspect", folder)
+    brief = capsys.readouterr().out
+    assert "'dominance': '1 to 5'" in brief
+    assert "thresholds" not in brief
+    corpus = answer("inspect", prepared)
+    assert corpus["values"] == VALUES.ranges()
+    assert corpus["means"]["dominance"] == pytest.approx(3, abs=0.5)
+    assert "positives" not in corpus

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import EmotionSpace, Values
 from moodal.core.errors import DataError, SpaceError
 from moodal.published.eea_weights import PUBLISHED_WIDTHS, from_authors, to_authors
+from moodal.published.import_checkpoint import import_checkpoint
+from moodal.train.export.artefact import load
 from moodal.train.systems import SYSTEMS
 
 SPACE = EmotionSpace(["angry", "happy"], vectors=np.random.default_rng(0).normal(size=(2, 8)))
@@ -139,3 +141,20 @@ def test_a_space_that_does_not_fit_is_refused() -> None:
     _, late = build("rnn", {"fusion": "lf", "hidden": HIDDEN}, ALL)
     with pytest.raises(SpaceError, match="not for angry, sad"):
         to_authors(late, EmotionSpace(["angry", "sad"]))
+
+
+def test_a_checkpoint_of_sentiment_has_its_range_and_other_values_are_refused(tmp_path) -> None:
+    sentiment = Values(["sentiment"])
+    settings = SYSTEMS["rnn"].Config(fusion="lf", hidden=HIDDEN, last_column=True)
+    system = SYSTEMS["rnn"].build(settings, PUBLISHED_WIDTHS, sentiment)
+    torch.save(to_authors(system, sentiment), tmp_path / "model.pt")
+    words = {"task": "regression", "modalities": "tav"}
+    out = tmp_path / "artefact"
+    info = import_checkpoint(tmp_path / "model.pt", out, ["sentiment"], **words)
+    assert (info.values[0].low, info.values[0].high) == (-3, 3)
+    again, read, _ = load(out)
+    assert read.space == sentiment
+    for key, value in system.state_dict().items():
+        assert torch.equal(again.state_dict()[key], value)
+    with pytest.raises(SpaceError, match="have sentiment from -3 to 3; got valence"):
+        import_checkpoint(tmp_path / "model.pt", tmp_path / "other", ["valence"], **words)
