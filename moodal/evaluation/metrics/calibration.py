@@ -1,4 +1,4 @@
-"""Calibration: whether what is told with probability p is true in a share p of the cases.
+"""Calibration: how often predictions of probability p are true.
 
 Naeini, Cooper and Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
 AAAI 2015; Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
@@ -11,14 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 BINS = 15
-"""Bins of equal width, as Guo et al. take them."""
+"""Number of bins of equal width, as in Guo et al."""
 
 
 class Bin(NamedTuple):
-    """Cases whose confidence lies above ``low`` and up to ``high``.
+    """The cases whose confidence is above ``low`` and at most ``high``.
 
-    ``confidence`` is their mean confidence, ``accuracy`` the share that is true; both NaN where
-    there are none (``cases`` 0).
+    ``confidence`` is their mean confidence, ``accuracy`` the share that is true; both are NaN if
+    the bin is empty (``cases`` 0).
     """
 
     low: float
@@ -29,10 +29,10 @@ class Bin(NamedTuple):
 
 
 def reliability(probabilities: np.ndarray, targets: np.ndarray, bins: int = BINS) -> list[Bin]:
-    """The bins of a reliability diagram, of each row's most probable emotion.
+    """Compute the bins of a reliability diagram from each row's most probable emotion.
 
     Args:
-        probabilities: [N, C], 0 to 1; of equally probable ones the first counts.
+        probabilities: [N, C], 0 to 1; the first of equally probable emotions counts.
         targets: [N, C] 0/1.
 
     >>> [b[2:] for b in reliability(np.array([[0.6, 0.4], [0.2, 0.8]]), np.eye(2), 2)][1]
@@ -44,24 +44,27 @@ def reliability(probabilities: np.ndarray, targets: np.ndarray, bins: int = BINS
 
 
 def binned(confidence: np.ndarray, true: np.ndarray, bins: int = BINS) -> list[Bin]:
-    """The same of any cases: confidence [n], 0 to 1, and whether each is true [n].
+    """Sort cases into bins by their confidence.
 
-    A confidence of 0 is in the first bin.
+    Args:
+        confidence: [n], 0 to 1; a confidence of 0 belongs to the first bin.
+        true: [n], whether each case is true.
+        bins: number of bins.
     """
     edges = np.linspace(0, 1, bins + 1)
     confidence = np.asarray(confidence, np.float64)
     place = bin_numbers(confidence, bins)
-    found = []
+    result = []
     for i in range(bins):
         inside = place == i
         cases = int(inside.sum())
         means = (float(v[inside].mean()) if cases else np.nan for v in (confidence, true))
-        found.append(Bin(float(edges[i]), float(edges[i + 1]), cases, *means))
-    return found
+        result.append(Bin(float(edges[i]), float(edges[i + 1]), cases, *means))
+    return result
 
 
 def bin_numbers(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """The number of each confidence's bin, of any shape."""
+    """Return the number of the bin of each confidence, in the shape of the input."""
     edges = np.linspace(0, 1, bins + 1)
     return np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
 
@@ -69,16 +72,17 @@ def bin_numbers(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
 def expected_calibration_error(
     probabilities: np.ndarray, targets: np.ndarray, bins: int = BINS
 ) -> float:
-    """Mean |accuracy - confidence| of the most probable emotion over bins, weighed by their rows.
+    """Compute the expected calibration error of each row's most probable emotion.
 
-    0 to 1; NaN without rows. Probabilities and targets as in `reliability`.
+    It is the mean of |accuracy - confidence| over bins, weighted by their rows: 0 to 1, NaN
+    without rows. Probabilities and targets are those of `reliability`.
     """
     return calibration_error(reliability(probabilities, targets, bins))
 
 
-def calibration_error(found: list[Bin]) -> float:
-    """The same of bins that were made already."""
-    total = sum(b.cases for b in found)
+def calibration_error(bins: list[Bin]) -> float:
+    """Compute the expected calibration error from the bins of `binned`; NaN without cases."""
+    total = sum(b.cases for b in bins)
     if not total:
         return float("nan")
-    return sum(b.cases / total * abs(b.accuracy - b.confidence) for b in found if b.cases)
+    return sum(b.cases / total * abs(b.accuracy - b.confidence) for b in bins if b.cases)

@@ -13,13 +13,13 @@ from moodal.core.errors import UsageError
 Needs = Literal["decisions", "scores", "values"]
 
 _REQUIREMENTS: dict[str, tuple[Callable[..., Any], str]] = {
-    "positives": (lambda t, p: (t > 0).any(0), "no row of the truth has it"),
-    "negatives": (lambda t, p: (t <= 0).any(0), "every row of the truth has it"),
-    "nonzero": (lambda t, p: (t != 0).any(0), "every row of the truth is 0"),
-    "spread": (lambda t, p: np.ptp(t, axis=0) > 0, "the truth is the same in every row"),
+    "positives": (lambda t, p: (t > 0).any(0), "no row has this emotion"),
+    "negatives": (lambda t, p: (t <= 0).any(0), "every row has this emotion"),
+    "nonzero": (lambda t, p: (t != 0).any(0), "every true value is 0"),
+    "spread": (lambda t, p: np.ptp(t, axis=0) > 0, "the true values are all equal"),
     "spread of predictions": (
         lambda t, p: np.ptp(p, axis=0) > 0,
-        "the prediction is the same in every row",
+        "the predictions are all equal",
     ),
 }
 """Requirement -> (truth, predictions [N, C] -> [C] bool; the reason where it is not met)."""
@@ -95,7 +95,7 @@ class Metric(NamedTuple):
 
         >>> from moodal.evaluation.metrics import METRICS
         >>> METRICS["auc"].why_undefined(np.array([[1, 0], [0, 0]]))
-        [None, 'no row of the truth has it']
+        [None, 'no row has this emotion']
         """
         targets = np.asarray(targets)
         targets = targets.reshape(len(targets), -1)

@@ -1,4 +1,4 @@
-"""Metrics of scores, of which only the order counts."""
+"""Rank metrics: they depend only on the order of the scores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from moodal.evaluation.metrics.rows import Array, pair, ratio
 
 
 def auc(targets: Array, scores: Array, weights: Array | None = None) -> Array:
-    """Area under the ROC curve: P(score of a row with it > of one without); a tie counts half.
+    """Compute the area under the ROC curve of each emotion; a tie counts one half.
+
+    It is the probability that a row with the emotion has a higher score than a row without it.
 
     >>> auc(np.array([0, 1, 0, 1]), np.array([0.1, 0.1, 0.0, 0.5])).item()
     0.875
@@ -25,7 +27,10 @@ def auc(targets: Array, scores: Array, weights: Array | None = None) -> Array:
 
 
 def average_precision(targets: Array, scores: Array, weights: Array | None = None) -> Array:
-    """Sum over thresholds of (recall gained) x (precision there), without interpolation."""
+    """Compute the average precision of each emotion, without interpolation.
+
+    It is the sum over thresholds of (increase of recall) x (precision at the threshold).
+    """
 
     def gains(positive: Array, rows: Array) -> Array:
         hits, taken = (np.cumsum(x[::-1], axis=0)[::-1] for x in (positive, rows))
@@ -36,7 +41,7 @@ def average_precision(targets: Array, scores: Array, weights: Array | None = Non
 
 
 def _totals(targets: Array, weights: Array | None) -> tuple[Array, Array]:
-    """Weight of the rows with each emotion, and of those without."""
+    """Return the total weight of the rows with each emotion and of the rows without it."""
     t = np.asarray(targets, np.float64)
     w = np.ones(len(t)) if weights is None else np.asarray(weights, np.float64)
     return w @ t, w @ (1 - t)
@@ -45,11 +50,11 @@ def _totals(targets: Array, weights: Array | None) -> tuple[Array, Array]:
 def _by_rank(
     area: Callable[[Array, Array], Array], targets: Array, scores: Array, weights: Array | None
 ) -> Array:
-    """``area`` of each column, from its levels of score in ascending order.
+    """Apply ``area`` to each column, with its levels of score in ascending order.
 
-    It is given the weight of the positive rows and of all rows at each level, both [K, R], and
-    returns [R]. Neighbouring scores without a positive row between them are one level: neither
-    metric can tell them apart, and where an emotion is rare that leaves little to do.
+    ``area`` takes the weight of the positive rows and of all rows at each level, both [K, R], and
+    returns [R]. Neighbouring scores without a positive row between them form one level: they are
+    equivalent for both metrics, and rare emotions then have few levels.
     """
     t, s = pair(targets, scores)
     n = len(t)

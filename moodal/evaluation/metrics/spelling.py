@@ -1,8 +1,8 @@
-"""Metrics of transcripts: characters that were written against those that were spoken.
+"""Metrics of transcripts: edit distances and the character error rate.
 
-S, D and I are the least substitutions, deletions and insertions that turn what was spoken into
-what was written (Levenshtein 1966); CER = (S + D + I) / characters spoken, over all utterances
-together. It passes 1 where more is inserted than was ever said.
+S, D and I are the substitutions, deletions and insertions of the shortest edit from the reference
+to the hypothesis (Levenshtein 1966). CER = (S + D + I) / characters of the references, summed over
+all utterances; it can exceed 1.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import numpy as np
 from moodal.core.errors import DataError
 from moodal.evaluation.metrics.rows import Array, ratio
 
-_BLOCK = 256  # pairs of about one length, compared at once
+_BLOCK = 256  # pairs of similar length that are compared in one step
 
 
 def edit_distances(references: Sequence[str], hypotheses: Sequence[str]) -> Array:
-    """[N] int64: the least S + D + I of each pair.
+    """Compute the edit distance S + D + I of each pair: [N] int64.
 
     >>> edit_distances(["KITTEN", "", "A B"], ["SITTING", "HI", "A B"]).tolist()
     [3, 2, 0]
 
     Raises:
-        DataError: there are not as many of the one as of the other.
+        DataError: the numbers of references and hypotheses differ.
     """
     if len(references) != len(hypotheses):
         raise DataError(
-            f"Every transcript needs what was written for it; got {len(references)} and "
-            f"{len(hypotheses)}."
+            f"Every reference needs one hypothesis; got {len(references)} references and "
+            f"{len(hypotheses)} hypotheses."
         )
     out = np.zeros(len(references), np.int64)
     order = sorted(range(len(references)), key=lambda i: (len(references[i]), len(hypotheses[i])))
@@ -42,10 +42,15 @@ def edit_distances(references: Sequence[str], hypotheses: Sequence[str]) -> Arra
 def character_error_rate(
     references: Sequence[str], hypotheses: Sequence[str], weights: Array | None = None
 ) -> tuple[Array, Array, Array]:
-    """Errors [N] and characters [N] of each utterance, and the rate of all of them together.
+    """Compute the errors and characters of each utterance, and the rate over all of them.
 
-    ``weights`` [N] or [R, N] weigh the utterances and give one rate or R; NaN where nothing was
-    spoken.
+    Args:
+        references: N texts as they were spoken.
+        hypotheses: N texts as they were recognised.
+        weights: [N] or [R, N], of the utterances; they give one rate or R rates.
+
+    Returns:
+        Errors [N], characters of the references [N], and the rate; NaN without any character.
 
     >>> errors, characters, rate = character_error_rate(["OH NO", "YES"], ["OH", "YES"])
     >>> errors.tolist(), characters.tolist(), rate.item()
@@ -58,29 +63,29 @@ def character_error_rate(
 
 
 def _block(references: Sequence[str], hypotheses: Sequence[str]) -> Array:
-    """Distances of a few pairs, all rows of Levenshtein's table in step.
+    """Compute the distances of some pairs, row by row of Levenshtein's table for all pairs.
 
-    A cell may be reached from the left, cell by cell; as each step costs 1, the least over all
-    such ways is a running minimum of (cell - column), and a row is done at once.
+    A step to the right costs 1, so the minimum over all paths from the left is a running minimum
+    of (cell - column), and a whole row is computed at once.
     """
-    said, written = _codes(references, -1), _codes(hypotheses, -2)
+    spoken, written = _codes(references, -1), _codes(hypotheses, -2)
     lengths = np.array([len(text) for text in references])
     ends = np.array([len(text) for text in hypotheses])
     columns = np.arange(written.shape[1] + 1, dtype=np.int32)
     row = np.tile(columns, (len(references), 1))
-    every = np.arange(len(references))
+    numbers = np.arange(len(references))
     out = np.where(lengths == 0, ends, 0).astype(np.int64)
-    for step in range(said.shape[1]):
+    for step in range(spoken.shape[1]):
         best = row + 1
-        np.minimum(best[:, 1:], row[:, :-1] + (written != said[:, step : step + 1]), best[:, 1:])
+        np.minimum(best[:, 1:], row[:, :-1] + (written != spoken[:, step : step + 1]), best[:, 1:])
         row = np.minimum.accumulate(best - columns, axis=1) + columns
-        done = every[lengths == step + 1]
+        done = numbers[lengths == step + 1]
         out[done] = row[done, ends[done]]
     return out
 
 
 def _codes(texts: Sequence[str], beyond: int) -> Array:
-    """[N, longest] int32 code points, ``beyond`` after the end."""
+    """Return the code points of each text, padded with ``beyond``: [N, longest] int32."""
     out = np.full((len(texts), max(map(len, texts), default=0)), beyond, np.int32)
     for row, text in enumerate(texts):
         out[row, : len(text)] = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.int32)

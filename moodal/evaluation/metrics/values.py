@@ -1,4 +1,4 @@
-"""Metrics of values such as valence, and of sentiment from -3 to 3."""
+"""Metrics of numeric values such as valence, and of sentiment from -3 to 3."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from moodal.evaluation.metrics.rows import Array, pair, share
 
 
 def mae(targets: Array, values: Array, weights: Array | None = None) -> Array:
-    """Mean of |prediction - truth|."""
+    """Compute the mean of |prediction - truth|."""
     t, v = pair(targets, values)
     return share(np.abs(t - v), weights)
 
@@ -23,41 +23,44 @@ def rmse(targets: Array, values: Array, weights: Array | None = None) -> Array:
 
 
 def acc7(targets: Array, values: Array, weights: Array | None = None) -> Array:
-    """Share of predictions that round to the truth's step of -3 .. 3 (halves to even)."""
+    """Compute the share of predictions that round to the same integer as the truth, -3 to 3.
+
+    Both are clipped to -3 .. 3 first; halves round to the even integer.
+    """
     t, v = pair(targets, values)
     return share(np.round(np.clip(t, -3, 3)) == np.round(np.clip(v, -3, 3)), weights)
 
 
 def acc5(targets: Array, values: Array, weights: Array | None = None) -> Array:
-    """`acc7` after both are clipped to -2 .. 2."""
+    """Compute `acc7` after truth and prediction are clipped to -2 .. 2."""
     t, v = pair(targets, values)
     return share(np.round(np.clip(t, -2, 2)) == np.round(np.clip(v, -2, 2)), weights)
 
 
 def acc2(targets: Array, values: Array, weights: Array | None = None) -> Array:
-    """Share of predictions on the truth's side, positive or not; zeros count as not."""
+    """Compute the share of predictions with the truth's sign; zero counts as not positive."""
     t, v = pair(targets, values)
     return binary_accuracy(t > 0, v > 0, weights)
 
 
 def acc2_nonzero(targets: Array, values: Array, weights: Array | None = None) -> Array:
-    """`acc2` of the rows whose truth is not 0."""
+    """Compute `acc2` over the rows whose truth is not 0."""
     return _nonzero(binary_accuracy, targets, values, weights)
 
 
 def sign_f1(targets: Array, values: Array, weights: Array | None = None) -> Array:
-    """`weighted_f1` of being positive (EEA's code swaps truth and prediction here)."""
+    """Compute `weighted_f1` of being positive; EEA's code swaps truth and prediction here."""
     t, v = pair(targets, values)
     return weighted_f1(t > 0, v > 0, weights)
 
 
 def sign_f1_nonzero(targets: Array, values: Array, weights: Array | None = None) -> Array:
-    """`sign_f1` of the rows whose truth is not 0."""
+    """Compute `sign_f1` over the rows whose truth is not 0."""
     return _nonzero(weighted_f1, targets, values, weights)
 
 
 def pearson(targets: Array, values: Array, weights: Array | None = None) -> Array:
-    """Pearson's correlation, "Corr"; undefined where truth or prediction never varies."""
+    """Compute Pearson's correlation, "Corr"; undefined if truth or prediction is constant."""
     var_t, var_v, covariance, _ = _moments(targets, values, weights)
     varies = (var_t > 1e-12) & (var_v > 1e-12)
     spread = np.sqrt(np.where(varies, var_t * var_v, np.nan))
@@ -65,7 +68,7 @@ def pearson(targets: Array, values: Array, weights: Array | None = None) -> Arra
 
 
 def ccc(targets: Array, values: Array, weights: Array | None = None) -> Array:
-    """Compute the concordance correlation; it is undefined where the truth never varies.
+    """Compute the concordance correlation; it is undefined if the truth is constant.
 
     Lin, "A concordance correlation coefficient to evaluate reproducibility", Biometrics 1989:
     2 s_tv / (s_t^2 + s_v^2 + (mean_t - mean_v)^2), with variances over N rows, not N - 1. It is 1
@@ -76,23 +79,23 @@ def ccc(targets: Array, values: Array, weights: Array | None = None) -> Array:
     (1.0, 0.36363636363636365, 0.0)
     """
     var_t, var_v, covariance, difference = _moments(targets, values, weights)
-    apart = np.where(var_t > 1e-12, var_t + var_v + difference**2, np.nan)
-    return 2 * covariance / apart
+    total = np.where(var_t > 1e-12, var_t + var_v + difference**2, np.nan)
+    return 2 * covariance / total
 
 
 def _moments(targets: Array, values: Array, weights: Array | None) -> tuple[Array, ...]:
     """Compute the variances of truth and prediction, their covariance, and the means' difference.
 
-    The variances are never below 0, and keep their digits far from 0.
+    The variances are never negative, and stay precise for numbers far from 0.
     """
     t, v = pair(targets, values)
-    apart = v.mean(0) - t.mean(0)
-    t, v = t - t.mean(0), v - v.mean(0)  # so that the squares below lose no digits
+    difference = v.mean(0) - t.mean(0)
+    t, v = t - t.mean(0), v - v.mean(0)  # the squares below then lose no digits
     mean_t, mean_v = share(t, weights), share(v, weights)
     var_t = np.maximum(share(t * t, weights) - mean_t**2, 0)
     var_v = np.maximum(share(v * v, weights) - mean_v**2, 0)
     covariance = share(t * v, weights) - mean_t * mean_v
-    return var_t, var_v, covariance, apart + mean_v - mean_t
+    return var_t, var_v, covariance, difference + mean_v - mean_t
 
 
 def _nonzero(
@@ -101,7 +104,7 @@ def _nonzero(
     values: Array,
     weights: Array | None,
 ) -> Array:
-    """``metric`` of being positive, of the rows whose truth is not 0, column by column."""
+    """Compute ``metric`` of being positive over the rows whose truth is not 0, for each column."""
     t, v = pair(targets, values)
     w = np.ones(len(t)) if weights is None else np.asarray(weights, np.float64)
     if t.ndim == 1:

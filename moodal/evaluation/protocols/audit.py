@@ -1,8 +1,8 @@
-"""What the sides of a split share, found before any run; the report carries the findings.
+"""The audit of a split: what its sides share, examined before training and kept in the report.
 
-A figure on a held-out side means what it says only if that side is new: new speakers, new
-dialogues, new sentences. Where it is not, the figure may still be right, but for a narrower
-question, and the reader must know which.
+A figure on held-out rows describes new speakers, dialogues or sentences only if these rows are
+new in that respect. Where they are not, the figure answers a narrower question, and the reader
+must know which.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class AuditFinding:
     detail: str
 
 
-class _Look(NamedTuple):
+class _Check(NamedTuple):
+    """One comparison of two sides: what is compared, by which key, and what sharing it means."""
+
     what: str
     key: Callable[[Manifest, np.ndarray], Sequence[Hashable | None]]
     level: Level
@@ -60,40 +62,42 @@ def audit(
     test_rows: Sequence[int] | np.ndarray,
     streams: Sequence[str] | None = None,
 ) -> list[AuditFinding]:
-    """What train and test, validation and test, and train and validation share.
+    """List what each pair of train, validation and test has in common.
 
-    Looks at ids, speakers, sessions, dialogues, scripts (``extra["script"]``), texts (case,
-    accents of form and punctuation aside) and, stream by stream, features that are the same to
-    the last bit; then tells the corpus's notes, e.g. of inputs that bear labels. Scripts and
-    texts on both sides are a warning where words are read, else a note.
+    The audit compares ids, speakers, sessions, dialogues, scripts (``extra["script"]``), texts
+    (without case and punctuation) and, for each stream, features that are bitwise equal. It adds
+    the notes of the corpus, e.g. about features that contain the label. Shared scripts and texts
+    are a warning for a system that reads words, otherwise a note.
 
     Args:
-        streams: those that the system reads (default: all that the corpus has); "text" also
-            for one that learns to write the words down.
+        manifest: the corpus.
+        train_rows, valid_rows, test_rows: rows of the manifest.
+        streams: the streams that the system reads (default: all of the corpus); "text" also for a
+            system that learns to transcribe.
 
     Returns:
-        Findings, errors first; a side without rows is passed over, and validation that is the
-        test itself is one error.
+        Findings, errors first. A side without rows is skipped. Validation on the test rows is one
+        error.
     """
     sides = {"train": train_rows, "valid": valid_rows, "test": test_rows}
     rows = {side: np.asarray(r, np.int64) for side, r in sides.items()}
     pairs = [("train", "test"), ("valid", "test"), ("train", "valid")]
     pairs = [(a, b) for a, b in pairs if len(rows[a]) and len(rows[b])]
-    found: list[AuditFinding] = []
+    findings: list[AuditFinding] = []
     if len(rows["test"]) and np.array_equal(rows["valid"], rows["test"]):
-        found.append(_selected_on_test(manifest, rows["test"]))
+        findings.append(_selected_on_test(manifest, rows["test"]))
         pairs, rows["valid"] = pairs[:1], rows["valid"][:0]
-    for look in _looks(manifest, manifest.features if streams is None else streams):
-        keys = {side: look.key(manifest, r) for side, r in rows.items() if len(r)}
-        found += (f for a, b in pairs if (f := _shared(look, a, b, keys, manifest, rows[b])))
-    found += _unknown(manifest, rows["test"])
-    found += (AuditFinding("note", "notes", "all rows", 1, 1.0, (), n) for n in manifest.notes)
-    return sorted(found, key=lambda f: ("error", "warning", "note").index(f.level))
+    for check in _checks(manifest, manifest.features if streams is None else streams):
+        keys = {side: check.key(manifest, r) for side, r in rows.items() if len(r)}
+        findings += (f for a, b in pairs if (f := _shared(check, a, b, keys, manifest, rows[b])))
+    findings += _unknown(manifest, rows["test"])
+    findings += (AuditFinding("note", "notes", "all rows", 1, 1.0, (), n) for n in manifest.notes)
+    return sorted(findings, key=lambda f: ("error", "warning", "note").index(f.level))
 
 
 @functools.lru_cache(maxsize=1 << 17)
 def normalised(text: str) -> str:
-    """A text as the audit compares it: lower case, letters and digits, single spaces.
+    """Normalise a text for comparison: lower case, letters and digits, single spaces.
 
     >>> normalised("  Well -- it's 10 O’clock! ")
     'well it s 10 o clock'
@@ -102,29 +106,29 @@ def normalised(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in folded).split())
 
 
-def _looks(manifest: Manifest, streams: Collection[str]) -> list[_Look]:
-    # the same script on both sides can only help a model that reads the words
+def _checks(manifest: Manifest, streams: Collection[str]) -> list[_Check]:
+    # a shared script helps only a model that reads the words
     reads = "text" in streams
     script: Level = "warning" if reads else "note"
-    looks = [
-        _Look("ids", _column("id"), "error", "the same utterances are on both sides"),
-        _Look("speakers", _column("speaker"), "warning", "the figures are for known speakers"),
-        _Look("sessions", _column("session"), "warning", "rooms and partners are known"),
-        _Look(
+    checks = [
+        _Check("ids", _column("id"), "error", "the same utterances are on both sides"),
+        _Check("speakers", _column("speaker"), "warning", "the figures describe known speakers"),
+        _Check("sessions", _column("session"), "warning", "rooms and dialogue partners are known"),
+        _Check(
             "dialogues",
             _column("dialogue"),
             "warning",
             "neighbouring utterances of one recording are on both sides",
         ),
-        _Look("scripts", _column("script"), script, "the same lines are spoken on both sides"),
-        _Look("texts", _texts, script, "sentences are not new to the model"),
+        _Check("scripts", _column("script"), script, "the same lines are spoken on both sides"),
+        _Check("texts", _texts, script, "the model knows these sentences"),
     ]
-    return looks + [
-        _Look(
+    return checks + [
+        _Check(
             f"{stream} features",
             _features(stream),
             "warning",
-            "the very same inputs are on both sides",
+            "identical inputs are on both sides",
         )
         for stream in manifest.features
         if stream in streams
@@ -145,7 +149,7 @@ def _texts(manifest: Manifest, rows: np.ndarray) -> list[Hashable | None]:
 
 
 def _features(stream: str) -> Callable[[Manifest, np.ndarray], list[Hashable | None]]:
-    """A digest of each row's frames; None where nothing of the corpus equals them."""
+    """Return a function to the digest of each row's frames; None where no other row equals it."""
 
     def keys(manifest: Manifest, rows: np.ndarray) -> list[Hashable | None]:
         all_rows = digests(manifest.features[stream])
@@ -155,14 +159,14 @@ def _features(stream: str) -> Callable[[Manifest, np.ndarray], list[Hashable | N
 
 
 def _shared(
-    look: _Look,
+    check: _Check,
     a: str,
     b: str,
     keys: Mapping[str, Sequence[Hashable | None]],
     manifest: Manifest,
     rows: np.ndarray,
 ) -> AuditFinding | None:
-    """What of ``look`` side ``a`` and side ``b`` (its rows given) both have."""
+    """Report what sides ``a`` and ``b`` have in common; ``rows`` are those of ``b``."""
     common = {k for k in keys[a] if k is not None} & {k for k in keys[b] if k is not None}
     if not common:
         return None
@@ -170,27 +174,27 @@ def _shared(
     share = len(hit) / len(rows)
     many = len(common)
     detail = (
-        f"{a} and {b} share {many} {look.what if many > 1 else _one(look.what)}, "
-        f"{share:.1%} of the {b} rows: {look.meaning}."
+        f"{a} and {b} share {many} {check.what if many > 1 else _one(check.what)}, "
+        f"{share:.1%} of the {b} rows: {check.meaning}."
     )
-    examples = tuple(_examples(look, keys[b], hit, manifest, rows))
-    return AuditFinding(look.level, look.what, f"{a} and {b}", many, share, examples, detail)
+    examples = tuple(_examples(check, keys[b], hit, manifest, rows))
+    return AuditFinding(check.level, check.what, f"{a} and {b}", many, share, examples, detail)
 
 
 def _examples(
-    look: _Look,
+    check: _Check,
     keys: Sequence[Hashable | None],
     hit: Sequence[int],
     manifest: Manifest,
     rows: np.ndarray,
 ) -> Iterable[str]:
-    """The three that concern most rows; for features, the utterances that have them."""
+    """Yield the three shared keys with the most rows; for features, the utterances."""
     for key, _ in Counter(keys[i] for i in hit).most_common(3):
         utterance = manifest.utterances[rows[next(i for i in hit if keys[i] == key)]]
-        if look.what == "texts":
+        if check.what == "texts":
             yield str(utterance.text)
         else:
-            yield utterance.id if look.what.endswith("features") else str(key)
+            yield utterance.id if check.what.endswith("features") else str(key)
 
 
 def _one(what: str) -> str:
@@ -200,21 +204,21 @@ def _one(what: str) -> str:
 def _selected_on_test(manifest: Manifest, rows: np.ndarray) -> AuditFinding:
     ids = tuple(manifest.utterances[i].id for i in rows[:3])
     detail = (
-        "The validation rows are the test rows: what was chosen on them was chosen on the test, "
-        "and the figures are too high."
+        "The validation rows are the test rows: the epoch and the thresholds were selected on the "
+        "test, so the figures are too high."
     )
     return AuditFinding("error", "ids", "valid and test", len(rows), 1.0, ids, detail)
 
 
 def _unknown(manifest: Manifest, rows: np.ndarray) -> list[AuditFinding]:
-    """What could not be looked at, because the corpus does not say it."""
+    """Report test rows whose speaker is unknown, so that sharing cannot be examined."""
     missing = [i for i in rows if not manifest.utterances[i].speaker]
     if not missing:
         return []
     share = len(missing) / len(rows)
     detail = (
-        f"The speaker of {share:.1%} of the test rows is unknown: whether train has heard "
-        "them cannot be said."
+        f"The speaker of {share:.1%} of the test rows is unknown: the speakers may be in the "
+        "training rows."
     )
     ids = tuple(manifest.utterances[i].id for i in missing[:3])
     return [

@@ -1,8 +1,8 @@
-"""Held apart: a second column, beside the fold's, whose values are new to every test.
+"""Disjoint values: a second column, e.g. the script, whose tested values training never contains.
 
-Actors of IEMOCAP read the same scripts in every session, so a fold that holds out a session
-tests sentences that training has read. Here each fold's test rows are parted by their value in a
-column (their script), and each part is tested by a training that has seen no row of that value.
+Actors of IEMOCAP read the same scripts in every session, so a fold that holds out a session tests
+sentences that are in training. Here the test rows of each fold are divided by their value in a
+column (the script), and each part is tested by a training without any row of that value.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from moodal.core.errors import DataError
 from moodal.evaluation.protocols.experiment import Experiment
 
 
-def hold_apart(experiment: Experiment, column: str) -> list[Experiment]:
-    """One experiment for each value of ``column`` among the test rows, and one for those without.
+def disjoint_by(experiment: Experiment, column: str) -> list[Experiment]:
+    """Divide a fold into one experiment per value of a column among its test rows.
 
-    Train and validation lose every row of the value that is tested; for test rows without a
-    value (improvised turns have no script) they lose nothing. All test rows are tested once.
+    Train and validation lose every row of the tested value. Test rows without a value (improvised
+    turns have no script) form one more experiment, whose training loses nothing. Every test row
+    is tested once.
 
     Returns:
         Named "fold 0 script01_1", ..., and last "fold 0 without script".
 
     Raises:
-        DataError: no utterance of the corpus has such a column, or a value leaves nothing to
-            train or validate on.
+        DataError: no utterance of the corpus has the column, or no row is left to train or
+            validate on.
     """
     manifest = experiment.manifest
     values = np.array([str(x or "") for x in manifest.column(column)])
@@ -49,6 +50,7 @@ def hold_apart(experiment: Experiment, column: str) -> list[Experiment]:
 def _part(
     experiment: Experiment, values: np.ndarray, value: str, column: str, name: str
 ) -> Experiment:
+    """Return the experiment that tests one value; ``values`` [N] are those of all rows."""
     sides = {"train": experiment.train, "valid": experiment.valid}
     if value:
         sides = {side: rows[values[rows] != value] for side, rows in sides.items()}
@@ -66,7 +68,7 @@ def _part(
 
 
 def _names(fold: str, values: list[str], column: str) -> list[str]:
-    """A name for each value that may name a folder; equal ones are counted."""
+    """Name the parts so that each can name a folder; equal names are numbered."""
     words = [
         re.sub(r"[^\w-]+", "-", x)[:40].strip("-") if x else f"without {column}" for x in values
     ]
@@ -74,7 +76,7 @@ def _names(fold: str, values: list[str], column: str) -> list[str]:
 
 
 def _counted(names: Sequence[str]) -> list[str]:
-    """The names, a number added to those that another one equals, upper and lower case alike.
+    """Add a number to names that occur again, regardless of case.
 
     >>> _counted(["a", "B", "b"])
     ['a', 'B', 'b 2']

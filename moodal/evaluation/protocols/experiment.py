@@ -1,7 +1,7 @@
-"""Experiment: what one training may see, and what it is tested on.
+"""Experiment: the rows and emotions of one training and of its test.
 
-Every protocol is a function that makes these from a manifest; no flag of a
-protocol ever reaches a system or the training loop.
+A protocol is a function from a manifest or an experiment to experiments. No option of a protocol
+reaches a system or the training loop.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from moodal.core.manifest import Manifest
 
 @dataclass(frozen=True)
 class Experiment:
-    """Rows and emotions of one training and its test.
+    """The rows and emotions of one training and of its test.
 
     Attributes:
         name: e.g. "official" or "fold 2".
         manifest: the corpus, its label columns being the emotions of the test.
-        train, valid, test: [n] rows of the manifest, disjoint (but for
+        train, valid, test: [n] rows of the manifest, disjoint (except under
             `moodal.evaluation.protocols.select_on_test`).
         seen: the emotions that are trained; the others of the manifest are not.
-        shots: [k] rows that show an unseen emotion in a few-shot protocol.
-        stamps: words that must stand beside every number this makes.
-        split: which groups are on which side, JSON values for the report: "by" and "test",
-            "valid_by" and "valid" (a column and its values), "apart" (column -> value).
+        shots: [k] rows of an emotion that only these rows train, in a few-shot protocol.
+        stamps: caveats in words that accompany every number of the experiment.
+        split: the groups of each side, JSON values for the report: "by" and "test", "valid_by" and
+            "valid" (a column and its values), "apart" (column -> value held out of training).
     """
 
     name: str
@@ -43,20 +43,20 @@ class Experiment:
 
     @property
     def held_out(self) -> tuple[str, ...]:
-        """The emotions of the test that the (first) training does not show."""
+        """The tested emotions that the (first) training does not contain."""
         return tuple(x for x in self.manifest.space.labels if x not in self.seen)
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """The emotions of the test that no training shows: those held out, without shots."""
+        """The tested emotions that no training contains: those held out, without shots."""
         return () if len(self.shots) else self.held_out
 
     @property
     def shown(self) -> np.ndarray:
-        """[n] every row that any training sees: ``train`` and ``shots``."""
+        """Every row of any training: ``train`` and ``shots``, [n]."""
         return np.union1d(self.train, self.shots)
 
     @property
     def seen_columns(self) -> list[int]:
-        """Label columns of the seen emotions."""
+        """The label columns of the seen emotions."""
         return [self.manifest.space.index(label) for label in self.seen]

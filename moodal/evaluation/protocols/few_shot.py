@@ -1,7 +1,7 @@
-"""Few-shot: an emotion of which training shows a handful of rows.
+"""Few-shot: training contains only a few rows of an emotion.
 
-The published code keeps the first ceil(1%) + 1 rows with the emotion and all
-rows without it; `keep` gives those very rows, or a random draw.
+The published code keeps the first ceil(1%) + 1 rows with the emotion and all rows without it;
+`keep` selects exactly these rows, or a random sample.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from moodal.evaluation.protocols.zero_shot import hold_out
 
 
 def count(rows: int, share: float) -> int:
-    """How many rows the published code keeps of ``rows``: ceil(share * rows) + 1.
+    """Count the rows that the published code keeps: ceil(share * rows) + 1.
 
     >>> count(300, 0.01), count(301, 0.01)
     (4, 5)
@@ -34,32 +34,38 @@ def keep(
     share: float = 0.01,
     seed: int = -1,
 ) -> Experiment:
-    """Show only a few training rows of each of ``emotions``.
+    """Keep only a few training rows of each of some emotions.
 
-    The first such rows are kept, as published, or with ``seed`` >= 0 a random draw.
-    With ``shots`` exactly that many, else `count` of ``share``. ``train`` becomes the
-    rows of the zero-shot protocol, ``shots`` the few; a training from scratch uses both.
+    ``train`` becomes the rows of the zero-shot protocol, and ``shots`` the few rows; a training
+    from scratch uses both.
+
+    Args:
+        experiment: the rows and emotions before the protocol.
+        emotions: the few-shot emotions.
+        shots: rows of each emotion; 0: `count` of ``share``.
+        share: of the rows with the emotion, 0 to 1.
+        seed: of a random sample; -1: the first rows are kept, as published.
 
     Raises:
-        DataError: fewer rows carry the emotion than are asked for.
+        DataError: fewer rows have the emotion than are requested.
     """
     manifest = experiment.manifest
     chosen: set[int] = set()
-    told = []
+    stamps = []
     for emotion in emotions:
         column = manifest.labels[:, manifest.space.index(emotion)]
         rows = experiment.train[column[experiment.train] > 0]
         wanted = shots or count(len(rows), share)
         if len(rows) < max(wanted, 1):
             raise DataError(
-                f"{len(rows)} training rows carry {emotion!r}; {wanted} are asked for. "
-                "Lower protocol.shots."
+                f"{len(rows)} training rows have {emotion!r}, but {wanted} are requested; "
+                "lower protocol.shots."
             )
         if seed >= 0:
             rows = np.random.default_rng(seed).permutation(rows)
         chosen.update(int(row) for row in rows[:wanted])
-        told.append(f"few-shot: training was shown {wanted} rows of {emotion}")
+        stamps.append(f"few-shot: training was shown {wanted} rows of {emotion}")
     held = hold_out(experiment, emotions)
     return dataclasses.replace(
-        held, shots=np.array(sorted(chosen), np.int64), stamps=(*held.stamps, *told)
+        held, shots=np.array(sorted(chosen), np.int64), stamps=(*held.stamps, *stamps)
     )

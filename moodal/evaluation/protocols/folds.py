@@ -1,6 +1,6 @@
-"""Splits: the corpus's official one, or folds that keep groups whole.
+"""Splits of a corpus: the official one, folds that keep groups whole, or published folds.
 
-Validation is always taken from the training side; nothing is chosen on the test.
+Validation rows are always taken from the training side; nothing is selected on the test.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from moodal.evaluation.protocols.experiment import Experiment
 
 
 def official(manifest: Manifest) -> Experiment:
-    """The corpus's own train, valid and test.
+    """Return the official train, validation and test split of the corpus.
 
     Raises:
-        DataError: the corpus has no such split.
+        DataError: the corpus has no official split.
     """
     rows = {split: manifest.rows(split) for split in ("train", "valid", "test")}
-    empty = [split for split, found in rows.items() if not len(found)]
+    empty = [split for split, numbers in rows.items() if not len(numbers)]
     if empty:
         raise DataError(
             f"{manifest.corpus} has no official {' or '.join(empty)} rows; "
@@ -45,23 +45,23 @@ def grouped(
     seed: int = 0,
     valid_by: str = "",
 ) -> Iterator[Experiment]:
-    """Folds in which the groups of column ``by`` are whole, each tested once.
+    """Yield folds that keep the groups of a column whole; each group is tested once.
 
-    A fold of one group is named by it ("fold Ses01") where all names are plain words; others
-    are numbered from 0.
+    A fold of one group has its name ("fold Ses01") if all names are plain words. Other folds are
+    numbered from 0.
 
     Args:
-        by: "speaker", "session", "dialogue", or a column of the corpus's own.
-        folds: how many (0: one per group). Groups are dealt out so that folds
-            are of even size.
-        valid_share: share of the rows of the training side, in whole groups,
-            that validates.
+        manifest: the corpus.
+        by: "speaker", "session", "dialogue", or another column of the corpus.
+        folds: number of folds (0: one per group). Groups are distributed so that the folds have
+            similar sizes.
+        valid_share: share of the remaining rows that validates, in whole groups.
         seed: shuffles the groups.
-        valid_by: the column whose groups validation keeps whole ("": ``by``): with ``by`` =
+        valid_by: the column whose groups validation keeps whole ("": ``by``). With ``by`` =
             "session", "session" validates on a speaker pair, "dialogue" on some dialogues.
 
     Raises:
-        DataError: a column is not there, or has too few groups.
+        DataError: rows lack a column, or it has too few groups.
     """
     groups = _groups(manifest, by)
     valid = np.array(_groups(manifest, valid_by, "split.valid_by") if valid_by else groups)
@@ -70,17 +70,17 @@ def grouped(
     if len(names) < max(folds, 3):
         raise DataError(
             f"{manifest.corpus} has {len(names)} values of {by!r}; {max(folds, 3)} are needed "
-            f"for {folds} folds with train, valid and test apart."
+            f"for {folds} folds with separate train, valid and test rows."
         )
     column = np.array(groups)
     rng = np.random.default_rng(seed)
     by_name = folds == len(names) and _plain(names)
-    for number, held in enumerate(_deal(column, names, folds, rng)):
+    for number, held in enumerate(_distribute(column, names, folds, rng)):
         test = np.flatnonzero(np.isin(column, held))
         fold = _with_validation(
             manifest, valid, test, f"fold {held[0] if by_name else number}", valid_share, seed
         )
-        yield _told(fold, valid, valid_by or by, {"by": by, "test": sorted(held)})
+        yield _with_groups(fold, valid, valid_by or by, {"by": by, "test": sorted(held)})
 
 
 def from_file(
@@ -91,15 +91,20 @@ def from_file(
     seed: int = 0,
     valid_by: str = "",
 ) -> Iterator[Experiment]:
-    """Published folds: a JSON object {fold: [ids of its test utterances]}.
+    """Yield published folds from a JSON file {fold: [ids of its test utterances]}.
+
+    The whole file is checked before the first fold is yielded.
 
     Args:
-        by, valid_by: the column whose groups validation keeps whole; the latter where both
-            are given.
+        manifest: the corpus.
+        path: the JSON file.
+        by: the column whose groups validation keeps whole.
+        valid_share, seed: see `grouped`.
+        valid_by: the same as ``by``; it has priority if both are given.
 
     Raises:
-        DataError: the file is not such an object, a fold has no plain name or no ids, an id
-            is not in the corpus or stands twice. Nothing is yielded before all is checked.
+        DataError: the file has another structure, a fold has no plain name or no ids, or an id is
+            not in the corpus or occurs twice.
     """
     row_of = {u.id: i for i, u in enumerate(manifest.utterances)}
     folds = _read(Path(path))
@@ -107,9 +112,9 @@ def from_file(
     for name, ids in folds.items():
         where = f"{path}, fold {name!r}"
         if not re.fullmatch(r"\w[\w ]*", name):
-            raise DataError(f"{where}: a name has letters, digits, _ and spaces only.")
+            raise DataError(f"{where}: a name may have letters, digits, _ and spaces only.")
         if not ids:
-            raise DataError(f"{where}: there is no id in it.")
+            raise DataError(f"{where}: there is no id in it; list its test utterances.")
         unknown = [x for x in ids if x not in row_of]
         if unknown:
             raise DataError(
@@ -118,28 +123,31 @@ def from_file(
             )
         for x in ids:
             if x in seen:
-                raise DataError(f"{where}: {x!r} is already in fold {seen[x]!r}; test it once.")
+                raise DataError(
+                    f"{where}: {x!r} is already in fold {seen[x]!r}; remove one of them."
+                )
             seen[x] = name
     key = "split.valid_by" if valid_by else "split.by"
     column = np.array(_groups(manifest, valid_by or by, key))
     for name, ids in folds.items():
         test = np.array(sorted(row_of[x] for x in ids), np.int64)
         fold = _with_validation(manifest, column, test, f"fold {name}", valid_share, seed)
-        yield _told(fold, column, valid_by or by, {"by": "file", "test": [name]})
+        yield _with_groups(fold, column, valid_by or by, {"by": "file", "test": [name]})
 
 
 def _read(path: Path) -> dict[str, list[str]]:
-    """Fold -> the ids of its test utterances."""
+    """Read the ids of the test utterances of each fold."""
     try:
         folds = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} is not a file of folds: {error}.") from None
     if not isinstance(folds, dict) or not all(isinstance(ids, list) for ids in folds.values()):
-        raise DataError(f"{path} is not a file of folds: it must hold {{fold: [ids of test]}}.")
+        raise DataError(f"{path} is not a file of folds: it must contain {{fold: [ids of test]}}.")
     return {name: [str(x) for x in ids] for name, ids in folds.items()}
 
 
 def _groups(manifest: Manifest, by: str, key: str = "split.by") -> list[str]:
+    """Return the value of a column for every row; ``key`` of the recipe is named in messages."""
     groups = manifest.column(by)
     lacking = sum(g is None for g in groups)
     if lacking:
@@ -151,32 +159,34 @@ def _groups(manifest: Manifest, by: str, key: str = "split.by") -> list[str]:
 
 
 def _plain(names: list[str]) -> bool:
-    """Whether all of them can name folders, on systems that ignore case too."""
+    """Check that all names can name folders, also on systems that ignore case."""
     short = all(re.fullmatch(r"[\w-]{1,40}", name) for name in names)
     return short and len({name.casefold() for name in names}) == len(names)
 
 
-def _told(fold: Experiment, column: np.ndarray, valid_by: str, split: dict[str, Any]) -> Experiment:
-    """The fold with its groups named, for its report."""
+def _with_groups(
+    fold: Experiment, column: np.ndarray, valid_by: str, split: dict[str, Any]
+) -> Experiment:
+    """Return the fold with the names of its groups, for its report."""
     valid = sorted({str(x) for x in column[fold.valid]})
     return dataclasses.replace(fold, split={**split, "valid_by": valid_by, "valid": valid})
 
 
-def _deal(
+def _distribute(
     column: np.ndarray, names: list[str], folds: int, rng: np.random.Generator
 ) -> list[list[str]]:
-    """Groups to folds, the largest first to the emptiest fold."""
+    """Distribute groups over folds: the largest group first, each to the smallest fold."""
     if folds == len(names):
         return [[name] for name in names]
     sizes = {name: int((column == name).sum()) for name in names}
     shuffled = [names[i] for i in rng.permutation(len(names))]
-    dealt: list[list[str]] = [[] for _ in range(folds)]
+    assigned: list[list[str]] = [[] for _ in range(folds)]
     filled = [0] * folds
     for name in sorted(shuffled, key=lambda n: -sizes[n]):
         fold = filled.index(min(filled))
-        dealt[fold].append(name)
+        assigned[fold].append(name)
         filled[fold] += sizes[name]
-    return dealt
+    return assigned
 
 
 def _with_validation(
@@ -187,11 +197,13 @@ def _with_validation(
     valid_share: float,
     seed: int,
 ) -> Experiment:
-    """The rows that are not tested, parted into train and valid by whole groups."""
+    """Divide the rows that are not tested into train and validation, in whole groups."""
     rest = np.setdiff1d(np.arange(len(manifest)), test)
     groups = np.unique(column[rest])
     if len(groups) < 2:
-        raise UsageError(f"{name}: one group is left beside the test; validation needs another.")
+        raise UsageError(
+            f"{name}: only one group remains for training; validation needs another one."
+        )
     order = np.random.default_rng([seed, len(test)]).permutation(groups)
     counts = np.array([(column[rest] == group).sum() for group in order])
     wanted = valid_share * len(rest)

@@ -1,4 +1,4 @@
-"""Only some utterances: a corpus cut down to those with given values in given columns."""
+"""Subsets: the utterances of a corpus with given values in given columns."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ _SHOWN = 8
 
 
 def only(manifest: Manifest, where: Mapping[str, str], key: str = "data.where") -> Manifest:
-    """The utterances whose columns have these values, e.g. ``{"style": "improvised"}``.
-
-    A column is a field of `moodal.core.records.Utterance` or a key of its ``extra``.
+    """Select the utterances whose columns have these values, e.g. ``{"style": "improvised"}``.
 
     Args:
-        key: what asks for it, for messages.
+        manifest: the corpus.
+        where: column -> value; a column is a field of `moodal.core.records.Utterance` or a key of
+            its ``extra``.
+        key: the recipe key or option that requests it, for messages.
 
     Raises:
-        UsageError: no utterance has such a column or such a value, or none has all of them.
+        UsageError: no utterance has the column or the value, or none has all of them.
     """
     if not where:
         return manifest
@@ -34,8 +35,8 @@ def only(manifest: Manifest, where: Mapping[str, str], key: str = "data.where") 
             known = sorted({str(x) for x in values if x})
             shown = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
             raise UsageError(
-                f"{key}: no utterance of {manifest.corpus} has {column} {value!r}; there is "
-                f"{shown}."
+                f"{key}: no utterance of {manifest.corpus} has {column} {value!r}; choose "
+                f"one of {shown}."
             )
         kept &= has
     if not kept.any():
@@ -45,15 +46,15 @@ def only(manifest: Manifest, where: Mapping[str, str], key: str = "data.where") 
 
 
 def require_columns(manifest: Manifest, columns: Sequence[str], key: str) -> None:
-    """Refuse a column that no utterance has a value in.
+    """Check that at least one utterance has a value in each of the columns.
 
     Raises:
-        UsageError: names ``key``, which asks for it, and the columns that there are.
+        UsageError: the message names ``key``, which requests the column, and the known columns.
     """
     for column in columns:
         if any(manifest.column(column)):
             continue
         extra = sorted({name for u in manifest.utterances for name in u.extra})
         fields = [x for x in ("speaker", "session", "dialogue") if any(manifest.column(x))]
-        known = ", ".join([*fields, *extra]) or "none but its ids and labels"
+        known = ", ".join([*fields, *extra]) or "only ids and labels"
         raise UsageError(f"{key}: {manifest.corpus} has no column {column!r}; it has {known}.")

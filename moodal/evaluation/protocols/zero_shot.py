@@ -1,9 +1,9 @@
-"""Zero-shot: emotions that training never shows, in both of EEA's ways.
+"""Zero-shot: emotions that training does not contain, in the two ways of EEA.
 
-MOSEI's way: rows that carry the emotion leave training and validation, its
-column is dropped, and all emotions are tested. IEMOCAP's way: rows of a class
-that the corpus does not have are appended to the test as one more emotion.
-Source: Dai et al. 2020, section 4.4; rows equal to the published code's.
+On MOSEI, the rows with the emotion are removed from training and validation, its column is
+dropped, and all emotions are tested. On IEMOCAP, rows of a class that the corpus does not have are
+appended to the test as an additional emotion. Source: Dai et al. 2020, section 4.4; the rows equal
+those of the published code.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from moodal.evaluation.protocols.experiment import Experiment
 
 
 def hold_out(experiment: Experiment, unseen: Sequence[str]) -> Experiment:
-    """Hide ``unseen`` from training and validation; test on every emotion.
+    """Remove the unseen emotions from training and validation; test on every emotion.
 
-    Validation loses its rows too: choosing the epoch must not see them.
+    Validation loses their rows too, so that the epoch is selected without them.
 
     Raises:
-        SpaceError: the corpus has no such emotion.
-        DataError: nothing is left to train or validate on.
+        SpaceError: the corpus does not have an emotion.
+        DataError: no row or no emotion is left to train or validate on.
     """
     manifest = experiment.manifest
     columns = [manifest.space.index(label) for label in unseen]
@@ -45,17 +45,24 @@ def hold_out(experiment: Experiment, unseen: Sequence[str]) -> Experiment:
 
 
 def append(manifest: Manifest, extra: Manifest, emotions: Sequence[str]) -> Manifest:
-    """``manifest`` with the rows of ``extra`` that carry one of ``emotions``, as new classes.
+    """Append the rows of another corpus that have one of ``emotions``, as new classes.
 
-    Label columns of ``emotions`` are appended; the rows keep their split. Only streams
-    that both corpora have are kept.
+    The label columns of ``emotions`` are appended, and the rows keep their split. Only streams of
+    both corpora are kept.
+
+    Args:
+        manifest: the corpus to extend.
+        extra: the corpus that has the emotions.
+        emotions: the new classes.
 
     Raises:
-        DataError: an emotion is already there, has no rows, or widths differ; or a corpus has
-            values instead of emotions.
+        DataError: the corpus already has an emotion, the other corpus has no rows of it, widths
+            differ, or a corpus has values instead of emotions.
     """
     if not isinstance(manifest.space, EmotionSpace) or not isinstance(extra.space, EmotionSpace):
-        raise DataError(f"{manifest.corpus} and {extra.corpus} must both have emotions, no values.")
+        raise DataError(
+            f"{manifest.corpus} and {extra.corpus} must both have emotions, not values."
+        )
     known = [label for label in emotions if label in manifest.space.labels]
     if known:
         raise DataError(f"{manifest.corpus} already has {', '.join(known)}; nothing to append.")
@@ -68,7 +75,7 @@ def append(manifest: Manifest, extra: Manifest, emotions: Sequence[str]) -> Mani
     labels[: len(manifest), : len(manifest.space)] = manifest.labels
     labels[len(manifest) :, len(manifest.space) :] = added.labels[:, columns]
     for column, label in enumerate(manifest.space.labels):
-        if label in extra.space.labels:  # a row of several emotions keeps those known here
+        if label in extra.space.labels:  # keep the other emotions of a row
             labels[len(manifest) :, column] = added.labels[:, extra.space.index(label)]
     shared = [stream for stream in manifest.features if stream in added.features]
     utterances = tuple(

@@ -14,9 +14,9 @@ from moodal.core.errors import DataError, UsageError
 from moodal.core.manifest import MADE_UP, Manifest
 from moodal.core.recipe import Recipe
 from moodal.evaluation.protocols import few_shot, folds, zero_shot
-from moodal.evaluation.protocols.disjoint import hold_apart
+from moodal.evaluation.protocols.disjoint import disjoint_by
 from moodal.evaluation.protocols.experiment import Experiment
-from moodal.evaluation.protocols.select_on_test import authors
+from moodal.evaluation.protocols.select_on_test import select_on_test
 from moodal.evaluation.protocols.subset import only
 from moodal.train.data.dataset import valid_spans
 from moodal.train.systems import SYSTEMS
@@ -90,7 +90,7 @@ def experiments(recipe: Recipe, manifest: Manifest) -> list[Experiment]:
                 seen = manifest.space.labels
                 experiment = dataclasses.replace(experiment, train=train, seen=seen)
         if recipe.train.select_on == "test":
-            experiment = authors(experiment)
+            experiment = select_on_test(experiment)
         if stamp := _shared_speakers(experiment):
             experiment = dataclasses.replace(experiment, stamps=(*experiment.stamps, stamp))
         if MADE_UP in manifest.notes:
@@ -118,7 +118,7 @@ def _split(recipe: Recipe, manifest: Manifest) -> Iterator[Experiment]:
     """Yield the folds, each split again by a column whose values are held out too, if any."""
     for fold in _folds(recipe, manifest):
         if recipe.split.apart:
-            yield from hold_apart(fold, recipe.split.apart)
+            yield from disjoint_by(fold, recipe.split.apart)
         else:
             yield fold
 

@@ -30,7 +30,7 @@ def test_an_absent_and_an_ever_present_emotion(name):
     reasons = metrics.METRICS[name].why_undefined(targets)
     assert [r is not None for r in reasons] == UNDEFINED[name]
     if UNDEFINED[name][0]:
-        assert reasons[0] == "no row of the truth has it"
+        assert reasons[0] == "no row has this emotion"
 
 
 @pytest.mark.parametrize("name", metrics.METRICS)
@@ -50,9 +50,9 @@ def test_chance_is_what_ignorance_scores(name):
 
 
 def test_wrong_input_is_said_in_words():
-    with pytest.raises(DataError, match="one shape"):
+    with pytest.raises(DataError, match="have one shape"):
         metrics.METRICS["auc"].measure(np.ones((3, 2)), scores=np.ones((3, 1)))
-    with pytest.raises(DataError, match="predictions hold NaN"):
+    with pytest.raises(DataError, match="predictions contain NaN"):
         metrics.METRICS["auc"].measure(np.array([0.0, 1.0]), scores=np.array([0.0, np.nan]))
     with pytest.raises(UsageError, match="'Binary F1' needs decisions"):
         metrics.METRICS["binary_f1"].measure(np.ones(3), scores=np.ones(3))

@@ -47,7 +47,7 @@ def test_it_is_a_distance(a, b, c):
 def test_any_alphabet():
     assert edit_distances(["naïve ☺", "日本"], ["naive ☺", "本日"]).tolist() == [1, 2]
     assert edit_distances([], []).tolist() == []
-    with pytest.raises(DataError, match="got 1 and 2"):
+    with pytest.raises(DataError, match="got 1 references and 2 hypotheses"):
         edit_distances(["A"], ["A", "B"])
 
 

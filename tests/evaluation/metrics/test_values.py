@@ -61,7 +61,7 @@ def test_a_correlation_with_a_constant_is_undefined(values):
     truth, said = values
     assert np.isnan(metrics.pearson(truth, np.full(200, 0.1)))
     reason = metrics.METRICS["pearson"].why_undefined(truth, np.full(200, 0.1))
-    assert reason == ["the prediction is the same in every row"]
+    assert reason == ["the predictions are all equal"]
     assert metrics.METRICS["pearson"].why_undefined(truth, said) == [None]
     assert np.isnan(metrics.pearson(np.ones(200), said))
 
@@ -110,7 +110,7 @@ def test_a_constant_prediction_has_no_concordance_and_a_constant_truth_no_figure
     assert metrics.ccc(truth, np.full(200, 0.1)) == pytest.approx(0)
     assert np.isnan(metrics.ccc(np.ones(200), said))
     reason = metrics.METRICS["ccc"].why_undefined(np.ones(200), said)
-    assert reason == ["the truth is the same in every row"]
+    assert reason == ["the true values are all equal"]
 
 
 numbers = st.lists(st.floats(-100, 100), min_size=2, max_size=30)

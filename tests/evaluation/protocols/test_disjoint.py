@@ -16,8 +16,8 @@ from moodal.core.manifest import Manifest
 from moodal.core.records import Utterance
 from moodal.evaluation.protocols import folds
 from moodal.evaluation.protocols.audit import audit
-from moodal.evaluation.protocols.disjoint import hold_apart
-from moodal.evaluation.protocols.select_on_test import SELECTED_ON_TEST, authors
+from moodal.evaluation.protocols.disjoint import disjoint_by
+from moodal.evaluation.protocols.select_on_test import SELECTED_ON_TEST, select_on_test
 from moodal.evaluation.protocols.subset import only
 
 SCRIPTS = ("script01_1", "script01_2", "")
@@ -97,7 +97,7 @@ def test_scripts_are_held_apart_and_every_row_is_tested_once():
     corpus = iemocap()
     script = np.array([x or "" for x in corpus.column("script")])
     for fold in folds.grouped(corpus, "session"):
-        parts = hold_apart(fold, "script")
+        parts = disjoint_by(fold, "script")
         assert [p.name for p in parts] == [
             f"{fold.name} script01_1",
             f"{fold.name} script01_2",
@@ -130,7 +130,7 @@ def test_values_that_cannot_name_folders_are_still_told_apart():
         ),
         np.ones((12, 1)),
     )
-    names = [p.name for p in hold_apart(next(folds.grouped(corpus, "speaker")), "text")]
+    names = [p.name for p in disjoint_by(next(folds.grouped(corpus, "speaker")), "text")]
     assert len({name.casefold() for name in names}) == 3
     assert not any("/" in name for name in names)
 
@@ -138,16 +138,16 @@ def test_values_that_cannot_name_folders_are_still_told_apart():
 def test_holding_apart_what_is_not_there_or_leaves_nothing():
     fold = next(folds.grouped(iemocap(), "session"))
     with pytest.raises(DataError, match=r"no utterance has a 'play'; .* split\.apart"):
-        hold_apart(fold, "play")
+        disjoint_by(fold, "play")
     script = np.array(fold.manifest.column("script"))
     few = dataclasses.replace(fold, valid=fold.valid[script[fold.valid] == "script01_2"])
     with pytest.raises(DataError, match="without script 'script01_2' no valid row is left"):
-        hold_apart(few, "script")
+        disjoint_by(few, "script")
 
 
 def test_the_authors_train_on_all_other_sessions_and_select_on_the_test():
     fold = next(folds.grouped(iemocap(), "session"))
-    theirs = authors(fold)
+    theirs = select_on_test(fold)
     assert theirs.stamps == (SELECTED_ON_TEST,)
     np.testing.assert_array_equal(theirs.train, np.union1d(fold.train, fold.valid))
     np.testing.assert_array_equal(theirs.valid, fold.test)
@@ -165,7 +165,7 @@ def test_only_some_rows():
     assert [u.id for u in free.utterances] == [f"Ses02_impro_{i}" for i in range(4)]
     with pytest.raises(UsageError, match=r"has no column 'mood'; it has .*session, .*style"):
         only(corpus, {"mood": "good"})
-    with pytest.raises(UsageError, match="has session 'Ses06'; there is Ses01, Ses02"):
+    with pytest.raises(UsageError, match="has session 'Ses06'; choose one of Ses01, Ses02"):
         only(corpus, {"session": "Ses06"})
     with pytest.raises(UsageError, match="has style 'improvised' and script 'script01_1' together"):
         only(corpus, {"style": "improvised", "script": "script01_1"})

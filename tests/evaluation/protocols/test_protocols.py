@@ -111,10 +111,10 @@ def test_published_folds(tmp_path):
         ({"1": ["u0"], "2": ["u1", "u1"]}, "'u1' is already in fold '2'"),
         ({"1": ["u0"], "2": ["u2", "u0"]}, "'u0' is already in fold '1'"),
         ({"1": ["u0"], "2": []}, "fold '2': there is no id"),
-        ({"1": ["u0"], "../2": ["u2"]}, "fold '../2': a name has letters"),
-        ({"1": ["u0"], "": ["u2"]}, "fold '': a name has letters"),
-        ({"1": "u0"}, "must hold"),
-        (["u0"], "must hold"),
+        ({"1": ["u0"], "../2": ["u2"]}, "fold '../2': a name may have letters"),
+        ({"1": ["u0"], "": ["u2"]}, "fold '': a name may have letters"),
+        ({"1": "u0"}, "must contain"),
+        (["u0"], "must contain"),
     ],
 )
 def test_wrong_folds_are_refused_before_the_first_is_made(tmp_path, content, said):
@@ -161,5 +161,5 @@ def test_more_shots_than_rows_are_refused():
     labels[0, 0] = 1
     rows = np.arange(10)
     whole = Experiment("all", manifest(labels), rows, rows, rows, EMOTIONS[:2])
-    with pytest.raises(DataError, match="1 training rows carry 'anger'; 5 are asked for"):
+    with pytest.raises(DataError, match="1 training rows have 'anger', but 5 are requested"):
         few_shot.keep(whole, ["anger"], shots=5)

@@ -67,7 +67,7 @@ def test_bars_say_what_is_undefined_unseen_and_marked(report, tmp_path):
     report["protocol"]["stamps"] = ["selected on test"]
     text = figures.emotion_bars(report, "auc", tmp_path / "a.svg").read_text()
     for words in (
-        "undefined: no row of the truth has it",
+        "undefined: no row has this emotion",
         "unseen in training",
         "chance",
         "selected on test",

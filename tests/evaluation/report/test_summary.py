@@ -80,7 +80,7 @@ def test_an_absent_emotion_is_a_gap_with_its_reason(made):
     targets = test.targets.copy()
     targets[:, 1] = 0
     report = _report(dataclasses.replace(test, targets=targets))
-    gap = {"value": None, "gap": "no row of the truth has it"}
+    gap = {"value": None, "gap": "no row has this emotion"}
     for name in ("auc", "binary_f1", "weighted_accuracy"):
         assert report["metrics"][name]["emotions"]["fear"] == gap
         assert report["metrics"][name]["mean"]["over"] == 3

@@ -59,7 +59,7 @@ def test_markdown_tells_it_all(report):
         "Mean of the unseen",
         "| all-negative |",
         "- fear: no AUC, Average precision, Weighted accuracy, Binary F1, Precision, Recall, "
-        "as no row of the truth has it.",
+        "as no row has this emotion.",
         "| joy | 0.700 | 0.650 | models retrained with permuted vectors (2 draws) | 0.650 |",
         "- warning: They share | two. For example `a b`.",
         "F1 (EEA); both classes of the binary decision",
