@@ -43,9 +43,9 @@ def label_columns(
 ) -> Labels:
     """Find the labels of a table.
 
-    These are the column ``label``; else those named ``emotion:...`` or ``value:...``; else
-    columns of numbers that are called as a known value; else all other columns of numbers, which
-    are then taken as emotions.
+    These are the column ``label``; else those named ``emotion:...``; else those named
+    ``value:...`` and columns of numbers that are called as a known value; else all other columns
+    of numbers, which are then taken as emotions.
 
     Args:
         columns: all of the table's.
@@ -63,15 +63,14 @@ def label_columns(
         )
     if "label" in columns:
         return Labels(("label",), _one_emotion)
-    if declared:
-        return _values(declared, [_declared(path, column) for column in declared])
     if named:
         return _emotions(named)
-    numbers = [c for c in free if _mostly_numbers(rows, c)]
-    known = [c for c in numbers if c in RANGES]
-    if known:
-        others = [c for c in numbers if c not in RANGES]
-        return _values(known, [Value.of(c) for c in known], _note_on_values(known, others))
+    numbers = [c for c in free if c not in declared and _mostly_numbers(rows, c)]
+    if values := _value_columns(path, columns, declared, numbers):
+        others = [c for c in numbers if c not in values and not declared]
+        built_in = [c for c in values if c not in declared]
+        note = _note_on_values(built_in, others) if built_in else ""
+        return _values(list(values), list(values.values()), note)
     if set(SHORT) <= set(numbers):
         raise DataError(
             f"{path} has the columns V, A and D; if these are valence, arousal and dominance, "
@@ -90,13 +89,23 @@ def label_columns(
     return _emotions(numbers, note)
 
 
-def _note_on_values(known: Sequence[str], others: Sequence[str]) -> str:
-    ranges = ", ".join(str(Value.of(name)) for name in known)
+def _value_columns(
+    path: Path, columns: Sequence[str], declared: Sequence[str], numbers: Sequence[str]
+) -> dict[str, Value]:
+    """Return the columns that hold values, in the table's order; a declared range comes first."""
+    values = {column: _declared(path, column) for column in declared}
+    names = {value.name for value in values.values()}
+    values |= {c: Value.of(c) for c in numbers if c in RANGES and c not in names}
+    return {column: values[column] for column in columns if column in values}
+
+
+def _note_on_values(names: Sequence[str], others: Sequence[str]) -> str:
+    ranges = ", ".join(str(Value.of(name)) for name in names)
     left = f" Not taken as emotions: {', '.join(others)}." if others else ""
     return (
         f"Taken as values, being columns of numbers of these names: {ranges}.{left} "
-        f"Name them {VALUE_PREFIX}{known[0]} and so on to choose, with another range if it is "
-        f"another, such as {VALUE_PREFIX}{known[0]}[1,5]."
+        f"Name them {VALUE_PREFIX}{names[0]} and so on to choose, with another range if it is "
+        f"another, such as {VALUE_PREFIX}{names[0]}[1,5]."
     )
 
 

@@ -103,10 +103,13 @@ def test_columns_called_as_known_values_are_values(tmp_path: Path) -> None:
     [note] = manifest.notes
     assert "valence (-1 to 1), arousal (-1 to 1)" in note
     assert "Not taken as emotions: age, trust." in note
-    # what is declared leaves out what is only called so
+    # beside declared ones, too, unless the same value is declared in another column
     declared = table.read(csv(tmp_path, VALUES))
-    assert declared.space == Values([Value("trust", 0, 4)])
-    assert declared.utterances[0].extra["valence"] == "0.5"
+    assert declared.space == Values(["valence", "arousal", Value("trust", 0, 4)])
+    assert "arousal (-1 to 1)" in declared.notes[0]
+    twice = table.read(csv(tmp_path, VALUES.replace("value:trust", "value:valence")))
+    assert twice.space == Values(["arousal", Value("valence", 0, 4)])
+    assert twice.utterances[0].extra["valence"] == "0.5"
 
 
 def test_with_a_label_or_emotions_a_known_value_is_extra(tmp_path: Path) -> None:
@@ -218,12 +221,14 @@ def test_damaged_files(tmp_path: Path, name: str, content: bytes, said: str) -> 
 
 def test_the_tables_in_the_documentation(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "corpora-raw.md").read_text(encoding="utf-8")
-    one, several = (block.split("```")[0] for block in page.split("```csv\n")[1:])
+    one, several, values = (block.split("```")[0] for block in page.split("```csv\n")[1:])
     manifest = table.read(csv(tmp_path, one))
     assert manifest.space.labels == ("angry", "happy", "neutral")
     assert [u.split for u in manifest.utterances] == ["train", "train", "valid", "test"]
     manifest = table.read(csv(tmp_path, several))
     assert manifest.labels.tolist() == [[1, 1], [0, 0]]
+    manifest = table.read(csv(tmp_path, values))
+    assert manifest.space.labels == ("valence", "arousal", "trust")
 
 
 def test_second_views(tmp_path: Path) -> None:
@@ -258,7 +263,7 @@ def test_examples_of_a_word_need_no_id_and_no_label(tmp_path: Path) -> None:
         table.examples(csv(tmp_path, "words\nPhew.\n"), "relieved")
 
 
-def test_a_film_is_heard_and_seen_but_for_a_recording_beside_it(tmp_path: Path) -> None:
+def test_a_film_is_heard_and_seen_unless_it_has_a_recording(tmp_path: Path) -> None:
     text = "id,audio,video,start,end,label\na,,a.mp4,1,2,sad\nb,b.wav,b.mp4,,,sad\n"
     a, b = table.read(csv(tmp_path, text)).utterances
     assert a.media == {"speech": Clip("a.mp4", 1.0, 2.0), "face": Clip("a.mp4", 1.0, 2.0)}
