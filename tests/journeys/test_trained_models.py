@@ -446,7 +446,8 @@ def test_a_finished_run_is_a_branch_of_a_fused_artefact(speech_run, composed, cl
     assert fused.info.encoders["speech"].name == "egemaps"
 
     system = moodal.load(speech_run / "artefact")
-    row = rows_of(clips / "table.csv")[0]
+    rows = rows_of(clips / "table.csv")
+    row = max(rows, key=lambda row: soundfile.info(clips / row["audio"]).duration)
     clip = clips / row["audio"]
     [own] = system.predict(clip, whole=True)
     branch = fused.scorer.branches["speech"]
@@ -458,6 +459,8 @@ def test_a_finished_run_is_a_branch_of_a_fused_artefact(speech_run, composed, cl
     np.testing.assert_allclose(logits, [own.logits[word] for word in words], atol=1e-4)
 
     [heard] = fused.predict(clip, whole=True, streams="speech")
+    assert heard.moments == (), "a state of the whole utterance is of no second"
+    assert heard.rest["speech"] == pytest.approx(heard.shares["speech"])
     assert np.ptp([heard.shares["speech"][word] for word in words]) > 1e-3
     said = ("--artefact", composed / "artefact", "--whole", "--text", row["text"])
     [recording] = answer("predict", clip, *said)["recordings"]

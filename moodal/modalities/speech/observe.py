@@ -25,8 +25,11 @@ class ObservedSpeech(Observed):
     seconds: float = 0.0
 
     def divide(self, steps: int) -> Division | None:
-        """Assign the states of a network, which are equally far apart, to seconds."""
-        if not steps or not self.seconds:
+        """Assign the states of a network, which are equally far apart, to seconds.
+
+        A network that gives fewer, such as one for the whole utterance, says nothing of seconds.
+        """
+        if not self.seconds or steps * SECOND < self.seconds:
             return None
         rate = max(1, round(SECOND * steps / self.seconds))
         parts = tuple(

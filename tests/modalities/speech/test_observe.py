@@ -42,6 +42,13 @@ def test_without_states_there_is_nothing_to_divide():
     assert observe(NOISE).divide(0) is None
 
 
+def test_a_state_of_the_whole_utterance_is_of_no_second():
+    assert observe(NOISE, (0.0, 2.5)).divide(1) is None
+    assert observe(NOISE, (0.0, 2.5)).divide(2) is None
+    division = observe(NOISE, (0.0, 0.9)).divide(1)
+    assert [(part.start, part.end) for part in division.parts] == [(0.0, pytest.approx(0.9))]
+
+
 def test_what_is_heard_is_from_the_first_to_the_last_speech(ear):
     """Of a cue or a row, in which no detector has listened yet, as of a recording."""
     samples = np.zeros(5 * RATE, np.float32)
