@@ -177,7 +177,12 @@ CASES = {
     "a label too few": (drop("labels/2"), "thresholds"),
     "another order of labels": (put("labels", ["sadness", "anger", "happiness"]), None),
     "trained on nothing": (put("trained", []), None),
-    "a regression": (both(put("task", "regression"), put("activation", "identity")), None),
+    "a regression": (
+        both(put("task", "regression"), put("activation", "identity")),
+        "values must give the ranges",
+    ),
+    "a range without values": (put("values", [{"name": "joy", "low": 0, "high": 1}]), "values"),
+    "a range of NaN": (put("values", [{"name": "joy", "low": NAN, "high": 1}]), "artefact.json"),
     "no source of vectors": (put("vectors", None), None),
     "synonyms as a word": (put("words/synonyms", {"anger": "rage"}), "words.synonyms"),
     "a length below 0": (put("words/length", -1), "words.length"),
