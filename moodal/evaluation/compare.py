@@ -1,8 +1,8 @@
-"""compare: several runs on the rows that they share, and what lies between them.
+"""Compare several runs on the rows that all of them tested.
 
-Reads what runs left behind (predictions and reports); no model is needed, and no PyTorch. Of two
-runs of one recipe, the epoch selected on validation in the one and on the test in the other, the
-difference is the gap of the authors' protocol.
+The comparison reads the predictions and reports of the runs and needs no model. If two runs of one
+recipe select the epoch on validation and on the test, their difference is the gap of the authors'
+protocol.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from moodal.evaluation.report.comparison import markdown
 from moodal.evaluation.report.figures import differences
 from moodal.evaluation.report.intervals import describe
 from moodal.evaluation.report.measures import decisions, headlines
-from moodal.evaluation.report.paired import Said, paired, titles
+from moodal.evaluation.report.paired import Decided, paired, titles
 from moodal.evaluation.report.scores import Scored
 from moodal.evaluation.report.subgroups import group_rows
 from moodal.evaluation.report.summary import checked, save
@@ -30,124 +30,129 @@ SCHEMA = "moodal.compare/1"
 SELECTION = "train.select_on"
 _SELECTING = {SELECTION, "train.early_stop", "split.valid_by", "split.valid_share"}
 
-_NO_MATTER = ("title", "about", "report")  # keys of a recipe that decide no prediction
+_WITHOUT_EFFECT = ("title", "about", "report")  # recipe keys that change no prediction
 
 
 class ComparedRun(NamedTuple):
-    """A run's predictions of its test rows, the decisions on them, and its report."""
+    """A run: its report, and its predictions and decisions for the test rows."""
 
     name: str
     folder: Path
     report: Mapping[str, Any]
-    said: Said
+    tested: Decided
 
 
 def compare(
     folders: Sequence[Path | str], out: Path | str, *, draws: int = 1000, seed: int = 0
 ) -> dict[str, Any]:
-    """Write OUT/compare.json, compare.md and compare.png, and return the first.
+    """Write compare.json, compare.md and compare.png, and return the content of compare.json.
 
     Args:
-        folders: of runs, of single folds, or of evaluations: what holds predictions and a
-            report. All others are set against the first.
-        draws: of the bootstrap; 0 for no intervals.
+        folders: of runs, single folds or evaluations, with predictions and a report each. The
+            first one is the reference.
+        out: folder of the comparison.
+        draws: of the bootstrap; 0: no intervals.
+        seed: of the bootstrap.
 
     Raises:
-        UsageError: fewer than two folders, or ``out`` holds something else.
-        DataError: a folder is no finished run, the runs differ in labels, task or truth, or no
-            row is in all of them.
+        UsageError: there are fewer than two folders, or ``out`` is the folder of something else.
+        DataError: a folder is no finished run, the runs differ in labels, task or truth, or they
+            have no common row.
     """
     out = Path(out)
     if len(folders) < 2:
-        raise UsageError("compare wants two runs at least.")
+        raise UsageError("compare needs at least two runs.")
     if any((out / name).exists() for name in ("report.json", "artefact.json", "manifest.json")):
-        raise UsageError(f"{out} holds a run, an artefact or a corpus; choose another --out.")
+        raise UsageError(f"{out} contains a run, an artefact or a corpus; choose another --out.")
     runs = [read(Path(f), name) for f, name in zip(folders, _names(folders), strict=True)]
     shared = _shared(runs)
-    made = checked(_report(runs, shared, draws, seed))
+    comparison = checked(_report(runs, shared, draws, seed))
     with replacing(out / "compare.md") as part:
-        part.write_text(markdown(made), encoding="utf-8")
-    differences(made, out / "compare.png")
-    save(made, out / "compare.json")
-    return made
+        part.write_text(markdown(comparison), encoding="utf-8")
+    differences(comparison, out / "compare.png")
+    save(comparison, out / "compare.json")
+    return comparison
 
 
 def read(folder: Path, name: str) -> ComparedRun:
-    """What a finished run left in its folder.
+    """Read report, predictions and decisions of a finished run.
 
     Raises:
-        DataError: it is no finished run, or its thresholds are not kept.
+        DataError: the run is not finished, or a file is damaged.
     """
     try:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(
-            f"{folder} holds no report.json; name the folder of a finished run, of one of its "
+            f"{folder} contains no report.json; name the folder of a finished run, of one of its "
             "folds, or of an evaluation."
         ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{folder}/report.json cannot be read: {error}.") from None
     test = scores.load(folder)
-    twice = len(test) - len(set(test.ids))
-    if twice:
-        raise DataError(f"{folder}: {twice} rows were tested more than once; compare single folds.")
-    return ComparedRun(name, folder, report, Said(test, _decided(folder, report, test)))
+    repeated = len(test) - len(set(test.ids))
+    if repeated:
+        raise DataError(
+            f"{folder}: {repeated} rows were tested more than once; compare single folds."
+        )
+    return ComparedRun(name, folder, report, Decided(test, _decided(folder, report, test)))
 
 
 def _decided(folder: Path, report: Mapping[str, Any], test: Scored) -> dict[str, np.ndarray]:
-    """The run's own decisions; folds have thresholds of their own, kept in their folders."""
+    """Decide with the thresholds of the run, or of each fold, whose folders contain them."""
     if test.task == "regression":
         return {}
     values = report["thresholds"]["values"]
-    if values or test.task == "single":  # one emotion a row: the highest, whatever the threshold
+    if values or test.task == "single":  # one emotion per row needs no threshold
         chosen = np.array([values.get(label, 0.5) for label in test.labels])
         return decisions(test, chosen)
     parts = [folder / fold["name"].replace(" ", "-") for fold in report["folds"]]
     folds = [read(part, part.name) for part in parts]
-    place = {name: i for fold in folds for i, name in enumerate(fold.said.scored.ids)}
-    whole = {name: fold for fold in folds for name in fold.said.scored.ids}
+    place = {name: i for fold in folds for i, name in enumerate(fold.tested.scored.ids)}
+    whole = {name: fold for fold in folds for name in fold.tested.scored.ids}
     return {
-        kind: np.stack([whole[name].said.decided[kind][place[name]] for name in test.ids])
+        kind: np.stack([whole[name].tested.decided[kind][place[name]] for name in test.ids])
         for kind in ("each", "rows")
     }
 
 
 def _names(folders: Sequence[Path | str]) -> list[str]:
-    """The last parts of the paths, as many as tell them apart."""
+    """Name the runs by the last parts of their paths, as many as make the names unique."""
     parts = [Path(f).absolute().parts for f in folders]
     for count in range(1, max(map(len, parts)) + 1):
         names = ["/".join(part[-count:]) for part in parts]
         if len(set(names)) == len(names):
             return names
-    raise UsageError("The same run is named twice.")
+    raise UsageError("The same run is given twice; name two different ones.")
 
 
 def _shared(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
-    """The runs cut down to the rows that all of them tested, in the order of the first."""
-    first = runs[0].said.scored
+    """Select the rows that all runs tested, in the order of the first run."""
+    first = runs[0].tested.scored
     for run in runs[1:]:
-        other = run.said.scored
+        other = run.tested.scored
         if _asked(other) != _asked(first):
             raise DataError(
                 f"{runs[0].name} scores {', '.join(first.columns)} ({first.task}), {run.name} "
                 f"{', '.join(other.columns)} ({other.task}): only runs of the same emotions or "
                 "values can be compared."
             )
-    ids = set.intersection(*(set(run.said.scored.ids) for run in runs))
+    ids = set.intersection(*(set(run.tested.scored.ids) for run in runs))
     if not ids:
         raise DataError(
             "The runs have no test row in common; compare runs on the same corpus and folds."
         )
     order = [name for name in first.ids if name in ids]
-    cut = [_cut(run, order, first.labels) for run in runs]
-    for run in cut[1:]:
-        differs = (run.said.scored.targets != cut[0].said.scored.targets).any(1)
+    selected = [_select(run, order, first.labels) for run in runs]
+    for run in selected[1:]:
+        differs = (run.tested.scored.targets != selected[0].tested.scored.targets).any(1)
         if differs.any():
             raise DataError(
-                f"{runs[0].name} and {run.name} hold {int(differs.sum())} rows to be of different "
-                f"emotions, the first {order[int(differs.argmax())]!r}: not the same truth."
+                f"{runs[0].name} and {run.name} have different true emotions for "
+                f"{int(differs.sum())} rows, the first {order[int(differs.argmax())]!r}; compare "
+                "runs on the same corpus."
             )
-    return cut
+    return selected
 
 
 def _asked(scored: Scored) -> tuple[set[str], str]:
@@ -155,26 +160,28 @@ def _asked(scored: Scored) -> tuple[set[str], str]:
     return set(scored.columns), scored.task
 
 
-def _cut(run: ComparedRun, order: Sequence[str], labels: Sequence[str]) -> ComparedRun:
-    row_of = {name: i for i, name in enumerate(run.said.scored.ids)}
-    said = run.said.rows([row_of[name] for name in order])
-    columns = [said.scored.labels.index(label) for label in labels]
-    decided = {kind: made[:, columns] for kind, made in said.decided.items()}
-    return run._replace(said=Said(said.scored.select(labels), decided))
+def _select(run: ComparedRun, order: Sequence[str], labels: Sequence[str]) -> ComparedRun:
+    """Select rows and labels of a run, in the given order."""
+    row_of = {name: i for i, name in enumerate(run.tested.scored.ids)}
+    tested = run.tested.rows([row_of[name] for name in order])
+    columns = [tested.scored.labels.index(label) for label in labels]
+    decided = {kind: cells[:, columns] for kind, cells in tested.decided.items()}
+    return run._replace(tested=Decided(tested.scored.select(labels), decided))
 
 
 def _report(
     whole: Sequence[ComparedRun], runs: Sequence[ComparedRun], draws: int, seed: int
 ) -> dict[str, Any]:
-    first = runs[0].said.scored
-    said = [run.said for run in runs]
+    """Build the content of compare.json from the whole runs and from their common rows."""
+    first = runs[0].tested.scored
+    systems = [run.tested for run in runs]
     keys = headlines(first)
-    told = paired(said, keys, draws=draws, seed=seed)
+    entries = paired(systems, keys, draws=draws, seed=seed)
     groups = {
         column: {
             value: {
                 "rows": len(rows),
-                "runs": paired([s.rows(rows) for s in said], keys, draws=draws, seed=seed),
+                "runs": paired([s.rows(rows) for s in systems], keys, draws=draws, seed=seed),
             }
             for value, rows in group_rows(values).items()
         }
@@ -191,18 +198,18 @@ def _report(
         "titles": titles(keys, first.task),
         "runs": [
             {**_about(run, whole[0], len(first)), **entry}
-            for run, entry in zip(whole, told, strict=True)
+            for run, entry in zip(whole, entries, strict=True)
         ],
         "groups": groups,
     }
 
 
 def _about(run: ComparedRun, first: ComparedRun, shared: int) -> dict[str, Any]:
-    """A run by name, what marks its numbers, and in what its recipe differs from the first's."""
-    tested = len(run.said.scored)
-    mine, theirs = (_flat(r.report["extras"].get("recipe") or {}) for r in (run, first))
-    changed = [key for key in {**theirs, **mine} if mine.get(key) != theirs.get(key)]
-    known = bool(mine and theirs)
+    """Describe a run: name, stamps, and the keys in which its recipe differs from the first's."""
+    tested = len(run.tested.scored)
+    own, reference = (_flat(r.report["extras"].get("recipe") or {}) for r in (run, first))
+    changed = [key for key in {**reference, **own} if own.get(key) != reference.get(key)]
+    known = bool(own and reference)
     return {
         "name": run.name,
         "folder": str(run.folder),
@@ -210,17 +217,17 @@ def _about(run: ComparedRun, first: ComparedRun, shared: int) -> dict[str, Any]:
         "rows": tested,
         "left_out": tested - shared,
         "stamps": list(run.report["protocol"]["stamps"]),
-        "differs": {key: [theirs.get(key), mine.get(key)] for key in changed} if known else None,
+        "differs": {key: [reference.get(key), own.get(key)] for key in changed} if known else None,
         "gap": known and SELECTION in changed and _SELECTING.issuperset(changed),
     }
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """A recipe as dotted keys, without those that decide no figure."""
+    """Flatten a recipe to dotted keys, without those that change no prediction."""
     out: dict[str, Any] = {}
     for key, value in values.items():
         name = before + key
-        if name in _NO_MATTER:
+        if name in _WITHOUT_EFFECT:
             continue
         out |= _flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
     return out

@@ -1,9 +1,9 @@
-"""What one scores without looking at the input: the figures that every result stands beside.
+"""Trivial baselines: the figures of predictions that ignore the input.
 
-All of them know the training set's label distribution and nothing of the test rows. ``majority``
-(single) always says the commonest emotion; ``all-negative`` and ``all-positive`` (multi) deny or
-affirm every emotion; ``prior-random`` says each at random as often as training has it;
-``train-mean`` and ``train-median`` (regression) always give that value.
+They know the label distribution of training and nothing about the test rows. ``majority`` (single)
+always predicts the most frequent emotion; ``all-negative`` and ``all-positive`` (multi) predict no
+emotion or all of them; ``prior-random`` predicts each emotion at random with its frequency in
+training; ``train-mean`` and ``train-median`` (regression) always predict that value.
 """
 
 from __future__ import annotations
@@ -18,35 +18,42 @@ from moodal.core.errors import DataError
 from moodal.evaluation.metrics import METRICS
 from moodal.evaluation.report.measures import number, overall
 
-_DRAWS = 50  # of prior-random; the spread of their mean is far below the test's own
+_DRAWS = 50  # of prior-random; their mean varies far less than the test set does
 
 
 def prior(train_targets: np.ndarray) -> np.ndarray:
-    """[C]: the share of training rows [N, C] with each emotion; 0 where it is unknown (NaN)."""
+    """Return the share of training rows [N, C] with each emotion: [C], 0 where unknown (NaN)."""
     known = np.nan_to_num(np.asarray(train_targets, np.float64))
     return (known > 0).mean(0)
 
 
 def distribution(targets: np.ndarray, task: Task, labels: Sequence[str]) -> dict[str, Any]:
-    """How many rows, and how many of each emotion (the mean value for regression)."""
+    """Count the rows and those of each emotion, or average each value, as JSON values."""
     if task == "regression":
         with np.errstate(invalid="ignore"):
-            what, values = "means", [number(v) for v in np.nanmean(targets, 0)]
+            kind, values = "means", [number(v) for v in np.nanmean(targets, 0)]
     else:
-        what, values = "counts", [round(v * len(targets)) for v in prior(targets)]
-    return {"rows": len(targets), what: dict(zip(labels, values, strict=True))}
+        kind, values = "counts", [round(v * len(targets)) for v in prior(targets)]
+    return {"rows": len(targets), kind: dict(zip(labels, values, strict=True))}
 
 
 def baselines(
     name: str, task: Task, targets: np.ndarray, train_targets: np.ndarray, seed: int = 0
 ) -> Mapping[str, np.ndarray]:
-    """Baseline -> what metric ``name`` gives it on the test targets [N, C]: [C] or one value.
+    """Compute metric ``name`` for each baseline on the test targets.
 
     Args:
+        name: of the metric.
+        task: of the targets.
+        targets: [N, C].
         train_targets: [M, C], the same columns; 0 or NaN throughout for an unseen emotion.
+        seed: of the random baseline.
+
+    Returns:
+        Baseline -> [C], or one value for a metric of all rows.
 
     Raises:
-        DataError: the training targets are of other emotions, or there are none.
+        DataError: the training targets have no rows or another number of columns.
 
     >>> baselines("binary_accuracy", "multi", np.array([[1], [0]]), np.array([[1], [1]]))[
     ...     "all-negative"].tolist()
@@ -61,21 +68,25 @@ def baselines(
             f"Baselines need training targets [M, {targets.shape[1]}] with rows; "
             f"got {list(train_targets.shape)}."
         )
-    made = {
+    figures = {
         baseline: METRICS[name].measure(targets, scores=values, decisions=values)
         for baseline, values in _constant(task, targets.shape, train_targets).items()
     }
-    made["prior-random"] = _random(name, task, targets, train_targets, seed)
-    return made
+    figures["prior-random"] = _random(name, task, targets, train_targets, seed)
+    return figures
 
 
 def mean_baselines(
     reports: Sequence[Mapping[str, Any]], labels: Sequence[str]
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Key -> baseline -> row-weighted mean over folds, those left out where it is undefined.
+    """Average the baselines of several folds, weighted by rows; undefined ones are left out.
 
     Args:
         reports: of the folds, each with "rows" and "metrics".
+        labels: of the columns.
+
+    Returns:
+        Key of a metric -> baseline -> [C], or one value.
     """
 
     def mean(entries: Sequence[Mapping[str, Any]], name: str) -> float:
@@ -102,7 +113,7 @@ def mean_baselines(
 def _constant(
     task: Task, shape: tuple[int, ...], train_targets: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Baseline -> its predictions [N, C], every row the same."""
+    """Return the constant predictions [N, C] of each baseline."""
     if task == "regression":
         rows = {
             "train-mean": np.nanmean(train_targets, 0),
@@ -118,23 +129,23 @@ def _constant(
 def _random(
     name: str, task: Task, targets: np.ndarray, train_targets: np.ndarray, seed: int
 ) -> np.ndarray:
-    """The mean of metric ``name`` over draws from the training distribution; exact for scores."""
+    """Average metric ``name`` over draws from the training distribution; exact for scores."""
     if METRICS[name].needs == "scores":
         exact = METRICS[name].chance_level((targets > 0).mean(0))
         if exact is not None:
             constant = METRICS[name].measure(targets, scores=np.zeros(targets.shape))
             return np.where(np.isnan(constant), np.nan, exact)
-    # a stream of its own: targets made from the same seed must not be hit by its numbers
+    # a separate random stream, independent of targets that were drawn with the same seed
     rng = np.random.default_rng([seed, 20200929])
     rate = prior(train_targets)
     n, count = targets.shape
     total = np.zeros(())
     for _ in range(_DRAWS):
         if task == "multi":
-            said = (rng.random((n, count)) < rate).astype(np.float64)
+            drawn = (rng.random((n, count)) < rate).astype(np.float64)
         elif task == "single" and rate.sum():
-            said = np.eye(count)[rng.choice(count, size=n, p=rate / rate.sum())]
+            drawn = np.eye(count)[rng.choice(count, size=n, p=rate / rate.sum())]
         else:
-            said = np.nan_to_num(train_targets)[rng.integers(len(train_targets), size=n)]
-        total = total + METRICS[name].measure(targets, scores=said, decisions=said)
+            drawn = np.nan_to_num(train_targets)[rng.integers(len(train_targets), size=n)]
+        total = total + METRICS[name].measure(targets, scores=drawn, decisions=drawn)
     return np.asarray(total / _DRAWS)

@@ -1,4 +1,4 @@
-"""How far a report's probabilities can be believed: calibration error, diagram, abstention."""
+"""Calibration of probabilities: expected calibration error, reliability diagram, abstention."""
 
 from __future__ import annotations
 
@@ -19,37 +19,38 @@ from moodal.evaluation.report.scores import Scored
 
 
 def calibration(scored: Scored, *, draws: int = 1000, seed: int = 0) -> dict[str, Any] | None:
-    """The calibration error with its interval and the bins it is made of; None for regression.
+    """Compute the calibration error with its interval and its bins; None for regression.
 
-    Of single-label rows it is of the most probable emotion (Guo et al. 2017); of rows with any
-    number of emotions, of each emotion of each row.
+    With one emotion per row, the cases are the most probable emotions (Guo et al. 2017); with any
+    number of emotions per row, every emotion of every row.
 
     Returns:
-        ``of``, ``ece``, ``low``, ``high`` and ``bins``: a list of ``low``, ``high``, ``cases``,
-        ``confidence``, ``accuracy`` (the last two null where there are none).
+        JSON values: ``of`` (what the cases are), ``ece``, ``low``, ``high`` and ``bins``, a list
+        of ``low``, ``high``, ``cases``, ``confidence``, ``accuracy`` (the last two are null for
+        an empty bin).
     """
     if scored.task == "regression":
         return None
     confidence, true = _cases(scored)
-    found = binned(confidence.ravel(), true.ravel())
+    bins = binned(confidence.ravel(), true.ravel())
     low = high = None
     if draws:
         low, high = interval(_error(confidence, true), scored.clusters, draws=draws, seed=seed)
     single = scored.task == "single"
     return {
         "of": "the most probable emotion" if single else "each emotion of each row",
-        "ece": number(calibration_error(found)),
+        "ece": number(calibration_error(bins)),
         "low": None if low is None else number(float(low)),
         "high": None if high is None else number(float(high)),
         "bins": [
             {**b._asdict(), "confidence": number(b.confidence), "accuracy": number(b.accuracy)}
-            for b in found
+            for b in bins
         ],
     }
 
 
 def _cases(scored: Scored) -> tuple[np.ndarray, np.ndarray]:
-    """Confidence and truth of the cases of each row: [N, 1] or [N, C]."""
+    """Return confidence and truth of the cases of each row: [N, 1] or [N, C]."""
     true = (scored.targets > 0).astype(np.float64)
     if scored.task == "multi":
         return scored.probabilities, true
@@ -58,7 +59,7 @@ def _cases(scored: Scored) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _error(confidence: np.ndarray, true: np.ndarray) -> Any:
-    """The error as a function of row weights [R, N] -> [R]."""
+    """Return the calibration error as a function of row weights, [R, N] -> [R]."""
     place = bin_numbers(confidence)
     off = np.zeros((len(confidence), BINS))
     for column in range(confidence.shape[1]):
@@ -74,29 +75,33 @@ def _error(confidence: np.ndarray, true: np.ndarray) -> Any:
 def abstention(
     scored: Scored, decided: np.ndarray, right: np.ndarray, *, draws: int = 1000, seed: int = 0
 ) -> dict[str, Any]:
-    """What comes of abstaining: how many rows are decided, and how many of those rightly.
+    """Compute how many rows are decided under abstention, and the accuracy on them.
 
     Args:
-        decided: [N] bool.
+        scored: the predictions, for their clusters.
+        decided: [N] bool: the model does not abstain.
         right: [N] bool: the most probable emotion is the true one.
+        draws, seed: of the bootstrap.
 
     Returns:
-        ``rows``, ``share`` decided, and ``accuracy`` among them and ``accuracy_all`` of all
-        rows, each ``value``, ``low``, ``high``.
+        JSON values: ``rows`` (number decided), ``share`` (decided), ``accuracy`` (on the decided
+        rows) and ``accuracy_all`` (on all rows), each of the latter ``value``, ``low``, ``high``.
     """
-    drawn: dict[str, Any] = {}
+    shares: dict[str, Any] = {}
     for name, of, among in (
         ("share", decided, np.ones(len(decided), bool)),
         ("accuracy", right, decided),
         ("accuracy_all", right, np.ones(len(decided), bool)),
     ):
-        drawn[name] = _share(of, among, scored.clusters, draws, seed)
-    return {"rows": int(decided.sum()), **drawn}
+        shares[name] = _share(of, among, scored.clusters, draws, seed)
+    return {"rows": int(decided.sum()), **shares}
 
 
 def _share(
     of: np.ndarray, among: np.ndarray, clusters: Sequence[str], draws: int, seed: int
 ) -> dict[str, float | None]:
+    """Compute the share of rows ``of`` within the rows ``among``, with its interval."""
+
     def statistic(weights: np.ndarray) -> np.ndarray:
         total = weights @ among.astype(float)
         hits = weights @ (of & among).astype(float)
@@ -150,28 +155,32 @@ def reliability_panels(
 
 
 def calibration_lines(report: Mapping[str, Any]) -> list[str]:
-    """What a reader is told of it, a sentence each."""
+    """Describe calibration and abstention in one sentence each, where the report has them."""
     lines = []
-    if told := report.get("calibration"):
-        entry = {"value": told["ece"], "low": told["low"], "high": told["high"]}
+    if calibrated := report.get("calibration"):
+        entry = {"value": calibrated["ece"], "low": calibrated["low"], "high": calibrated["high"]}
         lines.append(
-            f"Calibration: expected calibration error {cell(entry)} of {told['of']}, "
-            f"{len(told['bins'])} bins."
+            f"Calibration: expected calibration error {cell(entry)} of {calibrated['of']}, "
+            f"{len(calibrated['bins'])} bins."
         )
-    if told := report["extras"].get("abstention"):
+    if shares := report["extras"].get("abstention"):
         lines.append(
-            f"Abstention: {cell(told['share'])} of the rows are decided; of these "
-            f"{cell(told['accuracy'])} are right, of all rows {cell(told['accuracy_all'])}."
+            f"Abstention: {cell(shares['share'])} of the rows are decided; the accuracy is "
+            f"{cell(shares['accuracy'])} on these and {cell(shares['accuracy_all'])} on all rows."
         )
     return lines
 
 
 def reliability_diagram(report: Mapping[str, Any], path: Path | str) -> Path:
-    """How often what is told with a probability is true; above, how many cases told it."""
-    told = report.get("calibration")
-    if told is None:
-        raise DataError("The report has no calibration to draw; values have none.")
-    bins = [b for b in told["bins"] if b["cases"]]
+    """Draw the share of true cases over their probability, and above it the number of cases.
+
+    Raises:
+        DataError: the report is about values, which have no calibration.
+    """
+    calibrated = report.get("calibration")
+    if calibrated is None:
+        raise DataError("The report has no calibration to draw: it is about values, not emotions.")
+    bins = [b for b in calibrated["bins"] if b["cases"]]
     with drawing(path, width=4.8, height=5.6) as (figure, axes):
         axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls=":", label="calibrated")
         for b in bins:
@@ -194,7 +203,7 @@ def reliability_diagram(report: Mapping[str, Any], path: Path | str) -> Path:
             color=RED,
             label="observed, at the mean probability",
         )
-        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"probability of {told['of']}")
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"probability of {calibrated['of']}")
         axes.set_ylabel("share that is true")
         legend_below(figure, axes)
         counts = axes.inset_axes((0, 1.04, 1, 0.18), sharex=axes)
@@ -202,7 +211,7 @@ def reliability_diagram(report: Mapping[str, Any], path: Path | str) -> Path:
         counts.bar(
             [(b["low"] + b["high"]) / 2 for b in bins],
             [b["cases"] / total for b in bins],
-            width=1 / len(told["bins"]),
+            width=1 / len(calibrated["bins"]),
             color=GREY,
             alpha=0.75,
             edgecolor="white",
@@ -211,7 +220,7 @@ def reliability_diagram(report: Mapping[str, Any], path: Path | str) -> Path:
         counts.tick_params(labelbottom=False)
         counts.set_ylabel("cases", fontsize=8)
         counts.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-        entry = {"value": told["ece"], "low": told["low"], "high": told["high"]}
+        entry = {"value": calibrated["ece"], "low": calibrated["low"], "high": calibrated["high"]}
         lines = [f"{report['subset']}: {report['rows']:,} rows, calibration error {cell(entry)}"]
         figure.suptitle("\n".join([*lines, *folded(report["protocol"]["stamps"], 60)]), fontsize=9)
     return Path(path)

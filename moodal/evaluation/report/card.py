@@ -1,4 +1,4 @@
-"""The model card of an artefact: what it is, what it learned from, how good it is, its limits.
+"""The model card of an artefact: description, training data, results and limits.
 
 `moodal.model.card` fills one in from an artefact's description.
 
@@ -19,7 +19,7 @@ LIMITS = (
     "Emotions are displayed and named differently across cultures, languages, ages and persons; "
     "outside the corpora named above its figures do not hold.",
 )
-"""True of every model of this kind; a card adds its own."""
+"""Limits of every model of this kind; a card adds those of its model."""
 
 NOT_FOR = (
     "decisions about a person: hiring, schooling, insurance, credit, policing, border control",
@@ -28,12 +28,12 @@ NOT_FOR = (
     "2024/1689, article 5(1)(f)) forbids save for medical or safety reasons",
     "watching people who do not know of it or did not agree",
 )
-"""What no model of this kind is to be used for; a card adds its own."""
+"""Uses that are wrong for every model of this kind; a card adds those of its model."""
 
 
 @dataclass(frozen=True)
 class TrainingCorpus:
-    """A corpus that a model learned from, for its card; what is empty is unknown."""
+    """A training corpus on a model card; empty fields are unknown."""
 
     corpus: str
     utterances: int | None = None
@@ -43,22 +43,22 @@ class TrainingCorpus:
 
 @dataclass(frozen=True)
 class Card:
-    """The content of a model card; what is empty is left out, or said to be unknown.
+    """The content of a model card; empty fields are left out or described as unknown.
 
     Attributes:
-        summary: what the model is for; "": the kind of its answers, and what it reads.
+        summary: the purpose of the model; "": what it predicts and from which streams.
         system: the name of the system.
         paper: its citation.
         task: "multi", "single" or "regression".
         streams: the modalities that it reads.
         vectors: source of the emotion vectors.
-        parameters: how many there are.
+        parameters: their number.
         version: of moodal.
         licence: of the weights.
-        corpora: what it learned from.
-        encoders: modality -> name and fingerprint of what makes its input.
+        corpora: the training corpora.
+        encoders: modality -> name and fingerprint of its encoder.
         protocol: of the training.
-        measured: Markdown of figures that stand in place of a report's.
+        measured: Markdown of figures that replace those of a report.
         limits, not_for: sentences, added to `LIMITS` and `NOT_FOR`.
         use: a command that uses the model.
     """
@@ -101,7 +101,7 @@ def model_card(card: Card, report: Mapping[str, Any] | None = None) -> str:
     if card.encoders:
         rows = [["Stream", "Encoder", "Fingerprint"]]
         rows += [[stream, name, mark or "–"] for stream, (name, mark) in card.encoders.items()]
-        parts += ["Its inputs are made by these encoders, and by no others:\n"]
+        parts += ["Its inputs must be computed by exactly these encoders:\n"]
         parts += [table(rows, right=False)]
     parts += ["## How good it is\n", *(card.measured or _results(report, card.protocol))]
     parts += ["## Limits\n", bullets([*LIMITS, *card.limits, *_warnings(report)])]
@@ -144,7 +144,7 @@ def _corpora(corpora: Sequence[TrainingCorpus]) -> str:
 
 def _results(report: Mapping[str, Any] | None, protocol: str) -> list[str]:
     if report is None:
-        return ["It was not evaluated: there are no figures to trust it by.\n"]
+        return ["It was not evaluated: there are no figures that show how reliable it is.\n"]
     clusters = report["clusters"]
     parts = [f"{protocol.rstrip('.')}.\n"] if protocol else []
     kind = f"{clusters['kind']}s"
@@ -163,7 +163,7 @@ def _results(report: Mapping[str, Any] | None, protocol: str) -> list[str]:
 
 
 def _warnings(report: Mapping[str, Any] | None) -> list[str]:
-    """Return what the report itself warns of."""
+    """Collect the warnings of the report: audit findings, notes of the corpus, few clusters."""
     if report is None:
         return []
     audit = report["protocol"]["audit"]

@@ -1,4 +1,4 @@
-"""The parts that every table of a report is made of."""
+"""Formatting of numbers, intervals and tables in reports."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ Rows = Sequence[Sequence[str]]
 
 
 def number(value: float | None) -> str:
-    """Write a figure with three digits, and a dash for what is undefined."""
+    """Format a figure with three digits, an undefined one as a dash."""
     return "–" if value is None else f"{value:.3f}".replace("-0.000", "0.000")
 
 
 def cell(entry: Mapping[str, Any]) -> str:
-    """Value and interval of a metric's entry."""
+    """Format the value and the interval of a metric's entry."""
     if entry["value"] is None:
         return "gap"
     if entry.get("low") is None or entry.get("high") is None:
@@ -23,7 +23,7 @@ def cell(entry: Mapping[str, Any]) -> str:
 
 
 def difference(entry: Mapping[str, Any]) -> str:
-    """Like `cell`, with a sign before every figure."""
+    """Format a difference and its interval with signs."""
     if entry["value"] is None:
         return "gap"
     if entry.get("low") is None or entry.get("high") is None:
@@ -32,29 +32,34 @@ def difference(entry: Mapping[str, Any]) -> str:
 
 
 def bullets(lines: Sequence[str]) -> str:
-    """A Markdown list."""
+    """Format lines as a Markdown list."""
     return "".join(f"- {' '.join(line.split())}\n" for line in lines)
 
 
 def table(rows: Rows, right: bool = True) -> str:
-    """A Markdown table, its first row the head; all but the first column to the right."""
+    """Format rows as a Markdown table whose first row is the header.
+
+    Args:
+        rows: all of one length.
+        right: align all columns but the first to the right.
+    """
     head, *body = ([c.replace("|", "\\|") for c in row] for row in rows)
     rule = ["---", *["---:" if right else "---"] * (len(head) - 1)]
     return "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *body))
 
 
 def grid(title: str, rows: Rows) -> Any:
-    """A rich table; its first row the head, names broken at every word, figures never."""
+    """Build a rich table whose first row is the header; header words wrap, figures do not."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE)
+    built = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE)
     for i, column in enumerate(zip(*rows, strict=True)):
         wide = max(len(c) for c in column[1:]) if i else None
         name = "\n".join(column[0].replace("-", " ").split())
-        # Text, for "[" would be markup
-        made.add_column(Text(name), justify="right" if i else "left", min_width=wide)
+        # Text, as "[" would be read as markup
+        built.add_column(Text(name), justify="right" if i else "left", min_width=wide)
     for row in rows[1:]:
-        made.add_row(*map(Text, row))
-    return made
+        built.add_row(*map(Text, row))
+    return built

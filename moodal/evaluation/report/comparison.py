@@ -1,4 +1,4 @@
-"""A comparison of runs as people read it: compare.md, and tables for the terminal."""
+"""Text of a comparison of runs: compare.md, and tables for the terminal."""
 
 from __future__ import annotations
 
@@ -11,55 +11,57 @@ from moodal.evaluation.report.tables import SWAPPED
 _KEYS_SHOWN = 8
 
 
-def markdown(made: Mapping[str, Any]) -> str:
-    """compare.json as people read it."""
-    return "\n".join(_parts(made)).rstrip() + "\n"
+def markdown(comparison: Mapping[str, Any]) -> str:
+    """Format the content of compare.json as Markdown."""
+    return "\n".join(_parts(comparison)).rstrip() + "\n"
 
 
-def show(made: Mapping[str, Any], console: Any = None) -> None:
-    """Print it as tables to a rich console (None: a new one)."""
+def show(comparison: Mapping[str, Any], console: Any = None) -> None:
+    """Print the content of compare.json as tables to a rich console (None: a new one)."""
     from rich.console import Console
 
     out = console or Console()
-    for line in _head(made):
+    for line in _head(comparison):
         out.print(line, highlight=False, markup=False)
-    marks = list(dict.fromkeys(stamp for run in made["runs"] for stamp in run["stamps"]))
-    for key in made["headlines"]:
-        rows = _rows(made["runs"], made["runs"], key)
-        for row, run in zip(rows[1:], made["runs"], strict=True):
+    marks = list(dict.fromkeys(stamp for run in comparison["runs"] for stamp in run["stamps"]))
+    for key in comparison["headlines"]:
+        rows = _rows(comparison["runs"], comparison["runs"], key)
+        for row, run in zip(rows[1:], comparison["runs"], strict=True):
             row[-1] = ", ".join(str(marks.index(stamp) + 1) for stamp in run["stamps"])
-        out.print(grid(made["titles"][key], rows))
+        out.print(grid(comparison["titles"][key], rows))
     for number, stamp in enumerate(marks, 1):
         out.print(f"Mark {number}: {stamp}.", highlight=False, markup=False)
-    for line in _notes(made):
+    for line in _notes(comparison):
         out.print(line, highlight=False, markup=False)
 
 
-def _parts(made: Mapping[str, Any]) -> Iterator[str]:
-    yield f"# {' against '.join(run['name'] for run in made['runs'])}\n"
-    for line in _head(made):
+def _parts(comparison: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the sections of compare.md in order."""
+    yield f"# {' against '.join(run['name'] for run in comparison['runs'])}\n"
+    for line in _head(comparison):
         yield line + "\n"
-    if made["task"] == "single":
+    if comparison["task"] == "single":
         yield SWAPPED + "\n"
-    for key in made["headlines"]:
-        yield f"## {made['titles'][key]}\n"
-        yield table(_rows(made["runs"], made["runs"], key))
-    for column, values in made["groups"].items():
+    for key in comparison["headlines"]:
+        yield f"## {comparison['titles'][key]}\n"
+        yield table(_rows(comparison["runs"], comparison["runs"], key))
+    for column, values in comparison["groups"].items():
         yield f"## By {column}\n"
         for value, about in values.items():
             yield f"{value or f'without {column}'}, {about['rows']:,} rows:\n"
-            for key in made["headlines"][:2]:
-                rows = _rows(made["runs"], about["runs"], key)
-                yield table([[made["titles"][key], *rows[0][1:]], *rows[1:]])
+            for key in comparison["headlines"][:2]:
+                rows = _rows(comparison["runs"], about["runs"], key)
+                yield table([[comparison["titles"][key], *rows[0][1:]], *rows[1:]])
     yield "## The runs\n"
-    for line in _notes(made):
+    for line in _notes(comparison):
         yield f"- {line}"
 
 
-def _head(made: Mapping[str, Any]) -> Iterator[str]:
-    boot, clusters = made["bootstrap"], made["clusters"]
+def _head(comparison: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the number of rows, how intervals are computed, and the warning about clusters."""
+    boot, clusters = comparison["bootstrap"], comparison["clusters"]
     yield (
-        f"{made['rows']:,} rows that all {len(made['runs'])} runs tested, "
+        f"{comparison['rows']:,} rows that all {len(comparison['runs'])} runs tested, "
         f"{clusters['count']:,} {clusters['kind']}s."
     )
     if boot["draws"]:
@@ -72,10 +74,11 @@ def _head(made: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _rows(
-    runs: Sequence[Mapping[str, Any]], told: Sequence[Mapping[str, Any]], key: str
+    runs: Sequence[Mapping[str, Any]], entries: Sequence[Mapping[str, Any]], key: str
 ) -> list[list[str]]:
-    rows = [["run", "value [interval]", "less the first", "mark"]]
-    for run, entry in zip(runs, told, strict=True):
+    """Build a row per run: its value, its difference from the first run, and its stamps."""
+    rows = [["run", "value [interval]", "minus the first", "mark"]]
+    for run, entry in zip(runs, entries, strict=True):
         between = entry.get("difference", {}).get(key)
         rows.append(
             [
@@ -88,26 +91,27 @@ def _rows(
     return rows
 
 
-def _notes(made: Mapping[str, Any]) -> Iterator[str]:
-    """Of each run: which it is, what was left out of it, and how it differs from the first."""
-    first = made["runs"][0]
-    for run in made["runs"]:
-        said = f"{run['name']}: {run['title']}, {run['rows']:,} test rows"
+def _notes(comparison: Mapping[str, Any]) -> Iterator[str]:
+    """Describe each run: title, rows, rows left out, and the difference from the first run."""
+    first = comparison["runs"][0]
+    for run in comparison["runs"]:
+        note = f"{run['name']}: {run['title']}, {run['rows']:,} test rows"
         if run["left_out"]:
-            said += f", {run['left_out']:,} of them left out, for not all runs tested them"
+            note += f", {run['left_out']:,} of them left out, as not all runs tested them"
         if run is not first:
-            said += ". " + _how(run, made)
-        yield said + "."
+            note += ". " + _difference(run, comparison)
+        yield note + "."
 
 
-def _how(run: Mapping[str, Any], made: Mapping[str, Any]) -> str:
-    first = made["runs"][0]
+def _difference(run: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
+    """Describe how the recipe of a run differs from that of the first run."""
+    first = comparison["runs"][0]
     if run["gap"]:
-        key, changed = made["headlines"][0], ", ".join(run["differs"])
+        key, changed = comparison["headlines"][0], ", ".join(run["differs"])
         return (
-            f"It differs from {first['name']} in the selection alone ({changed}): "
-            f"{difference(run['difference'][key])} of {made['titles'][key]} is the gap of the "
-            "authors' protocol, which selects on the test and keeps no rows for validation"
+            f"It differs from {first['name']} only in the selection ({changed}): "
+            f"{difference(run['difference'][key])} of {comparison['titles'][key]} is the gap of "
+            "the authors' protocol, which selects on the test and keeps no rows for validation"
         )
     if run["differs"] is None:
         return f"Its recipe, or that of {first['name']}, is not known"

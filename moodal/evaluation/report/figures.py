@@ -1,7 +1,7 @@
-"""Figures of a report: bars with intervals, ROC curves, confusion, learning curves.
+"""Figures of a report: bars with intervals, ROC curves, confusion, values, learning curves.
 
-PNG or SVG, by the ending of the path. Colours are Okabe and Ito's, which colour-blind readers
-can tell apart; lines differ in their dashes too.
+They are written as PNG or SVG, by the ending of the path. The colours are those of Okabe and Ito,
+which colour-blind readers can distinguish; lines also have different dashes.
 """
 
 from __future__ import annotations
@@ -36,21 +36,26 @@ _OF_VALUES = {"CCC": ccc, "r": pearson, "MAE": mae}
 
 
 def emotion_bars(report: Mapping[str, Any], metric: str, path: Path | str) -> Path:
-    """A bar per emotion with its interval, chance as a mark on each, the mean as a line.
+    """Draw a bar per emotion with its interval and chance level, and the mean as a line.
 
-    Emotions stand from best to worst; those that training did not see are orange; one that the
-    test set leaves undefined has no bar and says so.
+    Emotions are sorted from best to worst, and those without training rows are orange. An
+    undefined figure has its reason instead of a bar.
+
+    Raises:
+        UsageError: the report does not have the metric for each emotion.
     """
     entry = report["metrics"].get(metric, {})
     if "emotions" not in entry:
-        raise UsageError(f"The report has no {metric!r} of each emotion to draw.")
+        raise UsageError(
+            f"The report has no {metric!r} for each emotion; choose a metric per emotion."
+        )
     values = entry["emotions"]
     known = {k: v["value"] for k, v in values.items() if v["value"] is not None}
     order = sorted(known, key=known.__getitem__, reverse=not entry["lower_is_better"])
     order += [label for label in values if label not in known]
     unseen = set(report["protocol"]["unseen"])
     with drawing(path, width=6.4, height=1.5 + 0.3 * len(order)) as (figure, axes):
-        seen_names = set()
+        labelled = set()
         for place, label in enumerate(order):
             value = values[label]
             if value["value"] is None:
@@ -66,18 +71,18 @@ def emotion_bars(report: Mapping[str, Any], metric: str, path: Path | str) -> Pa
                 continue
             colour, name = (ORANGE, "unseen in training") if label in unseen else (BLUE, "seen")
             bar = axes.barh(place, value["value"], color=colour, height=0.7, alpha=0.85)
-            if unseen and name not in seen_names:
+            if unseen and name not in labelled:
                 bar.set_label(name)
-                seen_names.add(name)
+                labelled.add(name)
             if value["low"] is not None and value["high"] is not None:
                 axes.plot([value["low"], value["high"]], [place] * 2, color="black", lw=1.4)
             if value["chance"] is not None:
                 mark = axes.plot(
                     [value["chance"]] * 2, [place - 0.42, place + 0.42], color=RED, lw=2
                 )
-                if "chance" not in seen_names:
+                if "chance" not in labelled:
                     mark[0].set_label("chance")
-                    seen_names.add("chance")
+                    labelled.add("chance")
         if entry["mean"]["value"] is not None:
             axes.axvline(entry["mean"]["value"], color=GREY, ls="--", lw=1, label="mean", zorder=0)
         axes.set_yticks(range(len(order)), order)
@@ -98,10 +103,13 @@ def roc_curves(
     labels: Sequence[str] | None = None,
     stamps: Sequence[str] = (),
 ) -> Path:
-    """The ROC curve of each emotion, its AUC in the legend.
+    """Draw the ROC curve of each emotion, with its AUC in the legend.
 
-    Of more than ten emotions the ten with most rows are drawn, and the title says so. One that
-    no row has, or every row, has no curve.
+    At most ten emotions are drawn, those with the most rows, and the title says so. An emotion
+    that no row or every row has is left out.
+
+    Raises:
+        DataError: the predictions are of values.
     """
     defined = [
         i
@@ -109,7 +117,7 @@ def roc_curves(
         if 0 < (test.targets[:, i] > 0).sum() < len(test) and (labels is None or label in labels)
     ]
     if test.task == "regression":
-        raise DataError(f"{test.subset}: values have no ROC curve; emotions have.")
+        raise DataError(f"{test.subset}: values have no ROC curve.")
     shown = sorted(defined, key=lambda i: -int((test.targets[:, i] > 0).sum()))[:_MOST_CURVES]
     with drawing(path, width=5.6, height=5.6) as (_, axes):
         axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls=":", label="chance (0.50)")
@@ -125,25 +133,27 @@ def roc_curves(
                 color=_COLOURS[place % len(_COLOURS)],
                 ls=_DASHES[place % 5],
             )
-        more = f": the {len(shown)} commonest of {len(defined)}"
+        more = f": the {len(shown)} most frequent of {len(defined)}"
         more = more if len(shown) < len(defined) else ""
         title = f"{test.subset}{more if shown else ': no emotion has a curve'}"
         axes.set_title("\n".join([title, *folded(stamps, 60)]))
-        axes.set(xlabel="false alarms (share of rows without it)", xlim=(-0.01, 1.01))
-        axes.set(ylabel="hits (share of rows with it)", ylim=(-0.01, 1.01))
+        axes.set(xlabel="false positive rate", xlim=(-0.01, 1.01))
+        axes.set(ylabel="true positive rate", ylim=(-0.01, 1.01))
         axes.set_aspect("equal")
         axes.legend(loc="lower right", fontsize=8, title="emotion (AUC)", title_fontsize=8)
     return Path(path)
 
 
 def confusion(test: Scored, path: Path | str, stamps: Sequence[str] = ()) -> Path:
-    """Single-label: of the rows of each true emotion (a line), the share decided as each other.
+    """Draw the confusion matrix: for each true emotion (a row), the share of each decision.
 
     Raises:
         DataError: rows may have several emotions, or values.
     """
     if test.task != "single":
-        raise DataError(f"{test.subset}: a confusion table needs one emotion a row ({test.task}).")
+        raise DataError(
+            f"{test.subset}: a confusion matrix needs one emotion per row ({test.task})."
+        )
     counts = (test.targets > 0).astype(float).T @ top(test.logits)
     support = counts.sum(1, keepdims=True)
     shares = np.divide(counts, support, out=np.zeros_like(counts), where=support > 0)
@@ -168,16 +178,18 @@ def confusion(test: Scored, path: Path | str, stamps: Sequence[str] = ()) -> Pat
 
 
 def values_against_truth(test: Scored, path: Path | str, stamps: Sequence[str] = ()) -> Path:
-    """Draw each value as it was predicted over its truth, on the range of the value.
+    """Draw the predictions of each value over its truth, on the range of the value.
 
-    Of more than a thousand rows the number at each place is drawn instead of dots. The line
-    joins the mean predictions of rows of similar truth: a good model's lies on the diagonal.
+    With more than a thousand rows, a density replaces the dots. The line joins the mean
+    predictions of rows of similar truth; for a good model it lies on the diagonal.
 
     Raises:
         DataError: the predictions are of emotions.
     """
     if not test.values:
-        raise DataError(f"{test.subset}: emotions have no numbers to draw over their truth.")
+        raise DataError(
+            f"{test.subset}: emotions have no numbers to draw over their truth; use another figure."
+        )
     rows, columns = -(-len(test.values) // 3), min(3, len(test.values))
     with drawing(path, 3.4 * columns + 0.4, 3.7 * rows, columns, rows) as (figure, axes):
         flat = np.atleast_1d(axes).ravel()
@@ -192,9 +204,11 @@ def values_against_truth(test: Scored, path: Path | str, stamps: Sequence[str] =
             axis.plot(span, span, color=GREY, lw=1, ls=":", label="prediction = truth")
             means = _means_over_truth(truth, predicted)
             axis.plot(*means, "o-", ms=4, color=RED, label="mean prediction")
-            found = {name: float(f(truth, test.logits[:, panel])) for name, f in _OF_VALUES.items()}
-            told = ", ".join(f"{k} {v:.2f}" for k, v in found.items() if np.isfinite(v))
-            axis.set(xlim=span, ylim=span, xlabel="truth", title=f"{value.name}\n{told}")
+            figures_of = {
+                name: float(f(truth, test.logits[:, panel])) for name, f in _OF_VALUES.items()
+            }
+            shown = ", ".join(f"{k} {v:.2f}" for k, v in figures_of.items() if np.isfinite(v))
+            axis.set(xlim=span, ylim=span, xlabel="truth", title=f"{value.name}\n{shown}")
             axis.set_aspect("equal")
         for axis in flat[len(test.values) :]:
             axis.set_visible(False)
@@ -205,7 +219,7 @@ def values_against_truth(test: Scored, path: Path | str, stamps: Sequence[str] =
 
 
 def _means_over_truth(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average rows of similar truth, at most ten groups of about one size: their two means."""
+    """Average truth and predictions in at most ten groups of similar truth and equal size."""
     order = np.argsort(truth, kind="stable")
     groups = np.array_split(order, min(10, max(1, len(order) // 5)))
     return tuple(np.array([column[g].mean() for g in groups]) for column in (truth, predicted))  # type: ignore[return-value]
@@ -217,19 +231,24 @@ def learning_curves(
     stamps: Sequence[str] = (),
     chosen_on: str = "validation",
 ) -> Path:
-    """Losses, and every ``valid_<metric>``, over epochs; the epoch with the best of it marked.
+    """Draw the losses and every ``valid_<metric>`` over epochs; the best epoch is marked.
 
     Args:
-        chosen_on: what the rows behind ``valid_`` are: "validation", or "test" where a paper's
-            protocol chooses on it.
-        rows: one per epoch: epoch, train_loss, valid_loss, valid_<metric> ...; any may lack.
+        rows: one per epoch: epoch, train_loss, valid_loss, valid_<metric> ...; any may be missing.
+        path: of the figure.
+        stamps: caveats for the title.
+        chosen_on: the rows behind ``valid_``: "validation", or "test" where a paper's protocol
+            selects the epoch on them.
+
+    Raises:
+        DataError: there are no epochs, or they have neither losses nor metrics.
     """
     if not rows:
         raise DataError("There are no epochs to draw.")
     keys = list(dict.fromkeys(k for r in rows for k in r if k.startswith(("train_", "valid_"))))
-    # a loss of several terms is set against validation by the term that both have
-    apart = ["train_loss"] if "train_ce" in keys else []
-    losses = [k for k in keys if (k.endswith("_loss") or k == "train_ce") and k not in apart]
+    # of a loss with several terms, only the term that validation has too is drawn
+    omitted = ["train_loss"] if "train_ce" in keys else []
+    losses = [k for k in keys if (k.endswith("_loss") or k == "train_ce") and k not in omitted]
     scores = [k for k in keys if k not in losses and k.startswith("valid_")]
     panels = [p for p in (losses, scores) if p]
     if not panels:
@@ -259,12 +278,12 @@ def learning_curves(
     return Path(path)
 
 
-def differences(made: Mapping[str, Any], path: Path | str) -> Path:
-    """Of a comparison: each run's headline figures and, right of them, its less the first's.
+def differences(comparison: Mapping[str, Any], path: Path | str) -> Path:
+    """Draw the headline figures of compared runs, and their differences from the first run.
 
-    Runs whose numbers bear a mark that others lack are orange; marks of all stand in the title.
+    Runs with a stamp that others lack are orange; stamps of all runs are in the title.
     """
-    runs, keys = made["runs"], made["headlines"]
+    runs, keys = comparison["runs"], comparison["headlines"]
     everywhere = [s for s in runs[0]["stamps"] if all(s in run["stamps"] for run in runs)]
     with drawing(path, 9, 1.2 + 0.34 * len(runs) * len(keys), columns=2) as (figure, axes):
         places = []
@@ -281,7 +300,7 @@ def differences(made: Mapping[str, Any], path: Path | str) -> Path:
                         axis.plot([entry["low"], entry["high"]], [place] * 2, color="black", lw=1.4)
                     axis.plot(entry["value"], place, "o", color=colour, mec="black", mew=0.6)
             axes[0].annotate(
-                made["titles"][key],
+                comparison["titles"][key],
                 (0, block * (len(runs) + 0.7) - 0.62),
                 fontsize=8,
                 xycoords=("axes fraction", "data"),
@@ -294,17 +313,19 @@ def differences(made: Mapping[str, Any], path: Path | str) -> Path:
         for axis in axes:
             axis.set_ylim(places[-1][0] + 0.7, -1)  # the first on top
             axis.grid(axis="x", alpha=0.25)
-        axes[0].set_xlabel("value" + (", with 95% interval" if made["bootstrap"]["draws"] else ""))
-        axes[1].set_xlabel(f"less {runs[0]['name']}")
+        axes[0].set_xlabel(
+            "value" + (", with 95% interval" if comparison["bootstrap"]["draws"] else "")
+        )
+        axes[1].set_xlabel(f"minus {runs[0]['name']}")
         marked = dict.fromkeys(s for run in runs for s in run["stamps"])
-        told = [s if s in everywhere else f"orange: {s}" for s in marked]
-        lines = [f"{made['rows']:,} rows that all runs tested", *told]
+        notes = [s if s in everywhere else f"orange: {s}" for s in marked]
+        lines = [f"{comparison['rows']:,} rows that all runs tested", *notes]
         figure.suptitle("\n".join(lines), fontsize=9)
     return Path(path)
 
 
 def _roc(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """False alarms and hits, 0 to 1, at every threshold between two scores."""
+    """Compute false and true positive rates at every threshold between two scores."""
     order = np.argsort(-score, kind="stable")
     last = np.append(np.diff(score[order]) != 0, True)
     hits, alarms = np.cumsum(target[order])[last], np.cumsum(~target[order])[last]
@@ -312,16 +333,18 @@ def _roc(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def _finite(value: Any) -> bool:
+    """Check that a value is a finite number."""
     return isinstance(value, (int, float)) and bool(np.isfinite(value))
 
 
 def _is_error(key: str) -> bool:
+    """Check whether lower values of a column are better."""
     name = key.removeprefix("valid_")
     return name == "loss" or (name in METRICS and METRICS[name].lower_is_better)
 
 
 def _name(key: str, chosen_on: str) -> str:
-    """A column of the epochs' table in words."""
+    """Name a column of the epochs' table in words."""
     name = key.removeprefix("valid_")
     if name in METRICS:
         return METRICS[name].title
@@ -329,17 +352,19 @@ def _name(key: str, chosen_on: str) -> str:
 
 
 def folded(stamps: Sequence[str], width: int) -> list[str]:
-    """Lines of at most ``width`` characters."""
+    """Wrap stamps to lines of at most ``width`` characters."""
     return [line for stamp in stamps for line in textwrap.wrap(stamp, width)]
 
 
 def _title(report: Mapping[str, Any]) -> str:
+    """Return the title of a figure: the rows and the stamps."""
     about = report["clusters"]
     lines = [f"{report['subset']}: {report['rows']:,} rows, {about['count']:,} {about['kind']}s"]
     return "\n".join([*lines, *report["protocol"]["stamps"]])
 
 
 def legend_below(figure: Any, axes: Any) -> None:
+    """Place the legend of the axes below the figure."""
     handles, names = axes.get_legend_handles_labels()
     if handles:
         figure.legend(
@@ -351,7 +376,7 @@ def legend_below(figure: Any, axes: Any) -> None:
 def drawing(
     path: Path | str, width: float, height: float, columns: int = 1, rows: int = 1
 ) -> Iterator[tuple[Any, Any]]:
-    """Open a figure and its axes; they are written to ``path`` in one piece, without a display."""
+    """Open a figure and its axes, and write it to ``path`` atomically at the end."""
     path = Path(path)
     if path.suffix not in (".png", ".svg"):
         raise UsageError(f"A figure is written as .png or .svg; got {path.name}.")

@@ -1,8 +1,8 @@
-"""95% intervals: the percentile bootstrap, whole clusters drawn at a time.
+"""95% intervals: the percentile bootstrap over clusters.
 
-Utterances of one speaker resemble each other. To draw them one by one would promise more than
-the data can hold, so speakers are drawn, with replacement, and their rows come along (Field and
-Welsh, "Bootstrapping clustered data", JRSS B 2007). A drawn sample is a row of integer weights.
+Utterances of one speaker are similar, so resampling single utterances would give intervals that
+are too narrow. Therefore speakers are drawn with replacement, each with all of its rows (Field and
+Welsh, "Bootstrapping clustered data", JRSS B 2007). A sample is a row of integer weights.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 FEW = 10
-"""Below this many clusters an interval is a rough guide only."""
+"""With fewer clusters an interval is only a rough guide."""
 
-_BLOCK = 100  # draws held in memory at a time
+_BLOCK = 100  # samples held in memory at once
 
 
 def resamples(clusters: Sequence[str], draws: int = 1000, seed: int = 0) -> Iterator[np.ndarray]:
-    """Weights [R, N], R at most 100: how often each row came in each of ``draws`` samples."""
+    """Yield blocks of bootstrap samples as weights [R, N]: how often each row was drawn."""
     names, member = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
     rng = np.random.default_rng(seed)
     for start in range(0, draws, _BLOCK):
@@ -36,7 +36,17 @@ def interval(
     seed: int = 0,
     level: float = 0.95,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Low and high of a statistic of row weights: [R, N] -> [R] or [R, C].
+    """Compute the interval of a statistic.
+
+    Args:
+        statistic: row weights [R, N] -> [R] or [R, C].
+        clusters: N names; whole clusters are resampled.
+        draws: number of samples.
+        seed: of the samples.
+        level: of the interval, 0 to 1.
+
+    Returns:
+        Low and high, each one value or [C].
 
     >>> values = np.array([0.0, 1.0, 0.0, 1.0])
     >>> low, high = interval(lambda w: w @ values / w.sum(1), ["a", "a", "b", "b"])
@@ -54,7 +64,7 @@ def intervals(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """All drawn values, [draws] or [draws, C], of several statistics on the same samples."""
+    """Compute several statistics on the same samples: name -> values [draws] or [draws, C]."""
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
     for weights in resamples(clusters, draws, seed):
         for name, statistic in statistics.items():
@@ -63,7 +73,7 @@ def intervals(
 
 
 def percentiles(drawn: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Low and high of drawn values [R, ...], those that are NaN left out; NaN if all are."""
+    """Compute the interval of sampled values [R, ...]; NaN are left out, and NaN if all are NaN."""
     tails = 100 * (1 - level) / 2
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a column that is NaN throughout
@@ -72,17 +82,17 @@ def percentiles(drawn: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.
 
 
 def describe(clusters: Sequence[str], kind: str) -> dict[str, object]:
-    """How many clusters there are, and a warning where they are few: a JSON object."""
+    """Count the clusters, with a warning where they are few or unknown, as JSON values."""
     count = len(set(clusters))
     warning = None
     if count < FEW:
         warning = (
             f"Only {count} {kind}{'' if count == 1 else 's'}: with fewer than {FEW} clusters the "
-            "intervals are rough, and as a rule too narrow."
+            "intervals are rough and usually too narrow."
         )
     elif kind == "utterance":
         warning = (
-            "Speakers and dialogues are unknown: utterances are drawn one by one, and the "
-            "intervals are too narrow where several come from one speaker."
+            "Speakers and dialogues are unknown: single utterances are resampled, and the "
+            "intervals are too narrow if several utterances come from one speaker."
         )
     return {"kind": kind, "count": count, "rows": len(clusters), "warning": warning}

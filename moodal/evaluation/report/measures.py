@@ -1,4 +1,4 @@
-"""Every metric of one set of predictions, with interval, chance and baselines beside it."""
+"""Every metric of one set of predictions, with its interval, chance level and baselines."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from moodal.evaluation.report.scores import Scored
 
 
 class Line(NamedTuple):
-    """A row of a report: a metric, and whether every emotion was asked for by itself.
+    """A row of a report: a metric, and whether each emotion is decided separately.
 
-    Papers judge single-label corpora that way too: each emotion's sigmoid against a threshold,
-    so that a row may have two emotions or none.
+    Papers also evaluate single-label corpora that way: the sigmoid of each emotion is compared
+    with a threshold, so that a row may have two emotions or none.
     """
 
     metric: str
@@ -26,13 +26,13 @@ class Line(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Its name in report.json."""
+        """The key of the row in report.json."""
         return f"{self.metric}_each" if self.each else self.metric
 
     @property
     def title(self) -> str:
-        """Its name in tables."""
-        return METRICS[self.metric].title + (", each asked by itself" if self.each else "")
+        """The name of the row in tables."""
+        return METRICS[self.metric].title + (", each emotion separately" if self.each else "")
 
 
 def _lines(names: str, each: str = "") -> tuple[Line, ...]:
@@ -53,39 +53,39 @@ LINES: Mapping[Task, tuple[Line, ...]] = {
         "ccc pearson mae rmse acc7 acc5 acc2 acc2_nonzero sign_f1 sign_f1_nonzero"
     ),
 }
-"""Task -> what its reports hold, in order; see `lines`."""
+"""Task -> the rows of its reports, in order; see `lines`."""
 
 HEADLINES: Mapping[Task, tuple[str, ...]] = {
     "multi": ("auc", "weighted_accuracy", "binary_f1"),
     "single": ("balanced_accuracy", "accuracy", "auc"),
     "regression": ("ccc", "pearson", "mae"),
 }
-"""Task -> the keys that a summary opens with; see `headlines`."""
+"""Task -> the keys of its headline metrics; see `headlines`."""
 
 SENTIMENT = ("mae", "pearson", "acc2_nonzero")
-"""The keys that a summary of sentiment alone opens with."""
+"""The keys of the headline metrics if all values are sentiment."""
 
 NO_SENTIMENT = "it is for sentiment from -3 to 3"
-"""Why other values have no steps and signs; not worth a line in a list of gaps."""
+"""The reason why other values have no steps and signs; lists of gaps leave it out."""
 
 Decisions = Mapping[str, np.ndarray]
-Beside = Mapping[str, Mapping[str, np.ndarray]]
+BaselineValues = Mapping[str, Mapping[str, np.ndarray]]
 """Key of a line -> baseline -> its values [C], or one value."""
 
 
 def lines(scored: Scored) -> list[Line]:
-    """List the rows of a report: steps and signs only where a value is sentiment."""
+    """List the rows of a report; steps and signs appear only if a value is sentiment."""
     sentiment = bool(scored.sentiment.any())
     return [x for x in LINES[scored.task] if sentiment or not METRICS[x.metric].sentiment]
 
 
 def headlines(scored: Scored) -> tuple[str, ...]:
-    """Choose the keys that a summary opens with."""
+    """Return the keys of the headline metrics."""
     return SENTIMENT if scored.sentiment.all() else HEADLINES[scored.task]
 
 
 def decisions(scored: Scored, thresholds: np.ndarray) -> dict[str, np.ndarray]:
-    """What was decided, [N, C]: "each" by its threshold, and "rows" as the task decides them."""
+    """Decide the emotions, "each" by its threshold and "rows" as the task does: [N, C], 0 or 1."""
     if scored.task == "regression":
         return {}
     each = metrics.decide(scored.each, thresholds)
@@ -95,21 +95,26 @@ def decisions(scored: Scored, thresholds: np.ndarray) -> dict[str, np.ndarray]:
 def measures(
     scored: Scored,
     decided: Decisions,
-    beside: Beside,
+    baselines: BaselineValues,
     *,
     groups: Mapping[str, Sequence[int]],
     draws: int = 1000,
     seed: int = 0,
     only: Collection[str] | None = None,
 ) -> dict[str, Any]:
-    """Key of a line -> its entry, JSON values only (docs/reports.md says what is in it).
+    """Compute the entries of a report's metrics as JSON values (see docs/reports.md).
 
     Args:
+        scored: the predictions.
         decided: of `decisions`.
-        beside: baselines.
-        groups: name of a mean -> the columns it is taken over, e.g. {"mean": [0, 1, 2]}.
-        draws: of the bootstrap; 0 for no intervals.
-        only: the keys to tell (default: all of the task's).
+        baselines: the baselines' values of each metric.
+        groups: name of a mean -> its columns, e.g. {"mean": [0, 1, 2]}.
+        draws: of the bootstrap; 0: no intervals.
+        seed: of the bootstrap.
+        only: the keys to compute (default: all of the task).
+
+    Returns:
+        Key of a line -> entry.
     """
     shown = [line for line in lines(scored) if only is None or line.key in only]
     statistics = {line.key: statistic(line, scored, decided) for line in shown}
@@ -119,7 +124,7 @@ def measures(
     for line in shown:
         about = METRICS[line.metric]
         level = about.chance_level((scored.targets > 0).mean(0))
-        others = beside.get(line.key, {})
+        others = baselines.get(line.key, {})
         if level is None:
             level = others.get("prior-random")
         full = _Values(statistics[line.key](rows), drawn.get(line.key), level, others)
@@ -130,8 +135,8 @@ def measures(
             "lower_is_better": about.lower_is_better,
         }
         if about.per_emotion:
-            seen = _predictions(line, scored, decided)
-            reasons = about.why_undefined(scored.targets, seen)
+            predicted = _predictions(line, scored, decided)
+            reasons = about.why_undefined(scored.targets, predicted)
             if about.sentiment:
                 of_sentiment = zip(reasons, scored.sentiment, strict=True)
                 reasons = [why if is_one else NO_SENTIMENT for why, is_one in of_sentiment]
@@ -149,32 +154,33 @@ def measures(
 
 
 class _Values(NamedTuple):
-    """A metric's value [C] or (), its draws [R, C] or [R], chance and baselines like the value."""
+    """A metric's value [C] or (), its samples [R, C] or [R], its chance level and baselines."""
 
     value: np.ndarray
     drawn: np.ndarray | None
     chance: np.ndarray | None
     baselines: Mapping[str, np.ndarray]
 
-    def _each(self, do: Callable[[np.ndarray], np.ndarray]) -> _Values:
+    def _map(self, function: Callable[[np.ndarray], np.ndarray]) -> _Values:
+        """Apply a function over the columns to all parts."""
         return _Values(
-            do(self.value),
-            None if self.drawn is None else do(self.drawn),
-            None if self.chance is None else do(self.chance),
-            {name: do(value) for name, value in self.baselines.items()},
+            function(self.value),
+            None if self.drawn is None else function(self.drawn),
+            None if self.chance is None else function(self.chance),
+            {name: function(value) for name, value in self.baselines.items()},
         )
 
     def at(self, column: int) -> _Values:
-        """Of one emotion."""
-        return self._each(lambda values: values[..., column])
+        """Select one emotion."""
+        return self._map(lambda values: values[..., column])
 
     def mean(self, columns: Sequence[int]) -> _Values:
-        """Over emotions, those left out that the test set leaves undefined."""
+        """Average over emotions, without those that are undefined on the test set."""
         defined = [c for c in columns if not np.isnan(self.value[c])]
-        return self._each(lambda values: metrics.mean_defined(values[..., defined]))
+        return self._map(lambda values: metrics.mean_defined(values[..., defined]))
 
     def entry(self, reason: str | None) -> dict[str, Any]:
-        """As JSON: an undefined value is null, and ``gap`` has the reason."""
+        """Return JSON values; an undefined value is null, and ``gap`` gives the reason."""
         if np.isnan(self.value):
             return {"value": None, "gap": reason or "it is undefined here"}
         low, high = (None, None) if self.drawn is None else percentiles(self.drawn)
@@ -185,31 +191,34 @@ class _Values(NamedTuple):
             "chance": number(self.chance),
             "baselines": {name: number(value) for name, value in self.baselines.items()},
         }
-        lost = 0 if self.drawn is None else int(np.isnan(self.drawn).sum())
-        if lost:
-            entry["undefined_draws"] = lost
+        undefined = 0 if self.drawn is None else int(np.isnan(self.drawn).sum())
+        if undefined:
+            entry["undefined_draws"] = undefined
         return entry
 
 
 def overall(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of a metric's entry, the one for all rows or the mean over emotions."""
+    """Return a metric's entry for all rows, or that of the mean over emotions."""
     return entry["all"] if "all" in entry else entry["mean"]
 
 
 def means(labels: Sequence[str], unseen: Sequence[str]) -> dict[str, list[int]]:
-    """Name of a mean over emotions -> its columns."""
-    new = [i for i, label in enumerate(labels) if label in unseen]
-    old = [i for i, label in enumerate(labels) if label not in unseen]
-    every = {"mean": [*range(len(labels))]}
-    return every | ({"mean_seen": old, "mean_unseen": new} if new and old else {})
+    """Return the columns of each mean over emotions: all, and those seen and unseen in training."""
+    without = [i for i, label in enumerate(labels) if label in unseen]
+    trained = [i for i, label in enumerate(labels) if label not in unseen]
+    averages = {"mean": [*range(len(labels))]}
+    if without and trained:
+        averages |= {"mean_seen": trained, "mean_unseen": without}
+    return averages
 
 
 def number(value: np.ndarray | float | None) -> float | None:
-    """As a JSON number; None for what is not finite."""
+    """Return a JSON number; None if the value is not finite."""
     return None if value is None or not np.isfinite(value) else float(value)
 
 
 def _predictions(line: Line, scored: Scored, decided: Decisions) -> np.ndarray:
+    """Return the decisions, scores or values that the metric of a line needs: [N, C]."""
     needs = METRICS[line.metric].needs
     if needs == "decisions":
         return decided["each" if line.each else "rows"]

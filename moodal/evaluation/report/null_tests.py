@@ -1,9 +1,10 @@
-"""What chance looks like for an emotion that was never trained: nulls, and the plain baseline.
+"""Null distributions for the AUC of an unseen emotion, and an untrained baseline.
 
-An unseen emotion's AUC may lie far from .5 by luck: emotions share words, and any vector near a
-seen one inherits its score. So the figure is set against the same model given other words'
-vectors (no retraining) and, for published figures, against models retrained with the emotions'
-vectors permuted. The plain baseline is the cosine of text and label embeddings, no model at all.
+The AUC of an unseen emotion can be far from .5 by chance: the vectors of emotions are similar, and
+a vector near that of a trained emotion inherits its score. Therefore the AUC is compared with that
+of the same model for the vectors of other words (without retraining) and, for published figures,
+with models that were retrained on permuted emotion vectors. The untrained baseline is the cosine
+of text and label embeddings.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ import numpy as np
 from moodal.core.errors import DataError
 from moodal.evaluation.metrics import auc
 
-_BLOCK = 50  # vectors scored at a time
+_BLOCK = 50  # vectors scored at once
 
 
 def p_value(observed: float, null_draws: Sequence[float] | np.ndarray) -> float:
-    """(1 + #{null >= observed}) / (1 + draws), one-sided; undefined draws are left out.
+    """Compute the one-sided p-value, (1 + #{null >= observed}) / (1 + draws), of defined draws.
 
     Phipson and Smyth, "Permutation p-values should never be zero", 2010.
 
@@ -41,23 +42,24 @@ def other_words(
     draws: int = 200,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """The unseen emotion's AUC when the trained model is given other words' vectors instead.
+    """Compute the null distribution of an unseen emotion's AUC from the vectors of other words.
 
     Args:
         score_of_vector: the trained model: vectors [K, d] -> scores [N, K].
-        vocabulary: [V, d], vectors of words that are neither this emotion nor a synonym of it.
-        targets: [N] 0/1, the truth of the unseen emotion.
-        observed: its AUC with its own vector.
-        draws: words drawn, without replacement; all of them where there are fewer.
+        vocabulary: [V, d], vectors of words that are neither this emotion nor its synonyms.
+        targets: [N], 0 or 1, the truth of the unseen emotion.
+        observed: the AUC with the emotion's own vector.
+        draws: number of words drawn without replacement; at most all of them.
+        seed: of the draw.
 
     Returns:
-        JSON values: observed, mean, percentile_95, p, draws, aucs (the drawn ones).
+        JSON values: what, observed, mean, percentile_95, p, draws, aucs (of the drawn words).
 
     Raises:
-        DataError: no vocabulary, scores of the wrong shape, or no AUC (one class only).
+        DataError: the vocabulary is empty, the scores have the wrong shape, or no AUC is defined.
     """
     if not len(vocabulary):
-        raise DataError("A null of other words needs a vocabulary of word vectors; it is empty.")
+        raise DataError("The null of other words needs word vectors; the vocabulary is empty.")
     count = min(draws, len(vocabulary))
     chosen = np.random.default_rng(seed).choice(len(vocabulary), size=count, replace=False)
     truth = np.asarray(targets, np.float64)
@@ -75,24 +77,29 @@ def other_words(
 
 
 def retrained(aucs: Sequence[float], observed: float) -> dict[str, Any]:
-    """The unseen emotion's AUC of models trained with permuted vectors, as `other_words`."""
+    """Summarise the AUCs of models retrained with permuted vectors, as `other_words` does."""
     return _summary("models retrained with permuted vectors", observed, list(aucs))
 
 
 def cosine(
     text_embeddings: np.ndarray, label_vectors: np.ndarray, centre: bool = True
 ) -> np.ndarray:
-    """Scores [N, C]: the cosine of each text [N, d] and each label [C, d], nothing trained.
+    """Compute the cosine of each text and each label, an untrained score.
 
-    With ``centre``, less each text's mean over the labels: some texts lie near every label.
-    A text or a label of zeros scores 0.
+    Args:
+        text_embeddings: [N, d].
+        label_vectors: [C, d].
+        centre: subtract each text's mean over the labels, as some texts are near every label.
+
+    Returns:
+        [N, C]; a text or a label of zeros scores 0 before centring.
 
     >>> cosine(np.array([[1.0, 0.0]]), np.eye(2)).tolist()
     [[0.5, -0.5]]
     """
     if text_embeddings.ndim != 2 or text_embeddings.shape[1:] != label_vectors.shape[1:]:
         raise DataError(
-            f"Texts and labels need embeddings of one width; "
+            f"Texts and labels need embeddings of the same width; "
             f"got {text_embeddings.shape} and {label_vectors.shape}."
         )
     scores = _unit(text_embeddings) @ _unit(label_vectors).T
@@ -100,13 +107,14 @@ def cosine(
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    """Each vector [., d] at length 1, float64; zeros stay zeros."""
+    """Scale each vector [., d] to length 1, as float64; zeros stay zeros."""
     v = np.asarray(vectors, np.float64)
     length = np.linalg.norm(v, axis=1, keepdims=True)
     return v / np.where(length > 0, length, 1)
 
 
 def _summary(what: str, observed: float, aucs: list[float]) -> dict[str, Any]:
+    """Describe a null distribution as JSON values."""
     known = [a for a in aucs if not np.isnan(a)]
     if not known or np.isnan(observed):
         raise DataError(

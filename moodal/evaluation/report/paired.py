@@ -1,8 +1,8 @@
-"""What several predictions of the same rows say, and how they differ.
+"""Paired comparison of several predictions for the same rows.
 
-Every difference is taken within each resample of the clusters: the rows that one system finds
-hard the other mostly finds hard too, so a difference is known better than the figures it is
-made of.
+Every difference is computed within each resample of the clusters. Rows that are difficult for one
+system are mostly difficult for the other, so a difference has a narrower interval than the two
+figures.
 """
 
 from __future__ import annotations
@@ -20,36 +20,40 @@ from moodal.evaluation.report.measures import LINES, Decisions, number, statisti
 from moodal.evaluation.report.scores import Scored
 
 
-class Said(NamedTuple):
-    """Predictions, and what was decided of them (`moodal.evaluation.report.measures.decisions`)."""
+class Decided(NamedTuple):
+    """Predictions and their decisions (`moodal.evaluation.report.measures.decisions`)."""
 
     scored: Scored
     decided: Decisions
 
-    def rows(self, which: Sequence[int] | np.ndarray) -> Said:
-        """Only these rows, in this order."""
+    def rows(self, which: Sequence[int] | np.ndarray) -> Decided:
+        """Select rows, in this order."""
         which = np.asarray(which, np.int64)
-        decided = {kind: made[which] for kind, made in self.decided.items()}
-        return Said(self.scored.rows(which), decided)
+        decided = {kind: cells[which] for kind, cells in self.decided.items()}
+        return Decided(self.scored.rows(which), decided)
 
 
 def paired(
-    said: Sequence[Said], keys: Sequence[str], *, draws: int = 1000, seed: int = 0
+    systems: Sequence[Decided], keys: Sequence[str], *, draws: int = 1000, seed: int = 0
 ) -> list[dict[str, Any]]:
-    """For each of them the metrics ``keys`` and, but for the first, the differences from it.
+    """Compute metrics of several systems and their differences from the first system.
 
-    Means over emotions are told of metrics that judge each emotion by itself.
+    Metrics per emotion are averaged over emotions.
 
     Args:
-        said: of the same rows, in the same order.
+        systems: predictions of the same rows, in the same order.
+        keys: of the metrics.
+        draws: of the bootstrap; 0: no intervals.
+        seed: of the bootstrap.
 
     Returns:
-        For each ``{"metrics": {key: {value, low, high}}, "difference": {key: ...}}``.
+        For each system ``{"metrics": {key: {value, low, high}}, "difference": {key: ...}}``; the
+        first has no difference.
     """
-    first = said[0].scored
+    first = systems[0].scored
     of_key = {line.key: line for line in LINES[first.task]}
     lines = [of_key[key] for key in keys]
-    one = {(i, x.key): statistic(x, *s) for i, s in enumerate(said) for x in lines}
+    one = {(i, x.key): statistic(x, *s) for i, s in enumerate(systems) for x in lines}
     drawn = intervals(
         {f"{i} {key}": function for (i, key), function in one.items()},
         first.clusters,
@@ -58,10 +62,10 @@ def paired(
     )
     rows = np.ones(len(first))
     out: list[dict[str, Any]] = []
-    for i in range(len(said)):
-        told: dict[str, Any] = {"metrics": {}}
+    for i in range(len(systems)):
+        entry: dict[str, Any] = {"metrics": {}}
         if i:
-            told["difference"] = {}
+            entry["difference"] = {}
         for line in lines:
             mean = METRICS[line.metric].per_emotion
             values, samples = (
@@ -71,19 +75,21 @@ def paired(
                     [drawn[f"{k} {line.key}"] for k in (0, i)] if draws else [],
                 )
             )
-            told["metrics"][line.key] = _entry(values[1], samples[1] if draws else None)
+            entry["metrics"][line.key] = _entry(values[1], samples[1] if draws else None)
             if i:
                 between = samples[1] - samples[0] if draws else None
-                told["difference"][line.key] = _entry(values[1] - values[0], between)
-        out.append(told)
+                entry["difference"][line.key] = _entry(values[1] - values[0], between)
+        out.append(entry)
     return out
 
 
 def _mean(values: np.ndarray, per_emotion: bool) -> np.ndarray:
+    """Average a metric per emotion over the emotions; return any other unchanged."""
     return metrics.mean_defined(values) if per_emotion else values
 
 
 def _entry(value: np.ndarray, drawn: np.ndarray | None) -> dict[str, Any]:
+    """Return value and interval as JSON values, or the gap."""
     if np.isnan(value):
         return {"value": None, "gap": "it is undefined for these rows"}
     low, high = (None, None) if drawn is None else percentiles(drawn)
@@ -91,5 +97,5 @@ def _entry(value: np.ndarray, drawn: np.ndarray | None) -> dict[str, Any]:
 
 
 def titles(keys: Sequence[str], task: Task) -> Mapping[str, str]:
-    """Key of a metric -> its name in tables."""
+    """Return the name of each metric in tables."""
     return {line.key: line.title for line in LINES[task] if line.key in keys}

@@ -1,4 +1,4 @@
-"""Scored: what a model said of N utterances, beside the truth; kept, so reports can be remade."""
+"""Scored: predictions for N utterances with their truth, stored so that reports can be remade."""
 
 from __future__ import annotations
 
@@ -41,28 +41,28 @@ class ScoredRows:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """N scored utterances, C emotions.
+    """Predictions and truth of N utterances for C emotions or values.
 
     Attributes:
         ids: N names of utterances.
-        probabilities: [N, C], 0 to 1: the sigmoid (multi) or softmax (single) of the logits; of
-            values the logits, brought into their ranges.
-        logits: [N, C], what the system gave out; metrics of values are computed from these, as
-            papers compute them.
-        targets: [N, C], 0/1, or the true values.
+        probabilities: [N, C], 0 to 1: the sigmoid (multi) or softmax (single) of the logits; for
+            values the logits, clipped to their ranges.
+        logits: [N, C], the output of the system; metrics of values are computed from them, as in
+            papers.
+        targets: [N, C], 0 or 1, or the true values.
         labels: C names of emotions or values.
         task: see `moodal.core.emotions.Task`.
         clusters: N names; rows of one name are not independent (one speaker, one video).
         cluster_kind: what the clusters are.
-        subset: which part of which corpus, e.g. "test" or "fold 2 test".
-        info: what else belongs to them, JSON values only (corpus, fingerprint, system, seed).
-        groups: column -> N values ("" where a row has none), by which reports tell the rows
-            apart, e.g. {"style": ("scripted", "improvised", ...)}.
-        values: with the task "regression" the C values and their ranges (default: the built-in
-            ranges), else none.
+        subset: the rows in words, e.g. "test" or "fold 2 test".
+        info: further JSON values (corpus, fingerprint, system, seed).
+        groups: column -> N values ("" where a row has none) by which reports are broken down, e.g.
+            {"style": ("scripted", "improvised", ...)}.
+        values: for the task "regression" the C values and their ranges (default: the built-in
+            ranges), otherwise none.
 
     Raises:
-        DataError: the sizes do not agree, a number is NaN or infinite, or a range is not known.
+        DataError: the sizes do not agree, a number is NaN or infinite, or a range is unknown.
     """
 
     ids: tuple[str, ...]
@@ -84,7 +84,10 @@ class Scored:
         groups = {column: tuple(map(str, values)) for column, values in self.groups.items()}
         object.__setattr__(self, "groups", groups)
         if self.task not in get_args(Task) or self.cluster_kind not in get_args(ClusterKind):
-            raise DataError(f"No task {self.task!r} or no cluster kind {self.cluster_kind!r}.")
+            raise DataError(
+                f"Unknown task {self.task!r} or cluster kind {self.cluster_kind!r}; choose from "
+                f"{', '.join(get_args(Task))} and {', '.join(get_args(ClusterKind))}."
+            )
         if self.task == "regression":
             known = _known_values(self.values, self.labels, self.subset)
             object.__setattr__(self, "values", known.values)
@@ -100,8 +103,8 @@ class Scored:
             if not np.isfinite(array).all():
                 row = int(np.argmin(np.isfinite(array).all(1)))
                 raise DataError(
-                    f"{self.subset}: the {name} of {self.ids[row]!r} hold NaN or infinity; "
-                    "look at its features and at the training loss."
+                    f"{self.subset}: the {name} of {self.ids[row]!r} contain NaN or infinity; "
+                    "check its features and the training loss."
                 )
         for what, names in {"clusters": self.clusters, **self.groups}.items():
             if len(names) != shape[0]:
@@ -152,21 +155,21 @@ class Scored:
 
     @property
     def each(self) -> np.ndarray:
-        """[N, C], 0 to 1: each emotion asked for by itself, the sigmoid of its logit."""
+        """The probability of each emotion by itself, the sigmoid of its logit: [N, C], 0 to 1."""
         return self.probabilities if self.task == "multi" else sigmoid(self.logits)
 
     @property
     def columns(self) -> list[str]:
-        """The labels, those of values with their ranges."""
+        """The labels; values have their ranges added."""
         return [str(value) for value in self.values] or list(self.labels)
 
     @property
     def sentiment(self) -> np.ndarray:
-        """[C] bool, the columns that are sentiment from -3 to 3."""
+        """The columns that are sentiment from -3 to 3: [C] bool."""
         return np.array([v.is_sentiment for v in self.values] or [False] * len(self.labels), bool)
 
     def select(self, labels: Sequence[str]) -> Scored:
-        """Only the columns of ``labels``, in that order; probabilities stay as they are."""
+        """Select the columns of ``labels``, in that order; probabilities are not renormalised."""
         columns = [self.labels.index(label) for label in labels]
         return dataclasses.replace(
             self,
@@ -178,24 +181,27 @@ class Scored:
         )
 
     def rows(self, which: Sequence[int] | np.ndarray) -> Scored:
-        """Only these rows, in this order."""
+        """Select rows, in this order."""
         which = np.asarray(which, np.int64)
 
-        def of(names: Sequence[str]) -> tuple[str, ...]:
+        def pick(names: Sequence[str]) -> tuple[str, ...]:
             return tuple(names[i] for i in which)
 
         return dataclasses.replace(
             self,
-            ids=of(self.ids),
+            ids=pick(self.ids),
             probabilities=self.probabilities[which],
             logits=self.logits[which],
             targets=self.targets[which],
-            clusters=of(self.clusters),
-            groups={column: of(values) for column, values in self.groups.items()},
+            clusters=pick(self.clusters),
+            groups={column: pick(values) for column, values in self.groups.items()},
         )
 
     def save(self, folder: Path | str, name: str = "predictions") -> Path:
-        """Write ``name``.npz (numbers), ``name``.json (words) and ``name``.csv (for people).
+        """Write ``name``.npz (numbers), ``name``.json (texts) and ``name``.csv (a table to read).
+
+        Returns:
+            The path of the .npz file.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -226,19 +232,21 @@ class Scored:
         return folder / f"{name}.npz"
 
     def _write_csv(self, file: Any) -> None:
+        """Write ids, clusters, groups, truth and probabilities or values, a row per utterance."""
         kind = "value" if self.task == "regression" else "probability"
         writer = csv.writer(file)
         truth = [f"true:{label}" for label in self.labels]
         scores = (f"{kind}:{label}" for label in self.labels)
         writer.writerow(["id", self.cluster_kind, *self.groups, *truth, *scores])
         for row, (name, cluster) in enumerate(zip(self.ids, self.clusters, strict=True)):
-            told = (values[row] for values in self.groups.values())
-            said = (f"{p:.6g}" for p in self.probabilities[row])
-            writer.writerow([name, cluster, *told, *(f"{t:g}" for t in self.targets[row]), *said])
+            groups = (values[row] for values in self.groups.values())
+            predicted = (f"{p:.6g}" for p in self.probabilities[row])
+            true = (f"{t:g}" for t in self.targets[row])
+            writer.writerow([name, cluster, *groups, *true, *predicted])
 
 
 def load(folder: Path | str, name: str = "predictions") -> Scored:
-    """What `Scored.save` wrote.
+    """Read the files of `Scored.save`.
 
     Raises:
         DataError: a file is missing or damaged.
@@ -247,14 +255,14 @@ def load(folder: Path | str, name: str = "predictions") -> Scored:
     try:
         head = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         if head.pop("format") != FORMAT:
-            raise DataError(f"{folder}/{name}.json is of another format; run the evaluation again.")
+            raise DataError(f"{folder}/{name}.json has another format; run the evaluation again.")
         with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
             numbers = {key: arrays[key] for key in ("probabilities", "logits", "targets")}
         values = tuple(Value(**value) for value in head.pop("values", ()))
         return Scored(**head, **numbers, values=values)
     except FileNotFoundError as error:
         raise DataError(
-            f"{folder} has no kept predictions: {error.filename} is missing; "
+            f"{folder} has no stored predictions: {error.filename} is missing; "
             "evaluate the run again."
         ) from None
     except (ValueError, KeyError, TypeError, EOFError, OSError, BadZipFile, SpaceError) as error:
@@ -267,7 +275,7 @@ def _known_values(values: Sequence[Value], labels: Sequence[str], subset: str) -
     """Return the values of some columns, with built-in ranges where none are given.
 
     Raises:
-        DataError: a range is not known, or they are those of other columns.
+        DataError: a range is unknown, or the values belong to other columns.
     """
     try:
         known = Values(values or labels)
@@ -275,16 +283,16 @@ def _known_values(values: Sequence[Value], labels: Sequence[str], subset: str) -
         raise DataError(f"{subset}: {error}") from None
     if known.labels != tuple(labels):
         raise DataError(
-            f"{subset}: the ranges are of {', '.join(known.labels)}, the numbers of "
+            f"{subset}: the ranges belong to {', '.join(known.labels)}, but the numbers to "
             f"{', '.join(labels)}."
         )
     return known
 
 
 def clusters_of(utterances: Sequence[Utterance]) -> tuple[tuple[str, ...], ClusterKind]:
-    """Names of the clusters, and their kind: speakers, else dialogues, else each by itself.
+    """Return the cluster of each utterance and their kind: speaker, dialogue or utterance.
 
-    A kind is used only where it is known of every utterance.
+    The first kind that is known for every utterance is used.
 
     >>> clusters_of([Utterance("a", dialogue="v1"), Utterance("b", dialogue="v1", speaker="x")])
     (('v1', 'v1'), 'dialogue')
@@ -297,10 +305,10 @@ def clusters_of(utterances: Sequence[Utterance]) -> tuple[tuple[str, ...], Clust
 
 
 def join(parts: Sequence[Scored], subset: str = "all folds") -> Scored:
-    """The rows of several, one below the other (folds of one corpus).
+    """Concatenate the rows of several predictions, e.g. of the folds of one corpus.
 
     Raises:
-        DataError: they differ in labels or task.
+        DataError: their labels, ranges or tasks differ.
     """
     first = parts[0]
     if any((p.labels, p.task, p.values) != (first.labels, first.task, first.values) for p in parts):
@@ -327,14 +335,14 @@ def join(parts: Sequence[Scored], subset: str = "all folds") -> Scored:
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x)), float64, without overflow."""
+    """Compute 1 / (1 + exp(-x)) as float64, without overflow."""
     x = np.asarray(logits, np.float64)
     small = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, small) / (1 + small)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """exp(x) / sum of exp(x) over the last axis, float64."""
+    """Compute exp(x) / sum of exp(x) over the last axis, as float64."""
     x = np.asarray(logits, np.float64)
     raised = np.exp(x - x.max(-1, keepdims=True))
     return raised / raised.sum(-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Rows told apart by what the corpus knows of them: scripted and improvised turns, sessions."""
+"""Metrics by group of rows: scripted and improvised turns, sessions, speakers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from moodal.evaluation.report.baselines import distribution
-from moodal.evaluation.report.measures import Beside, Decisions, headlines, means, measures
+from moodal.evaluation.report.measures import BaselineValues, Decisions, headlines, means, measures
 from moodal.evaluation.report.scores import Scored
 
 
@@ -16,18 +16,24 @@ def by_group(
     test: Scored,
     decided: Decisions,
     unseen: Sequence[str],
-    beside: Callable[[str, str, Scored], Beside],
+    baselines: Callable[[str, str, Scored], BaselineValues],
     *,
     draws: int,
     seed: int,
 ) -> dict[str, dict[str, Any]]:
-    """Column of ``test.groups`` -> value -> its rows, their emotions and the headline metrics.
+    """Compute the headline metrics of each group of rows.
 
-    Intervals are made as those of the whole: clusters are resampled, of those that the group
-    has. Rows without a value are the group "".
+    Intervals resample the clusters of the group. Rows without a value form the group "".
 
     Args:
-        beside: column, value and the group's rows -> its baselines.
+        test: the predictions; ``test.groups`` defines the groups.
+        decided: of `moodal.evaluation.report.measures.decisions`.
+        unseen: labels without training rows.
+        baselines: (column, value, rows of the group) -> baselines of the group.
+        draws, seed: of the bootstrap.
+
+    Returns:
+        Column -> value -> rows, counts of labels, clusters and metrics, as JSON values.
     """
     averages = means(test.labels, unseen)
     keys = headlines(test)
@@ -36,11 +42,11 @@ def by_group(
         out[column] = {}
         for value, rows in group_rows(values).items():
             part = test.rows(rows)
-            said = {kind: made[rows] for kind, made in decided.items()}
-            told = measures(
+            part_decided = {kind: cells[rows] for kind, cells in decided.items()}
+            entries = measures(
                 part,
-                said,
-                beside(column, value, part),
+                part_decided,
+                baselines(column, value, part),
                 groups=averages,
                 draws=draws,
                 seed=seed,
@@ -49,13 +55,13 @@ def by_group(
             out[column][value] = {
                 **distribution(part.targets, part.task, part.labels),
                 "clusters": len(set(part.clusters)),
-                "metrics": {key: told[key] for key in keys},
+                "metrics": {key: entries[key] for key in keys},
             }
     return out
 
 
 def group_rows(values: Sequence[str]) -> Mapping[str, np.ndarray]:
-    """Value -> its rows; in the order of the alphabet, the rows without one last."""
+    """Return the rows of each value in alphabetical order; rows without a value come last."""
     column = np.asarray(values, dtype=str)
     names = sorted({str(x) for x in values}, key=lambda x: (not x, x))
     return {name: np.flatnonzero(column == name) for name in names}

@@ -163,7 +163,7 @@ def combine(
     unseen = list(dict.fromkeys(x for r in reports for x in r["protocol"]["unseen"]))
     audit = [f for r in reports for f in r["protocol"]["audit"]]
     marks = dict.fromkeys([*stamps, *(s for r in reports for s in r["protocol"]["stamps"])])
-    chosen = Thresholds(np.zeros(len(pooled.labels)), "chosen in each fold, see the folds' reports")
+    chosen = Thresholds(np.zeros(len(pooled.labels)), "those of each fold, see the folds' reports")
     context = ReportContext(list(marks), audit, unseen, extras or {})
     report = _head(pooled, chosen, draws, seed, context)
     report["thresholds"]["values"] = {}

@@ -1,4 +1,4 @@
-"""A report as people read it: report.md, and tables for the terminal."""
+"""Text of a report: report.md, and tables for the terminal."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from moodal.evaluation.report.cells import bullets, cell, grid, number, table
 from moodal.evaluation.report.measures import HEADLINES, NO_SENTIMENT
 from moodal.evaluation.report.sections import (
     audit_lines,
-    beside_words,
     group_rows,
     split_lines,
+    text_baseline_line,
     transcript_line,
 )
 from moodal.evaluation.report.summary import overall
@@ -32,14 +32,14 @@ MOST_UNREADABLE = 50
 """report.md names at most so many rows that could not be read."""
 
 SWAPPED = (
-    "UA (unweighted accuracy) is the balanced accuracy and WA (weighted accuracy) the plain one, "
-    "as the field has them; MMER's published code prints its UA as WA and its WA as UA."
+    "UA (unweighted accuracy) is the balanced accuracy and WA (weighted accuracy) the plain "
+    "accuracy, as in the field; MMER's published code prints its UA as WA and its WA as UA."
 )
-"""Said wherever both stand."""
+"""The note in every text that shows both."""
 
 
 def markdown(report: Mapping[str, Any]) -> str:
-    """A report of `summary.summarise` or `summary.combine` as Markdown."""
+    """Format a report of `summary.summarise` or `summary.combine` as Markdown."""
     return "\n".join(_parts(report)).rstrip() + "\n"
 
 
@@ -56,14 +56,14 @@ def show(report: Mapping[str, Any], console: Any = None) -> None:
             out.print(grid(title, rows))
     for column, values in report.get("groups", {}).items():
         rows = group_rows(column, values, report["extras"].get("words"))
-        # an interval for the first metric alone, as a terminal has 80 columns
+        # only the first metric has an interval, as a terminal has 80 columns
         narrow = [[*row[:3], *(c.split(" [")[0] for c in row[3:])] for row in rows]
         out.print(grid(f"By {column}", narrow))
-    for line in (beside_words(report), transcript_line(report), *calibration_lines(report)):
+    for line in (text_baseline_line(report), transcript_line(report), *calibration_lines(report)):
         if line:
             out.print(line, highlight=False, markup=False)
-    for label, zero in report["extras"].get("nulls", {}).items():
-        out.print(_zero_line(label, zero), highlight=False, markup=False)
+    for label, about in report["extras"].get("nulls", {}).items():
+        out.print(_null_line(label, about), highlight=False, markup=False)
     for stamp in report["protocol"]["stamps"]:
         out.print(f"Mark of every number here: {stamp}.", highlight=False, markup=False)
     for gap in gaps(report):
@@ -71,32 +71,33 @@ def show(report: Mapping[str, Any], console: Any = None) -> None:
 
 
 def _short(report: Mapping[str, Any]) -> list[list[str]]:
-    """`headlines` for a terminal of 80 columns: without what chance says already, or the file."""
+    """Reduce `headlines` to a terminal of 80 columns: without prior-random and validation."""
     rows = headlines(report)
     kept = [i for i, name in enumerate(rows[0]) if name not in ("prior-random", "validation")]
     return [[row[i] for i in kept] for row in rows]
 
 
 def _narrow(report: Mapping[str, Any]) -> list[list[str]]:
-    """Make `emotions` for a terminal of 80 columns: an interval for the first metric alone."""
+    """Reduce `emotions` to a terminal of 80 columns: only the first metric has an interval."""
     rows = emotions(report, _TERMINAL[report["task"]]) if len(report["labels"]) > 1 else []
     end = 1 + len(_columns_of_parts(report))
-    if report["task"] == "regression":  # a table of values has no room for their means
+    if report["task"] == "regression":  # a table of values has no room for means
         rows, end = [[row[0], *row[end:]] for row in rows], 1
     return [[*row[: end + 1], *(cell.split(" [")[0] for cell in row[end + 1 :])] for row in rows]
 
 
 def headlines(report: Mapping[str, Any]) -> list[list[str]]:
-    """The metrics that count first: name, value and interval, chance, and each baseline."""
+    """Build the rows of the headline metrics: name, value, interval, chance and baselines."""
     keys = report.get("headlines") or HEADLINES[report["task"]]
     return _metric_rows(report, list(keys))
 
 
 def emotions(report: Mapping[str, Any], keys: Sequence[str] | None = None) -> list[list[str]]:
-    """Make a row per emotion or value, then means, chance and baselines; a column per metric.
+    """Build a row per emotion or value, then means, chance and baselines; a column per metric.
 
     Args:
-        keys: of the metrics; default: those of the task. One that the report lacks is left out.
+        report: see `summary.summarise`.
+        keys: of the metrics (default: those of the task); missing ones are left out.
     """
     chosen = [k for k in keys or _PER_EMOTION[report["task"]] if k in report["metrics"]]
     entries = [report["metrics"][k] for k in chosen]
@@ -114,13 +115,13 @@ def emotions(report: Mapping[str, Any], keys: Sequence[str] | None = None) -> li
         if mean in entries[0]:
             name = mean.replace("_", " of the ").replace("mean", "Mean")
             rows.append([name, *blank, *(cell(e[mean]) for e in entries)])
-    for name, values in _beside([e["mean"] for e in entries]):
+    for name, values in _baseline_rows([e["mean"] for e in entries]):
         rows.append([name, *blank, *values])
     return rows
 
 
 def _columns_of_parts(report: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Collect what is known of training and test: counts of emotions, or means of values."""
+    """Collect counts of emotions, or means of values, in training and test."""
     columns = {}
     for part in ("train", "test"):
         known = report.get(part, {})
@@ -137,7 +138,7 @@ def _kind(report: Mapping[str, Any]) -> str:
 
 
 def gaps(report: Mapping[str, Any]) -> list[str]:
-    """What is undefined and why, a sentence for each reason and emotion."""
+    """Describe what is undefined and why, a sentence per reason and emotion."""
     metrics: dict[tuple[str, str], list[str]] = {}
     for entry in report["metrics"].values():
         parts = {
@@ -178,7 +179,7 @@ def _opening(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"{interval} Thresholds: {report['thresholds']['source']}.\n"
     notes = [report["clusters"]["warning"], *report["thresholds"]["notes"]]
     if len({v["high"] - v["low"] for v in report.get("values", ())}) > 1:
-        notes.append("The values have different ranges: means of errors over them mix units.")
+        notes.append("The values have different ranges: the mean of their errors mixes units.")
     for note in notes:
         if note:
             yield f"**Note.** {note}\n"
@@ -191,7 +192,7 @@ def _in_short(report: Mapping[str, Any]) -> Iterator[str]:
     yield table(headlines(report))
     if report["task"] == "single":
         yield SWAPPED + "\n"
-    for line in (beside_words(report), transcript_line(report), *calibration_lines(report)):
+    for line in (text_baseline_line(report), transcript_line(report), *calibration_lines(report)):
         if line:
             yield line + "\n"
 
@@ -222,15 +223,15 @@ def _problems(report: Mapping[str, Any]) -> Iterator[str]:
 
 def _evidence(report: Mapping[str, Any]) -> Iterator[str]:
     """Yield the null tests, the folds, the audit of the split and the thresholds."""
-    if zero := report["extras"].get("nulls"):
+    if nulls := report["extras"].get("nulls"):
         yield "## Unseen emotions against chance\n"
-        yield table(_zero_rows(zero))
+        yield table(_null_rows(nulls))
     if "folds" in report:
         yield "## Folds\n"
         yield table(_fold_rows(report))
     yield "## Audit of the split\n"
     findings = audit_lines(report["protocol"]["audit"])
-    yield bullets(findings or ["The sides of the split share nothing."])
+    yield bullets(findings or ["No findings."])
     if report["task"] != "regression" and report["thresholds"]["values"]:
         yield "## Thresholds\n"
         values = report["thresholds"]["values"].items()
@@ -240,6 +241,7 @@ def _evidence(report: Mapping[str, Any]) -> Iterator[str]:
 def _metric_rows(
     report: Mapping[str, Any], keys: Sequence[str], aliases: bool = False
 ) -> list[list[str]]:
+    """Build a row per metric: name, value, interval, chance, baselines, validation and aliases."""
     entries = [overall(report["metrics"][k]) for k in keys]
     names = list(dict.fromkeys(n for e in entries for n in e.get("baselines", {})))
     valid = report.get("valid", {}).get("values")
@@ -252,22 +254,22 @@ def _metric_rows(
             title += f", mean of {entry['over']}"
         tail = [number(valid[key])] if valid else []
         tail += [about["alias"]] if aliases else []
-        beside = [number(entry.get("baselines", {}).get(n)) for n in names]
-        rows.append([title, cell(entry), number(entry.get("chance")), *beside, *tail])
+        baselines = [number(entry.get("baselines", {}).get(n)) for n in names]
+        rows.append([title, cell(entry), number(entry.get("chance")), *baselines, *tail])
     return rows
 
 
-def _beside(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
-    """Chance and the baselines of these entries, a name and a row for each."""
+def _baseline_rows(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the name and the figures of chance and of each baseline."""
     yield "chance", [number(e.get("chance")) for e in entries]
     for name in dict.fromkeys(n for e in entries for n in e.get("baselines", {})):
         yield name, [number(e.get("baselines", {}).get(name)) for e in entries]
 
 
-def _zero_rows(zero: Mapping[str, Any]) -> list[list[str]]:
-    """Unseen emotion by emotion: its AUC, the plain cosine's, and each null's."""
+def _null_rows(nulls_of: Mapping[str, Any]) -> list[list[str]]:
+    """Build the rows of each unseen emotion: its AUC, that of the cosine, and each null."""
     rows = [["Emotion", "AUC", "cosine of plain embeddings", "null", "mean", "95th pct", "p"]]
-    for label, about in zero.items():
+    for label, about in nulls_of.items():
         cosine = about.get("cosine") or {}
         plain = cosine.get("why") or number(cosine.get("auc"))
         if cosine.get("auc_synonyms") is not None:
@@ -284,21 +286,22 @@ def _zero_rows(zero: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
-def _zero_line(label: str, zero: Mapping[str, Any]) -> str:
-    """What an unseen emotion's AUC is worth, in a line."""
-    parts = [f"Unseen {label}: AUC {number(zero.get('auc'))}"]
+def _null_line(label: str, about: Mapping[str, Any]) -> str:
+    """Describe the AUC of an unseen emotion and its null distributions in one line."""
+    parts = [f"Unseen {label}: AUC {number(about.get('auc'))}"]
     for kind, words in {"other_words": "with other words", "retrained": "permuted"}.items():
-        if null := zero.get(kind):
+        if null := about.get(kind):
             parts.append(
                 f"{words} {number(null['mean'])} (p {number(null['p'])}, {null['draws']} draws)"
             )
-    cosine = zero.get("cosine") or {}
+    cosine = about.get("cosine") or {}
     if cosine.get("auc") is not None:
         parts.append(f"untrained cosine {number(cosine['auc'])}")
     return "; ".join(parts) + "."
 
 
 def _fold_rows(report: Mapping[str, Any]) -> list[list[str]]:
+    """Build a row per metric: its value in each fold, mean, standard deviation and pooled value."""
     names = [f.get("name", f["subset"]) for f in report["folds"]]
     rows = [["Metric", *names, "mean", "std", "pooled"]]
     for entry in report["metrics"].values():
@@ -309,5 +312,6 @@ def _fold_rows(report: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _clusters(report: Mapping[str, Any]) -> str:
+    """Count the clusters in words."""
     about = report["clusters"]
     return f"{about['count']:,} {about['kind']}{'' if about['count'] == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""From which probability on an emotion counts as decided: fixed, or chosen on validation."""
+"""Decision thresholds of emotions: fixed, or chosen on validation."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Criterion = Literal["binary_f1", "balanced_accuracy"]
 
 @dataclass(frozen=True, eq=False)
 class Thresholds:
-    """A threshold per emotion and where it came from.
+    """A threshold per emotion, and how it was chosen.
 
     Attributes:
-        values: [C], 0 to 1; an emotion is decided when its probability lies above.
-        source: in words, for reports and artefacts.
-        notes: what a reader must know, e.g. emotions that no threshold could be chosen for.
+        values: [C], 0 to 1; an emotion is decided if its probability is higher.
+        source: how they were chosen, in words for reports and artefacts.
+        notes: what a reader must know, e.g. emotions whose threshold could not be chosen.
     """
 
     values: np.ndarray
@@ -30,7 +30,7 @@ class Thresholds:
 
 
 def fixed(labels: Sequence[str], value: float = 0.5) -> Thresholds:
-    """The same threshold for every emotion.
+    """Use one threshold for every emotion.
 
     Raises:
         UsageError: it is not between 0 and 1.
@@ -41,31 +41,37 @@ def fixed(labels: Sequence[str], value: float = 0.5) -> Thresholds:
 
 
 def choose(valid: Scored, criterion: Criterion = "binary_f1", otherwise: float = 0.5) -> Thresholds:
-    """For each emotion the threshold that is best on validation, half way between two scores.
+    """Choose the best threshold of each emotion on validation, half way between two scores.
 
-    Of equally good ones the nearest to ``otherwise``, which is also what an emotion gets that
-    validation has no positive row, or only positive rows, of.
+    Of equally good thresholds the nearest to ``otherwise`` is chosen. An emotion without positive
+    validation rows, or with no others, gets ``otherwise``.
+
+    Args:
+        valid: predictions of the validation rows.
+        criterion: the metric to maximise.
+        otherwise: the default threshold, 0 to 1.
 
     Raises:
-        DataError: there is nothing to choose on, or the task has no thresholds.
-        UsageError: no such criterion.
+        DataError: there are no validation rows, or the task has no thresholds.
+        UsageError: the criterion is unknown.
     """
     if valid.task == "regression" or not len(valid):
         raise DataError(f"{valid.subset}: thresholds need validation rows that have emotions.")
     if criterion not in ("binary_f1", "balanced_accuracy"):
-        raise UsageError(f"No criterion {criterion!r}; there are binary_f1 and balanced_accuracy.")
+        raise UsageError(f"No criterion {criterion!r}; choose binary_f1 or balanced_accuracy.")
     values = np.full(len(valid.labels), float(otherwise))
-    left = []
+    defaulted = []
     for column, label in enumerate(valid.labels):
         target = valid.targets[:, column] > 0
         values[column] = best_threshold(target, valid.each[:, column], criterion, otherwise)
         if target.all() or not target.any():
-            left.append(label)
+            defaulted.append(label)
     notes: tuple[str, ...] = ()
-    if left:
-        which = "has" if len(left) == 1 else "have"
+    if defaulted:
+        which = "has" if len(defaulted) == 1 else "have"
         notes = (
-            f"{', '.join(left)} {which} no positive rows (or nothing else) in {valid.subset}: "
+            f"{', '.join(defaulted)} {which} only positive or only negative rows in "
+            f"{valid.subset}: "
             f"the threshold stays at {otherwise:g}.",
         )
     return Thresholds(values, f"chosen for {criterion} on {valid.subset}", notes)
@@ -74,8 +80,13 @@ def choose(valid: Scored, criterion: Criterion = "binary_f1", otherwise: float =
 def best_threshold(
     target: np.ndarray, scores: np.ndarray, criterion: Criterion, otherwise: float = 0.5
 ) -> float:
-    """The best threshold for targets [N] (bool) and scores [N], half way between two scores;
-    ``otherwise`` where there is no positive row, or nothing else.
+    """Choose the best threshold of one emotion, half way between two scores.
+
+    Args:
+        target: [N] bool.
+        scores: [N], 0 to 1.
+        criterion: the metric to maximise.
+        otherwise: returned if all rows are positive or all are negative.
 
     >>> best_threshold(np.array([False, True, True]), np.array([0.1, 0.3, 0.8]), "binary_f1")
     0.2
@@ -85,7 +96,7 @@ def best_threshold(
     levels, group = np.unique(np.asarray(scores, np.float64), return_inverse=True)
     positives = np.bincount(group, weights=target, minlength=len(levels))
     rows = np.bincount(group, minlength=len(levels))
-    # candidate k decides the levels from k up; all of them, none of them, and all between
+    # candidate k decides the levels from k up: from all levels to none
     tp = np.append(np.cumsum(positives[::-1])[::-1], 0)
     decided = np.append(np.cumsum(rows[::-1])[::-1], 0)
     p, n = target.sum(), (~target).sum()
@@ -93,7 +104,7 @@ def best_threshold(
         gain = 2 * tp / (decided + p)
     else:
         gain = (tp / p + (n - (decided - tp)) / n) / 2
-    # decided means above: below all of them is 0, so a probability of exactly 0 never counts
+    # decided means strictly higher than the threshold, so a probability of exactly 0 never counts
     candidates = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [levels[-1]]])
     if levels[0] <= 0:
         gain[0] = -1

@@ -1,4 +1,4 @@
-"""What a CTC head wrote of the test, against what was said: the character error rate."""
+"""The character error rate of a CTC head on the test rows."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ def ctc_entry(
     seed: int = 0,
     infinite: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The error rate of N transcripts with its interval, as JSON values.
+    """Compute the character error rate of N transcripts with its interval, as JSON values.
 
     Args:
-        references: what was said, in the characters that CTC spells with.
-        hypotheses: what was written.
+        references: N texts as spoken, in the characters of CTC.
+        hypotheses: N texts as recognised.
         clusters: N names; whole clusters are resampled.
-        infinite: how many training transcripts were too long for their clip, or what else
-            is to be told of them.
+        draws, seed: of the bootstrap.
+        infinite: further values about infinite losses in training, e.g. their number.
 
     Returns:
-        ``character_error_rate``, ``low``, ``high`` (None where nothing was said), ``errors``,
-        ``characters``, ``rows``, ``silent`` (rows in which nothing was said), ``infinite``, and
-        ``by_cluster``: name -> [errors, characters], which folds are combined by.
+        ``character_error_rate``, ``low``, ``high`` (None without any character), ``errors``,
+        ``characters``, ``rows``, ``silent`` (rows with an empty reference), ``infinite``, and
+        ``by_cluster``: name -> [errors, characters], from which folds are combined.
     """
     errors, characters, _ = character_error_rate(references, hypotheses)
     sums: dict[str, list[int]] = {}
-    for name, wrong, said in zip(clusters, errors.tolist(), characters.tolist(), strict=True):
+    for name, wrong, count in zip(clusters, errors.tolist(), characters.tolist(), strict=True):
         both = sums.setdefault(str(name), [0, 0])
         both[0] += wrong
-        both[1] += said
+        both[1] += count
     silent = int((characters == 0).sum())
     return _entry(sums, len(errors), silent, dict(infinite or {}), draws, seed)
 
@@ -48,13 +48,13 @@ def ctc_entry(
 def ctc_combined(
     entries: Sequence[Mapping[str, Any]], draws: int = 1000, seed: int = 0
 ) -> dict[str, Any]:
-    """One entry of those of several folds: all errors over all characters."""
+    """Combine the entries of several folds: all errors over all characters."""
     sums: dict[str, list[int]] = {}
     for entry in entries:
-        for name, (wrong, said) in entry["by_cluster"].items():
+        for name, (wrong, count) in entry["by_cluster"].items():
             both = sums.setdefault(name, [0, 0])
             both[0] += wrong
-            both[1] += said
+            both[1] += count
     infinite: dict[str, Any] = {}
     for entry in entries:
         for key, value in entry["infinite"].items():

@@ -1,6 +1,6 @@
 """The text baseline: what the transcripts predict without voice, face or pre-training.
 
-It is TF-IDF of words and pairs of words (sublinear term frequency) and a multinomial logistic
+It uses TF-IDF of words and pairs of words (sublinear term frequency) and a multinomial logistic
 regression with balanced classes, on the same rows that the system is trained on. Where actors
 read a script this is the figure to know first: on IEMOCAP's transcripts, with four sessions for
 training and one for testing, it reaches a UA of .66 over all turns, .53 on improvised ones, .75
@@ -19,7 +19,7 @@ from moodal.core.errors import DataError, UsageError
 from moodal.core.manifest import Manifest
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.evaluation.report.measures import decisions
-from moodal.evaluation.report.paired import Said, paired
+from moodal.evaluation.report.paired import Decided, paired
 from moodal.evaluation.report.scores import Scored, join
 from moodal.evaluation.report.subgroups import group_rows
 
@@ -110,7 +110,7 @@ def combine_entries(
     """Compute the `entry` of several folds' rows together.
 
     Args:
-        entries: of the folds.
+        entries: the entries of the folds.
         tests: the folds' predictions, in the same order.
     """
     decided = [int(x) for entry in entries for x in entry["decided"].split()]
@@ -120,8 +120,8 @@ def combine_entries(
 def _entry(test: Scored, decided: np.ndarray, draws: int, seed: int) -> dict[str, Any]:
     one_hot = np.eye(len(test.labels))[decided]
     both = (
-        Said(test, {"rows": one_hot}),
-        Said(test, decisions(test, np.full(len(test.labels), 0.5))),
+        Decided(test, {"rows": one_hot}),
+        Decided(test, decisions(test, np.full(len(test.labels), 0.5))),
     )
     groups = {
         column: {
@@ -138,7 +138,7 @@ def _entry(test: Scored, decided: np.ndarray, draws: int, seed: int) -> dict[str
     }
 
 
-def _figures(both: Sequence[Said], draws: int, seed: int) -> dict[str, Any]:
+def _figures(both: Sequence[Decided], draws: int, seed: int) -> dict[str, Any]:
     text, system = paired(both, FIGURES, draws=draws, seed=seed)
     return {"metrics": text["metrics"], "difference": system["difference"]}
 

@@ -97,7 +97,7 @@ def test_wrong_questions(made, report, tmp_path):
         figures.confusion(made("single"), tmp_path / "a.jpg")
     with pytest.raises(UsageError, match="'exact_match'"):
         figures.emotion_bars(report, "exact_match", tmp_path / "a.png")
-    with pytest.raises(DataError, match="one emotion a row"):
+    with pytest.raises(DataError, match="one emotion per row"):
         figures.confusion(made("multi"), tmp_path / "a.png")
     with pytest.raises(DataError, match="no epochs"):
         figures.learning_curves([], tmp_path / "a.png")

@@ -73,5 +73,5 @@ def test_cosine_by_hand():
     texts, labels = np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([[2.0, 0.0], [0.0, 0.5]])
     np.testing.assert_allclose(cosine(texts, labels, centre=False), [[0.6, 0.8], [0, 0]])
     np.testing.assert_allclose(cosine(texts, labels), [[-0.1, 0.1], [0, 0]])
-    with pytest.raises(DataError, match="one width"):
+    with pytest.raises(DataError, match="the same width"):
         cosine(texts, np.ones((2, 3)))

@@ -92,11 +92,14 @@ def test_probabilities_are_those_of_the_task(made):
     ("change", "words"),
     [
         ({"logits": np.zeros((2, 2))}, r"need logits \[2, 1\]; got \[2, 2\]"),
-        ({"targets": np.array([[1.0], [np.nan]])}, "targets of 'b' hold NaN"),
+        ({"targets": np.array([[1.0], [np.nan]])}, "targets of 'b' contain NaN"),
         ({"clusters": ("x",)}, "2 utterances, but 1 clusters"),
-        ({"task": "many"}, "No task 'many'"),
+        ({"task": "many"}, "Unknown task 'many'"),
         ({"task": "regression"}, "range of joy is not known"),
-        ({"task": "regression", "values": (Value("x", 0, 1),)}, "ranges are of x, the numbers of"),
+        (
+            {"task": "regression", "values": (Value("x", 0, 1),)},
+            "ranges belong to x, but the numbers to",
+        ),
     ],
 )
 def test_wrong_sizes_and_numbers_are_said(change, words):
@@ -115,7 +118,7 @@ def test_wrong_sizes_and_numbers_are_said(change, words):
 
 
 def test_a_missing_and_a_damaged_file(made, tmp_path):
-    with pytest.raises(DataError, match="has no kept predictions"):
+    with pytest.raises(DataError, match="has no stored predictions"):
         load(tmp_path)
     path = made("multi").save(tmp_path)
     path.write_bytes(path.read_bytes()[:100])

@@ -126,12 +126,12 @@ def test_people_read_the_groups_and_which_is_ua(told):
         SWAPPED,
         "| Balanced accuracy (UA) |",
         "## By style",
-        "| style | rows | UA | WA | AUC | words: UA |",
+        "| style | rows | UA | WA | AUC | text baseline: UA |",
         "| without style | 40 |",
         "| scripted | 40 | 0.",
         "0.750 [0.700, 0.800] |",
-        "The words alone (TF-IDF): UA 0.500 [0.400, 0.600]",
-        "the system's UA less theirs: +0.100 [-0.020, +0.200].",
+        "Text baseline (TF-IDF): UA 0.500 [0.400, 0.600]",
+        "the system's UA minus the baseline's: +0.100 [-0.020, +0.200].",
     ):
         assert said in text, said
     out = io.StringIO()
@@ -164,6 +164,8 @@ def test_findings_of_many_folds_are_one_line(made):
         }
     ] * 3
     text = markdown(_report(made("single"), context=ReportContext(audit=audit)))
-    line = "- warning: They share 0.5. For example `script01_1`. So in 3 folds, 40.0% to 60.0% of "
+    line = (
+        "- warning: They share 0.5. For example `script01_1`. The same holds in 3 folds, for 40.0% "
+    )
     assert line in text
     assert text.count("Made up.") == 1

@@ -56,7 +56,7 @@ def test_an_emotion_without_positives_stays_fixed_and_says_so():
     chosen = choose(valid, "balanced_accuracy")
     assert chosen.values.tolist() == pytest.approx([0.8, 0.5])
     assert chosen.notes == (
-        "fear has no positive rows (or nothing else) in valid: the threshold stays at 0.5.",
+        "fear has only positive or only negative rows in valid: the threshold stays at 0.5.",
     )
     assert chosen.source == "chosen for balanced_accuracy on valid"
 
