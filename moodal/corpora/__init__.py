@@ -1,4 +1,4 @@
-"""Corpora: each is a file with ``read(root) -> Manifest`` and a line in this table."""
+"""The table of corpora: each corpus is a module with ``read(root) -> Manifest`` and a line here."""
 
 from __future__ import annotations
 
@@ -37,4 +37,4 @@ CORPORA: dict[str, Callable[[Path], Manifest]] = {
     "fer2013-both": fer2013.read_both,
     "table": table.read,
 }
-"""Name -> reader of the files that users have."""
+"""Name -> reader of the files as users have them."""

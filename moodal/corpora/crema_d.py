@@ -1,7 +1,7 @@
-"""CREMA-D: 91 actors say 12 sentences in 6 emotions.
+"""CREMA-D: 91 actors speak 12 sentences in 6 emotions.
 
 Cao et al., "CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset", IEEE
-Transactions on Affective Computing, 2014. Labels are what was acted.
+Transactions on Affective Computing, 2014. Labels are the acted emotions.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Utterance, media_of
-from moodal.corpora.find import AUDIO, VIDEO, folder, recordings, rows, some
+from moodal.corpora.find import AUDIO, VIDEO, folder, recordings, rows, shortened
 
 EMOTIONS = {
     "ANG": "anger",
@@ -53,8 +53,8 @@ _VOTES = {"VoiceVote": "voice_vote", "FaceVote": "face_vote", "MultiModalVote": 
 def read(root: Path | str) -> Manifest:
     """Read a folder of recordings by their names, such as ``1001_DFA_ANG_XX.wav``.
 
-    Sound is looked for in ``AudioWAV/`` and in the folder itself, video in ``VideoFlash/``
-    and in the folder itself. ``VideoDemographics.csv`` gives ``sex`` and ``age``, and
+    Sound is read from ``AudioWAV/`` or the folder itself, video from ``VideoFlash/`` or the folder
+    itself. ``VideoDemographics.csv`` gives ``sex`` and ``age``, and
     ``metadata.csv`` or ``processedResults/summaryTable.csv`` the crowd's votes, where
     they are there; all of these go to the utterances' ``extra``, with the ``level`` acted.
 
@@ -72,9 +72,9 @@ def read(root: Path | str) -> Manifest:
     named = {stem: match for stem in stems if (match := _NAME.fullmatch(stem))}
     others = [stem for stem in stems if stem not in named]
     if not named:
-        found = f"found {some(others)}" if others else "found no recording at all"
+        content = f"it holds {shortened(others)}" if others else "it holds no recording"
         raise DataError(
-            f"{root} holds no recording named like 1001_DFA_ANG_XX.wav ({found}); "
+            f"{root} holds no recording named like 1001_DFA_ANG_XX.wav ({content}); "
             "give the folder with CREMA-D's AudioWAV in it."
         )
     actors, votes = _actors(root), _votes(root)
@@ -101,9 +101,11 @@ def read(root: Path | str) -> Manifest:
         for stem, match in named.items()
     )
     codes = list(EMOTIONS)
-    notes = ["The twelve sentences were said in every emotion: the text tells nothing of it."]
+    notes = ["The twelve sentences occur in every emotion: the text carries no emotion."]
     if others:
-        notes.append(f"{len(others)} recordings with other names were left out: {some(others)}.")
+        notes.append(
+            f"{len(others)} recordings with other names were left out: {shortened(others)}."
+        )
     return Manifest(
         corpus="crema-d",
         space=EmotionSpace(EMOTIONS.values(), "single"),
@@ -116,19 +118,19 @@ def read(root: Path | str) -> Manifest:
 
 
 def _actors(root: Path) -> dict[str, dict[str, str]]:
-    """Actor -> sex and age, from the release's VideoDemographics.csv or from metadata.csv."""
+    """Read actor -> sex and age from the release's VideoDemographics.csv or from metadata.csv."""
     actors: dict[str, dict[str, str]] = {}
     for row in rows(root / "VideoDemographics.csv") + rows(root / "metadata.csv"):
         lower = {str(k).lower(): v for k, v in row.items()}
-        known = {"sex": lower.get("sex") or lower.get("gender"), "age": lower.get("age")}
+        person = {"sex": lower.get("sex") or lower.get("gender"), "age": lower.get("age")}
         actor = lower.get("actorid") or lower.get("speaker")
         if actor:
-            actors.setdefault(actor, {k: v.lower() for k, v in known.items() if v})
+            actors.setdefault(actor, {k: v.lower() for k, v in person.items() if v})
     return actors
 
 
 def _votes(root: Path) -> dict[str, dict[str, str]]:
-    """Recording -> the crowd's majority by voice, by face and by both, as letters."""
+    """Read recording -> the raters' majority by voice, by face and by both, as letters."""
     votes = {}
     for row in rows(root / "metadata.csv") + rows(root / "processedResults" / "summaryTable.csv"):
         name = row.get("path") or row.get("FileName")

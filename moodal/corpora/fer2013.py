@@ -42,7 +42,7 @@ LICENCE = "images ODbL 1.0 / DbCL 1.0 as their hosts state it (unverified); FER+
 
 
 class _Face(NamedTuple):
-    """A row of the tables: its picture, split, FER2013's label and FER+'s ten counts."""
+    """A row of the tables: picture, split, FER2013's label and FER+'s ten counts."""
 
     pixels: np.ndarray
     split: str
@@ -52,38 +52,38 @@ class _Face(NamedTuple):
 
 
 def read(root: Path | str) -> Manifest:
-    """FER2013's own labels: [N, 7], one-hot.
+    """Read FER2013 with its own labels [N, 7], one-hot.
 
-    Reads ``fer2013.csv`` (emotion, pixels, Usage), beside it ``fer2013new.csv`` with FER+'s votes
-    where it is there; or ``images.npz`` with ``metadata.csv``. Blank pictures are left out, and of
-    the training split those that stand in another split too.
+    The files are ``fer2013.csv`` (emotion, pixels, Usage), with an optional ``fer2013new.csv`` that
+    holds FER+'s votes; or ``images.npz`` with ``metadata.csv``. Blank pictures are left out, and so
+    are training pictures that occur in another split, too.
 
     Returns:
         The stream face: each picture is one step of 2,304 values, grey from 0 to 1, row by row.
 
     Raises:
-        DataError: neither pair of files is there, or a row is damaged.
+        DataError: the files are missing, or a row is damaged.
     """
-    faces = _kept(root)
+    faces = _usable(root)
     labels = np.eye(len(EMOTIONS), dtype=np.float32)[[EMOTIONS.index(f.label) for _, f in faces]]
     return _manifest("fer2013", EmotionSpace(EMOTIONS, "single"), faces, labels, root)
 
 
 def read_plus(root: Path | str) -> Manifest:
-    """FER+'s votes: [N, 8], the share of the votes for each emotion.
+    """Read FER2013 with FER+'s votes [N, 8]: the share of the votes for each emotion.
 
-    As its authors do, an emotion with a single vote counts for none, and a picture is left out
-    where "unknown" or "no face" has the most votes, or where nobody voted. ``extra["clear"]`` is
-    "yes" where one emotion has more than half of all votes, as in their majority mode.
+    As by FER+'s authors, a single vote for an emotion does not count, and a picture is left out
+    if "unknown" or "no face" has the most votes, or if nobody voted. ``extra["clear"]`` is "yes"
+    where one emotion has more than half of all votes, as in their majority mode.
 
     Raises:
-        DataError: as `read`, or there are no votes.
+        DataError: as `read`, or the files hold no votes.
     """
     faces, labels = [], []
-    every = _kept(root)
-    if not any(face.votes is not None and face.votes.any() for _, face in every):
+    usable = _usable(root)
+    if not any(face.votes is not None and face.votes.any() for _, face in usable):
         raise DataError(f"{root} has no votes of FER+ (fer2013new.csv, or fp_ columns).")
-    for row, face in every:
+    for row, face in usable:
         shares = None if face.votes is None else vote_shares(face.votes)
         if shares is not None:
             faces.append((row, face))
@@ -93,15 +93,15 @@ def read_plus(root: Path | str) -> Manifest:
 
 
 def read_both(root: Path | str) -> Manifest:
-    """Both at once, to train one network on both: [N, 15], each row sums to 1.
+    """Read both kinds of labels [N, 15], to train one network on both; each row sums to 1.
 
-    FER+'s emotions by their names, FER2013's as "FER2013 anger" and so on, half the weight each;
-    a picture whose votes say nothing has FER2013's label alone.
+    FER+'s emotions have their names, FER2013's are "FER2013 anger" and so on; each kind has half
+    the weight. A picture without usable votes has FER2013's label alone.
 
     Raises:
         DataError: as `read`.
     """
-    faces = _kept(root)
+    faces = _usable(root)
     labels = np.zeros((len(faces), len(VOTES) + len(EMOTIONS)), np.float32)
     for row, (_, face) in zip(labels, faces, strict=True):
         shares = None if face.votes is None else vote_shares(face.votes)
@@ -113,7 +113,7 @@ def read_both(root: Path | str) -> Manifest:
 
 
 def vote_shares(votes: np.ndarray) -> np.ndarray | None:
-    """Ten counts -> the shares [8] of the emotions, None where they say nothing.
+    """Convert ten counts to the shares [8] of the emotions; None without a usable vote.
 
     >>> vote_shares(np.array([4, 1, 0, 4, 0, 0, 0, 0, 1, 0])).tolist()
     [0.5, 0.0, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0]
@@ -148,40 +148,41 @@ def _manifest(
 
 
 def _extra(face: _Face) -> dict[str, str]:
-    about = {"label": face.label}
+    extra = {"label": face.label}
     if face.votes is not None:
         best = int(np.argmax(face.votes))
         clear = best < len(VOTES) and face.votes[best] > face.votes.sum() / 2
-        about["clear"] = "yes" if clear else "no"
-    return about
+        extra["clear"] = "yes" if clear else "no"
+    return extra
 
 
-def _kept(root: Path | str) -> list[tuple[int, _Face]]:
-    """Faces with their rows, without blanks and without training rows that are elsewhere too."""
+def _usable(root: Path | str) -> list[tuple[int, _Face]]:
+    """Read faces and their rows, without blanks and training pictures of another split."""
     root = Path(root)
     if (root / "images.npz").exists():
-        every = list(_packed(root))
+        faces = list(_packed(root))
     elif (root / "fer2013.csv").exists():
-        every = list(_table(root))
+        faces = list(_table(root))
     else:
         raise DataError(
             f"{root} holds neither fer2013.csv nor images.npz with metadata.csv; give the folder "
             "in which FER2013 lies."
         )
-    elsewhere = {f.pixels.tobytes() for f in every if f.split != "train"}
+    held_out = {f.pixels.tobytes() for f in faces if f.split != "train"}
     return [
         (row, face)
-        for row, face in enumerate(every)
+        for row, face in enumerate(faces)
         if face.pixels.min() < face.pixels.max()
-        and not (face.split == "train" and (face.doubled or face.pixels.tobytes() in elsewhere))
+        and not (face.split == "train" and (face.doubled or face.pixels.tobytes() in held_out))
     ]
 
 
 def _packed(root: Path) -> Iterator[_Face]:
+    """Yield the faces of ``images.npz``, JPEG pictures described by ``metadata.csv``."""
     from PIL import Image
 
-    with np.load(root / "images.npz", allow_pickle=False) as held:
-        jpeg, offsets = held["jpeg"], held["offsets"]
+    with np.load(root / "images.npz", allow_pickle=False) as arrays:
+        jpeg, offsets = arrays["jpeg"], arrays["offsets"]
     with open(root / "metadata.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     if len(rows) != len(offsets) - 1:
@@ -205,7 +206,7 @@ def _packed(root: Path) -> Iterator[_Face]:
 
 
 def _table(root: Path) -> Iterator[_Face]:
-    """The published CSV, whose pixels are a text of 2,304 numbers."""
+    """Yield the faces of the published CSV, whose pixels are a text of 2,304 numbers."""
     votes = None
     if (root / "fer2013new.csv").exists():
         with open(root / "fer2013new.csv", encoding="utf-8", newline="") as file:

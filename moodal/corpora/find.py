@@ -1,4 +1,4 @@
-"""Finding recordings in a folder, and reading the small tables beside them."""
+"""Helpers of readers: recordings in folders, small tables, texts of unknown encoding."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from moodal.core.errors import DataError
 
 AUDIO = (".wav", ".flac", ".ogg", ".mp3")
-"""Endings of sound files; where a recording is there twice, the first of these counts."""
+"""Endings of sound files; of two files of one name the first ending counts."""
 
 VIDEO = (".mp4", ".flv", ".avi", ".mov", ".mkv")
 """Endings of video files, likewise."""
 
 
 def folder(root: Path | str, what: str) -> Path:
-    """``root``, if it is a folder.
+    """Return ``root`` as a path if it is a folder.
 
     Raises:
-        DataError: it is not; ``what`` says what should be in it.
+        DataError: it is no folder; the message says that it should hold ``what``.
     """
     root = Path(root)
     if not root.is_dir():
@@ -29,21 +29,21 @@ def folder(root: Path | str, what: str) -> Path:
 
 
 def recordings(places: Iterable[Path], endings: tuple[str, ...]) -> dict[str, Path]:
-    """Name without ending -> path, of the files in ``places``, sorted by name."""
-    found: dict[str, Path] = {}
+    """List the files in ``places`` with one of the endings: name without ending -> path, sorted."""
+    paths: dict[str, Path] = {}
     for ending in endings:
         for place in places:
             for path in sorted(place.iterdir()) if place.is_dir() else ():
                 if path.suffix.lower() == ending and not path.name.startswith("."):
-                    found.setdefault(path.stem, path)
-    return dict(sorted(found.items()))
+                    paths.setdefault(path.stem, path)
+    return dict(sorted(paths.items()))
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file by column name; none where there is no such file.
+    """Read the rows of a CSV file by column name; a missing file has none.
 
     Raises:
-        DataError: it is not UTF-8 text.
+        DataError: the file is not UTF-8 text.
     """
     if not path.exists():
         return []
@@ -55,12 +55,12 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def text_lines(path: Path) -> list[str]:
-    """The lines of a text file, whatever ends them; UTF-8, or else Windows-1252."""
+    """Read the lines of a text file in UTF-8 or Windows-1252, with any line ends."""
     return re.split(r"\r\n|\r|\n", decoded(path.read_bytes()))
 
 
 def decoded(content: bytes) -> str:
-    r"""Text of unknown encoding: UTF-8 where it is that, else Windows-1252, else Latin-1.
+    r"""Decode text of unknown encoding: UTF-8, else Windows-1252, else Latin-1.
 
     >>> decoded("é".encode()), decoded(b"It\x92s"), decoded(b"a\x81b")
     ('é', 'It’s', 'a\x81b')
@@ -73,12 +73,12 @@ def decoded(content: bytes) -> str:
     return content.decode("latin-1")
 
 
-def some(names: Iterable[str], shown: int = 3) -> str:
-    """The first of ``names``, and how many more.
+def shortened(names: Iterable[str], shown: int = 3, separator: str = ", ") -> str:
+    """Join the first ``names`` and count the others.
 
-    >>> some(["a", "b", "c", "d", "e"])
+    >>> shortened(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
     """
     names = list(names)
-    more = len(names) - shown
-    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
+    others = len(names) - shown
+    return separator.join(names[:shown]) + (f" and {others} more" if others > 0 else "")

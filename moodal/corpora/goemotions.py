@@ -1,4 +1,4 @@
-"""GoEmotions: Reddit comments with 27 emotions and neutral, any number of them at once.
+"""GoEmotions: Reddit comments with any number of 27 emotions and neutral.
 
 Demszky et al., "GoEmotions: A Dataset of Fine-Grained Emotions", ACL 2020.
 """
@@ -52,8 +52,8 @@ SPLITS = {"train": "train", "dev": "valid", "test": "test"}
 def read(root: Path | str) -> Manifest:
     """Read ``train.tsv``, ``dev.tsv`` and ``test.tsv``: text, label ids with commas, id.
 
-    ``labels.txt``, where there is one, names the emotions a line each, with or without
-    neutral at the end. Comments that occur twice are left for the check to report.
+    An optional ``labels.txt`` names the emotions, one per line, with or without neutral at the end.
+    Comments that occur twice are kept; the check reports them.
 
     Returns:
         Text only; labels [N, C] 0/1; splits train, valid (dev) and test.
@@ -73,7 +73,7 @@ def read(root: Path | str) -> Manifest:
             try:
                 text, ids, comment = fields
                 row = np.zeros(len(names), np.float32)
-                row[[_known(int(i), len(names)) for i in ids.split(",")]] = 1
+                row[[_checked(int(i), len(names)) for i in ids.split(",")]] = 1
             except ValueError as error:
                 raise DataError(
                     f"{path}, line {number}: expected text, label ids 0 to {len(names) - 1} "
@@ -92,7 +92,7 @@ def read(root: Path | str) -> Manifest:
 
 
 def _names(path: Path) -> tuple[str, ...]:
-    """The emotions of ``labels.txt``, or the built-in ones where there is none."""
+    """Read the emotions from ``labels.txt``, or return the published ones without it."""
     if not path.exists():
         return LABELS
     names = tuple(line.strip().lower() for line in _lines(path) if line.strip())
@@ -100,7 +100,7 @@ def _names(path: Path) -> tuple[str, ...]:
 
 
 def _lines(path: Path) -> list[str]:
-    """Lines without their ends; only a line feed ends one (comments may hold odd spaces)."""
+    """Read lines without their ends; only a line feed ends one, since comments hold others."""
     try:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
@@ -112,7 +112,7 @@ def _lines(path: Path) -> list[str]:
     return [line.rstrip("\r") for line in text.split("\n")]
 
 
-def _known(label: int, count: int) -> int:
+def _checked(label: int, count: int) -> int:
     if not 0 <= label < count:
         raise ValueError(f"no label {label}")
     return label

@@ -17,7 +17,7 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Utterance, media_of
-from moodal.corpora.find import decoded, folder, some
+from moodal.corpora.find import decoded, folder, shortened
 from moodal.corpora.table_rows import Row, read_rows
 
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
@@ -45,18 +45,17 @@ _CLIP = re.compile(r"(?:final_videos_test)?(dia\d+_utt\d+)")
 def read(root: Path | str) -> Manifest:
     """Read ``train_sent_emo.csv``, ``dev_sent_emo.csv``, ``test_sent_emo.csv`` and the clips.
 
-    Clips are ``dia{D}_utt{U}.mp4`` in the folders of `FOLDERS`, or in others whose name begins
-    with train, dev or test (or ends in it), anywhere below ``root``; there need not be any.
-    The csv files may lie in ``root`` or below it. Characters that were saved in the wrong
-    encoding are mended.
+    Clips are optional: ``dia{D}_utt{U}.mp4`` in the folders of `FOLDERS`, or in others whose name
+    begins with or ends in train, dev or test, anywhere below ``root``. The csv files lie in
+    ``root`` or below it. Characters that were saved in a wrong encoding are corrected.
 
     Returns:
-        Text, and the clip as both audio and video; labels one-hot [N, 7]; splits train, valid
-        (dev) and test. Ids are ``train_dia0_utt0`` and so on. Clips that are missing leave
-        their utterance without, and are counted in the notes.
+        Text, and the clip as both speech and face; labels one-hot [N, 7]; splits train, valid
+        (dev) and test. Ids are ``train_dia0_utt0`` and so on. An utterance whose clip is missing
+        has text only, and is counted in the notes.
 
     Raises:
-        DataError: a csv is missing, lacks a column, or has wrong rows: the first three are told.
+        DataError: a csv is missing, lacks a column, or has wrong rows; the first three are named.
     """
     root = folder(root, "MELD's train_sent_emo.csv, dev_sent_emo.csv and test_sent_emo.csv")
     utterances: list[Utterance] = []
@@ -77,9 +76,9 @@ def read(root: Path | str) -> Manifest:
         if len(missing) == len(rows):
             notes.append(f"There are no clips of {part}: its utterances have text only.")
         elif missing:
-            notes.append(f"{len(missing)} clips of {part} are missing: {some(missing)}.")
+            notes.append(f"{len(missing)} clips of {part} are missing: {shortened(missing)}.")
         if clips:
-            notes.append(f"{len(clips)} clips of {part} stand in no row: {some(clips)}.")
+            notes.append(f"{len(clips)} clips of {part} belong to no row: {shortened(clips)}.")
     return Manifest(
         corpus="meld",
         space=EmotionSpace(EMOTIONS, "single"),
@@ -92,32 +91,32 @@ def read(root: Path | str) -> Manifest:
 
 
 def _table(root: Path, part: str) -> Path:
-    """The csv of one part, in ``root`` or nearest below it."""
+    """Find the csv of one part, in ``root`` or nearest below it."""
     name = f"{part}_sent_emo.csv"
-    found = sorted(root.rglob(name), key=lambda p: (len(p.parts), p))
-    if not found:
+    paths = sorted(root.rglob(name), key=lambda p: (len(p.parts), p))
+    if not paths:
         raise DataError(
             f"{root} holds no {name}; MELD is train_sent_emo.csv, dev_sent_emo.csv and "
             "test_sent_emo.csv with the folders of clips."
         )
-    return found[0]
+    return paths[0]
 
 
 def _rows(path: Path) -> list[Row]:
-    """The csv's rows, by column in lower case, all of them right."""
+    """Read and check the rows of a csv; column names become lower case."""
     rows = read_rows(path, decoded)
-    there = {key for row in rows for key in row}
-    missing = [column for column in COLUMNS if column.lower() not in there]
+    columns = {key for row in rows for key in row}
+    missing = [column for column in COLUMNS if column.lower() not in columns]
     if missing:
         raise DataError(
             f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)} (it has "
-            f"{', '.join(sorted(there))})."
+            f"{', '.join(sorted(columns))})."
         )
     problems = [f"row {i} {what}" for i, what in _problems(rows)]
     if problems:
         raise DataError(
-            f"{path}: {some(problems)}. Rows are counted from 1, below the header; emotions are "
-            f"{', '.join(EMOTIONS)}."
+            f"{path}: {shortened(problems)}. Rows are counted from 1, below the header; emotions "
+            f"are {', '.join(EMOTIONS)}."
         )
     return rows
 
@@ -135,23 +134,23 @@ def _problems(rows: Sequence[Row]) -> Iterator[tuple[int, str]]:
 
 
 def _clips(root: Path, part: str) -> dict[str, Path]:
-    """``dia0_utt0`` -> its file, of the clips of one part.
+    """List the clips of one part: ``dia0_utt0`` -> file.
 
-    The release's test folder holds some clips a second time, as ``final_videos_testdia...``;
-    the plain name counts. "._dia..." are macOS's, and no clips.
+    The release's test folder holds some clips a second time, as ``final_videos_testdia...``; the
+    plain name counts. Files named "._dia..." are macOS metadata, not clips.
     """
     folders = [p for p in root.rglob(FOLDERS[part]) if p.is_dir()] or [
         p
         for p in sorted(root.rglob("*"))
         if p.is_dir() and re.search(rf"(^|[_-]){part}|{part}$", p.name.lower())
     ]
-    found: dict[str, Path] = {}
+    clips: dict[str, Path] = {}
     for place in folders:
         for path in sorted(place.rglob("*.mp4")):
             match = _CLIP.fullmatch(path.stem)
-            if match and (match[1] not in found or path.stem == match[1]):
-                found[match[1]] = path
-    return found
+            if match and (match[1] not in clips or path.stem == match[1]):
+                clips[match[1]] = path
+    return clips
 
 
 def _utterance(
@@ -170,7 +169,7 @@ def _utterance(
 
 
 def mended(text: str) -> str:
-    r"""Text whose characters were decoded wrongly once, as MELD's files have them.
+    r"""Correct text whose characters were decoded wrongly once, as in MELD's files.
 
     >>> mended("It\x92s \x85 fine"), mended("Donâ€™t"), mended("café")
     ('It’s … fine', 'Don’t', 'café')

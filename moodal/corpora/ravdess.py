@@ -18,7 +18,7 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Frames, Utterance, media_of
-from moodal.corpora.find import AUDIO, VIDEO, folder, recordings, some
+from moodal.corpora.find import AUDIO, VIDEO, folder, recordings, shortened
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 """Emotion 01 to 08."""
@@ -26,7 +26,7 @@ EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "s
 STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
 
 UNITS_FILE = "openface_au.npz"
-"""One vector of OpenFace's action units per clip: ``clip`` [M] names without the modality,
+"""File with a vector of OpenFace's action units per clip: ``clip`` [M] names without the modality,
 ``au`` [M, D] float32, ``au_names`` [D]."""
 
 _CLIP = re.compile(
@@ -38,11 +38,10 @@ _CLIP = re.compile(
 def read(root: Path | str, *, song: bool = False) -> Manifest:
     """Read a folder of recordings by their names, such as ``03-01-05-02-01-01-12.wav``.
 
-    They are looked for in ``Actor_*/``, ``audio/``, ``video/`` and the folder itself.
-    Modality 03 is sound, 01 video with sound, 02 video without; one clip's files make
-    one utterance. ``song`` adds the sung clips (channel 02) to the spoken ones.
-    ``openface_au.npz``, where it is there, gives the face stream, one step long; a clip
-    that has action units only is an utterance too.
+    They lie in ``Actor_*/``, ``audio/``, ``video/`` or the folder itself. Modality 03 is sound, 01
+    video with sound, 02 video without sound; the files of one clip form one utterance. ``song``
+    adds the sung clips (channel 02) to the spoken ones. An optional ``openface_au.npz`` is the face
+    stream, one step long; a clip that has action units only is an utterance too.
 
     Returns:
         Audio, video and the statement as text, and features "face" [1, D] where given;
@@ -64,15 +63,16 @@ def read(root: Path | str, *, song: bool = False) -> Manifest:
     if not song:
         named = {clip: match for clip, match in named.items() if match["channel"] == "01"}
     if not named:
-        found = f"found {some(others or sung)}" if others or sung else "found no recording at all"
+        listed = shortened(others or sung)
+        content = f"it holds {listed}" if listed else "it holds no recording"
         raise DataError(
-            f"{root} holds no spoken clip named like 03-01-05-02-01-01-12.wav ({found}); "
+            f"{root} holds no spoken clip named like 03-01-05-02-01-01-12.wav ({content}); "
             "give the folder with RAVDESS's Actor_ folders in it."
         )
 
     def clip(*stems: str) -> Clip | None:
-        found = next((media[stem] for stem in stems if stem in media), None)
-        return None if found is None else Clip(found.relative_to(root).as_posix())
+        path = next((media[stem] for stem in stems if stem in media), None)
+        return None if path is None else Clip(path.relative_to(root).as_posix())
 
     utterances = tuple(
         Utterance(
@@ -92,9 +92,11 @@ def read(root: Path | str, *, song: bool = False) -> Manifest:
         )
         for name, match in named.items()
     )
-    notes = ["Both statements were said in every emotion: the text tells nothing of it."]
+    notes = ["Both statements occur in every emotion: the text carries no emotion."]
     if others:
-        notes.append(f"{len(others)} recordings with other names were left out: {some(others)}.")
+        notes.append(
+            f"{len(others)} recordings with other names were left out: {shortened(others)}."
+        )
     if sung and not song:
         notes.append(f"{len(sung)} sung clips were left out.")
     features, encoders = {}, {}
@@ -121,7 +123,7 @@ def read(root: Path | str, *, song: bool = False) -> Manifest:
 
 
 def _units(path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Clip -> its action units [1, D], and the D names; nothing where there is no file."""
+    """Read clip -> action units [1, D], and the D names; both are empty without a file."""
     if not path.exists():
         return {}, ()
     try:

@@ -1,4 +1,4 @@
-"""Anyone's own corpus: one table, a row per utterance, beside the recordings.
+"""A user's corpus: one table with a row per utterance, and its recordings.
 
 See docs/corpora-raw.md for the columns and an example.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import STREAMS, Clip, Medium, Utterance, media_of
-from moodal.corpora.find import some
+from moodal.corpora.find import shortened
 from moodal.corpora.table_labels import label_columns, problems, refuse
 from moodal.corpora.table_rows import ENDINGS, Row, number, read_rows
 
@@ -42,7 +42,7 @@ SPLITS = {
     "testing": "test",
     "eval": "test",
 }
-"""Names of splits, in any case, and what they are called here."""
+"""Name of a split in a table, in any case -> name in manifests."""
 
 
 def read(root: Path | str) -> Manifest:
@@ -60,32 +60,33 @@ def read(root: Path | str) -> Manifest:
         NaN: `moodal.corpora.checks.check` names it.
 
     Raises:
-        DataError: columns are missing or at odds, or rows are wrong; the first ones are named.
+        DataError: columns are missing or contradict each other, or rows are wrong; the first three
+            are named.
     """
     path = _table(Path(root))
     rows = read_rows(path)
     columns = list(dict.fromkeys(key for row in rows for key in row))
     _require(path, columns)
     free = [c for c in columns if c not in RESERVED and not _is_media(c)]
-    found = label_columns(path, columns, free, rows)
+    targets = label_columns(path, columns, free, rows)
     refuse(path, rows, _problems_of_ids(rows))
     refuse(path, rows, problems(rows, _problem_of_row))
-    space, labels = found.read(path, rows)
-    kept = {*RESERVED, *found.columns, *filter(_is_media, columns)}
+    space, labels = targets.read(path, rows)
+    kept = {*RESERVED, *targets.columns, *filter(_is_media, columns)}
     return Manifest(
         corpus="table",
         space=space,
         utterances=tuple(_utterance(row, kept) for row in rows),
         labels=labels,
-        notes=(found.note,) if found.note else (),
+        notes=(targets.note,) if targets.note else (),
         root=str(path.parent.resolve()),
     )
 
 
 def examples(path: Path | str, word: str) -> tuple[list[Utterance], list[Utterance]]:
-    """The rows of a table that show ``word``, and the others; without a label column all do.
+    """Read the rows of a table that show an emotion word, and the other rows.
 
-    Columns as for `read`; ``id`` may lack.
+    Without a column ``label`` all rows show it. Columns are those of `read`; ``id`` is optional.
 
     Raises:
         DataError: as `read`.
@@ -105,31 +106,31 @@ def examples(path: Path | str, word: str) -> tuple[list[Utterance], list[Utteran
 
 
 def _table(root: Path) -> Path:
-    """The one table that ``root`` is or holds."""
+    """Return the one table that ``root`` is or holds."""
     if root.is_file():
         return root
     if not root.is_dir():
         raise DataError(f"{root} does not exist; give a table, or the folder that holds one.")
     tables = [p for p in sorted(root.iterdir()) if p.suffix.lower() in ENDINGS]
     if len(tables) != 1:
-        found = some([p.name for p in tables], 5) or "none"
+        listed = shortened([p.name for p in tables], 5) or "none"
         raise DataError(
-            f"{root} should hold exactly one table ({', '.join(ENDINGS)}); found {found}. "
+            f"{root} should hold exactly one table ({', '.join(ENDINGS)}); found {listed}. "
             "Give the table's own path."
         )
     return tables[0]
 
 
 def _is_media(column: str) -> bool:
-    """Whether a column holds texts or files."""
+    """Return whether a column holds texts or files."""
     return column in CONTENT or column.startswith(MEDIA_PREFIX)
 
 
 def _require(path: Path, columns: Sequence[str]) -> None:
-    """Refuse a table without what every corpus needs."""
+    """Refuse a table without the columns that every corpus needs."""
     has = f"it has {', '.join(columns) or 'no columns'}"
     if "id" not in columns:
-        raise DataError(f"{path} has no column id ({has}); give every row a name of its own.")
+        raise DataError(f"{path} has no column id ({has}); give every row a unique name.")
     if not any(map(_is_media, columns)):
         raise DataError(f"{path} has none of the columns {', '.join(CONTENT)} ({has}); add one.")
     for column in columns:
@@ -188,7 +189,7 @@ def _utterance(row: Row, kept: set[str]) -> Utterance:
 
 
 def _media(row: Row) -> dict[str, Medium]:
-    """Return a row's media; a film without a recording beside it is heard, too."""
+    """Return the media of a row; a video without a separate recording is its sound, too."""
     times = number(row.get("start")), number(row.get("end"))
 
     def clip(path: str | None) -> Clip | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from moodal.core.emotions import RANGES, EmotionSpace, Targets, Value, Values
 from moodal.core.errors import DataError, SpaceError
-from moodal.corpora.find import some
+from moodal.corpora.find import shortened
 from moodal.corpora.table_rows import Row, number
 
 PREFIX = "emotion:"
@@ -165,24 +165,24 @@ def _one_emotion(path: Path, rows: Sequence[Row]) -> tuple[Targets, np.ndarray]:
 
 
 def _mostly_numbers(rows: Sequence[Row], column: str) -> bool:
-    """Whether a column is meant to hold numbers, be there a slip or two."""
+    """Return whether more than half of a column's cells are numbers."""
     values = [value for row in rows if (value := row.get(column)) is not None]
     return sum(number(value) is not None for value in values) > len(values) / 2
 
 
 def problems(rows: Sequence[Row], problem: Callable[[Row], str | None]) -> dict[int, str]:
     """Collect what is wrong with rows: row number -> the fault."""
-    return {i: found for i, row in enumerate(rows) if (found := problem(row))}
+    return {i: fault for i, row in enumerate(rows) if (fault := problem(row))}
 
 
 def refuse(path: Path, rows: Sequence[Row], faults: Mapping[int, str]) -> None:
-    """Name all faults in one sentence: the first rows, and how many more.
+    """Refuse rows with faults in one sentence, which names the first and counts the others.
 
     Raises:
-        DataError: there are any.
+        DataError: there are faults.
     """
     if faults:
-        told = [
+        listed = [
             f"row {i + 1} ({rows[i].get('id') or 'no id'}) {what}" for i, what in faults.items()
         ]
-        raise DataError(f"{path}: {some(told)}. Rows are counted from 1, below the header.")
+        raise DataError(f"{path}: {shortened(listed)}. Rows are counted from 1, below the header.")

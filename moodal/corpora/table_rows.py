@@ -1,4 +1,4 @@
-"""The rows of a CSV, TSV, JSONL or Parquet file, all as text: None where a cell is empty."""
+"""Reading of the rows of a CSV, TSV, JSONL or Parquet file as texts; empty cells are None."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ Row = dict[str, str | None]
 
 
 def read_rows(path: Path, decode: Callable[[bytes], str] | None = None) -> list[Row]:
-    """Read any of `ENDINGS`; cells are stripped, column names too and in lower case.
+    """Read a table with one of `ENDINGS`; cells are stripped, column names in lower case.
 
-    ``decode`` turns the bytes of a CSV file into text; without it they must be UTF-8.
+    Args:
+        path: the file.
+        decode: converts the bytes of a CSV file to text; without it they must be UTF-8.
 
     Raises:
         DataError: the file is of another kind, is damaged, or has no rows.
-        MissingDependencyError: a Parquet file, and pyarrow is not installed.
+        MissingDependencyError: it is a Parquet file, and pyarrow is not installed.
     """
     kind = ENDINGS.get(path.suffix.lower())
     if kind is None:
@@ -120,4 +122,4 @@ ENDINGS = {
     ".ndjson": _jsonl,
     ".parquet": _parquet,
 }
-"""File ending -> what reads its rows."""
+"""File ending -> reader of its rows."""

@@ -79,7 +79,7 @@ def test_other_names_are_noted_and_left_out(tmp_path: Path) -> None:
 
 
 def test_nothing_that_can_be_read(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="found no recording"):
+    with pytest.raises(DataError, match="it holds no recording"):
         crema_d.read(tmp_path)
     touch(tmp_path, "a.wav", "b.wav", "c.wav", "d.wav")
     with pytest.raises(DataError, match="a, b, c and 1 more"):
@@ -89,7 +89,7 @@ def test_nothing_that_can_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real CREMA-D is not here")
-def test_the_real_corpus_has_its_known_totals() -> None:
+def test_the_real_corpus_has_its_published_totals() -> None:
     manifest = crema_d.read(REAL)
     assert manifest.labels.sum(0).tolist() == [1271, 1271, 1271, 1271, 1087, 1271]
     assert len({u.speaker for u in manifest.utterances}) == 91

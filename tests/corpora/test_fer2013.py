@@ -45,30 +45,34 @@ def root(tmp_path):
 
 
 def test_own_labels(root):
-    found = fer2013.read(root)
-    assert [u.id for u in found.utterances] == [f"face-{i:05d}" for i in range(4)]
-    assert [u.split for u in found.utterances] == ["train", "train", "valid", "test"]
-    names = [found.space.labels[k] for k in found.labels.argmax(1)]
+    manifest = fer2013.read(root)
+    assert [u.id for u in manifest.utterances] == [f"face-{i:05d}" for i in range(4)]
+    assert [u.split for u in manifest.utterances] == ["train", "train", "valid", "test"]
+    names = [manifest.space.labels[k] for k in manifest.labels.argmax(1)]
     assert names == ["anger", "happiness", "sadness", "neutral"]
-    np.testing.assert_allclose(found.features["face"][0][0] * 255, FACES[0].ravel(), atol=0.1)
+    np.testing.assert_allclose(manifest.features["face"][0][0] * 255, FACES[0].ravel(), atol=0.1)
 
 
 def test_votes_as_soft_labels(root):
-    found = fer2013.read_plus(root)
-    assert [u.id for u in found.utterances] == ["face-00000", "face-00001", "face-00002"]
-    space = found.space
-    assert found.labels[0, space.index("anger")] == 1  # the single vote for neutral is no vote
-    assert found.labels[2, space.index("neutral")] == found.labels[2, space.index("sadness")] == 0.5
-    assert [u.extra["clear"] for u in found.utterances] == ["yes", "yes", "no"]
+    manifest = fer2013.read_plus(root)
+    assert [u.id for u in manifest.utterances] == ["face-00000", "face-00001", "face-00002"]
+    space = manifest.space
+    assert manifest.labels[0, space.index("anger")] == 1  # the single vote for neutral is no vote
+    assert (
+        manifest.labels[2, space.index("neutral")]
+        == manifest.labels[2, space.index("sadness")]
+        == 0.5
+    )
+    assert [u.extra["clear"] for u in manifest.utterances] == ["yes", "yes", "no"]
 
 
 def test_both_at_once(root):
-    found = fer2013.read_both(root)
-    np.testing.assert_allclose(found.labels.sum(1), 1)
-    alone = found.labels[3]  # nobody knew: FER2013's label has all the weight
-    assert alone[found.space.index("FER2013 neutral")] == 1
-    assert found.labels[0, found.space.index("anger")] == 0.5
-    assert found.labels[0, found.space.index("FER2013 anger")] == 0.5
+    manifest = fer2013.read_both(root)
+    np.testing.assert_allclose(manifest.labels.sum(1), 1)
+    alone = manifest.labels[3]  # nobody knew: FER2013's label has all the weight
+    assert alone[manifest.space.index("FER2013 neutral")] == 1
+    assert manifest.labels[0, manifest.space.index("anger")] == 0.5
+    assert manifest.labels[0, manifest.space.index("FER2013 anger")] == 0.5
 
 
 def test_packed_pictures(tmp_path):
@@ -89,8 +93,8 @@ def test_packed_pictures(tmp_path):
     ]
     with open(tmp_path / "metadata.csv", "w", newline="") as file:
         csv.writer(file).writerows([[*head, "dup_across_splits"], *([*r, "0"] for r in rows)])
-    found = fer2013.read(tmp_path)
-    assert [u.split for u in found.utterances] == ["train", "valid", "test"]
+    manifest = fer2013.read(tmp_path)
+    assert [u.split for u in manifest.utterances] == ["train", "valid", "test"]
     assert len(fer2013.read_plus(tmp_path)) == 2  # the third has no votes
 
 

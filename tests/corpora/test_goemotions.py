@@ -80,7 +80,7 @@ def test_missing_and_undecodable_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real GoEmotions is not here")
-def test_the_real_corpus_has_its_known_totals() -> None:
+def test_the_real_corpus_has_its_published_totals() -> None:
     manifest = goemotions.read(REAL)
     counts = {split: len(manifest.rows(split)) for split in ("train", "valid", "test")}
     assert counts == {"train": 43410, "valid": 5426, "test": 5427}

@@ -6,7 +6,7 @@ import pytest
 
 from moodal.core.errors import DataError
 from moodal.corpora import meld
-from moodal.corpora.checks.expected_counts import KNOWN
+from moodal.corpora.checks.expected_counts import PUBLISHED
 
 HEAD = (
     "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,"
@@ -65,11 +65,11 @@ def test_rows_and_clips(root: Path) -> None:
     assert manifest.space.labels[int(manifest.labels[0].argmax())] == "joy"
     assert manifest.notes == (
         "1 clips of train are missing: dia3_utt2.",
-        "1 clips of train stand in no row: dia9_utt9.",
+        "1 clips of train belong to no row: dia9_utt9.",
     )
 
 
-def test_the_plain_name_counts_where_a_clip_is_there_twice(root: Path) -> None:
+def test_the_plain_name_counts_where_a_clip_exists_twice(root: Path) -> None:
     place = root / "output_repeated_splits_test"
     clips(place, "dia0_utt0", "final_videos_testdia0_utt0")
     assert meld.read(root).utterances[-1].media["face"].path.endswith("test/dia0_utt0.mp4")
@@ -93,13 +93,13 @@ def test_csv_in_a_folder_of_its_own_and_in_another_encoding(tmp_path: Path) -> N
     assert {u.text for u in meld.read(tmp_path).utterances} == {"Don’t"}
 
 
-def test_what_is_wrong_is_told_together(root: Path) -> None:
+def test_what_is_wrong_is_reported_together(root: Path) -> None:
     part(root, "dev", row(emotion="bored"), row(place="0,0"), row(place="x,1"), row(place="0,0"))
     with pytest.raises(DataError) as error:
         meld.read(root)
-    said = str(error.value)
-    assert "row 1 has the emotion 'bored', row 2 is dialogue 0, utterance 0, as row 1 is" in said
-    assert "and 1 more" in said
+    message = str(error.value)
+    assert "row 1 has the emotion 'bored', row 2 is dialogue 0, utterance 0, as row 1 is" in message
+    assert "and 1 more" in message
     part(root, "dev", head=HEAD.replace("Emotion", "Feeling"))
     with pytest.raises(DataError, match=r"lacks the column Emotion \(it has dialogue_id"):
         meld.read(root)
@@ -108,5 +108,5 @@ def test_what_is_wrong_is_told_together(root: Path) -> None:
         meld.read(root)
 
 
-def test_the_published_totals_are_known() -> None:
-    assert KNOWN["meld"].utterances == {"train": 9989, "valid": 1109, "test": 2610}
+def test_the_published_totals_are_consistent() -> None:
+    assert PUBLISHED["meld"].utterances == {"train": 9989, "valid": 1109, "test": 2610}

@@ -115,7 +115,7 @@ def test_other_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real RAVDESS is not here")
-def test_the_real_corpus_has_its_known_totals() -> None:
+def test_the_real_corpus_has_its_published_totals() -> None:
     manifest = ravdess.read(REAL)
     assert manifest.labels.sum(0).tolist() == [96, *[192] * 7]
     assert sum("speech" in u.media for u in manifest.utterances) == 1424

@@ -95,7 +95,7 @@ def test_values_are_declared_by_name_and_range(tmp_path: Path) -> None:
     assert manifest.notes == ()
 
 
-def test_columns_called_as_known_values_are_values(tmp_path: Path) -> None:
+def test_columns_named_like_values_are_values(tmp_path: Path) -> None:
     text = VALUES.replace('"value:trust[0,4]"', "trust")
     manifest = table.read(csv(tmp_path, text))
     assert manifest.space == Values(["valence", "arousal"])
@@ -112,7 +112,7 @@ def test_columns_called_as_known_values_are_values(tmp_path: Path) -> None:
     assert twice.utterances[0].extra["valence"] == "0.5"
 
 
-def test_with_a_label_or_emotions_a_known_value_is_extra(tmp_path: Path) -> None:
+def test_with_a_label_or_emotions_a_value_is_extra(tmp_path: Path) -> None:
     manifest = table.read(csv(tmp_path, "id,text,valence,label\na,x,0.5,sad\n"))
     assert manifest.space == EmotionSpace(["sad"], "single")
     assert manifest.utterances[0].extra == {"valence": "0.5"}
@@ -157,7 +157,7 @@ def test_a_folder_with_one_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("text,label\nx,sad\n", "no column id"),
         ("id,label\na,sad\n", "none of the columns text, audio, video"),
@@ -189,9 +189,9 @@ def test_a_folder_with_one_table(tmp_path: Path) -> None:
         ('id,text,label\na,"x,sad\n', "row 1: unexpected end of data"),
     ],
 )
-def test_faults_are_said_in_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+def test_faults_are_reported_in_one_sentence(tmp_path: Path, text: str, message: str) -> None:
     path = csv(tmp_path, text)
-    with pytest.raises(DataError, match=said) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         table.read(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -204,7 +204,7 @@ def test_many_faults_are_listed_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("t.csv", b"id,text,label\na,caf\xe9,sad\n", "not UTF-8"),
         ("t.jsonl", b'{"id": "a"\n', "line 1 is not JSON"),
@@ -213,9 +213,9 @@ def test_many_faults_are_listed_together(tmp_path: Path) -> None:
         ("t.xlsx", b"", "no table that is read here"),
     ],
 )
-def test_damaged_files(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_damaged_files(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         table.read(tmp_path / name)
 
 

@@ -1,4 +1,4 @@
-"""What is right and what is odd about a corpus, in short sentences."""
+"""Checks of a corpus after reading; each gives findings of one sentence."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from moodal.core.emotions import Values
 from moodal.core.manifest import Manifest
 from moodal.core.records import Frames
 from moodal.corpora.checks.duplicates import duplicates
-from moodal.corpora.checks.expected_counts import KNOWN
-from moodal.corpora.checks.finding import Finding, Level, some, splits
+from moodal.corpora.checks.expected_counts import PUBLISHED
+from moodal.corpora.checks.finding import Finding, Level, splits
 from moodal.corpora.checks.recordings import media
 from moodal.corpora.checks.values import value_findings
+from moodal.corpora.find import shortened
 
 __all__ = ["Finding", "check"]
 
@@ -26,8 +27,13 @@ _BLOCK = 256
 
 @dataclass(frozen=True)
 class _Scan:
-    """One stream read once: per row a digest (None: empty or all zeros) and whether it is
-    finite; per column the smallest and largest value."""
+    """What one pass over a stream collects.
+
+    Attributes:
+        digests: [N] a digest of each row, None where it is empty or all zeros.
+        finite: [N] whether all values of a row are finite.
+        low, high: [D] the smallest and the largest value of each column.
+    """
 
     digests: list[bytes | None]
     finite: np.ndarray
@@ -36,15 +42,15 @@ class _Scan:
 
 
 def check(manifest: Manifest) -> list[Finding]:
-    """Everything worth saying about a corpus, check by check.
+    """Run all checks of a corpus.
 
-    Counts against published totals, media files that are missing or cannot be read,
-    duplicates across splits, duplicates with other labels, empty rows, values that
-    are not finite, constant columns, rows and splits without an emotion, speakers on
-    both sides of the splits. Reads every feature once.
+    They compare counts with published totals, and look for missing or unreadable media files,
+    duplicates across splits or with different labels, empty rows, values that are not finite,
+    constant columns, rows and splits without an emotion, and speakers in several splits. Every
+    feature is read once.
     """
     if not len(manifest):
-        return [Finding("error", "utterances", "Nothing was found: there is no utterance.")]
+        return [Finding("error", "utterances", "The corpus has no utterance.")]
     scans = {stream: _scan(frames) for stream, frames in manifest.features.items()}
     return [
         *_counts(manifest),
@@ -69,7 +75,7 @@ def _scan(frames: Frames) -> _Scan:
         if len(block):
             low = np.fmin(low, np.fmin.reduce(block, axis=0))
             high = np.fmax(high, np.fmax.reduce(block, axis=0))
-        # one bad value makes its sum bad; sums that overflow are looked at again
+        # a value that is not finite makes the sum not finite; so does an overflow
         with np.errstate(all="ignore"):
             suspect = not np.isfinite(block.sum())
         for row, (start, stop) in enumerate(pairwise(bounds), first):
@@ -85,26 +91,27 @@ def _digest(steps: np.ndarray) -> bytes:
 
 
 def _counts(manifest: Manifest) -> Iterator[Finding]:
-    known = KNOWN.get(manifest.corpus)
-    if known is None:
+    published = PUBLISHED.get(manifest.corpus)
+    if published is None:
         yield Finding("note", "counts", f"No published totals are known for {manifest.corpus}.")
         return
     rows_of = splits(manifest) | {"all": np.arange(len(manifest))}
-    wrong = []
-    for split, count in known.utterances.items():
+    differences = []
+    for split, count in published.utterances.items():
         rows = rows_of.get(split, np.arange(0))
         if len(rows) != count:
-            wrong.append(f"{split} has {len(rows)} utterances, not {count}")
-        for label, published in known.labels.get(split, {}).items():
+            differences.append(f"{split} has {len(rows)} utterances, not {count}")
+        for label, expected in published.labels.get(split, {}).items():
             if label in manifest.space.labels:
-                here = int((manifest.labels[rows, manifest.space.index(label)] > 0).sum())
-                if here != published:
-                    wrong.append(f"{split} has {here} {label}, not {published}")
-    if wrong:
-        detail = f"Not the published {manifest.corpus}: {some(wrong, '; ')}."
+                actual = int((manifest.labels[rows, manifest.space.index(label)] > 0).sum())
+                if actual != expected:
+                    differences.append(f"{split} has {actual} {label}, not {expected}")
+    if differences:
+        listed = shortened(differences, 4, "; ")
+        detail = f"Not the published {manifest.corpus}: {listed}."
         yield Finding("warning", "counts", detail)
     else:
-        counted = ", ".join(f"{split} {n}" for split, n in known.utterances.items())
+        counted = ", ".join(f"{split} {n}" for split, n in published.utterances.items())
         yield Finding("ok", "counts", f"As published: {counted}.")
 
 
@@ -122,7 +129,7 @@ def _empty(manifest: Manifest, scans: dict[str, _Scan]) -> Iterator[Finding]:
         if all(scan.digests[i] is None for scan in scans.values()) and not any(u.media.values())
     ]
     if bare:
-        detail = f"{len(bare)} of {n} utterances are empty or all zeros: {some(bare)}."
+        detail = f"{len(bare)} of {n} utterances are empty or all zeros: {shortened(bare, 4)}."
         yield Finding("warning", "empty rows", detail)
     else:
         yield Finding("ok", "empty rows", "No utterance is empty.")
@@ -134,8 +141,8 @@ def _finite(manifest: Manifest, scans: dict[str, _Scan]) -> Iterator[Finding]:
         finite["labels"] = np.isfinite(manifest.labels).all(1)
     bad = {name: np.flatnonzero(~rows) for name, rows in finite.items() if not rows.all()}
     for name, rows in bad.items():
-        said = some([f"{manifest.utterances[i].id} (row {i})" for i in rows])
-        detail = f"{len(rows)} utterances have NaN or infinity in {name}: {said}."
+        listed = shortened([f"{manifest.utterances[i].id} (row {i})" for i in rows], 4)
+        detail = f"{len(rows)} utterances have NaN or infinity in {name}: {listed}."
         yield Finding("error", "values", detail)
     if not bad:
         yield Finding("ok", "values", "All values are finite.")
@@ -145,8 +152,8 @@ def _constant(scans: dict[str, _Scan]) -> Iterator[Finding]:
     for stream, scan in scans.items():
         columns = np.flatnonzero(scan.low == scan.high)
         if len(columns):
-            said = some([str(c) for c in columns])
-            detail = f"{len(columns)} of {len(scan.low)} columns of {stream} never change: {said}."
+            listed = shortened([str(c) for c in columns], 4)
+            detail = f"{len(columns)} of {len(scan.low)} columns of {stream} never vary: {listed}."
             yield Finding("note", "constant columns", detail)
 
 
@@ -162,10 +169,10 @@ def _labels(manifest: Manifest) -> Iterator[Finding]:
             level: Level = "note" if space.task == "multi" else "error"
             detail = f"{none} of {len(rows)} utterances of {split} have no emotion at all."
             yield Finding(level, "labels", detail)
-        there = (labels > 0).any(0)
-        lacking = [x for x, found in zip(space.labels, there, strict=True) if not found]
-        if lacking:
-            detail = f"{split} has no utterance of {some(lacking)}."
+        occurs = (labels > 0).any(0)
+        missing = [label for label, any_ in zip(space.labels, occurs, strict=True) if not any_]
+        if missing:
+            detail = f"{split} has no utterance of {shortened(missing, 4)}."
             yield Finding("warning", "labels", detail)
 
 

@@ -1,4 +1,4 @@
-"""The same thing twice: on both sides of a split, or with two labels."""
+"""The check for duplicates: utterances that occur in several splits, or with several labels."""
 
 from __future__ import annotations
 
@@ -14,30 +14,34 @@ from moodal.corpora.checks.finding import Finding, split_of
 def duplicates(
     manifest: Manifest, digests: Mapping[str, Sequence[bytes | None]]
 ) -> Iterator[Finding]:
-    """Utterances that share their id, their text, or all values of a stream.
+    """Find utterances that share their id, their text, or all values of a stream.
 
     Args:
-        digests: stream -> of every utterance, or None where there is nothing to compare.
+        manifest: the corpus.
+        digests: stream -> a digest for every utterance, None where there is nothing to compare.
     """
     ids: list[Hashable | None] = [u.id for u in manifest.utterances]
     texts: list[Hashable | None] = [u.text or None for u in manifest.utterances]
-    found = list(repeated(manifest, ids, "id"))
-    found += repeated(manifest, texts, "text", may_differ=True)
+    findings = list(repeated(manifest, ids, "id"))
+    findings += repeated(manifest, texts, "text", may_differ=True)
     for stream, values in digests.items():
-        found += repeated(manifest, values, f"{stream} features", may_differ=stream == "text")
-    if found:
-        yield from found
+        findings += repeated(manifest, values, f"{stream} features", may_differ=stream == "text")
+    if findings:
+        yield from findings
     else:
-        yield Finding("ok", "duplicates", "No utterance stands twice.")
+        yield Finding("ok", "duplicates", "No utterance occurs twice.")
 
 
 def repeated(
     manifest: Manifest, keys: Sequence[Hashable | None], what: str, *, may_differ: bool = False
 ) -> Iterator[Finding]:
-    """Utterances with the same key, on both sides of a split or with other labels.
+    """Find utterances with the same key in several splits, or with different labels.
 
-    ``may_differ``: whether the same thing may well be labelled otherwise (the same
-    words, said in another way).
+    Args:
+        manifest: the corpus.
+        keys: one for each utterance, None where there is nothing to compare.
+        what: name of the key in the finding.
+        may_differ: whether different labels are plausible (the same words, spoken differently).
     """
     split = split_of(manifest)
     names = [u.id for u in manifest.utterances]
@@ -70,10 +74,10 @@ def repeated(
 def _contradiction(
     labels: np.ndarray, split: Sequence[str], rows: Sequence[int]
 ) -> tuple[int, int] | None:
-    """Two of ``rows``, of one split, whose labels differ."""
+    """Return two of ``rows`` in one split whose labels differ."""
     first: dict[str, int] = {}
     for row in rows:
-        known = first.setdefault(split[row], row)
-        if not np.array_equal(labels[row], labels[known]):
-            return known, row
+        earlier = first.setdefault(split[row], row)
+        if not np.array_equal(labels[row], labels[earlier]):
+            return earlier, row
     return None

@@ -1,4 +1,4 @@
-"""How many utterances the published files of each corpus have, to be checked against."""
+"""Numbers of utterances in the published files of each corpus, to check a copy against."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 
-class Known(NamedTuple):
-    """Published totals; ``split`` "all" is the whole corpus.
+class PublishedCounts(NamedTuple):
+    """The published totals of a corpus; the split "all" is the whole corpus.
 
     Attributes:
-        utterances: split -> how many.
-        labels: split -> label -> how many.
+        utterances: split -> number of utterances.
+        labels: split -> label -> number of utterances.
     """
 
     utterances: Mapping[str, int]
@@ -51,12 +51,12 @@ _MELD = _table(
 )
 
 
-def _single(labels: Mapping[str, Mapping[str, int]]) -> Known:
-    return Known({split: sum(row.values()) for split, row in labels.items()}, labels)
+def _single(labels: Mapping[str, Mapping[str, int]]) -> PublishedCounts:
+    return PublishedCounts({split: sum(row.values()) for split, row in labels.items()}, labels)
 
 
-KNOWN: dict[str, Known] = {
-    "mosei": Known({"train": 15290, "valid": 2291}),
+PUBLISHED: dict[str, PublishedCounts] = {
+    "mosei": PublishedCounts({"train": 15290, "valid": 2291}),
     "iemocap": _single(_IEMOCAP),
     "iemocap-noalign": _single(_IEMOCAP),
     "iemocap9": _single(_IEMOCAP9),
@@ -64,10 +64,10 @@ KNOWN: dict[str, Known] = {
     "mmer": _single(_MMER),
     "meld": _single(_MELD),
     "crema-d": _single(_CREMA_D),
-    "ravdess": Known({"all": 1440}),
-    "goemotions": Known({"train": 43410, "valid": 5426, "test": 5427}),
+    "ravdess": PublishedCounts({"all": 1440}),
+    "goemotions": PublishedCounts({"train": 43410, "valid": 5426, "test": 5427}),
 }
-"""Corpus -> its totals; one that is not here has none that moodal knows of.
+"""Corpus -> its totals, where published.
 
 MOSEI and IEMOCAP as in the files of Dai et al., AACL-IJCNLP 2020; IEMOCAP's release, MELD,
 CREMA-D, RAVDESS (speech) and GoEmotions as released; MMER's csv as its authors published it.

@@ -1,4 +1,4 @@
-"""Whether the recordings that a corpus refers to are there and can be read."""
+"""The check of media files: whether they exist, can be read, and differ from each other."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pathlib import Path
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip
 from moodal.corpora.checks.duplicates import repeated
-from moodal.corpora.checks.finding import Finding, some
+from moodal.corpora.checks.finding import Finding
+from moodal.corpora.find import shortened
 
 
 def media(manifest: Manifest) -> Iterator[Finding]:
-    """Recordings that are missing, cannot be read, or are the same file twice."""
+    """Find media files that are missing, cannot be read, or have equal content."""
     clips: dict[str, list[int]] = defaultdict(list)
     for row, u in enumerate(manifest.utterances):
         media = chain(u.media.values(), *u.views.values())
@@ -28,10 +29,10 @@ def media(manifest: Manifest) -> Iterator[Finding]:
     broken = [path for path in clips if path not in set(missing) and not _readable(root / path)]
     for bad, how in ((missing, "missing"), (broken, "not readable")):
         if bad:
-            detail = f"{len(bad)} of {len(clips)} media files are {how}: {some(bad)}."
+            detail = f"{len(bad)} of {len(clips)} media files are {how}: {shortened(bad, 4)}."
             yield Finding("error", "media", detail)
     if not missing and not broken:
-        yield Finding("ok", "media", f"All {len(clips)} media files are there and can be read.")
+        yield Finding("ok", "media", f"All {len(clips)} media files exist and can be read.")
     alone = {p: rows[0] for p, rows in clips.items() if len(rows) == 1}
     good = sorted(set(alone) - set(missing) - set(broken))
     digests: list[Hashable | None] = [None] * len(manifest)
@@ -41,7 +42,7 @@ def media(manifest: Manifest) -> Iterator[Finding]:
 
 
 def _readable(path: Path) -> bool:
-    """Whether the file has bytes and, being sound, a header that says so."""
+    """Return whether a file has bytes and, if it is sound, a header that libsndfile reads."""
     try:
         with open(path, "rb") as file:
             if not file.read(1):
@@ -56,9 +57,9 @@ def _readable(path: Path) -> bool:
 
 
 def _same(root: Path, paths: Sequence[str]) -> dict[str, bytes]:
-    """Path -> digest of its bytes, for those that share their size with another."""
+    """Compute a digest of each file whose size another file has, too: path -> digest."""
     sizes: dict[int, list[str]] = defaultdict(list)
     for path in paths:
         sizes[(root / path).stat().st_size].append(path)
-    alike = [path for group in sizes.values() if len(group) > 1 for path in group]
-    return {path: hashlib.sha256((root / path).read_bytes()).digest() for path in alike}
+    same_size = [path for group in sizes.values() if len(group) > 1 for path in group]
+    return {path: hashlib.sha256((root / path).read_bytes()).digest() for path in same_size}

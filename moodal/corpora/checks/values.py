@@ -9,7 +9,8 @@ import numpy as np
 from moodal.core.emotions import Value, Values
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
-from moodal.corpora.checks.finding import Finding, some, splits
+from moodal.corpora.checks.finding import Finding, splits
+from moodal.corpora.find import shortened
 
 
 def value_findings(manifest: Manifest) -> Iterator[Finding]:
@@ -79,4 +80,4 @@ def _count(rows: int) -> str:
 
 
 def _names(manifest: Manifest, rows: np.ndarray) -> str:
-    return some([manifest.utterances[row].id for row in rows])
+    return shortened([manifest.utterances[row].id for row in rows], 4)

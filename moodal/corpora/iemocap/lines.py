@@ -1,4 +1,4 @@
-"""The text files of the IEMOCAP release, line by line: labels and transcripts."""
+"""Reading of the IEMOCAP release's text files, line by line: labels and transcripts."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _DIMENSIONS = {"val": "valence", "act": "activation", "dom": "dominance"}
 
 @dataclass
 class Labelled:
-    """One label line, and what each annotator said below it.
+    """A label line with the annotations below it.
 
     Attributes:
         code: a key of `CODES`.
         start, end: seconds in the dialogue, as written.
         dimensions: mean valence, activation and dominance, 1 to 5, as written.
-        annotators: {"categories": {who: [words]}, "dimensions": {who: {dimension: 1 to 5}},
-            "comments": {who: text}}; E are evaluators, F and M the speakers themselves.
+        annotators: {"categories": {annotator: [words]}, "dimensions": {annotator: {dimension: 1 to
+            5}}, "comments": {annotator: text}}; E are evaluators, F and M the speakers themselves.
     """
 
     code: str
@@ -41,15 +41,15 @@ class Labelled:
 
 @dataclass
 class Lines:
-    """All that the text files hold, and what is wrong with them.
+    """The content of the text files, and their faults.
 
     Attributes:
         turns: utterance -> its label line.
-        texts: utterance -> its words.
-        unnamed: transcribed lines without an utterance's name.
-        unread: lines below a label line that are no annotator's.
-        twice: utterances with a second transcript, which is not taken.
-        problems: a phrase each, with file and line.
+        texts: utterance -> its transcript.
+        unnamed: number of transcribed lines without an utterance's name.
+        unread: number of lines below a label line that are not annotations.
+        twice: utterances with a second transcript, which is ignored.
+        problems: a phrase for each fault, with file and line.
     """
 
     turns: dict[str, Labelled] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Lines:
 
 
 def labels(path: Path, into: Lines) -> None:
-    """Read ``EmoEvaluation/<dialogue>.txt``: a label line per turn, annotators below it."""
+    """Read ``EmoEvaluation/<dialogue>.txt``: a label line per turn, with annotations below it."""
     last = Labelled("", "", "", {})
     for place, line in _lines(path):
         if line.startswith("%"):
@@ -75,7 +75,7 @@ def labels(path: Path, into: Lines) -> None:
         match = _LABEL.fullmatch(line)
         if not match:
             into.problems.append(f"{place} is damaged ({line[:40]!r})")
-            last = Labelled("", "", "", {})  # nobody's: the annotators below it are not taken
+            last = Labelled("", "", "", {})  # the annotations below it are ignored
             continue
         start, end, name, code, *values = match.groups()
         last = Labelled(code, start, end, dict(zip(_DIMENSIONS.values(), values, strict=True)))
@@ -92,12 +92,12 @@ def labels(path: Path, into: Lines) -> None:
 
 
 def _annotator(line: str, turn: Labelled) -> bool:
-    """Add one annotator's line to ``turn``; whether it was one."""
+    """Add one annotator's line to ``turn``; return whether the line was an annotation."""
     match = _ANNOTATOR.fullmatch(line)
     if not match:
         return False
-    kind, who, said, comment = match.groups()
-    parts = [part.strip() for part in said.split(";") if part.strip()]
+    kind, who, judgement, comment = match.groups()
+    parts = [part.strip() for part in judgement.split(";") if part.strip()]
     if kind == "C":
         turn.annotators.setdefault("categories", {})[who] = parts
     else:
@@ -117,7 +117,7 @@ def _annotator(line: str, turn: Labelled) -> bool:
 def transcripts(path: Path, into: Lines) -> None:
     """Read ``transcriptions/<dialogue>.txt``: ``<utterance> [start-end]: words``.
 
-    Lines such as "M: Right." name a speaker only; they are counted.
+    Lines such as "M: Right." name only a speaker; they are counted.
     """
     for place, line in _lines(path):
         match = _TRANSCRIPT.fullmatch(line)
@@ -132,7 +132,7 @@ def transcripts(path: Path, into: Lines) -> None:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Where (file and line, from 1) and what, for the lines that are not blank."""
+    """Yield the place (file and line number from 1) and the text of each line that is not blank."""
     for number, line in enumerate(text_lines(path), 1):
         if line.strip():
             yield f"{path.name} line {number}", line.strip()

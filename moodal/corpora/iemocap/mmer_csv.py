@@ -1,4 +1,4 @@
-"""MMER's csv of IEMOCAP, with the recordings and RoBERTa arrays beside it.
+"""MMER's csv of IEMOCAP, with its folders of recordings and RoBERTa arrays.
 
 Ghosh et al., "MMER: Multimodal Multi-task Learning for Speech Emotion Recognition",
 Interspeech 2023. 5,531 turns, one of five emotions each; MMER counts excited as happy,
@@ -18,7 +18,7 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Frames, Utterance, Views, media_of
-from moodal.corpora.find import AUDIO, decoded, recordings, some
+from moodal.corpora.find import AUDIO, decoded, recordings, shortened
 from moodal.corpora.iemocap import token_arrays
 from moodal.corpora.iemocap.names import CODES, fields
 from moodal.corpora.published.features import as_given
@@ -37,11 +37,11 @@ _MARK = re.compile(r"\{[^{}]*\}")  # {LG}, {BR}: laughter and breath in the csv'
 
 
 def read(root: Path | str) -> Manifest:
-    """Read a folder with ``iemocap.csv``, or the csv itself, and the folders beside it.
+    """Read a folder with ``iemocap.csv``, or the csv itself, and the folders next to it.
 
-    ``audio/<FileName>.wav``; ``roberta/<FileName>.npy`` [1, L, D]; ``audio_augmented/`` with
-    ``<voice>...<FileName>.wav``, any number per utterance; ``roberta_augmented/``, likewise
-    ``.npy``. Each may be missing: the csv alone is a corpus of text.
+    These are ``audio/<FileName>.wav``; ``roberta/<FileName>.npy`` [1, L, D]; ``audio_augmented/``
+    with any number of ``<voice>...<FileName>.wav`` per utterance; and ``roberta_augmented/``,
+    likewise with ``.npy``. Each may be missing: the csv alone is a corpus of text.
 
     Raises:
         DataError: as `read_parts`.
@@ -58,8 +58,8 @@ def read(root: Path | str) -> Manifest:
         "augmented_audio": "audio_augmented",
         "augmented_roberta": "roberta_augmented",
     }
-    there = {k: csv.parent / name for k, name in places.items() if (csv.parent / name).is_dir()}
-    return read_parts(csv, **there)
+    folders = {k: csv.parent / name for k, name in places.items()}
+    return read_parts(csv, **{k: path for k, path in folders.items() if path.is_dir()})
 
 
 def read_parts(
@@ -69,16 +69,16 @@ def read_parts(
     augmented_audio: Path | str | None = None,
     augmented_roberta: Path | str | None = None,
 ) -> Manifest:
-    """The same from separate places, each of which may be None.
+    """Read the csv, and folders that lie elsewhere, each of which may be None.
 
-    Columns: FileName, Sentences (the text), Label (neu, ang, sad, exc, hap); and, where they
-    are there, text (the words as CTC's target, in ``extra["ctc_text"]``) and AugmentedText.
-    Session, speaker, dialogue, style and script are read from the FileName.
+    Columns: FileName, Sentences (the text), Label (neu, ang, sad, exc, hap); optionally text (the
+    words as CTC's target, in ``extra["ctc_text"]``) and AugmentedText. Session, speaker, dialogue,
+    style and script are parsed from the FileName.
 
     Returns:
-        Labels one-hot [N, 5] in the order of `EMOTIONS`; features "text" where ``roberta`` is
-        given, second views "text" where ``augmented_roberta`` is. Recordings and arrays that
-        are missing leave that utterance without, and are counted in the notes.
+        Labels one-hot [N, 5] in the order of `EMOTIONS`; features "text" with ``roberta``, second
+        views "text" with ``augmented_roberta``. Missing recordings and arrays are absent for their
+        utterance, and are counted in the notes.
 
     Raises:
         DataError: a column is missing, rows are wrong, a folder is missing or fits no row, or
@@ -88,17 +88,20 @@ def read_parts(
     rows = _rows(csv)
     names = [str(row["filename"]) for row in rows]
     notes = _notes(rows)
-    heard = _matched("audio", audio, names, AUDIO, notes)
-    again = _matched("augmented audio", augmented_audio, names, AUDIO, notes, several=True)
+    sounds = _matched("audio", audio, names, AUDIO, notes)
+    second_sounds = _matched("augmented audio", augmented_audio, names, AUDIO, notes, several=True)
     arrays = _matched("RoBERTa", roberta, names, (".npy",), notes)
-    more = _matched("augmented RoBERTa", augmented_roberta, names, (".npy",), notes, several=True)
+    second_arrays = _matched(
+        "augmented RoBERTa", augmented_roberta, names, (".npy",), notes, several=True
+    )
     features, views = {}, {}
     if roberta is not None:
         paths = [arrays.get(name, [None])[0] for name in names]
         features["text"] = token_arrays.read(paths)
     if augmented_roberta is not None:
-        owners = [i for i, name in enumerate(names) for _ in more.get(name, ())]
-        frames = token_arrays.read([path for name in names for path in more.get(name, ())])
+        owners = [i for i, name in enumerate(names) for _ in second_arrays.get(name, ())]
+        paths = [path for name in names for path in second_arrays.get(name, ())]
+        frames = token_arrays.read(paths)
         views["text"] = _views(frames, owners, features.get("text"))
     base = csv.parent.resolve()
 
@@ -107,21 +110,21 @@ def read_parts(
 
     utterances = []
     for row, name in zip(rows, names, strict=True):
-        about = fields(name)
-        extra = about.pop("extra", {})
+        parsed = fields(name)
+        extra = parsed.pop("extra", {})
         text = row.get("augmentedtext")
-        second = {"text": (text,) if text else (), "speech": clips(again.get(name, []))}
+        second = {"text": (text,) if text else (), "speech": clips(second_sounds.get(name, []))}
         if "text" in row:
             extra["ctc_text"] = _MARK.sub(" ", row["text"] or "").strip()
         utterances.append(
             Utterance(
                 name,
                 media=media_of(
-                    text=row["sentences"], speech=next(iter(clips(heard.get(name, [])[:1])), None)
+                    text=row["sentences"], speech=next(iter(clips(sounds.get(name, [])[:1])), None)
                 ),
                 views={modality: media for modality, media in second.items() if media},
                 extra=extra,
-                **about,
+                **parsed,
             )
         )
     columns = [EMOTIONS.index(LABELS[str(row["label"]).lower()]) for row in rows]
@@ -140,21 +143,21 @@ def read_parts(
 
 
 def _rows(csv: Path) -> list[Row]:
-    """The csv's rows, by column in lower case.
+    """Read and check the rows of the csv; column names become lower case.
 
     Raises:
-        DataError: a column is missing, or rows have another label, no name or one twice.
+        DataError: a column is missing, or rows have another label, no name or a repeated one.
     """
     if not csv.is_file():
         raise DataError(f"There is no {csv}; give MMER's iemocap.csv.")
     rows = read_rows(csv, decoded)
-    there = {key for row in rows for key in row}
-    missing = [c for c in ("FileName", "Sentences", "Label") if c.lower() not in there]
+    columns = {key for row in rows for key in row}
+    missing = [c for c in ("FileName", "Sentences", "Label") if c.lower() not in columns]
     if missing:
-        has = ", ".join(sorted(there - {""})) or "none"
-        many = "s" * (len(missing) > 1)
+        present = ", ".join(sorted(columns - {""})) or "none"
+        plural = "s" * (len(missing) > 1)
         raise DataError(
-            f"{csv} lacks the column{many} {', '.join(missing)} (it has {has}); MMER's csv "
+            f"{csv} lacks the column{plural} {', '.join(missing)} (it has {present}); MMER's csv "
             "has FileName, Sentences, Label, text and, since 2023, AugmentedText."
         )
     problems = []
@@ -169,26 +172,26 @@ def _rows(csv: Path) -> list[Row]:
             problems.append(f"row {number} ({name}) has the label {label or ''!r}")
     if problems:
         raise DataError(
-            f"{csv}: {some(problems)}. Rows are counted from 1, below the header; labels are "
+            f"{csv}: {shortened(problems)}. Rows are counted from 1, below the header; labels are "
             f"{', '.join(LABELS)}."
         )
     return rows
 
 
 def _notes(rows: Sequence[Row]) -> list[str]:
-    """What is odd about the rows but no mistake, a sentence per kind."""
+    """Describe oddities of the rows that are no errors, one sentence for each kind."""
     notes = []
     extra = sorted({key for row in rows for key in row} - {"", *COLUMNS, *OPTIONAL})
     if extra:
-        notes.append(f"Columns of the csv that mean nothing here: {', '.join(extra)}.")
+        notes.append(f"Columns of the csv that are ignored: {', '.join(extra)}.")
     silent = [str(row["filename"]) for row in rows if not row["sentences"]]
     if silent:
-        notes.append(f"{len(silent)} rows have an empty transcript: {some(silent)}.")
+        notes.append(f"{len(silent)} rows have an empty transcript: {shortened(silent)}.")
     strange = [name for row in rows if not fields(name := str(row["filename"]))]
     if strange:
         notes.append(
-            f"{len(strange)} names are not IEMOCAP's and tell no session or speaker: "
-            f"{some(strange)}."
+            f"{len(strange)} names are not IEMOCAP's and contain no session or speaker: "
+            f"{shortened(strange)}."
         )
     return notes
 
@@ -202,9 +205,15 @@ def _matched(
     *,
     several: bool = False,
 ) -> dict[str, list[Path]]:
-    """FileName -> its files in ``place``; what is missing or left over goes to ``notes``.
+    """Match the files in ``place`` to rows: FileName -> its files.
 
-    ``several``: files may have more before the name, and a row any number of them.
+    Args:
+        what: name of the files in messages.
+        place: their folder, None for no files.
+        names: the FileName of every row.
+        endings: endings of the files.
+        notes: gets a sentence about missing and left-over files.
+        several: whether a row may have any number of files, with a prefix before the name.
 
     Raises:
         DataError: there is no such folder, or none of its files belongs to a row.
@@ -214,31 +223,32 @@ def _matched(
     place = Path(place)
     if not place.is_dir():
         raise DataError(f"There is no folder {place}, where {what} should be.")
-    found = recordings((place,), endings)
-    known = set(names)
-    owned: dict[str, list[Path]] = {}
-    left = []
-    for stem, path in found.items():
-        owner = _owner(stem, known) if several else stem
-        if owner in known:
-            owned.setdefault(str(owner), []).append(path)
+    files = recordings((place,), endings)
+    rows = set(names)
+    matched: dict[str, list[Path]] = {}
+    left_over = []
+    for stem, path in files.items():
+        owner = _owner(stem, rows) if several else stem
+        if owner in rows:
+            matched.setdefault(str(owner), []).append(path)
         else:
-            left.append(stem)
-    if not owned:
+            left_over.append(stem)
+    if not matched:
         raise DataError(
-            f"{place} holds no {endings[0]} file of a row of the csv (found "
-            f"{some(found) or 'none'}, looked for {names[0]}); give the folder of {what}."
+            f"{place} holds no {endings[0]} file of a row of the csv (it holds "
+            f"{shortened(files) or 'none'}; a name such as {names[0]} is expected); give the "
+            f"folder of {what}."
         )
-    lacking = [name for name in names if name not in owned]
-    if lacking:
-        notes.append(f"{len(lacking)} of {len(names)} rows have no {what}: {some(lacking)}.")
-    if left:
-        notes.append(f"{len(left)} files of {what} belong to no row: {some(left)}.")
-    return owned
+    missing = [name for name in names if name not in matched]
+    if missing:
+        notes.append(f"{len(missing)} of {len(names)} rows have no {what}: {shortened(missing)}.")
+    if left_over:
+        notes.append(f"{len(left_over)} files of {what} belong to no row: {shortened(left_over)}.")
+    return matched
 
 
 def _owner(stem: str, names: set[str]) -> str | None:
-    """The row that ``<voice>...<FileName>`` belongs to: the longest name that it ends in."""
+    """Return the row of ``<voice>...<FileName>``: the longest FileName in which it ends."""
     return next((stem[i:] for i in range(len(stem)) if stem[i:] in names), None)
 
 

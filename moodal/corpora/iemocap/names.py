@@ -1,4 +1,4 @@
-"""What the names of IEMOCAP tell: of utterances, and of its ten emotion codes.
+"""The names of IEMOCAP: of utterances, which contain session, speaker and dialogue, and emotions.
 
 Busso et al., "IEMOCAP: Interactive emotional dyadic motion capture database", Language
 Resources and Evaluation, 2008. ``Ses01F_impro01_M000`` is session 1, recorded with the
@@ -23,7 +23,7 @@ CODES = {
     "oth": "other",
     "xxx": "undecided",
 }
-"""Code of a label line -> its word. "undecided" is what the annotators did not agree on."""
+"""Code of a label line -> its word. "undecided" marks turns on which annotators disagreed."""
 
 SESSIONS = ("Ses01", "Ses02", "Ses03", "Ses04", "Ses05")
 
@@ -31,15 +31,15 @@ NAME = re.compile(
     r"(?P<dialogue>(?P<session>Ses\d\d)[FM]_(?P<scene>(?P<style>impro|script)\w*?))"
     r"_(?P<voice>[FM])(?P<overlap>XX)?\d+"
 )
-"""An utterance's name; XX marks a turn that overlaps another."""
+"""Pattern of an utterance's name; XX marks a turn that overlaps another."""
 
 
 def fields(name: str) -> dict[str, Any]:
-    """The fields of an `Utterance` that its name tells; nothing where it is no such name.
+    """Parse an utterance's name into fields of `Utterance`; empty for other names.
 
-    The speaker is who speaks (the letter of the last part), not who wears the markers. The
-    second take of a scene, such as ``script01_1b``, reads the lines of the first, so its
-    script is the same.
+    The speaker is the person who speaks (the letter of the last part), not the one who wears the
+    markers. The second take of a scene, such as ``script01_1b``, reads the lines of the first, so
+    its script is the same.
 
     >>> fields("Ses01F_script02_1b_M003")["extra"]
     {'style': 'scripted', 'script': 'script02_1'}

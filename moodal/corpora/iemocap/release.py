@@ -1,7 +1,7 @@
 """IEMOCAP as released: 10,039 labelled turns of ten actors in five sessions.
 
 Busso et al., "IEMOCAP: Interactive emotional dyadic motion capture database", Language
-Resources and Evaluation, 2008. Which emotions are told apart is a recipe's choice: see
+Resources and Evaluation, 2008. Recipes choose which emotions are classes: see
 ``recipes/iemocap-release/spaces``.
 """
 
@@ -18,7 +18,7 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Utterance, media_of
-from moodal.corpora.find import AUDIO, folder, recordings, some
+from moodal.corpora.find import AUDIO, folder, recordings, shortened
 from moodal.corpora.iemocap import lines as iemocap_lines
 from moodal.corpora.iemocap.lines import Labelled, Lines
 from moodal.corpora.iemocap.names import CODES, fields
@@ -27,25 +27,25 @@ RELEASE = "IEMOCAP_full_release"
 SESSIONS = tuple(f"Session{i}" for i in range(1, 6))
 
 REMARK = re.compile(r"\[[^\[\]]*\]")
-"""What a transcript says beside the words, such as [LAUGHTER]."""
+"""Pattern of remarks in a transcript that are not words, such as [LAUGHTER]."""
 
 
 def read(root: Path | str) -> Manifest:
     """Read ``IEMOCAP_full_release``, or the folder that holds it.
 
-    Of each ``Session*``: ``dialog/EmoEvaluation/*.txt`` for labels, ``dialog/transcriptions``
-    for words, ``sentences/wav/<dialogue>/<utterance>.wav`` for sound. Every turn with a label
-    line is an utterance. Sessions, recordings and words that are missing, and recordings and
-    words without a label, are counted in the notes.
+    Each ``Session*`` has labels in ``dialog/EmoEvaluation/*.txt``, transcripts in
+    ``dialog/transcriptions`` and sound in ``sentences/wav/<dialogue>/<utterance>.wav``. Every turn
+    with a label line is an utterance. Missing sessions, recordings and transcripts, and those
+    without a label, are counted in the notes.
 
     Returns:
-        Audio and text; labels one-hot [N, 11], the words of `CODES` in their order; no splits.
+        Speech and text; labels one-hot [N, 11], the words of `CODES` in their order; no splits.
         ``extra``: style, script or scenario, start, end, valence, activation, dominance,
-        annotators (JSON, see `Labelled`); transcript, where remarks were taken out of the
-        text. A turn of remarks alone keeps them as its text, and has an empty "ctc_text".
+        annotators (JSON, see `Labelled`); transcript, where remarks were removed from the text.
+        A turn of remarks alone keeps them as its text, and has an empty "ctc_text".
 
     Raises:
-        DataError: no session is there, or lines are damaged: the first three are told.
+        DataError: there is no session, or lines are damaged; the first three are named.
     """
     root = _release(folder(root, f"{RELEASE} or its Session folders"))
     notes, lines = [], Lines()
@@ -72,7 +72,7 @@ def read(root: Path | str) -> Manifest:
             f"{RELEASE}, or the folder that holds it."
         )
     if lines.problems:
-        raise DataError(f"{root}: {some(lines.problems)}; mend or remove these lines.")
+        raise DataError(f"{root}: {shortened(lines.problems)}; mend or remove these lines.")
     names = list(lines.turns)
     codes = list(CODES)
     return Manifest(
@@ -92,12 +92,12 @@ def read(root: Path | str) -> Manifest:
 
 
 def _release(root: Path) -> Path:
-    """The folder with the sessions: ``root``, or the one of the release's name in it."""
+    """Return the folder with the sessions: ``root``, or the release's folder in it."""
     return root / RELEASE if (root / RELEASE).is_dir() else root
 
 
 def _sheets(place: Path) -> list[Path]:
-    """The text files of a folder; "._x.txt" are macOS's, and hold no text."""
+    """List the text files of a folder, without macOS metadata such as "._x.txt"."""
     return [p for p in sorted(place.glob("*.txt")) if not p.name.startswith(".")]
 
 
@@ -119,7 +119,7 @@ def _utterance(
 
 
 def without_remarks(text: str) -> str:
-    """The words alone.
+    """Remove remarks in brackets from a transcript.
 
     >>> without_remarks("[LAUGHTER] Cat  babies.")
     'Cat babies.'
@@ -128,27 +128,27 @@ def without_remarks(text: str) -> str:
 
 
 def _notes(names: list[str], lines: Lines, audio: dict[str, Path]) -> list[str]:
-    """What is there on one side only, a sentence per kind."""
+    """Count what is missing or left over, one sentence for each kind."""
     turns = set(names)
 
-    def told(found: Iterable[str], what: str) -> list[str]:
-        found = list(found)
-        return [f"{len(found)} {what}: {some(found)}."] if found else []
+    def count(names: Iterable[str], what: str) -> list[str]:
+        names = list(names)
+        return [f"{len(names)} {what}: {shortened(names)}."] if names else []
 
     empty = [n for n in names if n in lines.texts and not lines.texts[n]]
     notes = [
-        *told((n for n in names if n not in audio), "labelled turns have no recording"),
-        *told((n for n in names if n not in lines.texts), "labelled turns have no transcript"),
-        *told(empty, "labelled turns have an empty transcript"),
-        *told((n for n in audio if n not in turns), "recordings have no label and were left out"),
-        *told(
+        *count((n for n in names if n not in audio), "labelled turns have no recording"),
+        *count((n for n in names if n not in lines.texts), "labelled turns have no transcript"),
+        *count(empty, "labelled turns have an empty transcript"),
+        *count((n for n in audio if n not in turns), "recordings have no label and were left out"),
+        *count(
             (n for n in lines.texts if n not in turns),
             "transcribed turns have no label and were left out",
         ),
-        *told(lines.twice, "turns are transcribed a second time, which was not taken"),
+        *count(lines.twice, "turns have a second transcript, which was ignored"),
     ]
     if lines.unnamed:
         notes.append(f"{lines.unnamed} lines of transcripts name no turn and were left out.")
     if lines.unread:
-        notes.append(f"{lines.unread} lines of label files are no annotator's and were left out.")
+        notes.append(f"{lines.unread} lines of label files are not annotations and were left out.")
     return notes

@@ -1,4 +1,4 @@
-"""Arrays of a text encoder's last hidden states, one ``.npy`` file per utterance."""
+"""Reading of a text encoder's last hidden states, one ``.npy`` file per utterance."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 
 from moodal.core.errors import DataError
 from moodal.core.records import Frames
-from moodal.corpora.find import some
+from moodal.corpora.find import shortened
 
 WIDTHS = (768, 1024)
-"""Of RoBERTa-base and RoBERTa-large."""
+"""Widths of RoBERTa-base and RoBERTa-large."""
 
 
 def read(paths: Sequence[Path | None]) -> Frames:
-    """Read arrays [1, L, D] or [L, D], D being one of `WIDTHS`, as float32.
+    """Read arrays [1, L, D] or [L, D], with D in `WIDTHS`, as float32.
 
-    All headers are looked at before any array is read. None is an empty sequence.
+    All headers are checked before any array is read. None becomes an empty sequence.
 
     Raises:
-        DataError: files are damaged, hold pickled objects, another shape or width, no step,
-            or a NaN or infinity: the first three of every kind, and how many more.
+        DataError: files are damaged, hold pickled objects, another shape or width, no step, NaN or
+            infinity; the message names three files of every kind and counts the others.
     """
     problems: dict[str, list[str]] = defaultdict(list)
     shapes = [(0, 0) if path is None else _shape(path, problems) for path in paths]
@@ -47,7 +47,7 @@ def read(paths: Sequence[Path | None]) -> Frames:
 
 
 def _shape(path: Path, problems: dict[str, list[str]]) -> tuple[int, int]:
-    """Steps and width by the file's header; (0, 0) and an entry in ``problems`` if it is bad."""
+    """Read steps and width from a file's header; (0, 0) and an entry in ``problems`` if bad."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
@@ -66,8 +66,8 @@ def _shape(path: Path, problems: dict[str, list[str]]) -> tuple[int, int]:
     elif not (len(shape) == 2 or (len(shape) == 3 and shape[0] == 1)) or not all(shape):
         problems["are not [1, L, D]"].append(f"{path.name} {list(shape)}")
     elif shape[-1] not in WIDTHS:
-        said = " or ".join(map(str, WIDTHS))
-        problems[f"are not {said} wide"].append(f"{path.name} {list(shape)}")
+        widths = " or ".join(map(str, WIDTHS))
+        problems[f"are not {widths} wide"].append(f"{path.name} {list(shape)}")
     else:
         return int(shape[-2]), int(shape[-1])
     return 0, 0
@@ -76,5 +76,5 @@ def _shape(path: Path, problems: dict[str, list[str]]) -> tuple[int, int]:
 def _refuse(paths: Sequence[Path | None], problems: dict[str, list[str]]) -> None:
     if problems:
         place = next(path.parent for path in paths if path is not None)
-        said = "; ".join(f"{len(bad)} {kind}: {some(bad)}" for kind, bad in problems.items())
-        raise DataError(f"{place}: of {len(paths)} arrays, {said}.")
+        faults = "; ".join(f"{len(bad)} {kind}: {shortened(bad)}" for kind, bad in problems.items())
+        raise DataError(f"{place}: of {len(paths)} arrays, {faults}.")

@@ -1,4 +1,4 @@
-"""Features that came in a corpus's files: checked, named, and joined over the splits."""
+"""Features that came with the files of a corpus: checked, named, and joined over the splits."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from moodal.core.records import STREAMS, Frames, Utterance
 
 PHASES = ("train", "valid", "test")
 FACET = 35
-"""Columns of FACET as the authors' MOSEI and IEMOCAP files have it."""
+"""Columns of FACET in the authors' MOSEI and IEMOCAP files."""
 
 
 @dataclass(frozen=True)
 class SplitData:
-    """One split of a corpus, as its files gave it.
+    """The data of one split of a corpus, as in its files.
 
     Attributes:
         split: "train", "valid" or "test".
-        utterances: N of them.
+        utterances: the N utterances.
         labels: [N, C] float32.
-        streams: stream -> [N, T, D] float32; one that this split lacks is left out.
+        streams: stream -> [N, T, D] float32; without streams that this split lacks.
     """
 
     split: str
@@ -39,14 +39,13 @@ class SplitData:
 
 
 def find(root: Path | str, *names: str) -> Path:
-    """The folder in or under ``root`` that holds one of the files ``names``.
+    """Find the folder in or under ``root`` that holds one of the files ``names``.
 
-    Looks where the authors' instructions put them: ``root`` itself, ``data``,
-    ``seq_length_20/data`` or ``processed_datasets``. A file given as ``root`` stands
-    for its folder.
+    It is ``root`` itself, ``data``, ``seq_length_20/data`` or another folder of the authors'
+    instructions. If ``root`` is a file, its folder is searched.
 
     Raises:
-        DataError: there is none.
+        DataError: no folder holds such a file.
     """
     root = Path(root)
     if root.is_file():
@@ -62,14 +61,15 @@ def find(root: Path | str, *names: str) -> Path:
 
 
 def sequences(values: Any, place: str, rows: int | None = None) -> np.ndarray:
-    """A stream's values [N, T, D] as float32, all finite but for -inf, which is kept.
+    """Check the values [N, T, D] of a stream and return them as float32; -inf is kept.
 
     Args:
-        place: file and key, for the message.
-        rows: N, if it is known already.
+        values: the values of the file.
+        place: file and key, for messages.
+        rows: the expected N, if any.
 
     Raises:
-        DataError: wrong kind or shape, or a NaN or +inf in it.
+        DataError: wrong kind or shape, or a NaN or +inf.
     """
     values = array(values, place)
     if values.ndim != 3:
@@ -77,13 +77,13 @@ def sequences(values: Any, place: str, rows: int | None = None) -> np.ndarray:
             f"{place} has shape {values.shape}; a stream is [utterances, steps, width]."
         )
     if values.shape[1] == 0 or values.shape[2] == 0:
-        raise DataError(f"{place} has shape {values.shape}: there is nothing in it.")
+        raise DataError(f"{place} has shape {values.shape}: it is empty.")
     if rows is not None and len(values) != rows:
         raise DataError(
             f"{place} has {len(values)} rows and the labels have {rows}; "
-            "take all files from one and the same release."
+            "take all files from the same release."
         )
-    with np.errstate(over="ignore"):  # what float32 cannot hold is found just below
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite, checked below
         values = np.ascontiguousarray(values, np.float32)
     bad = np.isnan(values) | (values == np.inf)
     if bad.any():
@@ -96,10 +96,10 @@ def sequences(values: Any, place: str, rows: int | None = None) -> np.ndarray:
 
 
 def array(values: Any, place: str) -> np.ndarray:
-    """``values`` as an array of numbers.
+    """Return ``values`` as an array of numbers.
 
     Raises:
-        DataError: it is anything else.
+        DataError: they are anything else.
     """
     if isinstance(values, list):
         try:
@@ -115,7 +115,7 @@ def array(values: Any, place: str) -> np.ndarray:
 
 
 def entry(table: Any, names: Sequence[str], place: str) -> tuple[str, Any]:
-    """The first of the keys ``names`` that ``table`` has, and what stands there.
+    """Return the first of the keys ``names`` that ``table`` has, and its value.
 
     Raises:
         DataError: ``table`` is no dict, or has none of them.
@@ -125,23 +125,23 @@ def entry(table: Any, names: Sequence[str], place: str) -> tuple[str, Any]:
     for name in names:
         if name in table:
             return name, table[name]
-    there = ", ".join(repr(str(k)[:40]) for k in list(table)[:8]) or "nothing"
-    raise DataError(f"{place} has no {' or '.join(map(repr, names))}; it holds {there}.")
+    keys = ", ".join(repr(str(k)[:40]) for k in list(table)[:8]) or "nothing"
+    raise DataError(f"{place} has no {' or '.join(map(repr, names))}; it holds {keys}.")
 
 
 def without_infinity(values: np.ndarray) -> tuple[np.ndarray, int]:
-    """-inf set to 0, as the authors do (the log of a silent frame), and how many there were."""
+    """Replace -inf (the log of a silent frame) by 0, as the authors do, and count them."""
     silent = np.isneginf(values)
     count = int(silent.sum())
     return (np.where(silent, np.float32(0), values) if count else values), count
 
 
 def utterances(split: str, rows: int, ids: Any = None, place: str = "") -> tuple[Utterance, ...]:
-    """N utterances; what their ids tell is filled in.
+    """Create N utterances from their ids.
 
-    Ids may be names such as "Ses01F_impro01_M000" (IEMOCAP: session, speaker and
-    dialogue are in it), or rows of video, start and end (MOSI, MOSEI). Numbers
-    and repeated names tell nothing: such an utterance is "train-00012".
+    Ids may be names such as "Ses01F_impro01_M000" (IEMOCAP: with session, speaker and dialogue),
+    or rows of video, start and end (MOSI, MOSEI). Utterances with numbers or repeated names as ids
+    are called "train-00012" and so on.
 
     Raises:
         DataError: there are not N ids.
@@ -159,7 +159,7 @@ def utterances(split: str, rows: int, ids: Any = None, place: str = "") -> tuple
 
 
 def _words(value: Any) -> list[str]:
-    """An id, or each part of one, as text."""
+    """Return the parts of an id as texts."""
     parts = np.asarray(value, object).ravel().tolist()
     return [x.decode("latin-1") if isinstance(x, bytes) else str(x) for x in parts]
 
@@ -184,7 +184,7 @@ def join(
     licence: str = "unknown",
     notes: Sequence[str] = (),
 ) -> Manifest:
-    """The splits as one manifest; -inf in speech becomes 0; padding stays as it was given.
+    """Join the splits into one manifest; -inf in speech becomes 0, and padding is kept.
 
     Raises:
         DataError: widths differ between splits, or -inf stands outside speech, or
@@ -194,20 +194,20 @@ def join(
     total = sum(len(part.utterances) for part in parts)
     features, encoders = {}, {}
     for stream in STREAMS:
-        have = [part for part in parts if stream in part.streams]
-        if not have:
+        with_stream = [part for part in parts if stream in part.streams]
+        if not with_stream:
             continue
-        widths = {part.streams[stream].shape[2] for part in have}
+        widths = {part.streams[stream].shape[2] for part in with_stream}
         if len(widths) > 1:
             raise DataError(
                 f"{corpus}: {stream} has {' and '.join(map(str, sorted(widths)))} columns in its "
-                "splits; take all files from one and the same release."
+                "splits; take all files from the same release."
             )
         features[stream], silent = _frames(corpus, stream, parts, widths.pop())
         if silent:
             notes.append(f"{silent} values of -inf in speech were set to 0.")
         for part in parts:
-            if part not in have:
+            if part not in with_stream:
                 notes.append(f"The {part.split} split has no {stream}: its sequences are empty.")
         encoders[stream] = as_given(corpus, stream, features[stream].width)
     if not features or not total:
@@ -215,9 +215,9 @@ def join(
     for part in parts:
         steps = {s: v.shape[1] for s, v in part.streams.items()}
         if aligned and len(set(steps.values())) > 1:
-            said = ", ".join(f"{s} {n}" for s, n in steps.items())
+            listed = ", ".join(f"{s} {n}" for s, n in steps.items())
             raise DataError(
-                f"{corpus}: aligned streams share their steps, but {part.split} has {said}; "
+                f"{corpus}: aligned streams share their steps, but {part.split} has {listed}; "
                 "read unaligned files under the name that ends in -noalign."
             )
     if "face" in features and features["face"].width == FACET:
@@ -239,10 +239,10 @@ def join(
 
 
 def as_given(corpus: str, stream: str, width: int) -> dict[str, Any]:
-    """The specification of features that no encoder of moodal's made.
+    """Return the specification of features that came with the files of a corpus.
 
-    Its fingerprint tells the kind (corpus, stream, width), not the values, so
-    that any part of a corpus fits a model trained on another.
+    The fingerprint depends on corpus, stream and width, not on the values, so that any part of a
+    corpus fits a model trained on another part.
     """
     kind = f"as-given {corpus.removesuffix('-noalign')} {stream} {width}"
     fingerprint = hashlib.sha256(kind.encode()).hexdigest()[:16]
@@ -250,16 +250,16 @@ def as_given(corpus: str, stream: str, width: int) -> dict[str, Any]:
 
 
 def _frames(corpus: str, stream: str, parts: Sequence[SplitData], width: int) -> tuple[Frames, int]:
-    """One stream over all splits, and how many -inf were set to 0 in it."""
+    """Join one stream over all splits, and count the -inf that were set to 0."""
     values, lengths, silent = [], [], 0
     for part in parts:
-        given = part.streams.get(stream)
-        if given is None:
-            given = np.zeros((len(part.utterances), 0, width), np.float32)
-        given, count = without_infinity(given)
+        padded = part.streams.get(stream)
+        if padded is None:
+            padded = np.zeros((len(part.utterances), 0, width), np.float32)
+        padded, count = without_infinity(padded)
         if count and stream != "speech":
             raise DataError(f"{corpus}: {stream} of {part.split} holds -inf; mend or remove it.")
         silent += count
-        values.append(given.reshape(-1, width))
-        lengths.append(np.full(len(given), given.shape[1]))
+        values.append(padded.reshape(-1, width))
+        lengths.append(np.full(len(padded), padded.shape[1]))
     return Frames(np.concatenate(values), np.concatenate(lengths)), silent

@@ -1,4 +1,4 @@
-"""HDF5 files: one data set out of one file, checked before it is believed."""
+"""Reading of one data set from an HDF5 file, with checks of its size and type."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from moodal.core.errors import DataError
 
 _TRUSTED = 64 * 2**20
-"""Bytes up to which a data set's claimed size needs no proof."""
+"""Bytes up to which the size that a data set claims is not checked."""
 
 
 def read(path: Path, key: str) -> np.ndarray:
-    """Data set ``key`` of the file, any shape, numbers only.
+    """Read the data set ``key`` of a file: numbers of any shape.
 
     Raises:
         DataError: the file is missing, damaged or cut short, or has no such data set.
@@ -25,8 +25,8 @@ def read(path: Path, key: str) -> np.ndarray:
     try:
         with h5py.File(path, "r") as file:
             if not isinstance(file.get(key), h5py.Dataset):
-                there = ", ".join(repr(name) for name in list(file)[:8]) or "nothing"
-                raise DataError(f"{path} has no data set {key!r}; it holds {there}.")
+                names = ", ".join(repr(name) for name in list(file)[:8]) or "nothing"
+                raise DataError(f"{path} has no data set {key!r}; it holds {names}.")
             data = file[key]
             if data.dtype.kind not in "biuf":
                 raise DataError(f"{path} [{key!r}] holds {data.dtype}, where numbers should be.")

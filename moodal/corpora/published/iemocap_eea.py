@@ -1,4 +1,4 @@
-"""IEMOCAP, four classes, from the pickles that EEA was trained on.
+"""IEMOCAP with four classes, from the pickles that EEA was trained on.
 
 Busso et al., 2008. ``iemocap_data.pkl`` (aligned to 20 words) and
 ``iemocap_data_noalign.pkl``: {phase: {text, audio, vision, labels [N, 4, 2], id}}.
@@ -16,7 +16,7 @@ EMOTIONS = ("neutral", "happy", "sad", "angry")
 
 
 def read(root: Path | str) -> Manifest:
-    """``iemocap_data.pkl`` as a manifest: one of four emotions each.
+    """Read ``iemocap_data.pkl``: one of four emotions per utterance, streams aligned.
 
     Raises:
         UnsafeFileError: the pickle would run code; it was not run.
@@ -26,7 +26,7 @@ def read(root: Path | str) -> Manifest:
 
 
 def read_noalign(root: Path | str) -> Manifest:
-    """``iemocap_data_noalign.pkl``: the same with streams of different length.
+    """Read ``iemocap_data_noalign.pkl``: the same with streams of different lengths.
 
     Raises:
         UnsafeFileError, DataError: as `read`.

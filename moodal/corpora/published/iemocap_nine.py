@@ -1,4 +1,4 @@
-"""IEMOCAP, nine classes: the extra files that zero-shot recognition takes its emotions from.
+"""IEMOCAP with nine classes, from the extra files for zero-shot recognition.
 
 ``text_{phase}.p``, ``covarep_{phase}.p``, ``facet_{phase}.p`` [N, 21, D] and
 ``y_{phase}.p`` [N, 11], Python-2 pickles of one numpy array each.
@@ -22,14 +22,14 @@ EMOTIONS = (
 )
 FILES = {"text": "text_{}.p", "speech": "covarep_{}.p", "face": "facet_{}.p"}
 STEPS = 20
-"""Steps of the four-class arrays; these are one longer, and the last is dropped."""
+"""Steps of the four-class arrays; the nine-class ones have one more, which is dropped."""
 
 
 def read(root: Path | str) -> Manifest:
-    """The folder as a manifest: one of nine emotions each.
+    """Read the folder: one of nine emotions per utterance.
 
-    ``y`` has eleven columns, of which the first and the last are dropped. Rows
-    that then have no emotion are left out, and counted in the notes.
+    ``y`` has eleven columns, of which the first and the last are dropped. Rows without an emotion
+    after that are left out and counted in the notes.
 
     Raises:
         UnsafeFileError: a pickle would run code; it was not run.

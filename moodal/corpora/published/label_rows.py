@@ -1,4 +1,4 @@
-"""Label arrays as the files have them -> label rows [N, C], checked."""
+"""Conversion of label arrays in published files to checked label rows [N, C]."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _finite(values: Any, place: str) -> np.ndarray:
 
 
 def intensities(values: Any, place: str, columns: int) -> np.ndarray:
-    """Intensities [N, C] of 0 to 3 -> [N, C] float32, 1 where there is any.
+    """Convert intensities [N, C] from 0 to 3 to [N, C] float32, 1 where above 0.
 
     Raises:
         DataError: wrong shape, or an intensity outside of 0 to 3.
@@ -33,16 +33,19 @@ def intensities(values: Any, place: str, columns: int) -> np.ndarray:
 
 
 def one_of(values: Any, place: str, classes: int, *, none: bool = False) -> np.ndarray:
-    """One class per row -> one-hot [N, C] float32.
+    """Convert one class per row to one-hot rows [N, C] float32.
 
-    The files have it as [N, C, 2] (argmax over the last axis says yes or no),
-    as 0/1 columns [N, C], or as an index [N].
+    The files store [N, C, 2] (the argmax over the last axis is no or yes), 0/1 columns [N, C], or
+    an index [N].
 
     Args:
-        none: whether a row may have no class at all.
+        values: the labels of the file.
+        place: file and key, for messages.
+        classes: C.
+        none: whether a row may have no class.
 
     Raises:
-        DataError: wrong shape, an index out of range, or a row with no one class.
+        DataError: wrong shape, an index out of range, or a row without exactly one class.
     """
     values = _finite(values, place)
     if values.ndim == 3 and values.shape[1:] == (classes, 2):
@@ -67,14 +70,14 @@ def one_of(values: Any, place: str, classes: int, *, none: bool = False) -> np.n
 
 
 def sentiment(values: Any, place: str, bound: float | None = 3) -> np.ndarray:
-    """One real value per row, in whatever shape -> [N, 1] float32.
+    """Convert one real value per row, in any shape, to [N, 1] float32.
 
     Raises:
-        DataError: more than one value a row, or one outside of [-bound, bound].
+        DataError: a row has several values, or a value lies outside [-bound, bound].
     """
     values = _finite(values, place)
     if values.ndim == 0 or values.size != len(values):
-        raise DataError(f"{place} has shape {values.shape}; sentiment is one value an utterance.")
+        raise DataError(f"{place} has shape {values.shape}; sentiment is one value per utterance.")
     if bound is not None:
         _within(values, place, -bound, bound, "a sentiment")
     return values.reshape(-1, 1).astype(np.float32)

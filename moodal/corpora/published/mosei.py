@@ -2,8 +2,8 @@
 
 Zadeh et al., ACL 2018. ``text_{phase}_emb.h5`` [N, 20, 300], ``audio_{phase}.h5``
 [N, 20, 74], ``video_{phase}.h5`` [N, 20, 35] and ``ey_{phase}.h5`` [N, 6], each
-under the key "d1". The same authors' MMMO and YouTube folders have the form, too,
-with ``y_{phase}.h5`` in place of ``ey_{phase}.h5``.
+under the key "d1". The same authors' MMMO and YouTube folders have this form, too,
+with ``y_{phase}.h5`` instead of ``ey_{phase}.h5``.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ FILES = {
     "speech": ("audio_{}.h5",),
     "face": ("video_{}.h5", "vision_{}.h5"),
 }
-"""Stream -> the names its files go by, {} standing for the phase."""
+"""Stream -> the possible names of its files; {} is the phase."""
 
 
 def read(root: Path | str) -> Manifest:
-    """The folder as a manifest: six emotions, any number at once (intensity > 0).
+    """Read the folder: any number of six emotions per utterance (intensity > 0).
 
-    Without ``ey_`` files, ``y_`` files are read: one column as sentiment, several as
-    classes. The files name no utterances: they are called "train-00012".
+    Without ``ey_`` files, ``y_`` files are read: one column as sentiment, several as classes. The
+    files do not name utterances; they get names such as "train-00012".
 
     Raises:
         DataError: a file is missing, damaged, or does not fit the others.
@@ -50,9 +50,11 @@ def read(root: Path | str) -> Manifest:
 
 
 def read_sentiment(folder: Path, corpus: str, *, bound: float | None) -> Manifest:
-    """The same streams with ``y_{phase}.h5``: sentiment [N] or [N, 1], or one of C classes [N, C].
+    """Read the streams with ``y_{phase}.h5``: sentiment [N] or [N, 1], or C classes [N, C].
 
     Args:
+        folder: where the files lie.
+        corpus: name of the corpus.
         bound: sentiment lies within [-bound, bound]; None where the scale is unknown.
     """
     parts, notes = [], []
@@ -84,7 +86,7 @@ def read_sentiment(folder: Path, corpus: str, *, bound: float | None) -> Manifes
 
 
 def _part(folder: Path, phase: str, labels: np.ndarray) -> features.SplitData:
-    """One phase's streams, those that are there; a stream nobody has is seen to by `join`."""
+    """Read the existing streams of one phase; `join` reports streams that are missing."""
     streams = {}
     for stream, names in FILES.items():
         for path in (folder / name.format(phase) for name in names):
@@ -98,5 +100,5 @@ def _part(folder: Path, phase: str, labels: np.ndarray) -> features.SplitData:
 
 
 def _name(folder: Path) -> str:
-    """A corpus that is not MOSEI is called by its folder."""
+    """Return the folder's name, which names a corpus other than MOSEI."""
     return folder.resolve().name.lower()

@@ -11,7 +11,7 @@ NAMES = ("mosei_senti_data.pkl", "mosei_senti_data_noalign.pkl", "y_train.h5")
 
 
 def read(root: Path | str) -> Manifest:
-    """The first that is there of: the aligned pickle, the unaligned one, the h5 files.
+    """Read the first that exists of the aligned pickle, the unaligned one, and the h5 files.
 
     Raises:
         UnsafeFileError: the pickle would run code; it was not run.

@@ -15,11 +15,11 @@ from moodal.corpora.published import features, h5, label_rows, phase_pickles
 
 KEY = "data"
 TEXT, SPEECH = 300, 5
-"""Columns of X that are text, and those after them that are speech; the rest are face."""
+"""Numbers of the first columns of X, which are text, and the next, speech; the rest is face."""
 
 
 def read(root: Path | str) -> Manifest:
-    """The h5 files, or ``mosi_data.pkl`` where they are not, as a manifest of sentiment.
+    """Read the h5 files, or ``mosi_data.pkl`` without them: sentiment per utterance.
 
     Raises:
         UnsafeFileError: the pickle would run code; it was not run.
@@ -51,7 +51,7 @@ def read(root: Path | str) -> Manifest:
 
 
 def read_noalign(root: Path | str) -> Manifest:
-    """``mosi_data_noalign.pkl``: streams of different length.
+    """Read ``mosi_data_noalign.pkl``, with streams of different lengths.
 
     Raises:
         UnsafeFileError, DataError: as `read`.
@@ -61,7 +61,7 @@ def read_noalign(root: Path | str) -> Manifest:
 
 
 def read_pickle(path: Path, corpus: str, *, aligned: bool) -> Manifest:
-    """A pickle of {phase: {text, audio, vision, labels, id}} with sentiment as labels."""
+    """Read a pickle {phase: {text, audio, vision, labels, id}} with sentiment as labels."""
     parts = phase_pickles.read(path, label_rows.sentiment)
     space = Values(["sentiment"])
     return features.join(corpus, space, parts, aligned=aligned, licence="for research")

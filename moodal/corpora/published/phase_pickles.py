@@ -1,4 +1,4 @@
-"""Pickles of {phase: {text, audio, vision, labels, id}}, as IEMOCAP, MOSI and MOSEI have them."""
+"""Reading of pickles {phase: {text, audio, vision, labels, id}} of IEMOCAP, MOSI and MOSEI."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ KEYS = {
     "speech": ("audio", "speech", "covarep"),
     "face": ("vision", "video", "visual", "facet"),
 }
-"""Stream -> the keys it goes by."""
+"""Stream -> its possible keys."""
 
 
 def read(path: Path, label: Callable[[Any, str], np.ndarray]) -> list[features.SplitData]:
-    """The three parts of such a file.
+    """Read the three phases of such a file.
 
     Args:
-        label: turns the labels, and their place for messages, into rows [N, C].
+        path: the pickle.
+        label: converts the labels, and their place for messages, into rows [N, C].
 
     Raises:
         UnsafeFileError: the pickle would run code.
@@ -40,7 +41,7 @@ def read(path: Path, label: Callable[[Any, str], np.ndarray]) -> list[features.S
 def part(
     table: Any, phase: str, place: str, label: Callable[[Any, str], np.ndarray]
 ) -> features.SplitData:
-    """One phase from its dict."""
+    """Read one phase from its dict."""
     name, values = features.entry(table, ("labels",), place)
     labels = label(values, f"{place}[{name!r}]")
     streams = {}

@@ -47,10 +47,10 @@ _KINDS = {
 
 
 def read(root: Path | str) -> Manifest:
-    """One data set out of the folder, or out of ``root``/processed_datasets.
+    """Read one data set from the folder, or from ``root``/processed_datasets.
 
-    The manifest's corpus is the one that the files were made from. Where the
-    folder holds several sets, give one of the files: its set is read.
+    The manifest names the corpus from which the files were made. If the folder holds several sets,
+    ``root`` must be one of the files, whose set is read.
 
     Raises:
         UnsafeFileError: a pickle would run code; it was not run.
@@ -82,7 +82,7 @@ def read(root: Path | str) -> Manifest:
 
 
 def _kind(record: load.Record, place: str) -> str:
-    """The authors' one class MOSEI serves emotions, in six columns, and sentiment."""
+    """Return the kind of a set; the authors' class MOSEI holds emotions or sentiment."""
     kind = record.kind.rsplit(".", 1)[-1]
     _, labels = features.entry(record.attributes, ("labels",), place)
     if kind == "MOSEI" and np.size(labels) == len(np.atleast_1d(labels)):
@@ -91,22 +91,22 @@ def _kind(record: load.Record, place: str) -> str:
 
 
 def _choose(root: Path) -> tuple[Path, str, str]:
-    """The folder, the set's name and "_noalign" or ""."""
+    """Return the folder, the name of the set, and "_noalign" or ""."""
     if root.is_file():
         match = _FILE.fullmatch(root.name)
         if not match:
             raise DataError(f"{root} is not named like a ready-made set, e.g. iemocap_20_train.pt.")
         return root.parent, match["set"], match["noalign"] or ""
     for folder in (root, root / "processed_datasets"):
-        found = [m for p in sorted(folder.glob("*.pt")) if (m := _FILE.fullmatch(p.name))]
-        sets = sorted({(m["set"], m["noalign"] or "") for m in found})
+        files = [m for p in sorted(folder.glob("*.pt")) if (m := _FILE.fullmatch(p.name))]
+        sets = sorted({(m["set"], m["noalign"] or "") for m in files})
         if len(sets) == 1:
             return folder, *sets[0]
         if sets:
-            there = ", ".join(name + suffix for name, suffix in sets)
+            listed = ", ".join(name + suffix for name, suffix in sets)
             raise DataError(
-                f"{folder} holds several sets ({there}); give one file of the one you mean, "
-                f"e.g. {folder / found[0].string}."
+                f"{folder} holds several sets ({listed}); give one file of the set you mean, "
+                f"e.g. {folder / files[0].string}."
             )
     raise DataError(
         f"{root} holds no ready-made set, such as iemocap_20_train.pt; give the folder "

@@ -1,6 +1,6 @@
-"""numpy arrays as pickles describe them: shells that check what they are told.
+"""Arrays of numpy as pickles describe them: shells that check their state.
 
-Shape, type and bytes are held against each other before any memory is claimed.
+Shape, type and bytes are compared before any memory is allocated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from moodal.corpora.unpickle.inert import Budget, Inert
 
 
 class DType(Inert):
-    """A numpy type: a kind and a width, e.g. "f8"; the byte order comes as state."""
+    """A numpy type: a kind and a width, e.g. "f8"; its state holds the byte order."""
 
     def __init__(self, code: str, *_: Any):
         if not isinstance(code, str) or not re.fullmatch(r"[<>|=]?[biufcSUO]\d{1,9}", code):
@@ -31,9 +31,9 @@ class DType(Inert):
         self.order = state[1]
 
     def read(self, data: Any, shape: Any, budget: Budget, *, fortran: bool = False) -> np.ndarray:
-        """``data`` as an array of ``shape``; a read-only view of it wherever possible."""
+        """Convert bytes to an array of ``shape``, a read-only view of them if possible."""
         count, dtype = elements(shape), np.dtype(self.order.replace("=", "<") + self.code)
-        if isinstance(data, str):  # Python 2's bytes
+        if isinstance(data, str):  # bytes of Python 2
             budget.spend(len(data))
             data = data.encode("latin-1")
         if not isinstance(data, bytes | bytearray) or dtype.hasobject:
@@ -57,7 +57,7 @@ class DType(Inert):
 
 
 def _text(array: np.ndarray) -> np.ndarray:
-    """Refuse code points that are none, which numpy itself would stumble over later."""
+    """Refuse invalid code points, on which numpy itself would fail later."""
     points = array.view(array.dtype.str[0] + "u4")
     if points.size and int(points.max()) > 0x10FFFF:
         raise ValueError("a text array in it is damaged")
@@ -65,10 +65,10 @@ def _text(array: np.ndarray) -> np.ndarray:
 
 
 def elements(shape: Any) -> int:
-    """How many elements an array of ``shape`` has.
+    """Return the number of elements of an array of ``shape``.
 
     Raises:
-        ValueError: it is no tuple of counts.
+        ValueError: ``shape`` is no tuple of counts.
     """
     if type(shape) is not tuple or not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError("the shape of an array in it is no tuple of counts")
@@ -78,7 +78,7 @@ def elements(shape: Any) -> int:
 
 
 class Array(Inert):
-    """A numpy array to be: `set_state` brings shape, type and bytes."""
+    """The description of a numpy array; `set_state` sets shape, type and bytes."""
 
     def __init__(self, budget: Budget):
         self.budget = budget

@@ -1,4 +1,4 @@
-"""What stands in for the things a pickle names: names, objects and sizes that can do nothing."""
+"""Inert stand-ins for what a pickle names: names, objects and sizes that run no code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moodal.core.errors import MoodalError
 
 
 class Refused(MoodalError):
-    """The pickle wants something that would run code; ``what`` says what, in a few words."""
+    """A pickle that asks for something that would run code; ``what`` names it in a few words."""
 
     def __init__(self, what: str):
         super().__init__(what)
@@ -18,30 +18,30 @@ class Refused(MoodalError):
 
 
 class Inert:
-    """What a builder returns where the file goes on to BUILD it: it takes a state, as data."""
+    """An object whose state the opcode BUILD sets, as data."""
 
     def set_state(self, state: Any) -> None:
-        """Keep ``state``, which the file gave.
+        """Store the state from the file.
 
         Raises:
-            ValueError: it has not the expected form.
+            ValueError: it does not have the expected form.
         """
         raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)
 class Name:
-    """A name in the table: ``build`` makes its object, or None for a name that is only data."""
+    """A name that pickles may use: ``build`` creates its object; None for a name that is data."""
 
     dotted: str
     build: Callable[..., Any] | None = None
 
 
 class Budget:
-    """How many bytes (or items) a file may still ask to be copied.
+    """The number of bytes (or items) that a file may still ask to be copied.
 
-    A file of a few bytes can point at one long string a million times; each
-    use is charged here, so that what is made stays in proportion to the file.
+    A file of a few bytes can refer to one long string a million times. Each use is charged, so that
+    the memory stays in proportion to the size of the file.
     """
 
     def __init__(self, size: int):
@@ -49,7 +49,7 @@ class Budget:
         self.left = 8 * size + 65536
 
     def spend(self, amount: int) -> None:
-        """Charge ``amount``.
+        """Charge an amount of bytes or items.
 
         Raises:
             ValueError: the file asks for far more than it holds.
@@ -60,7 +60,7 @@ class Budget:
 
 
 def key(value: Any) -> Any:
-    """``value``, if it may be a dict's key or a set's member: plain, or a flat tuple of plain.
+    """Return a value that may be a dict's key or a set's member: plain, or a flat tuple of plain.
 
     Raises:
         ValueError: it is anything else (hashing deep tuples can overflow the C stack).
@@ -74,7 +74,7 @@ def key(value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A file's word, short and without control characters, fit for a message."""
+    """Shorten a text of the file for a message, without control characters."""
     if isinstance(value, str):
         return value[:80].encode("unicode_escape").decode()
     return f"a {type(value).__name__}"

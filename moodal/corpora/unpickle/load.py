@@ -1,9 +1,8 @@
-"""Pickles from strangers, read without running what is in them.
+"""Safe reading of pickles from others, without running code in them.
 
-A pickle can name any function of the program that reads it and have it called.
-Here nothing is called: see `moodal.corpora.unpickle.machine` for how, and
-`moodal.corpora.unpickle.names` for the few names that are understood. No file
-needs torch to be read; tensors come back as numpy arrays.
+A pickle can name any function of the program that reads it and have it called. Here nothing is
+called: see `moodal.corpora.unpickle.machine` for the method, and `moodal.corpora.unpickle.names`
+for the names that are supported. torch is not needed; tensors are returned as numpy arrays.
 """
 
 from __future__ import annotations
@@ -27,27 +26,27 @@ _DAMAGE = (
     *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError),
     *(EOFError, OSError, RuntimeError, MemoryError, zipfile.BadZipFile),
 )
-"""What numpy, zipfile and pickletools raise on damaged bytes; nothing of the file was run."""
+"""Errors of numpy, zipfile and pickletools on damaged bytes; no code of the file was run."""
 
 
 class _Map(mmap.mmap):
-    """The file's bytes; a damaged count can never claim memory beyond them."""
+    """The bytes of a file, so that a damaged count never allocates memory beyond them."""
 
     def seekable(self) -> bool:  # zipfile asks
         return True
 
 
 def load(path: Path | str) -> Any:
-    """What a pickle or a ``torch.save`` file holds, as plain Python and numpy.
+    """Read a pickle or a ``torch.save`` file as plain Python objects and numpy arrays.
 
-    Reads numpy arrays (of Python 2 too: its byte strings become latin-1 text),
-    torch tensors and parameters (bfloat16 becomes float32), dicts, lists,
-    tuples, sets, numbers and text; objects of the authors' data set classes
-    become a `Record`. Arrays are read-only views of the file's bytes.
+    It may hold numpy arrays (of Python 2 too: its byte strings become latin-1 text), torch tensors
+    and parameters (bfloat16 becomes float32), dicts, lists, tuples, sets, numbers and text; objects
+    of the authors' data set classes become a `Record`. Arrays are read-only views of the file's
+    bytes.
 
     Raises:
-        UnsafeFileError: it names anything else; nothing was run.
-        DataError: it is missing, damaged, or no such file.
+        UnsafeFileError: the file names anything else; nothing was run.
+        DataError: the file is missing, damaged, or of another kind.
     """
     path = Path(path)
     try:
@@ -64,9 +63,9 @@ def load(path: Path | str) -> Any:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from None
     except Refused as refusal:
         raise UnsafeFileError(
-            f"{path} {refusal.what}: it could run code of its maker's, so it was not read and "
-            "nothing in it was run. If you made it yourself, save its arrays alone (numpy.savez, "
-            "h5py or safetensors)."
+            f"{path} {refusal.what}: it could run foreign code, so it was not read and nothing "
+            "in it was run. If the file is your own, save its arrays alone (numpy.savez, h5py or "
+            "safetensors)."
         ) from None
     except RecursionError:
         raise DataError(f"{path} is nested too deeply to be data; get another copy.") from None
@@ -78,13 +77,13 @@ def load(path: Path | str) -> Any:
 
 
 def load_state(path: Path | str) -> dict[str, np.ndarray]:
-    """A checkpoint's weights: parameter name -> array.
+    """Read the weights of a checkpoint: parameter name -> array.
 
-    The file is a plain pickle of a state dict or what ``torch.save`` wrote; the
-    dict may stand under "state_dict" in a larger one.
+    The file is a plain pickle of a state dict, or written by ``torch.save``; the dict may be the
+    entry "state_dict" of a larger one.
 
     Raises:
-        UnsafeFileError, DataError: as `load`; or it holds no state dict.
+        UnsafeFileError, DataError: as `load`; or the file holds no state dict.
     """
     state = load(path)
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):

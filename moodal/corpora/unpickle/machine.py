@@ -1,11 +1,9 @@
-"""A pickle is a small program; here it is read as data by a machine that can call nothing.
+"""A stack machine that reads pickles as data and can call nothing of the running program.
 
-Python's own unpickler looks up what a file names and calls it. This one keeps
-the same stack and the same opcodes (`pickletools` describes them), but a name
-in a file is looked up in a table that it is given, and what stands there is
-always one of moodal's own inert builders. A name that is not in the table
-stops the reading. So no class, no function and no attribute of the running
-program can be reached, whatever the file says.
+A pickle is a small program: Python's unpickler imports what a file names, and calls it. This
+machine has the same stack and the same opcodes (see `pickletools`), but looks up names in a table
+whose entries are inert builders of moodal. A name that is not in the table stops the reading. So no
+class, function or attribute of the running program can be reached, whatever the file contains.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from moodal.corpora.unpickle.inert import Inert, Name, Refused, key, shown
 
 
 class ByteReader(Protocol):
-    """An open file, as far as pickles need it."""
+    """The methods of an open file that pickles need."""
 
     def read(self, n: int, /) -> bytes: ...
 
@@ -49,12 +47,12 @@ _GETS = {"GET", "BINGET", "LONG_BINGET"}
 
 
 class Machine:
-    """Runs the opcodes of one pickle.
+    """A machine that runs the opcodes of one pickle.
 
     Args:
-        file: stands at the pickle's first byte; after `run`, just past its STOP.
+        file: an open file at the pickle's first byte; after `run` it is just past its STOP.
         names: (module, name) -> `Name`.
-        persistent: turns a persistent id into an object, or None where there are none.
+        persistent: converts a persistent id to an object; None if there are none.
     """
 
     def __init__(
@@ -68,10 +66,10 @@ class Machine:
         self.memo: dict[int, Any] = {}
 
     def run(self) -> Any:
-        """The object that the pickle describes, inert builders' products included.
+        """Run the pickle and return the object that it describes, with inert objects in it.
 
         Raises:
-            Refused: it names or asks for something that would run code.
+            Refused: the pickle asks for something that would run code.
             ValueError, IndexError, KeyError, TypeError: it is damaged or no pickle.
         """
         while True:
@@ -86,10 +84,10 @@ class Machine:
             self.step(opcode.name, self.argument(opcode))
 
     def argument(self, opcode: pickletools.OpcodeInfo) -> Any:
-        """What follows the opcode in the file, or None."""
+        """Read the argument of an opcode from the file, None if it has none."""
         if opcode.name in ("GLOBAL", "INST"):
             return self.line().decode(), self.line().decode()
-        if opcode.name == "STRING":  # Python 2's, which may hold bytes past ASCII
+        if opcode.name == "STRING":  # of Python 2, with any bytes
             quoted = self.line()
             if len(quoted) < 2 or quoted[:1] not in (b"'", b'"') or quoted[-1:] != quoted[:1]:
                 raise ValueError("a string in it lacks its quotes")
@@ -97,26 +95,26 @@ class Machine:
         return opcode.arg.reader(self.file) if opcode.arg is not None else None  # type: ignore[arg-type]
 
     def line(self) -> bytes:
-        """The rest of this line, without its end."""
+        """Read the rest of the line, without its end."""
         line = self.file.readline()
         if not line.endswith(b"\n"):
             raise ValueError("it ends in the middle of a line")
         return line[:-1]
 
     def pop(self) -> Any:
-        """Take the topmost object."""
+        """Remove the topmost object and return it."""
         value = self.top()
         self.stack.pop()
         return value
 
     def top(self) -> Any:
-        """The topmost object, left where it is."""
+        """Return the topmost object without removing it."""
         if not self.stack or self.stack[-1] is _MARK:
             raise ValueError("its marks do not match")
         return self.stack[-1]
 
     def marked(self) -> list[Any]:
-        """Take everything above the last mark, and the mark."""
+        """Remove the last mark and everything above it; return the latter."""
         for depth, item in enumerate(reversed(self.stack)):
             if item is _MARK:
                 items = self.stack[len(self.stack) - depth :]
@@ -125,7 +123,7 @@ class Machine:
         raise ValueError("its marks do not match")
 
     def step(self, name: str, argument: Any) -> None:
-        """Carry out one opcode."""
+        """Execute one opcode."""
         stack = self.stack
         if name in _PUSHED:
             stack.append(argument)
@@ -158,7 +156,7 @@ class Machine:
             self.call(name, argument)
 
     def collect(self, name: str) -> bool:
-        """Carry out an opcode that fills a container; False if it is none of them."""
+        """Execute an opcode that fills a container; return False for any other opcode."""
         if name in ("LIST", "TUPLE", "FROZENSET", "DICT"):
             items = self.marked()
             if name == "DICT":
@@ -185,7 +183,7 @@ class Machine:
         return True
 
     def call(self, name: str, argument: Any) -> None:
-        """Carry out an opcode that names, calls or fills an object: with inert ones alone."""
+        """Execute an opcode that names, calls or fills an object; only inert ones can be."""
         stack = self.stack
         if name == "GLOBAL":
             stack.append(self.find(*argument))
@@ -210,7 +208,7 @@ class Machine:
             state, target = self.pop(), self.top()
             if isinstance(target, Inert):
                 target.set_state(state)
-            elif type(target) is not dict:  # an OrderedDict's attributes say nothing here
+            elif type(target) is not dict:  # attributes of an OrderedDict are ignored
                 raise Refused(f"sets the inner state of a {_called(target)}")
         elif name in ("PERSID", "BINPERSID"):
             number = argument if name == "PERSID" else self.pop()
@@ -223,10 +221,10 @@ class Machine:
             raise Refused(f"uses {name}, which needs data from outside the file")
 
     def find(self, module: Any, name: Any) -> Name:
-        """The table's entry.
+        """Look up a name in the table.
 
         Raises:
-            Refused: there is none.
+            Refused: the table does not have it.
         """
         if not isinstance(module, str) or not isinstance(name, str):
             raise ValueError("it names something by an object that is no text")

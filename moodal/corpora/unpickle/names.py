@@ -1,7 +1,7 @@
-"""The names a pickle may use, and the inert objects that they build.
+"""The names that pickles may use, and the inert objects that they build.
 
-Arrays and tensors come as shells, see `arrays` and `tensors`; `finish` turns
-them into numpy arrays once everything is there.
+Arrays and tensors are built as shells, see `arrays` and `tensors`; `finish` converts them to numpy
+arrays after the whole file is read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from moodal.corpora.unpickle.inert import Budget, Inert, Name, key
 from moodal.corpora.unpickle.tensors import DTYPES, STORAGES, Storage, Tensor, rebuild
 
 RECORDS = ("MOSEI", "IEMOCAP", "MOSI")
-"""The classes of ``src.dataset`` that the authors' ready-made sets are objects of."""
+"""The classes of ``src.dataset`` in the authors' ready-made sets."""
 
 
 @dataclass(eq=False)
@@ -36,11 +36,11 @@ class Record(Inert):
 
 
 def names(budget: Budget, load_bytes: Callable[[bytes], Any]) -> dict[tuple[str, str], Name]:
-    """The whole table: everything a pickle may name.
+    """Build the table of everything that a pickle may name: (module, name) -> `Name`.
 
     Args:
-        budget: charged for what is copied.
-        load_bytes: reads a torch file that stands inside the pickle, as safely.
+        budget: is charged for copies.
+        load_bytes: reads a torch file inside the pickle in the same safe way.
     """
 
     def array(kind: Any, *_: Any) -> Array:
@@ -128,11 +128,11 @@ def names(budget: Budget, load_bytes: Callable[[bytes], Any]) -> dict[tuple[str,
 
 
 def finish(value: Any, budget: Budget) -> Any:
-    """``value`` with every shell turned into its array, each once however often it is shared.
+    """Convert every shell in ``value`` to its array, once even if it is shared.
 
     Raises:
-        ValueError: an array or tensor was begun and never given its values; or what is
-            shared refers to itself, or unfolds into far more than the file holds.
+        ValueError: an array or tensor never got its values; or a shared object contains itself, or
+            expands to far more than the file holds.
     """
     return _Finisher(budget).finish(value)
 
@@ -167,7 +167,7 @@ class _Finisher:
     def weigh(self, weight: int) -> None:
         self.weight += weight
         if self.weight > self.limit:
-            raise ValueError("it unfolds into far more than it holds")
+            raise ValueError("it expands to far more than it holds")
 
     def make(self, value: Any) -> Any:
         if isinstance(value, list | tuple):

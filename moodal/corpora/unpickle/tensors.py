@@ -1,4 +1,4 @@
-"""torch tensors as files describe them: views of storages, made numpy without torch."""
+"""Tensors of torch as files describe them: views of storages, converted to numpy without torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STORAGES = {
     "ComplexFloatStorage": "<c8",
     "ComplexDoubleStorage": "<c16",
 }
-"""torch's storage classes -> the numpy type of their values ("bf16": made float32)."""
+"""Storage class of torch -> numpy type of its values ("bf16" is converted to float32)."""
 
 DTYPES = {
     **{"float64": "<f8", "float32": "<f4", "float16": "<f2", "bfloat16": "bf16"},
@@ -35,7 +35,7 @@ DTYPES = {
 
 
 class Storage:
-    """The flat values of torch tensors; ``values`` comes when its bytes are read."""
+    """The flat values of torch tensors, available after `fill`."""
 
     def __init__(self, code: str | None, count: int):
         if type(count) is not int or count < 0:
@@ -46,11 +46,15 @@ class Storage:
 
     @property
     def nbytes(self) -> int:
-        """How many bytes it must have."""
+        """Number of bytes that the storage must have."""
         return self.count * width(self.code or "|u1")
 
     def fill(self, raw: bytes, *, big_endian: bool = False) -> None:
-        """Give it its bytes."""
+        """Store the bytes.
+
+        Raises:
+            ValueError: their number or byte order is wrong.
+        """
         if len(raw) != self.nbytes:
             raise ValueError(f"a tensor claims {self.nbytes} bytes and has {len(raw)}")
         if big_endian and self.code and width(self.code) > 1:
@@ -58,7 +62,11 @@ class Storage:
         self.raw = raw
 
     def values(self, code: str, budget: Budget) -> np.ndarray:
-        """Its values as numpy numbers, flat."""
+        """Return the values as a flat numpy array.
+
+        Raises:
+            ValueError: there are no bytes, or they do not fit the type.
+        """
         if self.raw is None or len(self.raw) % width(code):
             raise ValueError("a tensor in it has no values")
         if code not in self.views:
@@ -75,13 +83,13 @@ class Storage:
 
 
 def width(code: str) -> int:
-    """Bytes per value of a type of `STORAGES`."""
+    """Return the bytes per value of a type of `STORAGES`."""
     return 2 if code == "bf16" else np.dtype(code).itemsize
 
 
 @dataclass(eq=False)
 class Tensor:
-    """A torch tensor to be: a view of a storage."""
+    """The description of a torch tensor: a view of a storage."""
 
     storage: Storage
     offset: int
@@ -90,7 +98,11 @@ class Tensor:
     code: str
 
     def values(self, budget: Budget) -> np.ndarray:
-        """The numpy view, once the storage has its bytes; never outside of them."""
+        """Return the numpy view of the storage.
+
+        Raises:
+            ValueError: the view would lie outside the storage.
+        """
         flat = self.storage.values(self.code, budget)
         count = elements(self.shape)
         elements(self.strides)
@@ -108,10 +120,10 @@ class Tensor:
 
 
 def rebuild(storage: Any, offset: Any, size: Any, stride: Any, code: str | None) -> Tensor:
-    """The tensor that a pickle asks for, its parts checked.
+    """Check the parts of a tensor that a pickle describes, and join them.
 
     Raises:
-        ValueError: they do not fit together.
+        ValueError: the parts do not fit together.
     """
     if not isinstance(storage, Storage) or code is None:
         raise ValueError("a tensor in it has no storage")

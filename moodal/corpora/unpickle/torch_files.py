@@ -1,8 +1,8 @@
-"""torch's two file formats, read without torch: a zip, and the stream that came before it.
+"""Reading of torch's two file formats without torch: the zip, and the older stream.
 
-Zip: ``<name>/data.pkl``, a pickle whose tensors refer to ``<name>/data/<key>``
-by persistent ids. Stream: a magic number, a version, a note on the system, the
-pickle, the list of storage keys, then each storage's count and bytes.
+The zip holds ``<name>/data.pkl``, a pickle whose tensors refer to ``<name>/data/<key>`` by
+persistent ids. The stream is a magic number, a version, a note on the system, the pickle, the list
+of storage keys, and the count and bytes of each storage.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ MAGIC = 0x1950A86A20F9469CFC6C
 
 
 def read(file: Any, budget: Budget) -> Any:
-    """A plain pickle, a torch stream or a torch zip, from an open binary file, as numpy.
+    """Read a plain pickle, a torch stream or a torch zip from an open binary file, as numpy.
 
     Raises:
-        Refused: it names something that would run code.
-        Exception: of many kinds, where it is damaged.
+        Refused: the file names something that would run code.
+        Exception: of many kinds, if the file is damaged.
     """
     return finish(_read(file, budget), budget)
 
@@ -52,7 +52,7 @@ def _table(budget: Budget) -> dict[tuple[str, str], Name]:
 
 
 class _Storages:
-    """The storages that a pickle refers to by persistent id, by key."""
+    """The storages to which a pickle refers by persistent ids, by their key."""
 
     def __init__(self) -> None:
         self.by_key: dict[str, Storage] = {}
@@ -67,10 +67,10 @@ class _Storages:
         if short != "UntypedStorage" and short not in STORAGES:
             raise ValueError(f"it has a storage of {kind.dotted}")
         storage = Storage(STORAGES.get(short), count)
-        known = self.by_key.setdefault(key, storage)
-        if (known.code, known.count) != (storage.code, storage.count):
+        first = self.by_key.setdefault(key, storage)
+        if (first.code, first.count) != (storage.code, storage.count):
             raise ValueError(f"it describes tensor storage {shown(key)} in two ways")
-        return known
+        return first
 
 
 def _zip(file: Any, budget: Budget) -> Any:

@@ -14,7 +14,7 @@ from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Frames, Utterance
 from moodal.corpora.checks.check import Finding, check
-from moodal.corpora.checks.expected_counts import KNOWN
+from moodal.corpora.checks.expected_counts import PUBLISHED
 from moodal.corpora.checks.values import require_values
 
 LABELS = ("neutral", "happy", "sad", "angry")
@@ -36,7 +36,7 @@ def _manifest(n: int = 12, corpus: str = "mine", **changes) -> Manifest:
     return Manifest(**values | changes)
 
 
-def _said(manifest: Manifest, what: str) -> list[tuple[str, str]]:
+def _details(manifest: Manifest, what: str) -> list[tuple[str, str]]:
     return [(f.level, f.detail) for f in check(manifest) if f.what == what]
 
 
@@ -55,10 +55,10 @@ def test_a_clean_corpus_has_nothing_to_look_into():
 
 
 def test_published_counts_match_and_do_not():
-    known = KNOWN["iemocap"].labels
+    published = PUBLISHED["iemocap"].labels
     rows = [
         (split, LABELS.index(label))
-        for split, counts in known.items()
+        for split, counts in published.items()
         for label, count in counts.items()
         for _ in range(count)
     ]
@@ -72,16 +72,16 @@ def test_published_counts_match_and_do_not():
         labels=labels,
         features={"face": Frames.from_padded(np.arange(1.0, n + 1).reshape(n, 1, 1))},
     )
-    assert _said(whole, "counts") == [("ok", "As published: train 2717, valid 798, test 938.")]
-    ((level, detail),) = _said(whole.select(np.arange(1, n)), "counts")
+    assert _details(whole, "counts") == [("ok", "As published: train 2717, valid 798, test 938.")]
+    ((level, detail),) = _details(whole.select(np.arange(1, n)), "counts")
     assert level == "warning"
     assert "train has 2716 utterances, not 2717; train has 953 neutral, not 954" in detail
 
 
-def test_known_totals_are_consistent():
-    for known in KNOWN.values():
-        for split, counts in known.labels.items():
-            assert sum(counts.values()) == known.utterances[split]
+def test_published_totals_are_consistent():
+    for published in PUBLISHED.values():
+        for split, counts in published.labels.items():
+            assert sum(counts.values()) == published.utterances[split]
 
 
 def test_copies_across_splits_are_found_by_stream_text_and_id():
@@ -91,22 +91,26 @@ def test_copies_across_splits_are_found_by_stream_text_and_id():
         manifest,
         {0: {"media": {"text": "so be it"}}, 2: {"media": {"text": "so be it"}}, 3: {"id": "u4"}},
     )
-    said = [d for level, d in _said(manifest, "duplicates") if level == "warning"]
-    assert len(said) == 3
-    assert any("share their face features" in d and "u0 (train) and u1 (valid)" in d for d in said)
-    assert any("share their text" in d and "u0 (train) and u2 (test)" in d for d in said)
-    assert any("share their id" in d for d in said)
+    details = [d for level, d in _details(manifest, "duplicates") if level == "warning"]
+    assert len(details) == 3
+    assert any(
+        "share their face features" in d and "u0 (train) and u1 (valid)" in d for d in details
+    )
+    assert any("share their text" in d and "u0 (train) and u2 (test)" in d for d in details)
+    assert any("share their id" in d for d in details)
 
 
 def test_copies_with_other_labels_within_a_split():
     manifest = _manifest()
     manifest.features["speech"].values[15:20] = manifest.features["speech"].values[:5]  # 0, 3
     manifest = _with(manifest, {0: {"media": {"text": "no"}}, 3: {"media": {"text": "no"}}})
-    said = _said(manifest, "duplicates")
-    assert len(said) == 2
-    assert ("warning", said[1][1]) == said[1]
-    assert "same speech features has different labels within a split, e.g. u0 and u3" in said[1][1]
-    assert said[0][0] == "note"  # words may be said in two ways
+    details = _details(manifest, "duplicates")
+    assert len(details) == 2
+    assert ("warning", details[1][1]) == details[1]
+    assert (
+        "same speech features has different labels within a split, e.g. u0 and u3" in details[1][1]
+    )
+    assert details[0][0] == "note"  # words may be said in two ways
 
 
 def test_empty_rows():
@@ -116,12 +120,12 @@ def test_empty_rows():
     speech = Frames(manifest.features["speech"].values[5:], lengths)
     manifest.features["face"].values[15:20] = 0  # row 3: no speech, and a face of zeros
     manifest = dataclasses.replace(manifest, features=manifest.features | {"speech": speech})
-    assert _said(manifest, "empty rows") == [
+    assert _details(manifest, "empty rows") == [
         ("warning", "1 of 4 utterances of train have no speech."),
         ("warning", "1 of 12 utterances are empty or all zeros: u3."),
     ]
     spoken = _with(manifest, {3: {"media": {"text": "but there are words"}}})
-    assert _said(spoken, "empty rows")[1] == ("ok", "No utterance is empty.")
+    assert _details(spoken, "empty rows")[1] == ("ok", "No utterance is empty.")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -129,7 +133,7 @@ def test_values_that_are_not_finite_are_named(bad):
     manifest = _manifest()
     manifest.features["speech"].values[38, 1] = bad
     manifest.labels[2, 0] = bad
-    assert _said(manifest, "values") == [
+    assert _details(manifest, "values") == [
         ("error", "1 utterances have NaN or infinity in speech: u7 (row 7)."),
         ("error", "1 utterances have NaN or infinity in labels: u2 (row 2)."),
     ]
@@ -138,26 +142,28 @@ def test_values_that_are_not_finite_are_named(bad):
 def test_large_values_are_finite():
     manifest = _manifest()
     manifest.features["speech"].values[:] = 3e38
-    assert _said(manifest, "values") == [("ok", "All values are finite.")]
+    assert _details(manifest, "values") == [("ok", "All values are finite.")]
 
 
 def test_constant_columns_are_named():
     manifest = _manifest()
     manifest.features["speech"].values[:, 1] = 7
-    said = _said(manifest, "constant columns")
-    assert said == [("note", "1 of 3 columns of speech never change: 1.")]
+    details = _details(manifest, "constant columns")
+    assert details == [("note", "1 of 3 columns of speech never vary: 1.")]
 
 
 def test_rows_and_splits_without_an_emotion():
     manifest = _manifest()
-    assert _said(manifest, "labels") == []
+    assert _details(manifest, "labels") == []
     manifest.labels[0] = 0
-    assert _said(manifest, "labels") == [
+    assert _details(manifest, "labels") == [
         ("error", "1 of 4 utterances of train have no emotion at all."),
         ("warning", "train has no utterance of neutral."),
     ]
     multi = dataclasses.replace(manifest, space=EmotionSpace(LABELS, "multi"))
-    assert ("note", "1 of 4 utterances of train have no emotion at all.") in _said(multi, "labels")
+    assert ("note", "1 of 4 utterances of train have no emotion at all.") in _details(
+        multi, "labels"
+    )
 
 
 def _values(numbers):
@@ -169,19 +175,19 @@ def _values(numbers):
 def test_values_within_their_range_are_sound():
     manifest = _values(np.linspace(-1, 1, 12))
     about = "Every utterance has its numbers within range: valence (-1 to 1)."
-    assert _said(manifest, "labels") == [("ok", about)]
+    assert _details(manifest, "labels") == [("ok", about)]
     # 0.1 as a number of 32 bits is a little more than 0.1
     trust = dataclasses.replace(_values([0.1] * 11 + [0.0]), space=Values([Value("trust", 0, 0.1)]))
-    assert not [level for level, _ in _said(trust, "labels") if level == "error"]
+    assert not [level for level, _ in _details(trust, "labels") if level == "error"]
 
 
 def test_missing_numbers_and_numbers_out_of_range_are_a_sentence_each():
     numbers = np.linspace(-1, 1, 12)
     numbers[[1, 4]] = np.nan
     numbers[7] = 3.5
-    said = [x for x in _said(_values(numbers), "labels") if x[0] == "error"]
+    details = [x for x in _details(_values(numbers), "labels") if x[0] == "error"]
     names = [u.id for u in _manifest().utterances]
-    assert said == [
+    assert details == [
         (
             "error",
             f"2 utterances have no valence: {names[1]}, {names[4]}; fill in a number or leave the "
@@ -199,8 +205,8 @@ def test_missing_numbers_and_numbers_out_of_range_are_a_sentence_each():
 
 
 def test_a_value_that_never_varies_is_named():
-    said = _said(_values([0.5] * 12), "labels")
-    assert ("warning", "All 4 utterances of train have the same valence.") in said
+    details = _details(_values([0.5] * 12), "labels")
+    assert ("warning", "All 4 utterances of train have the same valence.") in details
 
 
 def test_a_corpus_without_utterances_is_an_error():
@@ -209,7 +215,7 @@ def test_a_corpus_without_utterances_is_an_error():
 
 def test_speakers_on_both_sides():
     speakers = {i: {"speaker": f"s{i % 3}", "dialogue": f"d{i // 6}"} for i in range(12)}
-    assert _said(_with(_manifest(), speakers), "splits") == [
+    assert _details(_with(_manifest(), speakers), "splits") == [
         ("ok", "No speaker is in more than one split."),
         ("warning", "2 of 2 dialogues are in more than one split."),
     ]
@@ -222,13 +228,13 @@ def test_media_files_missing_broken_and_the_same(tmp_path):
     (tmp_path / "3.wav").write_bytes((tmp_path / "0.wav").read_bytes())
     clips = {i: {"media": {"speech": Clip(f"{i}.wav")}} for i in range(4)}
     manifest = _with(dataclasses.replace(_manifest(), root=str(tmp_path)), clips)
-    said = _said(manifest, "media")
-    assert said == [("ok", "All 4 media files are there and can be read.")]
-    assert any("same media file has different" in d for _, d in _said(manifest, "duplicates"))
+    details = _details(manifest, "media")
+    assert details == [("ok", "All 4 media files exist and can be read.")]
+    assert any("same media file has different" in d for _, d in _details(manifest, "duplicates"))
     (tmp_path / "0.wav").unlink()
     (tmp_path / "1.wav").write_bytes((tmp_path / "1.wav").read_bytes()[:20])
     (tmp_path / "2.wav").write_bytes(b"")
-    assert _said(manifest, "media") == [
+    assert _details(manifest, "media") == [
         ("error", "1 of 4 media files are missing: 0.wav."),
         ("error", "2 of 4 media files are not readable: 1.wav, 2.wav."),
     ]

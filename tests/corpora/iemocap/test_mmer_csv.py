@@ -65,7 +65,7 @@ def test_the_older_csv_has_fewer_columns(tmp_path: Path) -> None:
     assert "ctc_text" not in utterance.extra
 
 
-def test_the_folders_beside_it(two: Path) -> None:
+def test_the_folders_next_to_the_csv(two: Path) -> None:
     wav(two / "audio" / f"{A}.wav")
     wav(two / "audio" / f"{B}.wav")
     for voice in ("p225", "p226_x"):
@@ -100,7 +100,7 @@ def test_the_folders_beside_it(two: Path) -> None:
     assert back.views["text"].rows.tolist() == [0]
 
 
-def test_places_apart(two: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_separate_folders(two: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("other")
     wav(other / "wavs" / f"{A}.wav")
     wav(other / "wavs" / "take7.wav")
@@ -121,23 +121,23 @@ def test_folders_that_fit_nothing(two: Path) -> None:
         mmer_csv.read_parts(two / "iemocap.csv", roberta=two / "nowhere")
     (two / "audio").mkdir()
     wav(two / "audio" / "x.wav")
-    with pytest.raises(DataError, match=f"no .wav file of a row of the csv .found x, .*{A}"):
+    with pytest.raises(DataError, match=f"no .wav file of a row of the csv .it holds x; .*{A}"):
         mmer_csv.read(two)
 
 
 @pytest.mark.parametrize(
-    ("head", "said"),
+    ("head", "message"),
     [
         ("FileName,Sentences,Emotion", r"lacks the column Label \(it has emotion, filename, sent"),
         ("id,text,label", "lacks the columns FileName, Sentences"),
     ],
 )
-def test_other_columns(tmp_path: Path, head: str, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_other_columns(tmp_path: Path, head: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         mmer_csv.read(csv(tmp_path, f"{A},Hm.,neu", head=head))
 
 
-def test_wrong_rows_are_told_together(tmp_path: Path) -> None:
+def test_wrong_rows_are_reported_together(tmp_path: Path) -> None:
     csv(
         tmp_path,
         f"0,{A},Hm.,neu,HM,",
@@ -160,13 +160,13 @@ def test_odd_rows_are_noted(tmp_path: Path) -> None:
     manifest = mmer_csv.read(tmp_path)
     assert manifest.utterances[0].text is None
     assert manifest.notes == (
-        "Columns of the csv that mean nothing here: fold.",
+        "Columns of the csv that are ignored: fold.",
         f"1 rows have an empty transcript: {A}.",
-        "1 names are not IEMOCAP's and tell no session or speaker: mine.",
+        "1 names are not IEMOCAP's and contain no session or speaker: mine.",
     )
 
 
-def test_bad_arrays_are_told_together_before_any_is_read(tmp_path: Path) -> None:
+def test_bad_arrays_are_reported_together_before_any_is_read(tmp_path: Path) -> None:
     names = [f"Ses01F_impro01_F{i:03d}" for i in range(8)]
     csv(tmp_path, *(f"{i},{n},Hm.,neu,HM,Hm." for i, n in enumerate(names)))
     place = tmp_path / "roberta"
@@ -180,12 +180,12 @@ def test_bad_arrays_are_told_together_before_any_is_read(tmp_path: Path) -> None
     npy(place / f"{names[7]}.npy", 1, 1, 768)
     with pytest.raises(DataError) as error:
         mmer_csv.read(tmp_path)
-    said = str(error.value)
-    assert f"1 are not 768 or 1024 wide: {names[1]}.npy [1, 3, 512]" in said
-    assert f"1 are not 768 wide as the others: {names[2]}.npy (1024)" in said
-    assert f"2 are not [1, L, D]: {names[3]}.npy [3], {names[4]}.npy [1, 0, 768]" in said
-    assert "1 hold pickled objects, which are not read: save plain arrays, " in said
-    assert f"1 cannot be read as .npy: {names[6]}.npy" in said
+    message = str(error.value)
+    assert f"1 are not 768 or 1024 wide: {names[1]}.npy [1, 3, 512]" in message
+    assert f"1 are not 768 wide as the others: {names[2]}.npy (1024)" in message
+    assert f"2 are not [1, L, D]: {names[3]}.npy [3], {names[4]}.npy [1, 0, 768]" in message
+    assert "1 hold pickled objects, which are not read: save plain arrays, " in message
+    assert f"1 cannot be read as .npy: {names[6]}.npy" in message
     for i in range(1, 7):
         (place / f"{names[i]}.npy").unlink()
     npy(place / f"{names[7]}.npy", 1, 1, 768, value=float("nan"))
@@ -201,7 +201,7 @@ def test_views_of_another_width(two: Path) -> None:
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="MMER's own csv is not here")
-def test_the_authors_csv_has_its_known_totals() -> None:
+def test_the_authors_csv_has_its_published_totals() -> None:
     manifest = mmer_csv.read(REAL)
     assert manifest.labels.sum(0).tolist() == [595, 1041, 1103, 1708, 1084]
     assert any(f.level == "ok" and f.what == "counts" for f in check(manifest))

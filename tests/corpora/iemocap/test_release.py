@@ -12,7 +12,7 @@ import pytest
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.corpora.checks.check import check
-from moodal.corpora.checks.expected_counts import KNOWN
+from moodal.corpora.checks.expected_counts import PUBLISHED
 from moodal.corpora.iemocap import release
 from moodal.corpora.iemocap.names import CODES, fields
 from moodal.lookalikes.table import LOOKALIKES
@@ -105,7 +105,7 @@ def test_the_folder_above_the_release_does_too(one: Path, tmp_path_factory) -> N
     assert manifest.utterances[0].media["speech"].path.startswith("Session1/")
 
 
-def test_what_is_missing_is_told_once_a_kind(one: Path) -> None:
+def test_what_is_missing_is_reported_once_per_kind(one: Path) -> None:
     wav = one / "Session1/sentences/wav/Ses01F_impro01"
     (wav / "Ses01F_impro01_F000.wav").rename(wav / "Ses01F_impro01_F009.wav")
     (wav / "._Ses01F_impro01_M000.wav").touch()
@@ -130,7 +130,7 @@ def test_what_is_missing_is_told_once_a_kind(one: Path) -> None:
     )
 
 
-def test_damaged_lines_are_told_together(tmp_path: Path) -> None:
+def test_damaged_lines_are_reported_together(tmp_path: Path) -> None:
     good = line("Ses01F_impro01_F000")
     labels = (
         HEAD
@@ -147,11 +147,11 @@ def test_damaged_lines_are_told_together(tmp_path: Path) -> None:
     session(tmp_path, 1, labels, "Ses01F_impro01_F000 006.29: Excuse me.\n")
     with pytest.raises(DataError) as error:
         release.read(tmp_path)
-    said = str(error.value)
-    assert "line 4 labels Ses01F_impro01_F000 a second time" in said
-    assert "line 5 has the label 'joy'" in said
-    assert "line 6 has the name 'mine'" in said
-    assert "and 4 more; mend or remove these lines." in said
+    message = str(error.value)
+    assert "line 4 labels Ses01F_impro01_F000 a second time" in message
+    assert "line 5 has the label 'joy'" in message
+    assert "line 6 has the name 'mine'" in message
+    assert "and 4 more; mend or remove these lines." in message
 
 
 def test_odd_lines_and_second_transcripts_are_counted(tmp_path: Path) -> None:
@@ -161,9 +161,9 @@ def test_odd_lines_and_second_transcripts_are_counted(tmp_path: Path) -> None:
     manifest = release.read(tmp_path)
     assert manifest.utterances[0].text == "One."
     assert manifest.notes[-3:] == (
-        f"1 turns are transcribed a second time, which was not taken: {name}.",
+        f"1 turns have a second transcript, which was ignored: {name}.",
         "1 lines of transcripts name no turn and were left out.",
-        "3 lines of label files are no annotator's and were left out.",
+        "3 lines of label files are not annotations and were left out.",
     )
 
 
@@ -174,15 +174,15 @@ def test_nothing_to_read(tmp_path: Path) -> None:
         release.read(tmp_path / "none")
 
 
-def test_the_published_totals_are_known() -> None:
-    known = KNOWN["iemocap-release"]
-    assert known.utterances["all"] == 10039
-    assert set(known.labels["all"]) == set(CODES.values())
-    assert KNOWN["mmer"].utterances["all"] == 5531
+def test_the_published_totals_are_consistent() -> None:
+    published = PUBLISHED["iemocap-release"]
+    assert published.utterances["all"] == 10039
+    assert set(published.labels["all"]) == set(CODES.values())
+    assert PUBLISHED["mmer"].utterances["all"] == 5531
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     folder = tmp_path_factory.mktemp("release")
     LOOKALIKES["iemocap-release"](folder, 200, 2)
     return release.read(folder)
@@ -223,17 +223,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     ],
 )
 def test_every_declared_space_counts_what_it_says(
-    made: Manifest, name: str, words: dict[str, tuple[str, ...]]
+    manifest: Manifest, name: str, words: dict[str, tuple[str, ...]]
 ) -> None:
     declared = tomllib.loads((SPACES / f"{name}.toml").read_text(encoding="utf-8"))["data"]
-    manifest = made
     every = Counter(manifest.space.labels[int(c)] for c in manifest.labels.argmax(1))
     chosen = manifest.merged(declared.get("merges", {})).only(declared["labels"])
     assert list(words) == declared["labels"]
-    found = dict(zip(chosen.space.labels, chosen.labels.sum(0).astype(int).tolist(), strict=True))
+    counts = dict(zip(chosen.space.labels, chosen.labels.sum(0).astype(int).tolist(), strict=True))
     wanted = {word: sum(every[w] for w in parts or (word,)) for word, parts in words.items()}
-    assert found == wanted
-    published = KNOWN["iemocap-release"].labels["all"]
+    assert counts == wanted
+    published = PUBLISHED["iemocap-release"].labels["all"]
     totals = {"four": 5531, "five": 7380, "six": 7380, "nine": 7529}
     assert (
         sum(published[w] for word, parts in words.items() for w in parts or (word,))
@@ -241,8 +240,7 @@ def test_every_declared_space_counts_what_it_says(
     )
 
 
-def test_the_lookalike_is_shaped_like_the_corpus(made: Manifest) -> None:
-    manifest = made
+def test_the_lookalike_is_shaped_like_the_corpus(manifest: Manifest) -> None:
     us = manifest.utterances
     assert {u.session for u in us} == {f"Ses0{i}" for i in range(1, 6)}
     assert len({u.speaker for u in us}) == 10

@@ -78,7 +78,7 @@ def _set(data, phase, key, value):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda d: d.pop("valid"), "has no 'valid'; it holds 'train', 'test'"),
         (lambda d: d["test"].pop("vision"), "['test'] has no 'vision' or 'video'"),
@@ -93,12 +93,12 @@ def _set(data, phase, key, value):
         (lambda d: d["test"]["audio"].__setitem__((1, 0, 2), np.nan), "row 1, step 0, column 2"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_place(tmp_path, change, said):
+def test_what_is_wrong_is_named_with_its_place(tmp_path, change, message):
     data = _data()
     change(data)
     with pytest.raises(DataError) as error:
         iemocap_eea.read(_put(tmp_path, data))
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "iemocap_data.pkl" in str(error.value)
 
 
@@ -146,8 +146,8 @@ def test_nine_classes_drop_two_columns_and_the_last_step(nine):
     assert manifest.labels[manifest.rows("train")].argmax(1).tolist() == list(range(9))
     assert [u.id for u in manifest.utterances][:2] == ["train-00001", "train-00002"]
     assert any(note.startswith("4 rows have none of the nine") for note in manifest.notes)
-    given = pickle.loads((nine / "covarep_train.p").read_bytes())
-    assert np.array_equal(manifest.features["speech"][0], given[1, :20])
+    expected = pickle.loads((nine / "covarep_train.p").read_bytes())
+    assert np.array_equal(manifest.features["speech"][0], expected[1, :20])
 
 
 def test_nine_classes_of_another_shape_are_named(nine):

@@ -78,7 +78,7 @@ def test_a_file_stands_for_its_folder_and_subfolders_are_found(folder, tmp_path_
 
 
 @pytest.mark.parametrize(
-    ("name", "where", "value", "said"),
+    ("name", "where", "value", "message"),
     [
         ("text_valid_emb.h5", (1, 2, 3), np.nan, "row 1, step 2, column 3 is nan"),
         ("text_valid_emb.h5", (1, 2, 3), 1e300, "row 1, step 2, column 3 is inf"),
@@ -89,31 +89,31 @@ def test_a_file_stands_for_its_folder_and_subfolders_are_found(folder, tmp_path_
         ("ey_test.h5", (2, 2), np.nan, "row 2 is not a finite number"),
     ],
 )
-def test_a_wrong_value_is_named_with_its_place(folder, name, where, value, said):
+def test_a_wrong_value_is_named_with_its_place(folder, name, where, value, message):
     _change(folder / name, where, value)
     with pytest.raises(DataError) as error:
         mosei.read(folder)
-    assert said in str(error.value)
-    assert name in str(error.value) or "-inf" in said
+    assert message in str(error.value)
+    assert name in str(error.value) or "-inf" in message
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "said"),
+    ("name", "values", "message"),
     [
         ("text_train_emb.h5", np.zeros((4, 4, 300)), "has 4 rows and the labels have 5"),
         ("text_train_emb.h5", np.zeros((5, 1200)), "shape (5, 1200)"),
-        ("text_train_emb.h5", np.zeros((5, 0, 300)), "there is nothing in it"),
+        ("text_train_emb.h5", np.zeros((5, 0, 300)), "it is empty"),
         ("text_train_emb.h5", np.zeros((5, 7, 300)), "aligned streams share their steps"),
         ("text_train_emb.h5", np.zeros((5, 4, 50)), "text has 50 and 300 columns"),
         ("text_train_emb.h5", np.array([b"a"] * 5), "where numbers should be"),
         ("ey_train.h5", np.zeros((5, 7)), "labels are [utterances, 6]"),
     ],
 )
-def test_a_wrong_shape_is_named_with_its_file(folder, name, values, said):
+def test_a_wrong_shape_is_named_with_its_file(folder, name, values, message):
     _put(folder / name, values)
     with pytest.raises(DataError) as error:
         mosei.read(folder)
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_wrong_key_is_named(folder):
@@ -146,7 +146,7 @@ def test_what_is_missing_is_named(folder, tmp_path_factory):
         mosei.read(folder / "nowhere")
 
 
-def test_a_stream_that_one_phase_lacks_is_empty_there_and_noted(folder):
+def test_a_stream_that_one_phase_lacks_is_empty_and_noted(folder):
     (folder / "text_train_emb.h5").unlink()
     manifest = mosei.read(folder)
     lengths = manifest.features["text"].lengths
@@ -191,7 +191,7 @@ def test_real_folders_of_the_same_form(name, total, task, labels):
         assert np.array_equal(last, np.float32(file["d1"][-1]))
 
 
-def test_as_given_fingerprints_tell_the_kind_of_feature_not_the_values():
+def test_as_given_fingerprints_depend_on_the_kind_of_feature_not_the_values():
     a = features.as_given("iemocap", "text", 300)
     assert a == features.as_given("iemocap-noalign", "text", 300)
     others = [("mosei", "text", 300), ("iemocap", "face", 300), ("iemocap", "text", 50)]

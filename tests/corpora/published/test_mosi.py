@@ -78,20 +78,20 @@ def test_unaligned_and_mosei_sentiment(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({"columns": 305}, "X_train.h5 has 305 columns"),
         ({"labels": lambda n: np.full(n, 3.5)}, "y_train.h5 row 0 is 3.5"),
-        ({"labels": lambda n: np.zeros((n, 2))}, "sentiment is one value an utterance"),
+        ({"labels": lambda n: np.zeros((n, 2))}, "sentiment is one value per utterance"),
         ({"labels": lambda n: np.zeros(n + 1)}, "has 4 rows and the labels have 5"),
-        ({"labels": lambda n: np.float64(1)}, "sentiment is one value an utterance"),
+        ({"labels": lambda n: np.float64(1)}, "sentiment is one value per utterance"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path, arguments, said):
+def test_what_is_wrong_is_named(tmp_path, arguments, message):
     _h5(tmp_path, **arguments)
     with pytest.raises(DataError) as error:
         mosi.read(tmp_path)
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 def test_what_is_missing_is_named(tmp_path):

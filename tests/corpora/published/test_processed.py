@@ -24,14 +24,14 @@ def write(tmp_path, monkeypatch):
 
     def write(kind, name, labels, *, suffix="", saved=pickle.dump, **more):
         module = types.ModuleType("src.dataset")
-        made = type(kind, (), {"__module__": "src.dataset"})
-        setattr(module, kind, made)
+        authors_class = type(kind, (), {"__module__": "src.dataset"})
+        setattr(module, kind, authors_class)
         torch.manual_seed(0)
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, "src", types.ModuleType("src"))
             patch.setitem(sys.modules, "src.dataset", module)
             for phase, n in SIZES.items():
-                item = made()
+                item = authors_class()
                 item.text, item.audio = torch.randn(n, 4, 300), torch.randn(n, 4, 74)
                 item.vision, item.labels = torch.randn(n, 4, 35), torch.as_tensor(labels(n))
                 item.id = list(range(n))

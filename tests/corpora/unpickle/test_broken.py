@@ -129,7 +129,7 @@ def test_a_broken_file_is_a_data_error(write, name):
     assert str(path) in str(error.value)
 
 
-def test_a_missing_file_and_a_folder_are_said(tmp_path):
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(DataError, match="missing"):
         load.load(tmp_path / "none.pkl")
     with pytest.raises(DataError, match="cannot be read"):
@@ -153,7 +153,7 @@ VALID = [
     flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6),
     kept=st.floats(0.3, 1),
 )
-def test_any_damage_is_said_in_words(write, data, flips, kept):
+def test_any_damage_is_reported_in_words(write, data, flips, kept):
     damaged = bytearray(data)
     for where, value in flips:
         damaged[int(where * len(damaged))] = value

@@ -52,17 +52,17 @@ TENSORS = {
 }
 
 
-def same(found, wanted) -> bool:
+def same(loaded, wanted) -> bool:
     if isinstance(wanted, torch.Tensor):
         wanted = wanted.detach()
         wanted = (wanted.float() if wanted.dtype == torch.bfloat16 else wanted).numpy()
     if isinstance(wanted, np.ndarray):
         return (
-            isinstance(found, np.ndarray)
-            and found.dtype == wanted.dtype.newbyteorder("=")
-            and np.array_equal(found, wanted)
+            isinstance(loaded, np.ndarray)
+            and loaded.dtype == wanted.dtype.newbyteorder("=")
+            and np.array_equal(loaded, wanted)
         )
-    return found == wanted
+    return loaded == wanted
 
 
 def saved(value, *, zipped: bool) -> bytes:
@@ -74,16 +74,16 @@ def saved(value, *, zipped: bool) -> bytes:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("values", [NUMPY, PLAIN, TENSORS], ids=["numpy", "plain", "tensors"])
 def test_reads_every_protocol(write, values, protocol):
-    found = load.load(write(pickle.dumps(values, protocol)))
-    assert list(found) == list(values)
-    wrong = [name for name in values if not same(found[name], values[name])]
+    loaded = load.load(write(pickle.dumps(values, protocol)))
+    assert list(loaded) == list(values)
+    wrong = [name for name in values if not same(loaded[name], values[name])]
     assert not wrong
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "stream"])
 def test_reads_what_torch_saves(write, zipped):
-    found = load.load(write(saved(TENSORS, zipped=zipped)))
-    wrong = [name for name in TENSORS if not same(found[name], TENSORS[name])]
+    loaded = load.load(write(saved(TENSORS, zipped=zipped)))
+    wrong = [name for name in TENSORS if not same(loaded[name], TENSORS[name])]
     assert not wrong
 
 
@@ -96,27 +96,27 @@ def test_reads_arrays_of_python_2(write):
     quoted = b"S'" + "".join(f"\\x{b:02x}" for b in raw).encode() + b"'\n"
     short = b"U" + bytes([len(raw)]) + raw
     for text in (quoted, short):
-        found = load.load(write(head + dtype + text + b"tb."))
-        assert same(found, values)
+        loaded = load.load(write(head + dtype + text + b"tb."))
+        assert same(loaded, values)
 
 
 @pytest.mark.parametrize("protocol", range(5))
 @pytest.mark.parametrize("kind", ["MOSEI", "IEMOCAP", "MOSI"])
 def test_reads_the_authors_objects_without_their_code(write, monkeypatch, kind, protocol):
     module = types.ModuleType("src.dataset")
-    made = type(kind, (), {"__module__": "src.dataset"})
-    setattr(module, kind, made)
+    authors_class = type(kind, (), {"__module__": "src.dataset"})
+    setattr(module, kind, authors_class)
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "src", types.ModuleType("src"))
         patch.setitem(sys.modules, "src.dataset", module)
-        item = made()
+        item = authors_class()
         item.text, item.id = torch.ones(2, 3), [0, 1]
         data = pickle.dumps(item, protocol)
-    found = load.load(write(data))
-    assert isinstance(found, load.Record)
-    assert found.kind == f"src.dataset.{kind}"
-    assert same(found.attributes["text"], item.text)
-    assert found.attributes["id"] == [0, 1]
+    loaded = load.load(write(data))
+    assert isinstance(loaded, load.Record)
+    assert loaded.kind == f"src.dataset.{kind}"
+    assert same(loaded.attributes["text"], item.text)
+    assert loaded.attributes["id"] == [0, 1]
     assert "src.dataset" not in sys.modules
 
 
@@ -129,19 +129,19 @@ def test_a_state_dict_comes_back_in_each_form(write, form):
         "zip": lambda: saved(state, zipped=True),
         "nested": lambda: saved({"epoch": 3, "state_dict": state}, zipped=True),
     }[form]()
-    found = load.load_state(write(data))
-    assert list(found) == list(state)
-    assert all(same(found[name], state[name]) for name in state)
+    loaded = load.load_state(write(data))
+    assert list(loaded) == list(state)
+    assert all(same(loaded[name], state[name]) for name in state)
 
 
-def test_what_is_shared_is_made_once(write):
+def test_shared_objects_are_converted_once(write):
     array = np.ones(3)
-    found = load.load(write(pickle.dumps([array, {"again": array}])))
-    assert found[0] is found[1]["again"]
+    loaded = load.load(write(pickle.dumps([array, {"again": array}])))
+    assert loaded[0] is loaded[1]["again"]
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         ([1, 2], "holds a list"),
         ({}, "empty dict"),
@@ -149,6 +149,6 @@ def test_what_is_shared_is_made_once(write):
         ({3: np.ones(2)}, "under '3'"),
     ],
 )
-def test_a_state_that_is_none_is_said(write, value, said):
-    with pytest.raises(DataError, match=said):
+def test_a_state_that_is_none_is_refused(write, value, message):
+    with pytest.raises(DataError, match=message):
         load.load_state(write(pickle.dumps(value)))
