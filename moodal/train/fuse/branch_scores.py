@@ -1,4 +1,4 @@
-"""held_out: what a trained branch says of the rows that it was not trained on."""
+"""Branch scores: a trained branch on the rows that it was not trained on."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from moodal.train.fuse.train_branch import Learned
 from moodal.train.layers.pooling import masked_mean
 
 BACKGROUND = 2500
-"""Training rows, at most, whose mean states are computed: for `moodal adapt`, and for guesses."""
+"""The most training rows whose mean states are computed, for `moodal adapt` and unseen words."""
 
 
 @dataclass(frozen=True)
-class Held:
-    """A branch's validation and test rows.
+class BranchScores:
+    """The evidence and figures of a branch on its validation and test rows.
 
     Attributes:
-        shares: word -> its share in training, of every word that is carried on.
+        shares: word -> its share in training, for every word that the artefact keeps.
         valid, test: the rows whose one label is a basic emotion.
         mean, covariance: [H] and [H, H] of the pooled states of training rows; the covariance
             is that within the words.
-        every: of a multi-label branch its validation rows' evidence [n, C] for all of its words,
-            and their labels [n, C]; else None.
+        multilabel: the validation rows' evidence [n, C] for all words of a multi-label branch,
+            and their labels [n, C]; None for a branch of one label a row.
         thresholds: word -> the probability above which it is decided (multi-label corpora).
-        tested: figures on the branch's own test rows.
-        groups: column -> value -> figures on the test rows of such people.
+        tested: the figures on all test rows of the branch.
+        groups: column -> value -> the figures on the test rows of these people.
         states: "train", "valid" and "test" -> mean states [n, H] of ``rows``.
-        rows: the same -> [n] rows of the corpus; of training some alone.
+        rows: "train", "valid" and "test" -> [n] rows of the corpus; a sample of the training.
     """
 
     shares: dict[str, float]
@@ -52,7 +52,7 @@ class Held:
     test: EvidenceRows
     mean: np.ndarray
     covariance: np.ndarray
-    every: tuple[np.ndarray, np.ndarray] | None
+    multilabel: tuple[np.ndarray, np.ndarray] | None
     thresholds: dict[str, float]
     tested: dict[str, Any]
     groups: dict[str, dict[str, dict[str, float]]]
@@ -60,23 +60,25 @@ class Held:
     rows: dict[str, np.ndarray]
 
 
-def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
+def score_branch(learned: Learned, basics: Sequence[str], prefix: str = "") -> BranchScores:
     """Score a branch's held-out rows.
 
     Args:
         basics: the artefact's basic emotions.
-        prefix: words that begin so are another's names for the same rows; they are carried on,
-            with even shares, and tested beside.
+        prefix: words with this prefix are a second set of labels for the same rows, such as
+            another annotator's; they are kept with equal shares and tested separately.
     """
     experiment, words = learned.experiment, list(learned.space.labels)
     targets = experiment.manifest.labels.astype(np.float64)
     own = [i for i, w in enumerate(words) if not (prefix and w.startswith(prefix))]
-    beside = [i for i in range(len(words)) if i not in own]
+    second = [i for i in range(len(words)) if i not in own]
     names = [words[i] for i in own]
     rng = np.random.default_rng(0)
     background = np.sort(rng.permutation(experiment.train)[:BACKGROUND])
-    parts = {"valid": _apart(learned), "test": experiment.test}
-    states = {p: _kept(learned, p, rows) for p, rows in {**parts, "train": background}.items()}
+    parts = {"valid": _distinct_valid(learned), "test": experiment.test}
+    states = {
+        p: _stored_states(learned, p, rows) for p, rows in {**parts, "train": background}.items()
+    }
     logits = {p: learned.logits(states[p]) for p in ("valid", "test")}
     shares = _shares(targets[experiment.train], words, own, learned.space.task)
     rows = {
@@ -91,30 +93,31 @@ def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
         for part in ("valid", "test")
     }
     truth = targets[experiment.test]
-    every, thresholds = None, {}
+    multilabel, thresholds = None, {}
     if learned.space.task == "multi":
         valid = targets[parts["valid"]]
-        told = {p: 1 / (1 + np.exp(-logits[p])) for p in parts}
-        above = [
+        probabilities = {p: 1 / (1 + np.exp(-logits[p])) for p in parts}
+        best = [
             best_threshold(has > 0, scores, "binary_f1")
-            for has, scores in zip(valid.T, told["valid"].T, strict=True)
+            for has, scores in zip(valid.T, probabilities["valid"].T, strict=True)
         ]
-        thresholds = dict(zip(words, above, strict=True))
-        tested = _multi(told["test"], truth, np.array(above))
-        every = evidence(logits["valid"], words, shares, basics, words), valid
+        thresholds = dict(zip(words, best, strict=True))
+        tested = _multilabel_figures(probabilities["test"], truth, np.array(best))
+        multilabel = evidence(logits["valid"], words, shares, basics, words), valid
     else:
-        tested = _single(logits["test"][:, own], truth[:, own])
-        if beside:
-            tested[prefix.strip()] = _single(logits["test"][:, beside], truth[:, beside])
+        tested = _single_label_figures(logits["test"][:, own], truth[:, own])
+        if second:
+            figures = _single_label_figures(logits["test"][:, second], truth[:, second])
+            tested[prefix.strip()] = figures
     mean, covariance = _spread(states["train"], targets[background][:, own].argmax(1))
     groups = _groups(learned, logits["test"][:, own], truth[:, own])
-    return Held(
+    return BranchScores(
         shares,
         rows["valid"],
         rows["test"],
         mean,
         covariance,
-        every,
+        multilabel,
         thresholds,
         tested,
         groups,
@@ -126,13 +129,13 @@ def hold(learned: Learned, basics: Sequence[str], prefix: str = "") -> Held:
 def _shares(
     train: np.ndarray, words: Sequence[str], own: Sequence[int], task: str
 ) -> dict[str, float]:
-    """Each word's share of the training; those beside the own ones have even ones."""
+    """Return the share of each word in training; words outside ``own`` get their mean share."""
     # a word that training never showed is rare, not impossible
     mean = np.maximum(train.mean(0), 0.5 / len(train))
     if task == "single":
         mean = mean / mean[list(own)].sum()
-    even = float(np.mean(mean[list(own)]))
-    return {w: float(mean[i]) if i in own else even for i, w in enumerate(words)}
+    equal = float(np.mean(mean[list(own)]))
+    return {w: float(mean[i]) if i in own else equal for i, w in enumerate(words)}
 
 
 def _rows(
@@ -143,20 +146,22 @@ def _rows(
     basics: Sequence[str],
     texts: Sequence[str | None],
 ) -> EvidenceRows:
-    """Rows whose one emotion, by more than half where it is a share, is a basic one."""
+    """Select the rows in which one basic emotion has more than half of the labels."""
     clear = (targets > 0.5 * targets.sum(1, keepdims=True)).any(1) & (targets.sum(1) > 0)
     best = targets.argmax(1)
     clear &= np.array([names[k] in basics for k in best])
     labels = np.array([list(basics).index(names[k]) for k in best[clear]], np.int64)
     learned = np.array([b in names for b in basics])
-    said = tuple(text for text, kept in zip(texts, clear, strict=True) if kept)
-    return EvidenceRows(evidence(logits[clear], names, shares, basics), labels, learned, said)
+    clear_texts = tuple(text for text, kept in zip(texts, clear, strict=True) if kept)
+    return EvidenceRows(
+        evidence(logits[clear], names, shares, basics), labels, learned, clear_texts
+    )
 
 
-def with_said(
-    rows: EvidenceRows, learned: Learned, held: Held, basics: Sequence[str]
+def with_spoken_evidence(
+    rows: EvidenceRows, learned: Learned, scores: BranchScores, basics: Sequence[str]
 ) -> EvidenceRows:
-    """Add what the branch of the words makes of the words that each voice really said."""
+    """Add the text branch's evidence for the words that were spoken in each row of speech."""
     if not rows.texts or any(not text for text in rows.texts):
         return rows
     different = list(dict.fromkeys(str(text) for text in rows.texts))
@@ -164,13 +169,16 @@ def with_said(
     frames = Frames.from_list(encoder.encode_many(different))
     states = pooled(learned, np.arange(len(different)), learned.tensors(frames), together=1)
     logits = learned.logits(states)
-    each = evidence(logits, list(learned.space.labels), held.shares, basics)
-    return dataclasses.replace(rows, said=each[[different.index(str(text)) for text in rows.texts]])
+    each = evidence(logits, list(learned.space.labels), scores.shares, basics)
+    places = [different.index(str(text)) for text in rows.texts]
+    return dataclasses.replace(rows, spoken=each[places])
 
 
-def _multi(probabilities: np.ndarray, truth: np.ndarray, above: np.ndarray) -> dict[str, Any]:
-    """Of rows that may have several words; one counts from above its threshold."""
-    decided = decide(probabilities, above)
+def _multilabel_figures(
+    probabilities: np.ndarray, truth: np.ndarray, thresholds: np.ndarray
+) -> dict[str, Any]:
+    """Compute multi-label figures; a word is predicted when its score exceeds its threshold."""
+    decided = decide(probabilities, thresholds)
     return {
         "macro_f1": float(macro_f1(truth, decided)),
         "mean_auc": float(np.nanmean(auc(truth, probabilities))),
@@ -179,38 +187,38 @@ def _multi(probabilities: np.ndarray, truth: np.ndarray, above: np.ndarray) -> d
     }
 
 
-def _single(logits: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
-    """Of rows in which one word has more than half."""
+def _single_label_figures(logits: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """Compute single-label figures of the rows in which one word has more than half."""
     clear = (truth > 0.5 * truth.sum(1, keepdims=True)).any(1) & (truth.sum(1) > 0)
     if not clear.any():
         return {"rows": 0}
-    real, found = np.eye(truth.shape[1])[truth[clear].argmax(1)], top(logits[clear])
+    expected, predicted = np.eye(truth.shape[1])[truth[clear].argmax(1)], top(logits[clear])
     return {
-        "accuracy": float(accuracy(real, found)),
-        "balanced_accuracy": float(balanced_accuracy(real, found)),
+        "accuracy": float(accuracy(expected, predicted)),
+        "balanced_accuracy": float(balanced_accuracy(expected, predicted)),
         "rows": int(clear.sum()),
     }
 
 
-def _apart(learned: Learned) -> np.ndarray:
-    """Return the validation rows whose input is not that of a test row.
+def _distinct_valid(learned: Learned) -> np.ndarray:
+    """Return the validation rows whose input differs from that of every test row.
 
     Raises:
-        DataError: there are none.
+        DataError: no such row is left.
     """
     frames, e = learned.experiment.manifest.features[learned.stream], learned.experiment
     tested = {frames[i].tobytes() for i in e.test.tolist()}
     rows = [i for i in e.valid.tolist() if frames[i].tobytes() not in tested]
     if not rows:
         raise DataError(
-            f"{e.manifest.corpus}: the {learned.stream} of every validation row is that of a test "
-            "row, too; choose another split."
+            f"{e.manifest.corpus}: every validation row has the same {learned.stream} as a test "
+            "row; choose another split."
         )
     return np.array(rows, np.int64)
 
 
 def _spread(states: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean [H] of states [n, H], and their covariance [H, H] within the labels [n]."""
+    """Compute the mean [H] of states [n, H] and their covariance [H, H] within labels [n]."""
     inside = states.copy()
     for k in np.unique(labels):
         inside[labels == k] -= states[labels == k].mean(0)
@@ -218,17 +226,17 @@ def _spread(states: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndar
     return states.mean(0).astype(np.float32), covariance.astype(np.float32)
 
 
-def _kept(learned: Learned, part: str, rows: np.ndarray) -> np.ndarray:
-    """The mean states of rows, from the training's folder where they were computed before."""
+def _stored_states(learned: Learned, part: str, rows: np.ndarray) -> np.ndarray:
+    """Return the mean states of rows, computed once and stored in the folder of the training."""
     weights = b"".join(v.cpu().numpy().tobytes() for v in learned.system.state_dict().values())
     key = hashlib.sha256(weights + rows.tobytes()).hexdigest()[:16]
     path = learned.folder / f"states-{part}-{key}.npy"
     if path.exists():
         return np.asarray(np.load(path, allow_pickle=False))
-    found = pooled(learned, rows)
+    states = pooled(learned, rows)
     with replacing(path) as new:
-        np.save(new, found)
-    return found
+        np.save(new, states)
+    return states
 
 
 def pooled(
@@ -237,8 +245,8 @@ def pooled(
     """Compute the mean states [n, H] of rows.
 
     Args:
-        data: whose rows they are; default: the training's.
-        together: rows that are computed at once; default: as many as in training.
+        data: the tensors that hold the rows; by default those of the training.
+        together: the number of rows in a batch; by default as many as in training.
     """
     keyed = learned.keyed
     learned.system.eval()
@@ -258,7 +266,7 @@ def pooled(
 def _groups(
     learned: Learned, logits: np.ndarray, truth: np.ndarray
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Column -> value -> figures of such people's rows, where the corpus tells of people."""
+    """Compute figures by sex and age group, where the corpus has them."""
     manifest = learned.experiment.manifest.select(learned.experiment.test)
     speakers = manifest.column("speaker")
     columns = {"sex": manifest.column("sex"), "age group": _decades(manifest.column("age"))}
@@ -267,13 +275,13 @@ def _groups(
         for value in sorted({v for v in values if v}):
             rows = np.array([i for i, v in enumerate(values) if v == value])
             persons = len({speakers[i] for i in rows})
-            tested = _single(logits[rows], truth[rows])
+            tested = _single_label_figures(logits[rows], truth[rows])
             out.setdefault(column, {})[value] = {**tested, "persons": persons}
     return out
 
 
 def _decades(ages: Sequence[str | None]) -> list[str | None]:
-    """Under 30, 30 to 49, 50 and over."""
+    """Group ages into under 30, 30 to 49, and 50 and over."""
     names = ("under 30", "30 to 49", "50 and over")
     return [
         None if not (a or "").isdigit() else names[(int(a or 0) >= 30) + (int(a or 0) >= 50)]

@@ -1,12 +1,12 @@
-"""compose: a recipe of a fused artefact, from corpora to the folder that predicts.
+"""Build a fused artefact from its recipe: from corpora to the folder that predicts.
 
     prepare  each modality's corpus, with the encoder that prediction uses
     train    each branch (`moodal.train.fuse.train_branch`)
-    fuse     learn and calibrate how they are added up (`moodal.train.fuse.fit_weights`)
-    export   graphs, keys, words, card
+    fuse     fit and calibrate the fusion weights (`moodal.train.fuse.fit_weights`)
+    export   write the graphs, keys, words and card
 
-Features, trainings and states are kept under ``work`` and not made again, and a training that is
-killed goes on; fusing and exporting, a few minutes, are done each time.
+Features, trainings and states are kept under ``work`` and reused, and a training that was killed
+resumes; fusing and exporting, a few minutes, are repeated each time.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ from moodal.train.encoders import ENCODERS
 from moodal.train.export import onnx
 from moodal.train.fuse import fit_weights
 from moodal.train.fuse.agreement import agreement
-from moodal.train.fuse.branch_scores import Held, hold, with_said
+from moodal.train.fuse.branch_scores import BranchScores, score_branch, with_spoken_evidence
 from moodal.train.fuse.train_branch import VECTORS, Learned, finished_branch, learn_branch
-from moodal.train.fuse.unseen_words import guess
+from moodal.train.fuse.unseen_words import score_unseen_words
 
 
 def compose(
@@ -66,7 +66,7 @@ def compose(
     commit: str = "",
     tell: Callable[[str], None] = print,
 ) -> Path:
-    """Make a fused artefact; goes on where an earlier call was stopped.
+    """Make a fused artefact, and resume where an earlier call was stopped.
 
     Args:
         path: a TOML file, see `moodal.core.recipe.FusionRecipe`.
@@ -74,8 +74,8 @@ def compose(
         data: folder in which the corpora lie.
         work: folder for features and trainings, which may be deleted afterwards.
         overrides: ``key=value`` of the recipe.
-        commit: of the code that made it, for the card.
-        tell: is told what is done next.
+        commit: the commit of the code, for the card.
+        tell: gets a line at the start of each step.
 
     Raises:
         UsageError: a wrong key or value.
@@ -92,29 +92,36 @@ def compose(
         _require_words(stream, learned[stream], recipe)
     recipe = _completed(recipe, learned)
     tell("fusing")
-    held = {s: hold(one, recipe.basics, recipe.parts[s].prefix) for s, one in learned.items()}
-    held = _with_words(held, learned, recipe)
-    sets = {
-        name: _fitted(held, some, recipe) for name, some in fit_weights.names(list(held)).items()
+    scores = {
+        s: score_branch(one, recipe.basics, recipe.parts[s].prefix) for s, one in learned.items()
     }
-    for told in sets.values():
-        told["other"] = _other(held, sets, list(told["weights"]), recipe.basics)
-    guesses = {s: guess(learned[s], held[s], recipe.parts[s].prefix) for s in learned}
+    scores = _with_spoken_evidence(scores, learned, recipe)
+    sets = {
+        name: _fitted(scores, streams, recipe)
+        for name, streams in fit_weights.modality_sets(list(scores)).items()
+    }
+    for fitted in sets.values():
+        fitted["other"] = _other(scores, sets, list(fitted["weights"]), recipe.basics)
+    guesses = {
+        s: score_unseen_words(learned[s], scores[s], recipe.parts[s].prefix) for s in learned
+    }
     tell("exporting")
-    return _write(recipe, learned, held, sets, guesses, Path(out), commit)
+    return _write(recipe, learned, scores, sets, guesses, Path(out), commit)
 
 
-def _with_words(
-    held: Mapping[str, Held], learned: Mapping[str, Learned], recipe: FusionRecipe
-) -> dict[str, Held]:
-    """Add to the rows of a voice what a branch of words makes of the words that it said."""
-    media = {info_of(stream).medium: stream for stream in reversed(list(held))}
+def _with_spoken_evidence(
+    scores: Mapping[str, BranchScores], learned: Mapping[str, Learned], recipe: FusionRecipe
+) -> dict[str, BranchScores]:
+    """Add to the rows of speech the text branch's evidence for their transcripts."""
+    media = {info_of(stream).medium: stream for stream in reversed(list(scores))}
     if not {"sound", "text"} <= set(media):
-        return dict(held)
+        return dict(scores)
     voice, words = media["sound"], media["text"]
-    text = (learned[words], held[words], recipe.basics)
-    valid, test = (with_said(rows, *text) for rows in (held[voice].valid, held[voice].test))
-    return {**held, voice: dataclasses.replace(held[voice], valid=valid, test=test)}
+    text = (learned[words], scores[words], recipe.basics)
+    valid, test = (
+        with_spoken_evidence(rows, *text) for rows in (scores[voice].valid, scores[voice].test)
+    )
+    return {**scores, voice: dataclasses.replace(scores[voice], valid=valid, test=test)}
 
 
 def _learned(stream: str, part: FusionPart, path: Path, data: Path, work: Path) -> Learned:
@@ -124,7 +131,7 @@ def _learned(stream: str, part: FusionPart, path: Path, data: Path, work: Path) 
     if not (prepared / "manifest.json").exists():
         encoders: dict[str, str | Encoder] = {}
         if part.encoder:
-            encoders = {other: "none" for other in MODALITIES}
+            encoders = dict.fromkeys(MODALITIES, "none")
             encoders[stream] = build(part.encoder, ENCODERS)
         prepare.prepare(part.corpus, data / part.root, prepared, encoders=encoders)
     _require_same(prepared, stream, part, data / part.root)
@@ -154,35 +161,35 @@ def _completed(recipe: FusionRecipe, learned: Mapping[str, Learned]) -> FusionRe
 
 
 def _require_same(prepared: Path, stream: str, part: FusionPart, root: Path) -> None:
-    """Refuse features that an earlier call made of something else."""
+    """Check that stored features come from the same corpus and encoder."""
     kept = manifests.read(prepared)
     if kept.corpus != part.corpus or kept.root != str(root.resolve()):
         raise UsageError(
             f"{prepared} holds {kept.corpus} of {kept.root}, not {part.corpus} of {root}; name "
             "another --work, or delete that folder."
         )
-    made = kept.encoders.get(stream, {})
+    spec = kept.encoders.get(stream, {})
     if (
         part.encoder
-        and made.get("fingerprint") != build(part.encoder, ENCODERS).spec()["fingerprint"]
+        and spec.get("fingerprint") != build(part.encoder, ENCODERS).spec()["fingerprint"]
     ):
         raise UsageError(
-            f"{prepared} was encoded by {made.get('name')}, not by {part.encoder} as it is here; "
+            f"{prepared} was encoded by {spec.get('name')}, not by {part.encoder} as it is here; "
             "name another --work, or delete that folder."
         )
 
 
 def _fitted(
-    held: Mapping[str, Held], streams: tuple[str, ...], recipe: FusionRecipe
+    scores: Mapping[str, BranchScores], streams: tuple[str, ...], recipe: FusionRecipe
 ) -> dict[str, Any]:
-    """A set's weights, and how well calibrated it is on rows that were held out of all of it."""
-    valid = {s: held[s].valid for s in streams}
-    test = {s: held[s].test for s in streams}
+    """Fit the weights of a set on validation rows, and measure it on test rows."""
+    valid = {s: scores[s].valid for s in streams}
+    test = {s: scores[s].test for s in streams}
     shown, labels = fit_weights.utterances(valid, streams, recipe.basics, recipe.seed)
     fitted = fit_weights.fit_set(shown, labels, recipe.basics)
     tested, truth = fit_weights.utterances(test, streams, recipe.basics, recipe.seed + 1)
-    told = fit_weights.added_up(tested, fitted, recipe.basics)
-    figures = fit_weights.measured(told, truth, recipe.sure)
+    probabilities = fit_weights.fused_probabilities(tested, fitted, recipe.basics)
+    figures = fit_weights.figures(probabilities, truth, recipe.sure)
     return {
         **fitted,
         "threshold": recipe.sure,
@@ -191,14 +198,17 @@ def _fitted(
 
 
 def _other(
-    held: Mapping[str, Held], sets: Mapping[str, Any], streams: Sequence[str], basics: Sequence[str]
+    scores: Mapping[str, BranchScores],
+    sets: Mapping[str, Any],
+    streams: Sequence[str],
+    basics: Sequence[str],
 ) -> float:
-    """Of words that are not basic, in a set: as for the one of its modalities that knows such."""
+    """Choose a set's bias of non-basic words: that of the modality that learned such words."""
     for stream in streams:
-        every = held[stream].every
-        if every is not None:
+        multilabel = scores[stream].multilabel
+        if multilabel is not None:
             return fit_weights.fit_other(
-                every, list(held[stream].shares), basics, stream, sets[stream]
+                multilabel, list(scores[stream].shares), basics, stream, sets[stream]
             )
     return 0.0
 
@@ -206,7 +216,7 @@ def _other(
 def _write(
     recipe: FusionRecipe,
     learned: Mapping[str, Learned],
-    held: Mapping[str, Held],
+    scores: Mapping[str, BranchScores],
     sets: Mapping[str, Any],
     guesses: Mapping[str, Any],
     out: Path,
@@ -215,29 +225,29 @@ def _write(
     weights: dict[str, np.ndarray] = {}
     files: dict[str, bytes] = {}
     branches: dict[str, BranchInfo] = {}
-    words = list(dict.fromkeys([*recipe.basics, *(w for h in held.values() for w in h.shares)]))
+    words = list(dict.fromkeys([*recipe.basics, *(w for s in scores.values() for w in s.shares)]))
     for stream, one in learned.items():
         keyed = one.keyed
         weights[f"{stream}.map"] = keyed.map.cpu().numpy()
         weights[f"{stream}.offset"] = keyed.offset.cpu().numpy()
         if keyed.bias.any():
             weights[f"{stream}.bias"] = keyed.bias.cpu().numpy()
-        weights[f"{stream}.mean"] = held[stream].mean
-        weights[f"{stream}.covariance"] = held[stream].covariance
+        weights[f"{stream}.mean"] = scores[stream].mean
+        weights[f"{stream}.covariance"] = scores[stream].covariance
         width = one.experiment.manifest.features[stream].width
         bits = recipe.parts[stream].bits
         content = onnx.graph(keyed, width, bits=bits, preparation=one.preparation)
         files[f"{stream}.onnx"] = content
         branches[stream] = BranchInfo(
             graph=f"{stream}.onnx",
-            learned=held[stream].shares,
+            learned=scores[stream].shares,
             guess=GuessInfo(**guesses[stream]),
-            thresholds=held[stream].thresholds,
+            thresholds=scores[stream].thresholds,
             **recipe.parts[stream].model_dump(include={"corpus", "base", "licence"}),
             rows={p: len(getattr(one.experiment, p)) for p in ("train", "valid", "test")},
-            test=held[stream].tested,
-            groups=_groups(held[stream]),
-            graph_agrees=AgreementInfo(**agreement(one, held[stream], content)),
+            test=scores[stream].tested,
+            groups=_groups(scores[stream]),
+            graph_agrees=AgreementInfo(**agreement(one, scores[stream], content)),
         )
     source = word_vectors(VECTORS)
     synonyms = {w: v for one in learned.values() for w, v in one.recipe.space.synonyms.items()}
@@ -256,7 +266,7 @@ def _write(
         words=tuple(words),
         synonyms=dict(recipe.synonyms),
         branches=branches,
-        fusion={name: FusionWeights(**told) for name, told in sets.items()},
+        fusion={name: FusionWeights(**fitted) for name, fitted in sets.items()},
     )
     info = ArtefactInfo(
         body=body,
@@ -271,11 +281,11 @@ def _write(
         activation="softmax",
         thresholds=ThresholdInfo(values=(0.0,) * len(body.basics), source="none: see body.fusion"),
         calibration={
-            name: told["measured"].model_dump(include={"ece", "accuracy", "rows"})
-            for name, told in sets.items()
+            name: fitted["measured"].model_dump(include={"ece", "accuracy", "rows"})
+            for name, fitted in sets.items()
         },
         protocol=ProtocolInfo(name="fused", experiment="branches trained apart"),
-        metrics={s: h.tested for s, h in held.items()},
+        metrics={s: branch.tested for s, branch in scores.items()},
         data=DataInfo(
             corpus=" + ".join(p.corpus for p in recipe.parts.values()),
             fingerprints={s: m.fingerprint for s, m in manifests.items()},
@@ -290,7 +300,7 @@ def _write(
     return artefact.write(out, info, weights, vectors, card_of(info), files)
 
 
-def _groups(scores: Held) -> dict[str, dict[str, GroupInfo]]:
+def _groups(scores: BranchScores) -> dict[str, dict[str, GroupInfo]]:
     """Return the figures by sex and age as an artefact keeps them."""
     return {
         column: {value: GroupInfo.model_validate(figures) for value, figures in values.items()}

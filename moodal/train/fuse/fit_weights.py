@@ -1,11 +1,11 @@
-"""fusing: how branches that were trained apart are added up, learned on rows that none has seen.
+"""Fusion weights: fit the weights of separately trained branches on rows held out from all.
 
 No corpus that may be shipped holds text, voice and face at once, so a set of several modalities
-learns from made-up utterances: a voice, a text and a face of one emotion, from three corpora's
-validation rows, as if the three were independent given the emotion. People often say neutral
-words with feeling, and look on while they speak: half of the texts and a quarter of the faces
-are neutral ones, whatever the emotion; and two thirds of the voices come with the words that they
-really said. So the fusion learns that neutral words or a neutral face say little.
+is fitted on composed utterances: a voice, a text and a face of one emotion, from three corpora's
+validation rows, as if the three were independent given the emotion. People often speak neutral
+words with feeling, or with a neutral face: so half of the texts and a quarter of the faces are
+neutral, whatever the emotion, and two thirds of the voices come with the words that they actually
+spoke. From this the fusion learns that neutral words or a neutral face carry little evidence.
 """
 
 from __future__ import annotations
@@ -26,31 +26,32 @@ from moodal.modalities.infos import info_of
 from moodal.model.fusion import NEUTRAL, key, normaliser
 
 NEUTRAL_SHARE = {"text": 0.5, "pictures": 0.25}
-"""Medium -> share of made-up utterances in which it is neutral, whatever the emotion; of other
-media none."""
-REALLY_SAID = 2 / 3
-"""Share of made-up utterances with a voice whose text is what that voice said."""
-MADE = 6000
-"""Made-up utterances for each set of modalities."""
+"""Medium -> share of composed utterances in which it is neutral whatever the emotion; 0 for
+other media."""
+SPOKEN_SHARE = 2 / 3
+"""The share of composed utterances with speech whose text is what that voice spoke."""
+COMPOSED = 6000
+"""The number of composed utterances for each set of modalities."""
 
 
 @dataclass(frozen=True)
 class EvidenceRows:
-    """One modality's rows that training has not seen.
+    """The evidence of one modality for rows that its training has not seen.
 
     Attributes:
         evidence: [n, K] for the basic emotions; 0 for one that the modality never learned.
         labels: [n] columns of the basic emotions.
-        learned: [K] bool.
-        texts: what was said in each, where the corpus tells.
-        said: of speech, the text branch's evidence [n, K] for ``texts``; None where there is none.
+        learned: [K] bool, whether the modality learned each basic emotion.
+        texts: the transcript of each row, where the corpus has them.
+        spoken: the text branch's evidence [n, K] for the transcripts of speech; None for other
+            modalities, and where the corpus has no transcripts.
     """
 
     evidence: np.ndarray
     labels: np.ndarray
     learned: np.ndarray
     texts: tuple[str | None, ...] = ()
-    said: np.ndarray | None = None
+    spoken: np.ndarray | None = None
 
 
 def evidence(
@@ -60,15 +61,19 @@ def evidence(
     basics: Sequence[str],
     wanted: Sequence[str] = (),
 ) -> np.ndarray:
-    """A branch's raw logits [n, C] of ``words`` as evidence [n, K] for the basic emotions.
+    """Convert a branch's raw logits [n, C] into evidence [n, K] for the basic emotions.
 
-    See `moodal.model.fusion`; ``shares`` are those of the branch's training; ``wanted``: other
-    words than the basic ones. Evidence for a word that the branch never learned is 0.
+    Evidence for a word that the branch never learned is 0; see `moodal.model.fusion`.
+
+    Args:
+        words: the words of the logits.
+        shares: word -> its share in the branch's training.
+        wanted: the words to return evidence for, instead of the basic emotions.
     """
-    there = [words.index(b) for b in basics if b in words]
+    known = [words.index(b) for b in basics if b in words]
     own = logits - np.log([shares[w] for w in words])
-    prior = np.array([shares[words[i]] for i in there])
-    own = own - normaliser(own, np.array(there), prior / prior.sum())[:, None]
+    prior = np.array([shares[words[i]] for i in known])
+    own = own - normaliser(own, np.array(known), prior / prior.sum())[:, None]
     out = np.zeros((len(logits), len(wanted or basics)))
     for column, word in enumerate(wanted or basics):
         if word in words:
@@ -77,79 +82,82 @@ def evidence(
 
 
 def fit_other(
-    every: tuple[np.ndarray, np.ndarray],
+    multilabel: tuple[np.ndarray, np.ndarray],
     words: Sequence[str],
     basics: Sequence[str],
     stream: str,
     fitted: Mapping[str, Any],
 ) -> float:
-    """What makes words that are not basic as probable, on average, as they are frequent.
+    """Fit the bias that makes the mean probability of non-basic words equal to their frequency.
 
     Args:
-        every: evidence and labels, [n, C] each, of rows with any number of ``words``.
-        stream: the modality they are of, which alone is there.
-        fitted: of `fit_set`, for that modality alone.
+        multilabel: evidence and labels, [n, C] each, of rows with any number of ``words``.
+        stream: the one modality of these rows.
+        fitted: the result of `fit_set` for that modality alone.
     """
-    values, truth = every
+    values, truth = multilabel
     rest = [i for i, w in enumerate(words) if w not in basics]
     if not rest:
         return 0.0
-    there = [i for i, w in enumerate(words) if w in basics]
-    a = [fitted["neutral" if words[i] == NEUTRAL else "weights"][stream] for i in there]
-    basic = values[:, there] * np.array(a) + np.array([fitted["bias"][words[i]] for i in there])
+    known = [i for i, w in enumerate(words) if w in basics]
+    a = [fitted["neutral" if words[i] == NEUTRAL else "weights"][stream] for i in known]
+    basic = values[:, known] * np.array(a) + np.array([fitted["bias"][words[i]] for i in known])
     below = np.log(np.exp(basic).sum(1))[:, None]
     own = values[:, rest] * fitted["weights"][stream] - below
     low, high = -20.0, 20.0
-    for _ in range(60):  # the mean probability rises with what is added
+    for _ in range(60):  # bisection: the mean probability rises with the bias
         middle = (low + high) / 2
-        told = 1 / (1 + np.exp(-own - middle))
-        low, high = (middle, high) if told.mean() < truth[:, rest].mean() else (low, middle)
+        probability = 1 / (1 + np.exp(-own - middle))
+        low, high = (middle, high) if probability.mean() < truth[:, rest].mean() else (low, middle)
     return (low + high) / 2
 
 
-def made_up(
+def compose_utterances(
     rows: Mapping[str, EvidenceRows], streams: Sequence[str], basics: Sequence[str], seed: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Utterances of one emotion each: modality -> evidence [MADE, K], and the emotions [MADE].
+    """Compose utterances of one emotion each from the rows of several modalities.
 
-    A modality that never learned an emotion shows any row of its own there: it tells nothing.
+    A modality that has no row of an emotion gets a random one, which carries no evidence.
+
+    Returns:
+        Modality -> evidence [COMPOSED, K], and the emotions [COMPOSED].
     """
     rng = np.random.default_rng(seed)
     neutral = list(basics).index(NEUTRAL)
-    labels = rng.integers(0, len(basics), MADE)
+    labels = rng.integers(0, len(basics), COMPOSED)
     values: dict[str, np.ndarray] = {}
-    really, said = rng.random(MADE) < REALLY_SAID, None
+    is_spoken, spoken = rng.random(COMPOSED) < SPOKEN_SHARE, None
     for stream in sorted(streams):
         own, share = rows[stream], NEUTRAL_SHARE.get(info_of(stream).medium, 0.0)
-        shown = np.where(rng.random(MADE) < share, neutral, labels)
-        chosen = np.zeros(MADE, np.int64)
+        shown = np.where(rng.random(COMPOSED) < share, neutral, labels)
+        chosen = np.zeros(COMPOSED, np.int64)
         for k in range(len(basics)):
             places = np.flatnonzero(shown == k)
             pool = np.flatnonzero(own.labels == k)
             pool = pool if len(pool) else np.arange(len(own.labels))
             chosen[places] = rng.choice(pool, len(places))
         values[stream] = own.evidence[chosen]
-        if own.said is not None:
-            said = own.said[chosen]
+        if own.spoken is not None:
+            spoken = own.spoken[chosen]
     for stream in streams:
-        if said is not None and info_of(stream).medium == "text":
-            values[stream] = np.where(really[:, None], said, values[stream])
+        if spoken is not None and info_of(stream).medium == "text":
+            values[stream] = np.where(is_spoken[:, None], spoken, values[stream])
     return {s: values[s] for s in streams}, labels
 
 
-def every_set(streams: Sequence[str]) -> list[tuple[str, ...]]:
-    """All sets of one or more modalities, small ones first."""
-    every = ordered(streams)
-    return [some for n in range(1, len(every) + 1) for some in combinations(every, n)]
+def modality_sets(streams: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """List every set of modalities, small ones first: its key in the artefact -> its modalities."""
+    sizes, every = range(1, len(streams) + 1), ordered(streams)
+    return {key(chosen): chosen for size in sizes for chosen in combinations(every, size)}
 
 
 def utterances(
     rows: Mapping[str, EvidenceRows], streams: Sequence[str], basics: Sequence[str], seed: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """What a set of modalities learns from: one modality's own rows, else made-up utterances."""
+    """Return the utterances of a set: one modality's rows as they are, several ones composed."""
     if len(streams) == 1:
         return {streams[0]: rows[streams[0]].evidence}, rows[streams[0]].labels
-    return made_up(rows, streams, basics, seed)
+    return compose_utterances(rows, streams, basics, seed)
 
 
 def fit_set(
@@ -159,13 +167,13 @@ def fit_set(
     *,
     decay: float = 0.01,
 ) -> dict[str, Any]:
-    """Weights, neutral weights and biases of a set, by the least cross-entropy.
+    """Fit the weights, neutral weights and biases of a set by minimising the cross-entropy.
 
-    Weights are above 0, and begin at 1: added up as they are, as Bayes' rule would have it of
-    independent modalities. ``decay`` holds them there, and the biases at 0.
+    Weights are positive and start at 1, the sum that Bayes' rule gives for independent
+    modalities. ``decay`` pulls them towards 1, and the biases towards 0.
 
     Returns:
-        "weights", "neutral" (modality -> a), "bias" (emotion -> b).
+        "weights" and "neutral" (modality -> a), "bias" (emotion -> b).
     """
     streams = list(shown)
     values = torch.tensor(np.stack([shown[s] for s in streams]), dtype=torch.float64)
@@ -183,8 +191,8 @@ def fit_set(
         a, neutral, bias = parts()
         each = torch.where(is_neutral, neutral[:, None], a[:, None])
         logits = (each[:, None] * values).sum(0) + bias
-        apart = (a - 1).square().sum() + (neutral - 1).square().sum() + bias.square().sum()
-        loss = F.cross_entropy(logits, target) + decay * apart
+        penalty = (a - 1).square().sum() + (neutral - 1).square().sum() + bias.square().sum()
+        loss = F.cross_entropy(logits, target) + decay * penalty
         loss.backward()
         return loss
 
@@ -198,10 +206,10 @@ def fit_set(
     }
 
 
-def added_up(
+def fused_probabilities(
     shown: Mapping[str, np.ndarray], fitted: Mapping[str, Any], basics: Sequence[str]
 ) -> np.ndarray:
-    """Probabilities [n, K] of a set."""
+    """Compute the probabilities [n, K] of a set from its modalities' evidence."""
     logits = np.array([fitted["bias"][b] for b in basics])[None]
     for stream, values in shown.items():
         a = [fitted["neutral" if b == NEUTRAL else "weights"][stream] for b in basics]
@@ -210,13 +218,8 @@ def added_up(
     return np.asarray(each / each.sum(1, keepdims=True))
 
 
-def names(streams: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Name of a set (see `moodal.model.fusion.key`) -> its modalities."""
-    return {key(some): some for some in every_set(streams)}
-
-
-def measured(probabilities: np.ndarray, labels: np.ndarray, sure: float) -> dict[str, Any]:
-    """How right and how well calibrated a set is on rows that were held out of everything.
+def figures(probabilities: np.ndarray, labels: np.ndarray, sure: float) -> dict[str, Any]:
+    """Compute the accuracy and calibration of a set on rows that were held out from all fitting.
 
     Returns:
         "rows", "accuracy", "ece" (of the most probable emotion),

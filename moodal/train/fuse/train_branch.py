@@ -91,7 +91,7 @@ class Learned:
         return Preparation(self.trained.scales.get(self.stream), data.trim_padding, data.max_steps)
 
     def tensors(self, frames: Frames) -> TensorData:
-        """Hold frames of other utterances as those of the training are held."""
+        """Prepare the frames of other utterances as those of the training are prepared."""
         own = self.preparation
         return TensorData.of_frames(
             {self.stream: frames}, self.trained.scales, trim=own.trim, max_steps=own.max_steps
@@ -158,16 +158,16 @@ def finished_branch(source: Path | str, folder: Path | str) -> Learned:
 
 
 def _run(recipe: Recipe, folder: Path, where: str) -> Run:
-    """Return the one run of a recipe of a branch.
+    """Check that a recipe trains one branch of a fused artefact, and return its run.
 
     Raises:
-        UsageError: it cannot be a branch of a fused artefact; says why.
+        UsageError: it does not; the message names the key to change.
     """
     _, settings = parse_system(recipe.system, where)
     single = isinstance(settings, branch.Config | eea.Config) and len(settings.streams) == 1
     if not single:
         raise UsageError(
-            f"{where}: a fused artefact is made of branches, or of EEAs, of one modality each; "
+            f"{where}: a fused artefact consists of branches, or of EEAs, of one modality each; "
             "set system.name=branch and system.streams."
         )
     if recipe.protocol.name != "supervised":
@@ -187,7 +187,7 @@ def _run(recipe: Recipe, folder: Path, where: str) -> Run:
 
 
 def _require_vectors(space: Space, where: str) -> None:
-    """Refuse words that a branch knows by other vectors than the artefact carries."""
+    """Check that the branch uses the word vectors that a fused artefact carries."""
     if space.vectors != VECTORS or space.capitalised:
         raise UsageError(
             f"{where}: a fused artefact knows words by {VECTORS}'s vectors; set "
