@@ -1,4 +1,4 @@
-"""Export: a trained system becomes an artefact, and an artefact a system again."""
+"""Export: write a trained system as an artefact, and rebuild the system of an artefact."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def export(
     """Write a trained system as an artefact.
 
     Args:
-        emotions: the vectors [C, d] of the labels, where it knows them by such.
-        scales: modality -> what its features were standardised by.
-        report: of its test, for the model card.
-        trained_ids: of the training's utterances; their hashes are kept, so that an
-            evaluation can tell which of its rows were trained on.
+        emotions: the vectors [C, d] of the labels, where the system uses vectors.
+        scales: modality -> the mean and deviation that standardised its features.
+        report: the report of its test, for the model card.
+        trained_ids: the ids of the training's utterances; their hashes are stored, so that an
+            evaluation can find the rows that were trained on.
     """
     vectors: dict[str, np.ndarray] = {}
     if emotions is not None:
@@ -63,14 +63,14 @@ def load(folder: Path | str) -> tuple[System, artefact.Artefact, dict[str, Scale
         The system with its weights, the artefact, and the scales of its features.
 
     Raises:
-        DataError: the artefact is damaged, or its weights are not those of its system.
+        DataError: the artefact is damaged, or its weights do not fit its system.
     """
     read = artefact.read(folder)
     return rebuild(read), read, scales_of(read)
 
 
 def scales_of(read: artefact.Artefact) -> dict[str, Scale]:
-    """Return what the features of each modality were standardised by, where they were."""
+    """Return the mean and deviation of each modality whose features were standardised."""
     tensors = read.vectors()
     return {
         stream: Scale(tensors[f"{stream}.mean"], tensors[f"{stream}.deviation"])
@@ -83,7 +83,7 @@ def rebuild(read: artefact.Artefact) -> System:
     """Build the system of an artefact, with its weights, ready to score.
 
     Raises:
-        DataError: its config is not one of its system, or its weights are another system's.
+        DataError: its config does not fit its system, or its weights do not.
     """
     described = f"{read.folder}/{artefact.DESCRIPTION}"
     if "name" in read.system.config:

@@ -1,7 +1,7 @@
-"""onnx: the network of a branch as an ONNX graph, for prediction without PyTorch.
+"""ONNX: export the network of a branch as a graph, for prediction without PyTorch.
 
-A graph reads one utterance, or pictures, and gives the states of its steps: nothing is padded, so
-nothing is masked. Its weights may be kept in 8 bits, a quarter of the size.
+A graph reads one utterance, or pictures, and returns the states of its steps: nothing is padded,
+so nothing is masked. Its weights may be stored in 8 bits, a quarter of the size.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from moodal.train.systems.system import Keyed
 
 OPSET = 18
 LARGE = 10_000
-"""Weights of a matrix from which it is kept in 8 bits."""
+"""The least number of weights of a matrix that is stored in 8 bits."""
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """What `moodal.train.data.dataset.TensorData` does to features before a network reads them.
+    """The preparation of features by `moodal.train.data.dataset.TensorData` before the network.
 
     Attributes:
-        scale: what they are standardised by.
-        trim: all-zero steps at both ends are cut.
-        max_steps: steps that are kept (0: all).
+        scale: the mean and deviation that standardise them; None for none.
+        trim: whether all-zero steps at both ends are cut.
+        max_steps: the number of steps that are kept (0: all).
     """
 
     scale: Scale | None = None
@@ -83,7 +83,7 @@ class _Face(nn.Module):
 
 
 class _Frames(nn.Module):
-    """Features [T, D] of one utterance, prepared as in training, and the network that reads them.
+    """The network of features [T, D] with their preparation, for one utterance.
 
     Args:
         network: features [T, D] -> states [T', H].
@@ -113,7 +113,7 @@ class _Frames(nn.Module):
 
 
 class _Last(nn.Module):
-    """PyTorch's own RNN with the weights of a `Recurrent`: features [T, D] -> [1, H].
+    """PyTorch's RNN with the weights of a `Recurrent`: features [T, D] -> last states [1, H].
 
     The two directions of the last step are summed, as EEA does.
     """
@@ -139,7 +139,7 @@ class _Last(nn.Module):
 
 
 class _Steps(nn.Module):
-    """Each step by itself: features [T, D] -> [T, H]."""
+    """A network that reads each step separately: features [T, D] -> [T, H]."""
 
     def __init__(self, network: FrameNetwork):
         super().__init__()
@@ -151,12 +151,12 @@ class _Steps(nn.Module):
 
 @dataclass(frozen=True)
 class Form:
-    """How the network of a modality becomes a graph.
+    """The module and the input with which the network of a modality is exported.
 
     Attributes:
-        module: reads one utterance.
-        input: the name of the graph's input, by which prediction knows what to feed.
-        example: of an input.
+        module: the network for one utterance.
+        input: the name of the graph's input, by which prediction chooses what to feed.
+        example: an example of the input, for tracing.
         varying: axis of the input -> the name of its varying size.
     """
 
@@ -167,17 +167,17 @@ class Form:
 
 
 def _text(body: Any) -> Form:
-    """Token numbers [1, T] int64 -> [1, T, H]."""
+    """Export a text network: token numbers [1, T] int64 -> [1, T, H]."""
     return Form(_Text(body), "ids", torch.randint(5, 3000, (1, 9)), {0: "texts", 1: "pieces"})
 
 
 def _speech(body: Any) -> Form:
-    """Samples [1, S] -> [1, T, H]."""
+    """Export a speech network: samples [1, S] -> [1, T, H]."""
     return Form(_Speech(body), "wave", torch.randn(1, 20000), {1: "samples"})
 
 
 def _face(body: Any) -> Form:
-    """Pixels [N, 2304] -> [N, H]."""
+    """Export a face network: pixels [N, 2304] -> [N, H]."""
     return Form(_Face(body), "pixels", torch.rand(2, SIDE * SIDE), {0: "pictures"})
 
 
@@ -186,14 +186,14 @@ FORMS: dict[type[nn.Module], Callable[[Any], Form]] = {
     WhisperLayers: _speech,
     FaceNetwork: _face,
 }
-"""Network that reads a medium itself -> its form."""
+"""The type of a network that reads a medium itself -> its form."""
 
 READERS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     Recurrent: _Last,
     FrameNetwork: _Steps,
     TextBackbone: lambda body: nn.Identity(),
 }
-"""Network that reads features -> the same for one utterance, [T, D] -> [T', H]."""
+"""The type of a network that reads features -> its version for one utterance, [T, D] -> [T', H]."""
 
 
 def form(keyed: Keyed, width: int, preparation: Preparation) -> Form:
@@ -217,15 +217,15 @@ def form(keyed: Keyed, width: int, preparation: Preparation) -> Form:
 def graph(
     keyed: Keyed, width: int, *, bits: int = 32, preparation: Preparation = Preparation()
 ) -> bytes:
-    """Export what reads a modality as an ONNX graph.
+    """Export the network of a modality as an ONNX graph.
 
-    Its output "steps" is [1, T, H]; of pictures and of features [T, H].
+    Its output "steps" is [1, T, H]; for pictures and for features [T, H].
 
     Args:
-        keyed: of the system.
-        width: values of a step of its features.
+        keyed: the network and the maps of its words.
+        width: the number of values in a step of its features.
         bits: 32, or 8 for large matrices, kernels and tables, see `in_8_bits`.
-        preparation: of features.
+        preparation: the preparation of its features in training.
 
     Raises:
         MissingDependencyError: the package onnx is not installed.
@@ -255,15 +255,18 @@ def graph(
 
 
 def in_8_bits(content: bytes) -> bytes:
-    """A graph whose large matrices, kernels and tables are kept in 8 bits, a scale for each column
-    (of kernels: output channel; of tables: row). Its arithmetic stays in 32 bits, so only the
-    weights are rounded; a kernel of one input channel, such as a transform's waves, is not."""
+    """Store the large matrices, kernels and tables of a graph in 8 bits.
+
+    Each column has a scale (of kernels: each output channel; of tables: each row). The arithmetic
+    stays in 32 bits, so only the weights are rounded. Kernels of one input channel, such as the
+    waves of a transform, stay in 32 bits.
+    """
     import onnx
     from onnx import helper, numpy_helper
 
     model = onnx.load_from_string(content)
     graph = model.graph
-    held = {
+    large = {
         i.name: i
         for i in graph.initializer
         if np.prod(i.dims) >= LARGE and len(i.dims) >= 2 and i.dims[1] > 1
@@ -271,29 +274,29 @@ def in_8_bits(content: bytes) -> bytes:
     places = {"MatMul": 1, "Conv": 1, "Gather": 0}
     nodes: list[Any] = []
     done: set[str] = set()
-    same: dict[str, str] = {}  # the exporter gives equal weights a name each
+    same: dict[str, str] = {}  # the exporter names equal weights separately
     for node in graph.node:
-        if node.op_type == "Identity" and node.input[0] in held:
+        if node.op_type == "Identity" and node.input[0] in large:
             same[node.output[0]] = node.input[0]
             continue
         node.input[:] = [same.get(name, name) for name in node.input]
         name = node.input[places[node.op_type]] if node.op_type in places else ""
-        if name not in held or (node.op_type != "Conv" and len(held[name].dims) != 2):
+        if name not in large or (node.op_type != "Conv" and len(large[name].dims) != 2):
             nodes.append(node)
             continue
         axis = 1 if node.op_type == "MatMul" else 0
         if name not in done:
-            whole, scale = _rounded(numpy_helper.to_array(held[name]), axis)
+            whole, scale = _rounded(numpy_helper.to_array(large[name]), axis)
             graph.initializer.append(numpy_helper.from_array(whole, f"{name}.8"))
             graph.initializer.append(numpy_helper.from_array(scale, f"{name}.scale"))
             done.add(name)
         if node.op_type == "Gather":
             nodes += _looked_up(node, name)
         else:
-            told = [f"{name}.8", f"{name}.scale"]
-            back = f"{node.output[0]}.weights"
-            nodes.append(helper.make_node("DequantizeLinear", told, [back], axis=axis))
-            node.input[1] = back
+            stored = [f"{name}.8", f"{name}.scale"]
+            restored = f"{node.output[0]}.weights"
+            nodes.append(helper.make_node("DequantizeLinear", stored, [restored], axis=axis))
+            node.input[1] = restored
             nodes.append(node)
     used = {name for node in nodes for name in node.input}
     kept = [i for i in graph.initializer if i.name in used]
@@ -305,7 +308,7 @@ def in_8_bits(content: bytes) -> bytes:
 
 
 def _rounded(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Weights as int8, and the scale of each of their places along ``axis``."""
+    """Round weights to int8, with a scale for each place along ``axis``."""
     others = tuple(i for i in range(values.ndim) if i != axis)
     scale = np.abs(values).max(others, keepdims=True) / 127
     scale = np.where(scale > 0, scale, 1.0).astype(np.float32)
@@ -313,7 +316,7 @@ def _rounded(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _looked_up(node: Any, name: str) -> list[Any]:
-    """A table's rows, taken in 8 bits and then scaled, so that the whole is never unpacked."""
+    """Look up rows of a table in 8 bits and scale them, so that the whole is never unpacked."""
     from onnx import TensorProto, helper
 
     rows, out = node.input[1], node.output[0]
@@ -328,7 +331,7 @@ def _looked_up(node: Any, name: str) -> list[Any]:
 
 
 def session(content: bytes) -> Any:
-    """ONNX Runtime, ready to run a graph."""
+    """Open a graph with ONNX Runtime on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -337,7 +340,7 @@ def session(content: bytes) -> Any:
 
 
 def run(content: bytes, values: np.ndarray) -> np.ndarray:
-    """What ONNX Runtime makes of a graph's one input: its output."""
+    """Run a graph of one input in ONNX Runtime, and return its first output."""
     one = session(content)
     out: np.ndarray = one.run(None, {one.get_inputs()[0].name: values})[0]
     return out
@@ -345,7 +348,7 @@ def run(content: bytes, values: np.ndarray) -> np.ndarray:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter warns of what it traces."""
+    """Silence the warnings of the exporter about what it traces."""
     import logging
 
     level = logging.root.manager.disable
