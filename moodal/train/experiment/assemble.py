@@ -1,4 +1,4 @@
-"""What a recipe names, built: its corpus, its experiments, its emotions and its system."""
+"""Assembly of a recipe: its corpus, its experiments, its emotions and its system."""
 
 from __future__ import annotations
 
@@ -100,9 +100,9 @@ def experiments(recipe: Recipe, manifest: Manifest) -> list[Experiment]:
 
 
 def _shared_speakers(experiment: Experiment) -> str:
-    """Return a stamp if test speakers are in training, too; else "".
+    """Return a stamp if test speakers are also in training; else "".
 
-    A corpus's official split gets none: the split's audit reports the same.
+    An official split gets none, because its audit reports the same.
     """
     if experiment.name == "official":
         return ""
@@ -156,8 +156,8 @@ def readable(experiment: Experiment, system: System, trim: bool) -> Experiment:
     for stream in streams:
         frames = experiment.manifest.features[stream]
         present.append((valid_spans(frames)[1] if trim else frames.lengths) > 0)
-    every = not system.open_set
-    read = np.all(present, axis=0) if every else np.any(present, axis=0)
+    needs_all = not system.open_set
+    read = np.all(present, axis=0) if needs_all else np.any(present, axis=0)
     parts = {p: getattr(experiment, p) for p in ("train", "valid", "test", "shots")}
     kept = {part: rows[read[rows]] for part, rows in parts.items()}
     for part in ("train", "valid", "test"):
@@ -166,12 +166,12 @@ def readable(experiment: Experiment, system: System, trim: bool) -> Experiment:
                 f"{experiment.name}: no {part} row has {' and '.join(streams)}; choose another "
                 "split or other streams."
             )
-    both = np.unique(np.concatenate(list(parts.values())))
-    lost = int((~read[both]).sum())
+    used = np.unique(np.concatenate(list(parts.values())))
+    left_out = int((~read[used]).sum())
     stamps = experiment.stamps
-    if lost:
-        what = f"one of {', '.join(streams)}" if every else f"any of {', '.join(streams)}"
-        stamps = (*stamps, f"{lost} rows without {what} left out")
+    if left_out:
+        what = f"one of {', '.join(streams)}" if needs_all else f"any of {', '.join(streams)}"
+        stamps = (*stamps, f"{left_out} rows without {what} left out")
     return dataclasses.replace(experiment, **kept, stamps=stamps)
 
 

@@ -1,4 +1,4 @@
-"""Checks of a recipe against its system and its corpus, made before any training."""
+"""Checks of a recipe against its system and its corpus, before any training starts."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from moodal.train.systems.system import System
 
 
 def require_objective(recipe: Recipe, system: System) -> None:
-    """Check that training would lower a multitask system's objective as its recipe says.
+    """Check that the recipe's training keys fit the objective of a multitask system.
 
     Raises:
-        UsageError: it would not; the message says which key to change.
+        UsageError: they do not; the message names the key to change.
     """
     if not system.multitask:
         return
     name, train = recipe.system["name"], recipe.train
     if train.loss != "ce":
-        raise UsageError(f"{name} has an objective of its own; set train.loss=ce, its main term.")
+        raise UsageError(f"{name} defines its own objective; set train.loss=ce, its main term.")
     if system.second_views and recipe.data.views == "none":
         raise UsageError(
             f"{name} is to contrast second views (system.losses has augmentation), but data.views "

@@ -1,7 +1,7 @@
 """Null tests of a zero-shot result: other words, permuted vectors, and plain cosine.
 
 On real data an AUC of .63 for an unseen emotion can be chance; without these tests a zero-shot
-figure says nothing.
+figure cannot be interpreted.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Entries = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class UnseenTest:
-    """The test of the unseen emotions whose AUC is defined.
+    """The scores and labels of the unseen emotions whose AUC is defined.
 
     Attributes:
         trained: the system.
@@ -61,10 +61,10 @@ class UnseenTest:
 
 
 def null_tests(trained: Trained) -> Entries:
-    """Compute each unseen emotion's AUC, and the same figure where it can mean nothing.
+    """Compute each unseen emotion's AUC, and its null distributions and baseline.
 
-    Retrained models' figures are kept in the folder ``null`` of the run, so that a killed run
-    resumes.
+    The figures of retrained models are kept in the folder ``null`` of the run, so that a killed
+    run resumes.
 
     Returns:
         unseen emotion -> {"auc", "other_words", "retrained", "cosine"}; an empty
@@ -105,8 +105,8 @@ def require_cosine(recipe: Recipe, manifest: Manifest, space: Targets) -> None:
     """Check, before any training, that the recipe's cosine baseline can be computed after it.
 
     Raises:
-        UsageError: there is no such text encoder, or the features are of another kind than the
-            vectors.
+        UsageError: no text encoder has this name, or the width of the features is not that of
+            the vectors.
     """
     cosine = recipe.report.cosine
     if recipe.protocol.name != "zero_shot" or not cosine:
@@ -133,7 +133,7 @@ def _auc(
 
 
 def _against(logits: np.ndarray, others: np.ndarray, task: Task) -> np.ndarray:
-    """Order logits [n, K] of K candidates for one emotion as their probabilities are ordered.
+    """Convert logits [n, K] of K candidates for one emotion to the order of their probabilities.
 
     With one emotion a row, a probability is a softmax over the candidate and the
     other emotions' logits [n, C - 1]; else it depends on the candidate alone.
@@ -158,7 +158,7 @@ def _other_words(test: UnseenTest) -> Entries:
             scores = test.trained.scores(test.experiment.test, words.of_length(recipe.space.length))
             return _against(scores, others, space.task)
 
-        # as many words to a vector as the emotion itself is the mean of
+        # each drawn vector is the mean of as many words as the emotion's own vector
         each = len(recipe.space.synonyms.get(emotion, [emotion]))
         words, vectors = source.vocabulary(
             draws * each, seed, tuple(taken), capitalised=recipe.space.capitalised
@@ -200,7 +200,7 @@ def _retrained(test: UnseenTest, folder: Path) -> Entries:
 def _cosine(test: UnseenTest) -> Entries:
     """Compute the AUC of the cosine of text embeddings and emotion words, less its mean over words.
 
-    The labels' own words are tested, and where the recipe gives EEA synonyms, those as well.
+    The labels themselves are tested, and the synonyms of a recipe that has any.
     """
     recipe, space = test.recipe, test.space
     texts = _texts(recipe, test.experiment)
@@ -238,7 +238,7 @@ def _texts(recipe: Recipe, experiment: Experiment) -> np.ndarray | None:
 
 
 def _mean(frames: np.ndarray) -> np.ndarray:
-    """Average the steps that are not padding: [d]; zeros where there are none."""
+    """Average the steps that are not padding: [d]; zeros if all are padding."""
     live = frames[(frames != 0).any(1)]
     return live.mean(0) if len(live) else np.zeros(frames.shape[1], np.float32)
 

@@ -1,4 +1,4 @@
-"""results: the report, figures and artefact of a run, from its predictions."""
+"""Results of a run: its report, figures and artefact, from its predictions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ __all__ = [
 
 def choose(recipe: Recipe, test: Scored, valid: Scored, seen: Sequence[str]) -> Thresholds:
     """Choose a report's thresholds; an unseen emotion keeps 0.5, as no validation row has it."""
-    on_test = recipe.train.select_on == "test"  # then there are no validation rows to choose on
+    on_test = recipe.train.select_on == "test"  # then no validation rows are left to choose on
     if recipe.report.thresholds == "fixed" or test.task != "multi" or on_test:
         return thresholds.fixed(test.labels, recipe.report.threshold)
     chosen = thresholds.choose(valid.select(seen), recipe.report.criterion)

@@ -1,6 +1,6 @@
-"""Run: one experiment of a recipe, trained in a folder of its own.
+"""Run: the training of one experiment of a recipe, in a separate folder.
 
-Everything that trains uses it: `moodal train` for each fold, the null tests for models of
+Everything that trains uses it: `moodal train` for each fold, the null tests for models with
 permuted vectors, and `moodal compose` for the branches of a fused artefact.
 """
 
@@ -132,7 +132,7 @@ class Run:
         return dataclasses.replace(before, data=data, history=[*before.history, *history])
 
     def with_space(self, space: Targets, folder: Path) -> Run:
-        """Return the same run in another folder, its emotions known by other vectors."""
+        """Return the same run in another folder, with other vectors of its emotions."""
         fingerprint = f"{self.fingerprint} {space.fingerprint}"
         return dataclasses.replace(
             self, space=space, folder=folder, fingerprint=fingerprint, initial=None
@@ -161,8 +161,8 @@ class Run:
         """Weigh the columns [C]: emotions by negatives/positives of ``rows``, values by range.
 
         Returns:
-            None where the loss weighs all alike: any but a weighted bce, and l1 and mse of
-            values with different ranges.
+            None where all columns weigh the same. Weights exist for a weighted bce, and for l1 and
+            mse of values with different ranges.
         """
         config, seen = self.recipe.train, self.seen
         if isinstance(seen, Values):
@@ -174,7 +174,7 @@ class Run:
         return pos_weight(targets).to(data.device)
 
     def signature(self, part: str) -> str:
-        """Hash all that decides the weights: the recipe, the data, and the part of the run."""
+        """Hash what determines the weights: the recipe, the data, and the part of the run."""
         values = self.recipe.model_dump(mode="json", exclude={"report", "title", "about"})
         values["data"].pop("prepared")  # the content of that folder counts, not its path
         text = json.dumps([values, self.fingerprint, part], sort_keys=True)
@@ -186,10 +186,10 @@ class Trained:
     """A system after training, and the tensors that it was trained on.
 
     Attributes:
-        run: how it was trained.
+        run: the run that trained it.
         system: the system.
         data: the corpus as tensors.
-        scales: what its features were standardised by.
+        scales: modality -> the mean and deviation that standardised its features.
         history: one row per epoch.
     """
 
@@ -214,10 +214,10 @@ class Trained:
 
 
 def load_weights(system: System, initial: Mapping[str, Tensor] | None) -> None:
-    """Load the weights to start from, if there are any.
+    """Load the weights to start from, if any are given.
 
     Raises:
-        DataError: they are of another system.
+        DataError: they belong to another system.
     """
     if initial is None:
         return

@@ -1,7 +1,7 @@
-"""train: a recipe from end to end, in a folder in which a killed run resumes.
+"""Train a recipe from end to end, in a folder where a killed run resumes.
 
 RUN/recipe.json, report.json, report.md, predictions.*, figures/, artefact/
-RUN/<fold>/...        the same for each fold, where there are several
+RUN/<fold>/...        the same for each fold, if there are several
 RUN/<fold>/adapted/   the second training of a few-shot protocol
 """
 
@@ -56,7 +56,7 @@ def train_recipe(
     Args:
         out: folder of the run; it resumes where the folder holds the same recipe, half done.
         initial: weights to start from.
-        jobs: experiments trained at once, each in a process of its own.
+        jobs: experiments trained at once, each in a separate process.
         part: train only the experiment of this number, and write no report of the whole.
 
     Returns:
@@ -101,12 +101,12 @@ def _train_part(recipe: Recipe, out: Path, initial: Mapping[str, Tensor] | None,
 
 @dataclass(frozen=True)
 class Plan:
-    """The trainings that a recipe asks for, after every check that can be made before them.
+    """The trainings of a recipe, all checked before the first one starts.
 
     Attributes:
         recipe: the recipe.
         manifest: its corpus.
-        fingerprint: of the corpus.
+        fingerprint: the fingerprint of the corpus.
         space: the emotions of the test, with vectors where the recipe names some.
         experiments: one per training.
         inputs: the modalities that training learns from, a transcribed text included.
@@ -132,7 +132,7 @@ def make_plan(recipe: Recipe, initial: Mapping[str, Tensor] | None = None) -> Pl
     """Assemble a recipe's trainings, and check that each can be run.
 
     Raises:
-        MoodalError: one cannot; the message says which key, column or encoder is wrong.
+        MoodalError: one of them cannot; the message names the wrong key, column or encoder.
     """
     manifest = assemble.corpus(recipe)
     require(recipe.train.select, recipe.train.loss, manifest.space)
@@ -162,7 +162,7 @@ def train_experiment(plan: Plan, run: Run) -> results.Done | None:
     """Train one experiment, test it, and write its report and artefact.
 
     Returns:
-        What was written; None in all processes but the first.
+        The report, with the predictions; None in all processes but the first.
     """
     experiment = run.experiment
     rows = (experiment.shown, experiment.valid, experiment.test)
@@ -179,16 +179,16 @@ def train_experiment(plan: Plan, run: Run) -> results.Done | None:
 
 
 def claim(plan: Plan, out: Path) -> None:
-    """Write into ``out`` what is run there.
+    """Write the recipe and the data of a run into its folder, or check that they are the same.
 
     Raises:
-        UsageError: a run of another recipe, or of other data, was begun there.
+        UsageError: ``out`` holds a run of another recipe or of other data.
         OutputError: the folder cannot be written, or holds something else.
     """
     content = {"data": plan.fingerprint, **plan.recipe.model_dump(mode="json")}
     path = out / "recipe.json"
-    others = out.is_dir() and any(not p.name.startswith(".") for p in out.iterdir())
-    if others and not path.exists():
+    occupied = out.is_dir() and any(not p.name.startswith(".") for p in out.iterdir())
+    if occupied and not path.exists():
         raise OutputError(f"{out} is not empty and holds no run; choose another folder.")
     begun = (out / "report.json").exists() or any(out.rglob("resume.pt"))
     if path.exists() and begun:
