@@ -1,4 +1,4 @@
-"""adapt: teach a fused artefact a word by a few clips, and write it as a new artefact.
+"""Adaptation: teach a fused artefact a word by a few clips, and write a new artefact.
 
 A branch turns a clip into its mean state h [H] (`moodal.model.states`). Within one emotion the
 states scatter with a covariance S that all emotions share and that training measured. So each
@@ -45,7 +45,7 @@ from moodal.model.predict import PredictingModel
 log = logging.getLogger(__name__)
 
 RIDGE = 0.7
-"""Share of the covariance that is replaced by its mean variance where there are no clips."""
+"""The share of the covariance that is replaced by its mean variance without any clips."""
 
 LARGEST_PRIOR = 1000.0
 """The highest c: a branch that separates no emotions needs as many clips to be believed."""
@@ -65,8 +65,8 @@ class Examples:
     """The mean states of clips: modality -> [n, H].
 
     Attributes:
-        shown: of the clips that show the word.
-        others: of clips that do not.
+        shown: the states of the clips that show the word.
+        others: the states of clips that do not.
         unreadable: why other clips were left out, one sentence each.
     """
 
@@ -87,7 +87,7 @@ def adapt(
     """Teach a model a word in each modality that the clips have, and write a new artefact.
 
     Args:
-        word: the emotion; a declared synonym becomes a word of its own.
+        word: the emotion; a declared synonym becomes a separate word.
         clips: recordings, videos, pictures, text files (each line is an example), or tables (see
             `moodal.corpora.table.read`; each row is an example, and rows with another label are
             negatives). Each example is one utterance; unreadable ones are left out with a warning.
@@ -100,7 +100,7 @@ def adapt(
         DataError: no clip can be read, or the artefact has no moments of its states.
         UsageError: ``out`` is the folder of the artefact itself, the model is a trained system, or
             the word is known already.
-        SpaceError: ``word`` is no word.
+        SpaceError: ``word`` is not a valid word.
     """
     scorer = _fused(model)
     if Path(out).resolve() == model.artefact.folder.resolve():
@@ -190,7 +190,7 @@ def known_as(model: PredictingModel, word: str, replace: bool = False) -> str:
 
 
 def _fused(model: PredictingModel) -> FusedScorer:
-    """Return a model's scorer, if it can learn a word.
+    """Return the scorer of a fused model, which can learn words.
 
     Raises:
         UsageError: it is a trained system.
@@ -209,7 +209,7 @@ def _read(
     clips: Sequence[Path | str],
     negatives: Sequence[Path | str],
 ) -> Examples:
-    """Read the clips, and warn of those that cannot be read.
+    """Read the clips, and warn about those that cannot be read.
 
     Raises:
         DataError: no clip can be read.
@@ -241,7 +241,7 @@ def _gaussian(scorer: FusedScorer, modality: str) -> Gaussian:
     """Return the moments of a branch's states, which training measured.
 
     Raises:
-        DataError: the artefact has none, or they are no covariance.
+        DataError: the artefact has none, or the matrix is not a covariance.
     """
     weights, branch = scorer.artefact.weights(), scorer.branches[modality]
     names = (f"{modality}.mean", f"{modality}.covariance")

@@ -1,4 +1,4 @@
-"""answer: what was observed of an utterance, and its scores -> a prediction."""
+"""Answer: turn the observations of an utterance into a prediction."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ UNASKED = "not asked for"
 
 @dataclass
 class Answering:
-    """Answers the utterances of one recording for the words of one question.
+    """The predictions for the utterances of one recording and the words of one question.
 
     Attributes:
-        scorer, encoders: of the model; modality -> what turns its items into frames.
+        scorer: the scorer of the model.
+        encoders: modality -> the encoder of its items.
         asked: the question.
-        name: of the recording, for the numbers of its utterances.
-        unasked: modalities of the model that are not to be used.
-        count: utterances that were answered so far.
-        incomplete: utterances that lack a modality which the model cannot do without.
+        name: the name of the recording, from which its utterances are numbered.
+        unasked: modalities of the model that the question excludes.
+        count: the number of utterances answered so far.
+        incomplete: the number of utterances that lack a modality which the model requires.
     """
 
     scorer: Scorer
@@ -129,7 +130,7 @@ class Answering:
         return {name: self.asked.words.index(word) for name, word in self.asked.shown.items()}
 
     def _named(self, values: np.ndarray) -> dict[str, float]:
-        """Values [C] by the names that were asked for."""
+        """Label values [C] with the names that were asked for."""
         return {name: float(values[i]) for name, i in self._columns().items()}
 
     def _words(self, parts: Mapping[str, Shares]) -> tuple[Word, ...]:
@@ -156,14 +157,14 @@ Shares = Sequence[tuple[Part, np.ndarray]]
 def _by_track(
     observed: Mapping[str, Sequence[Observed]],
 ) -> Iterator[tuple[int | None, dict[str, Observed]]]:
-    """Yield what was observed of each person; what concerns nobody in particular goes with all."""
-    tracks = dict.fromkeys(o.track for some in observed.values() for o in some)
+    """Yield the observations of each person; those without a track are given to every person."""
+    tracks = dict.fromkeys(o.track for group in observed.values() for o in group)
     persons: list[int | None] = [track for track in tracks if track is not None]
     for person in persons or [None]:
         own = {
             modality: o
-            for modality, some in observed.items()
-            for o in some
+            for modality, group in observed.items()
+            for o in group
             if o.track in (None, person)
         }
         if own:
@@ -171,7 +172,7 @@ def _by_track(
 
 
 def _parts(observed: Observed, scores: Scores, modality: str) -> Shares:
-    """Sum the shares of the steps part by part."""
+    """Sum the shares of the steps for each part of the utterance, such as a word."""
     if modality not in scores.steps:
         return []
     steps = scores.steps[modality]

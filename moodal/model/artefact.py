@@ -43,7 +43,7 @@ WEIGHTS, VECTORS, CARD = "weights.safetensors", "vectors.safetensors", "README.m
 
 
 DEFAULT = Path(__file__).parent / "default"
-"""The artefact that lies in the package."""
+"""The folder of the artefact that is shipped with the package."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Artefact:
 
     @property
     def space(self) -> Targets:
-        """The emotions or values that it was made for, with their vectors where it has any."""
+        """The emotions or values that it predicts, with their vectors if it has any."""
         return targets(
             self.info.labels,
             self.info.task,
@@ -103,7 +103,7 @@ class Artefact:
         return self._tensors(WEIGHTS)
 
     def vectors(self) -> dict[str, np.ndarray]:
-        """Load the tensors that are no weights.
+        """Load the tensors other than weights.
 
         These are ``emotions`` [C, d], ``<stream>.mean`` and ``<stream>.deviation`` [D], and hashes
         of the training rows; of a fused artefact also ``words`` [W, d].
@@ -121,7 +121,7 @@ class Artefact:
         return self.folder / name
 
     def _tensors(self, name: str) -> dict[str, np.ndarray]:
-        """Load a file of tensors; none where artefact.json lists no such file."""
+        """Load a file of tensors; empty if artefact.json does not list the file."""
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
@@ -152,7 +152,7 @@ def write(
 
     Args:
         info: its description; ``format``, ``moodal``, ``files`` and ``digest`` are set here.
-        files: name -> content of what else belongs to it, such as ONNX graphs.
+        files: name -> content of further files, such as ONNX graphs.
 
     Raises:
         OutputError: the folder holds something else, or cannot be written.
@@ -253,7 +253,7 @@ def _info(folder: Path) -> ArtefactInfo:
 
 
 def _verify(folder: Path, name: str, digest: str) -> None:
-    """Refuse a listed file that is not there as it was written."""
+    """Check that a listed file exists and is unchanged."""
     if Path(name).name != name:
         raise DataError(f"{folder}/artefact.json names a file outside its folder: {name!r}.")
     path = folder / name

@@ -1,4 +1,4 @@
-"""Many recordings: one after the other or in several processes, in their order."""
+"""Batch prediction: many recordings in order, in one process or in several."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from moodal.model.model import Model
 from moodal.model.options import PredictOptions
 
 STDIN = "-"
-"""The name by which standard input goes."""
+"""The name of standard input."""
 
 Loader = Callable[[int | None], Model]
-"""Number of threads of each network, or None -> the model; it can be pickled."""
+"""A function from the number of threads of each network, or None, to the model."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A recording to read, and the name it goes by; None: the text alone."""
+    """A recording to predict and its name; the path is None for a text alone."""
 
     path: Path | None
     name: str
@@ -40,22 +40,22 @@ def predict_all(
 ) -> list[Timeline | DataError]:
     """Predict each recording: its timeline, or the error of one that cannot be read, in order.
 
-    Subtitles that lie beside a recording, under its name, are used where no words are given.
+    Subtitles in the folder of a recording with its name are used if no words are given.
 
     Args:
         jobs: the recordings.
-        load: gives the model, in each process.
-        options: of `moodal.model.model.Model.predict`.
-        processes: how many read at once; with one, each network uses all cores.
+        load: loads the model in each process; it can be pickled.
+        options: the options of `moodal.model.model.Model.predict`.
+        processes: the number of processes; with one, each network uses all cores.
 
     Raises:
-        MoodalError: what concerns all of them: a wrong option, a damaged artefact.
+        MoodalError: all recordings are affected: a wrong option or a damaged artefact.
     """
     from rich.console import Console
     from rich.progress import Progress
 
     processes = min(processes, len(jobs))
-    model = load(None)  # whatever is wrong with it is said once, and at once
+    model = load(None)  # a fault of the artefact is reported once, before any recording
     model.check(options)
     if len(jobs) == 1:
         return [_one(model, jobs[0], options)]
@@ -87,11 +87,11 @@ def _one(model: Model, job: Job, options: PredictOptions) -> Timeline | DataErro
 
 
 def _subtitles(path: Path) -> Path | None:
-    """Subtitles under a recording's name; texts and pictures have no use of them."""
+    """Return the subtitles with a recording's name; none for texts and pictures."""
     subtitles = subtitles_of(path)
     try:
         timed = subtitles is not None and probe(path).kind in ("audio", "video")
-    except DataError:  # which is said when it is read
+    except DataError:  # reported when the recording is read
         return None
     return subtitles if timed else None
 
@@ -119,7 +119,7 @@ def _work(job: Job) -> Timeline | DataError:
 def _in_processes(
     jobs: Sequence[Job], processes: int, setting: tuple[Any, ...]
 ) -> Iterator[Timeline | DataError]:
-    """The answers in their order; a recording that ends its process is named, and no other lost."""
+    """Yield the answers in order; if a process crashes, only its recording fails."""
 
     def pool(size: int) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(size, get_context("spawn"), _begin, setting)
@@ -130,7 +130,7 @@ def _in_processes(
         for job, future in zip(jobs, waiting, strict=True):
             try:
                 yield future.result()
-            except BrokenProcessPool:  # by this one, or by another at the same time: again, alone
+            except BrokenProcessPool:  # this recording or a concurrent one: try it alone
                 with pool(1) as alone:
                     yield _alone(alone, job)
     finally:

@@ -1,8 +1,8 @@
 """Branches: the networks of a fused artefact, on ONNX Runtime.
 
-A branch turns what its encoder gave into states [T, H], such as one for each word piece, 20 ms
-frame or seen face, and knows a word by a key [H]: its logit is the mean over steps of state . key,
-and a constant. So a logit is a sum over steps, exactly.
+A branch turns the frames of its encoder into states [T, H], one for each word piece, 20 ms frame or
+face, and has a key [H] for each word: the logit is the mean over steps of state . key, plus a
+constant. So a logit is an exact sum over steps.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from moodal.model.artefact import Artefact
 from moodal.model.info import BranchInfo
 
 WINDOW = 8 * RATE
-"""Samples that the speech network hears at once; longer utterances are heard piece by piece."""
+"""The most samples that the speech network reads at once; longer utterances are divided."""
 SHORTEST = 800
-"""Samples; silence follows what is shorter (50 ms)."""
+"""The least number of samples (50 ms); shorter sounds are padded with silence."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Branch:
             o . v.
         learned: word -> its share in the training.
         graph: the ONNX file.
-        threads: of the network.
+        threads: the number of threads of the network.
         adapted: word -> (key [H], constant), taught by `moodal adapt`.
         unpacked: see `session`.
-        bias: k [H], a part that all keys share; None: there is none.
+        bias: k [H], a part that all keys share; None for none.
         input: name of the graph's input, if it reads the medium itself; None: any of `INPUTS`.
     """
 
@@ -63,8 +63,8 @@ class Branch:
     def keys(self, words: Sequence[str], vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Compute keys [H, C] and constants [C] of words with vectors [C, d].
 
-        The constant of a learned word is less its log share, so that a logit says how much the
-        steps tell beyond it; that of another word is less the mean of those.
+        The log share of a learned word is subtracted from its constant, so that a logit measures
+        the evidence beyond the prior; for another word the mean log share is subtracted.
         """
         keys = self.map @ vectors.T
         if self.bias is not None:
@@ -76,9 +76,9 @@ class Branch:
         return keys, constants
 
     def log_shares(self, words: Sequence[str]) -> np.ndarray:
-        """Logarithms [C] of words' shares in the training.
+        """Return the logarithms [C] of words' shares in training.
 
-        A word that it never learned has the mean of those, an adapted one 0.
+        A word that the branch never learned gets their mean, an adapted one 0.
         """
         typical = float(np.log(list(self.learned.values())).mean())
         logs = {word: float(np.log(share)) for word, share in self.learned.items()}
@@ -89,7 +89,7 @@ class Branch:
         """Compute states [T', H] of an encoder's frames [T, D]; T' may differ from T.
 
         Raises:
-            DataError: the graph is not one of such frames, or gives no such states.
+            DataError: the graph reads other frames, or returns states of another shape.
         """
         if not len(frames):
             return np.zeros((0, len(self.map)), np.float32)
@@ -123,12 +123,12 @@ def _ids(frames: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _wave(frames: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield samples, with silence behind them where they are too few."""
+    """Yield samples, padded with silence to `SHORTEST`."""
     yield np.pad(frames[:, 0].astype(np.float32), (0, max(0, SHORTEST - len(frames))))[None]
 
 
 def _pixels(frames: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield faces, a few at a time."""
+    """Yield faces in small batches."""
     for i in range(0, len(frames), TOGETHER):
         yield frames[i : i + TOGETHER].astype(np.float32)
 
@@ -140,13 +140,13 @@ def _frames(frames: np.ndarray) -> Iterator[np.ndarray]:
 
 @dataclass(frozen=True)
 class GraphInput:
-    """A way to feed frames [T, D] to a graph.
+    """The way in which frames [T, D] are fed to a graph.
 
     Attributes:
-        arrays: cuts them into the arrays that the graph reads at once.
-        batched: whether the states that come out have a first axis of length 1.
-        window: steps that a network reads at once, at most (0: any number); more are read in
-            equal pieces.
+        arrays: divides the frames into the arrays of one call each.
+        batched: whether the returned states have a first axis of length 1.
+        window: the most steps that a network reads at once (0: any number); longer sequences
+            are divided into equal pieces.
         padded: whether steps of nothing but zeros are padding, as in training.
     """
 
@@ -167,14 +167,14 @@ INPUTS = {
 
 
 READ = {"text": "ids", "sound": "wave", "pictures": "pixels"}
-"""Medium of a modality -> the input of a graph that reads it itself, and no features of it."""
+"""Medium of a modality -> the input of a graph that reads the medium instead of features."""
 
 
 def input_of(network: Any) -> str:
     """Return the name of the one input of a session of ONNX Runtime.
 
     Raises:
-        DataError: it has several, or none of `INPUTS`.
+        DataError: the graph has several inputs, or none of `INPUTS`.
     """
     names = [wanted.name for wanted in network.get_inputs()]
     if len(names) != 1 or names[0] not in INPUTS:
@@ -186,7 +186,7 @@ def input_of(network: Any) -> str:
 
 
 def run(network: Any, frames: np.ndarray) -> np.ndarray:
-    """Compute with a session of ONNX Runtime the states [T', H] of frames [T, D], T above 0."""
+    """Compute the states [T', H] of frames [T, D], T above 0, with an ONNX Runtime session."""
     name = input_of(network)
     chosen = INPUTS[name]
     outputs = [network.run(None, {name: part})[0] for part in chosen.arrays(frames)]
@@ -197,18 +197,18 @@ def session(path: str, threads: int = 1, *, unpacked: bool = False) -> Any:
     """Open an ONNX Runtime session.
 
     Args:
-        unpacked: weights in 8 bits become 32 bits at once, for networks of convolutions: the
-            runtime has its fast kernels for those alone (for matrices it is the other way round).
+        unpacked: whether 8-bit weights are converted to 32 bits when the graph is opened. The
+            runtime's kernels are faster so for convolutions, and slower for matrices.
 
     Raises:
-        DataError: the file is no graph that it can run.
+        DataError: ONNX Runtime cannot run the file.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
-    # else it keeps the buffers of the longest utterance for good
+    # with the arena, the buffers of the longest utterance would never be freed
     options.enable_cpu_mem_arena = False
     options.add_session_config_entry("session.disable_quant_qdq", "1" if unpacked else "0")
     try:
@@ -222,7 +222,7 @@ def read_branches(artefact: Artefact, threads: int = 1) -> dict[str, Branch]:
     """Read the branches of a fused artefact: modality -> its network.
 
     Raises:
-        DataError: it is no fused artefact.
+        DataError: the artefact is not a fused one.
     """
     weights = artefact.weights()
     return {

@@ -1,4 +1,4 @@
-"""card: the model card of any artefact, from its description."""
+"""Model cards: the card of any artefact, from its description."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from moodal.evaluation.report.cells import bullets, table
 from moodal.model.info import ArtefactInfo, BranchInfo, FusedBody, FusionFigures
 
 RELIABILITY = "reliability.png"
-"""The picture of a fused artefact's calibration, which its card shows."""
+"""The figure of a fused artefact's calibration on its card."""
 
 FIGURES = {
     "accuracy": "accuracy",
@@ -32,9 +32,9 @@ def card_of(
     """Write the model card of an artefact as Markdown.
 
     Args:
-        parameters: how many its system has.
+        parameters: the number of parameters of its system.
         paper: the citation of its system.
-        report: of its test; the figures of a fused artefact are in its description.
+        report: the report of its test; a fused artefact has its figures in the description.
     """
     if isinstance(info.body, FusedBody):
         return model_card(_fused(info, info.body))
@@ -42,7 +42,7 @@ def card_of(
 
 
 def measured_sets(body: FusedBody) -> dict[str, FusionFigures]:
-    """Return what was measured of each set of modalities."""
+    """Return the measured figures of each set of modalities."""
     return {name: w.measured for name, w in body.fusion.items() if w.measured}
 
 
@@ -98,7 +98,7 @@ def _encoders(info: ArtefactInfo) -> dict[str, tuple[str, str]]:
 
 
 def _branches(body: FusedBody) -> Iterator[str]:
-    """Yield the figures of each branch by itself."""
+    """Write the section on each separate branch."""
     rows = [["Modality", "Tested on", "Rows", "Figures", "Guesses of words left out: mean AUC"]]
     for stream, branch in body.branches.items():
         count = branch.test.get("rows")
@@ -125,7 +125,7 @@ def _branches(body: FusedBody) -> Iterator[str]:
 
 
 def _figures(test: Mapping[str, Any]) -> list[str]:
-    """Return the figures of a branch, and those of other labels for the same rows."""
+    """List the figures of a branch, and those of a second set of labels for the same rows."""
     own = ", ".join(
         f"{title} {test[key]:.3f}"
         for key, title in FIGURES.items()
@@ -145,7 +145,7 @@ def _guess(branch: BranchInfo) -> str:
 
 
 def _graph(stream: str, branch: BranchInfo) -> str:
-    """Say what a branch was made from, and how far its graph agrees with its network."""
+    """Describe the origin of a branch, and the agreement of its graph with its network."""
     origin = f"{stream}: {branch.base or 'trained from scratch'}"
     agrees = branch.graph_agrees
     if agrees is None:
@@ -157,7 +157,7 @@ def _graph(stream: str, branch: BranchInfo) -> str:
 
 
 def _sets(body: FusedBody) -> Iterator[str]:
-    """Yield the figures of each set of modalities."""
+    """Write the section on each set of modalities."""
     measured = measured_sets(body)
     if not measured:
         return
@@ -189,7 +189,7 @@ def _sets(body: FusedBody) -> Iterator[str]:
 
 
 def _people(body: FusedBody) -> Iterator[str]:
-    """Yield the figures by sex and age, where the corpora have them."""
+    """Write the section on sex and age, if the corpora have them."""
     rows = [["Modality", "People", "Persons", "Rows", "UA"]]
     for stream, branch in body.branches.items():
         for column, values in branch.groups.items():
@@ -213,7 +213,7 @@ def _people(body: FusedBody) -> Iterator[str]:
 
 
 def _making(info: ArtefactInfo, body: FusedBody) -> str:
-    """Say how the artefact was made, and when it decides."""
+    """Describe how the artefact was made, and when it decides."""
     commit = f" at commit {info.data.commit}" if info.data.commit else ""
     threshold = min(weights.threshold for weights in body.fusion.values())
     return bullets(

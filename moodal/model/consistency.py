@@ -1,7 +1,7 @@
-"""Consistency: what the keys and tensors of an artefact must agree on, each fault one sentence.
+"""Consistency checks between the keys and tensors of an artefact; each fault is one sentence.
 
-`moodal.model.info` checks each value by itself. What is checked here concerns several of them, so
-that nothing behind the reader meets a missing word, a matrix of another shape, or a NaN.
+`moodal.model.info` checks each value separately. The checks here concern several of them, so that
+no later code meets a missing word, a matrix of another shape, or a NaN.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from moodal.model.fusion import key
 from moodal.model.info import ACTIVATIONS, ArtefactInfo, BranchInfo, FusedBody, FusionWeights
 
 LARGEST = 1e6
-"""No weight or vector of a sound artefact comes near; larger ones would overflow in a sum."""
+"""The limit of a weight or vector; larger ones would overflow in a sum."""
 
 
 def contradiction(info: ArtefactInfo) -> str:
-    """Return the first contradiction within a description, "" where there is none."""
+    """Return the first contradiction within a description; "" if it has none."""
     faults = [_labels(info), _streams(info), _training(info)]
     if isinstance(info.body, FusedBody):
         faults += [_words(info, info.body), _branches(info, info.body), _fusion(info.body)]
@@ -29,10 +29,10 @@ def contradiction(info: ArtefactInfo) -> str:
 def tensor_fault(
     info: ArtefactInfo, weights: Mapping[str, np.ndarray], vectors: Mapping[str, np.ndarray]
 ) -> str:
-    """Return the first tensor that contradicts the description, "" where there is none.
+    """Return the first tensor that contradicts the description; "" if none does.
 
     Args:
-        weights: of a fused artefact; those of a system are compared with the system itself.
+        weights: the weights of a fused artefact; those of a system are checked when it is built.
     """
     checks = [_feature_scales(info, vectors), _row_hashes(vectors)]
     if "emotions" in vectors:
@@ -43,7 +43,7 @@ def tensor_fault(
 
 
 def not_finite(tensors: Mapping[str, np.ndarray]) -> str:
-    """Return the name of the first tensor with NaN or infinity in it, "" where there is none."""
+    """Return the name of the first tensor with NaN or infinity in it; "" if all are finite."""
     for name, values in tensors.items():
         if values.dtype.kind in "fc" and not np.isfinite(values).all():
             return name
@@ -222,7 +222,7 @@ def _row_hashes(vectors: Mapping[str, np.ndarray]) -> Iterator[str]:
 def _shaped(
     name: str, tensors: Mapping[str, np.ndarray], shape: tuple[int | None, ...]
 ) -> Iterator[str]:
-    """Check that a tensor is there, has the shape (None: any length), and holds numbers."""
+    """Check that a tensor exists, has the shape (None: any length), and holds numbers."""
     if name not in tensors:
         yield f"the tensor {name} is missing"
         return
@@ -240,5 +240,5 @@ def _shaped(
 
 
 def _others(names: Iterable[str], known: Container[str]) -> str:
-    """Return the names that are not known, with commas between."""
+    """List the names that are not known, separated by commas."""
     return ", ".join(name for name in names if name not in known)

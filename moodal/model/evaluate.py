@@ -1,8 +1,8 @@
-"""evaluate: a model tested on a corpus, raw or prepared, and the report of it.
+"""Evaluation of a model on a corpus, raw or prepared, with a report.
 
-Each row is one utterance. Rows that were prepared by the model's encoders are read as they lie;
-of others the media are read, encoded in parallel and kept in a store beside the report, so that a
-run that was stopped goes on, and another question about the same rows is answered from there.
+Each row is one utterance. Features that the model's encoders prepared are used as they are; other
+media are encoded in parallel through a store next to the report, so that an interrupted run
+resumes, and another question about the same rows reads the store.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ SAME_TURNS = ("iemocap-release", "mmer")
 
 
 def rows_of(table: Path | str, root: Path | str | None = None) -> Manifest:
-    """Read what a model is to be tested on.
+    """Read the corpus that a model is to be tested on.
 
     Args:
         table: a table (see `moodal.corpora.table.read`), a folder that `moodal prepare` wrote, or
             the name of a corpus in `moodal.corpora.CORPORA`.
-        root: the folder that paths start from (default: the table's); of a named corpus where it
-            lies.
+        root: the folder that paths start from (default: the table's); for a named corpus, its
+            folder.
 
     Raises:
-        UsageError: a named corpus without its root.
-        DataError: it cannot be read.
+        UsageError: a corpus is named without its root.
+        DataError: the corpus cannot be read.
     """
     if str(table) in CORPORA and str(table) != "table":
         if root is None:
@@ -73,18 +73,18 @@ def evaluate(
     options: EvaluateOptions | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """Score a corpus and report as training does (`moodal.evaluation.report.write`).
+    """Score a corpus, and write the same report as training (`moodal.evaluation.report.write`).
 
     Args:
-        model: what is tested.
+        model: the model to test.
         manifest: the corpus, see `rows_of`.
         out: folder for report.json, report.md, predictions and figures.
         options, more: see `moodal.model.options.EvaluateOptions`; its fields by name.
 
     Raises:
-        UsageError: an option that does not fit.
-        DataError: no row can be read, or features of other encoders than the model's.
-        SpaceError: an emotion that the model cannot score.
+        UsageError: an option does not fit the model or the corpus.
+        DataError: no row can be read, or the features come from other encoders.
+        SpaceError: the model cannot score an emotion.
     """
     options = gathered(EvaluateOptions, options, more)
     out = _free(Path(out).resolve())  # so that "." has a name
@@ -100,10 +100,10 @@ def evaluate(
     store = FeatureStore(options.store or out.with_name(f"{out.name}.states"))
     source = read_rows(model, named.manifest, used, store, options.jobs, bool(options.asr))
     rows = _complete(model, named.manifest, source.rows, split)
-    if gone := len(named.manifest) - len(rows):
+    if left_out := len(named.manifest) - len(rows):
         needed = f"all of {', '.join(ordered(used))}"
         which = needed if model.scorer.complete else "anything that can be read"
-        stamps.append(f"{gone} rows without {which} left out")
+        stamps.append(f"{left_out} rows without {which} left out")
     stamps += [*source.stamps, *without_foreign(named.manifest, source.rows)]
     states = {m: r.states.select(rows) for m, r in source.rows.items()}
     task = named.manifest.space.task
@@ -125,7 +125,7 @@ def _free(out: Path) -> Path:
 
 
 def seen_rows(model: PredictingModel, manifest: Manifest) -> np.ndarray:
-    """Tell the rows [N] bool by which a model was trained, or something of it was chosen."""
+    """Return the rows [N] bool on which a model was trained, or a choice of it was based."""
     tensors = model.artefact.vectors()
     ids = [u.id for u in manifest.utterances]
     known = [v for name, v in tensors.items() if name.endswith(".trained")]
@@ -157,7 +157,7 @@ def _split(manifest: Manifest, split: str | None, seen: np.ndarray) -> tuple[str
 def _complete(
     model: PredictingModel, manifest: Manifest, rows: Mapping[str, Rows], split: str
 ) -> np.ndarray:
-    """The rows that have what the model needs of each."""
+    """Return the rows that have the modalities which the model needs."""
     present = np.array([r.present for r in rows.values()])
     complete = model.scorer.complete
     if complete and set(rows) != set(model.modalities):
@@ -172,13 +172,15 @@ def _complete(
 
 @dataclass(frozen=True)
 class _Result:
-    """The rows and scores that a report is made of.
+    """The rows and scores behind a report.
 
     Attributes:
         named: the rows and emotions under the model's names.
-        rows: which of them could be scored.
-        read: modality -> what was read of all rows.
-        scores: of those in ``rows``.
+        rows: the rows that could be scored.
+        read: modality -> the states of all rows.
+        scores: the scores of ``rows``.
+        stamps: notes that accompany every figure.
+        split: the name of the split.
     """
 
     named: Named
@@ -204,7 +206,7 @@ def _report(
     logits = scores.logits[:, columns]
     test = predictions(tested, np.arange(len(tested)), logits, tested.space, result.split, by)
     task = tested.space.task
-    # as predict tells them; those of values are within their ranges
+    # the probabilities that predict reports; values are clipped to their ranges
     test = dataclasses.replace(test, probabilities=scores.probabilities[:, columns])
     extras: dict[str, Any] = {
         "sets": {name: sets.count(name) for name in dict.fromkeys(sets)},
@@ -227,7 +229,7 @@ def _report(
 
 
 def _with_sets(manifest: Manifest, sets: Sequence[str]) -> Manifest:
-    """The rows with the set of modalities that each had, as a column "streams"."""
+    """Return the rows with a column "streams" that names the modalities each had."""
     return dataclasses.replace(
         manifest,
         utterances=tuple(

@@ -1,4 +1,4 @@
-"""Examples of a word: recordings, pictures, texts and tables -> what each branch makes of them."""
+"""Examples of a word: the mean states of recordings, pictures, texts and tables."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from moodal.model.predict import PredictingModel
 from moodal.model.rows import RowEncoder
 
 Example = dict[str, str | Clip]
-"""Modality -> what its branch reads."""
+"""Modality -> the text or clip that its branch reads."""
 
 
 def mean_states(
     model: PredictingModel, examples: Sequence[Example], failed: list[str]
 ) -> dict[str, np.ndarray]:
-    """Compute the mean states [n, H] of the examples that have a modality; note what fails."""
+    """Compute the mean states [n, H] of the examples in each modality; collect the failures."""
     states: dict[str, list[np.ndarray]] = {}
     for example in examples:
         for modality, item in example.items():
@@ -44,19 +44,19 @@ def mean_states(
 def read_examples(
     paths: Sequence[Path | str], word: str, failed: list[str]
 ) -> tuple[list[Example], list[Example]]:
-    """The examples in files, and those in tables whose label is another word."""
-    found: tuple[list[Example], list[Example]] = ([], [])
+    """Read the examples in files, and those in tables whose label is another word."""
+    examples: tuple[list[Example], list[Example]] = ([], [])
     for path in map(Path, paths):
         try:
-            for some, more in zip(found, _in_file(path, word), strict=True):
-                some += more
+            for known, new in zip(examples, _in_file(path, word), strict=True):
+                known += new
         except DataError as error:
             failed.append(str(error))
-    return found
+    return examples
 
 
 def read_negatives(paths: Sequence[Path | str], word: str, failed: list[str]) -> list[Example]:
-    """The examples in files that do not show the word; of tables all rows but the word's own."""
+    """Read negative examples: all of a file, or the rows of a table with another label."""
     unlabelled, _ = read_examples(paths, "", failed)
     _, others = read_examples(paths, word, [])
     return unlabelled + others

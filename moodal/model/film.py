@@ -13,11 +13,11 @@ from moodal.model.remarks import Remarks
 
 
 class Film:
-    """Shows the pictures of a recording to the modalities that want them, as time passes.
+    """The pictures of a recording, passed in time order to the modalities that read them.
 
     Attributes:
         step: seconds between pictures.
-        first: the second at which something was seen first; None so far.
+        first: the second of the first picture in which something was seen; None before it.
     """
 
     def __init__(
@@ -44,17 +44,17 @@ class Film:
 
     @property
     def end(self) -> float | None:
-        """The second at which the last picture so far ends; None without one."""
+        """The second at which the latest picture ends; None before the first picture."""
         return None if self._last is None else self._last + self.step
 
     def clock(self, seconds: float) -> Iterator[float]:
-        """Yield the seconds to go on to where there are pictures but no more sound."""
+        """Yield the further seconds to read up to when the pictures outlast the sound."""
         while not self._ended:
             seconds = max(seconds, self._last or 0.0) + 1.0
             yield seconds
 
     def watch(self, until: float) -> None:
-        """Show the pictures before second ``until``."""
+        """Pass the pictures before second ``until`` to the modalities."""
         while not self._ended and (picture := self._next()) is not None:
             if picture.at >= until:
                 self._held = picture
@@ -75,15 +75,15 @@ class Film:
         return picture
 
     def sights(self, until: float) -> list[float]:
-        """Give the seconds, each once, before ``until`` at which something is to be observed."""
-        every = sorted({at for m in self._watchers for at in m.sights})
-        new = [at for at in every if self._passed <= at < until]
+        """Return the new seconds before ``until`` at which a modality sees something."""
+        seconds = sorted({at for m in self._watchers for at in m.sights})
+        new = [at for at in seconds if self._passed <= at < until]
         if new:
             self._passed = math.nextafter(new[-1], math.inf)
             self.first = new[0] if self.first is None else self.first
         return new
 
     def forget(self, before: float) -> None:
-        """Let go the pictures before a second."""
+        """Release the pictures before a second."""
         for modality in self._watchers:
             modality.forget(before - self.step)

@@ -1,7 +1,7 @@
 """Format 1 of artefact.json, which moodal wrote until version 0.1.0, as the content of format 2.
 
-Nothing is checked here: what is not as format 1 has it is handed on as it is, so that the one
-check of `moodal.model.artefact.read` names it.
+Nothing is checked here: content that does not follow format 1 is passed on unchanged, so that
+the one check in `moodal.model.artefact.read` reports it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def from_format_1(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fused(body: Any) -> Any:
-    """Return the body of a fused artefact, with what was measured of each set by itself."""
+    """Return the body of a fused artefact, with the figures of each set in a separate object."""
     if not isinstance(body, dict):
         return body
     sets = body.get("fusion")
@@ -47,7 +47,7 @@ def _fused(body: Any) -> Any:
 
 
 def _measured(weights: Any) -> Any:
-    """Return the weights of a set with its figures under ``measured``, where all are there."""
+    """Return the weights of a set with its figures under ``measured``, if all are present."""
     if not isinstance(weights, dict):
         return weights
     figures = {key: weights[key] for key in FusionFigures.model_fields if key in weights}

@@ -26,10 +26,10 @@ from moodal.model.vocabulary import Asked, ask, sources
 
 @dataclass(frozen=True)
 class FusedScorer:
-    """Scores any emotion words by the sum of a fused artefact's branches.
+    """The scorer of any emotion words by the sum of a fused artefact's branches.
 
     Attributes:
-        artefact: which was read and verified.
+        artefact: the artefact, read and verified.
         branches: modality -> its network.
     """
 
@@ -48,7 +48,7 @@ class FusedScorer:
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """The modalities that it has a branch for."""
+        """The modalities with a branch."""
         return ordered(self.branches)
 
     @property
@@ -58,28 +58,28 @@ class FusedScorer:
 
     @property
     def learned(self) -> dict[str, tuple[str, ...]]:
-        """Modality -> the words that it was trained on or adapted to."""
+        """The words that each modality was trained on or adapted to."""
         return {m: (*b.learned, *b.adapted) for m, b in self.branches.items()}
 
     @cached_property
     def known(self) -> dict[str, np.ndarray]:
-        """Word -> its vector [d], of all words that the artefact carries."""
+        """The vectors [d] of all words that the artefact carries, by word."""
         vectors = self.artefact.vectors()["words"]
         return dict(zip(self.artefact.fused.words, vectors, strict=True))
 
     @property
     def guesses(self) -> dict[str, float]:
-        """Modality -> the worth of its scores of words that it never learned, 0 to 1."""
+        """The weight, 0 to 1, of each modality's scores of words that it never learned."""
         info = self.artefact.fused.branches
         return {m: info[m].guess.weight for m in self.branches}
 
     @property
     def synonyms(self) -> Mapping[str, str]:
-        """Other names of emotions that the artefact declares -> its own."""
+        """The declared synonyms: another name of an emotion -> the artefact's name."""
         return self.artefact.fused.synonyms
 
     def defaults(self, labels: Sequence[str], modalities: Sequence[str]) -> list[str]:
-        """Choose the labels that a branch which is used has learned."""
+        """Choose the labels that any of the used branches has learned."""
         learned = {word for m in modalities for word in self.learned[m]}
         return [label for label in labels if label in learned]
 
@@ -90,7 +90,7 @@ class FusedScorer:
         *,
         exact: bool = False,
     ) -> Asked:
-        """Make a question of any words, see `moodal.model.vocabulary.ask`.
+        """Look up the vectors of any words, see `moodal.model.vocabulary.ask`.
 
         Raises:
             SpaceError: an empty, overlong or doubled word.
@@ -115,7 +115,7 @@ class FusedScorer:
         return self.branches[modality].states(frames)
 
     def prepared(self, frames: Mapping[str, Frames], aligned: bool = False) -> dict[str, Frames]:
-        """Compute the mean state of each utterance, in which every logit is linear."""
+        """Compute the mean state of each utterance; every logit is linear in it."""
         return {modality: self._pooled(modality, own) for modality, own in frames.items()}
 
     def _pooled(self, modality: str, frames: Frames) -> Frames:
@@ -136,7 +136,7 @@ class FusedScorer:
         return States.of(self.artefact, branch, frames)
 
     def fusion(self, asked: Asked) -> Fusion:
-        """Return what sums the modalities for the words of a question."""
+        """Return the fusion of the modalities for the words of a question."""
         return Fusion(
             asked.words,
             len(self.basics),
@@ -145,15 +145,15 @@ class FusedScorer:
         )
 
     def sources(self, asked: Asked, modalities: Sequence[str]) -> dict[str, dict[str, str]]:
-        """Word -> modality -> how it is known, for the modalities that are there."""
+        """Return how each of the present modalities knows each word: word -> modality -> source."""
         present = {m: self.branches[m] for m in modalities}
         return {word: sources(word, present, self.guesses, self.basics) for word in asked.words}
 
     def score(self, states: Mapping[str, Frames], asked: Asked, task: Task | None = None) -> Scores:
-        """Score n utterances; those with the same modalities at once.
+        """Score n utterances, in one batch for each set of modalities.
 
-        A branch that is used alone, where each word is to be decided by itself, answers as it
-        was trained: by each word's sigmoid, its share of the training included.
+        A branch that is used alone for a multi-label question answers as it was trained: by the
+        sigmoid of each word, including its share in training.
         """
         logits: dict[str, np.ndarray] = {}
         steps: dict[str, np.ndarray] = {}
@@ -187,7 +187,7 @@ class FusedScorer:
         parts = {m: np.zeros_like(steps[m], dtype=float) for m in names}
         sets = [""] * count
         for pattern in np.unique(present, axis=0):
-            chosen = [m for m, there in zip(names, pattern, strict=True) if there]
+            chosen = [m for m, is_present in zip(names, pattern, strict=True) if is_present]
             rows = np.flatnonzero((present == pattern).all(1))
             if not chosen:
                 continue
@@ -212,7 +212,7 @@ class FusedScorer:
         return Scores(total, probabilities, decided, thresholds, shares, bias, parts, tuple(sets))
 
     def _best(self, probabilities: np.ndarray, asked: Asked) -> np.ndarray:
-        """Columns [n] of the most probable of the words that were asked for."""
+        """Return the columns [n] of the most probable of the words that were asked for."""
         columns = np.array([asked.words.index(word) for word in asked.shown.values()])
         return np.asarray(columns[probabilities[:, columns].argmax(1)])
 
@@ -236,7 +236,7 @@ class FusedScorer:
         )
 
     def thresholds(self, modalities: Sequence[str]) -> Mapping[str, float]:
-        """Word -> the probability from which a branch that is used alone decides it."""
+        """Return the decision thresholds of a branch that is used alone: word -> probability."""
         if len(modalities) != 1:
             return {}
         return self.artefact.fused.branches[modalities[0]].thresholds
@@ -252,7 +252,7 @@ class FusedScorer:
         return Thresholds(values, f"the {modalities[0]} branch's, chosen on its validation rows")
 
     def transcribe(self, states: Mapping[str, Frames], texts: Sequence[str | None]) -> None:
-        """Write nothing down: no branch spells what it hears."""
+        """Return None, as no branch has a transcription head."""
         return None
 
 
@@ -269,7 +269,7 @@ def _sums(steps: np.ndarray, frames: Frames) -> np.ndarray:
 
 
 def _mean_of_pictures(branch: Branch, frames: Frames) -> Frames:
-    """Mean states of sequences of pictures, which a network reads one by one: many at once."""
+    """Compute the mean states of sequences of pictures, many sequences in one batch."""
     means = np.zeros((int((frames.lengths > 0).sum()), len(branch.map)), np.float32)
     some = np.flatnonzero(frames.lengths)
     reached = 0

@@ -1,9 +1,9 @@
-"""Fusion: what each modality says of each word, added up: EEA's sum over modalities.
+"""Fusion: the sum of the evidence of all modalities for each word, as in EEA.
 
 Dai et al. 2020, equation of the logits: s_c = sum over modalities m of x_m . W_m v_c. Here a
 branch's logit is turned into evidence, how much likelier it makes a word than its training's
-prior did, so that branches of different corpora speak of the same thing, and a branch that
-knows nothing of a word adds nothing:
+prior did, so that branches of different corpora are comparable, and a branch without
+knowledge of a word adds nothing:
 
     l_m(w)  the branch's logit less the logarithm of the word's share p_m(w) in its training
     e_m(w) = l_m(w) - log sum_k p_m(k) exp l_m(k), over the basic emotions k that m learned
@@ -11,10 +11,10 @@ knows nothing of a word adds nothing:
     P(w)    = exp L(w) / (sum over the basic emotions and w of exp L)
 
 A word that `moodal adapt` taught a branch has l_m(w) = log p(h | w) / p(h) by construction: it is
-evidence already, so nothing is taken from it, and it is not among the k.
+evidence already, so nothing is subtracted from it, and it is not among the k.
 
-a and b are learned and calibrated on held-out rows, for each set of modalities that may be
-there. P(w) does not depend on what else was asked for.
+a and b are learned and calibrated on held-out rows, for each set of modalities that can be
+present. P(w) does not depend on the other words of the question.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from moodal.core.records import ordered
 from moodal.model.info import FusionWeights
 
 NEUTRAL = "neutral"
-"""Weighed apart: neutral words do not say that a voice or a face is neutral."""
+"""The word with separate weights: neutral words do not imply a neutral voice or face."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,16 @@ class Weights:
 
     @classmethod
     def of(cls, info: FusionWeights) -> Weights:
-        """Take the weights of an artefact's description."""
+        """Make the weights from an artefact's description."""
         return cls(info.weights, info.neutral, info.bias, info.other, info.threshold)
 
     def of_word(self, stream: str, word: str) -> float:
-        """a of a modality for a word."""
+        """Return the weight a of a modality for a word."""
         return float((self.neutral if word == NEUTRAL else self.weights)[stream])
 
 
 def key(streams: Sequence[str]) -> str:
-    """The name of a set of modalities.
+    """Name a set of modalities by its members in order.
 
     >>> key(["speech", "text"])
     'text+speech'
@@ -69,23 +69,23 @@ def key(streams: Sequence[str]) -> str:
 
 
 def normaliser(logits: np.ndarray, learned: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """log sum of p exp l over the learned basic emotions: [..., C] -> [...].
+    """Compute log sum p exp l over the learned basic emotions: [..., C] -> [...].
 
     Args:
         logits: [..., C], less their log priors.
         learned: [k] columns of the learned basic emotions.
         prior: [k] their shares, which sum to 1.
     """
-    some = logits[..., learned]
-    top = some.max(-1, keepdims=True)
-    total: np.ndarray = (np.exp(some - top) * prior).sum(-1)
+    basic = logits[..., learned]
+    top = basic.max(-1, keepdims=True)
+    total: np.ndarray = (np.exp(basic - top) * prior).sum(-1)
     return np.log(total) + top[..., 0]
 
 
 def probabilities(logits: np.ndarray, basics: int) -> np.ndarray:
-    """L [..., C], the basic emotions first -> P [..., C].
+    """Convert logits L [..., C] to probabilities P [..., C], the basic emotions first.
 
-    The basic ones sum to 1; any other word stands beside them.
+    The basic ones sum to 1; any other word is compared with the basic ones alone.
 
     >>> probabilities(np.log([1.0, 3.0, 4.0]), 2).round(3).tolist()
     [0.25, 0.75, 0.5]
@@ -101,7 +101,7 @@ def probabilities(logits: np.ndarray, basics: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FusedScores:
-    """The answers for n utterances with the same modalities, and C words, the basic ones first.
+    """The scores of n utterances with the same modalities, for C words, the basic ones first.
 
     Attributes:
         logits, probabilities: [n, C].
@@ -119,7 +119,7 @@ class FusedScores:
 
 @dataclass(frozen=True)
 class Fusion:
-    """Sums the evidence of the modalities of an artefact for the words of a question.
+    """The sum of the evidence of an artefact's modalities for the words of a question.
 
     Attributes:
         words: C words, the basic emotions first.
@@ -139,11 +139,11 @@ class Fusion:
         sources: Mapping[str, Mapping[str, str]],
         steps: Mapping[str, np.ndarray] | None = None,
     ) -> FusedScores:
-        """Sum the logits of the modalities that are there.
+        """Fuse the logits of the modalities that are present.
 
         Args:
             logits: modality -> [n, C], each word's constant less its log share included.
-            sources: word -> modality -> how it is known, of the modalities that are there.
+            sources: word -> modality -> how it is known, for the modalities that are present.
             steps: modality -> [T, C] parts of the logits without their constants.
         """
         weights = self.sets[key(list(logits))]
@@ -169,7 +169,7 @@ class Fusion:
         return FusedScores(total, probabilities(total, self.basics), shares, bias, parts)
 
     def _prior(self, modality: str, own_scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Columns [k] of the basic emotions that a modality learned, and their shares [k]."""
+        """Return the columns [k] and shares [k] of the basic emotions that a modality learned."""
         learned = self.learned[modality]
         columns = [i for i in range(self.basics) if own_scale[i] and self.words[i] in learned]
         shares = np.array([learned[self.words[i]] for i in columns])

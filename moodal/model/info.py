@@ -1,4 +1,4 @@
-"""ArtefactInfo: the typed content of an artefact.json, and the sentence that names a fault in it.
+"""ArtefactInfo: the typed content of an artefact.json, with a sentence on the first fault in it.
 
 Format 2 is these classes as JSON. Format 1, which `moodal.model.format_1` describes, is read into
 the same objects. The classes check types and ranges; `moodal.model.consistency` checks what several
@@ -48,14 +48,14 @@ class Info(BaseModel):
 
 
 class EncoderInfo(Info):
-    """What turned media into frames.
+    """The encoder that turned media into frames.
 
     Attributes:
         name: its key in the table of encoders; "as-given" for frames that came in files.
-        version: of the packages or weights that it computes with.
-        width: values per step.
-        columns: names of the values, where the corpus gives them.
-        fingerprint: a hash of all that its frames depend on; None where any version will do.
+        version: the version of the packages or weights that it computes with.
+        width: the number of values per step.
+        columns: the names of the values, if the corpus has them.
+        fingerprint: a hash of all that its frames depend on; None if any version is accepted.
     """
 
     name: Name
@@ -81,7 +81,7 @@ class EncoderInfo(Info):
 
 
 class WordInfo(Info):
-    """How the vectors of emotion words were looked up; see `moodal.core.recipe.Space`."""
+    """The look-up of the vectors of emotion words; see `moodal.core.recipe.Space`."""
 
     capitalised: bool = False
     synonyms: dict[str, list[str]] = {}
@@ -100,8 +100,8 @@ class ProtocolInfo(Info):
 
     Attributes:
         name: "supervised", "zero_shot", "few_shot", "imported" or "fused".
-        experiment: which of the protocol's experiments, such as "fold Ses01".
-        stamps: what must stand beside every figure.
+        experiment: the name of the protocol's experiment, such as "fold Ses01".
+        stamps: notes that must accompany every figure.
         checkpoint: the file that was imported.
         settings: the other keys of the recipe's [protocol].
     """
@@ -136,7 +136,7 @@ class LabelCounts(Info):
 
 
 class BatchInfo(Info):
-    """How much is scored at once; see `moodal.train.engine.scoring.score`."""
+    """The size of the batches that are scored; see `moodal.train.engine.scoring.score`."""
 
     size: Annotated[int, Field(ge=1)]
     max_frames: Count = 0
@@ -149,13 +149,13 @@ class DataInfo(Info):
         corpus: its name; of a fused artefact all names.
         fingerprint: of the prepared corpus.
         fingerprints: the same for each modality of a fused artefact.
-        commit: of the code that fused it.
+        commit: the commit of the code that fused it.
         rows: "train", "valid" and "test" -> number of rows.
         trained: the labels of the training rows, where they are known.
         trim_padding, max_steps: see `moodal.core.recipe.Data`.
-        scoring: how much is scored at once (None: the default).
-        notes: what a reader should know of the corpus.
-        adapted: word -> modality -> number of examples that `moodal adapt` had.
+        scoring: the batch sizes of scoring (None: the default).
+        notes: notes about the corpus.
+        adapted: word -> modality -> the number of examples that `moodal adapt` used.
     """
 
     corpus: str = "unknown"
@@ -172,12 +172,12 @@ class DataInfo(Info):
 
 
 class GuessInfo(Info):
-    """How well a branch scores words that it never learned.
+    """The quality of a branch's scores of words that it never learned.
 
     Attributes:
-        weight: 1 where such scores are used beside better ones, else 0.
-        auc: mean area under the curve of learned words left out in turn; None: not measured.
-        each: word -> its own area.
+        weight: 1 if such scores are used together with better ones, else 0.
+        auc: the mean AUC of learned words left out in turn; None if not measured.
+        each: word -> its AUC.
     """
 
     weight: Probability
@@ -186,7 +186,7 @@ class GuessInfo(Info):
 
 
 class AgreementInfo(Info):
-    """How far the exported graph agrees with its network, see `moodal.train.fuse.agreement`."""
+    """The agreement of the exported graph with its network, see `moodal.train.fuse.agreement`."""
 
     rows: Count
     top: Probability
@@ -195,7 +195,7 @@ class AgreementInfo(Info):
 
 
 class GroupInfo(Info):
-    """Figures on the test rows of some people, such as those under 30."""
+    """The figures on the test rows of a group of people, such as those under 30."""
 
     persons: Count
     rows: Count
@@ -212,12 +212,12 @@ class BranchInfo(Info):
         adapted: words that `moodal adapt` added.
         guess: how well it scores words that it never learned.
         thresholds: word -> the probability above which the branch alone decides it.
-        corpus, licence: what it was trained on.
+        corpus, licence: the corpus of its training, and its licence.
         base: the pre-trained network that it was fine-tuned from.
         rows: "train", "valid" and "test" -> number of rows.
-        test: figures on its own test rows.
-        groups: column -> value -> figures on the test rows of such people.
-        graph_agrees: None where it was not measured.
+        test: the figures on its test rows.
+        groups: column -> value -> the figures on the test rows of these people.
+        graph_agrees: the agreement of the graph; None if not measured.
     """
 
     graph: Name
@@ -235,14 +235,14 @@ class BranchInfo(Info):
 
 
 class FusionFigures(Info):
-    """What was measured of one set of modalities, on test rows.
+    """The measured figures of one set of modalities on test rows.
 
     Attributes:
         made_up: whether the rows were combined from several corpora.
         ece: the calibration error.
-        reliability: mean probability, share that was right, and number of rows of each bin.
-        decided: share of the rows that are decided.
-        decided_accuracy: accuracy among those; None where there are none.
+        reliability: the mean probability, accuracy and number of rows of each bin.
+        decided: the share of rows that are decided.
+        decided_accuracy: the accuracy of decided rows; None without any.
     """
 
     made_up: bool
@@ -255,7 +255,7 @@ class FusionFigures(Info):
 
 
 class FusionWeights(Info):
-    """How one set of modalities is summed, see `moodal.model.fusion`.
+    """The weights by which one set of modalities is summed, see `moodal.model.fusion`.
 
     Attributes:
         weights: modality -> a.
@@ -263,7 +263,7 @@ class FusionWeights(Info):
         bias: basic emotion -> b.
         other: b of any other word.
         threshold: no emotion is decided where the highest probability is below it.
-        measured: None where nothing was.
+        measured: the figures of the set; None if not measured.
     """
 
     weights: dict[str, Weight]
@@ -301,24 +301,24 @@ class SystemBody(Info):
 
 
 class ArtefactInfo(Info):
-    """What an artefact says of itself; docs/artefact.md describes each key.
+    """The description of an artefact; docs/artefact.md explains each key.
 
     Attributes:
-        format: of the artefact.json that was read.
+        format: the format of the artefact.json that was read.
         moodal: the version that wrote it.
         labels: the emotions, or the names of the values, in the order of the scores.
         values: the ranges of the values; none where the labels are emotions.
         vectors: source of the emotion vectors, or None.
         widths: modality -> values per step.
-        encoders: modality -> what made the frames of the training.
-        readers: modality -> what makes its frames in prediction, where that is another encoder.
-        modalities: modality -> its label, colour and mark for people to read.
+        encoders: modality -> the encoder of the training's frames.
+        readers: modality -> the encoder of its frames in prediction, if that differs.
+        modalities: modality -> its label, colour and mark in tables and figures.
         trained: the labels that training showed.
         activation: how scores become the probabilities of reports and thresholds.
-        calibration: of a fused artefact the calibration of each set of modalities.
+        calibration: the calibration of each set of modalities of a fused artefact.
         metrics: the first figures of the test.
-        summary: what the artefact is for, for its card.
-        limits: what it is known not to do, besides what is measured.
+        summary: the purpose of the artefact, for its card.
+        limits: its known limits, apart from the measured figures.
         files: name -> sha256 of each other file of the folder.
         digest: sha256 of all the above.
     """
@@ -350,7 +350,7 @@ class ArtefactInfo(Info):
 
     @property
     def kind(self) -> Literal["fused", "system"]:
-        """What the artefact is: it decides what scores it."""
+        """The kind of the artefact, which decides its scorer."""
         return self.body.kind
 
     @property
@@ -359,11 +359,11 @@ class ArtefactInfo(Info):
         return self.body.name
 
     def modality(self, name: str) -> ModalityInfo:
-        """Return what tables and figures show of a modality."""
+        """Return the label, colour and mark of a modality."""
         return self.modalities.get(name) or info_of(name)
 
     def tested(self) -> ReportedArtefact:
-        """Return what a report needs to know of the artefact."""
+        """Return the data about the artefact that a report needs."""
         known = self.data.trained
         return ReportedArtefact(
             name=self.name,
@@ -377,20 +377,20 @@ class ArtefactInfo(Info):
 
 
 def modality_infos(names: Iterable[str]) -> dict[str, ModalityInfo]:
-    """Return what tables and figures show of modalities, of those that this moodal knows."""
+    """Return the label, colour and mark of each modality that this moodal knows."""
     return {name: MODALITIES[name].info for name in names if name in MODALITIES}
 
 
 LONGEST = 2**31 - 1
-"""Samples that prediction hears at most: all of them, window by window."""
+"""The limit of samples in prediction: practically all of them, window by window."""
 
 
 def readers(encoders: Mapping[str, EncoderInfo]) -> dict[str, EncoderInfo]:
     """Return the encoders of a fused artefact's prediction that its training did not use.
 
-    Faces that came as crops are cut out of pictures by the encoder `pixels`, any version of it.
-    What an encoder would cut is read to its end: a branch hears what is longer than its window
-    piece by piece.
+    If training read crops of faces, any version of the encoder `pixels` cuts faces out of pictures.
+    An encoder with a limit on length reads sounds to their end, because a branch divides what is
+    longer than its window.
     """
     pixels = Pixels()
     other: dict[str, EncoderInfo] = {}
@@ -407,7 +407,7 @@ def readers(encoders: Mapping[str, EncoderInfo]) -> dict[str, EncoderInfo]:
 
 
 def fault(error: ValidationError) -> str:
-    """Return one sentence's worth on the first fault of a description: key, value, what is wrong.
+    """Describe the first fault of a description in a phrase: its key, its value, what is wrong.
 
     >>> try:
     ...     ThresholdInfo.model_validate_json('{"values": [0.5, 2]}')

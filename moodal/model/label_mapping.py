@@ -1,4 +1,4 @@
-"""A corpus's labels under a model's names, by what was declared and nothing else."""
+"""Mapping of a corpus's labels to a model's names, by declared names alone."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Named:
     """The rows and emotions that are scored.
 
     Attributes:
-        manifest: under the model's names.
-        asked: its emotions.
+        manifest: the rows, with labels under the model's names.
+        asked: the question for its emotions.
         names: the corpus's name -> the model's, where they differ.
-        unseen: emotions that no modality which is used has learned.
-        stamps: what was left out.
+        unseen: emotions that none of the used modalities has learned.
+        stamps: notes on rows and labels that were left out.
     """
 
     manifest: Manifest
@@ -36,10 +36,10 @@ class Named:
 
 
 def one_emotion(manifest: Manifest) -> tuple[Manifest, list[str]]:
-    """Single-label rows whose labels are shares of votes, by their majority.
+    """Replace the shares of votes in single-label rows by their majority.
 
-    Rows without one are left out: those whose column ``clear`` says "no", or, where there is no
-    such column, whose highest share is a half or less. Also a stamp that counts them.
+    Rows without a majority are left out: those whose column ``clear`` is not "yes" or, without
+    such a column, whose highest share is a half or less. The stamp has their number.
     """
     one_hot = ((manifest.labels == 0) | (manifest.labels == 1)).all()
     if manifest.space.task != "single" or one_hot:
@@ -47,11 +47,11 @@ def one_emotion(manifest: Manifest) -> tuple[Manifest, list[str]]:
     clear = np.array(manifest.column("clear"), dtype=object)
     kept = clear == "yes" if (clear != None).any() else manifest.labels.max(1) > 0.5  # noqa: E711
     rows = np.flatnonzero(kept)
-    some = manifest.select(rows)
-    best = np.eye(len(some.space), dtype=np.float32)[some.labels.argmax(1)]
-    gone = len(manifest) - len(rows)
-    stamps = [f"{gone} rows without a majority left out"] if gone else []
-    return dataclasses.replace(some, labels=best), stamps
+    clear_rows = manifest.select(rows)
+    best = np.eye(len(clear_rows.space), dtype=np.float32)[clear_rows.labels.argmax(1)]
+    left_out = len(manifest) - len(rows)
+    stamps = [f"{left_out} rows without a majority left out"] if left_out else []
+    return dataclasses.replace(clear_rows, labels=best), stamps
 
 
 def name_emotions(
@@ -62,18 +62,18 @@ def name_emotions(
     names: Mapping[str, str] | None = None,
     vectors: str | None = None,
 ) -> Named:
-    """Put a corpus under a model's names and choose what is scored.
+    """Map a corpus's labels to a model's names, and choose the emotions to score.
 
     Args:
-        scorer: what scores the emotions.
+        scorer: the scorer of the model.
         manifest: the rows.
-        modalities: that are used.
+        modalities: the modalities that are used.
         emotions, names, vectors: see `moodal.model.options.EvaluateOptions`.
 
     Raises:
-        UsageError: a name that the corpus does not have.
+        UsageError: the corpus lacks a name.
         SpaceError: nothing is left to score, or the model cannot score a word.
-        DataError: a row has no number of a value, or one outside of the corpus's range.
+        DataError: a row lacks a value, or has one outside of the corpus's range.
     """
     _require_same_kind(scorer, manifest)
     corpus, declared = manifest.space.labels, names or {}
@@ -98,10 +98,10 @@ def name_emotions(
 
 
 def _require_same_kind(scorer: Scorer, manifest: Manifest) -> None:
-    """Refuse a corpus of values for a model of emotions, and the reverse.
+    """Check that a corpus and a model both have emotions, or both have values.
 
     Raises:
-        SpaceError: they do not go together.
+        SpaceError: one has emotions, the other values.
     """
     asked, space = scorer.ask(), manifest.space
     if bool(asked.values) == isinstance(space, Values):
@@ -114,9 +114,9 @@ def _require_same_kind(scorer: Scorer, manifest: Manifest) -> None:
 
 
 def _on_scales_of(asked: Asked, manifest: Manifest) -> tuple[Manifest, list[str]]:
-    """Bring a corpus's values to the model's ranges, and name those that have others.
+    """Rescale a corpus's values linearly to the model's ranges, and name those that differ.
 
-    The ends of one range are taken for the ends of the other, with a line between.
+    The ends of one range map to the ends of the other.
     """
     if not isinstance(manifest.space, Values) or manifest.space.values == asked.values:
         return manifest, []
@@ -129,7 +129,7 @@ def _on_scales_of(asked: Asked, manifest: Manifest) -> tuple[Manifest, list[str]
 
 
 def _merges(scorer: Scorer, corpus: Sequence[str], declared: Mapping[str, str]) -> dict[str, str]:
-    """The corpus's names that stand for others, as given or as the artefact declares."""
+    """Return the corpus's names to replace, from the options and the artefact's synonyms."""
     known = {word for words in scorer.learned.values() for word in words}
     synonyms = {
         x: scorer.synonyms[x]

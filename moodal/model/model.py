@@ -1,4 +1,4 @@
-"""Model: an artefact that is ready to be asked, whatever was trained into it.
+"""Model: an artefact that is ready to predict, whatever system it holds.
 
 import moodal
 timeline = moodal.load().predict("interview.mp4")
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Model(PredictingModel):
-    """An artefact that predicts recordings, is tested on corpora and learns words from clips."""
+    """An artefact that predicts recordings, can be evaluated on corpora and adapted to words."""
 
     def evaluate(
         self,

@@ -43,7 +43,7 @@ from moodal.model.transcription import Transcriber, Transcription
 
 @dataclass(frozen=True)
 class Observation:
-    """One utterance, and what was observed of it.
+    """One utterance and its observations.
 
     Attributes:
         segment: its times and words.
@@ -58,7 +58,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Summary:
-    """Facts on the whole recording, known at its end.
+    """The facts about a whole recording, known at its end.
 
     Attributes:
         duration: seconds; None for a text or a picture.
@@ -84,14 +84,14 @@ def observe(
     """Observe a recording once, from its beginning to its end.
 
     Args:
-        recording: opened, see `moodal.media.recording.opened`.
+        recording: an open recording, see `moodal.media.recording.opened`.
         modalities: name -> a fresh object for this recording.
-        options: how it is read.
-        transcribe: hears the words where none are given; None: do without.
+        options: the options of the prediction.
+        transcribe: the transcriber of words that are not given; None for no transcription.
 
     Yields:
-        An `Observation` for each utterance, in the order of their beginnings, as they end; last
-        of all one `Summary`.
+        An `Observation` for each utterance as it ends, in the order of their beginnings; at last
+        one `Summary`.
 
     Raises:
         DataError: nothing of it can be read.
@@ -115,7 +115,7 @@ def observe(
 def observe_text(
     text: str, modalities: Mapping[str, Modality], options: PredictOptions
 ) -> Iterator[Observation | Summary]:
-    """Observe a text alone, sentence by sentence; as `observe`."""
+    """Observe a text sentence by sentence, and yield what `observe` yields."""
     reading = _Reading(Recording("", "text"), modalities, options)
     yield from reading.texts(text)
     yield reading.summary()
@@ -171,7 +171,7 @@ class _Reading:
         yield from self.segments(segments)
 
     def segments(self, segments: Sequence[Segment]) -> Iterator[Observation]:
-        """Observe segments of which there is nothing but the text."""
+        """Observe segments that have a text and neither sound nor pictures."""
         for segment in segments:
             yield self._observe(segment)
 
@@ -196,7 +196,7 @@ class _Reading:
         yield from self._advance(math.inf, math.inf)
 
     def _opened(self) -> tuple[Segmentation, Iterator[Block]]:
-        """Begin to read the sound, and choose what divides it into utterances."""
+        """Open the sound, and choose the segmentation of the recording."""
         options, recording = self.options, self.recording
         cues = None if options.subtitles is None else Cues(read_subtitles(options.subtitles))
         without: Segmentation = cues or Segmentation()
@@ -208,8 +208,10 @@ class _Reading:
         try:
             first = next(blocks, None)
         except DataError:
-            more = cues is not None or options.text is not None or recording.pictures is not None
-            if recording.path is None or not more:
+            readable = (
+                cues is not None or options.text is not None or recording.pictures is not None
+            )
+            if recording.path is None or not readable:
                 raise
             self.remarks.lack("sound", "the sound cannot be decoded")
             return without, iter(())
@@ -219,7 +221,7 @@ class _Reading:
         return segmentation, itertools.chain(() if first is None else (first,), blocks)
 
     def _expect(self, segments: Sequence[Segment]) -> None:
-        """Wait for the sound, the pictures and the words of segments."""
+        """Queue segments until their sound, pictures and words are complete."""
         for segment in segments:
             self.count += 1
             heapq.heappush(self.queue, (segment.start or 0.0, self.count, segment))
@@ -231,7 +233,7 @@ class _Reading:
                 self.words.expect(segment)
 
     def _advance(self, clock: float, settled: float) -> Iterator[Observation]:
-        """Give the segments that are complete when sound and pictures have come to ``clock``."""
+        """Observe the segments that are complete once the media were read up to ``clock``."""
         self.film.watch(clock)
         if not self._is_one_utterance():
             self._look_for_stretches(min(settled, clock))
@@ -256,19 +258,19 @@ class _Reading:
             self._expect(self.stretches.end())
 
     def _pass_speech(self, at: float) -> None:
-        """End the stretch that goes on where speech begins before second ``at``."""
+        """End the current stretch if speech begins before second ``at``."""
         while self.spoken and self.spoken[0][0] <= at:
             self._expect(self.stretches.end())
             self.covered = max(self.covered, self.spoken.pop(0)[1])
 
     def _is_one_utterance(self) -> bool:
-        """Tell whether all of it is one utterance, so that no stretches are to be looked for."""
+        """Return whether the recording is one utterance, so that it has no silent stretches."""
         options = self.options
         untimed = options.text is not None and "sound" in self.remarks.lacking
         return options.whole or untimed or self.recording.kind == "image"
 
     def _last_resort(self) -> list[Segment]:
-        """Give the one segment of a recording in which nothing else made one."""
+        """Return one segment for a recording in which no segmentation found any."""
         if self.count:
             return []
         film = self.film
@@ -283,7 +285,7 @@ class _Reading:
         return []
 
     def _forget(self, settled: float) -> None:
-        """Let go what no segment needs any more."""
+        """Release the sound and pictures that no segment needs any more."""
         needed = min(
             settled,
             self.stretches.pending,
@@ -295,7 +297,7 @@ class _Reading:
             self.film.forget(needed)
 
     def _heard(self, segment: Segment) -> Sound | None:
-        """Cut the sound of a segment; None without any."""
+        """Cut the sound of a segment; None if it has no sound."""
         if segment.start is None or not self.buffer.reached:
             return None
         if segment.start >= self.buffer.seconds:
@@ -312,7 +314,7 @@ class _Reading:
         return Sound(samples, (first - segment.start, last - segment.start))
 
     def _observe(self, segment: Segment) -> Observation:
-        """Ask every modality what it observes of a segment."""
+        """Observe a segment with every modality."""
         sound = self._heard(segment)
         window = Window(
             segment.start,
@@ -335,7 +337,7 @@ class _Reading:
         return Observation(segment, observed, absent)
 
     def summary(self) -> Summary:
-        """Sum up the recording."""
+        """Summarise the whole recording."""
         ends = [self.recording.seconds or 0.0, self.buffer.seconds]
         if self.recording.kind != "image":
             ends.append(self.film.end or 0.0)

@@ -16,16 +16,16 @@ Kind = TypeVar("Kind", bound="Options")
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Options of every question to a model.
+    """The options that prediction and evaluation share.
 
     Attributes:
-        emotions: any words that the model can score, or one text with commas; default: its own.
-        vectors: source of the vectors of emotion words that the model does not carry.
+        emotions: words that the model can score, or one text with commas; by default its own.
+        vectors: the source of vectors of emotion words that the model does not carry.
         streams: the modalities that may be used, or one text with commas; default: all of the
             model's.
-        asr: True: transcribe with Whisper tiny.en; False: do without words; None: transcribe
-            where no words are given and the extra `moodal[asr]` is installed (a prediction), or
-            do without (an evaluation).
+        asr: True: transcribe with Whisper tiny.en; False: never transcribe; None: a prediction
+            transcribes if no words are given and the extra `moodal[asr]` is installed, an
+            evaluation does not.
     """
 
     emotions: Sequence[str] | str | None = None
@@ -42,11 +42,11 @@ class Options:
         """Choose among a model's modalities.
 
         Args:
-            modalities: of the model.
-            name: of the model, for messages.
+            modalities: the modalities of the model.
+            name: the name of the model, for messages.
 
         Raises:
-            UsageError: a modality that is none, or none of the model's.
+            UsageError: a modality is unknown, or the model reads none of them.
         """
         if self.streams is None:
             return tuple(modalities)
@@ -65,15 +65,15 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions(Options):
-    """Options of a prediction.
+    """The options of a prediction.
 
     Attributes:
-        text: what is said in it; the recording is one utterance then.
-        subtitles: an srt or vtt file with what is said when: its cues are the utterances.
-        whole: the recording is one utterance, whether or not speech is found in it.
-        faces: "main": the face seen longest and largest in an utterance; "all": an answer for
-            each face that is followed.
-        fps: pictures per second that are looked at.
+        text: the words of the recording, which is then one utterance.
+        subtitles: an srt or vtt file, whose cues are the utterances.
+        whole: whether the recording is one utterance, with or without speech.
+        faces: "main": the face seen longest and largest in an utterance; "all": a prediction for
+            each tracked face.
+        fps: the number of pictures per second that are analysed.
         media: modality -> a further file of the recording.
     """
 
@@ -95,17 +95,18 @@ class PredictOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(Options):
-    """Options of an evaluation on a corpus.
+    """The options of an evaluation on a corpus.
 
     Attributes:
         split: "train", "valid", "test", "all", or "held-out": all rows that the model has not
-            seen; None: "test" where there is one, else all.
-        names: the corpus's name of an emotion -> the model's. Beside these only the synonyms
-            that the artefact declares are taken; nothing is guessed.
+            seen; None: "test" if the corpus has one, else all.
+        names: the corpus's name of an emotion -> the model's. Apart from these, only the synonyms
+            that the artefact declares are matched.
         where: only rows with these values in these columns, e.g. {"session": "Ses05"}.
-        by: columns whose values the report tells apart; "streams" tells apart what was there.
-        jobs: processes that read the rows.
-        store: folder in which what was read is kept; default: the report's with ".states" behind.
+        by: columns that divide the report into subgroups; "streams" divides it by the modalities
+            that each row had.
+        jobs: the number of processes that read the rows.
+        store: the folder of encoded rows; by default that of the report with the suffix ".states".
     """
 
     split: str | None = None
@@ -117,10 +118,10 @@ class EvaluateOptions(Options):
 
 
 def gathered(kind: type[Kind], options: Kind | None, more: Mapping[str, Any]) -> Kind:
-    """Return options that were given as an object, or field by field.
+    """Collect options that were given as an object or as separate fields.
 
     Raises:
-        UsageError: both were given, or a field that there is not.
+        UsageError: both were given, or a field does not exist.
     """
     known = [field.name for field in fields(kind)]
     if unknown := [name for name in more if name not in known]:

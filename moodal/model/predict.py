@@ -1,4 +1,4 @@
-"""PredictingModel: an artefact that answers for recordings, whatever was trained into it."""
+"""PredictingModel: an artefact that predicts recordings, whatever system it holds."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from moodal.model.vocabulary import Asked
 
 @dataclass(frozen=True)
 class PredictingModel:
-    """An artefact that was read and verified, the encoders that it reads with, and its scorer.
+    """A verified artefact with its encoders and its scorer.
 
     Attributes:
         artefact: the folder and its content.
-        encoders: modality -> what turns its media into frames; a modality without one can be
-            scored from prepared features alone.
-        scorer: what scores the frames.
-        refused: modality -> why its encoder cannot be made here.
-        threads: of each network.
+        encoders: modality -> the encoder of its media; a modality without one can be scored from
+            prepared features alone.
+        scorer: the scorer of the frames.
+        refused: modality -> why its encoder cannot be built here.
+        threads: the number of threads of each network.
     """
 
     artefact: Artefact
@@ -61,15 +61,15 @@ class PredictingModel:
         return self.scorer.modalities
 
     def ask(self, emotions: Sequence[str] | None = None, vectors: str | None = None) -> Asked:
-        """Make a question of emotion words; None: its own.
+        """Look up the emotion words of a question; None for the model's own.
 
         Raises:
-            SpaceError: a word that it cannot score, or that is none.
+            SpaceError: a word is invalid, or the model cannot score it.
         """
         return self.scorer.ask(emotions, vectors)
 
     def check(self, options: PredictOptions) -> None:
-        """Refuse options that no recording could be predicted with.
+        """Check options that would fail for every recording.
 
         Raises:
             UsageError, SpaceError, DataError: see `predict`.
@@ -78,15 +78,15 @@ class PredictingModel:
         self._require_modalities(options.chosen(self.modalities, self.info.name))
 
     def scores(self, frames: Mapping[str, Frames], emotions: Sequence[str] | None = None) -> Scores:
-        """Score utterances by their frames, as the encoders of `encoders` give them.
+        """Score utterances by the frames of the model's `encoders`.
 
         Args:
             frames: modality -> n sequences; empty where an utterance lacks it.
-            emotions: the words; default: its own.
+            emotions: the words; by default the model's own.
 
         Raises:
-            SpaceError: a word that it cannot score.
-            MissingStreamError: an utterance lacks what the model cannot do without.
+            SpaceError: the model cannot score a word.
+            MissingStreamError: an utterance lacks a modality that the model requires.
         """
         return self.scorer.score(self.scorer.prepared(frames), self.ask(emotions))
 
@@ -106,15 +106,15 @@ class PredictingModel:
                 binary file object or pipe; samples [n] or [n, channels] with their ``rate``, or
                 an iterable of such arrays; None: ``text`` alone.
             rate: samples per second of arrays.
-            name: by which the recording goes in the answer; default: its path.
+            name: the name of the recording in the timeline; by default its path.
             options, more: see `moodal.model.options.PredictOptions`; its fields by name.
 
         Raises:
-            DataError: the recording cannot be read at all, or the model has no encoder for what
-                is in it. Silence, a missing face and the like are no errors: ``absent`` and
-                ``flags`` say so.
-            UsageError: arguments that do not go together.
-            SpaceError: an emotion that is no word, or that the model cannot score.
+            DataError: the recording cannot be read at all, or the model has no encoder for its
+                content. Silence, a missing face and the like are no errors: ``absent`` and
+                ``flags`` report them.
+            UsageError: arguments contradict each other.
+            SpaceError: an emotion word is invalid, or the model cannot score it.
         """
         options = gathered(PredictOptions, options, more)
         asked = self.ask(options.words, options.vectors)
@@ -150,7 +150,7 @@ class PredictingModel:
     ) -> Iterator[Timeline | DataError]:
         """Yield the timelines of many files, one after the other.
 
-        A file that cannot be read gives its error in its place, and does not stop the rest.
+        For a file that cannot be read, its error is yielded, and the rest is predicted.
         """
         for source in sources:
             try:
@@ -166,7 +166,7 @@ class PredictingModel:
         options: PredictOptions,
         asked: Asked,
     ) -> Iterator[Prediction | tuple[Recording, Summary]]:
-        """Yield the predictions, and last of all the recording and what concerns all of it."""
+        """Yield the predictions, and finally the recording with its summary."""
         chosen = options.chosen(self.modalities, self.info.name)
         self._require_modalities(chosen)
         modalities = {m: _fresh(m, options) for m in chosen}
@@ -199,7 +199,7 @@ class PredictingModel:
                 yield from answering.answer(observation)
 
     def _unasked(self, options: PredictOptions) -> tuple[str, ...]:
-        """The modalities that the model reads and the options leave out."""
+        """Return the modalities of the model that the options leave out."""
         chosen = options.chosen(self.modalities, self.info.name)
         return tuple(m for m in self.modalities if m not in chosen)
 
@@ -234,7 +234,7 @@ class PredictingModel:
         )
 
     def _require_modalities(self, modalities: Sequence[str]) -> None:
-        """Refuse modalities without which the model cannot answer, or whose encoder lacks."""
+        """Check that the chosen modalities are enough for the model, and have encoders."""
         if self.scorer.complete and set(modalities) != set(self.modalities):
             needed = " and ".join(self.modalities)
             raise UsageError(f"{self.info.name} needs {needed} together; leave --streams out.")
@@ -244,7 +244,7 @@ class PredictingModel:
 
 
 def _fresh(name: str, options: PredictOptions) -> Modality:
-    """Make the object of a modality for one recording."""
+    """Create a modality's observer for one recording."""
     return MODALITIES[name](Settings(options.fps, every=options.faces == "all"))
 
 

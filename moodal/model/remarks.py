@@ -1,4 +1,4 @@
-"""Remarks: what a reader should know of a recording: what lacks, what is doubtful, and notes."""
+"""Remarks: missing media, doubtful observations and notes about a recording."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from moodal.modalities.modality import Modality, Observed
 
 
 class Remarks:
-    """Collects what a reader should know of a whole recording.
+    """The collected remarks about a whole recording.
 
     Attributes:
-        modalities: that observe it.
+        modalities: the modalities that observe it.
         lacking: the media that it lacks.
         absent: modality -> why the recording lacks it.
     """
@@ -29,7 +29,7 @@ class Remarks:
         self._seen: set[str] = set()
 
     def note(self, sentence: str) -> None:
-        """Note a sentence, once; a copy of the recording goes by the recording's name."""
+        """Add a sentence once; the path of a temporary copy is replaced by the recording's name."""
         if self._recording.path is not None:
             name = self._recording.name or "the recording"
             sentence = sentence.replace(str(self._recording.path), name)
@@ -37,7 +37,7 @@ class Remarks:
             self._notes.append(sentence)
 
     def lack(self, medium: str, reason: str) -> None:
-        """Say why the whole recording lacks a medium; the first reason stands."""
+        """Record why the whole recording lacks a medium; the first reason is kept."""
         self.lacking.add(medium)
         for name, modality in self.modalities.items():
             if modality.info.medium == medium:
@@ -46,17 +46,17 @@ class Remarks:
     def weigh(
         self, observed: dict[str, Sequence[Observed]], absent: dict[str, str], spoken: bool
     ) -> None:
-        """Leave out what has a reservation where something without one was observed.
+        """Leave out doubtful observations if the utterance has others without a reservation.
 
         Args:
-            observed, absent: of one utterance; changed in place.
-            spoken: whether somebody speaks in it.
+            observed, absent: the observations of one utterance; changed in place.
+            spoken: whether the utterance has speech.
         """
-        # where nobody speaks, the lack of a voice and of words says nothing of the recording
+        # without speech, a missing voice and missing words do not characterise the recording
         for name, reason in absent.items():
             if spoken or self.modalities[name].info.medium not in ("sound", "text"):
                 self._reasons[name] = reason
-        reasons = {name: some[0].reservation for name, some in observed.items()}
+        reasons = {name: group[0].reservation for name, group in observed.items()}
         left_out = not self._alone and any(not reason for reason in reasons.values())
         for name, reason in reasons.items():
             if reason:
@@ -69,10 +69,10 @@ class Remarks:
         self._seen |= set(observed)
 
     def conclude(self, silent: bool) -> None:
-        """Say at the end why a modality was never observed.
+        """Record, at the end, why a modality was never observed.
 
         Args:
-            silent: whether the whole sound is silence.
+            silent: whether the whole sound is silent.
         """
         for name, modality in self.modalities.items():
             if name in self._seen or name in self.absent:
@@ -88,7 +88,7 @@ class Remarks:
             self.absent = dict.fromkeys(self.modalities, "nothing to observe")
 
     def sentences(self) -> tuple[str, ...]:
-        """Give all notes."""
+        """Return all notes as sentences."""
         reserved = (
             _reserved(self.modalities[name].info.label, reason, left_out, count)
             for (name, reason, left_out), count in self._reserved.items()
@@ -97,6 +97,6 @@ class Remarks:
 
 
 def _reserved(label: str, reason: str, left_out: bool, count: int) -> str:
-    """Say how often something with a reservation was left out, or used all the same."""
+    """Report how often a doubtful observation was left out, or used in spite of the doubt."""
     times = "once" if count == 1 else f"{count} times"
     return f"The {label} {'were not used' if left_out else 'may mislead'} {times}: {reason}."

@@ -1,4 +1,4 @@
-"""Where the rows of an evaluation come from: prepared features, or the media themselves."""
+"""Sources of the rows of an evaluation: prepared features, or the media themselves."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from moodal.model.rows import RowEncoder, Rows, encode_rows, media_of, merged
 
 @dataclass
 class RowSource:
-    """The rows of a corpus as a model scores them.
+    """The rows of a corpus, ready to be scored.
 
     Attributes:
-        rows: modality -> what it gives for each row.
-        stamps: what a reader should know of where they came from.
+        rows: modality -> the states of its rows.
+        stamps: notes on their source for the reader of the report.
     """
 
     rows: dict[str, Rows] = field(default_factory=dict)
@@ -36,10 +36,10 @@ class RowSource:
 def require_media(
     model: PredictingModel, manifest: Manifest, modalities: Sequence[str], split: str, asr: bool
 ) -> list[str]:
-    """Return the modalities that some row has, or can be given by transcription.
+    """Return the modalities that any row has or that transcription can provide.
 
     Raises:
-        DataError: there is none, or the encoder of one cannot be made here.
+        DataError: no modality is left, or the encoder of one cannot be built here.
     """
     used = [m for m in modalities if _has(model, manifest, m, asr)]
     if not used:
@@ -73,13 +73,13 @@ def read_rows(
     jobs: int,
     asr: bool,
 ) -> RowSource:
-    """Read what every row gives in each modality.
+    """Read the states of every row in each modality.
 
-    Prepared features are taken where the model's encoder made them, unless it reads raw media
-    otherwise than its training did and the media are there; else the media are read.
+    Prepared features are used if the model's encoder made them; otherwise the media are read. A
+    model that reads raw media in another way than its training did prefers the media.
 
     Raises:
-        DataError: features of another encoder, and no media that could be read instead.
+        DataError: the features come from another encoder, and the media cannot be read instead.
     """
     source = RowSource()
     ready: dict[str, Frames] = {}
@@ -116,14 +116,14 @@ def _raw(
     rows = encode_rows(model.scorer.row_encoder(frames), items, store, jobs, what)
     if _is_text(modality) and asr:
         sound = [
-            None if said is not None else clip
-            for said, clip in zip(items, _sounds(manifest), strict=True)
+            None if text is not None else clip
+            for text, clip in zip(items, _sounds(manifest), strict=True)
         ]
         heard = RowEncoder(modality, model.encoders[modality], heard=True)
-        more = encode_rows(
+        transcribed = encode_rows(
             model.scorer.row_encoder(heard), sound, store, jobs, f"{what} (transcribing)"
         )
-        rows = merged(rows, more)
+        rows = merged(rows, transcribed)
     return rows
 
 
@@ -138,10 +138,10 @@ def _sounds(manifest: Manifest) -> list[str | Clip | None]:
 
 
 def _compare(info: ArtefactInfo, manifest: Manifest, modality: str) -> tuple[str, list[str]]:
-    """Why prepared features are not the model's, "" where they are, and what to stamp.
+    """Return why prepared features do not fit the model ("" if they fit), and stamps for them.
 
-    Features that came in files have no encoder to compare; where they came in another corpus's
-    files, a stamp says so.
+    Features that came in files have no encoder to compare; a stamp names features that came in
+    another corpus's files.
     """
     trained, theirs = info.encoders.get(modality), manifest.encoders.get(modality, {})
     width = manifest.features[modality].width
@@ -154,14 +154,14 @@ def _compare(info: ArtefactInfo, manifest: Manifest, modality: str) -> tuple[str
     if info.protocol.name == "imported" and (name == "as-given") != (
         theirs.get("name") == "as-given"
     ):
-        made = theirs.get("name")
-        return "", [f"{modality} is of {made}; the checkpoint does not say what made its own"]
+        encoder = theirs.get("name")
+        return "", [f"{modality} is of {encoder}; the checkpoint does not say what made its own"]
     if fingerprint == theirs.get("fingerprint"):
         return "", []
     if name == theirs.get("name") == "as-given":
         return "", [f"{modality} features came in other files than those of the training"]
     reader = info.readers.get(modality, trained)
-    if _given_alike(name, reader.name if reader else None, theirs.get("name", "as-given")):
+    if _same_as_encoded(name, reader.name if reader else None, theirs.get("name", "as-given")):
         return "", []
     return (
         f"{modality}: the artefact was trained on {name} ({fingerprint}), the corpus was encoded "
@@ -170,19 +170,19 @@ def _compare(info: ArtefactInfo, manifest: Manifest, modality: str) -> tuple[str
     ), []
 
 
-def _given_alike(trained: str | None, reader: str | None, theirs: str) -> bool:
-    """Tell whether features that came in files are what an encoder makes of their media.
+def _same_as_encoded(trained: str | None, reader: str | None, theirs: str) -> bool:
+    """Return whether features that came in files equal those that an encoder computes.
 
-    Crops of faces are, whoever cut them out.
+    This holds for crops of faces, whatever tool cut them out.
     """
     return reader == Pixels.name and {trained, theirs} == {Pixels.name, "as-given"}
 
 
 def without_foreign(manifest: Manifest, rows: Mapping[str, Rows]) -> list[str]:
-    """Leave out texts that are not English, as prediction does, where there is more than them.
+    """Leave out texts that are not English, as prediction does, in rows with other modalities.
 
     Returns:
-        Stamps that count them.
+        Stamps with their number.
     """
     stamps: list[str] = []
     for modality in [m for m in rows if _is_text(m)]:
@@ -201,7 +201,7 @@ def without_foreign(manifest: Manifest, rows: Mapping[str, Rows]) -> list[str]:
 
 
 def _emptied(states: Frames, rows: np.ndarray) -> Frames:
-    """The states without those of some rows."""
+    """Return the states with those of ``rows`` removed."""
     if not rows.any():
         return states
     kept = np.repeat(~rows, states.lengths)

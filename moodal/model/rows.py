@@ -1,8 +1,7 @@
-"""The rows of a corpus as utterances: each observed as prediction observes one, then encoded.
+"""Rows of a corpus: each observed as an utterance of prediction, then encoded.
 
-What a row makes of a model goes through `moodal.features.encode`: in parallel, with progress, kept
-in a store, so that a run that was stopped goes on, and another question about the same rows is
-answered from there.
+Rows are encoded by `moodal.features.encode`: in parallel, with progress, and through a store, so
+that an interrupted run resumes, and another question about the same rows reads the store.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ def observe_row(name: str, item: str | Clip) -> Observed | Absent:
     """Observe a text or a clip as one utterance.
 
     Args:
-        name: of the modality.
-        item: the text, or a clip whose path can be opened as it stands.
+        name: the name of the modality.
+        item: a text, or a clip whose path is absolute or relative to the current folder.
 
     Raises:
         DataError: the clip cannot be read.
@@ -53,7 +52,7 @@ def observe_row(name: str, item: str | Clip) -> Observed | Absent:
 
 
 def _sound(clip: Clip) -> Sound | None:
-    """The samples of a clip; None where it has no sound, which is no damage."""
+    """Read the samples of a clip; None if it is intact and has no sound."""
     try:
         return Sound(read_audio(clip.path, rate=RATE, start=clip.start, end=clip.end))
     except DataError:
@@ -64,12 +63,12 @@ def _sound(clip: Clip) -> Sound | None:
 
 @dataclass(frozen=True)
 class RowEncoder(Encoder):
-    """The frames of one utterance, made by a reader from what is observed of it.
+    """The encoder of a row: it observes one utterance and encodes the observation.
 
     Attributes:
         modality: its name.
         reader: the encoder.
-        heard: items are clips, whose words Whisper hears; for texts.
+        heard: whether items are clips whose words Whisper transcribes, for text.
     """
 
     modality: str
@@ -85,7 +84,7 @@ class RowEncoder(Encoder):
 
     @property
     def width(self) -> int:
-        """The reader's."""
+        """The width of the reader's frames."""
         return self.reader.width
 
     def spec(self) -> dict[str, Any]:
@@ -97,7 +96,7 @@ class RowEncoder(Encoder):
         }
 
     def encode(self, item: Item) -> np.ndarray:
-        """Frames [T, D]; T is 0 where nothing is observed.
+        """Encode an item into frames [T, D]; T is 0 if nothing is observed.
 
         Raises:
             DataError: the clip cannot be read.
@@ -123,7 +122,7 @@ class Rows:
     """The states that one modality gives for N rows.
 
     Attributes:
-        states: of each row what the scorer scores; length 0 where there is nothing.
+        states: the states of each row that the scorer scores; length 0 where it has none.
         lost: row -> why it could not be read.
         text: whether the rows are texts that were read here, of any language.
     """
@@ -133,7 +132,7 @@ class Rows:
 
     @property
     def present(self) -> np.ndarray:
-        """[N] bool."""
+        """Whether each row has states: [N] bool."""
         return self.states.lengths > 0
 
 
@@ -162,7 +161,7 @@ def encode_rows(
 
 
 def merged(first: Rows, second: Rows) -> Rows:
-    """Take the rows of ``second`` where ``first`` has nothing."""
+    """Fill the rows that ``first`` lacks with those of ``second``."""
     states = [
         np.asarray(a if len(a) else b) for a, b in zip(first.states, second.states, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Scorer: what turns frames into scores of emotions, whatever network does it.
+"""Scorer: the interface between frames and scores of emotions, for every kind of network.
 
 `moodal.model.branches` implements it with ONNX Runtime for fused artefacts,
 `moodal.train.systems.scorer` with PyTorch for every trained system; `moodal.loading` chooses.
@@ -28,12 +28,12 @@ class Scores:
         logits: [n, C]; of values the numbers that the network gave.
         probabilities: [n, C], 0 to 1; of values their numbers, brought into their ranges.
         decided: [n, C] bool: the words that are decided; none where the model abstains.
-        thresholds: [n, C] the probability from which on a word is decided.
+        thresholds: [n, C], the least probability with which a word is decided.
         shares: modality -> [n, C]; with ``bias`` they add up to the logits. Empty where the
             network is no sum over modalities.
-        bias: [n, C], the part of the logits that no modality brought.
+        bias: [n, C], the part of the logits that comes from no modality.
         steps: modality -> [sum of T, C], the parts of the shares step by step, end to end.
-        sets: n names of the sets of modalities that were there.
+        sets: n names of the sets of modalities that were present.
     """
 
     logits: np.ndarray
@@ -47,10 +47,10 @@ class Scores:
 
 
 class Scorer(Protocol):
-    """The protocol of what a `moodal.model.model.Model` asks for scores.
+    """The protocol of a network that scores frames for a `moodal.model.model.Model`.
 
     Attributes:
-        modalities: that it reads, in their order.
+        modalities: the modalities that it reads, in their order.
         complete: whether every utterance needs all of them.
         learned: modality -> the words that it was trained on.
     """
@@ -66,11 +66,11 @@ class Scorer(Protocol):
 
     @property
     def synonyms(self) -> Mapping[str, str]:
-        """Other names of emotions that the artefact declares -> its own."""
+        """The declared synonyms: another name of an emotion -> the artefact's name."""
         ...
 
     def defaults(self, labels: Sequence[str], modalities: Sequence[str]) -> list[str]:
-        """Choose of a corpus's labels those that are scored where none are asked for."""
+        """Choose the labels of a corpus that are scored when no emotions are asked for."""
         ...
 
     def ask(
@@ -80,11 +80,11 @@ class Scorer(Protocol):
         *,
         exact: bool = False,
     ) -> Asked:
-        """Make a question of emotion words; None: those that it answers by default.
+        """Look up the words of a question; None for the words that it answers by default.
 
         Args:
-            emotions: any words, if it can score any.
-            vectors: source of the vectors of words that it does not carry; None: its own.
+            emotions: the words; an open-set scorer takes any.
+            vectors: the source of vectors of unknown words; None for the scorer's own.
             exact: the words are labels, to be taken as they are spelled.
 
         Raises:
@@ -93,14 +93,14 @@ class Scorer(Protocol):
         ...
 
     def states(self, modality: str, frames: np.ndarray) -> np.ndarray:
-        """Compute what is worth keeping of one utterance's frames [T, D]: states [T', H].
+        """Compute the states [T', H] of one utterance's frames [T, D].
 
         For a sum over steps these are the network's states; for any other system the frames.
         """
         ...
 
     def prepared(self, frames: Mapping[str, Frames], aligned: bool = False) -> dict[str, Frames]:
-        """Compute of n utterances' frames as little as gives the same scores.
+        """Reduce the frames of n utterances to the least data that gives the same scores.
 
         For a sum over steps that is the mean of its states, for any other system the frames
         without padding.
@@ -112,39 +112,39 @@ class Scorer(Protocol):
         ...
 
     def row_encoder(self, frames: RowEncoder) -> Encoder:
-        """Return the encoder that gives of a row what `prepared` gives of its frames."""
+        """Return the encoder of a row whose result equals `prepared` of its frames."""
         ...
 
     def score(self, states: Mapping[str, Frames], asked: Asked, task: Task | None = None) -> Scores:
         """Score n utterances.
 
         Args:
-            states: modality -> of each utterance what `states` gave; empty where it is absent.
+            states: modality -> the `states` of each utterance; empty where it is absent.
             asked: the question.
-            task: "multi" wants each word decided by itself, where the network can.
+            task: "multi" for separate decisions on each word, if the network has them.
 
         Raises:
             SpaceError: words that it cannot score.
-            MissingStreamError: an utterance lacks a modality that it cannot do without.
+            MissingStreamError: an utterance lacks a modality that the network requires.
         """
         ...
 
     def thresholds_for(
         self, labels: Sequence[str], modalities: Sequence[str], task: Task
     ) -> Thresholds | None:
-        """Return the thresholds of a report; None: those that the artefact names."""
+        """Return the thresholds of a report; None for those of the artefact."""
         ...
 
     def sources(self, asked: Asked, modalities: Sequence[str]) -> dict[str, dict[str, str]]:
-        """Say of each word how each modality knows it: "learned", "guess", "adapted", "absent"."""
+        """Return how each modality knows each word: "learned", "guess", "adapted" or "absent"."""
         ...
 
     def transcribe(
         self, states: Mapping[str, Frames], texts: Sequence[str | None]
     ) -> tuple[list[str], list[str]] | None:
-        """Write down what was said in n utterances; None where it cannot.
+        """Transcribe n utterances; None if the network has no transcription head.
 
         Returns:
-            What was said, spelled as it spells, and what it read.
+            The references in the spelling of the network, and its transcripts.
         """
         ...

@@ -1,7 +1,7 @@
-"""Segmentation: where the utterances of a recording lie, told as its sound and pictures come.
+"""Segmentation: the utterances of a recording, found while its sound and pictures are read.
 
-Utterances are the cues of subtitles, or stretches between pauses of speech, or the whole
-recording; stretches without speech in which something is seen come between them.
+Utterances are the cues of subtitles, the speech between pauses, or the whole recording; between
+them lie stretches without speech in which something is seen.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from moodal.modalities.speech.spoken import utterance_extent
 
 @dataclass
 class Segment:
-    """One utterance, while it is read.
+    """One utterance while its recording is read.
 
     Attributes:
         start, end: seconds; None for a text or a picture without times.
-        text: what was said; None where nothing tells so far.
-        words: with times, where it was transcribed.
+        text: the words; None while they are unknown.
+        words: the words with their times, if it was transcribed.
         spoken: whether somebody speaks in it.
-        speech: the seconds of the recording from its first to its last speech, where a detector
-            has heard them.
-        ready: whether its words are settled.
+        speech: the seconds of its first and last speech in the recording, if a detector found
+            any.
+        ready: whether its words are final.
     """
 
     start: float | None = None
@@ -43,7 +43,7 @@ class Segment:
 
 
 class Segmentation:
-    """The base class: gives segments as soon as the sound tells them.
+    """The base class of segmentations, which return segments as soon as they are complete.
 
     Attributes:
         settled: the second before which no further segment begins.
@@ -52,26 +52,26 @@ class Segmentation:
     settled: float = math.inf
 
     def begin(self) -> list[Segment]:
-        """Give the segments that are known before anything is heard."""
+        """Return the segments that are known before any sound is read."""
         return []
 
     def hear(self, start: float, samples: np.ndarray) -> list[Segment]:
-        """Take in samples [n] at 16 kHz from second ``start``."""
+        """Read samples [n] at 16 kHz from second ``start``, and return the segments that ended."""
         return []
 
     def finish(self, seconds: float) -> list[Segment]:
-        """Give the segments that the end of the sound, at ``seconds``, tells."""
+        """Return the segments that end with the sound, at ``seconds``."""
         return []
 
 
 @dataclass
 class Cues(Segmentation):
-    """One segment for each subtitle: what is given wins over what is detected."""
+    """The segmentation by subtitles: one segment for each cue, without speech detection."""
 
     cues: Sequence[Cue]
 
     def begin(self) -> list[Segment]:
-        """Give all of them."""
+        """Return a segment for each cue."""
         return [
             Segment(cue.start, cue.end, cue.text, speech=(cue.start, cue.end)) for cue in self.cues
         ]
@@ -79,7 +79,7 @@ class Cues(Segmentation):
 
 @dataclass
 class Pauses(Segmentation):
-    """One segment for each stretch of speech between two pauses."""
+    """The segmentation by pauses: one segment for the speech between two of them."""
 
     segmenter: SpeechSegmenter = field(default_factory=SpeechSegmenter)
 
@@ -89,24 +89,24 @@ class Pauses(Segmentation):
         return self.segmenter.settled
 
     def hear(self, start: float, samples: np.ndarray) -> list[Segment]:
-        """Give the speech that has ended."""
+        """Return the speech that has ended."""
         spans = self.segmenter.hear(start, samples)
         return [Segment(s.start, s.end, speech=(s.start, s.end)) for s in spans]
 
     def finish(self, seconds: float) -> list[Segment]:
-        """Give the speech that the end of the sound ends."""
+        """Return the speech that ends with the sound."""
         spans = self.segmenter.finish()
         return [Segment(s.start, s.end, speech=(s.start, s.end)) for s in spans]
 
 
 @dataclass
 class Whole(Segmentation):
-    """The recording as one segment, whose words may be given.
+    """The segmentation of a recording into one segment, whose words may be given.
 
     Attributes:
-        text: what is said in it; None where nothing tells.
-        silence: whether it reaches from the first second to the last; else from the first speech
-            to the last, where there is speech.
+        text: the words; None if they are not given.
+        silence: whether the segment includes silence at both ends; else it reaches from the first
+            speech to the last, if any is detected.
     """
 
     text: str | None = None
@@ -116,12 +116,12 @@ class Whole(Segmentation):
     settled: float = 0.0
 
     def hear(self, start: float, samples: np.ndarray) -> list[Segment]:
-        """Remember where speech is heard."""
+        """Collect the speech that is detected."""
         self.speech += self.segmenter.hear(start, samples)
         return []
 
     def finish(self, seconds: float) -> list[Segment]:
-        """Give the one segment."""
+        """Return the one segment."""
         self.speech += self.segmenter.finish()
         self.settled = math.inf
         extent = utterance_extent(self.speech, seconds)
@@ -133,12 +133,12 @@ class Whole(Segmentation):
 
 @dataclass
 class Stretches:
-    """Finds stretches without speech in which something is seen.
+    """The stretches without speech in which something is seen.
 
     Attributes:
-        least: seconds below which a stretch is none.
-        longest: seconds after which a stretch is cut, when at least ``least`` more follow.
-        lost: seconds without anything to see that end a stretch.
+        least: the shortest stretch, in seconds.
+        longest: the seconds after which a stretch is cut, if at least ``least`` more follow.
+        lost: the seconds without anything to see that end a stretch.
     """
 
     least: float = 1.0
@@ -150,11 +150,11 @@ class Stretches:
 
     @property
     def pending(self) -> float:
-        """The second at which a stretch that goes on began, infinity without one."""
+        """The second at which the current stretch began; infinity without one."""
         return math.inf if self._first is None else self._first
 
     def see(self, at: float) -> list[Segment]:
-        """Take in the second of a picture outside speech in which something is seen."""
+        """Add the second of a picture outside speech in which something is seen."""
         ended: list[Segment] = []
         if self._first is not None and at - self._last > self.lost:
             ended += self.end()
@@ -169,7 +169,7 @@ class Stretches:
         return ended
 
     def end(self) -> list[Segment]:
-        """End the stretch that goes on, as where speech begins."""
+        """End the current stretch, for example where speech begins."""
         first, self._first, self._cut = self._first, None, None
         if first is None or self._last - first < self.least:
             return []
@@ -182,7 +182,7 @@ def _silent(first: float, last: float) -> Segment:
 
 @dataclass
 class Buffer:
-    """The sound that an utterance still needs: blocks end to end, old ones let go."""
+    """The buffer of the sound that later utterances need, as consecutive blocks."""
 
     rate: int
     _blocks: list[np.ndarray] = field(default_factory=list)
@@ -191,17 +191,17 @@ class Buffer:
 
     @property
     def seconds(self) -> float:
-        """The second that the sound has reached."""
+        """The seconds of sound that were read so far."""
         return self.reached / self.rate
 
     def add(self, samples: np.ndarray) -> None:
-        """Take in the next block."""
+        """Append the next block."""
         self._blocks.append(samples)
         self._starts.append(self.reached)
         self.reached += len(samples)
 
     def cut(self, start: float, end: float) -> np.ndarray:
-        """Copy the samples from ``start`` to ``end`` seconds, as far as there are any."""
+        """Copy the samples from ``start`` to ``end`` seconds, as far as they are in the buffer."""
         first, last = max(0, round(start * self.rate)), round(end * self.rate)
         i = max(0, bisect_left(self._starts, first + 1) - 1)
         pieces = []
@@ -212,6 +212,6 @@ class Buffer:
         return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
     def forget(self, before: float) -> None:
-        """Let go what lies before a second."""
+        """Release the blocks before a second."""
         count = max(0, bisect_left(self._starts, before * self.rate) - 1)
         del self._blocks[:count], self._starts[:count]

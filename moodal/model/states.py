@@ -1,7 +1,7 @@
-"""States: what a branch makes of a whole text, clip or picture: the mean of its states.
+"""States: the mean state that a branch computes of a whole text, clip or picture.
 
-A branch's logit is linear in this mean, so it is all that need be kept of a row to ask for any
-words, and all that need be known of a clip to learn a word from it.
+A branch's logit is linear in this mean, so the mean of a row is enough to score any words, and the
+mean of a clip is enough to learn a word from it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from moodal.model.rows import RowEncoder
 
 @dataclass(frozen=True)
 class States(Encoder):
-    """The mean state [1, H] of a text or clip; [0, H] where there is no word, sound or face.
+    """An encoder of texts and clips into their mean state [1, H]; [0, H] if nothing is observed.
 
     The whole clip is one utterance, as its encoder cuts it.
 
     Attributes:
-        folder: of the artefact.
-        network: hash of what makes the states, so that artefacts of the same networks share them.
-        frames: what observes and encodes the item.
-        size: H.
+        folder: the folder of the artefact.
+        network: the hash of the graph, so that artefacts with the same network share the states.
+        frames: the encoder that observes the item and gives its frames.
+        size: H, the width of a state.
     """
 
     folder: str
@@ -41,7 +41,7 @@ class States(Encoder):
 
     @classmethod
     def of(cls, artefact: Artefact, branch: Branch, frames: RowEncoder) -> States:
-        """Return the states of a branch of an artefact that was read."""
+        """Make the encoder of the states of a branch."""
         graph = artefact.fused.branches[branch.modality].graph
         network = artefact.info.files[graph][:24]
         return cls(str(artefact.folder), network, frames, len(branch.map))
@@ -62,7 +62,7 @@ class States(Encoder):
         return {**own, "name": self.name, "fingerprint": f"{own['fingerprint']}-{self.network}"}
 
     def encode(self, item: Item) -> np.ndarray:
-        """The mean state [1, H], or [0, H].
+        """Compute the mean state [1, H]; [0, H] if nothing is observed.
 
         Raises:
             DataError: the clip cannot be read.

@@ -1,4 +1,4 @@
-"""Transcription: the words of utterances that come without, heard while a recording is read."""
+"""Transcription of utterances without given words, while a recording is read."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from moodal.model.remarks import Remarks
 from moodal.model.segmentation import Buffer, Segment
 
 GROUP, GAP = 28.0, 3.0
-"""Seconds of utterances that are transcribed together, at most, and of silence between them."""
+"""The most seconds of utterances transcribed together, and of silence between two of them."""
 
 WITHOUT = "no transcript; --asr makes one"
-"""Why there are no words where transcription is switched off."""
+"""The reason for absent words when transcription is switched off."""
 
 Transcriber = Callable[[np.ndarray, float], Sequence[Word]]
 """(samples [n] at 16 kHz, the second at which they begin) -> their words with times."""
 
 
 class Transcription:
-    """Transcribes utterances, neighbouring ones together.
+    """The transcriber of a recording's utterances, in groups of neighbours.
 
     Whisper takes as long for one second as for thirty, and context helps it.
 
     Args:
-        transcribe: hears the words; None: transcription is switched off.
-        buffer: the sound that has come so far.
-        remarks: told where words lack.
+        transcribe: the transcriber; None if transcription is switched off.
+        buffer: the sound that was read so far.
+        remarks: collects why words are missing.
         required: whether a transcriber that is not installed is an error, not a remark.
-        wanted: whether some modality reads words that are not given.
+        wanted: whether a modality reads words that are not given.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class Transcription:
 
     @property
     def needed(self) -> float:
-        """The second from which on the sound is still needed."""
+        """The earliest second of sound that is still needed."""
         return self._group[0].start or 0.0 if self._group else math.inf
 
     def expect(self, segment: Segment) -> None:
-        """Wait for the words of a segment, if it has none and they are wanted."""
+        """Queue a segment for transcription, if it needs words and has none."""
         if segment.text is not None or not self._wanted:
             return
         if self._transcribe is None:
@@ -69,7 +69,7 @@ class Transcription:
         self._group.append(segment)
 
     def settle(self, settled: float) -> None:
-        """Transcribe what is waited for, if nothing before ``settled`` can join it."""
+        """Transcribe the queued group, if no segment before ``settled`` can join it."""
         if self._group and settled - (self._group[-1].end or 0.0) > GAP:
             self._hear()
 
@@ -97,7 +97,7 @@ class Transcription:
 
 
 def _extent(segment: Segment) -> tuple[float, float]:
-    """The seconds of a segment in which somebody speaks, as far as they are known."""
+    """Return the seconds of speech in a segment; all of it if they are unknown."""
     return segment.speech or (segment.start or 0.0, segment.end or 0.0)
 
 

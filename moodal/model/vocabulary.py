@@ -1,8 +1,8 @@
-"""Which emotions are asked for, and how each modality knows them.
+"""Vocabulary: the emotion words of a question, and how each modality knows them.
 
-An artefact knows words by their vectors. What is asked may be one of its basic emotions, a word
-that some modality learned, a declared synonym of one, a word that `moodal adapt` taught it, or
-any other, whose vector is computed anew: then it is a guess, and said to be one.
+An artefact knows words by their vectors. A question may name its basic emotions, words that some
+modality learned, their declared synonyms, words that `moodal adapt` taught, and any other words,
+whose vectors are computed: the scores of those are marked as guesses.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from moodal.core.emotions import Value
 from moodal.core.errors import SpaceError
 
 LONGEST = 60
-"""Characters of a word (or phrase) that may be asked for."""
+"""The most characters of a word or phrase in a question."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The words whose scores are wanted, the basic ones first.
+    """A question: the words to score, the basic ones first.
 
     Attributes:
-        words: C words as the artefact knows them: the basic emotions, then those asked beside.
-        vectors: [C, d] float32; None where the model knows its words without.
-        shown: the name as it was asked -> its word, in the order of asking.
-        notes: what was taken for what, one sentence each.
-        values: of a model of values the words' ranges; none of a model of emotions.
+        words: C words as the artefact knows them: the basic emotions, then further words asked for.
+        vectors: [C, d] float32; None for a model without word vectors.
+        shown: the name in the question -> its word, in the order of the question.
+        notes: the synonyms that were replaced, one sentence each.
+        values: the ranges of a model of values; empty for a model of emotions.
     """
 
     words: tuple[str, ...]
@@ -45,17 +45,17 @@ def ask(
     known: Mapping[str, np.ndarray],
     synonyms: Mapping[str, str],
 ) -> Asked:
-    """The words of a question.
+    """Look up the words of a question.
 
     Args:
-        emotions: as asked; None or none: the basic ones.
+        emotions: the names that are asked for; None or empty for the basic emotions.
         basics: the emotions that every question compares with.
-        known: word -> its vector [d], of every word the artefact carries.
+        known: word -> its vector [d], for every word that the artefact carries.
         synonyms: other name -> word; declared in the artefact, never guessed.
 
     Raises:
-        SpaceError: an empty, overlong or doubled word.
-        MissingDependencyError: a word is new, and what makes its vector is not installed.
+        SpaceError: a word is empty, too long, or asked for twice.
+        MissingDependencyError: a word is new, and the encoder of its vector is not installed.
     """
     if isinstance(emotions, str):
         emotions = emotions.split(",")
@@ -76,7 +76,7 @@ def ask(
 
 
 def clean(name: str) -> str:
-    """Bring an emotion word to lower case and single blanks.
+    """Normalise an emotion word to lower case and single spaces.
 
     Raises:
         SpaceError: it is empty, overlong, or has no letter.
@@ -94,7 +94,7 @@ def clean(name: str) -> str:
 
 
 def _new(words: Sequence[str]) -> np.ndarray:
-    """The vectors [n, d] of words that the artefact does not carry."""
+    """Compute the vectors [n, d] of words that the artefact does not carry."""
     from moodal.modalities.text.minilm import MiniLM
 
     if not words:
@@ -108,25 +108,25 @@ def sources(
     weights: Mapping[str, float],
     basics: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Modality -> "learned", "adapted", "guess" or "absent", for a word.
+    """Return how each modality knows a word: "learned", "adapted", "guess" or "absent".
 
-    A guess of a modality whose guesses were measured to be worth nothing (weight 0) is left out
-    ("absent") where another modality that is there knows or guesses better. A basic emotion is
-    never guessed: the sum was learned without guesses of it.
+    A guess of a modality with weight 0 is left out ("absent") if another present modality knows
+    the word or guesses with a higher weight. A basic emotion is never guessed, because the fusion
+    weights were learned without guesses of it.
 
     Args:
-        branches: the modalities that are there, with ``learned`` and ``adapted`` words.
-        weights: modality -> what its guesses are worth, 0 to 1.
+        branches: the present modalities, with their ``learned`` and ``adapted`` words.
+        weights: modality -> the measured weight of its guesses, 0 to 1.
         basics: the artefact's basic emotions.
     """
-    told = {
+    known = {
         stream: "adapted" if word in b.adapted else "learned" if word in b.learned else "guess"
         for stream, b in branches.items()
     }
     if word in basics:
-        return {stream: "absent" if how == "guess" else how for stream, how in told.items()}
-    better = any(how != "guess" or weights[stream] > 0 for stream, how in told.items())
+        return {stream: "absent" if how == "guess" else how for stream, how in known.items()}
+    better = any(how != "guess" or weights[stream] > 0 for stream, how in known.items())
     return {
         stream: "absent" if how == "guess" and better and not weights[stream] else how
-        for stream, how in told.items()
+        for stream, how in known.items()
     }
