@@ -1,4 +1,4 @@
-"""load: any artefact -> a `moodal.model.model.Model`, with the scorer that its kind needs."""
+"""Loading: make a `moodal.model.model.Model` of any artefact, with the scorer of its kind."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from moodal.model.model import Model
 from moodal.model.scorer import Scorer
 
 DEFAULT = artefacts.DEFAULT
-"""The artefact that lies in the package."""
+"""The folder of the artefact that is shipped with the package."""
 
 
 def load(artefact: Path | str | None = None, *, threads: int | None = None) -> Model:
     """Load the model of an artefact.
 
     Args:
-        artefact: its folder; None: the one that lies in the package.
-        threads: of each network; default: the machine's cores, at most 4.
+        artefact: its folder; None for the artefact in the package.
+        threads: the threads of each network; by default the machine's cores, at most 4.
 
     Raises:
-        DataError: it is no artefact, of another format, or damaged; or a fused one whose encoders
-            are not this moodal's.
+        DataError: the folder is not an artefact, has an unknown format or is damaged; or it is
+            fused and needs encoders that this moodal lacks.
         MissingDependencyError: it holds a system that needs PyTorch, which is not installed.
     """
     read = artefacts.read(DEFAULT if artefact is None else artefact)
@@ -73,7 +73,7 @@ def _system(artefact: Artefact, threads: int) -> Scorer:
 
 
 def _encoders(artefact: Artefact) -> tuple[dict[str, Encoder], dict[str, str]]:
-    """The encoders of an artefact's modalities, and why others cannot be made here."""
+    """Build the encoders of an artefact's modalities; return the reasons for those that fail."""
     encoders: dict[str, Encoder] = {}
     refused: dict[str, str] = {}
     for modality in artefact.info.widths:
@@ -88,7 +88,7 @@ def _encoder(info: ArtefactInfo, modality: str) -> Encoder:
     """Build the encoder that reads a modality's media in prediction.
 
     Raises:
-        MoodalError: says why it cannot be made.
+        MoodalError: it cannot be built; the message gives the reason.
     """
     if modality not in MODALITIES:
         raise UsageError(
@@ -112,7 +112,7 @@ def _encoder(info: ArtefactInfo, modality: str) -> Encoder:
 
 
 def _torch_encoders(name: str) -> dict[str, type[Any]] | None:
-    """The table of encoders that need PyTorch, where no other has the name."""
+    """Return the table of encoders that need PyTorch, if no other encoder has the name."""
     if name in ENCODERS:
         return None
     from moodal.train import encoders

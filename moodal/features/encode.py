@@ -26,7 +26,7 @@ ATTEMPTS = 3
 """How often damaged entries of a store are computed again before the store is given up."""
 
 Result = tuple[str, np.ndarray | str]
-"""A key with its features [T, D], or with a sentence that says why there are none."""
+"""A key with its features [T, D], or with the reason for their absence in one sentence."""
 
 
 def encode_corpus(
@@ -42,7 +42,7 @@ def encode_corpus(
     Equal texts and clips are encoded once. With a store, stored features are read, and missing ones
     are computed and stored pack by pack, so that a run that was stopped continues.
     An utterance without the medium, whose film has no sound, or in whose text an encoder
-    knows no word, has length 0 there: the stream is absent for it.
+    knows no word, has length 0: the stream is absent in it.
 
     Args:
         manifest: a corpus whose utterances have media of these streams.
@@ -99,7 +99,7 @@ def encode_items(
 
     Args:
         encoder: the encoder; equal items are encoded once.
-        items: texts, or clips whose paths can be opened as they stand.
+        items: texts, or clips with paths that can be opened.
         store: where features are stored; None stores nothing.
         jobs: number of processes; 1 is this process.
         what: name of the items in the progress bar and in messages, such as "crema-d speech".
@@ -287,7 +287,7 @@ def encode_pack(encoder: Encoder, pack: Sequence[tuple[str, Item]]) -> list[Resu
 
 @contextlib.contextmanager
 def _progress(what: str, total: int) -> Iterator[Any]:
-    """Show a progress bar on stderr with the time left; none where there is nothing to do."""
+    """Show a progress bar on stderr with the time left, if any item must be computed."""
     if not total:
         yield lambda n: None
         return

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from moodal.modalities.encoder import Encoder
 
 STORE = "feature-store"
-"""Name of the folder beside OUT where features are kept, unless another is named."""
+"""The default name of the folder of features, next to OUT."""
 
 _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 
@@ -54,17 +54,17 @@ def prepare(
             not named get the default encoder of their modality, if it has one, and streams that
             came as features stay as they are.
         store: a folder that keeps features, so that a second run reads them (default:
-            `STORE` beside ``out``, shared by the corpora prepared there).
-        jobs: processes that encode, 1 or more.
-        views: how many second views are made of each sound that came without any; those that the
-            corpus brings are encoded, too (0: none are made, and given ones are left out).
-        views_seed: seed of the made views.
+            `STORE` next to ``out``, shared by the corpora prepared there).
+        jobs: the number of processes that encode, 1 or more.
+        views: the number of augmented views of each sound without given ones; given views are
+            encoded as well (0: neither).
+        views_seed: the seed of augmented views.
 
     Returns:
-        The manifest, and what the check found. The same input gives the same fingerprint.
+        The manifest, and the findings of the check. The same input gives the same fingerprint.
 
     Raises:
-        UsageError: no such corpus, stream or encoder; jobs below 1, views below 0.
+        UsageError: the corpus, a stream or an encoder is unknown; jobs below 1, views below 0.
         DataError: the files cannot be read, or the check found errors; nothing is written.
         OutputError: ``out`` holds something else, or cannot be written.
     """
@@ -85,7 +85,7 @@ def prepare(
     _require_place(out)
     manifest = CORPORA[corpus](root)
     _require_same_corpus(out, manifest.corpus)
-    # what the check would say of the values after hours of encoding is said now
+    # values are checked now, before hours of encoding
     _refuse(corpus, root, list(value_findings(manifest)))
     if ((root if root.is_dir() else root.parent) / MARK).exists():
         manifest = dataclasses.replace(manifest, notes=(*manifest.notes, MADE_UP))
@@ -105,7 +105,7 @@ def prepare(
 
 
 def _refuse(corpus: str, root: Path, findings: Sequence[Finding]) -> None:
-    """Refuse a corpus with errors: the first of them in words, and how many more there are."""
+    """Refuse a corpus with errors: name the first, and count the others."""
     errors = [f for f in findings if f.level == "error"]
     if errors:
         first, count = errors[0], len(errors) - 1
@@ -287,9 +287,9 @@ def _streams(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def _counts(manifest: Manifest) -> dict[str, dict[str, Any]]:
-    """Count utterances and positives of each label by split, "all" where there is none.
+    """Count utterances and positives of each label by split, or "all" without splits.
 
-    Of values the mean takes the place of the positives.
+    For values, the mean replaces the number of positives.
     """
     splits = [u.split or "all" for u in manifest.utterances]
     counts: dict[str, dict[str, Any]] = {}

@@ -1,7 +1,7 @@
-"""The encoder of made second views of sound: the sound is changed, then encoded.
+"""The encoder of augmented second views of sound: the sound is changed, then encoded.
 
-It is one encoder in two steps, so that a feature store keeps views as it keeps any features, under
-a fingerprint that names the encoder, the change and the seed.
+Both steps are one encoder, so that a feature store keeps views like any other features, under a
+fingerprint of the encoder, the change and the seed.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ REVISION = 1
 
 @dataclass(frozen=True)
 class SpeechView(Encoder):
-    """The features [T, D] of a clip in another voice, room and channel.
+    """An encoder of clips that augments them with another voice, room and channel.
 
     A view depends on the seed, its number and the clip's samples at 16 kHz alone.
 
     Attributes:
         base: the encoder of the changed sound.
-        number: which of the views of a clip; each is different.
-        seed: another seed gives other views.
-        recipe: what is changed, how often and how far.
+        number: the number of the view of a clip; each number gives another view.
+        seed: the seed of the views.
+        recipe: the probabilities and bounds of the changes.
     """
 
     base: Encoder
@@ -43,7 +43,7 @@ class SpeechView(Encoder):
 
     @property
     def name(self) -> str:
-        """The name in `spec`, by which a store calls its folder."""
+        """The name in `spec`, after which a store names its folder."""
         return f"{self.base.spec()['name']}-view"
 
     @property

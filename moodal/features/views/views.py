@@ -1,4 +1,4 @@
-"""Second views of a corpus: those that it brings, and made views of sound."""
+"""Second views of a corpus: those that it contains, and augmented views of sound."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from moodal.modalities.infos import info_of
 
 @dataclass(frozen=True)
 class _Block:
-    """Views of one origin: their frames, the row of each, and whether the corpus brings them."""
+    """The views of one origin: their frames, their rows, and whether the corpus contains them."""
 
     frames: Frames
     rows: np.ndarray
@@ -38,17 +38,17 @@ def with_views(
     """Return the manifest with second views of each stream of ``encoders`` that can have any.
 
     An utterance has, in this order of preference: the views that ``manifest.views`` holds as
-    features (authors' features of their augmented transcripts); all that it brings as
-    ``Utterance.views``, encoded, in their order; and, of sound alone, ``count`` made views.
-    A view of which the encoder makes nothing is left out.
+    features (authors' features of their augmented transcripts); all ``Utterance.views``, encoded
+    in their order; and, for sound alone, ``count`` augmented views. A view without any encoded
+    step is left out.
 
     Args:
         manifest: after `moodal.features.encode.encode_corpus` with the same encoders.
         encoders: stream -> its encoder.
         store: keeps the views, so that a second run computes nothing.
-        jobs: processes; 1 works in this one.
-        count: made views of each utterance that brings none; 0 for none.
-        seed: of the made views; each depends on it and on the sound alone.
+        jobs: the number of processes; 1 is this process.
+        count: the number of augmented views of each utterance without given ones; 0 for none.
+        seed: the seed of augmented views; each depends on it and on the sound alone.
 
     Raises:
         DataError: media cannot be read, all of them in one sentence.
@@ -78,7 +78,7 @@ def with_views(
 
 
 def _note_of_features(stream: str, views: Views, encoder: Encoder, fits: bool) -> str:
-    """Say whether views that came as features are used beside those of an encoder."""
+    """Describe whether views that came as features are used together with encoded ones."""
     name, count = encoder.spec()["name"], len(views.rows)
     if fits:
         return (
@@ -93,7 +93,7 @@ def _note_of_features(stream: str, views: Views, encoder: Encoder, fits: bool) -
 
 @dataclass(frozen=True)
 class _Maker:
-    """Encodes the views of one stream; the fields are the arguments of `with_views`."""
+    """The encoder of one stream's views; the fields are the arguments of `with_views`."""
 
     manifest: Manifest
     encoder: Encoder
@@ -104,7 +104,7 @@ class _Maker:
 
     @property
     def makes(self) -> bool:
-        """Whether views of this stream can be made."""
+        """Whether this stream can be augmented."""
         return info_of(self.encoder.stream).medium == "sound"
 
     def views(self, as_features: Views | None) -> Views:
@@ -136,7 +136,7 @@ class _Maker:
         return _joined(blocks, self.encoder, "; ".join(sources))
 
     def _brought(self) -> Iterator[tuple[int, Item]]:
-        """Yield the rows and media of the views that the corpus brings as texts or clips."""
+        """Yield the rows and media of the views that the corpus contains as texts or clips."""
         for row, utterance in enumerate(self.manifest.utterances):
             for view in utterance.views.get(self.encoder.stream, ()):
                 item = as_item(view, self.manifest.root)
