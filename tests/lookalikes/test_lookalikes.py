@@ -126,7 +126,7 @@ def test_folders_are_shared_and_nothing_is_left_behind(tmp_path: Path) -> None:
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
-def test_what_cannot_be_made_is_said(tmp_path: Path) -> None:
+def test_what_cannot_be_synthesised_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="at least 12"):
         LOOKALIKES["mosei"](tmp_path, 3, 0)
     with pytest.raises(UsageError, match="0 or more"):
@@ -190,13 +190,13 @@ def test_each_stream_can_be_learned_and_not_fully(tmp_path: Path, name: str) -> 
         assert (0.58 if manifest.features[stream].width == 5 else 0.64) < auc < 0.92, stream
 
 
-def test_an_unseen_emotion_is_known_by_its_vector(tmp_path: Path) -> None:
+def test_an_unseen_emotion_is_recognised_by_its_vector(tmp_path: Path) -> None:
     """Regress the vectors of five emotions; the sixth one's still ranks its own rows first."""
     LOOKALIKES["mosei"](tmp_path, 2000, 1)
     manifest = CORPORA["mosei"](tmp_path)
     train, test = manifest.rows("train"), manifest.rows("test")
     vectors = np.stack([word_vectors()[label] for label in manifest.space.labels])
-    found = {}
+    areas = {}
     for stream in ("text", "speech", "face"):
         x = StandardScaler().fit(means(manifest, stream)[train]).transform(means(manifest, stream))
         scores = []
@@ -208,8 +208,8 @@ def test_an_unseen_emotion_is_known_by_its_vector(tmp_path: Path) -> None:
             predicted = x[test] @ np.linalg.solve(gram, x[rows].T @ goal)
             unlike = vectors[c] - vectors.mean(0)
             scores.append(roc_auc_score(manifest.labels[test, c], predicted @ unlike))
-        found[stream] = np.mean(scores)
-    assert all(0.6 < auc < 0.9 for auc in found.values()), found
+        areas[stream] = np.mean(scores)
+    assert all(0.6 < auc < 0.9 for auc in areas.values()), areas
 
 
 def test_goemotions_words_tell_the_emotions(tmp_path: Path) -> None:
@@ -282,10 +282,10 @@ def test_words_and_voices_tell_the_values_and_not_fully(valued: Manifest) -> Non
     words = TfidfVectorizer(min_df=2).fit_transform(valued.column("text")).toarray()
     for name, features, least in (("speech", heard, 0.3), ("text", words, 0.4)):
         model = make_pipeline(StandardScaler(), Ridge(100.0))
-        said = model.fit(features[~test], valued.labels[~test]).predict(features[test])
-        pairs = zip(valued.labels[test].T, said.T, strict=True)
-        found = [stats.pearsonr(truth, predicted).statistic for truth, predicted in pairs]
-        assert least < max(found) < 0.95, (name, found)
+        predicted_values = model.fit(features[~test], valued.labels[~test]).predict(features[test])
+        pairs = zip(valued.labels[test].T, predicted_values.T, strict=True)
+        correlations = [stats.pearsonr(truth, predicted).statistic for truth, predicted in pairs]
+        assert least < max(correlations) < 0.95, (name, correlations)
 
 
 def read_back(samples: np.ndarray) -> str:
@@ -308,16 +308,16 @@ def read_back(samples: np.ndarray) -> str:
     return out
 
 
-def test_what_is_said_can_be_read_from_the_sound(tmp_path: Path) -> None:
+def test_words_can_be_read_from_the_sound(tmp_path: Path) -> None:
     import soundfile
 
     LOOKALIKES["iemocap-release"](tmp_path, 60, 1)
-    found = []
+    ratios = []
     for u in CORPORA["iemocap-release"](tmp_path).utterances:
         samples, _ = soundfile.read(tmp_path / u.media["speech"].path)
-        said = spelt(u.text).replace(" ", "")
-        found.append(difflib.SequenceMatcher(None, said, read_back(samples), False).ratio())
-    assert np.mean(found) > 0.9
+        spelt_text = spelt(u.text).replace(" ", "")
+        ratios.append(difflib.SequenceMatcher(None, spelt_text, read_back(samples), False).ratio())
+    assert np.mean(ratios) > 0.9
 
 
 def spoken(samples: np.ndarray) -> np.ndarray:
@@ -365,17 +365,17 @@ def test_words_tell_most_where_their_script_was_seen() -> None:
     sessions = np.array([line.name[:5] for line in lines])
     scripts = np.array([line.dialogue[7:] * ("script" in line.dialogue) for line in lines])
     model = LogisticRegression(C=10, max_iter=500, class_weight="balanced")
-    known, apart = (np.empty(len(lines), object) for _ in range(2))
+    by_session, by_script = (np.empty(len(lines), object) for _ in range(2))
     for session in sorted(set(sessions)):
         test = sessions == session
-        known[test] = model.fit(words[~test], labels[~test]).predict(words[test])
+        by_session[test] = model.fit(words[~test], labels[~test]).predict(words[test])
         for script in sorted(set(scripts[test]) - {""}):
             train, rows = ~test & (scripts != script), test & (scripts == script)
-            apart[rows] = model.fit(words[train], labels[train]).predict(words[rows])
+            by_script[rows] = model.fit(words[train], labels[train]).predict(words[rows])
     read = scripts != ""
-    improvised = balanced_accuracy_score(labels[~read], known[~read])
-    scripted = balanced_accuracy_score(labels[read], known[read])
-    held_out = balanced_accuracy_score(labels[read], apart[read])
+    improvised = balanced_accuracy_score(labels[~read], by_session[~read])
+    scripted = balanced_accuracy_score(labels[read], by_session[read])
+    held_out = balanced_accuracy_score(labels[read], by_script[read])
     assert 0.35 < held_out < improvised + 0.1 < scripted < 0.95
 
 
@@ -398,8 +398,8 @@ def test_meld_clips_have_sound_and_pictures(tmp_path: Path) -> None:
         sound = np.concatenate([f.to_ndarray()[0] for f in file.decode(audio)])
     assert len(sound) / 16000 > 0.8
     assert len(sound) / 16000 < 8
-    said = spelt(u.text or "").replace(" ", "")
-    assert difflib.SequenceMatcher(None, said, read_back(sound), False).ratio() > 0.7
+    spelt_text = spelt(u.text or "").replace(" ", "")
+    assert difflib.SequenceMatcher(None, spelt_text, read_back(sound), False).ratio() > 0.7
     assert manifest.notes == ("1 clips of train are missing: dia2_utt0.",)
 
 
@@ -412,10 +412,10 @@ def test_meld_without_pyav_says_what_to_install(
     assert not (tmp_path / "m").exists()
 
 
-def test_real_files_beside_made_up_ones_are_not_replaced(tmp_path: Path) -> None:
+def test_real_files_next_to_synthetic_ones_are_not_replaced(tmp_path: Path) -> None:
     LOOKALIKES["crema-d"](tmp_path, 12, 0)
-    made = listed(tmp_path)
-    assert made == {n for n in hashes(tmp_path) if n != MARK}
+    synthetic = listed(tmp_path)
+    assert synthetic == {n for n in hashes(tmp_path) if n != MARK}
     LOOKALIKES["goemotions"](tmp_path, 12, 0)  # beside it
     assert listed(tmp_path) == {n for n in hashes(tmp_path) if n != MARK}
     LOOKALIKES["goemotions"](tmp_path, 12, 1)  # in place of the made-up one
@@ -440,7 +440,7 @@ def test_ravdess_faces_tell_the_emotions_and_some_clips_are_silent(tmp_path: Pat
     )
 
 
-def test_emotion_vectors_lie_beside_the_data(tmp_path: Path) -> None:
+def test_emotion_vectors_are_written_with_the_data(tmp_path: Path) -> None:
     LOOKALIKES["mosei"](tmp_path, 12, 0)
     with open(tmp_path / VECTORS_FILE, "rb") as file:
         vectors = pickle.load(file)  # our own file, written a moment ago
