@@ -1,4 +1,4 @@
-"""compare: runs on the rows they share, differences within each resample."""
+"""Runs are compared on their common rows, with differences within each resample."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LABELS = ["angry", "happy", "sad"]
 
 
 def _scored(task="single", n=80, skill=1.0, seed=0, offset=0, high=3):
-    """Rows of ten speakers; the truth is the same whatever the skill and the seed of the scores."""
+    """Return predictions of ten speakers; the truth is independent of skill and seed."""
     truth = np.random.default_rng([9, offset])
     if task == "regression":
         space = Values([Value(label, -3, high) for label in LABELS])
@@ -83,8 +83,8 @@ def pair(tmp_path):
 
 
 def test_the_difference_is_the_metrics_own_within_each_resample(pair, tmp_path):
-    made = compare(pair, tmp_path / "out", draws=80, seed=4)
-    assert json.loads((tmp_path / "out" / "compare.json").read_text()) == made
+    result = compare(pair, tmp_path / "out", draws=80, seed=4)
+    assert json.loads((tmp_path / "out" / "compare.json").read_text()) == result
     weak, strong = (_scored(skill=s, seed=i) for s, i in ((1, 1), (3, 2)))
     each = [metrics.top(s.logits) for s in (weak, strong)]
 
@@ -92,21 +92,21 @@ def test_the_difference_is_the_metrics_own_within_each_resample(pair, tmp_path):
         first, second = (metrics.balanced_accuracy(weak.targets, d, w) for d in each)
         return second - first
 
-    entry = made["runs"][1]["difference"]["balanced_accuracy"]
+    entry = result["runs"][1]["difference"]["balanced_accuracy"]
     low, high = interval(between, weak.clusters, draws=80, seed=4)
     found = [entry["value"], entry["low"], entry["high"]]
     np.testing.assert_allclose(found, [between(np.ones(80)), low, high])
     own = json.loads((pair[1] / "report.json").read_text())["metrics"]["balanced_accuracy"]["all"]
-    assert made["runs"][1]["metrics"]["balanced_accuracy"]["value"] == own["value"]
-    assert "difference" not in made["runs"][0]
-    assert set(made["groups"]["style"]) == {"free", "read"}
-    assert made["groups"]["style"]["read"]["rows"] == 40
+    assert result["runs"][1]["metrics"]["balanced_accuracy"]["value"] == own["value"]
+    assert "difference" not in result["runs"][0]
+    assert set(result["groups"]["style"]) == {"free", "read"}
+    assert result["groups"]["style"]["read"]["rows"] == 40
 
 
 def test_the_gap_of_the_authors_protocol_is_named_and_stamped(pair, tmp_path):
-    made = compare(pair, tmp_path / "out", draws=20)
-    assert [run["gap"] for run in made["runs"]] == [False, True]
-    assert made["runs"][1]["differs"] == {"train.select_on": ["valid", "test"]}
+    result = compare(pair, tmp_path / "out", draws=20)
+    assert [run["gap"] for run in result["runs"]] == [False, True]
+    assert result["runs"][1]["differs"] == {"train.select_on": ["valid", "test"]}
     text = (tmp_path / "out" / "compare.md").read_text()
     assert "# valid against test" in text
     assert "of Balanced accuracy (UA) is the gap of the authors' protocol" in text
@@ -122,9 +122,9 @@ def test_what_else_differs_is_no_gap(pair, tmp_path):
         _run(tmp_path / name, _scored(), **recipe)
         for name, recipe in (("third", third), ("fourth", fourth))
     ]
-    made = compare([pair[0], *more], tmp_path / "out", draws=0)
-    assert [run["gap"] for run in made["runs"]] == [False, True, False]
-    assert "It differs from valid in train.select_on, train.lr." in comparison.markdown(made)
+    result = compare([pair[0], *more], tmp_path / "out", draws=0)
+    assert [run["gap"] for run in result["runs"]] == [False, True, False]
+    assert "It differs from valid in train.select_on, train.lr." in comparison.markdown(result)
 
 
 def test_only_shared_rows_count_in_any_order_of_rows_and_labels(tmp_path):
@@ -132,9 +132,9 @@ def test_only_shared_rows_count_in_any_order_of_rows_and_labels(tmp_path):
     shuffled = first.rows(np.random.default_rng(0).permutation(80)[:50])
     second = shuffled.select(["sad", "angry", "happy"])
     a, b = _run(tmp_path / "a", first), _run(tmp_path / "b", second)
-    made = compare([a, b], tmp_path / "out", draws=10)
-    assert (made["rows"], [run["left_out"] for run in made["runs"]]) == (50, [30, 0])
-    for entry in made["runs"][1]["difference"].values():
+    result = compare([a, b], tmp_path / "out", draws=10)
+    assert (result["rows"], [run["left_out"] for run in result["runs"]]) == (50, [30, 0])
+    for entry in result["runs"][1]["difference"].values():
         assert entry["value"] == pytest.approx(0)
     assert "30 of them left out" in (tmp_path / "out" / "compare.md").read_text()
 
@@ -152,13 +152,13 @@ def test_folds_keep_their_own_thresholds(tmp_path, task):
     pooled = combine(reports, tests, draws=0)
     join(tests).save(whole)
     save(pooled, whole / "report.json")
-    made = compare([whole, whole / "fold-1"], tmp_path / "out", draws=5)
-    assert made["rows"] == 80
-    for key, entry in made["runs"][1]["difference"].items():
+    result = compare([whole, whole / "fold-1"], tmp_path / "out", draws=5)
+    assert result["rows"] == 80
+    for key, entry in result["runs"][1]["difference"].items():
         assert entry["value"] == pytest.approx(0), key
 
 
-def test_what_cannot_be_compared_is_said(pair, tmp_path):
+def test_runs_that_cannot_be_compared_are_refused(pair, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(UsageError, match="at least two runs"):
         compare(pair[:1], out)
@@ -184,11 +184,11 @@ def test_what_cannot_be_compared_is_said(pair, tmp_path):
         compare(values, out)
 
 
-def test_runs_of_one_name_are_told_apart(tmp_path):
+def test_runs_with_equal_folder_names_get_longer_names(tmp_path):
     a, b = (_run(tmp_path / x / "run", _scored(seed=i)) for i, x in enumerate("ab"))
-    made = compare([a, b], tmp_path / "out", draws=0)
-    assert [run["name"] for run in made["runs"]] == ["a/run", "b/run"]
-    assert made["runs"][1]["difference"]["accuracy"]["low"] is None
+    result = compare([a, b], tmp_path / "out", draws=0)
+    assert [run["name"] for run in result["runs"]] == ["a/run", "b/run"]
+    assert result["runs"][1]["difference"]["accuracy"]["low"] is None
 
 
 def test_the_command_prints_a_table_or_json(pair, tmp_path, capsys):
@@ -202,8 +202,8 @@ def test_the_command_prints_a_table_or_json(pair, tmp_path, capsys):
 
 
 def test_the_terminal_keeps_to_its_width(pair, tmp_path):
-    made = compare(pair, tmp_path / "out", draws=10)
+    result = compare(pair, tmp_path / "out", draws=10)
     out = io.StringIO()
-    comparison.show(made, Console(file=out, width=80))
+    comparison.show(result, Console(file=out, width=80))
     assert max(map(len, out.getvalue().splitlines())) <= 80
     assert f"Mark 1: {SELECTED_ON_TEST}." in out.getvalue()

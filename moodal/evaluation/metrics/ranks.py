@@ -19,6 +19,7 @@ def auc(targets: Array, scores: Array, weights: Array | None = None) -> Array:
     """
 
     def wins(positive: Array, rows: Array) -> Array:
+        """Sum the pairs in which the positive row has the higher score."""
         negative = rows - positive
         return (positive * (np.cumsum(negative, axis=0) - negative / 2)).sum(0)
 
@@ -33,6 +34,7 @@ def average_precision(targets: Array, scores: Array, weights: Array | None = Non
     """
 
     def gains(positive: Array, rows: Array) -> Array:
+        """Sum the precision at each level, weighted by its positive rows."""
         hits, taken = (np.cumsum(x[::-1], axis=0)[::-1] for x in (positive, rows))
         return (positive * np.nan_to_num(ratio(hits, taken))).sum(0)
 

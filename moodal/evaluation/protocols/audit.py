@@ -107,6 +107,7 @@ def normalised(text: str) -> str:
 
 
 def _checks(manifest: Manifest, streams: Collection[str]) -> list[_Check]:
+    """List the comparisons for a system that reads ``streams``."""
     # a shared script helps only a model that reads the words
     reads = "text" in streams
     script: Level = "warning" if reads else "note"
@@ -136,6 +137,8 @@ def _checks(manifest: Manifest, streams: Collection[str]) -> list[_Check]:
 
 
 def _column(name: str) -> Callable[[Manifest, np.ndarray], list[Hashable | None]]:
+    """Return a function to the values of a column; None where a row has none."""
+
     def keys(manifest: Manifest, rows: np.ndarray) -> list[Hashable | None]:
         column = manifest.column(name)
         return [column[i] or None for i in rows]
@@ -144,6 +147,7 @@ def _column(name: str) -> Callable[[Manifest, np.ndarray], list[Hashable | None]
 
 
 def _texts(manifest: Manifest, rows: np.ndarray) -> list[Hashable | None]:
+    """Return the normalised text of each row; None where it is empty."""
     texts = (manifest.utterances[i].text for i in rows)
     return [(normalised(text) or None) if text else None for text in texts]
 
@@ -198,10 +202,12 @@ def _examples(
 
 
 def _one(what: str) -> str:
+    """Return the singular of what is shared."""
     return "set of " + what if what.endswith("features") else what.removesuffix("s")
 
 
 def _selected_on_test(manifest: Manifest, rows: np.ndarray) -> AuditFinding:
+    """Report that the validation rows are the test rows."""
     ids = tuple(manifest.utterances[i].id for i in rows[:3])
     detail = (
         "The validation rows are the test rows: the epoch and the thresholds were selected on the "

@@ -114,7 +114,7 @@ def from_file(
         if not re.fullmatch(r"\w[\w ]*", name):
             raise DataError(f"{where}: a name may have letters, digits, _ and spaces only.")
         if not ids:
-            raise DataError(f"{where}: there is no id in it; list its test utterances.")
+            raise DataError(f"{where}: the fold has no ids; list its test utterances.")
         unknown = [x for x in ids if x not in row_of]
         if unknown:
             raise DataError(

@@ -90,6 +90,7 @@ def mean_baselines(
     """
 
     def mean(entries: Sequence[Mapping[str, Any]], name: str) -> float:
+        """Average one baseline over the folds that define it."""
         pairs = [
             (e["baselines"][name], r["rows"])
             for e, r in zip(entries, reports, strict=True)

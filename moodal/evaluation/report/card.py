@@ -110,6 +110,7 @@ def model_card(card: Card, report: Mapping[str, Any] | None = None) -> str:
 
 
 def _summary(card: Card) -> str:
+    """Describe what the model predicts and from which streams."""
     kind = {
         "multi": "any number of emotions at once",
         "single": "one emotion at a time",
@@ -119,6 +120,7 @@ def _summary(card: Card) -> str:
 
 
 def _facts(card: Card) -> list[tuple[str, str]]:
+    """Collect the rows of the first table: name and value."""
     facts = [
         ("System", card.system),
         ("Paper", card.paper),
@@ -133,6 +135,7 @@ def _facts(card: Card) -> list[tuple[str, str]]:
 
 
 def _corpora(corpora: Sequence[TrainingCorpus]) -> str:
+    """Write the table of training corpora."""
     if not corpora:
         return "Unknown: the artefact does not say.\n"
     rows = [["Corpus", "Utterances", "Licence", "Fingerprint"]]
@@ -143,6 +146,7 @@ def _corpora(corpora: Sequence[TrainingCorpus]) -> str:
 
 
 def _results(report: Mapping[str, Any] | None, protocol: str) -> list[str]:
+    """Write the section on results."""
     if report is None:
         return ["It was not evaluated: there are no figures that show how reliable it is.\n"]
     clusters = report["clusters"]
@@ -151,7 +155,7 @@ def _results(report: Mapping[str, Any] | None, protocol: str) -> list[str]:
     parts.append(
         f"On {report['subset']}: {report['rows']:,} rows, {clusters['count']:,} {kind}. "
         f"Intervals are 95%, whole {kind} resampled; chance and the trivial baselines "
-        f"stand beside each figure. Thresholds: {report['thresholds']['source']}.\n"
+        f"are in the same row. Thresholds: {report['thresholds']['source']}.\n"
     )
     parts += [f"**Mark of every number here: {s}.**\n" for s in report["protocol"]["stamps"]]
     parts.append(table(headlines(report)))

@@ -36,6 +36,7 @@ class Line(NamedTuple):
 
 
 def _lines(names: str, each: str = "") -> tuple[Line, ...]:
+    """Build lines from names of metrics; those of ``each`` decide each emotion separately."""
     return (*map(Line, names.split()), *(Line(name, True) for name in each.split()))
 
 

@@ -187,7 +187,7 @@ def _opening(report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _in_short(report: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the headline metrics and what is said about them."""
+    """Yield the headline metrics, the text baseline, transcripts and calibration."""
     yield "## In short\n"
     yield table(headlines(report))
     if report["task"] == "single":

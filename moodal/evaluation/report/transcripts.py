@@ -71,6 +71,7 @@ def _entry(
     draws: int,
     seed: int,
 ) -> dict[str, Any]:
+    """Compute rate and interval from the errors and characters of each cluster."""
     errors, characters = np.array(list(sums.values()), np.float64).reshape(-1, 2).T
     low = high = None
     if draws and characters.sum():

@@ -1,4 +1,4 @@
-"""Calibration, against cases worked out by hand."""
+"""Calibration metrics equal cases computed by hand."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_one_who_is_sure_and_right_is_calibrated():
     assert expected_calibration_error(np.eye(3), 1 - np.eye(3)) == 1
 
 
-def test_right_as_often_as_said():
+def test_probabilities_that_equal_accuracy_have_no_error():
     rng = np.random.default_rng(0)
     p = rng.uniform(0.5, 1, 50_000)
     right = rng.random(50_000) < p

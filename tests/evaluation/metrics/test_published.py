@@ -1,4 +1,4 @@
-"""The figures that the published code of EEA and MMER gives on the same predictions."""
+"""Metrics equal those of the published code of EEA and MMER on the same predictions."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_iemocap():
 
 def test_sentiment():
     arrays, figures = _case("metrics")
-    truth, said = (arrays[f"sentiment.{x}"].astype(float) for x in ("targets", "predictions"))
+    truth, predicted = (arrays[f"sentiment.{x}"].astype(float) for x in ("targets", "predictions"))
     for zeros, key in (("", "sentiment"), ("_nonzero", "sentiment_exclude_zero")):
         theirs = figures[key]
         for ours, name in (
@@ -106,19 +106,19 @@ def test_sentiment():
             ("acc7", "acc7"),
             ("pearson", "corr"),
         ):
-            value = metrics.METRICS[ours].measure(truth, scores=said)
+            value = metrics.METRICS[ours].measure(truth, scores=predicted)
             assert value == pytest.approx(theirs[name], abs=1e-6), name
         # the published call has truth and prediction the wrong way round
-        f1, of_truth, of_prediction = _sign_f1(truth, said, bool(zeros))
+        f1, of_truth, of_prediction = _sign_f1(truth, predicted, bool(zeros))
         assert theirs["f1"] == pytest.approx(f1 @ of_prediction)
-        right = metrics.METRICS[f"sign_f1{zeros}"].measure(truth, scores=said)
+        right = metrics.METRICS[f"sign_f1{zeros}"].measure(truth, scores=predicted)
         assert right == pytest.approx(f1 @ of_truth)
 
 
-def _sign_f1(truth, said, nonzero):
+def _sign_f1(truth, predicted, nonzero):
     """Return the F1 of both signs [2], and their shares in the truth and in the prediction."""
     kept = truth != 0 if nonzero else np.full(len(truth), True)
-    positive, predicted = truth[kept] > 0, said[kept] > 0
+    positive, predicted = truth[kept] > 0, predicted[kept] > 0
     f1 = f1_score(positive, predicted, labels=[False, True], average=None, zero_division=0)
     shares = [np.array([1 - signs.mean(), signs.mean()]) for signs in (positive, predicted)]
     return f1, *shares
@@ -133,13 +133,13 @@ VALUES = st.integers(1, 30).flatmap(
 @settings(max_examples=60, deadline=None)
 @given(VALUES, st.booleans())
 def test_the_f1_of_signs_is_weighted_by_the_truth_and_not_by_the_prediction(pair, nonzero):
-    truth, said = pair
+    truth, predicted = pair
     assume(not nonzero or (truth != 0).any())
-    f1, of_truth, of_prediction = _sign_f1(truth, said, nonzero)
+    f1, of_truth, of_prediction = _sign_f1(truth, predicted, nonzero)
     name = "sign_f1_nonzero" if nonzero else "sign_f1"
-    assert metrics.METRICS[name].measure(truth, scores=said) == pytest.approx(f1 @ of_truth)
+    assert metrics.METRICS[name].measure(truth, scores=predicted) == pytest.approx(f1 @ of_truth)
     kept = truth != 0 if nonzero else np.full(len(truth), True)
-    swapped = metrics.weighted_f1(said[kept] > 0, truth[kept] > 0)
+    swapped = metrics.weighted_f1(predicted[kept] > 0, truth[kept] > 0)
     assert swapped == pytest.approx(f1 @ of_prediction)
 
 
@@ -147,10 +147,10 @@ def test_the_f1_of_signs_is_weighted_by_the_truth_and_not_by_the_prediction(pair
 def test_a_sign_that_the_truth_lacks_has_no_weight(name):
     truth = np.array([0.5, 1.0, 2.0, 3.0])
     for positives in range(1, 5):
-        said = np.where(np.arange(4) < positives, 1.0, -1.0)
-        right = metrics.METRICS[name].measure(truth, scores=said)
+        predicted = np.where(np.arange(4) < positives, 1.0, -1.0)
+        right = metrics.METRICS[name].measure(truth, scores=predicted)
         assert right == pytest.approx(2 * positives / (4 + positives))  # F1 of being positive
-        swapped = metrics.METRICS[name].measure(said, scores=truth)
+        swapped = metrics.METRICS[name].measure(predicted, scores=truth)
         assert swapped == pytest.approx(right * positives / 4)
 
 

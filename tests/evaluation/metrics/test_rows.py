@@ -1,4 +1,4 @@
-"""What is undefined says why; what is wrong says so."""
+"""Undefined metrics give a reason, and wrong input is refused."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ UNDEFINED = {
 @pytest.mark.parametrize("name", UNDEFINED)
 def test_an_absent_and_an_ever_present_emotion(name):
     targets = np.tile([0.0, 1.0], (6, 1))
-    said = np.random.default_rng(0).random((6, 2)).round()
+    predicted = np.random.default_rng(0).random((6, 2)).round()
     for weights in (None, np.array([0.1, 0.7, 0.3, 0.2, 0.9, 0.11])):
-        value = metrics.METRICS[name].measure(targets, scores=said, decisions=said, weights=weights)
+        value = metrics.METRICS[name].measure(
+            targets, scores=predicted, decisions=predicted, weights=weights
+        )
         assert np.isnan(value).tolist() == UNDEFINED[name]
     reasons = metrics.METRICS[name].why_undefined(targets)
     assert [r is not None for r in reasons] == UNDEFINED[name]
@@ -49,7 +51,7 @@ def test_chance_is_what_ignorance_scores(name):
     np.testing.assert_allclose(np.mean(values, 0), level, atol=0.015)
 
 
-def test_wrong_input_is_said_in_words():
+def test_wrong_input_is_refused_with_a_message():
     with pytest.raises(DataError, match="have one shape"):
         metrics.METRICS["auc"].measure(np.ones((3, 2)), scores=np.ones((3, 1)))
     with pytest.raises(DataError, match="predictions contain NaN"):

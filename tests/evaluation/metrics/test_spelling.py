@@ -52,19 +52,19 @@ def test_any_alphabet():
 
 
 def test_the_rate_is_over_all_utterances_and_takes_weights():
-    said, written = ["ABCD", "", "AB"], ["ABXD", "E", "AB"]
-    errors, characters, rate = character_error_rate(said, written)
+    predicted, written = ["ABCD", "", "AB"], ["ABXD", "E", "AB"]
+    errors, characters, rate = character_error_rate(predicted, written)
     assert (errors.tolist(), characters.tolist(), rate.item()) == ([1, 1, 0], [4, 0, 2], 2 / 6)
     weights = np.array([[1, 0, 0], [0, 0, 3], [0, 1, 0]])
-    rates = character_error_rate(said, written, weights)[2]
+    rates = character_error_rate(predicted, written, weights)[2]
     np.testing.assert_array_equal(rates, [0.25, 0, np.nan])
 
 
 def test_a_corpus_takes_a_second():
     draw = random.Random(0)
-    said = ["".join(draw.choices("ABCDEFGH ", k=draw.randint(1, 120))) for _ in range(5531)]
-    written = ["".join(c for c in text if draw.random() < 0.9) for text in said]
+    predicted = ["".join(draw.choices("ABCDEFGH ", k=draw.randint(1, 120))) for _ in range(5531)]
+    written = ["".join(c for c in text if draw.random() < 0.9) for text in predicted]
     before = time.process_time()
-    _, _, rate = character_error_rate(said, written)
+    _, _, rate = character_error_rate(predicted, written)
     assert time.process_time() - before < 4  # about 0.4 s
     assert 0.05 < rate < 0.12

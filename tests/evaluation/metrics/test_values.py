@@ -20,96 +20,98 @@ def values():
 
 
 def test_mae_and_signs_equal_scikit_learn(values, weights):
-    truth, said = values
+    truth, predicted = values
     assert (truth == 0).any()
     w = {"sample_weight": weights}
-    assert metrics.METRICS["mae"].measure(truth, scores=said, weights=weights) == pytest.approx(
-        sk.mean_absolute_error(truth, said, **w)
-    )
-    assert metrics.METRICS["acc2"].measure(truth, scores=said, weights=weights) == pytest.approx(
-        sk.accuracy_score(truth > 0, said > 0, **w)
-    )
-    assert metrics.METRICS["sign_f1"].measure(truth, scores=said, weights=weights) == pytest.approx(
-        sk.f1_score(truth > 0, said > 0, average="weighted", **w)
-    )
+    assert metrics.METRICS["mae"].measure(
+        truth, scores=predicted, weights=weights
+    ) == pytest.approx(sk.mean_absolute_error(truth, predicted, **w))
+    assert metrics.METRICS["acc2"].measure(
+        truth, scores=predicted, weights=weights
+    ) == pytest.approx(sk.accuracy_score(truth > 0, predicted > 0, **w))
+    assert metrics.METRICS["sign_f1"].measure(
+        truth, scores=predicted, weights=weights
+    ) == pytest.approx(sk.f1_score(truth > 0, predicted > 0, average="weighted", **w))
     kept = truth != 0
     w = {"sample_weight": None if weights is None else weights[kept]}
     assert metrics.METRICS["acc2_nonzero"].measure(
-        truth, scores=said, weights=weights
-    ) == pytest.approx(sk.accuracy_score(truth[kept] > 0, said[kept] > 0, **w))
-    theirs = sk.f1_score(truth[kept] > 0, said[kept] > 0, average="weighted", **w)
-    ours = metrics.METRICS["sign_f1_nonzero"].measure(truth, scores=said, weights=weights)
+        truth, scores=predicted, weights=weights
+    ) == pytest.approx(sk.accuracy_score(truth[kept] > 0, predicted[kept] > 0, **w))
+    theirs = sk.f1_score(truth[kept] > 0, predicted[kept] > 0, average="weighted", **w)
+    ours = metrics.METRICS["sign_f1_nonzero"].measure(truth, scores=predicted, weights=weights)
     assert ours == pytest.approx(theirs)
 
 
 def test_correlation_equals_numpy(values, weights):
-    truth, said = values
-    spread = np.cov(truth, said, aweights=weights)
+    truth, predicted = values
+    spread = np.cov(truth, predicted, aweights=weights)
     theirs = spread[0, 1] / np.sqrt(spread[0, 0] * spread[1, 1])
-    assert metrics.pearson(truth, said, weights) == pytest.approx(theirs)
+    assert metrics.pearson(truth, predicted, weights) == pytest.approx(theirs)
     # far from zero, where squares would swallow the digits
-    assert metrics.pearson(truth + 1e6, said, weights) == pytest.approx(theirs, abs=1e-6)
+    assert metrics.pearson(truth + 1e6, predicted, weights) == pytest.approx(theirs, abs=1e-6)
 
 
 def test_steps_by_hand():
-    truth, said = np.array([2.6, -3.0, 0.4, 1.0]), np.array([3.9, -2.0, -0.4, 1.6])
-    assert metrics.METRICS["acc7"].measure(truth, scores=said) == 0.5  # 3 = 3, 0 = 0
-    assert metrics.METRICS["acc5"].measure(truth, scores=said) == 0.75  # and -2 = -2
+    truth, predicted = np.array([2.6, -3.0, 0.4, 1.0]), np.array([3.9, -2.0, -0.4, 1.6])
+    assert metrics.METRICS["acc7"].measure(truth, scores=predicted) == 0.5  # 3 = 3, 0 = 0
+    assert metrics.METRICS["acc5"].measure(truth, scores=predicted) == 0.75  # and -2 = -2
 
 
 def test_a_correlation_with_a_constant_is_undefined(values):
-    truth, said = values
+    truth, predicted = values
     assert np.isnan(metrics.pearson(truth, np.full(200, 0.1)))
     reason = metrics.METRICS["pearson"].why_undefined(truth, np.full(200, 0.1))
     assert reason == ["the predictions are all equal"]
-    assert metrics.METRICS["pearson"].why_undefined(truth, said) == [None]
-    assert np.isnan(metrics.pearson(np.ones(200), said))
+    assert metrics.METRICS["pearson"].why_undefined(truth, predicted) == [None]
+    assert np.isnan(metrics.pearson(np.ones(200), predicted))
 
 
 def test_rmse_equals_scikit_learn(values, weights):
-    truth, said = values
-    theirs = sk.root_mean_squared_error(truth, said, sample_weight=weights)
-    assert metrics.rmse(truth, said, weights) == pytest.approx(theirs)
+    truth, predicted = values
+    theirs = sk.root_mean_squared_error(truth, predicted, sample_weight=weights)
+    assert metrics.rmse(truth, predicted, weights) == pytest.approx(theirs)
 
 
 def test_correlations_equal_scipy(values):
-    truth, said = values
-    theirs = stats.pearsonr(truth, said).statistic
-    assert metrics.pearson(truth, said) == pytest.approx(theirs)
+    truth, predicted = values
+    theirs = stats.pearsonr(truth, predicted).statistic
+    assert metrics.pearson(truth, predicted) == pytest.approx(theirs)
     # Lin's coefficient is Pearson's times the bias correction C_b
-    scale = truth.std() / said.std()
-    shift = (truth.mean() - said.mean()) / np.sqrt(truth.std() * said.std())
+    scale = truth.std() / predicted.std()
+    shift = (truth.mean() - predicted.mean()) / np.sqrt(truth.std() * predicted.std())
     correction = 2 / (scale + 1 / scale + shift**2)
-    assert metrics.ccc(truth, said) == pytest.approx(theirs * correction)
+    assert metrics.ccc(truth, predicted) == pytest.approx(theirs * correction)
 
 
 def test_concordance_equals_its_formula_with_weights(values, weights):
-    truth, said = values
-    spread = np.cov(truth, said, aweights=weights, bias=True)
-    means = np.average(truth, weights=weights), np.average(said, weights=weights)
+    truth, predicted = values
+    spread = np.cov(truth, predicted, aweights=weights, bias=True)
+    means = np.average(truth, weights=weights), np.average(predicted, weights=weights)
     below = spread[0, 0] + spread[1, 1] + (means[0] - means[1]) ** 2
-    assert metrics.ccc(truth, said, weights) == pytest.approx(2 * spread[0, 1] / below)
+    assert metrics.ccc(truth, predicted, weights) == pytest.approx(2 * spread[0, 1] / below)
     # far from zero, where squares would swallow the digits
-    far = metrics.ccc(truth + 1e6, said + 1e6, weights)
-    assert far == pytest.approx(metrics.ccc(truth, said, weights), abs=1e-6)
+    far = metrics.ccc(truth + 1e6, predicted + 1e6, weights)
+    assert far == pytest.approx(metrics.ccc(truth, predicted, weights), abs=1e-6)
 
 
 def test_whole_weights_are_repeated_rows(values):
-    truth, said = values
+    truth, predicted = values
     times = np.arange(200) % 4
-    again = np.repeat(truth, times), np.repeat(said, times)
+    again = np.repeat(truth, times), np.repeat(predicted, times)
     for name in ("ccc", "pearson", "mae", "rmse"):
-        weighted = metrics.METRICS[name].measure(truth, scores=said, weights=times.astype(float))
+        weighted = metrics.METRICS[name].measure(
+            truth, scores=predicted, weights=times.astype(float)
+        )
         assert weighted == pytest.approx(
             metrics.METRICS[name].measure(again[0], scores=again[1])
         ), name
 
 
 def test_a_constant_prediction_has_no_concordance_and_a_constant_truth_no_figure(values):
-    truth, said = values
+    truth, predicted = values
     assert metrics.ccc(truth, np.full(200, 0.1)) == pytest.approx(0)
-    assert np.isnan(metrics.ccc(np.ones(200), said))
-    reason = metrics.METRICS["ccc"].why_undefined(np.ones(200), said)
+    assert np.isnan(metrics.ccc(np.ones(200), predicted))
+    reason = metrics.METRICS["ccc"].why_undefined(np.ones(200), predicted)
     assert reason == ["the true values are all equal"]
 
 

@@ -1,4 +1,4 @@
-"""What the sides of a split share is found, counted and told."""
+"""The audit finds, counts and describes what the sides of a split share."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def _manifest(notes=(), streams=("text", "speech"), **columns):
 
 
 def _findings(manifest, between="train and test"):
-    found = audit(manifest, TRAIN, VALID, TEST)
-    return {f.what: f for f in found if f.between == between}
+    findings = audit(manifest, TRAIN, VALID, TEST)
+    return {f.what: f for f in findings if f.between == between}
 
 
 def test_sides_that_share_nothing_have_no_findings():
@@ -69,9 +69,9 @@ def test_sides_that_share_nothing_have_no_findings():
 )
 def test_a_shared_column_is_counted(column, what, level):
     values = ["a", "b", "c", "d", "e", "f", "a", "a", "b", "g"]
-    found = _findings(_manifest(**{column: values}))
-    assert list(found) == [what]
-    finding = found[what]
+    findings = _findings(_manifest(**{column: values}))
+    assert list(findings) == [what]
+    finding = findings[what]
     assert (finding.level, finding.count, finding.share) == (level, 2, 0.75)
     assert finding.examples == ("a", "b")
     assert f"train and test share 2 {what}, 75.0% of the test rows" in finding.detail
@@ -88,11 +88,13 @@ def test_texts_are_compared_without_case_and_punctuation():
     assert _findings(_manifest(text=texts, streams=("speech",)))["texts"].level == "note"
 
 
-def test_empty_and_missing_are_nobody_s():
+def test_empty_and_missing_values_are_not_shared():
     nothing = [None] * 5 + [""] * 5
-    found = audit(_manifest(text=["?!"] * 10, speaker=nothing, session=nothing), TRAIN, VALID, TEST)
-    assert [f.what for f in found] == ["unknown speakers"]
-    assert found[0].share == 1.0
+    findings = audit(
+        _manifest(text=["?!"] * 10, speaker=nothing, session=nothing), TRAIN, VALID, TEST
+    )
+    assert [f.what for f in findings] == ["unknown speakers"]
+    assert findings[0].share == 1.0
 
 
 def test_identical_features_are_found_stream_by_stream():
@@ -103,31 +105,33 @@ def test_identical_features_are_found_stream_by_stream():
     silent = np.zeros((3, 2), np.float32)
     frames[0] = frames[6] = silent  # a blank is no recording
     features = {**manifest.features, "speech": Frames.from_list(frames)}
-    found = _findings(dataclasses.replace(manifest, features=features))
-    assert list(found) == ["speech features"]
-    assert (found["speech features"].count, found["speech features"].share) == (1, 0.25)
-    assert found["speech features"].examples == ("u8",)
+    findings = _findings(dataclasses.replace(manifest, features=features))
+    assert list(findings) == ["speech features"]
+    assert (findings["speech features"].count, findings["speech features"].share) == (1, 0.25)
+    assert findings["speech features"].examples == ("u8",)
 
 
 def test_all_three_pairs_and_errors_first():
     ids = [f"u{i}" for i in range(10)]
     ids[6] = "u4"
     speakers = ["x"] * 10
-    found = audit(_manifest(id=ids, speaker=speakers, notes=["Labels leak."]), TRAIN, VALID, TEST)
-    assert [(f.level, f.what, f.between) for f in found] == [
+    findings = audit(
+        _manifest(id=ids, speaker=speakers, notes=["Labels leak."]), TRAIN, VALID, TEST
+    )
+    assert [(f.level, f.what, f.between) for f in findings] == [
         ("error", "ids", "valid and test"),
         ("warning", "speakers", "train and test"),
         ("warning", "speakers", "valid and test"),
         ("warning", "speakers", "train and valid"),
         ("note", "notes", "all rows"),
     ]
-    assert found[-1].detail == "Labels leak."
-    json.dumps([dataclasses.asdict(f) for f in found])
+    assert findings[-1].detail == "Labels leak."
+    json.dumps([dataclasses.asdict(f) for f in findings])
 
 
 def test_a_side_without_rows_is_passed_over():
-    found = audit(_manifest(speaker=["x"] * 10), TRAIN, [], TEST)
-    assert [f.between for f in found] == ["train and test"]
+    findings = audit(_manifest(speaker=["x"] * 10), TRAIN, [], TEST)
+    assert [f.between for f in findings] == ["train and test"]
     assert audit(_manifest(speaker=["x"] * 10), TRAIN, [], []) == []
 
 

@@ -1,4 +1,4 @@
-"""Sessions left out, scripts held apart, the authors' protocol, and corpora cut down."""
+"""Held-out sessions, disjoint scripts, the authors' protocol, and subsets of corpora."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def iemocap(per_dialogue=4):
 
 
 def test_folds_of_a_session_each_are_named_by_it_and_tell_their_groups():
-    made = list(folds.grouped(iemocap(), "session"))
-    assert [e.name for e in made] == [f"fold Ses0{i}" for i in range(1, 6)]
-    for i, e in enumerate(made, 1):
+    experiments = list(folds.grouped(iemocap(), "session"))
+    assert [e.name for e in experiments] == [f"fold Ses0{i}" for i in range(1, 6)]
+    for i, e in enumerate(experiments, 1):
         assert e.split["test"] == [f"Ses0{i}"]
         assert len(e.split["valid"]) == 1  # a whole session, which is a speaker pair
         assert len(e.valid) == 12
@@ -93,7 +93,7 @@ def test_published_folds_may_validate_by_another_column(tmp_path):
         next(folds.grouped(corpus, "session", valid_by="script"))
 
 
-def test_scripts_are_held_apart_and_every_row_is_tested_once():
+def test_scripts_are_disjoint_and_every_row_is_tested_once():
     corpus = iemocap()
     script = np.array([x or "" for x in corpus.column("script")])
     for fold in folds.grouped(corpus, "session"):
@@ -112,15 +112,15 @@ def test_scripts_are_held_apart_and_every_row_is_tested_once():
                 assert value not in {*script[part.train], *script[part.valid]}
                 lost = len(fold.train) + len(fold.valid) - len(part.train) - len(part.valid)
                 assert lost == 16
-                found = audit(corpus, part.train, part.valid, part.test)
-                shared = {f.what for f in found if f.between != "train and valid"}
+                findings = audit(corpus, part.train, part.valid, part.test)
+                shared = {f.what for f in findings if f.between != "train and valid"}
                 assert not shared & {"scripts", "texts"}
             else:
                 np.testing.assert_array_equal(part.train, fold.train)
                 np.testing.assert_array_equal(part.valid, fold.valid)
 
 
-def test_values_that_cannot_name_folders_are_still_told_apart():
+def test_values_that_cannot_name_folders_get_unique_names():
     texts = ["It's one/two", "It's one two", "IT'S ONE TWO"] * 4
     corpus = Manifest(
         "made up",
@@ -135,7 +135,7 @@ def test_values_that_cannot_name_folders_are_still_told_apart():
     assert not any("/" in name for name in names)
 
 
-def test_holding_apart_what_is_not_there_or_leaves_nothing():
+def test_missing_columns_and_empty_sides_are_refused():
     fold = next(folds.grouped(iemocap(), "session"))
     with pytest.raises(DataError, match=r"no utterance has a 'play'; .* split\.apart"):
         disjoint_by(fold, "play")
@@ -152,10 +152,10 @@ def test_the_authors_train_on_all_other_sessions_and_select_on_the_test():
     np.testing.assert_array_equal(theirs.train, np.union1d(fold.train, fold.valid))
     np.testing.assert_array_equal(theirs.valid, fold.test)
     assert "valid" not in theirs.split
-    found = audit(iemocap(), theirs.train, theirs.valid, theirs.test)
-    errors = [f for f in found if f.level == "error"]
+    findings = audit(iemocap(), theirs.train, theirs.valid, theirs.test)
+    errors = [f for f in findings if f.level == "error"]
     assert [(f.what, f.between, f.share) for f in errors] == [("ids", "valid and test", 1.0)]
-    assert all(f.between == "train and test" for f in found if f.level != "error")
+    assert all(f.between == "train and test" for f in findings if f.level != "error")
 
 
 def test_only_some_rows():
@@ -176,8 +176,8 @@ def test_scripts_of_every_session_are_found_with_their_share():
     fold = next(folds.grouped(corpus, "session"))
 
     def scripts(streams):
-        found = audit(corpus, fold.train, fold.valid, fold.test, streams)
-        return next(f for f in found if (f.what, f.between) == ("scripts", "train and test"))
+        findings = audit(corpus, fold.train, fold.valid, fold.test, streams)
+        return next(f for f in findings if (f.what, f.between) == ("scripts", "train and test"))
 
     assert scripts(["text", "speech"]).level == "warning"
     assert scripts(["speech"]).level == "note"

@@ -1,4 +1,4 @@
-"""Rows that are the same to the last bit are found without hashing all of them."""
+"""Bitwise equal rows are found without hashing all rows."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def test_it_finds_what_hashing_every_row_finds(lengths, seed, half):
 
 
 def test_rows_are_looked_at_once_for_all_folds(monkeypatch):
-    made = []
+    calls = []
     real = identical._digests
-    monkeypatch.setattr(identical, "_digests", lambda frames: made.append(1) or real(frames))
+    monkeypatch.setattr(identical, "_digests", lambda frames: calls.append(1) or real(frames))
     frames = Frames.from_list([np.ones((3, 2)), np.arange(6).reshape(3, 2)] * 2)
     first = identical.digests(frames)
     assert identical.digests(frames) is first
-    assert (len(made), first[0], first[1] == first[3] is not None) == (1, None, True)
+    assert (len(calls), first[0], first[1] == first[3] is not None) == (1, None, True)
     known = len(identical._known)
     del frames, first
     gc.collect()

@@ -1,4 +1,4 @@
-"""Splits, zero-shot and few-shot: which rows a training may see."""
+"""Splits, zero-shot and few-shot: the rows of each training."""
 
 import json
 from pathlib import Path
@@ -76,12 +76,12 @@ def test_folds_part_the_rows_and_keep_groups_whole(speakers, k, seed):
     speaker = [f"s{i}" for i in rng.integers(0, speakers, 80)] + [f"s{i}" for i in range(speakers)]
     corpus = manifest(np.zeros((len(speaker), 2)), speaker=speaker)
     k = min(k, speakers)
-    made = list(folds.grouped(corpus, "speaker", k, seed=seed))
-    assert len(made) == (k or speakers)
-    tested = np.sort(np.concatenate([e.test for e in made]))
+    experiments = list(folds.grouped(corpus, "speaker", k, seed=seed))
+    assert len(experiments) == (k or speakers)
+    tested = np.sort(np.concatenate([e.test for e in experiments]))
     assert tested.tolist() == list(range(len(speaker)))
     column = np.array(speaker)
-    for e in made:
+    for e in experiments:
         everything = np.sort(np.concatenate([e.train, e.valid, e.test]))
         assert everything.tolist() == list(range(len(speaker)))
         sides = [set(column[rows]) for rows in (e.train, e.valid, e.test)]
@@ -105,23 +105,23 @@ def test_published_folds(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ({"1": ["u0"], "2": ["nobody"]}, "fold '2': 1 ids are not in made up, the first 'nobody'"),
         ({"1": ["u0"], "2": ["u1", "u1"]}, "'u1' is already in fold '2'"),
         ({"1": ["u0"], "2": ["u2", "u0"]}, "'u0' is already in fold '1'"),
-        ({"1": ["u0"], "2": []}, "fold '2': there is no id"),
+        ({"1": ["u0"], "2": []}, "fold '2': the fold has no ids"),
         ({"1": ["u0"], "../2": ["u2"]}, "fold '../2': a name may have letters"),
         ({"1": ["u0"], "": ["u2"]}, "fold '': a name may have letters"),
         ({"1": "u0"}, "must contain"),
         (["u0"], "must contain"),
     ],
 )
-def test_wrong_folds_are_refused_before_the_first_is_made(tmp_path, content, said):
+def test_wrong_folds_are_refused_before_the_first_is_made(tmp_path, content, message):
     corpus = manifest(np.zeros((6, 2)), speaker=list("aabbcc"))
     path = tmp_path / "folds.json"
     path.write_text(json.dumps(content))
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         next(folds.from_file(corpus, path, "speaker"))
 
 

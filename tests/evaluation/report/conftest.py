@@ -12,8 +12,8 @@ LABELS = ("anger", "fear", "joy", "sadness")
 
 
 @pytest.fixture
-def made():
-    """made(task, rows, emotions, seed): scores that know something of the truth."""
+def predictions():
+    """Return a factory of predictions that correlate with the truth."""
 
     def make(task, n=120, c=4, seed=0, subset="test", speakers=12):
         rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Trivial baselines, against what they come to by hand."""
+"""Trivial baselines equal values computed by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calibration and abstention in a report: as metrics.calibration has them, with intervals."""
+"""Calibration and abstention of a report equal those of the metrics, with intervals."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ from moodal.evaluation.report.calibration import (
 from moodal.evaluation.report.summary import combine, summarise
 
 
-def test_it_is_the_calibration_error_with_an_interval(made):
-    scored = made("single", n=300)
-    told = calibration(scored, draws=200)
+def test_the_report_has_the_calibration_error_with_an_interval(predictions):
+    scored = predictions("single", n=300)
+    entry = calibration(scored, draws=200)
     expected = expected_calibration_error(scored.probabilities, scored.targets)
-    assert told["ece"] == pytest.approx(expected)
-    assert told["low"] < told["high"]
-    assert sum(b["cases"] for b in told["bins"]) == 300
-    assert told["of"] == "the most probable emotion"
+    assert entry["ece"] == pytest.approx(expected)
+    assert entry["low"] < entry["high"]
+    assert sum(b["cases"] for b in entry["bins"]) == 300
+    assert entry["of"] == "the most probable emotion"
 
 
-def test_of_equal_weights_the_drawn_statistic_is_the_error(made):
+def test_the_statistic_with_equal_weights_is_the_error(predictions):
     """One cluster: every draw is the whole, and the interval has no width."""
-    scored = replace(made("single"), clusters=("one",) * 120)
-    told = calibration(scored, draws=20)
-    assert told["low"] == pytest.approx(told["ece"])
-    assert told["high"] == pytest.approx(told["ece"])
+    scored = replace(predictions("single"), clusters=("one",) * 120)
+    entry = calibration(scored, draws=20)
+    assert entry["low"] == pytest.approx(entry["ece"])
+    assert entry["high"] == pytest.approx(entry["ece"])
 
 
-def test_any_number_of_emotions_are_asked_one_by_one(made):
-    scored = replace(made("multi"), clusters=("one",) * 120)
-    told = calibration(scored, draws=20)
-    assert sum(b["cases"] for b in told["bins"]) == 480
-    assert told["low"] == pytest.approx(told["ece"])
+def test_multi_label_calibration_covers_every_emotion(predictions):
+    scored = replace(predictions("multi"), clusters=("one",) * 120)
+    entry = calibration(scored, draws=20)
+    assert sum(b["cases"] for b in entry["bins"]) == 480
+    assert entry["low"] == pytest.approx(entry["ece"])
     by_hand = sum(
-        b["cases"] / 480 * abs(b["accuracy"] - b["confidence"]) for b in told["bins"] if b["cases"]
+        b["cases"] / 480 * abs(b["accuracy"] - b["confidence"]) for b in entry["bins"] if b["cases"]
     )
-    assert told["ece"] == pytest.approx(by_hand)
+    assert entry["ece"] == pytest.approx(by_hand)
 
 
-def test_values_have_none(made):
-    assert calibration(made("regression")) is None
-    test = made("regression")
+def test_values_have_no_calibration(predictions):
+    assert calibration(predictions("regression")) is None
+    test = predictions("regression")
     report = summarise(test, train_targets=test.targets, draws=0)
     assert "calibration" not in report
     with pytest.raises(DataError, match="no calibration"):
         reliability_diagram(report, "x.png")
 
 
-def test_reports_hold_it_and_folds_pool_it(made, tmp_path):
-    tests = [made("single", seed=i, subset=f"fold {i}") for i in range(2)]
+def test_reports_contain_calibration_and_folds_pool_it(predictions, tmp_path):
+    tests = [predictions("single", seed=i, subset=f"fold {i}") for i in range(2)]
     reports = [summarise(t, train_targets=t.targets, draws=10) for t in tests]
     both = combine(reports, tests, draws=10)
     assert sum(b["cases"] for b in both["calibration"]["bins"]) == 240
@@ -68,16 +68,16 @@ def test_reports_hold_it_and_folds_pool_it(made, tmp_path):
         assert path.stat().st_size > 2000
 
 
-def test_abstaining_by_hand(made):
-    scored = made("single", n=8, speakers=8)
+def test_abstention_by_hand(predictions):
+    scored = predictions("single", n=8, speakers=8)
     decided = np.array([1, 1, 1, 1, 0, 0, 0, 0], bool)
     right = np.array([1, 1, 1, 0, 1, 0, 0, 0], bool)
-    told = abstention(scored, decided, right, draws=100)
-    assert told["rows"] == 4
-    assert told["share"]["value"] == 0.5
-    assert told["accuracy"]["value"] == 0.75
-    assert told["accuracy_all"]["value"] == 0.5
-    assert told["accuracy"]["low"] < 0.75 < told["accuracy"]["high"]
+    entry = abstention(scored, decided, right, draws=100)
+    assert entry["rows"] == 4
+    assert entry["share"]["value"] == 0.5
+    assert entry["accuracy"]["value"] == 0.75
+    assert entry["accuracy_all"]["value"] == 0.5
+    assert entry["accuracy"]["low"] < 0.75 < entry["accuracy"]["high"]
     never = abstention(scored, np.zeros(8, bool), right, draws=10)
     assert never["accuracy"] == {"value": None, "low": None, "high": None}
     report = {"extras": {"abstention": never}}

@@ -1,4 +1,4 @@
-"""A model card tells what is known, and that the rest is not."""
+"""A model card contains the known facts and describes others as unknown."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from moodal.evaluation.report.summary import ReportContext, summarise
 
 
 @pytest.fixture
-def report(made):
-    test = made("multi")
+def report(predictions):
+    test = predictions("multi")
     audit = [
         {"level": "warning", "what": "speakers", "detail": "Speakers are shared.", "examples": []},
         {"level": "note", "what": "notes", "detail": "Action units bear labels.", "examples": []},
@@ -66,7 +66,7 @@ def test_a_full_card(report):
         assert line in text
 
 
-def test_what_is_unknown_is_said_to_be(report):
+def test_unknown_facts_are_described_as_unknown(report):
     text = model_card(Card())
     assert "It was not evaluated" in text
     assert "unknown: ask before sharing" in text

@@ -1,4 +1,4 @@
-"""Every figure is a picture, the same each time; what it shows was looked at by eye."""
+"""Every figure is a reproducible picture; its content was checked by eye."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.fixture
-def report(made):
-    test = made("multi")
+def report(predictions):
+    test = predictions("multi")
     targets = test.targets.copy()
     targets[:, 1] = 0
     test = dataclasses.replace(test, targets=targets)
     return summarise(test, train_targets=targets, draws=20, context=ReportContext(unseen=["joy"]))
 
 
-def _draw(kind, made, report, path):
+def _draw(kind, predictions, report, path):
     epochs = [
         {"epoch": 1, "train_loss": 0.9, "valid_loss": 0.8, "valid_auc": 0.6},
         {"epoch": 2, "train_loss": 0.7, "valid_loss": float("nan"), "valid_auc": 0.7},
     ]
     return {
         "bars": lambda: figures.emotion_bars(report, "auc", path),
-        "roc": lambda: figures.roc_curves(made("multi"), path),
-        "confusion": lambda: figures.confusion(made("single"), path),
-        "values": lambda: figures.values_against_truth(made("regression", c=2), path),
+        "roc": lambda: figures.roc_curves(predictions("multi"), path),
+        "confusion": lambda: figures.confusion(predictions("single"), path),
+        "values": lambda: figures.values_against_truth(predictions("regression", c=2), path),
         "learning": lambda: figures.learning_curves(epochs, path),
     }[kind]()
 
 
 @pytest.mark.parametrize("kind", ["bars", "roc", "confusion", "values", "learning"])
-def test_drawn_as_png_and_svg_alike_each_time(kind, made, report, tmp_path):
-    path = _draw(kind, made, report, tmp_path / "deep" / "a.png")
+def test_figures_are_reproducible_as_png_and_svg(kind, predictions, report, tmp_path):
+    path = _draw(kind, predictions, report, tmp_path / "deep" / "a.png")
     assert path.read_bytes().startswith(PNG)
-    again = _draw(kind, made, report, tmp_path / "b.png")
+    again = _draw(kind, predictions, report, tmp_path / "b.png")
     assert path.read_bytes() == again.read_bytes()
-    svg = [_draw(kind, made, report, tmp_path / f"{x}.svg").read_text() for x in "cd"]
+    svg = [_draw(kind, predictions, report, tmp_path / f"{x}.svg").read_text() for x in "cd"]
     assert svg[0] == svg[1]
     assert "<svg" in svg[0]
     assert not list(tmp_path.rglob("*.part*"))
 
 
-def test_values_are_drawn_over_their_truth_with_their_figures(made, tmp_path):
-    test = made("regression", c=2)
+def test_values_are_drawn_over_their_truth_with_their_figures(predictions, tmp_path):
+    test = predictions("regression", c=2)
     text = figures.values_against_truth(test, tmp_path / "a.svg", ["selected on test"]).read_text()
     value = float(ccc(test.targets[:, 1], test.logits[:, 1]))
     for words in ("anger", f"CCC {value:.2f}", "prediction = truth", "selected on test"):
         assert words in text
-    many = made("regression", c=1, n=1500)
+    many = predictions("regression", c=1, n=1500)
     figures.values_against_truth(many, tmp_path / "b.png")
     with pytest.raises(DataError, match="no numbers to draw"):
-        figures.values_against_truth(made("multi"), tmp_path / "c.png")
+        figures.values_against_truth(predictions("multi"), tmp_path / "c.png")
 
 
 def test_bars_say_what_is_undefined_unseen_and_marked(report, tmp_path):
@@ -85,20 +85,20 @@ def test_the_curve_is_scikit_learns():
     np.testing.assert_allclose(true, theirs[1])
 
 
-def test_an_absent_emotion_has_no_curve(made, tmp_path):
-    test = made("multi", c=1)
+def test_an_absent_emotion_has_no_curve(predictions, tmp_path):
+    test = predictions("multi", c=1)
     test = dataclasses.replace(test, targets=np.zeros((120, 1)))
     text = figures.roc_curves(test, tmp_path / "a.svg").read_text()
     assert "no emotion has a curve" in text
 
 
-def test_wrong_questions(made, report, tmp_path):
+def test_invalid_requests_are_refused(predictions, report, tmp_path):
     with pytest.raises(UsageError, match=r"\.png or \.svg"):
-        figures.confusion(made("single"), tmp_path / "a.jpg")
+        figures.confusion(predictions("single"), tmp_path / "a.jpg")
     with pytest.raises(UsageError, match="'exact_match'"):
         figures.emotion_bars(report, "exact_match", tmp_path / "a.png")
     with pytest.raises(DataError, match="one emotion per row"):
-        figures.confusion(made("multi"), tmp_path / "a.png")
+        figures.confusion(predictions("multi"), tmp_path / "a.png")
     with pytest.raises(DataError, match="no epochs"):
         figures.learning_curves([], tmp_path / "a.png")
     assert not list(tmp_path.iterdir())

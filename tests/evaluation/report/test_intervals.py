@@ -1,4 +1,4 @@
-"""Whole clusters are drawn, and what the weights say is what repeated rows say."""
+"""Whole clusters are drawn, and weights are equivalent to repeated rows."""
 
 from __future__ import annotations
 

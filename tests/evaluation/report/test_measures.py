@@ -1,4 +1,4 @@
-"""Reports show metrics that there are, for tasks they are for, and the docs name every key."""
+"""Reports contain only metrics of their task, and the docs name every key."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_lines_are_metrics_of_their_task(task):
 
 
 def numbers(values, n=80, seed=0):
-    """Predictions of values that know something of the truth."""
+    """Return predictions of values that correlate with the truth."""
     rng = np.random.default_rng(seed)
     space = Values(values)
     truth = rng.uniform(space.low, space.high, (n, len(space)))
@@ -57,7 +57,7 @@ def test_steps_and_signs_are_of_sentiment_alone():
     assert report["headlines"] == ["mae", "pearson", "acc2_nonzero"]
 
 
-def test_beside_sentiment_other_values_have_gaps_for_steps_and_signs():
+def test_other_values_than_sentiment_have_gaps_for_steps_and_signs():
     test = numbers(["valence", "sentiment"])
     report = summarise(test, train_targets=test.targets, draws=10)
     entry = report["metrics"]["acc7"]
@@ -70,8 +70,8 @@ def test_beside_sentiment_other_values_have_gaps_for_steps_and_signs():
     assert NO_SENTIMENT not in markdown(report)
 
 
-def test_figures_of_values_are_of_the_numbers_that_the_network_gave():
-    """Papers do not clip; what is told to people is clipped."""
+def test_figures_of_values_use_the_unclipped_outputs():
+    """Papers do not clip; the output for users is clipped."""
     test = numbers(["valence", Value("trust", 0, 4)])
     far = test.logits.copy()
     far[0] = (3.0, 9.0)
@@ -88,10 +88,10 @@ def test_figures_of_values_are_of_the_numbers_that_the_network_gave():
     assert report["values"][1] == {"name": "trust", "low": 0.0, "high": 4.0}
 
 
-def test_every_key_of_a_report_is_documented(made):
+def test_every_key_of_a_report_is_documented(predictions):
     docs = DOCS.read_text(encoding="utf-8")
     assert SCHEMA in docs
-    tests = [made("multi", seed=s) for s in (0, 1)]
+    tests = [predictions("multi", seed=s) for s in (0, 1)]
     reports = [
         summarise(
             t,

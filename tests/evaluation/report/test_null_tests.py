@@ -1,4 +1,4 @@
-"""Nulls and the plain cosine, against what they come to by hand and by chance."""
+"""Null distributions and the cosine baseline equal values by hand and by chance."""
 
 from __future__ import annotations
 

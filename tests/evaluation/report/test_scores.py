@@ -1,4 +1,4 @@
-"""Predictions are kept as they were, and what is wrong with them is said."""
+"""Predictions are stored without loss, and invalid ones are refused."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from moodal.evaluation.report.scores import Scored, ScoredRows, clusters_of, joi
 
 
 @pytest.mark.parametrize("task", ["multi", "single", "regression"])
-def test_saved_and_read_back(made, task, tmp_path):
-    before = made(task)
+def test_saved_and_read_back(predictions, task, tmp_path):
+    before = predictions(task)
     before.save(tmp_path / "run")
     after = load(tmp_path / "run")
     for name in ("ids", "labels", "task", "clusters", "cluster_kind", "subset", "info"):
@@ -29,9 +29,9 @@ def test_saved_and_read_back(made, task, tmp_path):
     assert names == {"predictions.npz", "predictions.json", "predictions.csv"}
 
 
-def test_the_same_predictions_make_the_same_files(made, tmp_path):
+def test_the_same_predictions_make_the_same_files(predictions, tmp_path):
     for folder in ("a", "b"):
-        made("multi").save(tmp_path / folder)
+        predictions("multi").save(tmp_path / folder)
     for name in ("predictions.npz", "predictions.json", "predictions.csv"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
@@ -65,8 +65,8 @@ def test_values_kept_without_ranges_have_the_built_in_ones(tmp_path):
     assert load(tmp_path).values == (Value.of("sentiment"),)
 
 
-def test_csv_is_for_people(made, tmp_path):
-    test = made("single", n=3)
+def test_the_csv_has_names_and_probabilities(predictions, tmp_path):
+    test = predictions("single", n=3)
     test.save(tmp_path)
     with open(tmp_path / "predictions.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -76,8 +76,8 @@ def test_csv_is_for_people(made, tmp_path):
     assert sum(float(rows[1][f"true:{x}"]) for x in test.labels) == 1
 
 
-def test_probabilities_are_those_of_the_task(made):
-    single, multi, value = made("single"), made("multi"), made("regression")
+def test_probabilities_are_those_of_the_task(predictions):
+    single, multi, value = predictions("single"), predictions("multi"), predictions("regression")
     np.testing.assert_allclose(single.probabilities.sum(1), 1)
     np.testing.assert_allclose(single.each, 1 / (1 + np.exp(-single.logits)))
     np.testing.assert_allclose(multi.probabilities, 1 / (1 + np.exp(-multi.logits)))
@@ -102,7 +102,7 @@ def test_probabilities_are_those_of_the_task(made):
         ),
     ],
 )
-def test_wrong_sizes_and_numbers_are_said(change, words):
+def test_wrong_sizes_and_numbers_are_refused(change, words):
     good = {
         "ids": ("a", "b"),
         "probabilities": np.zeros((2, 1)),
@@ -117,23 +117,23 @@ def test_wrong_sizes_and_numbers_are_said(change, words):
         Scored(**(good | change))
 
 
-def test_a_missing_and_a_damaged_file(made, tmp_path):
+def test_missing_and_damaged_files_are_refused(predictions, tmp_path):
     with pytest.raises(DataError, match="has no stored predictions"):
         load(tmp_path)
-    path = made("multi").save(tmp_path)
+    path = predictions("multi").save(tmp_path)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DataError, match="damaged"):
         load(tmp_path)
 
 
-def test_a_place_that_cannot_be_written(made, tmp_path):
+def test_a_folder_that_cannot_be_written_is_refused(predictions, tmp_path):
     (tmp_path / "file").write_text("here")
     with pytest.raises(OutputError):
-        made("multi").save(tmp_path / "file")
+        predictions("multi").save(tmp_path / "file")
 
 
-def test_pickled_arrays_are_refused(made, tmp_path):
-    path = made("multi").save(tmp_path)
+def test_pickled_arrays_are_refused(predictions, tmp_path):
+    path = predictions("multi").save(tmp_path)
     np.savez(path, probabilities=np.array([{}], dtype=object), logits=0, targets=0)
     with pytest.raises(DataError, match="damaged"):
         load(tmp_path)
@@ -146,12 +146,12 @@ def test_clusters_of_speakers_else_dialogues_else_rows():
     assert clusters_of([*known, Utterance("c")]) == (("a", "b", "c"), "utterance")
 
 
-def test_folds_are_joined_and_columns_selected(made):
-    both = join([made("multi", seed=1), made("multi", seed=2)])
+def test_folds_are_joined_and_columns_selected(predictions):
+    both = join([predictions("multi", seed=1), predictions("multi", seed=2)])
     assert len(both) == 240
     assert both.cluster_kind == "speaker"
     assert len(set(both.clusters)) == 12
     part = both.select(["joy", "anger"])
     np.testing.assert_array_equal(part.logits, both.logits[:, [2, 0]])
     with pytest.raises(DataError, match="same labels"):
-        join([made("multi"), made("multi", c=3)])
+        join([predictions("multi"), predictions("multi", c=3)])

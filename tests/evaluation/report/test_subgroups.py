@@ -1,4 +1,4 @@
-"""Rows told apart by what the corpus knows of them, in one run and over folds."""
+"""Figures by group of rows, in one run and over folds."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from moodal.evaluation.report.tables import SWAPPED, markdown, show
 
 
 @pytest.fixture
-def told(made):
-    """told(task, ...): predictions whose rows are scripted, improvised, or neither."""
+def grouped(predictions):
+    """Return a factory of predictions whose rows are scripted, improvised, or neither."""
 
     def make(task, **kw):
-        test = made(task, **kw)
+        test = predictions(task, **kw)
         styles = tuple(("improvised", "scripted", "")[i % 3] for i in range(len(test)))
         return dataclasses.replace(test, groups={"style": styles})
 
@@ -34,8 +34,8 @@ def _report(test, **kw):
 
 
 @pytest.mark.parametrize("task", ["multi", "single", "regression"])
-def test_a_group_is_measured_as_if_it_were_all(told, task):
-    test = told(task)
+def test_a_group_has_the_figures_of_its_rows_alone(grouped, task):
+    test = grouped(task)
     report = _report(test, seed=2)
     json.dumps(report, allow_nan=False)
     groups = report["groups"]["style"]
@@ -49,12 +49,12 @@ def test_a_group_is_measured_as_if_it_were_all(told, task):
     assert sum(about["rows"] for about in groups.values()) == len(test)
 
 
-def test_without_columns_there_is_no_such_part(made):
-    assert "groups" not in _report(made("single"))
+def test_reports_without_columns_have_no_groups(predictions):
+    assert "groups" not in _report(predictions("single"))
 
 
-def test_folds_are_pooled_and_their_baselines_averaged(told):
-    tests = [told("single", seed=s, n=90 + 30 * s, subset=f"fold {s}") for s in (0, 1)]
+def test_folds_are_pooled_and_their_baselines_averaged(grouped):
+    tests = [grouped("single", seed=s, n=90 + 30 * s, subset=f"fold {s}") for s in (0, 1)]
     reports = [_report(t) for t in tests]
     both = combine(reports, tests, draws=40)
     pooled = join(tests)
@@ -70,32 +70,32 @@ def test_folds_are_pooled_and_their_baselines_averaged(told):
     assert entry["rows"] == sum(weights)
 
 
-def test_a_group_that_one_fold_alone_has(told):
-    first, second = told("single", seed=0), told("single", seed=1)
+def test_a_group_of_only_one_fold_is_pooled(grouped):
+    first, second = grouped("single", seed=0), grouped("single", seed=1)
     second = second.rows([i for i, s in enumerate(second.groups["style"]) if s == "scripted"])
     both = combine([_report(first), _report(second)], [first, second], draws=5)
     assert both["groups"]["style"]["improvised"]["rows"] == 40
     assert both["groups"]["style"]["scripted"]["rows"] == 80
 
 
-def test_columns_are_kept_joined_and_read_back(told, made, tmp_path):
-    test = told("multi", n=6)
+def test_groups_are_stored_joined_and_read(grouped, predictions, tmp_path):
+    test = grouped("multi", n=6)
     test.save(tmp_path)
     assert load(tmp_path).groups == test.groups
     assert (tmp_path / "predictions.csv").read_text().startswith("id,speaker,style,true:anger")
     assert join([test, test]).groups["style"] == test.groups["style"] * 2
-    assert join([test, made("multi", n=6)]).groups == {}
+    assert join([test, predictions("multi", n=6)]).groups == {}
     assert test.select(["joy"]).groups == test.groups
     assert test.rows([3, 1]).groups["style"] == ("improvised", "scripted")
-    made("multi", n=6).save(tmp_path / "old")
+    predictions("multi", n=6).save(tmp_path / "old")
     assert "groups" not in json.loads((tmp_path / "old" / "predictions.json").read_text())
     assert load(tmp_path / "old").groups == {}
     with pytest.raises(DataError, match="6 utterances, but 2 style"):
         dataclasses.replace(test, groups={"style": ("a", "b")})
 
 
-def test_people_read_the_groups_and_which_is_ua(told):
-    test = told("single")
+def test_report_md_has_groups_text_baseline_and_ua(grouped):
+    test = grouped("single")
     words = {
         "what": "TF-IDF",
         "metrics": {
@@ -140,7 +140,7 @@ def test_people_read_the_groups_and_which_is_ua(told):
     assert max(map(len, out.getvalue().splitlines())) <= 80
 
 
-def test_findings_of_many_folds_are_one_line(made):
+def test_findings_of_many_folds_are_one_line(predictions):
     audit = [
         {
             "level": "warning",
@@ -163,7 +163,7 @@ def test_findings_of_many_folds_are_one_line(made):
             "detail": "Made up.",
         }
     ] * 3
-    text = markdown(_report(made("single"), context=ReportContext(audit=audit)))
+    text = markdown(_report(predictions("single"), context=ReportContext(audit=audit)))
     line = (
         "- warning: They share 0.5. For example `script01_1`. The same holds in 3 folds, for 40.0% "
     )

@@ -1,4 +1,4 @@
-"""report.json holds what was measured, in JSON, the same each time."""
+"""report.json contains the measured figures and is reproducible."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def _report(test, **kw):
 
 
 @pytest.mark.parametrize("task", ["multi", "single", "regression"])
-def test_it_is_json_of_every_metric_and_always_the_same(made, task):
-    test = made(task)
-    report = _report(test, valid=made(task, seed=1, subset="valid"))
+def test_the_report_is_json_with_every_metric_and_reproducible(predictions, task):
+    test = predictions(task)
+    report = _report(test, valid=predictions(task, seed=1, subset="valid"))
     text = json.dumps(report, allow_nan=False)
     assert json.loads(text) == report
-    assert json.dumps(_report(test, valid=made(task, seed=1, subset="valid"))) == text
+    assert json.dumps(_report(test, valid=predictions(task, seed=1, subset="valid"))) == text
     assert report["schema"] == SCHEMA
     assert list(report["metrics"]) == [line.key for line in lines(test)]
     assert set(report["headlines"]) <= set(report["metrics"])
@@ -48,9 +48,9 @@ def test_it_is_json_of_every_metric_and_always_the_same(made, task):
         assert value["low"] <= value["value"] <= value["high"] or entry["metric"] == "precision"
 
 
-def test_values_and_intervals_are_the_metrics_own(made):
-    test = made("multi")
-    thresholds = choose(made("multi", seed=1, subset="valid"))
+def test_values_and_intervals_equal_those_of_the_metrics(predictions):
+    test = predictions("multi")
+    thresholds = choose(predictions("multi", seed=1, subset="valid"))
     report = _report(test, thresholds=thresholds, seed=5)
     decided = metrics.decide(test.probabilities, thresholds.values)
     for name in ("weighted_accuracy", "auc", "exact_match"):
@@ -75,8 +75,8 @@ def test_values_and_intervals_are_the_metrics_own(made):
     assert report["thresholds"]["values"]["joy"] == thresholds.values[2]
 
 
-def test_an_absent_emotion_is_a_gap_with_its_reason(made):
-    test = made("multi")
+def test_an_absent_emotion_is_a_gap_with_its_reason(predictions):
+    test = predictions("multi")
     targets = test.targets.copy()
     targets[:, 1] = 0
     report = _report(dataclasses.replace(test, targets=targets))
@@ -89,16 +89,16 @@ def test_an_absent_emotion_is_a_gap_with_its_reason(made):
     assert report["metrics"]["auc"]["mean"]["value"] == pytest.approx(alone.mean())
 
 
-def test_nothing_defined_at_all_is_a_gap_too(made):
-    test = made("multi", c=1)
+def test_a_metric_undefined_for_every_emotion_is_a_gap(predictions):
+    test = predictions("multi", c=1)
     report = _report(dataclasses.replace(test, targets=np.zeros((120, 1))))
     mean = report["metrics"]["auc"]["mean"]
     assert mean == {"value": None, "gap": "it is undefined for every emotion", "over": 0}
     assert report["metrics"]["macro_f1"]["all"]["value"] is None
 
 
-def test_single_label_is_judged_both_ways(made):
-    test = made("single")
+def test_single_label_corpora_have_both_kinds_of_decisions(predictions):
+    test = predictions("single")
     found = _report(test, thresholds=np.full(4, 0.4))["metrics"]
     top = metrics.top(test.logits)
     each = metrics.decide(test.each, 0.4)
@@ -110,8 +110,8 @@ def test_single_label_is_judged_both_ways(made):
     assert found["balanced_accuracy"]["all"]["chance"] == 0.25
 
 
-def test_unseen_emotions_have_means_of_their_own(made):
-    test = made("multi")
+def test_unseen_emotions_have_separate_means(predictions):
+    test = predictions("multi")
     report = _report(test, context=ReportContext(unseen=["joy"]))
     entry = report["metrics"]["auc"]
     assert entry["mean_unseen"]["value"] == entry["emotions"]["joy"]["value"]
@@ -119,12 +119,12 @@ def test_unseen_emotions_have_means_of_their_own(made):
     assert entry["mean_seen"]["value"] == pytest.approx(np.mean(seen))
 
 
-def test_stamps_audit_and_extras_are_carried(made):
+def test_reports_contain_stamps_audit_and_extras(predictions):
     finding = AuditFinding(
         "warning", "speakers", "train and test", 2, 0.5, ("x",), "They share two."
     )
     report = _report(
-        made("multi"),
+        predictions("multi"),
         context=ReportContext(
             stamps=["selected on test"],
             audit=[finding, {"level": "note"}],
@@ -137,14 +137,14 @@ def test_stamps_audit_and_extras_are_carried(made):
     assert report["extras"] == {"seconds": 3.5}
 
 
-def test_without_draws_there_are_no_intervals(made):
-    entry = _report(made("multi"), draws=0)["metrics"]["auc"]["mean"]
+def test_without_draws_there_are_no_intervals(predictions):
+    entry = _report(predictions("multi"), draws=0)["metrics"]["auc"]["mean"]
     assert entry["value"] > 0.5
     assert entry["low"] is entry["high"] is None
 
 
-def test_what_cannot_be_reported_is_said(made):
-    test = made("multi")
+def test_what_cannot_be_reported_is_refused(predictions):
+    test = predictions("multi")
     with pytest.raises(DataError, match="as many thresholds"):
         _report(test, thresholds=np.zeros(3))
     with pytest.raises(DataError, match="JSON"):
@@ -163,8 +163,8 @@ def test_what_cannot_be_reported_is_said(made):
 
 
 @pytest.mark.parametrize("task", ["multi", "single", "regression"])
-def test_folds_pool_and_average(made, task):
-    tests = [made(task, seed=s, subset=f"fold {s}", n=100 + 20 * s) for s in (0, 1, 2)]
+def test_folds_pool_and_average(predictions, task):
+    tests = [predictions(task, seed=s, subset=f"fold {s}", n=100 + 20 * s) for s in (0, 1, 2)]
     given = [Thresholds(np.full(4, t), "given") for t in (0.3, 0.5, 0.7)]
     reports = [
         _report(t, thresholds=h, context=ReportContext(["made up"]))
@@ -194,8 +194,8 @@ def test_folds_pool_and_average(made, task):
         assert entry["all"]["baselines"]["majority"] == pytest.approx(expected)
 
 
-def test_saved(made, tmp_path):
-    report = _report(made("multi"), draws=10)
+def test_report_json_is_saved(predictions, tmp_path):
+    report = _report(predictions("multi"), draws=10)
     save(report, tmp_path / "report.json")
     assert json.loads((tmp_path / "report.json").read_text()) == report
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]

@@ -1,4 +1,4 @@
-"""report.md and the terminal say what report.json says."""
+"""report.md and the terminal show the content of report.json."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from moodal.evaluation.report.thresholds import choose
 
 
 @pytest.fixture
-def report(made):
-    test = made("multi")
+def report(predictions):
+    test = predictions("multi")
     targets = test.targets.copy()
     targets[:, 1] = 0
     nulls = {"joy": {"auc": 0.7, "cosine": {"auc": 0.65}, "retrained": retrained([0.5, 0.8], 0.7)}}
     return summarise(
         dataclasses.replace(test, targets=targets),
         train_targets=test.targets,
-        thresholds=choose(made("multi", seed=1, subset="valid")),
-        valid=made("multi", seed=1, subset="valid"),
+        thresholds=choose(predictions("multi", seed=1, subset="valid")),
+        valid=predictions("multi", seed=1, subset="valid"),
         draws=50,
         context=ReportContext(
             stamps=["selected on test"],
@@ -92,8 +92,8 @@ def test_the_terminal_keeps_to_its_width(report):
 
 
 @pytest.mark.parametrize("task", ["single", "regression"])
-def test_other_tasks_and_folds(made, task):
-    tests = [made(task, seed=s, subset=f"fold {s}") for s in (0, 1)]
+def test_other_tasks_and_folds(predictions, task):
+    tests = [predictions(task, seed=s, subset=f"fold {s}") for s in (0, 1)]
     reports = [summarise(t, train_targets=t.targets, draws=20) for t in tests]
     text = markdown(combine(reports, tests, draws=20))
     assert "| Metric | fold 0 | fold 1 | mean | std | pooled |" in text
@@ -101,7 +101,7 @@ def test_other_tasks_and_folds(made, task):
     out = io.StringIO()
     show(reports[0], Console(file=out, width=80))
     assert max(map(len, out.getvalue().splitlines())) <= 80
-    one = made(task, c=1)
+    one = predictions(task, c=1)
     assert "## Each" not in markdown(summarise(one, train_targets=one.targets, draws=0))
 
 
@@ -116,8 +116,8 @@ def test_tables_as_rows(report):
     assert len(only[0]) == 4
 
 
-def test_without_intervals(made):
-    test = made("multi")
+def test_without_intervals(predictions):
+    test = predictions("multi")
     text = markdown(summarise(test, train_targets=np.ones((2, 4)), draws=0))
     assert "No intervals were computed." in text
     assert "[" not in text.split("## All metrics")[0].replace("[interval]", "")

@@ -1,4 +1,4 @@
-"""Chosen thresholds are the best there are, on validation."""
+"""Chosen thresholds are optimal on validation."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def test_fixed():
         fixed(["a"], 3)
 
 
-def test_wrong_questions(made):
+def test_invalid_requests_are_refused(predictions):
     with pytest.raises(UsageError, match="No criterion"):
-        choose(made("multi"), "accuracy")
+        choose(predictions("multi"), "accuracy")
     with pytest.raises(DataError, match="rows that have emotions"):
-        choose(made("regression"))
+        choose(predictions("regression"))
 
 
 @pytest.mark.parametrize("criterion", ["binary_f1", "balanced_accuracy"])

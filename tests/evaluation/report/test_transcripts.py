@@ -1,4 +1,4 @@
-"""The character error rate of a report: of all utterances, its interval by whole clusters."""
+"""The character error rate covers all utterances, and its interval resamples clusters."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def test_folds_are_combined_as_if_they_were_one():
     assert both == ctc_entry(SAID, WROTE, SPEAKERS, draws=60, seed=3, infinite={"clips": 3})
 
 
-def test_nothing_said_is_no_rate():
+def test_empty_references_have_no_rate():
     entry = ctc_entry(["", ""], ["A", ""], ["x", "y"], draws=10)
     assert (entry["character_error_rate"], entry["low"], entry["silent"]) == (None, None, 2)
     assert entry["errors"] == 1
 
 
-def test_it_is_told_in_the_report(made):
-    test = made("single", n=60)
+def test_the_rate_is_in_the_report(predictions):
+    test = predictions("single", n=60)
     entry = ctc_entry(SAID, WROTE, test.clusters, infinite={"too_short_clips": 2})
     report = summarise(
         test, train_targets=test.targets, draws=10, context=ReportContext(extras={"ctc": entry})
