@@ -149,11 +149,11 @@ def beside_torch(args: argparse.Namespace, inputs: Inputs, model: Model) -> dict
     except ModuleNotFoundError:
         print("Not beside PyTorch: it is not installed.", file=sys.stderr)
         return {}
+    from moodal.core.recipe import load_fusion
     from moodal.train.export.onnx import Preparation, form
-    from moodal.train.fuse import recipe as fused
 
     torch.set_num_threads(args.threads)
-    parts = fused.read(args.recipe).parts
+    parts = load_fusion(args.recipe).parts
     rows: dict[str, Row] = {}
     for stream, branch in model.scorer.branches.items():
         try:

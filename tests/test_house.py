@@ -60,7 +60,7 @@ def test_modules_hold_one_noun():
         str(p.relative_to(PACKAGE)): len(p.read_text(encoding="utf-8").splitlines())
         for p in MODULES
     }
-    assert not {name: lines for name, lines in long.items() if lines > 420}
+    assert not {name: lines for name, lines in long.items() if lines > 450}
 
 
 def test_packages_hold_nothing_but_tables():

@@ -25,7 +25,7 @@ SHORT = {"v": "valence", "a": "arousal", "d": "dominance"}
 
 @dataclass(frozen=True)
 class Labels:
-    """Which columns of a table are its labels, and what they hold.
+    """The columns of a table that are its labels, and the kind of labels in them.
 
     Attributes:
         columns: their names.

@@ -139,7 +139,7 @@ _SRT = re.compile(r"\s*(?:\d+\s*\n)?\s*\d+:\d\d:\d\d[,.]\d+\s*-->")
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What a file holds.
+    """The content of a file, as its header and first frames tell it.
 
     Attributes:
         kind: "audio" (also where its only picture is a cover), "video", "image", "text" or

@@ -132,7 +132,7 @@ class Rows:
 
     @property
     def present(self) -> np.ndarray:
-        """Whether each row has states: [N] bool."""
+        """Return whether each row has states: [N] bool."""
         return self.states.lengths > 0
 
 

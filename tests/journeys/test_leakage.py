@@ -129,7 +129,7 @@ def learned(run: Path) -> dict[str, Any]:
     report = json.loads((run / "report.json").read_text())
     vectors = {name: array.tobytes() for name, array in trained.vectors().items()}
     scales = {k: v for k, v in vectors.items() if k.endswith((".mean", ".deviation"))}
-    assert len(scales) == 2 * len(trained.about["widths"]), "the features were to be standardised"
+    assert len(scales) == 2 * len(trained.info.widths), "the features were to be standardised"
     return {
         "epoch": checkpoint.load(run / "resume.pt")["state"]["best_epoch"],
         "curves": [
@@ -139,7 +139,7 @@ def learned(run: Path) -> dict[str, Any]:
         "scales": scales,
         "trained utterances": vectors["trained.ids"],
         "thresholds": dict(
-            zip(trained.space.labels, trained.about["thresholds"]["values"], strict=True)
+            zip(trained.space.labels, trained.info.thresholds.values, strict=True)
         ),
     }
 

@@ -99,7 +99,7 @@ def test_hostile_files_are_named_and_not_run(iemocap, tmp_path, fails):
         ("system.name=eeea", 2, "no system 'eeea'"),
         ("system.hiden={}", 2, "unknown key 'hiden'"),
         ("system.hidden={text=200}", 5, "system.hidden.text=300"),
-        ('system.streams=["speech", "smell"]', 2, "smell"),
+        ('system.streams=["speech", "smell"]', 3, "smell"),
         ("data.prepared=nowhere", 3, "not a prepared corpus"),
         ("space.vectors=nowhere.pt", 2, "nowhere.pt"),
         ('space.synonyms={anger=["qwzx"]}', 5, "qwzx"),

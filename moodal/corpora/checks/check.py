@@ -27,7 +27,7 @@ _BLOCK = 256
 
 @dataclass(frozen=True)
 class _Scan:
-    """What one pass over a stream collects.
+    """The figures that one pass over a stream collects.
 
     Attributes:
         digests: [N] a digest of each row, None where it is empty or all zeros.

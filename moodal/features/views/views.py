@@ -104,7 +104,7 @@ class _Maker:
 
     @property
     def makes(self) -> bool:
-        """Whether this stream can be augmented."""
+        """Return whether this stream can be augmented."""
         return info_of(self.encoder.stream).medium == "sound"
 
     def views(self, as_features: Views | None) -> Views:

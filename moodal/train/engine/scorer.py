@@ -101,7 +101,7 @@ class SystemScorer:
 
     @property
     def complete(self) -> bool:
-        """Whether it needs all of them: systems that are no sums do."""
+        """Return whether every utterance needs all modalities, as systems that are no sums do."""
         return not self.system.open_set
 
     @property
