@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 import moodal
 from moodal.cli.main import main
@@ -22,6 +23,8 @@ from moodal.core.errors import SpaceError
 from moodal.evaluation import metrics
 from moodal.evaluation.report import scores
 from moodal.model import artefact
+from moodal.model.evaluate import evaluate
+from moodal.model.evaluate import rows_of as rows_of_corpus
 from moodal.output import formats
 
 RECIPE = Path(__file__).parents[2] / "recipes/table/values.toml"
@@ -208,6 +211,21 @@ def test_a_clip_is_predicted_as_it_is_evaluated(name, trained, clips, prepared, 
         assert recording["values"] == VALUES.ranges()
         [written] = recording["utterances"]
         np.testing.assert_allclose(list(written["values"].values()), told[row["id"]], atol=2e-4)
+
+
+def test_answers_stay_within_the_range_and_figures_do_not(trained, clips, prepared, tmp_path):
+    model = moodal.load(trained("rnn") / "artefact", threads=1)
+    with torch.no_grad():
+        model.scorer.system.out.bias += 9
+    row = rows_of(clips / "values.csv")[0]
+    [utterance] = model.predict(clips / row["audio"], text=row["text"], whole=True)
+    assert utterance.values == {"valence": 1, "arousal": 1, "dominance": 5}
+    report = evaluate(model, rows_of_corpus(prepared), tmp_path / "report")
+    tested = scores.load(tmp_path / "report")
+    assert (tested.probabilities == VALUES.high).all()
+    assert (tested.logits > VALUES.high).all()
+    error = np.abs(tested.logits - tested.targets).mean(0)
+    assert report["metrics"]["mae"]["emotions"]["valence"]["value"] == pytest.approx(error[0])
 
 
 def test_the_report_of_training_is_that_of_the_test(trained, prepared, tmp_path, answer):
