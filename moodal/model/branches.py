@@ -210,6 +210,8 @@ def session(path: str, threads: int = 1, *, unpacked: bool = False) -> Any:
     options.log_severity_level = 3
     # with the arena, the buffers of the longest utterance would never be freed
     options.enable_cpu_mem_arena = False
+    # threads that wait by spinning take the cores of the decoder and of other networks
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.disable_quant_qdq", "1" if unpacked else "0")
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
