@@ -33,7 +33,6 @@ from moodal.model.info import (
     ArtefactInfo,
     FusedBody,
     SystemBody,
-    fault,
     modality_infos,
     readers,
 )
@@ -240,7 +239,7 @@ def _info(folder: Path) -> ArtefactInfo:
     try:
         info = ArtefactInfo.model_validate_json(json.dumps(current))
     except ValidationError as error:
-        raise DataError(f"{damaged}: {fault(error)}. Copy it again.") from None
+        raise DataError(f"{damaged}: {_fault(error)}. Copy it again.") from None
     if content.get("digest") != _digest(content):
         raise DataError(f"{damaged}: its content is not what was written. Copy it again.")
     if version == 1:
@@ -250,6 +249,31 @@ def _info(folder: Path) -> ArtefactInfo:
     if wrong := contradiction(info):
         raise DataError(f"{damaged}: {wrong}. Copy it again.")
     return info
+
+
+def _fault(error: ValidationError) -> str:
+    """Describe the first fault of a description in a phrase: its key, its value, what is wrong.
+
+    >>> from moodal.model.info import ThresholdInfo
+    >>> try:
+    ...     ThresholdInfo.model_validate_json('{"values": [0.5, 2]}')
+    ... except ValidationError as error:
+    ...     _fault(error)
+    'values.1 is 2: input should be less than or equal to 1'
+    """
+    first = error.errors(include_url=False)[0]
+    place = [str(part) for part in first["loc"]]
+    if not place:
+        return "it is no such object"
+    if len(place) > 1 and place[0] == "body":
+        del place[1]  # the kind of the body, which pydantic puts behind its key
+    key = ".".join(place)
+    if first["type"] == "missing":
+        return f"it lacks {key}"
+    if first["type"] == "extra_forbidden":
+        return f"it has a key {key} that this format does not have"
+    message = str(first["msg"])
+    return f"{key} is {first['input']!r:.40}: {message[:1].lower()}{message[1:]}"
 
 
 def _verify(folder: Path, name: str, digest: str) -> None:

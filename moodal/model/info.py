@@ -1,4 +1,4 @@
-"""ArtefactInfo: the typed content of an artefact.json, with a sentence on the first fault in it.
+"""ArtefactInfo: the typed content of an artefact.json.
 
 Format 2 is these classes as JSON. Format 1, which `moodal.model.format_1` describes, is read into
 the same objects. The classes check types and ranges; `moodal.model.consistency` checks what several
@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from moodal.core.emotions import Targets, Task, Values
 from moodal.core.records import ModalityInfo
@@ -404,27 +404,3 @@ def readers(encoders: Mapping[str, EncoderInfo]) -> dict[str, EncoderInfo]:
                 name=encoder.name, parameters=parameters, width=encoder.width
             )
     return other
-
-
-def fault(error: ValidationError) -> str:
-    """Describe the first fault of a description in a phrase: its key, its value, what is wrong.
-
-    >>> try:
-    ...     ThresholdInfo.model_validate_json('{"values": [0.5, 2]}')
-    ... except ValidationError as error:
-    ...     fault(error)
-    'values.1 is 2: input should be less than or equal to 1'
-    """
-    first = error.errors(include_url=False)[0]
-    place = [str(part) for part in first["loc"]]
-    if not place:
-        return "it is no such object"
-    if len(place) > 1 and place[0] == "body":
-        del place[1]  # the kind of the body, which pydantic puts behind its key
-    key = ".".join(place)
-    if first["type"] == "missing":
-        return f"it lacks {key}"
-    if first["type"] == "extra_forbidden":
-        return f"it has a key {key} that this format does not have"
-    message = str(first["msg"])
-    return f"{key} is {first['input']!r:.40}: {message[:1].lower()}{message[1:]}"

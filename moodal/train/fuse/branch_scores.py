@@ -179,9 +179,10 @@ def _multilabel_figures(
 ) -> dict[str, Any]:
     """Compute multi-label figures; a word is predicted when its score exceeds its threshold."""
     decided = decide(probabilities, thresholds)
+    areas = np.asarray(auc(truth, probabilities))  # NaN for a word that no row, or every row, has
     return {
         "macro_f1": float(macro_f1(truth, decided)),
-        "mean_auc": float(np.nanmean(auc(truth, probabilities))),
+        "mean_auc": None if np.isnan(areas).all() else float(np.nanmean(areas)),
         "words": truth.shape[1],
         "rows": len(truth),
     }
