@@ -15,8 +15,17 @@ from moodal import NO_TELEMETRY
 
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "examples" / "clip.mp4"
-CLEARED = {*NO_TELEMETRY, "HF_HUB_OFFLINE", "HF_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME",
-           "XDG_DATA_HOME", "XDG_STATE_HOME", "MPLCONFIGDIR", "TMPDIR"}  # fmt: skip
+CLEARED = {
+    *NO_TELEMETRY,
+    "HF_HUB_OFFLINE",
+    "HF_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "MPLCONFIGDIR",
+    "TMPDIR",
+}
 """Variables that could hide what moodal does for a new user."""
 
 GUARD = """
@@ -79,16 +88,22 @@ def trial(folder: Path, *commands: list[str]) -> Trial:
     calls, trace = folder / "sockets.log", folder / "trace.log"
     calls.touch()
     environment = {k: v for k, v in os.environ.items() if k not in CLEARED} | {
-        "HOME": str(home), "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join([str(guard), str(ROOT)]), "MOODAL_TEST_SOCKETS": str(calls),
-    }  # fmt: skip
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join([str(guard), str(ROOT)]),
+        "MOODAL_TEST_SOCKETS": str(calls),
+    }
     traced = traceable()
     for command in commands:
         prefix = [*STRACE, "-A", "-o", str(trace)] if traced else []
         subprocess.run(
-            [*prefix, sys.executable, *command], cwd=folder, env=environment, check=True,
+            [*prefix, sys.executable, *command],
+            cwd=folder,
+            env=environment,
+            check=True,
             capture_output=True,
-        )  # fmt: skip
+        )
     written = [
         str(path.relative_to(folder))
         for place in (home, temporary)
@@ -164,9 +179,15 @@ def test_prepare_train_and_evaluate(tmp_path):
     moodal = ["-m", "moodal"]
     recipe = str(ROOT / "recipes" / "quickstart.toml")
     vectors = "space.vectors=mosei/glove.emotions.840B.300d.pt"
-    small = ["data.prepared=prepared", vectors, "train.epochs=1", "report.draws=20",
-             "train.accelerator=cpu", "system.hidden={text=300, speech=12, face=8}",
-             "protocol.null_draws=20"]  # fmt: skip
+    small = [
+        "data.prepared=prepared",
+        vectors,
+        "train.epochs=1",
+        "report.draws=20",
+        "train.accelerator=cpu",
+        "system.hidden={text=300, speech=12, face=8}",
+        "protocol.null_draws=20",
+    ]
     result = trial(
         tmp_path,
         [*moodal, "synthesise", "mosei", "mosei", "--utterances", "240", "--seed", "3"],

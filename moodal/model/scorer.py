@@ -1,7 +1,7 @@
 """Scorer: the interface between frames and scores of emotions, for every kind of network.
 
 `moodal.model.branches` implements it with ONNX Runtime for fused artefacts,
-`moodal.train.systems.scorer` with PyTorch for every trained system; `moodal.loading` chooses.
+`moodal.train.engine.scorer` with PyTorch for every trained system; `moodal.loading` chooses.
 """
 
 from __future__ import annotations

@@ -74,16 +74,19 @@ def test_a_stream_can_be_left_out(tmp_path: Path) -> None:
     assert list(manifest.features) == list(manifest.encoders) == ["text"]
 
 
-def test_a_modality_without_a_default_encoder_is_a_finding(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_text("id,text,video,label\na,so glad,a.mp4,joy\nb,oh,,sad\n")
+@pytest.mark.parametrize(("column", "name"), [("video", "face"), ("media:pulse", "pulse")])
+def test_a_modality_without_a_default_encoder_is_a_finding(
+    tmp_path: Path, column: str, name: str
+) -> None:
+    (tmp_path / "table.csv").write_text(f"id,text,{column},label\na,so glad,a.mp4,joy\nb,oh,,sad\n")
     (tmp_path / "a.mp4").write_bytes(b"not looked into")
     manifest, findings = prepare(
         "table", tmp_path / "table.csv", tmp_path / "out", encoders={"speech": "none"}
     )
     assert list(manifest.features) == ["text"]
-    assert [f.detail for f in findings if f.what == "face"] == [
-        "There is face to encode, but it has no default encoder: left out. "
-        "Choose one with --encoder face=NAME."
+    assert [f.detail for f in findings if f.what == name] == [
+        f"There is {name} to encode, but it has no default encoder: left out. "
+        f"Choose one with --encoder {name}=NAME."
     ]
 
 

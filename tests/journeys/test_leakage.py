@@ -30,17 +30,18 @@ WEIGHTED = ["train.loss=bce", "train.weighted=true", "report.thresholds=validati
 CASES: dict[str, tuple[str, str, list[str]]] = {
     "multi-label": ("mosei", "mosei/eea.toml", [*SMALL, *WEIGHTED]),
     "single-label": (
-        "iemocap", "iemocap/rnn-lf.toml",
+        "iemocap",
+        "iemocap/rnn-lf.toml",
         ["system.layers=1", "train.loss=ce", "train.select=balanced_accuracy"],
     ),
     "folds": ("iemocap", "iemocap/eea.toml", [*SMALL, "split.by=session", "split.only=[0, 1]"]),
     "zero-shot": ("mosei", "mosei/zero-shot/anger.toml", [*SMALL, *WEIGHTED]),
     "few-shot": (
-        "mosei", "mosei/few-shot/sad.toml",
-        [*SMALL, *WEIGHTED, "protocol.method=joint", "protocol.shots=4",
-         "protocol.adapt_epochs=2"],
+        "mosei",
+        "mosei/few-shot/sad.toml",
+        [*SMALL, *WEIGHTED, "protocol.method=joint", "protocol.shots=4", "protocol.adapt_epochs=2"],
     ),
-}  # fmt: skip
+}
 """Name -> look-alike, recipe and overrides."""
 UNCHOSEN = ["train.select=last", "train.early_stop=0", "train.patience=0"]
 """Overrides by which validation decides nothing about the weights."""
@@ -77,10 +78,16 @@ def case(request, mosei, iemocap) -> Case:
     lookalike, recipe, overrides = CASES[request.param]
     prepared = {"mosei": mosei / "prepared", "iemocap": iemocap / "prepared/iemocap"}[lookalike]
     settings = [
-        "data.standardise=true", "train.epochs=4", "train.lr=5e-3", "train.accelerator=cpu",
-        "report.figures=false", "report.draws=0", "protocol.null_draws=0", *overrides,
+        "data.standardise=true",
+        "train.epochs=4",
+        "train.lr=5e-3",
+        "train.accelerator=cpu",
+        "report.figures=false",
+        "report.draws=0",
+        "protocol.null_draws=0",
+        *overrides,
         f"space.vectors={mosei / 'mosei/glove.emotions.840B.300d.pt'}",
-    ]  # fmt: skip
+    ]
     return Case(RECIPES / recipe, settings, prepared, manifests.read(prepared))
 
 
@@ -138,9 +145,7 @@ def learned(run: Path) -> dict[str, Any]:
         "weights": {name: array.tobytes() for name, array in trained.weights().items()},
         "scales": scales,
         "trained utterances": vectors["trained.ids"],
-        "thresholds": dict(
-            zip(trained.space.labels, trained.info.thresholds.values, strict=True)
-        ),
+        "thresholds": dict(zip(trained.space.labels, trained.info.thresholds.values, strict=True)),
     }
 
 

@@ -199,6 +199,9 @@ def test_a_clip_is_predicted_as_it_is_evaluated(name, trained, clips, prepared, 
     for row, values in raw.items():
         np.testing.assert_allclose(values, given[row], atol=1e-5, err_msg=row)
     assert np.std(list(raw.values()), axis=0).max() > 1e-3, "the system says something"
+    of_training, _ = by_id(folder.parent)
+    for row, values in of_training.items():
+        np.testing.assert_allclose(values, raw[row], atol=1e-5, err_msg=row)
 
     model = moodal.load(folder, threads=1)
     for row in rows_of(clips / "table.csv")[:4]:

@@ -66,9 +66,11 @@ with multiprocessing.get_context("fork").Pool(4) as pool:
 def run(script: str, *arguments: str) -> None:
     """Run a script with the example clip; fail if it fails, crashes or hangs."""
     subprocess.run(
-        [sys.executable, "-c", SETUP + script, str(CLIP), *arguments], timeout=240, check=True,
+        [sys.executable, "-c", SETUP + script, str(CLIP), *arguments],
+        timeout=240,
+        check=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2"},
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(params=["film", "asr"])
