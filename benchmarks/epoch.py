@@ -177,7 +177,7 @@ def moodal_epoch(manifest, device: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         training = Training(
-            fabric, system, manifest.space, data, train, valid, config, place, pos_weight=weight
+            fabric, system, manifest.space, data, train, valid, config, place, weight=weight
         )
         fit(training)
         return clock.taken()
