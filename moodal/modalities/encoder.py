@@ -165,7 +165,7 @@ def package_folder(package: str, extra: str = "features") -> Path:
 def file_hash(path: Path) -> str:
     """Return the sha256 of a file in hexadecimal; it is cached until the file changes."""
     status = path.stat()
-    return _file_hash(os.fspath(path), status.st_size, status.st_mtime_ns)
+    return _file_hash(os.fspath(path.absolute()), status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=4096)

@@ -245,7 +245,7 @@ def _branch(
         for i, word in enumerate(info.adapted)
     }
     maps = weights[f"{modality}.map"], weights[f"{modality}.offset"]
-    graph = str(artefact.file(info.graph))
+    graph = str(artefact.file(info.graph).absolute())  # opened later, maybe elsewhere
     medium = artefact.info.modality(modality).medium
     return Branch(
         modality,

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from moodal.core.errors import DataError
 from moodal.modalities.encoder import Encoder, Item
 from moodal.model import artefact as artefacts
 from moodal.model.artefact import Artefact
@@ -26,7 +27,7 @@ class States(Encoder):
     The whole clip is one utterance, as its encoder cuts it.
 
     Attributes:
-        folder: the folder of the artefact.
+        folder: the absolute path of the artefact.
         network: the hash of the graph, so that artefacts with the same network share the states.
         frames: the encoder that observes the item and gives its frames.
         size: H, the width of a state.
@@ -44,7 +45,7 @@ class States(Encoder):
         """Make the encoder of the states of a branch."""
         graph = artefact.fused.branches[branch.modality].graph
         network = artefact.info.files[graph][:24]
-        return cls(str(artefact.folder), network, frames, len(branch.map))
+        return cls(str(artefact.folder.absolute()), network, frames, len(branch.map))
 
     @property
     def stream(self) -> str:
@@ -70,11 +71,19 @@ class States(Encoder):
         frames = self.frames.encode(item)
         if not len(frames):
             return np.zeros((0, self.width), np.float32)
-        states = _branch(self.folder, self.stream).states(frames)
+        states = _branch(self.folder, self.stream, self.network).states(frames)
         return np.asarray(states.mean(0, keepdims=True), np.float32)
 
 
 @cache
-def _branch(folder: str, modality: str) -> Branch:
-    """Read the branch, once in each process."""
-    return read_branches(artefacts.read(folder))[modality]
+def _branch(folder: str, modality: str, network: str) -> Branch:
+    """Read the branch, once in each process for each network that the folder held.
+
+    Raises:
+        DataError: the folder holds another network by now.
+    """
+    artefact = artefacts.read(folder)
+    graph = artefact.fused.branches[modality].graph
+    if not artefact.info.files[graph].startswith(network):
+        raise DataError(f"{folder} was replaced while it was in use; load it again.")
+    return read_branches(artefact)[modality]

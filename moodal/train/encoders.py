@@ -112,7 +112,7 @@ class SpeechFrames(Encoder):
         import torch
 
         audio = samples_of(item)
-        backbone = _speech(self.path, self.layer)
+        backbone = _speech(_backbone_files(self.path), self.layer)
         wave = torch.from_numpy(np.ascontiguousarray(audio[: self.longest], np.float32))
         lengths = torch.tensor([len(wave)])
         with torch.inference_mode():
@@ -178,12 +178,13 @@ class TextStates(Encoder):
         for row, ids in enumerate(tokens):
             rows_by_length[len(ids)].append(row)
         states = [np.zeros((0, self.width), np.float32)] * len(items)
+        network = _text(_backbone_files(self.path))
         for length, rows in rows_by_length.items():
             for i in range(0, len(rows) if length else 0, TOGETHER):
                 batch = rows[i : i + TOGETHER]
                 numbers = torch.tensor([tokens[row] for row in batch])
                 with torch.inference_mode():
-                    out = _text(self.path).states(numbers, self.layer)
+                    out = network.states(numbers, self.layer)
                 for row, state in zip(batch, out.float().numpy(), strict=True):
                     states[row] = state.copy()
         return states
@@ -232,7 +233,7 @@ ENCODERS: dict[str, type[Encoder]] = {
 
 
 def _backbone_files(path: str) -> BackboneFiles:
-    """Locate the files of a backbone, once per process.
+    """Locate the files of a backbone.
 
     Raises:
         MissingDependencyError: PyTorch or transformers is not installed.
@@ -240,22 +241,21 @@ def _backbone_files(path: str) -> BackboneFiles:
     """
     for package in ("torch", "transformers"):
         package_folder(package, "train")
-    return _located(path)
-
-
-@lru_cache(maxsize=16)
-def _located(path: str) -> BackboneFiles:
     from moodal.train.backbones.locate import find
 
     return find(path)
 
 
-@lru_cache(maxsize=16)
 def _sizes(path: str) -> Any:
     """Return transformers' config object of a backbone."""
+    return _config(_backbone_files(path))
+
+
+@lru_cache(maxsize=16)
+def _config(files: BackboneFiles) -> Any:
     from moodal.train.backbones.pretrained import config_of
 
-    return config_of(_backbone_files(path).config, path)
+    return config_of(files.config, files.name)
 
 
 def _spec(encoder: SpeechFrames | TextStates | Tokens) -> dict[str, Any]:
@@ -281,23 +281,23 @@ def _limit_threads() -> None:
 
 
 @lru_cache(maxsize=2)
-def _speech(path: str, layer: int) -> SpeechBackbone:
+def _speech(files: BackboneFiles, layer: int) -> SpeechBackbone:
     """Load the network that reads samples; with layer 0 only its front-end is used."""
     from moodal.train.backbones.settings import Backbone
     from moodal.train.backbones.speech import build_speech
 
     _limit_threads()
-    return build_speech(Backbone(path=path, layers=max(layer, 1), freeze=-1), 1).eval()
+    return build_speech(Backbone(path=files.name, layers=max(layer, 1), freeze=-1), 1).eval()
 
 
 @lru_cache(maxsize=2)
-def _text(path: str) -> TextBackbone:
+def _text(files: BackboneFiles) -> TextBackbone:
     """Load the network that reads tokens."""
     from moodal.train.backbones.settings import Backbone
     from moodal.train.backbones.text import build_text
 
     _limit_threads()
-    return build_text(Backbone(path=path, freeze=-1), 1).eval()
+    return build_text(Backbone(path=files.name, freeze=-1), 1).eval()
 
 
 def _tokens(path: str, texts: Sequence[str]) -> list[list[int]]:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file, save_file
 
 from moodal.cli.main import main
 from moodal.core import manifest as manifests
@@ -83,6 +84,15 @@ def test_frames_of_a_front_end_and_of_a_layer(network):
     with torch.no_grad():
         want, _ = backbone(torch.from_numpy(frames)[None].float(), torch.tensor([49]))
     np.testing.assert_allclose(states, want[0], atol=2e-3)
+
+
+def test_a_backbone_that_was_replaced_is_loaded_anew(network, tmp_path):
+    folder = shutil.copytree(network, tmp_path / "network")
+    encoder = SpeechFrames(str(folder), layer=2)
+    before = encoder.encode(noise(1.0))
+    weights = {k: 2 * v for k, v in load_file(folder / "model.safetensors").items()}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    assert not np.array_equal(encoder.encode(noise(1.0)), before)
 
 
 def test_strides_average_and_clips_are_cut(network):

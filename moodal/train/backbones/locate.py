@@ -40,10 +40,12 @@ class BackboneFiles:
 
     Attributes:
         name: the name or path by which it was found.
-        folder: with config.json and weights.
+        folder: the absolute path of the folder with config.json and weights.
         config: config.json, an object with "model_type".
         weights: the weight files.
         normalise: whether a clip is scaled to mean 0, variance 1 first (speech only).
+        stamp: name, size and time (ns) of each file of the folder, so that what was loaded of a
+            folder is not taken for what it holds after a change.
     """
 
     name: str
@@ -51,6 +53,7 @@ class BackboneFiles:
     config: dict[str, Any] = field(hash=False)
     weights: tuple[Path, ...]
     normalise: bool = False
+    stamp: tuple[tuple[str, int, int], ...] = ()
 
     @property
     def family(self) -> str:
@@ -69,9 +72,10 @@ def find(name: str) -> BackboneFiles:
     if name in EMBEDDED:
         folder = _embedded(name)
         if name == "whisper-tiny":
-            return BackboneFiles(name, folder, dict(WHISPER_TINY), (folder / "model.bin",))
+            weights = (folder / "model.bin",)
+            return BackboneFiles(name, folder, dict(WHISPER_TINY), weights, stamp=_stamp(folder))
         return _described(name, folder)
-    folder = Path(name).expanduser()
+    folder = Path(name).expanduser().absolute()
     if folder.is_dir():
         return _described(name, folder)
     if folder.exists():
@@ -127,7 +131,13 @@ def _described(name: str, folder: Path) -> BackboneFiles:
     if (folder / "preprocessor_config.json").exists():
         settings = _json(folder / "preprocessor_config.json", name)
         normalise = bool(settings.get("do_normalize", normalise)) and normalise
-    return BackboneFiles(name, folder, config, weights, normalise)
+    return BackboneFiles(name, folder, config, weights, normalise, _stamp(folder))
+
+
+def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return name, size and time of each file of a folder."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    return tuple((f.name, (s := f.stat()).st_size, s.st_mtime_ns) for f in files)
 
 
 def _json(path: Path, name: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -172,17 +171,18 @@ def tokenise(files: BackboneFiles, texts: Sequence[str]) -> list[list[int]]:
     Raises:
         DataError: the folder holds no tokeniser that can be read.
     """
-    tokenizer, longest = _tokenizer(files.folder, files.name)
+    tokenizer, longest = _tokenizer(files)
     bare = tokenizer.num_special_tokens_to_add()
     encoded = tokenizer(list(texts), truncation=True, max_length=longest) if texts else {}
     return [ids if len(ids) > bare else [] for ids in encoded.get("input_ids", [])]
 
 
 @lru_cache(maxsize=4)
-def _tokenizer(folder: Path, name: str) -> tuple[Any, int]:
+def _tokenizer(files: BackboneFiles) -> tuple[Any, int]:
     """Load the tokeniser, and the number of tokens that its network takes."""
     from transformers import AutoTokenizer
 
+    folder, name = files.folder, files.name
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(
@@ -193,7 +193,7 @@ def _tokenizer(folder: Path, name: str) -> tuple[Any, int]:
             f"{folder} holds no tokeniser that can be read "
             f"({(str(error).splitlines() or ['damaged'])[0][:200]}); fetch {name} whole."
         ) from None
-    config = config_of(find(name).config, name)
+    config = config_of(files.config, name)
     positions = int(getattr(config, "max_position_embeddings", LONGEST))
     if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer"):
         positions -= 2  # positions are counted from the padding's number
