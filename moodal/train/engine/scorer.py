@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,9 +15,7 @@ from moodal.core.records import Frames, ordered
 from moodal.evaluation.report.scores import sigmoid, softmax
 from moodal.modalities.encoder import Encoder, Item
 from moodal.modalities.text.emotion_vectors import word_vectors
-from moodal.model import artefact as artefacts
 from moodal.model.artefact import Artefact
-from moodal.model.model import Model
 from moodal.model.rows import RowEncoder
 from moodal.model.scorer import Scores
 from moodal.model.vocabulary import Asked, clean
@@ -282,16 +279,6 @@ class SystemScorer:
                 for row, text in zip(part.tolist(), heard, strict=True):
                     read[row] = text
         return [spelled(text or "") for text in texts], read
-
-
-def load_system(folder: Path | str) -> Model:
-    """Load a trained system as a model that scores prepared features.
-
-    Raises:
-        DataError: it is no artefact of a system, or damaged.
-    """
-    artefact = artefacts.read(folder)
-    return Model(artefact, {}, SystemScorer.of(artefact), {})
 
 
 def _activated(logits: np.ndarray, asked: Asked, task: Task) -> np.ndarray:
