@@ -40,7 +40,7 @@ from moodal.model.artefact import CARD, VECTORS, WEIGHTS, Artefact
 from moodal.model.examples import mean_states, read_examples, read_negatives
 from moodal.model.fused import FusedScorer
 from moodal.model.info import ArtefactInfo
-from moodal.model.predict import PredictingModel
+from moodal.model.scorer import ModelParts
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Examples:
 
 
 def adapt(
-    model: PredictingModel,
+    model: ModelParts,
     word: str,
     clips: Sequence[Path | str],
     out: Path | str,
@@ -166,7 +166,7 @@ def discriminant(
     return key, float(-key @ usual - key @ covariance @ key / 2)
 
 
-def known_as(model: PredictingModel, word: str, replace: bool = False) -> str:
+def known_as(model: ModelParts, word: str, replace: bool = False) -> str:
     """Return the name under which `adapt` teaches a word.
 
     That is the cleaned word; for a synonym of a basic emotion, it is that emotion.
@@ -175,7 +175,7 @@ def known_as(model: PredictingModel, word: str, replace: bool = False) -> str:
         UsageError, SpaceError: as `adapt`.
     """
     _fused(model)
-    asked = model.ask([word])
+    asked = model.scorer.ask([word])
     [(name, meaning)] = asked.shown.items()
     basic = meaning in model.info.labels
     if basic and not replace:
@@ -189,7 +189,7 @@ def known_as(model: PredictingModel, word: str, replace: bool = False) -> str:
     return meaning if basic else name
 
 
-def _fused(model: PredictingModel) -> FusedScorer:
+def _fused(model: ModelParts) -> FusedScorer:
     """Return the scorer of a fused model, which can learn words.
 
     Raises:
@@ -204,7 +204,7 @@ def _fused(model: PredictingModel) -> FusedScorer:
 
 
 def _read(
-    model: PredictingModel,
+    model: ModelParts,
     word: str,
     clips: Sequence[Path | str],
     negatives: Sequence[Path | str],

@@ -16,6 +16,8 @@ from moodal.core.emotions import Task
 from moodal.core.records import Frames
 from moodal.evaluation.report.thresholds import Thresholds
 from moodal.modalities.encoder import Encoder
+from moodal.model.artefact import Artefact
+from moodal.model.info import ArtefactInfo
 from moodal.model.rows import RowEncoder
 from moodal.model.vocabulary import Asked
 
@@ -148,3 +150,28 @@ class Scorer(Protocol):
             The references in the spelling of the network, and its transcripts.
         """
         ...
+
+
+class ModelParts(Protocol):
+    """The parts of a `moodal.model.model.Model` that evaluation and adaptation use.
+
+    Model offers both as methods, so their modules cannot import it.
+    """
+
+    @property
+    def artefact(self) -> Artefact: ...
+
+    @property
+    def info(self) -> ArtefactInfo: ...
+
+    @property
+    def modalities(self) -> tuple[str, ...]: ...
+
+    @property
+    def encoders(self) -> Mapping[str, Encoder]: ...
+
+    @property
+    def refused(self) -> Mapping[str, str]: ...
+
+    @property
+    def scorer(self) -> Scorer: ...
