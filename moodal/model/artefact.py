@@ -109,6 +109,14 @@ class Artefact:
         """
         return self._tensors(VECTORS)
 
+    def word_vectors(self) -> dict[str, np.ndarray]:
+        """Load the vectors [d] of all words that a fused artefact carries, by word.
+
+        Raises:
+            DataError: the artefact is a system.
+        """
+        return dict(zip(self.fused.words, self.vectors()["words"], strict=True))
+
     def file(self, name: str) -> Path:
         """Return the path of a file that was verified.
 

@@ -64,8 +64,7 @@ class FusedScorer:
     @cached_property
     def known(self) -> dict[str, np.ndarray]:
         """The vectors [d] of all words that the artefact carries, by word."""
-        vectors = self.artefact.vectors()["words"]
-        return dict(zip(self.artefact.fused.words, vectors, strict=True))
+        return self.artefact.word_vectors()
 
     @property
     def guesses(self) -> dict[str, float]:
@@ -254,6 +253,10 @@ class FusedScorer:
     def transcribe(self, states: Mapping[str, Frames], texts: Sequence[str | None]) -> None:
         """Return None, as no branch has a transcription head."""
         return None
+
+    def adaptable(self) -> Mapping[str, Branch]:
+        """Return all branches: each can learn words."""
+        return self.branches
 
 
 def _required(asked: Asked) -> np.ndarray:

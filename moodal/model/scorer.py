@@ -17,6 +17,7 @@ from moodal.core.records import Frames
 from moodal.evaluation.report.thresholds import Thresholds
 from moodal.modalities.encoder import Encoder
 from moodal.model.artefact import Artefact
+from moodal.model.branches import Branch
 from moodal.model.info import ArtefactInfo
 from moodal.model.rows import RowEncoder
 from moodal.model.vocabulary import Asked
@@ -148,6 +149,14 @@ class Scorer(Protocol):
 
         Returns:
             The references in the spelling of the network, and its transcripts.
+        """
+        ...
+
+    def adaptable(self) -> Mapping[str, Branch]:
+        """Return the branches that can learn a word from clips: modality -> branch.
+
+        Raises:
+            UsageError: the network cannot learn words; the message says why.
         """
         ...
 

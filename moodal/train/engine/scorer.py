@@ -10,12 +10,13 @@ import numpy as np
 import torch
 
 from moodal.core.emotions import EmotionSpace, Targets, Task, Values
-from moodal.core.errors import SpaceError
+from moodal.core.errors import SpaceError, UsageError
 from moodal.core.records import Frames, ordered
 from moodal.evaluation.report.scores import sigmoid, softmax
 from moodal.modalities.encoder import Encoder, Item
 from moodal.modalities.text.emotion_vectors import word_vectors
 from moodal.model.artefact import Artefact
+from moodal.model.branches import Branch
 from moodal.model.rows import RowEncoder
 from moodal.model.scorer import Scores
 from moodal.model.vocabulary import Asked, clean
@@ -279,6 +280,18 @@ class SystemScorer:
                 for row, text in zip(part.tolist(), heard, strict=True):
                     read[row] = text
         return [spelled(text or "") for text in texts], read
+
+    def adaptable(self) -> Mapping[str, Branch]:
+        """Refuse to adapt: a system's emotions are those of its training.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            f"{self.artefact.folder} holds the system {self.artefact.info.name}, whose emotions "
+            "are those of its training; moodal adapt takes fused artefacts. Train it with the word "
+            "instead."
+        )
 
 
 def _activated(logits: np.ndarray, asked: Asked, task: Task) -> np.ndarray:
