@@ -22,7 +22,7 @@ from moodal.media.blocks import Block
 from moodal.media.envelope import Envelope
 from moodal.media.recording import Recording
 from moodal.media.subtitles import read_subtitles
-from moodal.modalities.modality import Absent, Modality, Observed, Window
+from moodal.modalities.modality import Absent, Modality, Observed
 from moodal.modalities.speech.spoken import QUIET
 from moodal.modalities.text.sentences import sentences
 from moodal.modalities.text.treebank import read_text
@@ -315,16 +315,8 @@ class _Reading:
 
     def _observe(self, segment: Segment) -> Observation:
         """Observe a segment with every modality."""
-        sound = self._heard(segment)
-        window = Window(
-            segment.start,
-            segment.end,
-            segment.text,
-            segment.words,
-            sound,
-            segment.spoken,
-            {name: Clip(path) for name, path in self.options.media.items()},
-        )
+        media = {name: Clip(path) for name, path in self.options.media.items()}
+        window = segment.window(self._heard(segment), media)
         observed: dict[str, Sequence[Observed]] = {}
         absent: dict[str, str] = {}
         for name, modality in self.modalities.items():

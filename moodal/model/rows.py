@@ -22,8 +22,9 @@ from moodal.media.probe import probe
 from moodal.media.video import frames
 from moodal.modalities import MODALITIES
 from moodal.modalities.encoder import Encoder, Item
-from moodal.modalities.modality import Absent, Observed, Settings, Window
+from moodal.modalities.modality import Absent, Observed, Settings
 from moodal.modalities.speech.spoken import spoken
+from moodal.model.segmentation import Segment
 
 
 def observe_row(name: str, item: str | Clip) -> Observed | Absent:
@@ -38,16 +39,16 @@ def observe_row(name: str, item: str | Clip) -> Observed | Absent:
     """
     modality = MODALITIES[name](Settings())
     if isinstance(item, str):
-        answer = modality.observe(Window(text=item))
+        answer = modality.observe(Segment(text=item).window())
     elif modality.info.medium == "sound":
-        answer = modality.observe(Window(sound=_sound(item)))
+        answer = modality.observe(Segment().window(_sound(item)))
     elif modality.info.medium == "pictures":
         pictures = frames(item.path, start=item.start, end=item.end, longest=modality.largest)
         for picture in pictures:
             modality.watch(picture)
-        answer = modality.observe(Window())
+        answer = modality.observe(Segment().window())
     else:
-        answer = modality.observe(Window(media={name: item}))
+        answer = modality.observe(Segment().window(media={name: item}))
     return answer if isinstance(answer, Absent) else answer[0]
 
 
