@@ -13,7 +13,6 @@ from moodal.core.errors import UsageError
 from moodal.core.records import Frames, ordered
 from moodal.evaluation.report.scores import sigmoid
 from moodal.evaluation.report.thresholds import Thresholds, fixed
-from moodal.modalities.encoder import Encoder
 from moodal.modalities.face.pixels import TOGETHER
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
@@ -129,7 +128,7 @@ class FusedScorer:
         ]
         return Frames.from_list([np.asarray(mean, np.float32) for mean in means])
 
-    def row_encoder(self, frames: RowEncoder) -> Encoder:
+    def row_encoder(self, frames: RowEncoder) -> RowEncoder:
         """Return the encoder of a row's mean state."""
         branch = self.branches[frames.modality]
         return States.of(self.artefact, branch, frames)

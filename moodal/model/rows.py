@@ -66,6 +66,8 @@ def _sound(clip: Clip) -> Sound | None:
 class RowEncoder(Encoder):
     """The encoder of a row: it observes one utterance and encodes the observation.
 
+    Subclasses reduce the frames to what a scorer needs of them.
+
     Attributes:
         modality: its name.
         reader: the encoder.
@@ -88,13 +90,16 @@ class RowEncoder(Encoder):
         """The width of the reader's frames."""
         return self.reader.width
 
+    @property
+    def reduction(self) -> str:
+        """The end of the fingerprint, which says how the frames are reduced."""
+        return ""
+
     def spec(self) -> dict[str, Any]:
         """See `moodal.modalities.encoder.specification`."""
-        return {
-            **(own := self.reader.spec()),
-            "name": self.name,
-            "fingerprint": f"{own['fingerprint']}-{'heard' if self.heard else 'row'}",
-        }
+        own = self.reader.spec()
+        fingerprint = f"{own['fingerprint']}-{'heard' if self.heard else 'row'}{self.reduction}"
+        return {**own, "name": self.name, "fingerprint": fingerprint}
 
     def encode(self, item: Item) -> np.ndarray:
         """Encode an item into frames [T, D]; T is 0 if nothing is observed.

@@ -114,7 +114,7 @@ class Scorer(Protocol):
         """
         ...
 
-    def row_encoder(self, frames: RowEncoder) -> Encoder:
+    def row_encoder(self, frames: RowEncoder) -> RowEncoder:
         """Return the encoder of a row whose result equals `prepared` of its frames."""
         ...
 
