@@ -34,8 +34,8 @@ from moodal.model.info import (
     FusedBody,
     SystemBody,
     modality_infos,
-    readers,
 )
+from moodal.model.readers import readers
 
 DESCRIPTION = "artefact.json"
 WEIGHTS, VECTORS, CARD = "weights.safetensors", "vectors.safetensors", "README.md"

@@ -45,8 +45,8 @@ from moodal.model.info import (
     ProtocolInfo,
     ThresholdInfo,
     modality_infos,
-    readers,
 )
+from moodal.model.readers import readers
 from moodal.train.encoders import ENCODERS
 from moodal.train.export import onnx
 from moodal.train.fuse import fit_weights
