@@ -26,6 +26,27 @@ CONVOLUTIONAL = ("wav2vec2", "hubert", "wavlm")
 """Families with a convolutional front-end on the samples themselves."""
 
 
+def speech_features(settings: Backbone, width: int) -> dict[str, dict[str, Any]]:
+    """Determine the encoder that speech must have been prepared with, see `System.features`.
+
+    A network that trains reads samples, or the frames of its frozen front-end. Without a path,
+    features of any kind are passed on.
+
+    Args:
+        width: values a step of the stream; 1: samples.
+
+    Raises:
+        UsageError: the stream holds samples, and no network is named.
+    """
+    if width == 1:
+        settings.require("speech", "samples")
+        return {"speech": {"name": "wave"}}
+    if not settings.path:
+        return {}
+    parameters = {"path": settings.path, "layer": 0}
+    return {"speech": {"name": "speech-backbone", "parameters": parameters}}
+
+
 def build_speech(settings: Backbone, width: int, *, faithful: bool = False) -> SpeechBackbone:
     """Build the backbone of ``settings`` for a stream of ``width`` values a step.
 

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from moodal.core.emotions import Targets
 from moodal.core.errors import DataError, MissingStreamError, SpaceError, UsageError
 from moodal.core.recipe import Strict
-from moodal.train.backbones.settings import Backbone
 from moodal.train.data.batch import Batch, Streams, Transcripts
 
 
@@ -111,6 +110,11 @@ class System(nn.Module):
     multitask: bool = False
     faithful: bool = False
     heavy: bool = False
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The modalities that training shows it: its streams, and what its objective reads."""
+        return self.streams
 
     @property
     def transcribes(self) -> bool:
@@ -258,31 +262,3 @@ def require_transcripts(name: str, without: str, batch: Batch) -> Transcripts:
             f"system.{without}, or prepare a corpus with texts."
         )
     return batch.transcripts
-
-
-def required_features(stream: str, settings: Backbone, width: int) -> dict[str, dict[str, Any]]:
-    """Determine a system's ``features`` for a stream that its backbone reads.
-
-    A backbone that trains reads the frames of its frozen front-end (speech), or samples or token
-    ids, which have one value a step. Without a path it passes features of any other kind on.
-
-    Args:
-        width: values a step of the stream.
-
-    Raises:
-        UsageError: the stream holds samples or token ids, and no backbone is named.
-    """
-    if width == 1 and not (settings.path or settings.architecture):
-        kind = "samples" if stream == "speech" else "token ids"
-        raise UsageError(
-            f"The {stream} of this corpus is {kind}, which a backbone must read: set "
-            f"system.{stream}.path, or prepare the corpus with an encoder that gives features."
-        )
-    if stream == "speech" and width == 1:
-        return {stream: {"name": "wave"}}
-    if not settings.path:
-        return {}
-    if stream == "speech":
-        parameters = {"path": settings.path, "layer": 0}
-        return {stream: {"name": "speech-backbone", "parameters": parameters}}
-    return {stream: {"name": "tokens", "parameters": {"path": settings.path}}}
