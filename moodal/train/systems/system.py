@@ -7,7 +7,7 @@ values), the module, which takes plain arguments, and ``build(config, widths, sp
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 from pydantic import AfterValidator, Field, ValidationInfo
 from torch import Tensor, nn
@@ -24,13 +24,8 @@ def _distinct(streams: tuple[str, ...]) -> tuple[str, ...]:
     return streams
 
 
-StreamNames = Annotated[
-    tuple[Literal["text", "speech", "face"], ...], Field(strict=False), AfterValidator(_distinct)
-]
-"""A published system's ``streams``: its modalities in any order, none twice; in TOML a list."""
-
-ModalityNames = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_distinct)]
-"""An open-set system's ``streams``: any modalities that the corpus has, none twice."""
+StreamNames = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_distinct)]
+"""A system's ``streams``: any modalities that the corpus has, none twice; in TOML a list."""
 
 HIDDEN = {"text": 300, "speech": 200, "face": 100}
 """Hidden widths of the RNN of each stream, as in the commands of the EEA paper."""
@@ -220,11 +215,13 @@ def require_all(name: str, required: tuple[str, ...], streams: Streams) -> None:
             )
 
 
-def require_widths(name: str, required: tuple[str, ...], widths: Mapping[str, int]) -> None:
-    """Check that a corpus has the modalities that a system is built for.
+def require_widths(
+    name: str, required: tuple[str, ...], widths: Mapping[str, int]
+) -> dict[str, int]:
+    """Return the widths of the modalities that a system is built for, in its order.
 
     Raises:
-        MissingStreamError: it lacks one.
+        MissingStreamError: the corpus lacks one.
     """
     missing = [stream for stream in required if stream not in widths]
     if missing:
@@ -232,6 +229,7 @@ def require_widths(name: str, required: tuple[str, ...], widths: Mapping[str, in
             f"{name} is asked to read {', '.join(missing)}, but the corpus has "
             f"{', '.join(widths) or 'no features'}; set system.streams accordingly."
         )
+    return {stream: widths[stream] for stream in required}
 
 
 def require_single(name: str, space: Targets) -> None:
