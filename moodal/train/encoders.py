@@ -19,9 +19,9 @@ from moodal.core.errors import UsageError
 from moodal.core.records import RATE
 from moodal.modalities.encoder import Encoder, Item, package_folder, specification, text_of
 from moodal.modalities.speech.samples import check_samples, samples_of
+from moodal.train.backbones.locate import TOKENISERS, BackboneFiles
 
 if TYPE_CHECKING:
-    from moodal.train.backbones.locate import BackboneFiles
     from moodal.train.backbones.speech import SpeechBackbone
     from moodal.train.backbones.text import TextBackbone
 
@@ -53,6 +53,8 @@ class SpeechFrames(Encoder):
     stride: int = 1
     name: ClassVar[str] = "speech-backbone"
     stream: ClassVar[str] = "speech"
+    uses_weights: ClassVar[bool] = True
+    patterns: ClassVar[tuple[str, ...]] = ("preprocessor_config.json",)
     dtype: ClassVar[str] = "float16"
 
     def __post_init__(self) -> None:
@@ -145,6 +147,8 @@ class TextStates(Encoder):
     layer: int = -1
     name: ClassVar[str] = "text-backbone"
     stream: ClassVar[str] = "text"
+    uses_weights: ClassVar[bool] = True
+    patterns: ClassVar[tuple[str, ...]] = TOKENISERS
     rate: ClassVar[None] = None
 
     def __post_init__(self) -> None:
@@ -203,6 +207,8 @@ class Tokens(Encoder):
     path: str = "minilm"
     name: ClassVar[str] = "tokens"
     stream: ClassVar[str] = "text"
+    uses_weights: ClassVar[bool] = False
+    patterns: ClassVar[tuple[str, ...]] = TOKENISERS
     width: ClassVar[int] = 1
     rate: ClassVar[None] = None
 
@@ -259,15 +265,13 @@ def _sizes(path: str) -> Any:
 
 
 def _spec(encoder: SpeechFrames | TextStates | Tokens) -> dict[str, Any]:
-    """Return the specification of an encoder; the bytes of its weights and tokeniser decide."""
-    from moodal.train.backbones.locate import TOKENISERS
+    """Return the specification of an encoder; the bytes of its files decide.
 
+    They are its weights, if it uses them, and the files beside them of its ``patterns``.
+    """
     backbone = _backbone_files(encoder.path)
-    files = [] if encoder.name == "tokens" else list(backbone.weights)
-    if encoder.stream == "text":
-        files += sorted(path for name in TOKENISERS for path in backbone.folder.glob(name))
-    if encoder.name == "speech-backbone":
-        files += sorted(backbone.folder.glob("preprocessor_config.json"))
+    files = list(backbone.weights) if encoder.uses_weights else []
+    files += sorted(path for name in encoder.patterns for path in backbone.folder.glob(name))
     files += sorted(backbone.folder.glob("config.json"))
     return specification(encoder, packages=[], weights=files, places=("path",))
 
