@@ -63,7 +63,7 @@ class UnseenTest:
 
 @dataclass(frozen=True)
 class CosineSource:
-    """What the cosine baseline compares: vectors of texts and of words, both from one source.
+    """The vectors that the cosine baseline compares: of texts and of words, from one source.
 
     Attributes:
         words: the source of the words' vectors.

@@ -101,7 +101,7 @@ class UnimodalBaseline(System):
 
 
 class Reader(NamedTuple):
-    """What reads a modality: a backbone, and the encoder that it needs, see `System.features`."""
+    """A backbone that reads a modality, and the encoder that it needs, see `System.features`."""
 
     features: dict[str, dict[str, Any]]
     backbone: SpeechBackbone | TextBackbone
