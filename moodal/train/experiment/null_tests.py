@@ -26,7 +26,7 @@ from moodal.evaluation.report import null_tests as nulls
 from moodal.modalities.build import build
 from moodal.modalities.encoder import Encoder
 from moodal.modalities.text.emotion_vectors import word_vectors
-from moodal.train.experiment.run import Trained
+from moodal.train.experiment.run import Run, Trained
 
 Entries = dict[str, dict[str, Any]]
 """Unseen emotion -> its entry in the report, or a part of it."""
@@ -51,14 +51,9 @@ class UnseenTest:
     aucs: Mapping[str, float]
 
     @property
-    def recipe(self) -> Recipe:
-        """The recipe by which the system was trained."""
-        return self.trained.run.recipe
-
-    @property
-    def experiment(self) -> Experiment:
-        """The experiment whose test rows are scored."""
-        return self.trained.run.experiment
+    def run(self) -> Run:
+        """The run that trained it: the recipe, and the experiment whose test rows are scored."""
+        return self.trained.run
 
 
 @dataclass(frozen=True)
@@ -170,7 +165,7 @@ def _against(logits: np.ndarray, others: np.ndarray, task: Task) -> np.ndarray:
 
 def _other_words(test: UnseenTest) -> Entries:
     """Score the trained model with other words' vectors in place of the unseen emotion's."""
-    recipe, space = test.recipe, test.space
+    recipe, space = test.run.recipe, test.space
     draws, seed = recipe.protocol.null_draws, recipe.train.seed
     source = word_vectors(recipe.space.vectors)
     taken = {*space.labels, *chain(*recipe.space.synonyms.values())}
@@ -180,7 +175,9 @@ def _other_words(test: UnseenTest) -> Entries:
 
         def score_of(vectors: np.ndarray, others: np.ndarray = others) -> np.ndarray:
             words = EmotionSpace([f"word {i}" for i in range(len(vectors))], space.task, vectors)
-            scores = test.trained.scores(test.experiment.test, words.of_length(recipe.space.length))
+            scores = test.trained.scores(
+                test.run.experiment.test, words.of_length(recipe.space.length)
+            )
             return _against(scores, others, space.task)
 
         # each drawn vector is the mean of as many words as the emotion's own vector
@@ -201,7 +198,7 @@ def _other_words(test: UnseenTest) -> Entries:
 
 def _retrained(test: UnseenTest, folder: Path) -> Entries:
     """Train models whose emotions' vectors are permuted among them, and compute their AUCs."""
-    recipe, space = test.recipe, test.space
+    recipe, space = test.run.recipe, test.space
     assert space.vectors is not None
     drawn: dict[str, list[float]] = {emotion: [] for emotion in test.targets}
     for draw in range(recipe.protocol.retrained_draws):
@@ -209,8 +206,8 @@ def _retrained(test: UnseenTest, folder: Path) -> Entries:
         if not kept.exists():
             order = np.random.default_rng([recipe.train.seed, draw]).permutation(len(space))
             permuted = space.with_vectors(space.vectors[order], f"{space.source}, permuted")
-            other = test.trained.run.with_space(permuted, kept.parent).train()
-            logits = other.scores(test.experiment.test)
+            other = test.run.with_space(permuted, kept.parent).train()
+            logits = other.scores(test.run.experiment.test)
             aucs = {e: _auc(logits, space, e, targets) for e, targets in test.targets.items()}
             with replacing(kept) as part:
                 part.write_text(json.dumps(aucs) + "\n", encoding="utf-8")
@@ -227,9 +224,9 @@ def _cosine(test: UnseenTest) -> Entries:
 
     The labels themselves are tested, and the synonyms of a recipe that has any.
     """
-    recipe, space = test.recipe, test.space
+    recipe, space = test.run.recipe, test.space
     chosen = CosineSource.of(recipe)
-    texts = _texts(chosen.encoder, test.experiment)
+    texts = _texts(chosen.encoder, test.run.experiment)
     if texts is None:
         absent = {"auc": None, "why": "test rows have no text"}
         return {emotion: {"cosine": dict(absent)} for emotion in test.targets}
