@@ -24,8 +24,9 @@ from moodal.evaluation import metrics
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.evaluation.report import null_tests as nulls
 from moodal.modalities.build import build
+from moodal.modalities.encoder import Encoder
 from moodal.modalities.text.emotion_vectors import word_vectors
-from moodal.train.experiment.run import Trained
+from moodal.train.experiment.run import Run, Trained
 
 Entries = dict[str, dict[str, Any]]
 """Unseen emotion -> its entry in the report, or a part of it."""
@@ -50,14 +51,35 @@ class UnseenTest:
     aucs: Mapping[str, float]
 
     @property
-    def recipe(self) -> Recipe:
-        """The recipe by which the system was trained."""
-        return self.trained.run.recipe
+    def run(self) -> Run:
+        """The run that trained it: the recipe, and the experiment whose test rows are scored."""
+        return self.trained.run
 
-    @property
-    def experiment(self) -> Experiment:
-        """The experiment whose test rows are scored."""
-        return self.trained.run.experiment
+
+@dataclass(frozen=True)
+class CosineSource:
+    """The vectors that the cosine baseline compares: of texts and of words, from one source.
+
+    Attributes:
+        words: the source of the words' vectors.
+        capitalised: whether that source is asked for capitalised words, too.
+        encoder: what encodes the texts; None where the corpus's own text features are compared.
+    """
+
+    words: str
+    capitalised: bool = False
+    encoder: Encoder | None = None
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> CosineSource:
+        """Return the source that ``report.cosine`` names.
+
+        Raises:
+            UsageError: no text encoder has this name.
+        """
+        if recipe.report.cosine == "features":
+            return cls(recipe.space.vectors, recipe.space.capitalised)
+        return cls(recipe.report.cosine, encoder=build(f"{recipe.report.cosine}:pool=true"))
 
 
 def null_tests(trained: Trained) -> Entries:
@@ -108,11 +130,9 @@ def require_cosine(recipe: Recipe, manifest: Manifest, space: Targets) -> None:
         UsageError: no text encoder has this name, or the width of the features is not that of
             the vectors.
     """
-    cosine = recipe.report.cosine
-    if recipe.protocol.name != "zero_shot" or not cosine:
+    if recipe.protocol.name != "zero_shot" or not recipe.report.cosine:
         return
-    if cosine != "features":
-        build(f"{cosine}:pool=true")
+    if CosineSource.of(recipe).encoder is not None:
         return
     text = manifest.features.get("text")
     if text is None or space.vectors is None or text.width != space.vectors.shape[1]:
@@ -145,7 +165,7 @@ def _against(logits: np.ndarray, others: np.ndarray, task: Task) -> np.ndarray:
 
 def _other_words(test: UnseenTest) -> Entries:
     """Score the trained model with other words' vectors in place of the unseen emotion's."""
-    recipe, space = test.recipe, test.space
+    recipe, space = test.run.recipe, test.space
     draws, seed = recipe.protocol.null_draws, recipe.train.seed
     source = word_vectors(recipe.space.vectors)
     taken = {*space.labels, *chain(*recipe.space.synonyms.values())}
@@ -155,7 +175,9 @@ def _other_words(test: UnseenTest) -> Entries:
 
         def score_of(vectors: np.ndarray, others: np.ndarray = others) -> np.ndarray:
             words = EmotionSpace([f"word {i}" for i in range(len(vectors))], space.task, vectors)
-            scores = test.trained.scores(test.experiment.test, words.of_length(recipe.space.length))
+            scores = test.trained.scores(
+                test.run.experiment.test, words.of_length(recipe.space.length)
+            )
             return _against(scores, others, space.task)
 
         # each drawn vector is the mean of as many words as the emotion's own vector
@@ -176,7 +198,7 @@ def _other_words(test: UnseenTest) -> Entries:
 
 def _retrained(test: UnseenTest, folder: Path) -> Entries:
     """Train models whose emotions' vectors are permuted among them, and compute their AUCs."""
-    recipe, space = test.recipe, test.space
+    recipe, space = test.run.recipe, test.space
     assert space.vectors is not None
     drawn: dict[str, list[float]] = {emotion: [] for emotion in test.targets}
     for draw in range(recipe.protocol.retrained_draws):
@@ -184,8 +206,8 @@ def _retrained(test: UnseenTest, folder: Path) -> Entries:
         if not kept.exists():
             order = np.random.default_rng([recipe.train.seed, draw]).permutation(len(space))
             permuted = space.with_vectors(space.vectors[order], f"{space.source}, permuted")
-            other = test.trained.run.with_space(permuted, kept.parent).train()
-            logits = other.scores(test.experiment.test)
+            other = test.run.with_space(permuted, kept.parent).train()
+            logits = other.scores(test.run.experiment.test)
             aucs = {e: _auc(logits, space, e, targets) for e, targets in test.targets.items()}
             with replacing(kept) as part:
                 part.write_text(json.dumps(aucs) + "\n", encoding="utf-8")
@@ -202,20 +224,19 @@ def _cosine(test: UnseenTest) -> Entries:
 
     The labels themselves are tested, and the synonyms of a recipe that has any.
     """
-    recipe, space = test.recipe, test.space
-    texts = _texts(recipe, test.experiment)
+    recipe, space = test.run.recipe, test.space
+    chosen = CosineSource.of(recipe)
+    texts = _texts(chosen.encoder, test.run.experiment)
     if texts is None:
         absent = {"auc": None, "why": "test rows have no text"}
         return {emotion: {"cosine": dict(absent)} for emotion in test.targets}
-    encoder = recipe.report.cosine
-    source = word_vectors(recipe.space.vectors if encoder == "features" else encoder)
-    capitalised = encoder == "features" and recipe.space.capitalised
+    source, name = word_vectors(chosen.words), recipe.report.cosine
     variants: dict[str, dict[str, list[str]]] = {"auc": {}}
     if recipe.space.synonyms:
         variants["auc_synonyms"] = recipe.space.synonyms
-    entries: Entries = {emotion: {"cosine": {"encoder": encoder}} for emotion in test.targets}
+    entries: Entries = {emotion: {"cosine": {"encoder": name}} for emotion in test.targets}
     for key, synonyms in variants.items():
-        vectors = source.vectors(space.labels, synonyms=synonyms, capitalised=capitalised)
+        vectors = source.vectors(space.labels, synonyms=synonyms, capitalised=chosen.capitalised)
         similar = nulls.cosine(texts, vectors)
         for emotion, targets in test.targets.items():
             auc = metrics.METRICS["auc"].measure(targets, scores=similar[:, space.index(emotion)])
@@ -223,13 +244,11 @@ def _cosine(test: UnseenTest) -> Entries:
     return entries
 
 
-def _texts(recipe: Recipe, experiment: Experiment) -> np.ndarray | None:
+def _texts(encoder: Encoder | None, experiment: Experiment) -> np.ndarray | None:
     """Embed each test row's text [n, d]; zeros where no word of it has a vector."""
     manifest, rows = experiment.manifest, experiment.test
-    if recipe.report.cosine == "features":
-        return np.stack([_mean(manifest.features["text"][row]) for row in rows])
-    encoder = build(f"{recipe.report.cosine}:pool=true")
-    if manifest.encoders.get("text", {}).get("fingerprint") == encoder.spec()["fingerprint"]:
+    stored = manifest.encoders.get("text", {}).get("fingerprint")
+    if encoder is None or encoder.spec()["fingerprint"] == stored:
         return np.stack([_mean(manifest.features["text"][row]) for row in rows])
     texts = [manifest.utterances[row].text for row in rows]
     if any(text is None for text in texts):
