@@ -25,11 +25,11 @@ from moodal.modalities.face.track import Follower
 from moodal.modalities.modality import Settings
 from moodal.modalities.speech.segment import Span, speech_spans
 from moodal.modalities.speech.transcribe import transcriber, words
+from moodal.model.absences import Absences
 from moodal.model.branches import INPUTS
 from moodal.model.model import Model
 from moodal.model.observe import Observation, observe
 from moodal.model.options import PredictOptions
-from moodal.model.remarks import Remarks
 from moodal.model.segmentation import Buffer, Segment
 from moodal.model.transcription import Transcription
 
@@ -133,8 +133,8 @@ def _transcribed(sound: np.ndarray, spans: list[Span], threads: int) -> list[lis
 
     buffer = Buffer(RATE)
     buffer.add(sound)
-    remarks = Remarks(Recording("", "audio"), {})
-    transcription = Transcription(transcribe, buffer, remarks, required=True, wanted=True)
+    absences = Absences(Recording("", "audio"), {})
+    transcription = Transcription(transcribe, buffer, absences, required=True, wanted=True)
     for span in spans:
         transcription.expect(Segment(span.start, span.end))
     transcription.settle(np.inf)

@@ -53,11 +53,6 @@ def load(artefact: Path | str | None = None, *, threads: int | None = None) -> M
     return Model(read, encoders, scorer, refused, count)
 
 
-def load_with(artefact: Path | None, threads: int | None) -> Model:
-    """Load a model with a number of threads; for `moodal.model.batch.predict_all`."""
-    return load(artefact, threads=threads)
-
-
 def _system(artefact: Artefact, threads: int) -> Scorer:
     try:
         from moodal.train.engine.scorer import SystemScorer

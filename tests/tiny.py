@@ -21,8 +21,8 @@ from moodal.model.info import (
     ProtocolInfo,
     ThresholdInfo,
     modality_infos,
-    readers,
 )
+from moodal.model.readers import readers
 
 STREAMS = ("text", "speech", "face")
 BASICS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")

@@ -106,11 +106,11 @@ def predict(args: argparse.Namespace) -> Any:
     from functools import partial
 
     from moodal.cli.inputs import recordings, standard_input
-    from moodal.loading import load_with
+    from moodal.loading import load
     from moodal.model.batch import STDIN, Job, predict_all
 
     _require(args)
-    options, loader = options_of(args), partial(load_with, args.artefact)
+    options, loader = options_of(args), partial(load, args.artefact)
     if STDIN in args.inputs:
         if args.inputs != [STDIN]:
             raise UsageError("Standard input (-) cannot be combined with other inputs.")

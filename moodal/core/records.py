@@ -13,22 +13,8 @@ import numpy as np
 
 from moodal.core.errors import DataError
 
-STREAMS = ("text", "speech", "face")
-"""The built-in modalities, in the order in which tables and figures show them."""
-
 RATE = 16000
 """Samples per second of all sound that is analysed."""
-
-
-def ordered(names: Iterable[str]) -> tuple[str, ...]:
-    """Sort modality names for tables and figures: the built-in ones first, others as they come.
-
-    >>> ordered(["pulse", "speech", "text", "speech"])
-    ('text', 'speech', 'pulse')
-    """
-    unique = dict.fromkeys(names)
-    built_in = [name for name in STREAMS if name in unique]
-    return (*built_in, *(name for name in unique if name not in STREAMS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +34,32 @@ class ModalityInfo:
     colour: str
     mark: str
     medium: str
+
+
+BUILT_IN = {
+    "text": ModalityInfo("text", "words", "#0072B2", "o", "text"),
+    "speech": ModalityInfo("speech", "voice", "#E69F00", "s", "sound"),
+    "face": ModalityInfo("face", "face", "#009E73", "^", "pictures"),
+}
+"""The data of the built-in modalities.
+
+They are kept here, below `moodal.modalities`, because the files of timelines hold the data of other
+modalities only: whoever reads, prints or draws one must know these.
+"""
+
+STREAMS = tuple(BUILT_IN)
+"""The built-in modalities, in the order in which tables and figures show them."""
+
+
+def ordered(names: Iterable[str]) -> tuple[str, ...]:
+    """Sort modality names for tables and figures: the built-in ones first, others as they come.
+
+    >>> ordered(["pulse", "speech", "text", "speech"])
+    ('text', 'speech', 'pulse')
+    """
+    unique = dict.fromkeys(names)
+    built_in = [name for name in STREAMS if name in unique]
+    return (*built_in, *(name for name in unique if name not in STREAMS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ class Timeline(Sequence[Prediction]):
             ) from None
         head = ("id", "start", "end", "text", "track")
         rows = [
-            {name: getattr(p, name) for name in head}
+            {"id": p.id, "start": p.start, "end": p.end, "text": p.text, "track": p.track}
             | {"decided": p.decided[0] if p.decided else None, "streams": "+".join(p.streams)}
             | {e: p.probabilities[e] for e in self.emotions}
             | {v.name: p.values[v.name] for v in self.values}

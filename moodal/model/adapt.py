@@ -37,10 +37,10 @@ from moodal.core.errors import DataError, SpaceError, UsageError
 from moodal.modalities import MODALITIES
 from moodal.model import artefact as artefacts
 from moodal.model.artefact import CARD, VECTORS, WEIGHTS, Artefact
+from moodal.model.branches import Branch
 from moodal.model.examples import mean_states, read_examples, read_negatives
-from moodal.model.fused import FusedScorer
 from moodal.model.info import ArtefactInfo
-from moodal.model.predict import PredictingModel
+from moodal.model.scorer import ModelParts
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Examples:
 
 
 def adapt(
-    model: PredictingModel,
+    model: ModelParts,
     word: str,
     clips: Sequence[Path | str],
     out: Path | str,
@@ -102,36 +102,39 @@ def adapt(
             the word is known already.
         SpaceError: ``word`` is not a valid word.
     """
-    scorer = _fused(model)
-    if Path(out).resolve() == model.artefact.folder.resolve():
+    branches, artefact = model.scorer.adaptable(), model.artefact
+    if Path(out).resolve() == artefact.folder.resolve():
         raise UsageError(f"{out} is the artefact that is adapted; choose another --out.")
     word = known_as(model, word, replace)
     examples = _read(model, word, clips, negatives)
     states = {
         modality: own
         for modality, own in examples.shown.items()
-        if replace or word not in scorer.branches[modality].learned
+        if replace or word not in branches[modality].learned
     }
     if not states:
-        known = " and ".join(examples.shown)
-        raise UsageError(f"{word} was learned from {known} in training; --replace overrides that.")
-    vector = _vector(scorer, word)
+        learned = " and ".join(examples.shown)
+        raise UsageError(
+            f"{word} was learned from {learned} in training; --replace overrides that."
+        )
+    known = artefact.word_vectors()
+    vector = _vector(known, word)
     keys = {
         modality: discriminant(
             own,
-            _gaussian(scorer, modality),
-            _suggested(scorer, modality, vector),
+            _gaussian(artefact, branches[modality], known),
+            _suggested(artefact, branches[modality], known, vector),
             examples.others.get(modality),
         )
         for modality, own in states.items()
     }
     counts = {modality: len(own) for modality, own in states.items()}
     return _write(
-        model.artefact,
+        artefact,
         out,
-        _adapted(model.artefact, word, counts),
-        _with_keys(scorer, word, keys),
-        _with_vector(model.artefact, word, vector),
+        _adapted(artefact, word, counts),
+        _with_keys(artefact, branches, word, keys),
+        _with_vector(artefact, word, vector),
         _note(word, counts),
     )
 
@@ -166,7 +169,7 @@ def discriminant(
     return key, float(-key @ usual - key @ covariance @ key / 2)
 
 
-def known_as(model: PredictingModel, word: str, replace: bool = False) -> str:
+def known_as(model: ModelParts, word: str, replace: bool = False) -> str:
     """Return the name under which `adapt` teaches a word.
 
     That is the cleaned word; for a synonym of a basic emotion, it is that emotion.
@@ -174,8 +177,8 @@ def known_as(model: PredictingModel, word: str, replace: bool = False) -> str:
     Raises:
         UsageError, SpaceError: as `adapt`.
     """
-    _fused(model)
-    asked = model.ask([word])
+    model.scorer.adaptable()
+    asked = model.scorer.ask([word])
     [(name, meaning)] = asked.shown.items()
     basic = meaning in model.info.labels
     if basic and not replace:
@@ -189,22 +192,8 @@ def known_as(model: PredictingModel, word: str, replace: bool = False) -> str:
     return meaning if basic else name
 
 
-def _fused(model: PredictingModel) -> FusedScorer:
-    """Return the scorer of a fused model, which can learn words.
-
-    Raises:
-        UsageError: it is a trained system.
-    """
-    if not isinstance(model.scorer, FusedScorer):
-        raise UsageError(
-            f"{model.artefact.folder} holds the system {model.info.name}, whose emotions are those "
-            "of its training; moodal adapt takes fused artefacts. Train it with the word instead."
-        )
-    return model.scorer
-
-
 def _read(
-    model: PredictingModel,
+    model: ModelParts,
     word: str,
     clips: Sequence[Path | str],
     negatives: Sequence[Path | str],
@@ -228,26 +217,26 @@ def _read(
     return Examples(states, background, unreadable)
 
 
-def _vector(scorer: FusedScorer, word: str) -> np.ndarray:
+def _vector(known: Mapping[str, np.ndarray], word: str) -> np.ndarray:
     """Return the vector of a word, as the artefact has it or as MiniLM computes it."""
     from moodal.modalities.text.minilm import MiniLM
 
-    if word in scorer.known:
-        return np.asarray(scorer.known[word])
+    if word in known:
+        return known[word]
     return np.asarray(MiniLM(pool=True).encode(word)[0])
 
 
-def _gaussian(scorer: FusedScorer, modality: str) -> Gaussian:
+def _gaussian(artefact: Artefact, branch: Branch, known: Mapping[str, np.ndarray]) -> Gaussian:
     """Return the moments of a branch's states, which training measured.
 
     Raises:
         DataError: the artefact has none, or the matrix is not a covariance.
     """
-    weights, branch = scorer.artefact.weights(), scorer.branches[modality]
-    names = (f"{modality}.mean", f"{modality}.covariance")
+    weights = artefact.weights()
+    names = (f"{branch.modality}.mean", f"{branch.modality}.covariance")
     if any(name not in weights for name in names):
         raise DataError(
-            f"{scorer.artefact.folder} has no {' and '.join(names)}, so it cannot be adapted; make "
+            f"{artefact.folder} has no {' and '.join(names)}, so it cannot be adapted; make "
             "it again with `moodal compose`."
         )
     mean, covariance = (weights[name].astype(np.float64) for name in names)
@@ -256,29 +245,29 @@ def _gaussian(scorer: FusedScorer, modality: str) -> Gaussian:
         variances[0] > -1e-3 * variances[-1] and variances[-1] > 0
     ):
         raise DataError(
-            f"{scorer.artefact.folder}: {names[1]} is no covariance, so it cannot be adapted; make "
+            f"{artefact.folder}: {names[1]} is no covariance, so it cannot be adapted; make "
             "it again with `moodal compose`."
         )
-    words = [word for word in branch.learned if word in scorer.known]
-    keys = np.stack([branch.map @ scorer.known[word] for word in words])
-    keys = keys - _mean_key(scorer, modality)
+    keys = np.stack([branch.map @ known[word] for word in branch.learned if word in known])
+    keys = keys - _mean_key(artefact, branch, known)
     separation = float(np.einsum("wh,hg,wg->w", keys, covariance, keys).mean())
     return Gaussian(mean, covariance, min(LARGEST_PRIOR, len(mean) / max(separation, 1e-9)))
 
 
-def _mean_key(scorer: FusedScorer, modality: str) -> np.ndarray:
+def _mean_key(artefact: Artefact, branch: Branch, known: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return the mean key of the basic emotions that a branch learned, weighted by their shares."""
-    branch = scorer.branches[modality]
-    words = [word for word in scorer.basics if word in branch.learned]
+    words = [word for word in artefact.info.labels if word in branch.learned]
     shares = np.array([branch.learned[word] for word in words])
-    keys = np.stack([branch.map @ scorer.known[word] for word in words])
+    keys = np.stack([branch.map @ known[word] for word in words])
     return np.asarray(shares @ keys / shares.sum(), np.float64)
 
 
-def _suggested(scorer: FusedScorer, modality: str, vector: np.ndarray) -> np.ndarray:
+def _suggested(
+    artefact: Artefact, branch: Branch, known: Mapping[str, np.ndarray], vector: np.ndarray
+) -> np.ndarray:
     """Return the key of a vector less the mean key, times the worth of the branch's guesses."""
-    key = scorer.branches[modality].map @ vector
-    return np.asarray(scorer.guesses[modality] * (key - _mean_key(scorer, modality)))
+    worth = artefact.fused.branches[branch.modality].guess.weight
+    return np.asarray(worth * (branch.map @ vector - _mean_key(artefact, branch, known)))
 
 
 def _adapted(artefact: Artefact, word: str, counts: Mapping[str, int]) -> ArtefactInfo:
@@ -303,12 +292,15 @@ def _adapted(artefact: Artefact, word: str, counts: Mapping[str, int]) -> Artefa
 
 
 def _with_keys(
-    scorer: FusedScorer, word: str, keys: Mapping[str, tuple[np.ndarray, float]]
+    artefact: Artefact,
+    branches: Mapping[str, Branch],
+    word: str,
+    keys: Mapping[str, tuple[np.ndarray, float]],
 ) -> dict[str, np.ndarray]:
     """Return the artefact's weights with the keys of the word, in the order of ``adapted``."""
-    weights = scorer.artefact.weights()
+    weights = artefact.weights()
     for modality, key in keys.items():
-        adapted = {**scorer.branches[modality].adapted, word: key}
+        adapted = {**branches[modality].adapted, word: key}
         vectors, constants = zip(*adapted.values(), strict=True)
         weights[f"{modality}.adapted"] = np.stack(vectors).astype(np.float32)
         weights[f"{modality}.constants"] = np.array(constants, np.float32)

@@ -34,8 +34,8 @@ from moodal.model.info import (
     FusedBody,
     SystemBody,
     modality_infos,
-    readers,
 )
+from moodal.model.readers import readers
 
 DESCRIPTION = "artefact.json"
 WEIGHTS, VECTORS, CARD = "weights.safetensors", "vectors.safetensors", "README.md"
@@ -108,6 +108,14 @@ class Artefact:
         of the training rows; of a fused artefact also ``words`` [W, d].
         """
         return self._tensors(VECTORS)
+
+    def word_vectors(self) -> dict[str, np.ndarray]:
+        """Load the vectors [d] of all words that a fused artefact carries, by word.
+
+        Raises:
+            DataError: the artefact is a system.
+        """
+        return dict(zip(self.fused.words, self.vectors()["words"], strict=True))
 
     def file(self, name: str) -> Path:
         """Return the path of a file that was verified.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from moodal.core.errors import DataError, MoodalError
 from moodal.core.timeline import Timeline
@@ -23,8 +23,13 @@ from moodal.model.options import PredictOptions
 STDIN = "-"
 """The name of standard input."""
 
-Loader = Callable[[int | None], Model]
-"""A function from the number of threads of each network, or None, to the model."""
+
+class Loader(Protocol):
+    """The protocol of a function that loads the model, such as `moodal.load` of one artefact."""
+
+    def __call__(self, *, threads: int | None = None) -> Model:
+        """Load the model; None gives its networks all cores."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ def predict_all(
     from rich.progress import Progress
 
     processes = min(processes, len(jobs))
-    model = load(None)  # a fault of the artefact is reported once, before any recording
+    model = load()  # a fault of the artefact is reported once, before any recording
     model.check(options)
     if len(jobs) == 1:
         return [_one(model, jobs[0], options)]
@@ -109,7 +114,7 @@ _STATE: dict[str, Any] = {}
 
 
 def _begin(load: Loader, threads: int, options: PredictOptions) -> None:
-    _STATE.update(model=load(threads), options=options)
+    _STATE.update(model=load(threads=threads), options=options)
 
 
 def _work(job: Job) -> Timeline | DataError:

@@ -31,10 +31,9 @@ from moodal.features.store import FeatureStore
 from moodal.model.artefact import hashes, marks
 from moodal.model.label_mapping import Named, name_emotions, one_emotion
 from moodal.model.options import EvaluateOptions, gathered
-from moodal.model.predict import PredictingModel
 from moodal.model.row_sources import read_rows, require_media, without_foreign
 from moodal.model.rows import Rows
-from moodal.model.scorer import Scores
+from moodal.model.scorer import ModelParts, Scores
 
 HELD_OUT = "held-out"
 """The split of all rows that the model has not seen."""
@@ -67,7 +66,7 @@ def rows_of(table: Path | str, root: Path | str | None = None) -> Manifest:
 
 
 def evaluate(
-    model: PredictingModel,
+    model: ModelParts,
     manifest: Manifest,
     out: Path | str,
     options: EvaluateOptions | None = None,
@@ -124,7 +123,7 @@ def _free(out: Path) -> Path:
     return out
 
 
-def seen_rows(model: PredictingModel, manifest: Manifest) -> np.ndarray:
+def seen_rows(model: ModelParts, manifest: Manifest) -> np.ndarray:
     """Return the rows [N] bool on which a model was trained, or a choice of it was based."""
     tensors = model.artefact.vectors()
     ids = [u.id for u in manifest.utterances]
@@ -155,7 +154,7 @@ def _split(manifest: Manifest, split: str | None, seen: np.ndarray) -> tuple[str
 
 
 def _complete(
-    model: PredictingModel, manifest: Manifest, rows: Mapping[str, Rows], split: str
+    model: ModelParts, manifest: Manifest, rows: Mapping[str, Rows], split: str
 ) -> np.ndarray:
     """Return the rows that have the modalities which the model needs."""
     present = np.array([r.present for r in rows.values()])
@@ -192,7 +191,7 @@ class _Result:
 
 
 def _report(
-    model: PredictingModel,
+    model: ModelParts,
     result: _Result,
     states: Mapping[str, Frames],
     out: Path,

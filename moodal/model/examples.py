@@ -16,15 +16,15 @@ from moodal.media.probe import probe
 from moodal.media.subtitles import read_subtitles
 from moodal.modalities import MODALITIES
 from moodal.modalities.text.treebank import read_text
-from moodal.model.predict import PredictingModel
 from moodal.model.rows import RowEncoder
+from moodal.model.scorer import ModelParts
 
 Example = dict[str, str | Clip]
 """Modality -> the text or clip that its branch reads."""
 
 
 def mean_states(
-    model: PredictingModel, examples: Sequence[Example], failed: list[str]
+    model: ModelParts, examples: Sequence[Example], failed: list[str]
 ) -> dict[str, np.ndarray]:
     """Compute the mean states [n, H] of the examples in each modality; collect the failures."""
     states: dict[str, list[np.ndarray]] = {}

@@ -9,7 +9,7 @@ from moodal.core.errors import DataError
 from moodal.media.recording import Recording
 from moodal.media.video import Picture
 from moodal.modalities.modality import Modality
-from moodal.model.remarks import Remarks
+from moodal.model.absences import Absences
 
 
 class Film:
@@ -25,11 +25,11 @@ class Film:
         recording: Recording,
         modalities: Mapping[str, Modality],
         fps: float,
-        remarks: Remarks,
+        absences: Absences,
     ):
         self.step = 1 / fps
         self.first: float | None = None
-        self._remarks = remarks
+        self._absences = absences
         self._watchers = [m for m in modalities.values() if m.largest]
         self._pictures: Iterator[Picture] = iter(())
         self._held: Picture | None = None
@@ -37,10 +37,10 @@ class Film:
         self._passed = 0.0
         self._ended = recording.pictures is None or not self._watchers
         if recording.pictures is None:
-            remarks.lack("pictures", "no pictures")
+            absences.lack("pictures", "no pictures")
         elif self._watchers:
             largest = max(m.largest for m in self._watchers)
-            self._pictures = recording.pictures(fps, largest, remarks.note)
+            self._pictures = recording.pictures(fps, largest, absences.note)
 
     @property
     def end(self) -> float | None:
@@ -69,8 +69,8 @@ class Film:
             picture = picture or next(self._pictures, None)
         except DataError as error:
             if self._last is None:
-                self._remarks.lack("pictures", "the pictures cannot be decoded")
-            self._remarks.note(str(error))
+                self._absences.lack("pictures", "the pictures cannot be decoded")
+            self._absences.note(str(error))
         self._ended = picture is None
         return picture
 

@@ -13,7 +13,6 @@ from moodal.core.errors import UsageError
 from moodal.core.records import Frames, ordered
 from moodal.evaluation.report.scores import sigmoid
 from moodal.evaluation.report.thresholds import Thresholds, fixed
-from moodal.modalities.encoder import Encoder
 from moodal.modalities.face.pixels import TOGETHER
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
@@ -64,8 +63,7 @@ class FusedScorer:
     @cached_property
     def known(self) -> dict[str, np.ndarray]:
         """The vectors [d] of all words that the artefact carries, by word."""
-        vectors = self.artefact.vectors()["words"]
-        return dict(zip(self.artefact.fused.words, vectors, strict=True))
+        return self.artefact.word_vectors()
 
     @property
     def guesses(self) -> dict[str, float]:
@@ -130,7 +128,7 @@ class FusedScorer:
         ]
         return Frames.from_list([np.asarray(mean, np.float32) for mean in means])
 
-    def row_encoder(self, frames: RowEncoder) -> Encoder:
+    def row_encoder(self, frames: RowEncoder) -> RowEncoder:
         """Return the encoder of a row's mean state."""
         branch = self.branches[frames.modality]
         return States.of(self.artefact, branch, frames)
@@ -254,6 +252,10 @@ class FusedScorer:
     def transcribe(self, states: Mapping[str, Frames], texts: Sequence[str | None]) -> None:
         """Return None, as no branch has a transcription head."""
         return None
+
+    def adaptable(self) -> Mapping[str, Branch]:
+        """Return all branches: each can learn words."""
+        return self.branches
 
 
 def _required(asked: Asked) -> np.ndarray:

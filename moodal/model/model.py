@@ -8,21 +8,162 @@ for utterance in timeline:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from moodal.model.options import EvaluateOptions
-from moodal.model.predict import PredictingModel
+import numpy as np
 
-if TYPE_CHECKING:
-    from moodal.core.manifest import Manifest
+from moodal.core.errors import DataError, MissingDependencyError, UsageError
+from moodal.core.manifest import Manifest
+from moodal.core.records import Frames, ordered
+from moodal.core.timeline import Prediction, Timeline
+from moodal.media.recording import Recording, Source, opened
+from moodal.modalities import MODALITIES
+from moodal.modalities.encoder import Encoder
+from moodal.modalities.modality import Modality, Settings
+from moodal.model.answer import UNASKED, Answering, recording_name
+from moodal.model.artefact import Artefact
+from moodal.model.info import ArtefactInfo
+from moodal.model.observe import Observation, Summary, observe, observe_text
+from moodal.model.options import EvaluateOptions, PredictOptions, gathered
+from moodal.model.scorer import Scorer, Scores
+from moodal.model.vocabulary import Asked
 
 
-@dataclass(frozen=True, repr=False)
-class Model(PredictingModel):
-    """An artefact that predicts recordings, can be evaluated on corpora and adapted to words."""
+@dataclass(frozen=True)
+class Model:
+    """A verified artefact that predicts recordings, is evaluated on corpora and learns words.
+
+    Attributes:
+        artefact: the folder and its content.
+        encoders: modality -> the encoder of its media; a modality without one can be scored from
+            prepared features alone.
+        scorer: the scorer of the frames.
+        refused: modality -> why its encoder cannot be built here.
+        threads: the number of threads of each network.
+    """
+
+    artefact: Artefact
+    encoders: Mapping[str, Encoder]
+    scorer: Scorer
+    refused: Mapping[str, str]
+    threads: int = 1
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.info.labels)
+        return f"Model({self.info.name!r}, {'+'.join(self.modalities)}: {names})"
+
+    @property
+    def info(self) -> ArtefactInfo:
+        """The description of the artefact."""
+        return self.artefact.info
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that it reads."""
+        return self.scorer.modalities
+
+    def ask(self, emotions: Sequence[str] | None = None, vectors: str | None = None) -> Asked:
+        """Look up the emotion words of a question; None for the model's own.
+
+        Raises:
+            SpaceError: a word is invalid, or the model cannot score it.
+        """
+        return self.scorer.ask(emotions, vectors)
+
+    def check(self, options: PredictOptions) -> None:
+        """Check options that would fail for every recording.
+
+        Raises:
+            UsageError, SpaceError, DataError: see `predict`.
+        """
+        self.ask(options.words, options.vectors)
+        self._require_modalities(options.chosen(self.modalities, self.info.name))
+
+    def scores(self, frames: Mapping[str, Frames], emotions: Sequence[str] | None = None) -> Scores:
+        """Score utterances by the frames of the model's `encoders`.
+
+        Args:
+            frames: modality -> n sequences; empty where an utterance lacks it.
+            emotions: the words; by default the model's own.
+
+        Raises:
+            SpaceError: the model cannot score a word.
+            MissingStreamError: an utterance lacks a modality that the model requires.
+        """
+        return self.scorer.score(self.scorer.prepared(frames), self.ask(emotions))
+
+    def predict(
+        self,
+        source: Source = None,
+        *,
+        rate: int | None = None,
+        name: str | None = None,
+        options: PredictOptions | None = None,
+        **more: Any,
+    ) -> Timeline:
+        """Predict the emotions of one recording, over time.
+
+        Args:
+            source: a path to an audio, video, image, text or subtitle file; the bytes of one; a
+                binary file object or pipe; samples [n] or [n, channels] with their ``rate``, or
+                an iterable of such arrays; None: ``text`` alone.
+            rate: samples per second of arrays.
+            name: the name of the recording in the timeline; by default its path.
+            options, more: see `moodal.model.options.PredictOptions`; its fields by name.
+
+        Raises:
+            DataError: the recording cannot be read at all, or the model has no encoder for its
+                content. Silence, a missing face and the like are no errors: ``absent`` and
+                ``flags`` report them.
+            UsageError: arguments contradict each other.
+            SpaceError: an emotion word is invalid, or the model cannot score it.
+        """
+        options = gathered(PredictOptions, options, more)
+        asked = self.ask(options.words, options.vectors)
+        predictions: list[Prediction] = []
+        answers = self._answers(source, rate, name, options, asked)
+        for answer in answers:
+            if isinstance(answer, Prediction):
+                predictions.append(answer)
+        recording, summary = answer  # type: ignore[misc]
+        return self._timeline(recording, summary, predictions, options, asked)
+
+    def stream(
+        self,
+        source: Source,
+        *,
+        rate: int | None = None,
+        options: PredictOptions | None = None,
+        **more: Any,
+    ) -> Iterator[Prediction]:
+        """Yield the predictions of a recording, each as soon as its utterance has ended.
+
+        Arguments and errors are those of `predict`; a recording may be an iterable of arrays
+        that are still being recorded.
+        """
+        options = gathered(PredictOptions, options, more)
+        asked = self.ask(options.words, options.vectors)
+        for answer in self._answers(source, rate, None, options, asked):
+            if isinstance(answer, Prediction):
+                yield answer
+
+    def predict_many(
+        self, sources: Sequence[Path | str], **options: Any
+    ) -> Iterator[Timeline | DataError]:
+        """Yield the timelines of many files, one after the other.
+
+        For a file that cannot be read, its error is yielded, and the rest is predicted.
+        """
+        for source in sources:
+            try:
+                yield self.predict(source, **options)
+            except (DataError, MissingDependencyError) as error:
+                yield error if isinstance(error, DataError) else DataError(f"{source}: {error}")
 
     def evaluate(
         self,
@@ -45,7 +186,7 @@ class Model(PredictingModel):
         # corpora and reports take longer to import than a prediction takes
         from moodal.model.evaluate import evaluate, rows_of
 
-        manifest = rows_of(corpus, root) if isinstance(corpus, Path | str) else corpus
+        manifest = corpus if isinstance(corpus, Manifest) else rows_of(corpus, root)
         return evaluate(self, manifest, out, options, **more)
 
     def adapt(
@@ -65,3 +206,98 @@ class Model(PredictingModel):
         from moodal.model.adapt import adapt
 
         return adapt(self, word, clips, out, negatives=negatives, replace=replace)
+
+    def _answers(
+        self,
+        source: Source,
+        rate: int | None,
+        name: str | None,
+        options: PredictOptions,
+        asked: Asked,
+    ) -> Iterator[Prediction | tuple[Recording, Summary]]:
+        """Yield the predictions, and finally the recording with its summary."""
+        chosen = options.chosen(self.modalities, self.info.name)
+        self._require_modalities(chosen)
+        modalities = {m: _fresh(m, options) for m in chosen}
+        transcribe = None if options.asr is False else partial(_transcribe, self.threads)
+        if source is None:
+            if options.text is None:
+                raise UsageError("There is nothing to predict: give a file, samples, or a text.")
+            recording = Recording(name or "", "text")
+            observations = observe_text(options.text, modalities, options)
+            yield from self._answered(recording, observations, options, asked)
+            return
+        with opened(source, rate, name) as recording:
+            observations = observe(recording, modalities, options, transcribe)
+            yield from self._answered(recording, observations, options, asked)
+
+    def _answered(
+        self,
+        recording: Recording,
+        observations: Iterator[Observation | Summary],
+        options: PredictOptions,
+        asked: Asked,
+    ) -> Iterator[Prediction | tuple[Recording, Summary]]:
+        name, unasked = recording_name(recording.name), self._unasked(options)
+        answering = Answering(self.scorer, self.encoders, asked, name, unasked)
+        for observation in observations:
+            if isinstance(observation, Summary):
+                notes = (*observation.notes, *answering.notes)
+                yield recording, dataclasses.replace(observation, notes=notes)
+            else:
+                yield from answering.answer(observation)
+
+    def _unasked(self, options: PredictOptions) -> tuple[str, ...]:
+        """Return the modalities of the model that the options leave out."""
+        chosen = options.chosen(self.modalities, self.info.name)
+        return tuple(m for m in self.modalities if m not in chosen)
+
+    def _timeline(
+        self,
+        recording: Recording,
+        summary: Summary,
+        predictions: Sequence[Prediction],
+        options: PredictOptions,
+        asked: Asked,
+    ) -> Timeline:
+        used = {m for p in predictions for m in p.streams}
+        absent = {m: why for m, why in summary.absent.items() if m not in used}
+        absent |= dict.fromkeys(self._unasked(options), UNASKED)
+        return Timeline(
+            path=recording.name,
+            predictions=tuple(predictions),
+            emotions=() if asked.values else tuple(asked.shown),
+            values=asked.values,
+            duration=summary.duration,
+            kind=recording.kind,
+            absent={m: absent[m] for m in ordered(absent)},
+            notes=(*asked.notes, *summary.notes),
+            artefact={
+                "name": self.info.name,
+                "digest": self.info.digest,
+                "moodal": self.info.moodal,
+            },
+            waveform=summary.waveform,
+            thumbnails=summary.thumbnails,
+            modalities=tuple(self.info.modality(m) for m in self.modalities),
+        )
+
+    def _require_modalities(self, modalities: Sequence[str]) -> None:
+        """Check that the chosen modalities are enough for the model, and have encoders."""
+        if self.scorer.complete and set(modalities) != set(self.modalities):
+            needed = " and ".join(self.modalities)
+            raise UsageError(f"{self.info.name} needs {needed} together; leave --streams out.")
+        for modality in modalities:
+            if modality not in self.encoders:
+                raise DataError(f"{self.artefact.folder}: {self.refused[modality]}")
+
+
+def _fresh(name: str, options: PredictOptions) -> Modality:
+    """Create a modality's observer for one recording."""
+    return MODALITIES[name](Settings(options.fps, every=options.faces == "all"))
+
+
+def _transcribe(threads: int, samples: np.ndarray, start: float) -> Any:
+    from moodal.modalities.speech.transcribe import words
+
+    return words(samples, offset=start, threads=threads)

@@ -22,13 +22,13 @@ from moodal.media.blocks import Block
 from moodal.media.envelope import Envelope
 from moodal.media.recording import Recording
 from moodal.media.subtitles import read_subtitles
-from moodal.modalities.modality import Absent, Modality, Observed, Window
+from moodal.modalities.modality import Absent, Modality, Observed
 from moodal.modalities.speech.spoken import QUIET
 from moodal.modalities.text.sentences import sentences
 from moodal.modalities.text.treebank import read_text
+from moodal.model.absences import Absences
 from moodal.model.film import Film
 from moodal.model.options import PredictOptions
-from moodal.model.remarks import Remarks
 from moodal.model.segmentation import (
     Buffer,
     Cues,
@@ -104,8 +104,8 @@ def observe(
         yield from reading.texts(read_text(recording.path))
     elif recording.kind == "subtitles":
         assert recording.path is not None
-        reading.remarks.lack("sound", "subtitles have no sound")
-        reading.remarks.lack("pictures", "no pictures")
+        reading.absences.lack("sound", "subtitles have no sound")
+        reading.absences.lack("pictures", "no pictures")
         yield from reading.segments(Cues(read_subtitles(recording.path)).begin())
     else:
         yield from reading.run()
@@ -144,17 +144,17 @@ class _Reading:
         transcribe: Transcriber | None = None,
     ):
         self.recording, self.modalities, self.options = recording, modalities, options
-        self.remarks = Remarks(recording, modalities)
+        self.absences = Absences(recording, modalities)
         self.envelope, self.buffer = Envelope(), Buffer(RATE)
         media = {modality.info.medium for modality in modalities.values()}
         self.words = Transcription(
             transcribe,
             self.buffer,
-            self.remarks,
+            self.absences,
             required=bool(options.asr),
             wanted="text" in media and options.text is None,
         )
-        self.film = Film(recording, modalities, options.fps, self.remarks)
+        self.film = Film(recording, modalities, options.fps, self.absences)
         self.stretches = Stretches()
         self.queue: list[tuple[float, int, Segment]] = []
         self.spoken: list[tuple[float, float]] = []  # utterances that stretches must not enter
@@ -163,11 +163,11 @@ class _Reading:
 
     def texts(self, text: str) -> Iterator[Observation]:
         """Observe the sentences of a text."""
-        self.remarks.lack("sound", "a text has no sound")
-        self.remarks.lack("pictures", "no pictures")
+        self.absences.lack("sound", "a text has no sound")
+        self.absences.lack("pictures", "no pictures")
         segments = [Segment(text=sentence) for sentence in sentences(text)]
         if not segments:
-            self.remarks.lack("text", "no words")
+            self.absences.lack("text", "no words")
         yield from self.segments(segments)
 
     def segments(self, segments: Sequence[Segment]) -> Iterator[Observation]:
@@ -202,9 +202,9 @@ class _Reading:
         without: Segmentation = cues or Segmentation()
         if recording.sound is None:
             still = recording.kind == "image"
-            self.remarks.lack("sound", "a picture has no sound" if still else "no sound")
+            self.absences.lack("sound", "a picture has no sound" if still else "no sound")
             return without, iter(())
-        blocks = recording.sound(self.remarks.note)
+        blocks = recording.sound(self.absences.note)
         try:
             first = next(blocks, None)
         except DataError:
@@ -213,7 +213,7 @@ class _Reading:
             )
             if recording.path is None or not readable:
                 raise
-            self.remarks.lack("sound", "the sound cannot be decoded")
+            self.absences.lack("sound", "the sound cannot be decoded")
             return without, iter(())
         segmentation: Segmentation = cues or Pauses()
         if options.whole or options.text is not None:
@@ -266,7 +266,7 @@ class _Reading:
     def _is_one_utterance(self) -> bool:
         """Return whether the recording is one utterance, so that it has no silent stretches."""
         options = self.options
-        untimed = options.text is not None and "sound" in self.remarks.lacking
+        untimed = options.text is not None and "sound" in self.absences.lacking
         return options.whole or untimed or self.recording.kind == "image"
 
     def _last_resort(self) -> list[Segment]:
@@ -303,7 +303,7 @@ class _Reading:
         if segment.start >= self.buffer.seconds:
             if segment.spoken:
                 start = segment.start
-                self.remarks.note(f"A subtitle begins at {start:.1f} s, after the sound ends.")
+                self.absences.note(f"A subtitle begins at {start:.1f} s, after the sound ends.")
                 segment.spoken = False
             return None
         end = self.buffer.seconds if segment.end is None else segment.end
@@ -315,25 +315,17 @@ class _Reading:
 
     def _observe(self, segment: Segment) -> Observation:
         """Observe a segment with every modality."""
-        sound = self._heard(segment)
-        window = Window(
-            segment.start,
-            segment.end,
-            segment.text,
-            segment.words,
-            sound,
-            segment.spoken,
-            {name: Clip(path) for name, path in self.options.media.items()},
-        )
+        media = {name: Clip(path) for name, path in self.options.media.items()}
+        window = segment.window(self._heard(segment), media)
         observed: dict[str, Sequence[Observed]] = {}
         absent: dict[str, str] = {}
         for name, modality in self.modalities.items():
             answer = modality.observe(window)
             if isinstance(answer, Absent):
-                absent[name] = self.remarks.absent.get(name, answer.reason)
+                absent[name] = self.absences.absent.get(name, answer.reason)
             else:
                 observed[name] = answer
-        self.remarks.weigh(observed, absent, segment.spoken)
+        self.absences.weigh(observed, absent, segment.spoken)
         return Observation(segment, observed, absent)
 
     def summary(self) -> Summary:
@@ -341,11 +333,11 @@ class _Reading:
         ends = [self.recording.seconds or 0.0, self.buffer.seconds]
         if self.recording.kind != "image":
             ends.append(self.film.end or 0.0)
-        self.remarks.conclude(silent=self.envelope.peak < QUIET)
+        self.absences.conclude(silent=self.envelope.peak < QUIET)
         return Summary(
             max(ends) or None,
-            dict(self.remarks.absent),
-            self.remarks.sentences(),
+            dict(self.absences.absent),
+            self.absences.sentences(),
             self.envelope.drawn,
             tuple(t for m in self.modalities.values() for t in m.thumbnails),
         )

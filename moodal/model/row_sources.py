@@ -16,8 +16,8 @@ from moodal.modalities.face.pixels import Pixels
 from moodal.modalities.infos import info_of
 from moodal.modalities.text.language import looks_english
 from moodal.model.info import ArtefactInfo
-from moodal.model.predict import PredictingModel
 from moodal.model.rows import RowEncoder, Rows, encode_rows, media_of, merged
+from moodal.model.scorer import ModelParts
 
 
 @dataclass
@@ -34,7 +34,7 @@ class RowSource:
 
 
 def require_media(
-    model: PredictingModel, manifest: Manifest, modalities: Sequence[str], split: str, asr: bool
+    model: ModelParts, manifest: Manifest, modalities: Sequence[str], split: str, asr: bool
 ) -> list[str]:
     """Return the modalities that any row has or that transcription can provide.
 
@@ -47,7 +47,7 @@ def require_media(
     return used
 
 
-def _has(model: PredictingModel, manifest: Manifest, modality: str, asr: bool) -> bool:
+def _has(model: ModelParts, manifest: Manifest, modality: str, asr: bool) -> bool:
     if modality in manifest.features:
         return True
     media = any(item is not None for item in media_of(manifest, modality))
@@ -66,7 +66,7 @@ def _is_text(modality: str) -> bool:
 
 
 def read_rows(
-    model: PredictingModel,
+    model: ModelParts,
     manifest: Manifest,
     modalities: Sequence[str],
     store: FeatureStore,
@@ -103,7 +103,7 @@ def read_rows(
 
 
 def _raw(
-    model: PredictingModel,
+    model: ModelParts,
     manifest: Manifest,
     modality: str,
     items: Sequence[str | Clip | None],

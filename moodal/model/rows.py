@@ -22,8 +22,9 @@ from moodal.media.probe import probe
 from moodal.media.video import frames
 from moodal.modalities import MODALITIES
 from moodal.modalities.encoder import Encoder, Item
-from moodal.modalities.modality import Absent, Observed, Settings, Window
+from moodal.modalities.modality import Absent, Observed, Settings
 from moodal.modalities.speech.spoken import spoken
+from moodal.model.segmentation import Segment
 
 
 def observe_row(name: str, item: str | Clip) -> Observed | Absent:
@@ -38,16 +39,16 @@ def observe_row(name: str, item: str | Clip) -> Observed | Absent:
     """
     modality = MODALITIES[name](Settings())
     if isinstance(item, str):
-        answer = modality.observe(Window(text=item))
+        answer = modality.observe(Segment(text=item).window())
     elif modality.info.medium == "sound":
-        answer = modality.observe(Window(sound=_sound(item)))
+        answer = modality.observe(Segment().window(_sound(item)))
     elif modality.info.medium == "pictures":
         pictures = frames(item.path, start=item.start, end=item.end, longest=modality.largest)
         for picture in pictures:
             modality.watch(picture)
-        answer = modality.observe(Window())
+        answer = modality.observe(Segment().window())
     else:
-        answer = modality.observe(Window(media={name: item}))
+        answer = modality.observe(Segment().window(media={name: item}))
     return answer if isinstance(answer, Absent) else answer[0]
 
 
@@ -64,6 +65,8 @@ def _sound(clip: Clip) -> Sound | None:
 @dataclass(frozen=True)
 class RowEncoder(Encoder):
     """The encoder of a row: it observes one utterance and encodes the observation.
+
+    Subclasses reduce the frames to what a scorer needs of them.
 
     Attributes:
         modality: its name.
@@ -87,13 +90,16 @@ class RowEncoder(Encoder):
         """The width of the reader's frames."""
         return self.reader.width
 
+    @property
+    def reduction(self) -> str:
+        """The end of the fingerprint, which says how the frames are reduced."""
+        return ""
+
     def spec(self) -> dict[str, Any]:
         """See `moodal.modalities.encoder.specification`."""
-        return {
-            **(own := self.reader.spec()),
-            "name": self.name,
-            "fingerprint": f"{own['fingerprint']}-{'heard' if self.heard else 'row'}",
-        }
+        own = self.reader.spec()
+        fingerprint = f"{own['fingerprint']}-{'heard' if self.heard else 'row'}{self.reduction}"
+        return {**own, "name": self.name, "fingerprint": fingerprint}
 
     def encode(self, item: Item) -> np.ndarray:
         """Encode an item into frames [T, D]; T is 0 if nothing is observed.

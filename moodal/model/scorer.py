@@ -16,6 +16,9 @@ from moodal.core.emotions import Task
 from moodal.core.records import Frames
 from moodal.evaluation.report.thresholds import Thresholds
 from moodal.modalities.encoder import Encoder
+from moodal.model.artefact import Artefact
+from moodal.model.branches import Branch
+from moodal.model.info import ArtefactInfo
 from moodal.model.rows import RowEncoder
 from moodal.model.vocabulary import Asked
 
@@ -111,7 +114,7 @@ class Scorer(Protocol):
         """
         ...
 
-    def row_encoder(self, frames: RowEncoder) -> Encoder:
+    def row_encoder(self, frames: RowEncoder) -> RowEncoder:
         """Return the encoder of a row whose result equals `prepared` of its frames."""
         ...
 
@@ -148,3 +151,36 @@ class Scorer(Protocol):
             The references in the spelling of the network, and its transcripts.
         """
         ...
+
+    def adaptable(self) -> Mapping[str, Branch]:
+        """Return the branches that can learn a word from clips: modality -> branch.
+
+        Raises:
+            UsageError: the network cannot learn words; the message says why.
+        """
+        ...
+
+
+class ModelParts(Protocol):
+    """The parts of a `moodal.model.model.Model` that evaluation and adaptation use.
+
+    Model offers both as methods, so their modules cannot import it.
+    """
+
+    @property
+    def artefact(self) -> Artefact: ...
+
+    @property
+    def info(self) -> ArtefactInfo: ...
+
+    @property
+    def modalities(self) -> tuple[str, ...]: ...
+
+    @property
+    def encoders(self) -> Mapping[str, Encoder]: ...
+
+    @property
+    def refused(self) -> Mapping[str, str]: ...
+
+    @property
+    def scorer(self) -> Scorer: ...

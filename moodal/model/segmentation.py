@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from moodal.core.records import Clip, Sound
 from moodal.core.timeline import Word
 from moodal.media.subtitles import Cue
+from moodal.modalities.modality import Window
 from moodal.modalities.speech.segment import Span, SpeechSegmenter
 from moodal.modalities.speech.spoken import utterance_extent
 
@@ -40,6 +42,19 @@ class Segment:
     spoken: bool = True
     speech: tuple[float, float] | None = None
     ready: bool = True
+
+    def window(
+        self, sound: Sound | None = None, media: Mapping[str, str | Clip] | None = None
+    ) -> Window:
+        """Return what the modalities observe of it.
+
+        Args:
+            sound: its samples; None without sound.
+            media: further files of the recording by modality.
+        """
+        return Window(
+            self.start, self.end, self.text, self.words, sound, self.spoken, dict(media or {})
+        )
 
 
 class Segmentation:

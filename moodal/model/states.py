@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from moodal.core.errors import DataError
-from moodal.modalities.encoder import Encoder, Item
+from moodal.modalities.encoder import Item
 from moodal.model import artefact as artefacts
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
 from moodal.model.rows import RowEncoder
 
 
-@dataclass(frozen=True)
-class States(Encoder):
+@dataclass(frozen=True, kw_only=True)
+class States(RowEncoder):
     """An encoder of texts and clips into their mean state [1, H]; [0, H] if nothing is observed.
 
     The whole clip is one utterance, as its encoder cuts it.
@@ -29,38 +29,37 @@ class States(Encoder):
     Attributes:
         folder: the absolute path of the artefact.
         network: the hash of the graph, so that artefacts with the same network share the states.
-        frames: the encoder that observes the item and gives its frames.
         size: H, the width of a state.
     """
 
     folder: str
     network: str
-    frames: RowEncoder
     size: int
     name: ClassVar[str] = "states"
-    rate: ClassVar[None] = None
 
     @classmethod
     def of(cls, artefact: Artefact, branch: Branch, frames: RowEncoder) -> States:
         """Make the encoder of the states of a branch."""
         graph = artefact.fused.branches[branch.modality].graph
         network = artefact.info.files[graph][:24]
-        return cls(str(artefact.folder.absolute()), network, frames, len(branch.map))
-
-    @property
-    def stream(self) -> str:
-        """The modality."""
-        return self.frames.modality
+        return cls(
+            frames.modality,
+            frames.reader,
+            frames.heard,
+            folder=str(artefact.folder.absolute()),
+            network=network,
+            size=len(branch.map),
+        )
 
     @property
     def width(self) -> int:
         """H, the width of a state."""
         return self.size
 
-    def spec(self) -> dict[str, Any]:
-        """See `moodal.modalities.encoder.specification`."""
-        own = self.frames.spec()
-        return {**own, "name": self.name, "fingerprint": f"{own['fingerprint']}-{self.network}"}
+    @property
+    def reduction(self) -> str:
+        """The end of the fingerprint."""
+        return f"-{self.network}"
 
     def encode(self, item: Item) -> np.ndarray:
         """Compute the mean state [1, H]; [0, H] if nothing is observed.
@@ -68,7 +67,7 @@ class States(Encoder):
         Raises:
             DataError: the clip cannot be read.
         """
-        frames = self.frames.encode(item)
+        frames = super().encode(item)
         if not len(frames):
             return np.zeros((0, self.width), np.float32)
         states = _branch(self.folder, self.stream, self.network).states(frames)

@@ -9,7 +9,7 @@ import numpy as np
 
 from moodal.core.errors import MissingDependencyError
 from moodal.core.timeline import Word
-from moodal.model.remarks import Remarks
+from moodal.model.absences import Absences
 from moodal.model.segmentation import Buffer, Segment
 
 GROUP, GAP = 28.0, 3.0
@@ -30,8 +30,8 @@ class Transcription:
     Args:
         transcribe: the transcriber; None if transcription is switched off.
         buffer: the sound that was read so far.
-        remarks: collects why words are missing.
-        required: whether a transcriber that is not installed is an error, not a remark.
+        absences: collects why words are missing.
+        required: whether a transcriber that is not installed is an error, not a note.
         wanted: whether a modality reads words that are not given.
     """
 
@@ -39,12 +39,12 @@ class Transcription:
         self,
         transcribe: Transcriber | None,
         buffer: Buffer,
-        remarks: Remarks,
+        absences: Absences,
         *,
         required: bool,
         wanted: bool,
     ):
-        self._transcribe, self._buffer, self._remarks = transcribe, buffer, remarks
+        self._transcribe, self._buffer, self._absences = transcribe, buffer, absences
         self._required, self._wanted, self._off = required, wanted, transcribe is None
         self._group: list[Segment] = []
 
@@ -58,7 +58,7 @@ class Transcription:
         if segment.text is not None or not self._wanted:
             return
         if self._transcribe is None:
-            self._remarks.lack("text", WITHOUT if self._off else "no transcript")
+            self._absences.lack("text", WITHOUT if self._off else "no transcript")
             return
         start, end = segment.start or 0.0, segment.end or 0.0
         if self._group:
@@ -86,8 +86,8 @@ class Transcription:
             if self._required:
                 raise
             self._transcribe = None
-            self._remarks.lack("text", "no transcript")
-            self._remarks.note(f"The words were not used: {error}")
+            self._absences.lack("text", "no transcript")
+            self._absences.note(f"The words were not used: {error}")
             return
         nearest = [min(group, key=lambda s: _distance(s, _middle(word))) for word in words]
         for segment in group:

@@ -17,9 +17,9 @@ from moodal.core.errors import UsageError
 from moodal.core.files import replacing
 from moodal.core.timeline import Timeline
 from moodal.output import plot_text
+from moodal.output.footnotes import footnotes
 from moodal.output.formats import timed
 from moodal.output.plot_panels import DRAW, FACE, LEFT, RIGHT, WIDTH, place_faces, words_of
-from moodal.output.remarks import remarks
 from moodal.output.style import clock, plain
 
 _GAP = 0.12  # inches between two panels
@@ -56,7 +56,7 @@ def plot(timeline: Timeline, path: Path | str) -> Path:
     if path.suffix.lower() not in (".png", ".svg"):
         raise UsageError(f"A plot must be a .png or .svg file; got {path.name}.")
     untimed = timeline.kind == "image" or any(p.start is None or p.end is None for p in timeline)
-    foot = [line for text in remarks(timeline) for line in textwrap.wrap(plain(text), 118)]
+    foot = [line for text in footnotes(timeline) for line in textwrap.wrap(plain(text), 118)]
     if untimed or timeline.kind == "text":
         with _figure(path) as figure:
             plot_text.draw(figure, timeline, _title(timeline), foot, WIDTH)

@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from moodal.core.emotions import Value
-from moodal.core.records import ModalityInfo, ordered
+from moodal.core.records import BUILT_IN, ModalityInfo, ordered
 from moodal.core.timeline import Prediction, Timeline
 
 UNSURE = "unsure"
 """The label of an utterance on which the model abstains."""
 
 GREY = "#8C8C8C"
-
-BUILT_IN = {
-    "text": ModalityInfo("text", "words", "#0072B2", "o", "text"),
-    "speech": ModalityInfo("speech", "voice", "#E69F00", "s", "sound"),
-    "face": ModalityInfo("face", "face", "#009E73", "^", "pictures"),
-}
-"""The built-in modalities, for timelines that do not bring the data of their modalities."""
 
 HATCHES = {"o": "", "s": "////", "^": "...."}
 """Mark of a stream -> the hatch of its bars; streams with other marks have crosses."""

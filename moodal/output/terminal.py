@@ -7,7 +7,7 @@ from typing import Any
 
 from moodal.core.emotions import Value
 from moodal.core.timeline import Prediction, Timeline
-from moodal.output.remarks import remarks
+from moodal.output.footnotes import footnotes
 from moodal.output.style import (
     UNSURE,
     clock,
@@ -59,7 +59,7 @@ def _parts(timeline: Timeline, width: int, encoding: str) -> Iterator[Any]:
     if len(timeline):
         yield from (_lines if timeline.values else _strips)(timeline, pen, width)
         yield _table(timeline, pen, width)
-    for line in remarks(timeline):
+    for line in footnotes(timeline):
         yield pen.text(line)
 
 

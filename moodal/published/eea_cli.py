@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import moodal
 from moodal.core.errors import UsageError
 from moodal.core.records import STREAMS
 from moodal.evaluation.report import tables
-from moodal.model import artefact as artefacts
 from moodal.published import eea_savings
 from moodal.published.command import recipe_values, write_recipe
 from moodal.published.import_checkpoint import import_checkpoint, streams_of
@@ -259,9 +259,6 @@ def _import(args: argparse.Namespace, folder: Path, prepared: Mapping[str, Path]
 
 def _score(args: argparse.Namespace, folder: Path, prepared: Mapping[str, Path]) -> None:
     """Score a checkpoint, as --valid and --test ask."""
-    from moodal.model.evaluate import evaluate, rows_of
-    from moodal.train.engine.scorer import load_system
-
     if not args.ckpt:
         raise UsageError("--valid and --test score a checkpoint; name one with --ckpt.")
     artefact = _import(args, folder, prepared)
@@ -269,9 +266,9 @@ def _score(args: argparse.Namespace, folder: Path, prepared: Mapping[str, Path])
     out = folder / "scored" / f"{Path(args.ckpt).stem}-{split}"
     corpus = eea_savings.with_extra(prepared, _unseen(args), folder)
     vectors = args.glove_emo_path if args.model == "eea" else None
-    emotions = None if args.model == "eea" else list(artefacts.read(artefact).info.labels)
-    model, rows = load_system(artefact), rows_of(corpus)
-    tables.show(evaluate(model, rows, out, split=split, vectors=vectors, emotions=emotions))
+    model = moodal.load(artefact)
+    emotions = None if args.model == "eea" else list(model.info.labels)
+    tables.show(model.evaluate(corpus, out, split=split, vectors=vectors, emotions=emotions))
     words = ["--vectors", vectors] if vectors else []
     words += ["--emotions", ",".join(emotions)] if emotions else []
     _print_same("evaluate", artefact, corpus, "--split", split, *words, "--out", out)

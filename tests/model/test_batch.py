@@ -12,7 +12,7 @@ import soundfile
 
 from moodal.core.errors import DataError, SpaceError, UsageError
 from moodal.core.timeline import Timeline
-from moodal.loading import load_with
+from moodal.loading import load
 from moodal.model import batch
 from moodal.model.batch import Job, predict_all
 from moodal.model.options import PredictOptions
@@ -47,7 +47,7 @@ def told(found):
 @pytest.fixture
 def loader(tiny_artefact):
     """Return what loads the tiny model, in this process or in another."""
-    return partial(load_with, tiny_artefact)
+    return partial(load, tiny_artefact)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_what_is_wrong_with_all_of_them_is_said_at_once(jobs, loader, tmp_path):
     with pytest.raises(UsageError):
         predict_all(jobs, loader, PredictOptions(streams=["smell"]))
     with pytest.raises(DataError, match="not an artefact"):
-        predict_all(jobs, partial(load_with, tmp_path), OPTIONS)
+        predict_all(jobs, partial(load, tmp_path), OPTIONS)
 
 
 def test_a_fault_of_ours_in_one_file_loses_no_other(jobs, alone, loader, monkeypatch):

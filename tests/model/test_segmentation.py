@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moodal.core.records import RATE
+from moodal.core.records import RATE, Clip, Sound
+from moodal.core.timeline import Word
 from moodal.media.subtitles import Cue
+from moodal.modalities.modality import Window
 from moodal.modalities.speech.segment import PAD, STEP, Span, speech_spans
-from moodal.model.segmentation import Buffer, Cues, Pauses, Stretches, Whole
+from moodal.model.segmentation import Buffer, Cues, Pauses, Segment, Stretches, Whole
 
 seconds = st.integers(0, 3000).map(lambda n: n / 1000)
 spans = st.lists(st.tuples(seconds, seconds).map(lambda s: Span(min(s), max(s))), max_size=12)
@@ -184,3 +186,10 @@ def test_the_whole_is_one_segment(ear, silence, speech):
     assert segment.speech == heard
     assert (segment.start, segment.end) == ((0.0, 6.0) if silence else heard)
     assert (segment.text, segment.spoken) == ("So good.", silence or bool(speech))
+
+
+def test_the_window_of_a_segment_has_all_that_was_read_of_it():
+    assert Segment(text="Oh.").window() == Window(text="Oh.")
+    words, sound, media = (Word("Oh.", 1.0, 1.5, {}),), Sound(np.ones(9)), {"pulse": Clip("a.csv")}
+    segment = Segment(1.0, 2.0, "Oh.", words, spoken=False, speech=(1.2, 1.5))
+    assert segment.window(sound, media) == Window(1.0, 2.0, "Oh.", words, sound, False, media)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,7 +32,7 @@ def test_a_relative_path_is_that_of_the_folder_in_which_it_was_loaded(tiny, tmp_
 def test_an_artefact_that_was_replaced_is_not_read_for_the_old_one(tiny, tmp_path, monkeypatch):
     folder = tiny.write_tiny(tmp_path / "artefact")
     states = states_of(folder)
-    other = States(states.folder, "0" * 24, states.frames, states.size)
+    other = replace(states, network="0" * 24)
     states.encode("We won!")
     with pytest.raises(DataError, match="was replaced while it was in use"):
         other.encode("We won!")

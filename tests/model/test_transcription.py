@@ -10,9 +10,9 @@ from moodal.core.records import RATE
 from moodal.core.timeline import Word
 from moodal.media.recording import Recording, opened
 from moodal.modalities import MODALITIES
+from moodal.model.absences import Absences
 from moodal.model.observe import observe
 from moodal.model.options import PredictOptions
-from moodal.model.remarks import Remarks
 from moodal.model.segmentation import Buffer, Segment
 from moodal.model.transcription import WITHOUT, Transcription
 
@@ -31,8 +31,8 @@ class Listener:
 def transcription(listener, seconds, *, required=False, wanted=True):
     buffer = Buffer(RATE)
     buffer.add(np.zeros(seconds * RATE, np.float32))
-    remarks = Remarks(Recording("", "audio"), {n: kind() for n, kind in MODALITIES.items()})
-    return Transcription(listener, buffer, remarks, required=required, wanted=wanted), remarks
+    absences = Absences(Recording("", "audio"), {n: kind() for n, kind in MODALITIES.items()})
+    return Transcription(listener, buffer, absences, required=required, wanted=wanted), absences
 
 
 def test_words_are_given_to_the_segment_they_lie_in():
@@ -94,26 +94,28 @@ def test_words_that_are_given_or_not_wanted_are_not_heard():
 
 
 def test_where_nothing_transcribes_it_is_said():
-    words, remarks = transcription(None, 9)
+    words, absences = transcription(None, 9)
     segment = Segment(0.0, 1.0)
     words.expect(segment)
     assert (segment.text, segment.ready) == (None, True)
-    assert remarks.absent == {"text": WITHOUT}
+    assert absences.absent == {"text": WITHOUT}
 
 
 def missing(samples, start):
     raise MissingDependencyError("pip install 'moodal[asr]' brings it.")
 
 
-def test_a_transcriber_that_is_not_installed_is_a_remark_or_an_error():
-    words, remarks = transcription(missing, 30)
+def test_a_transcriber_that_is_not_installed_is_a_note_or_an_error():
+    words, absences = transcription(missing, 30)
     segments = [Segment(0.0, 1.0), Segment(20.0, 21.0)]
     for segment in segments:
         words.expect(segment)
     words.settle(np.inf)
     assert all(segment.ready and segment.text is None for segment in segments)
-    assert remarks.absent == {"text": "no transcript"}
-    assert remarks.sentences() == ("The words were not used: pip install 'moodal[asr]' brings it.",)
+    assert absences.absent == {"text": "no transcript"}
+    assert absences.sentences() == (
+        "The words were not used: pip install 'moodal[asr]' brings it.",
+    )
     words, _ = transcription(missing, 9, required=True)
     words.expect(Segment(0.0, 1.0))
     with pytest.raises(MissingDependencyError):

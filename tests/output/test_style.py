@@ -8,11 +8,11 @@ import io
 
 from rich.console import Console
 
-from moodal.core.records import ModalityInfo
+from moodal.core.records import BUILT_IN, ModalityInfo
 from moodal.modalities import MODALITIES
 from moodal.output import formats
 from moodal.output.plot import plot
-from moodal.output.style import BUILT_IN, HATCHES, streams_of
+from moodal.output.style import HATCHES, streams_of
 from moodal.output.terminal import show
 
 PULSE = ModalityInfo("pulse", "heartbeat", "#123456", "+", "table")

@@ -42,6 +42,11 @@ class Experiment:
     split: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def parts(self) -> dict[str, np.ndarray]:
+        """The rows [n] of "train", "valid" and "test"."""
+        return {"train": self.train, "valid": self.valid, "test": self.test}
+
+    @property
     def held_out(self) -> tuple[str, ...]:
         """The tested emotions that the (first) training does not contain."""
         return tuple(x for x in self.manifest.space.labels if x not in self.seen)

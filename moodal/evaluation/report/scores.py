@@ -297,10 +297,11 @@ def clusters_of(utterances: Sequence[Utterance]) -> tuple[tuple[str, ...], Clust
     >>> clusters_of([Utterance("a", dialogue="v1"), Utterance("b", dialogue="v1", speaker="x")])
     (('v1', 'v1'), 'dialogue')
     """
-    for kind in ("speaker", "dialogue"):
-        names = [getattr(u, kind) for u in utterances]
-        if all(name is not None for name in names):
-            return tuple(names), kind
+    speakers, dialogues = [u.speaker for u in utterances], [u.dialogue for u in utterances]
+    if None not in speakers:
+        return tuple(map(str, speakers)), "speaker"
+    if None not in dialogues:
+        return tuple(map(str, dialogues)), "dialogue"
     return tuple(u.id for u in utterances), "utterance"
 
 

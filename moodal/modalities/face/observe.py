@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from moodal.core.records import ModalityInfo
+from moodal.core.records import BUILT_IN, ModalityInfo
 from moodal.media.video import Picture
 from moodal.modalities.face.detect import SIDE
 from moodal.modalities.face.pixels import LONGEST
@@ -39,7 +39,7 @@ class ObservedFaces(Observed):
 class Face(Modality):
     """The faces in an utterance: all tracked faces, or the one seen longest and largest."""
 
-    info: ClassVar[ModalityInfo] = ModalityInfo("face", "face", "#009E73", "^", "pictures")
+    info: ClassVar[ModalityInfo] = BUILT_IN["face"]
     largest: ClassVar[int] = LONGEST
 
     def __init__(self, settings: Settings = Settings()):  # noqa: B008

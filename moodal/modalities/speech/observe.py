@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from moodal.core.records import RATE, ModalityInfo, Sound
+from moodal.core.records import BUILT_IN, RATE, ModalityInfo, Sound
 from moodal.modalities.modality import Absent, Division, Modality, Observed, Part, Window
 from moodal.modalities.speech.quality import flags, sound_quality
 from moodal.modalities.speech.spoken import audible, cut, speech_extent
@@ -45,7 +45,7 @@ class ObservedSpeech(Observed):
 class Speech(Modality):
     """The voice in an utterance."""
 
-    info: ClassVar[ModalityInfo] = ModalityInfo("speech", "voice", "#E69F00", "s", "sound")
+    info: ClassVar[ModalityInfo] = BUILT_IN["speech"]
     encoder: ClassVar[str] = "egemaps"
 
     def observe(self, window: Window) -> Sequence[Observed] | Absent:

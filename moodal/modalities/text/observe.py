@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from moodal.core.records import ModalityInfo
+from moodal.core.records import BUILT_IN, ModalityInfo
 from moodal.core.timeline import Word
 from moodal.modalities.modality import Absent, Division, Modality, Observed, Part, Window
 from moodal.modalities.text.language import looks_english
@@ -54,7 +54,7 @@ class ObservedText(Observed):
 class Text(Modality):
     """The words of an utterance, provided or transcribed."""
 
-    info: ClassVar[ModalityInfo] = ModalityInfo("text", "words", "#0072B2", "o", "text")
+    info: ClassVar[ModalityInfo] = BUILT_IN["text"]
     encoder: ClassVar[str] = "glove-50"
 
     def observe(self, window: Window) -> Sequence[Observed] | Absent:

@@ -13,9 +13,9 @@ from typing import Any
 
 from moodal.core.emotions import Value, Values
 from moodal.core.errors import DataError
-from moodal.core.records import ModalityInfo
+from moodal.core.records import BUILT_IN, ModalityInfo
 from moodal.core.timeline import Moment, Prediction, Timeline, Word
-from moodal.output.style import BUILT_IN, streams_of
+from moodal.output.style import streams_of
 
 NAME = "moodal-timeline/1"
 

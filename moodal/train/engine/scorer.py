@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 
 from moodal.core.emotions import EmotionSpace, Targets, Task, Values
-from moodal.core.errors import SpaceError
+from moodal.core.errors import SpaceError, UsageError
 from moodal.core.records import Frames, ordered
 from moodal.evaluation.report.scores import sigmoid, softmax
-from moodal.modalities.encoder import Encoder, Item
+from moodal.modalities.encoder import Item
 from moodal.modalities.text.emotion_vectors import word_vectors
-from moodal.model import artefact as artefacts
 from moodal.model.artefact import Artefact
-from moodal.model.model import Model
+from moodal.model.branches import Branch
 from moodal.model.rows import RowEncoder
 from moodal.model.scorer import Scores
 from moodal.model.vocabulary import Asked, clean
@@ -33,39 +31,23 @@ SOURCES = ("minilm", "glove-50")
 
 
 @dataclass(frozen=True)
-class TrimmedRows(Encoder):
-    """The frames of one utterance without all-zero steps at their ends.
+class TrimmedRow(RowEncoder):
+    """The encoder of a row without the all-zero steps at its ends."""
 
-    Attributes:
-        frames: what observes and encodes an item.
-    """
-
-    frames: RowEncoder
     name: ClassVar[str] = "trimmed"
-    rate: ClassVar[None] = None
 
     @property
-    def stream(self) -> str:
-        """The modality."""
-        return self.frames.stream
-
-    @property
-    def width(self) -> int:
-        """Values per step."""
-        return self.frames.width
-
-    def spec(self) -> dict[str, Any]:
-        """See `moodal.modalities.encoder.specification`."""
-        own = self.frames.spec()
-        return {**own, "name": self.name, "fingerprint": f"{own['fingerprint']}-trimmed"}
+    def reduction(self) -> str:
+        """The end of the fingerprint."""
+        return "-trimmed"
 
     def encode(self, item: Item) -> np.ndarray:
-        """Encode one utterance into frames [T, D].
+        """Encode an item into frames [T, D].
 
         Raises:
             DataError: the clip cannot be read.
         """
-        frames = self.frames.encode(item)
+        frames = super().encode(item)
         return np.asarray(trimmed({"": Frames.from_list([frames])})[""].values)
 
 
@@ -197,9 +179,11 @@ class SystemScorer:
             return dict(frames)
         return trimmed(frames, aligned)
 
-    def row_encoder(self, frames: RowEncoder) -> Encoder:
+    def row_encoder(self, frames: RowEncoder) -> RowEncoder:
         """Return the encoder of a row's frames without padding."""
-        return TrimmedRows(frames) if self.artefact.info.data.trim_padding else frames
+        if not self.artefact.info.data.trim_padding:
+            return frames
+        return TrimmedRow(frames.modality, frames.reader, frames.heard)
 
     def score(self, states: Mapping[str, Frames], asked: Asked, task: Task | None = None) -> Scores:
         """Score n utterances, batched by length.
@@ -283,15 +267,17 @@ class SystemScorer:
                     read[row] = text
         return [spelled(text or "") for text in texts], read
 
+    def adaptable(self) -> Mapping[str, Branch]:
+        """Refuse to adapt: a system's emotions are those of its training.
 
-def load_system(folder: Path | str) -> Model:
-    """Load a trained system as a model that scores prepared features.
-
-    Raises:
-        DataError: it is no artefact of a system, or damaged.
-    """
-    artefact = artefacts.read(folder)
-    return Model(artefact, {}, SystemScorer.of(artefact), {})
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            f"{self.artefact.folder} holds the system {self.artefact.info.name}, whose emotions "
+            "are those of its training; moodal adapt takes fused artefacts. Train it with the word "
+            "instead."
+        )
 
 
 def _activated(logits: np.ndarray, asked: Asked, task: Task) -> np.ndarray:

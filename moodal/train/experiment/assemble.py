@@ -158,7 +158,7 @@ def readable(experiment: Experiment, system: System, trim: bool) -> Experiment:
         present.append((valid_spans(frames)[1] if trim else frames.lengths) > 0)
     needs_all = not system.open_set
     read = np.all(present, axis=0) if needs_all else np.any(present, axis=0)
-    parts = {p: getattr(experiment, p) for p in ("train", "valid", "test", "shots")}
+    parts = {**experiment.parts, "shots": experiment.shots}
     kept = {part: rows[read[rows]] for part, rows in parts.items()}
     for part in ("train", "valid", "test"):
         if not len(kept[part]):

@@ -73,9 +73,7 @@ def write(
     recipe, experiment, space, folder = run.recipe, run.experiment, run.space, run.folder
     manifest = experiment.manifest
     test, valid = (
-        predictions(
-            manifest, getattr(experiment, part), logits[part], space, part, recipe.report.by
-        )
+        predictions(manifest, experiment.parts[part], logits[part], space, part, recipe.report.by)
         for part in ("test", "valid")
     )
     seen = [x for x in space.labels if x not in experiment.unseen]
@@ -152,7 +150,7 @@ def _described(
         data=DataInfo(
             corpus=manifest.corpus,
             fingerprint=run.fingerprint,
-            rows={p: len(getattr(experiment, p)) for p in ("train", "valid", "test")},
+            rows={part: len(rows) for part, rows in experiment.parts.items()},
             trained=LabelCounts(**report["train"]),
             trim_padding=recipe.data.trim_padding,
             max_steps=recipe.data.max_steps,

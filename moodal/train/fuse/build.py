@@ -45,8 +45,8 @@ from moodal.model.info import (
     ProtocolInfo,
     ThresholdInfo,
     modality_infos,
-    readers,
 )
+from moodal.model.readers import readers
 from moodal.train.encoders import ENCODERS
 from moodal.train.export import onnx
 from moodal.train.fuse import fit_weights
@@ -244,7 +244,7 @@ def _write(
             guess=GuessInfo(**guesses[stream]),
             thresholds=scores[stream].thresholds,
             **recipe.parts[stream].model_dump(include={"corpus", "base", "licence"}),
-            rows={p: len(getattr(one.experiment, p)) for p in ("train", "valid", "test")},
+            rows={part: len(rows) for part, rows in one.experiment.parts.items()},
             test=scores[stream].tested,
             groups=_groups(scores[stream]),
             graph_agrees=AgreementInfo(**agreement(one, scores[stream], content)),

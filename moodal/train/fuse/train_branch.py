@@ -19,7 +19,7 @@ from moodal.core.errors import DataError, UsageError
 from moodal.core.recipe import Recipe, Space
 from moodal.core.records import Frames
 from moodal.evaluation.protocols.experiment import Experiment
-from moodal.model.info import readers
+from moodal.model.readers import readers
 from moodal.train.data.dataset import TensorData
 from moodal.train.engine.fit import launch
 from moodal.train.experiment.run import Run, Trained

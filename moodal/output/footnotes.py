@@ -1,4 +1,4 @@
-"""Remarks on a timeline that a reader should know besides its figures, one sentence each."""
+"""The footnotes of a timeline: what a reader should know besides its figures."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SOURCES = {
 }
 
 
-def remarks(t: Timeline) -> Iterator[str]:
-    """Yield what is missing or guessed, each flag once, the notes, and the artefact's name."""
+def footnotes(t: Timeline) -> Iterator[str]:
+    """Yield what is absent or guessed, each flag once, the notes, and the artefact's name."""
     shown = streams_of(t)
     for stream, why in t.absent.items():
         yield f"Without {_named(shown[stream])}: {why}."

@@ -1,4 +1,4 @@
-"""Remarks: missing media, doubtful observations and notes about a recording."""
+"""Absences: what a recording lacks, what is left out of it because it is doubtful, and notes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from moodal.media.recording import Recording
 from moodal.modalities.modality import Modality, Observed
 
 
-class Remarks:
-    """The collected remarks about a whole recording.
+class Absences:
+    """The absent media and modalities of a whole recording, and notes for its reader.
 
     Attributes:
         modalities: the modalities that observe it.
@@ -37,7 +37,13 @@ class Remarks:
             self._notes.append(sentence)
 
     def lack(self, medium: str, reason: str) -> None:
-        """Record why the whole recording lacks a medium; the first reason is kept."""
+        """Record why the whole recording lacks a medium; the first reason is kept.
+
+        Args:
+            medium: "text", "sound" or "pictures", as in `ModalityInfo`; every modality of that
+                medium is absent, whatever its name.
+            reason: why, such as "no sound".
+        """
         self.lacking.add(medium)
         for name, modality in self.modalities.items():
             if modality.info.medium == medium:
