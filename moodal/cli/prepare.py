@@ -115,7 +115,7 @@ def synthesise_arguments(parser: Arguments) -> None:
 
 def synthesise(args: argparse.Namespace) -> Any:
     """Write the synthetic corpus and return its name, folder and size."""
-    from moodal.lookalikes.table import LOOKALIKES
+    from moodal.lookalikes import LOOKALIKES
 
     if args.corpus not in LOOKALIKES:
         raise UsageError(

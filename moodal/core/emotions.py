@@ -224,7 +224,7 @@ class EmotionSpace(_Columns):
     >>> space = EmotionSpace(["angry", "happy"], vectors=np.eye(2))
     >>> space.add("sad", np.array([1.0, 1.0])).labels
     ('angry', 'happy', 'sad')
-    >>> space.remove("angry").vectors.tolist()
+    >>> space.select(["happy"]).vectors.tolist()
     [[0.0, 1.0]]
     """
 
@@ -249,11 +249,6 @@ class EmotionSpace(_Columns):
     def __repr__(self) -> str:
         width = None if self.vectors is None else self.vectors.shape[1]
         return f"EmotionSpace({', '.join(self.labels)}; {self.task}, vectors={width})"
-
-    def remove(self, label: str) -> EmotionSpace:
-        """Return the space without ``label``."""
-        self.index(label)
-        return self.select([x for x in self.labels if x != label])
 
     def add(self, label: str, vector: np.ndarray | None = None) -> EmotionSpace:
         """Return the space with ``label`` as its last column; the others keep their scores."""

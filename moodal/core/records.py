@@ -172,15 +172,6 @@ class Frames:
             values = values.astype(np.float32, copy=False)
         return cls(values, np.array([len(s) for s in sequences]), rate)
 
-    @classmethod
-    def from_padded(cls, values: np.ndarray, rate: float | None = None) -> Frames:
-        """Convert one array [N, T, D] including its padding: every length is T."""
-        if values.ndim != 3:
-            raise DataError(f"A padded stream is [N, T, D]; got {tuple(values.shape)}.")
-        n, steps, width = values.shape
-        flat = np.ascontiguousarray(values, dtype=np.float32).reshape(n * steps, width)
-        return cls(flat, np.full(n, steps), rate)
-
     def __len__(self) -> int:
         return len(self.lengths)
 

@@ -12,7 +12,6 @@ from moodal.corpora.published import (
     iemocap_eea,
     iemocap_nine,
     mosei,
-    mosei_sentiment,
     mosi,
     processed,
 )
@@ -24,7 +23,7 @@ CORPORA: dict[str, Callable[[Path], Manifest]] = {
     "iemocap9": iemocap_nine.read,
     "mosi": mosi.read,
     "mosi-noalign": mosi.read_noalign,
-    "mosei-sentiment": mosei_sentiment.read,
+    "mosei-sentiment": mosei.read_sentiment,
     "processed": processed.read,
     "iemocap-release": release.read,
     "mmer": mmer_csv.read,

@@ -1,0 +1,39 @@
+"""Look-alikes: made-up corpora in the exact file format of every reader.
+
+Everything in moodal can be run on them without a licence. Their emotion can be
+learned from each stream, and not fully: see `moodal.lookalikes.signal`.
+No number measured on one says anything about people. The same seed writes the
+same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from moodal.lookalikes import iemocap as iemocap_files
+from moodal.lookalikes import meld as meld_files
+from moodal.lookalikes import recordings, sequences, text
+
+LOOKALIKES: dict[str, Callable[[Path, int, int], None]] = {
+    "mosei": sequences.mosei,
+    "iemocap": sequences.iemocap,
+    "iemocap-noalign": sequences.iemocap_noalign,
+    "iemocap9": sequences.iemocap9,
+    "mosi": sequences.mosi,
+    "mosi-noalign": sequences.mosi_noalign,
+    "mosei-sentiment": sequences.mosei_sentiment,
+    "processed": sequences.processed,
+    "iemocap-release": iemocap_files.release,
+    "mmer": iemocap_files.mmer,
+    "meld": meld_files.meld,
+    "goemotions": text.goemotions,
+    "crema-d": recordings.crema_d,
+    "ravdess": recordings.ravdess,
+    "table": recordings.table,
+    "table-values": recordings.table_values,
+}
+"""Name -> what writes the look-alike, called with (folder, utterances of all splits, seed)."""
+
+READERS = {"table-values": "table"}
+"""Look-alike -> its reader, where that has another name."""

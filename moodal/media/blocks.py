@@ -8,13 +8,20 @@ the caller learns of the damage.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from moodal.core.errors import DataError
+from moodal.core.records import RATE
 from moodal.media.decoder import CHUNK, Damage, Piece, as_float, decode, finite
+
+ENVELOPE = 100
+"""Stretches a second of the drawn waveform, at most."""
+DRAWN = 4000
+"""Stretches of the drawn waveform of a whole recording, at most."""
 
 
 class Block(NamedTuple):
@@ -148,3 +155,31 @@ def _even(pieces: Iterable[np.ndarray], begin: float, rate: int, seconds: float)
             waiting += len(piece)
     if pending:
         yield Block(begin + yielded / rate, np.concatenate(pending))
+
+
+@dataclass
+class Envelope:
+    """The lowest and highest sample of short stretches of a sound, gathered block by block."""
+
+    parts: list[np.ndarray] = field(default_factory=list)
+    peak: float = 0.0
+
+    def add(self, samples: np.ndarray) -> None:
+        """Take in the next samples [n]."""
+        if not len(samples):
+            return
+        step = RATE // ENVELOPE
+        self.peak = max(self.peak, float(np.abs(samples).max()))
+        padded = np.pad(samples, (0, -len(samples) % step), mode="edge").reshape(-1, step)
+        self.parts.append(np.stack([padded.min(1), padded.max(1)], 1))
+
+    @property
+    def drawn(self) -> np.ndarray | None:
+        """[n, 2] float32, n at most `DRAWN`; None for no sound."""
+        if not self.parts:
+            return None
+        whole = np.concatenate(self.parts)
+        count = min(DRAWN, len(whole))
+        first = np.arange(count) * len(whole) // count  # of even length, as they are drawn
+        low, high = np.minimum.reduceat(whole[:, 0], first), np.maximum.reduceat(whole[:, 1], first)
+        return np.stack([low, high], 1).astype(np.float32)

@@ -18,21 +18,12 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import AbsentError, DataError
+from moodal.media.clock import Clock, Tally
 from moodal.media.probe import RATES, open_container, open_soundfile
 from moodal.media.sniff import read_head
 
 CHUNK = 65536
 """Samples, at the file's own rate, that are read at once."""
-
-STUTTER = 0.01
-"""Seconds by which time stamps may be off, since containers round them: pieces lie end to end."""
-
-OVERLAP = 1.0
-"""Seconds by which a piece may begin before the end of the last one. A time stamp further back is
-wrong."""
-
-LONGEST_GAP = 3600.0
-"""Seconds without sound, all gaps of a file together, that are believed."""
 
 RUN_UP = 0.5
 """Seconds before a span from which decoding starts, since codecs need a run-up."""
@@ -157,53 +148,6 @@ def _counted(container: Any, stream: Any) -> float:
 
 
 @dataclass
-class _Tally:
-    """Counts of the faults met while a container is decoded."""
-
-    packets: int = 0
-    damaged: int = 0
-    broken: int = 0
-    leaps: int = 0
-    gaps: float = 0.0
-    wrong: int = 0
-
-
-@dataclass
-class _Clock:
-    """Places pieces on the recording's time line, in samples from its beginning.
-
-    Attributes:
-        rate: samples per second.
-        begin: second from which decoding was asked for.
-        tally: counts gaps, and time stamps that are not believed.
-        end: where the last piece ended; None before the first.
-        shift: correction of all following time stamps.
-    """
-
-    rate: int
-    begin: float
-    tally: _Tally
-    end: int | None = None
-    shift: int = 0
-
-    def place(self, stamp: float | None, length: int) -> int:
-        """Return the first sample of the next piece, whose time stamp (in seconds) may be wrong."""
-        expected = self.end or 0
-        at = expected if stamp is None else round(stamp * self.rate) + self.shift
-        leap = (at - expected) / self.rate
-        believed = LONGEST_GAP + (self.begin if self.end is None else 0.0)
-        if self.end is not None and abs(leap) <= STUTTER:
-            at = expected
-        elif leap < -OVERLAP or self.tally.gaps + leap > believed:
-            at, self.shift = expected, self.shift + expected - at
-            self.tally.leaps += 1
-        elif self.end is not None:
-            self.tally.gaps += max(0.0, leap)
-        self.end = at + length
-        return at
-
-
-@dataclass
 class _Span:
     """The wanted part of a sound, yielded from its beginning without holes.
 
@@ -239,7 +183,7 @@ class ContainerDecoder:
 
     def __init__(self, path: Path, begin: float, stop: float, damage: Damage, rate: int = 0):
         self.path, self.begin, self.stop, self.damage, self.rate = path, begin, stop, damage, rate
-        self._tally = _Tally()
+        self._tally = Tally()
         self._packer: tuple[Any, Any] | None = None
 
     def pieces(self) -> Iterator[Piece]:
@@ -260,7 +204,7 @@ class ContainerDecoder:
                 if not len(samples):
                     continue
                 if clock is None or span is None:
-                    clock = _Clock(self.rate, self.begin, self._tally)
+                    clock = Clock(self.rate, self.begin, self._tally)
                     span = _Span(round(self.begin * self.rate), self._limit())
                 at = clock.place(_stamp(frame, origin), len(samples))
                 if at >= self.stop * self.rate:

@@ -18,8 +18,7 @@ import numpy as np
 
 from moodal.core.errors import DataError, UsageError
 from moodal.core.records import RATE, Clip, Sound
-from moodal.media.blocks import Block
-from moodal.media.envelope import Envelope
+from moodal.media.blocks import Block, Envelope
 from moodal.media.recording import Recording
 from moodal.media.subtitles import read_subtitles
 from moodal.modalities.modality import Absent, Modality, Observed

@@ -19,9 +19,9 @@ from moodal.core.errors import UsageError
 from moodal.core.records import RATE
 from moodal.modalities.encoder import Encoder, Item, package_folder, specification, text_of
 from moodal.modalities.speech.samples import check_samples, samples_of
+from moodal.train.backbones.locate import TOKENISERS, BackboneFiles
 
 if TYPE_CHECKING:
-    from moodal.train.backbones.locate import BackboneFiles
     from moodal.train.backbones.speech import SpeechBackbone
     from moodal.train.backbones.text import TextBackbone
 
@@ -53,6 +53,8 @@ class SpeechFrames(Encoder):
     stride: int = 1
     name: ClassVar[str] = "speech-backbone"
     stream: ClassVar[str] = "speech"
+    uses_weights: ClassVar[bool] = True
+    patterns: ClassVar[tuple[str, ...]] = ("preprocessor_config.json",)
     dtype: ClassVar[str] = "float16"
 
     def __post_init__(self) -> None:
@@ -129,26 +131,49 @@ class SpeechFrames(Encoder):
 
 
 @dataclass(frozen=True)
-class TextStates(Encoder):
+class TextEncoder(Encoder):
+    """The base class of encoders that read texts with a pre-trained tokeniser, many in one batch.
+
+    Attributes:
+        path: "minilm", a folder of a BERT-like model with its tokeniser, or a name in the local
+            hub cache, e.g. "roberta-base".
+    """
+
+    path: str = "minilm"
+    stream: ClassVar[str] = "text"
+    rate: ClassVar[None] = None
+    uses_weights: ClassVar[bool] = True
+    patterns: ClassVar[tuple[str, ...]] = TOKENISERS
+
+    def __post_init__(self) -> None:
+        _backbone_files(self.path)
+
+    def spec(self) -> dict[str, Any]:
+        """See `moodal.modalities.encoder.specification`."""
+        return _spec(self)
+
+    def encode(self, item: Item) -> np.ndarray:
+        """Return the frames [L, D] float32 of a text; L is 0 for a text without a token."""
+        return self.encode_many([item])[0]
+
+
+@dataclass(frozen=True)
+class TextStates(TextEncoder):
     """The hidden states of a pre-trained text network, one per token, special ones included.
 
     Only texts of equal length form a batch, unpadded, so that a text's states do not depend on
     the other texts. A text without a token has T = 0: it is absent.
 
     Attributes:
-        path: "minilm", a folder of a BERT-like model with its tokeniser, or a name in the local
-            hub cache, e.g. "roberta-base".
+        path: as in `TextEncoder`.
         layer: -1 for the last layer, k for the states after k layers, 0 for the embeddings.
     """
 
-    path: str = "minilm"
     layer: int = -1
     name: ClassVar[str] = "text-backbone"
-    stream: ClassVar[str] = "text"
-    rate: ClassVar[None] = None
 
     def __post_init__(self) -> None:
-        _backbone_files(self.path)
+        super().__post_init__()
         layers = _sizes(self.path).num_hidden_layers
         if not -1 <= self.layer <= layers:
             raise UsageError(
@@ -160,14 +185,6 @@ class TextStates(Encoder):
     def width(self) -> int:
         """Values per hidden state."""
         return int(_sizes(self.path).hidden_size)
-
-    def spec(self) -> dict[str, Any]:
-        """See `moodal.modalities.encoder.specification`."""
-        return _spec(self)
-
-    def encode(self, item: Item) -> np.ndarray:
-        """Return the states [L, D] float32 of a text."""
-        return self.encode_many([item])[0]
 
     def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
         """Encode many texts in batches of equal length."""
@@ -191,35 +208,22 @@ class TextStates(Encoder):
 
 
 @dataclass(frozen=True)
-class Tokens(Encoder):
+class Tokens(TextEncoder):
     """The token numbers of a text [L, 1], for a text network that trains with the system.
 
     One is added to each number: a step of zeros is padding everywhere in moodal, and some
     vocabularies (RoBERTa's) begin every text with token 0.
 
     Attributes:
-        path: as in `TextStates`; only its tokeniser is used.
+        path: as in `TextEncoder`; only its tokeniser is used.
     """
 
-    path: str = "minilm"
     name: ClassVar[str] = "tokens"
-    stream: ClassVar[str] = "text"
+    uses_weights: ClassVar[bool] = False
     width: ClassVar[int] = 1
-    rate: ClassVar[None] = None
-
-    def __post_init__(self) -> None:
-        _backbone_files(self.path)
-
-    def spec(self) -> dict[str, Any]:
-        """See `moodal.modalities.encoder.specification`."""
-        return _spec(self)
-
-    def encode(self, item: Item) -> np.ndarray:
-        """Return [L, 1] float32, special tokens included; L is 0 for a text without a token."""
-        return self.encode_many([item])[0]
 
     def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
-        """Encode many texts in one batch of the tokeniser."""
+        """Return [L, 1] of each text, special tokens included."""
         tokens = _tokens(self.path, [text_of(item) for item in items])
         return [np.array(ids, np.float32).reshape(-1, 1) + 1 for ids in tokens]
 
@@ -258,16 +262,14 @@ def _config(files: BackboneFiles) -> Any:
     return config_of(files.config, files.name)
 
 
-def _spec(encoder: SpeechFrames | TextStates | Tokens) -> dict[str, Any]:
-    """Return the specification of an encoder; the bytes of its weights and tokeniser decide."""
-    from moodal.train.backbones.locate import TOKENISERS
+def _spec(encoder: SpeechFrames | TextEncoder) -> dict[str, Any]:
+    """Return the specification of an encoder; the bytes of its files decide.
 
+    They are its weights, if it uses them, and the files beside them of its ``patterns``.
+    """
     backbone = _backbone_files(encoder.path)
-    files = [] if encoder.name == "tokens" else list(backbone.weights)
-    if encoder.stream == "text":
-        files += sorted(path for name in TOKENISERS for path in backbone.folder.glob(name))
-    if encoder.name == "speech-backbone":
-        files += sorted(backbone.folder.glob("preprocessor_config.json"))
+    files = list(backbone.weights) if encoder.uses_weights else []
+    files += sorted(path for name in encoder.patterns for path in backbone.folder.glob(name))
     files += sorted(backbone.folder.glob("config.json"))
     return specification(encoder, packages=[], weights=files, places=("path",))
 

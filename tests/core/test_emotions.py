@@ -11,13 +11,13 @@ from moodal.core.emotions import EmotionSpace, Value, Values, targets
 from moodal.core.errors import SpaceError
 
 
-def test_adding_keeps_the_others_and_removing_undoes_it():
+def test_adding_keeps_the_others_and_selecting_undoes_it():
     space = EmotionSpace(["a", "b"], vectors=np.eye(2), source="x")
     more = space.add("c", np.ones(2))
     assert more.labels == ("a", "b", "c")
     np.testing.assert_array_equal(more.vectors[:2], space.vectors)
-    assert more.remove("c") == space
-    assert hash(more.remove("c")) == hash(space)
+    assert more.select(["a", "b"]) == space
+    assert hash(more.select(["a", "b"])) == hash(space)
     assert more != space
 
 

@@ -147,7 +147,7 @@ def test_sizes_must_agree(small):
     with pytest.raises(DataError, match="need labels"):
         dataclasses.replace(small, labels=small.labels[:1])
     with pytest.raises(DataError, match="1 sequences"):
-        dataclasses.replace(small, features={"text": Frames.from_padded(np.zeros((1, 1, 1)))})
+        dataclasses.replace(small, features={"text": Frames.from_list(np.zeros((1, 1, 1)))})
 
 
 def rewrite_as_format_1(folder, without=()):

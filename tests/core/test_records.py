@@ -25,20 +25,15 @@ def test_selecting_rows_is_selecting_from_the_list(lengths, data):
     assert joined.lengths.sum() == frames.lengths.sum() + chosen.lengths.sum()
 
 
-def test_padded_sequences_keep_their_padding():
-    frames = Frames.from_padded(np.zeros((3, 4, 2)))
-    assert frames.lengths.tolist() == [4, 4, 4]
-
-
 @pytest.mark.parametrize(
     "make",
     [
         lambda: Frames(np.zeros((3, 2)), np.array([1, 1])),
         lambda: Frames(np.zeros(3), np.array([3])),
         lambda: Frames.from_list([np.zeros((1, 2)), np.zeros((1, 3))]),
-        lambda: Frames.from_padded(np.zeros((3, 2))),
-        lambda: Frames.from_padded(np.zeros((1, 1, 2))).concatenate(
-            Frames.from_padded(np.zeros((1, 1, 3)))
+        lambda: Frames.from_list(np.zeros((3, 2))),
+        lambda: Frames.from_list(np.zeros((1, 1, 2))).concatenate(
+            Frames.from_list(np.zeros((1, 1, 3)))
         ),
     ],
 )

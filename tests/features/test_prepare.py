@@ -14,7 +14,7 @@ from moodal.core import manifest as manifests
 from moodal.core.errors import DataError, OutputError, UsageError
 from moodal.features import encode
 from moodal.features.prepare import as_json, findings_table, prepare
-from moodal.lookalikes.table import LOOKALIKES
+from moodal.lookalikes import LOOKALIKES
 
 
 def lookalike(folder: Path, name: str, utterances: int = 40) -> Path:

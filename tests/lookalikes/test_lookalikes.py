@@ -27,13 +27,12 @@ from moodal.core.manifest import MARK, Manifest
 from moodal.corpora import CORPORA, goemotions
 from moodal.corpora.checks.values import value_findings
 from moodal.corpora.iemocap.mmer_csv import EMOTIONS
-from moodal.lookalikes import sequences
+from moodal.lookalikes import LOOKALIKES, READERS, sequences
 from moodal.lookalikes.dialogues import PRIOR, dialogues
 from moodal.lookalikes.files import listed
 from moodal.lookalikes.pickle import Instance, TorchStorage, TorchTensor, dumps, torch_file
 from moodal.lookalikes.signal import phase_sizes
 from moodal.lookalikes.speech import PAIRS, TONES, spelt
-from moodal.lookalikes.table import LOOKALIKES, READERS
 from moodal.lookalikes.words import VECTORS_FILE, word_vectors
 
 SEQUENCES = (

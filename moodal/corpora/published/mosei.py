@@ -1,4 +1,4 @@
-"""CMU-MOSEI emotions, from the folder of h5 files that EEA was trained on.
+"""CMU-MOSEI: emotions from the folder of h5 files that EEA was trained on, and sentiment.
 
 Zadeh et al., ACL 2018. ``text_{phase}_emb.h5`` [N, 20, 300], ``audio_{phase}.h5``
 [N, 20, 74], ``video_{phase}.h5`` [N, 20, 35] and ``ey_{phase}.h5`` [N, 6], each
@@ -15,7 +15,7 @@ import numpy as np
 from moodal.core.emotions import EmotionSpace, Targets, Value, Values
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
-from moodal.corpora.published import features, h5, label_rows
+from moodal.corpora.published import features, h5, label_rows, mosi
 
 KEY = "d1"
 EMOTIONS = ("anger", "disgust", "fear", "happy", "sad", "surprise")
@@ -25,6 +25,8 @@ FILES = {
     "face": ("video_{}.h5", "vision_{}.h5"),
 }
 """Stream -> the possible names of its files; {} is the phase."""
+SENTIMENT = ("mosei_senti_data.pkl", "mosei_senti_data_noalign.pkl", "y_train.h5")
+"""The files of sentiment: a pickle, aligned or not, or h5 files as of emotions."""
 
 
 def read(root: Path | str) -> Manifest:
@@ -38,7 +40,7 @@ def read(root: Path | str) -> Manifest:
     """
     folder = features.find(root, "ey_train.h5", "y_train.h5")
     if not (folder / "ey_train.h5").is_file():
-        return read_sentiment(folder, _name(folder), bound=None)
+        return _read_values(folder, _name(folder), bound=None)
     parts = []
     for phase in features.PHASES:
         path = folder / f"ey_{phase}.h5"
@@ -49,7 +51,23 @@ def read(root: Path | str) -> Manifest:
     )
 
 
-def read_sentiment(folder: Path, corpus: str, *, bound: float | None) -> Manifest:
+def read_sentiment(root: Path | str) -> Manifest:
+    """Read sentiment of -3 to 3 from the first that exists of ``SENTIMENT``.
+
+    Raises:
+        UnsafeFileError: the pickle would run code; it was not run.
+        DataError: a file is missing, damaged, or does not fit the others.
+    """
+    folder = features.find(root, *SENTIMENT)
+    aligned, unaligned = (folder / name for name in SENTIMENT[:2])
+    if aligned.is_file():
+        return mosi.read_pickle(aligned, "mosei-sentiment", aligned=True)
+    if unaligned.is_file():
+        return mosi.read_pickle(unaligned, "mosei-sentiment", aligned=False)
+    return _read_values(folder, "mosei-sentiment", bound=3)
+
+
+def _read_values(folder: Path, corpus: str, *, bound: float | None) -> Manifest:
     """Read the streams with ``y_{phase}.h5``: sentiment [N] or [N, 1], or C classes [N, C].
 
     Args:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from moodal.core.errors import UsageError
 from moodal.core.recipe import Strict
 
 
@@ -30,3 +31,15 @@ class Backbone(Strict):
     architecture: dict[str, Any] = Field(default_factory=dict)
     """The network's sizes, as in its config.json; filled in when a system is exported or imported,
     so that it can be built again without the files of ``path``."""
+
+    def require(self, stream: str, kind: str) -> None:
+        """Check that a network is named, which a stream of samples or token ids needs.
+
+        Raises:
+            UsageError: none is.
+        """
+        if not (self.path or self.architecture):
+            raise UsageError(
+                f"The {stream} of this corpus is {kind}, which a backbone must read: set "
+                f"system.{stream}.path, or prepare the corpus with an encoder that gives features."
+            )

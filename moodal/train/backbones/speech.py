@@ -17,13 +17,33 @@ from torch.nn.utils.rnn import pad_sequence
 
 from moodal.core.errors import DataError, UsageError
 from moodal.train.backbones.locate import find
-from moodal.train.backbones.masking import spans
 from moodal.train.backbones.pretrained import from_architecture, from_files, sizes_of
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.whisper import HOP, WINDOW, log_mel
 
 CONVOLUTIONAL = ("wav2vec2", "hubert", "wavlm")
 """Families with a convolutional front-end on the samples themselves."""
+
+
+def speech_features(settings: Backbone, width: int) -> dict[str, dict[str, Any]]:
+    """Determine the encoder that speech must have been prepared with, see `System.features`.
+
+    A network that trains reads samples, or the frames of its frozen front-end. Without a path,
+    features of any kind are passed on.
+
+    Args:
+        width: values a step of the stream; 1: samples.
+
+    Raises:
+        UsageError: the stream holds samples, and no network is named.
+    """
+    if width == 1:
+        settings.require("speech", "samples")
+        return {"speech": {"name": "wave"}}
+    if not settings.path:
+        return {}
+    parameters = {"path": settings.path, "layer": 0}
+    return {"speech": {"name": "speech-backbone", "parameters": parameters}}
 
 
 def build_speech(settings: Backbone, width: int, *, faithful: bool = False) -> SpeechBackbone:
@@ -312,6 +332,35 @@ class SpeechBackbone(nn.Module):
                 frames = self.model.feature_extractor(waves).transpose(1, 2)
         every = torch.full_like(lengths, frames.shape[1])
         return self._context(frames, every, None), every
+
+
+def spans(lengths: Tensor, steps: int, share: float, length: int) -> Tensor:
+    """Draw SpecAugment's spans, which cover about ``share`` of each row, less their overlap.
+
+    Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic Speech
+    Recognition", Interspeech 2019; as wav2vec 2.0 fine-tunes with it. They are drawn from
+    torch's own random state on the CPU, so that a resumed run continues as it would have, on
+    any device.
+
+    Args:
+        lengths: [B] valid steps; a row shorter than a span has none.
+        steps: T.
+        share: of the valid steps, from 0 to 1.
+        length: of one span.
+
+    Returns:
+        [B, T] bool, True where masked.
+    """
+    valid = lengths.cpu()
+    counts = (share * valid / length + torch.rand(len(valid))).long()
+    counts = torch.where(valid >= length, counts, 0)
+    most = int(counts.max()) if len(counts) else 0
+    room = (valid - length + 1).clamp(min=1)
+    starts = (torch.rand(len(valid), most) * room[:, None]).long()
+    at = torch.arange(steps)
+    inside = (at >= starts[..., None]) & (at < starts[..., None] + length)
+    counted = torch.arange(most) < counts[:, None]
+    return (inside & counted[..., None]).any(1).to(lengths.device)
 
 
 def _normalised(wave: Tensor) -> Tensor:

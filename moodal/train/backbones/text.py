@@ -31,6 +31,24 @@ STACKS = ("encoder.layer", "transformer.layer", "encoder.layers", "layers")
 """Attribute paths of the layers, by family."""
 
 
+def text_features(settings: Backbone, width: int) -> dict[str, dict[str, Any]]:
+    """Determine the encoder that text must have been prepared with, see `System.features`.
+
+    A network that trains reads token ids. Without a path, features of any kind are passed on.
+
+    Args:
+        width: values a step of the stream; 1: token ids.
+
+    Raises:
+        UsageError: the stream holds token ids, and no network is named.
+    """
+    if width == 1:
+        settings.require("text", "token ids")
+    if not settings.path:
+        return {}
+    return {"text": {"name": "tokens", "parameters": {"path": settings.path}}}
+
+
 def build_text(settings: Backbone, width: int) -> TextBackbone:
     """Build the backbone of ``settings`` for a stream of ``width`` values a step.
 

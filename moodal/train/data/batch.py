@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from moodal.core.errors import DataError
+
 
 class Stream(NamedTuple):
     """One modality of a batch, right-padded with zeros.
@@ -70,6 +72,26 @@ class Batch(NamedTuple):
     rows: Tensor
     transcripts: Transcripts | None = None
     views: Streams | None = None
+
+
+def join_steps(streams: Streams, instead: str) -> Stream:
+    """Concatenate all streams step by step: [B, T, sum of D].
+
+    Args:
+        instead: systems for streams of different lengths, for the message.
+
+    Raises:
+        DataError: the streams have different lengths.
+    """
+    first, *others = streams.values()
+    if not all(torch.equal(first.lengths, other.lengths) for other in others):
+        raise DataError(
+            f"Early fusion joins {', '.join(streams)} step by step, but their lengths differ: use "
+            f"aligned streams, or {instead}."
+        )
+    steps = min(stream.values.shape[1] for stream in streams.values())
+    values = torch.cat([stream.values[:, :steps] for stream in streams.values()], 2)
+    return Stream(values, first.lengths)
 
 
 def either(first: Tensor, a: Stream, b: Stream) -> Stream:

@@ -24,6 +24,7 @@ from moodal.evaluation import metrics
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.evaluation.report import null_tests as nulls
 from moodal.modalities.build import build
+from moodal.modalities.encoder import Encoder
 from moodal.modalities.text.emotion_vectors import word_vectors
 from moodal.train.experiment.run import Trained
 
@@ -58,6 +59,32 @@ class UnseenTest:
     def experiment(self) -> Experiment:
         """The experiment whose test rows are scored."""
         return self.trained.run.experiment
+
+
+@dataclass(frozen=True)
+class CosineSource:
+    """The vectors that the cosine baseline compares: of texts and of words, from one source.
+
+    Attributes:
+        words: the source of the words' vectors.
+        capitalised: whether that source is asked for capitalised words, too.
+        encoder: what encodes the texts; None where the corpus's own text features are compared.
+    """
+
+    words: str
+    capitalised: bool = False
+    encoder: Encoder | None = None
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> CosineSource:
+        """Return the source that ``report.cosine`` names.
+
+        Raises:
+            UsageError: no text encoder has this name.
+        """
+        if recipe.report.cosine == "features":
+            return cls(recipe.space.vectors, recipe.space.capitalised)
+        return cls(recipe.report.cosine, encoder=build(f"{recipe.report.cosine}:pool=true"))
 
 
 def null_tests(trained: Trained) -> Entries:
@@ -108,11 +135,9 @@ def require_cosine(recipe: Recipe, manifest: Manifest, space: Targets) -> None:
         UsageError: no text encoder has this name, or the width of the features is not that of
             the vectors.
     """
-    cosine = recipe.report.cosine
-    if recipe.protocol.name != "zero_shot" or not cosine:
+    if recipe.protocol.name != "zero_shot" or not recipe.report.cosine:
         return
-    if cosine != "features":
-        build(f"{cosine}:pool=true")
+    if CosineSource.of(recipe).encoder is not None:
         return
     text = manifest.features.get("text")
     if text is None or space.vectors is None or text.width != space.vectors.shape[1]:
@@ -203,19 +228,18 @@ def _cosine(test: UnseenTest) -> Entries:
     The labels themselves are tested, and the synonyms of a recipe that has any.
     """
     recipe, space = test.recipe, test.space
-    texts = _texts(recipe, test.experiment)
+    chosen = CosineSource.of(recipe)
+    texts = _texts(chosen.encoder, test.experiment)
     if texts is None:
         absent = {"auc": None, "why": "test rows have no text"}
         return {emotion: {"cosine": dict(absent)} for emotion in test.targets}
-    encoder = recipe.report.cosine
-    source = word_vectors(recipe.space.vectors if encoder == "features" else encoder)
-    capitalised = encoder == "features" and recipe.space.capitalised
+    source, name = word_vectors(chosen.words), recipe.report.cosine
     variants: dict[str, dict[str, list[str]]] = {"auc": {}}
     if recipe.space.synonyms:
         variants["auc_synonyms"] = recipe.space.synonyms
-    entries: Entries = {emotion: {"cosine": {"encoder": encoder}} for emotion in test.targets}
+    entries: Entries = {emotion: {"cosine": {"encoder": name}} for emotion in test.targets}
     for key, synonyms in variants.items():
-        vectors = source.vectors(space.labels, synonyms=synonyms, capitalised=capitalised)
+        vectors = source.vectors(space.labels, synonyms=synonyms, capitalised=chosen.capitalised)
         similar = nulls.cosine(texts, vectors)
         for emotion, targets in test.targets.items():
             auc = metrics.METRICS["auc"].measure(targets, scores=similar[:, space.index(emotion)])
@@ -223,13 +247,11 @@ def _cosine(test: UnseenTest) -> Entries:
     return entries
 
 
-def _texts(recipe: Recipe, experiment: Experiment) -> np.ndarray | None:
+def _texts(encoder: Encoder | None, experiment: Experiment) -> np.ndarray | None:
     """Embed each test row's text [n, d]; zeros where no word of it has a vector."""
     manifest, rows = experiment.manifest, experiment.test
-    if recipe.report.cosine == "features":
-        return np.stack([_mean(manifest.features["text"][row]) for row in rows])
-    encoder = build(f"{recipe.report.cosine}:pool=true")
-    if manifest.encoders.get("text", {}).get("fingerprint") == encoder.spec()["fingerprint"]:
+    stored = manifest.encoders.get("text", {}).get("fingerprint")
+    if encoder is None or encoder.spec()["fingerprint"] == stored:
         return np.stack([_mean(manifest.features["text"][row]) for row in rows])
     texts = [manifest.utterances[row].text for row in rows]
     if any(text is None for text in texts):

@@ -153,9 +153,7 @@ def make_plan(recipe: Recipe, initial: Mapping[str, Tensor] | None = None) -> Pl
         system = systems[experiment.seen]
         checks.require_open(recipe, experiment, system)
         experiments.append(assemble.readable(experiment, system, recipe.data.trim_padding))
-    # a system that learns to transcribe is shown the text, too
-    inputs = (*system.streams, "text") if system.transcribes else system.streams
-    return Plan(recipe, manifest, manifest.fingerprint, space, experiments, inputs, initial)
+    return Plan(recipe, manifest, manifest.fingerprint, space, experiments, system.inputs, initial)
 
 
 def train_experiment(plan: Plan, run: Run) -> results.Done | None:

@@ -30,7 +30,7 @@ from moodal.train.backbones.text import TextBackbone, build_text
 from moodal.train.backbones.whisper_layers import WhisperLayers
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.layers.pooling import masked_mean
-from moodal.train.systems.system import Keyed, ModalityNames, System, require_all, require_widths
+from moodal.train.systems.system import Keyed, StreamNames, System, require_all, require_widths
 
 
 def _one(streams: tuple[str, ...]) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ def _one(streams: tuple[str, ...]) -> tuple[str, ...]:
 class Config(Strict):
     """The network that reads the modality, and its projection into the common space."""
 
-    streams: Annotated[ModalityNames, AfterValidator(_one)]
+    streams: Annotated[StreamNames, AfterValidator(_one)]
     """The one modality."""
     backbone: Backbone = Backbone()
     """Of text ("minilm") or speech ("whisper-tiny"); other modalities are trained from scratch."""

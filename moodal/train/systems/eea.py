@@ -27,7 +27,7 @@ from moodal.train.layers.recurrent import Recurrent
 from moodal.train.systems.system import (
     HIDDEN,
     Keyed,
-    ModalityNames,
+    StreamNames,
     System,
     complete_hidden,
     require_widths,
@@ -37,7 +37,7 @@ from moodal.train.systems.system import (
 class Config(Strict):
     """The paper's values; ``last_column`` reads the padded batch's last column, as published."""
 
-    streams: ModalityNames = ("text", "speech", "face")
+    streams: StreamNames = ("text", "speech", "face")
     hidden: dict[str, int] = Field(HIDDEN, validate_default=True)
     layers: int = Field(2, ge=1)
     bidirectional: bool = True
@@ -74,12 +74,12 @@ class EEA(System):
         hidden: Mapping[str, int],
         d: int,
         *,
-        layers: int = 2,
-        bidirectional: bool = True,
-        cell: str = "lstm",
-        dropout: float = 0.15,
-        last_column: bool = False,
-        start: str = "random",
+        layers: int,
+        bidirectional: bool,
+        cell: str,
+        dropout: float,
+        last_column: bool,
+        start: str,
     ):
         super().__init__()
         if "text" in widths and hidden["text"] != d:
@@ -220,22 +220,13 @@ def build(config: Config, widths: Mapping[str, int], space: Targets) -> EEA:
         MissingStreamError: the corpus lacks a modality that ``config.streams`` names.
         SpaceError: the emotions have no vectors, or text's hidden width is not theirs.
     """
-    require_widths("eea", config.streams, widths)
+    own_widths = require_widths("eea", config.streams, widths)
     if space.vectors is None:
         raise SpaceError(
             f"eea needs a vector for each emotion; {', '.join(space.labels)} have none. "
             "Name a source of word vectors: space.vectors=glove-50, for example."
         )
-    system = EEA(
-        {m: widths[m] for m in config.streams},
-        config.hidden,
-        space.vectors.shape[1],
-        layers=config.layers,
-        bidirectional=config.bidirectional,
-        cell=config.cell,
-        dropout=config.dropout,
-        last_column=config.last_column,
-        start=config.start,
-    )
+    settings = config.model_dump(exclude={"streams"})
+    system = EEA(own_widths, d=space.vectors.shape[1], **settings)
     system.portable = config
     return system

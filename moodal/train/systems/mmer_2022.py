@@ -15,30 +15,19 @@ from collections.abc import Mapping
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
 from moodal.core.emotions import Targets
-from moodal.train.backbones.speech import SpeechBackbone, build_speech
-from moodal.train.data.batch import Batch, Stream, Streams
-from moodal.train.layers.ctc import ctc
-from moodal.train.layers.losses import per_utterance
+from moodal.train.backbones.speech import SpeechBackbone
+from moodal.train.data.batch import Batch, Streams
 from moodal.train.layers.pooling import masked_mean
 from moodal.train.systems.mmer_interaction import (
     CrossModalInteraction,
     EncodedUtterances,
     InteractionConfig,
     InteractionSizes,
-    interaction_sizes,
+    build_interaction,
 )
-from moodal.train.systems.system import (
-    Objective,
-    require_all,
-    require_single,
-    require_space,
-    require_transcripts,
-    require_widths,
-    required_features,
-)
+from moodal.train.systems.system import Objective, require_all, require_space
 
 
 class Config(InteractionConfig):
@@ -80,13 +69,6 @@ class MMER2022(CrossModalInteraction):
         """True where its objective needs transcripts."""
         return self.alpha > 0
 
-    def hear(self, stream: Stream) -> Stream:
-        """Compute h [B, T', H]; in faithful mode every clip is as long as the longest."""
-        h = Stream(*self.speech(*stream))
-        if self.faithful:
-            return Stream(h.values, torch.full_like(h.lengths, h.values.shape[1]))
-        return h
-
     def read(self, streams: Streams) -> EncodedUtterances:
         """Compute f: the means of h and of the fused tokens over their valid steps.
 
@@ -104,17 +86,6 @@ class MMER2022(CrossModalInteraction):
         tokens = self.down(fused)
         return EncodedUtterances(torch.cat([masked_mean(h.values, h.mask), tokens], 1), h)
 
-    def scores(self, streams: Streams, space: Targets) -> Tensor:
-        """Compute the logits [B, C] of the trained emotions.
-
-        Raises:
-            SpaceError: ``space`` is not the trained one.
-            MissingStreamError: text or speech is absent for some utterance.
-        """
-        require_space(self.name, self.labels, space)
-        logits: Tensor = self.classifier(self.read(streams).f)
-        return logits
-
     def objective(self, batch: Batch, space: Targets) -> Objective:
         """Compute CE + alpha CTC of each utterance [B].
 
@@ -125,40 +96,13 @@ class MMER2022(CrossModalInteraction):
         """
         require_space(self.name, self.labels, space)
         f, h = self.read(batch.streams)
-        each = per_utterance("ce", self.classifier(f), batch.targets)
-        parts = {"ce": each.detach().mean()}
-        if self.transcribes:
-            transcripts = require_transcripts(self.name, "alpha=0", batch)
-            ctc_loss = ctc(self.ctc(h.values), h.lengths, transcripts)
-            # as published, a mean of CE is added to a sum of CTC
-            each = each + self.alpha * (len(f) if self.faithful else 1) * ctc_loss.each
-            parts |= {"ctc": ctc_loss.each.detach().mean(), "ctc_infinite": ctc_loss.infinite}
-        return Objective(each, parts)
+        return self.ce_and_ctc(self.classifier(f), h, batch, self.alpha, without="alpha=0")
 
 
 def build(config: Config, widths: Mapping[str, int], space: Targets) -> MMER2022:
     """Build an mmer_2022 for a corpus's text and speech (stream -> D) and its emotions.
 
     Raises:
-        MissingStreamError: the corpus lacks text or speech.
-        SpaceError: an utterance may have several emotions, or a number.
-        UsageError: the backbone is not installed, the text is token ids, or the heads do not
-            divide the width.
+        MoodalError: as of `build_interaction`.
     """
-    require_widths("mmer_2022", config.streams, widths)
-    require_single("mmer_2022", space)
-    features = required_features("speech", config.speech, widths["speech"])
-    sizes = interaction_sizes("mmer_2022", config, widths)
-    faithful = config.mode == "faithful"
-    speech = build_speech(config.speech, widths["speech"], faithful=faithful)
-    system = MMER2022(
-        space.labels,
-        speech,
-        sizes,
-        alpha=config.alpha,
-        dropout=config.dropout,
-        faithful=faithful,
-    )
-    system.features = features
-    system.portable = config.model_copy(update={"speech": speech.settings})
-    return system
+    return build_interaction(MMER2022, config, widths, space, alpha=config.alpha)

@@ -20,28 +20,18 @@ from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 
 from moodal.core.emotions import Targets
-from moodal.train.backbones.speech import SpeechBackbone, build_speech
+from moodal.train.backbones.speech import SpeechBackbone
 from moodal.train.data.batch import Batch, Stream, Streams
 from moodal.train.layers.contrastive import between_views, supervised, supervised_published
-from moodal.train.layers.ctc import ctc
-from moodal.train.layers.losses import per_utterance
 from moodal.train.layers.pooling import masked_max
 from moodal.train.systems.mmer_interaction import (
     CrossModalInteraction,
     EncodedUtterances,
     InteractionConfig,
     InteractionSizes,
-    interaction_sizes,
+    build_interaction,
 )
-from moodal.train.systems.system import (
-    Objective,
-    require_all,
-    require_single,
-    require_space,
-    require_transcripts,
-    require_widths,
-    required_features,
-)
+from moodal.train.systems.system import Objective, require_all, require_space
 
 Auxiliary = Literal["ctc", "supervised", "augmentation"]
 
@@ -129,17 +119,6 @@ class MMER(CrossModalInteraction):
         tokens = self.down(masked_max(fused, text.mask))
         return EncodedUtterances(torch.cat([masked_max(h.values, h.mask), tokens], 1), h)
 
-    def scores(self, streams: Streams, space: Targets) -> Tensor:
-        """Compute the logits [B, C] of the trained emotions.
-
-        Raises:
-            SpaceError: ``space`` is not the trained one.
-            MissingStreamError: text or speech is absent for some utterance.
-        """
-        require_space(self.name, self.labels, space)
-        logits: Tensor = self.classifier(self.read(streams).f)
-        return logits
-
     def objective(self, batch: Batch, space: Targets) -> Objective:
         """Compute CE + lambda (CTC + supervised + augmentation) of each utterance [B].
 
@@ -152,19 +131,12 @@ class MMER(CrossModalInteraction):
         """
         require_space(self.name, self.labels, space)
         f, h = self.read(batch.streams)
-        each = per_utterance("ce", self.classifier(f), batch.targets)
-        terms, counts = {"ce": each}, {}
-        if self.transcribes:
-            without = 'losses=["supervised", "augmentation"]'
-            transcripts = require_transcripts(self.name, without, batch)
-            ctc_loss = ctc(self.ctc(h.values), h.lengths, transcripts)
-            # as published, a mean of CE is added to a sum of CTC
-            each = each + self.weight * (len(f) if self.faithful else 1) * ctc_loss.each
-            terms["ctc"], counts["ctc_infinite"] = ctc_loss.each, ctc_loss.infinite
+        without = 'losses=["supervised", "augmentation"]'
+        each, parts = self.ce_and_ctc(self.classifier(f), h, batch, self.weight, without)
         for name, term in self._contrastive(f, batch).items():
             each = each + self.weight * term
-            terms[name] = term
-        return Objective(each, {n: t.detach().mean() for n, t in terms.items()} | counts)
+            parts[name] = term.detach().mean()
+        return Objective(each, parts)
 
     def _contrastive(self, f: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Compute the contrastive terms [B] that are asked for and that the batch allows."""
@@ -187,27 +159,11 @@ def build(config: Config, widths: Mapping[str, int], space: Targets) -> MMER:
     """Build an mmer for a corpus's text and speech (stream -> D) and the emotions of ``space``.
 
     Raises:
-        MissingStreamError: the corpus lacks text or speech.
-        SpaceError: an utterance may have several emotions, or a number.
-        UsageError: the backbone is not installed, the text is token ids, or the heads do not
-            divide the width.
+        MoodalError: as of `build_interaction`.
     """
-    require_widths("mmer", config.streams, widths)
-    require_single("mmer", space)
-    features = required_features("speech", config.speech, widths["speech"])
-    sizes = interaction_sizes("mmer", config, widths)
-    faithful = config.mode == "faithful"
-    speech = build_speech(config.speech, widths["speech"], faithful=faithful)
-    system = MMER(
-        space.labels,
-        speech,
-        sizes,
-        losses=config.losses,
-        weight=config.lambda_,
-        temperature=config.temperature,
-        dropout=config.dropout,
-        faithful=faithful,
-    )
-    system.features = features
-    system.portable = config.model_copy(update={"speech": speech.settings})
-    return system
+    own = {
+        "losses": config.losses,
+        "weight": config.lambda_,
+        "temperature": config.temperature,
+    }
+    return build_interaction(MMER, config, widths, space, **own)

@@ -9,30 +9,26 @@ utterance.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from moodal.core.emotions import Targets
 from moodal.core.errors import UsageError
-from moodal.core.recipe import Strict
-from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.speech import SpeechBackbone
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.data.characters import CHARACTERS
 from moodal.train.layers.bert import BertLayer
-from moodal.train.layers.ctc import greedy
-from moodal.train.systems.system import System, require_all
+from moodal.train.systems.system import require_space, require_widths
+from moodal.train.systems.transcriber import Transcriber, TranscriberConfig, build_transcriber
 
 
-class InteractionConfig(Strict):
+class InteractionConfig(TranscriberConfig):
     """The settings that both papers share; ``mode`` "faithful" computes as the published code."""
 
     streams: ClassVar[tuple[str, ...]] = ("text", "speech")
-    mode: Literal["corrected", "faithful"] = "corrected"
-    speech: Backbone = Backbone()
-    """Without a path the features are used as they are."""
     width: int = Field(0, ge=0)
     """d of the fusion (0: the text's)."""
     heads: int = Field(0, ge=0)
@@ -58,10 +54,10 @@ class EncodedUtterances(NamedTuple):
     h: Stream
 
 
-class CrossModalInteraction(System):
+class CrossModalInteraction(Transcriber):
     """The layers between text and speech, the classifier and the CTC head.
 
-    A subclass, one for each paper, has `hear`, the pooling, and what training lowers.
+    A subclass, one for each paper, has `read`, with its pooling, and what training lowers.
 
     Args:
         labels: the C emotions of the head.
@@ -71,10 +67,7 @@ class CrossModalInteraction(System):
         faithful: compute as the published code does.
     """
 
-    name: ClassVar[str]
     streams = ("text", "speech")
-    multitask = True
-    heavy = True
 
     def __init__(
         self,
@@ -103,9 +96,24 @@ class CrossModalInteraction(System):
         # the auxiliary task of transcription
         self.ctc = nn.Linear(h, len(CHARACTERS))
 
-    def hear(self, stream: Stream) -> Stream:
-        """Compute h [B, T', H], with the frames that belong to each clip."""
+    def read(self, streams: Streams) -> EncodedUtterances:
+        """Compute f of each utterance.
+
+        Raises:
+            MissingStreamError: text or speech is absent for some utterance.
+        """
         raise NotImplementedError
+
+    def scores(self, streams: Streams, space: Targets) -> Tensor:
+        """Compute the logits [B, C] of the trained emotions.
+
+        Raises:
+            SpaceError: ``space`` is not the trained one.
+            MissingStreamError: text or speech is absent for some utterance.
+        """
+        require_space(self.name, self.labels, space)
+        logits: Tensor = self.classifier(self.read(streams).f)
+        return logits
 
     def fuse(self, text: Stream, h: Tensor, see: Tensor, hear: Tensor | None) -> Tensor:
         """Compute [R ; g P] of each token: [B, L, 2 d].
@@ -122,15 +130,36 @@ class CrossModalInteraction(System):
         g = torch.sigmoid(self.gate(torch.cat([r, p], 2)))
         return torch.cat([r, g * p], 2)
 
-    def transcribe(self, streams: Streams) -> list[str]:
-        """Read the words of each utterance off its speech: B texts."""
-        require_all(self.name, ("speech",), streams)
-        h = self.hear(streams["speech"])
-        return greedy(self.ctc(h.values), h.lengths)
 
-    def backbone_parameters(self) -> list[nn.Parameter]:
-        """List the speech backbone's parameters that train."""
-        return self.speech.trained_parameters()
+Paper = TypeVar("Paper", bound=CrossModalInteraction)
+
+
+def build_interaction(
+    paper: type[Paper],
+    config: InteractionConfig,
+    widths: Mapping[str, int],
+    space: Targets,
+    **own: Any,
+) -> Paper:
+    """Build the system of one paper for a corpus's text and speech (stream -> D).
+
+    Args:
+        own: the arguments that only this paper's system takes.
+
+    Raises:
+        MissingStreamError: the corpus lacks text or speech.
+        SpaceError: an utterance may have several emotions, or a number.
+        UsageError: the backbone is not installed, the text is token ids, or the heads do not
+            divide the width.
+    """
+    require_widths(paper.name, config.streams, widths)
+    sizes = interaction_sizes(paper.name, config, widths)
+    common: dict[str, Any] = {"dropout": config.dropout, "faithful": config.mode == "faithful"}
+
+    def make(speech: SpeechBackbone) -> Paper:
+        return paper(space.labels, speech, sizes, **common, **own)
+
+    return build_transcriber(make, paper.name, config, widths, space)
 
 
 def interaction_sizes(

@@ -32,12 +32,17 @@ from moodal.train.systems.system import (
 KERNELS = {"text": 3, "speech": 5, "face": 3}
 """Steps of the kernel of each temporal convolution."""
 
+OTHER_KERNEL = 3
+"""Those of a modality that the paper does not have."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Config(Strict):
-    """The EEA authors' values for IEMOCAP; ``attention_dropout`` is per attended stream."""
+    """The EEA authors' values for IEMOCAP.
+
+    ``attention_dropout`` is per attended stream, and 0 for one that the paper does not have.
+    """
 
     streams: StreamNames = ("text", "speech", "face")
     width: int = Field(40, ge=4)
@@ -57,7 +62,7 @@ class Config(Strict):
             raise ValueError("mult attends from one stream to another: name at least two")
         if self.width % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide width ({self.width})")
-        if missing := [m for m in self.streams if m not in self.attention_dropout]:
+        if missing := [m for m in self.streams if m in KERNELS and m not in self.attention_dropout]:
             raise ValueError(f"attention_dropout lacks {', '.join(missing)}")
         return self
 
@@ -78,8 +83,8 @@ class MulT(System):
         widths: stream -> D, two or more, in the order in which they are joined.
         width, heads, layers: of the crossmodal Transformers; the self-attention ones
             have at least 3 layers.
-        attention_dropout: stream -> dropout of attention to it; the self-attention
-            Transformers take that of text (0 without text).
+        attention_dropout: stream -> dropout of attention to it, else 0; the self-attention
+            Transformers take that of text.
         attention_mask: steps may not attend to later ones.
         last_column: treat padding as data and read the last column, as published.
     """
@@ -89,16 +94,16 @@ class MulT(System):
         labels: tuple[str, ...],
         widths: Mapping[str, int],
         *,
-        width: int = 40,
-        heads: int = 10,
-        layers: int = 4,
+        width: int,
+        heads: int,
+        layers: int,
         attention_dropout: Mapping[str, float],
-        relu_dropout: float = 0.1,
-        residual_dropout: float = 0.1,
-        embed_dropout: float = 0.3,
-        out_dropout: float = 0.1,
-        attention_mask: bool = False,
-        last_column: bool = False,
+        relu_dropout: float,
+        residual_dropout: float,
+        embed_dropout: float,
+        out_dropout: float,
+        attention_mask: bool,
+        last_column: bool,
     ):
         super().__init__()
         self.labels, self.streams = labels, tuple(widths)
@@ -119,12 +124,12 @@ class MulT(System):
 
         # 3.2, temporal convolutions
         self.conv = nn.ModuleDict(
-            {m: nn.Conv1d(widths[m], width, KERNELS[m], bias=False) for m in self.streams}
+            {m: nn.Conv1d(widths[m], width, _kernel(m), bias=False) for m in self.streams}
         )
         # crossmodal Transformers: in "text_speech" text attends to speech
         self.cross = nn.ModuleDict(
             {
-                f"{m}_{other}": encoder(width, layers, attention_dropout[other])
+                f"{m}_{other}": encoder(width, layers, attention_dropout.get(other, 0.0))
                 for m in self.streams
                 for other in self.streams
                 if other != m
@@ -146,12 +151,12 @@ class MulT(System):
 
         A sequence shorter than its kernel is padded with zeros to the kernel's width.
         """
-        kernel = KERNELS[m]
+        kernel = _kernel(m)
         values, lengths, mask = stream.values, None, None
         if not self.last_column:
             values = values * stream.mask[:, :, None]
             lengths = (stream.lengths - kernel + 1).clamp(min=1)
-        if m == "text":
+        if m == "text":  # as published: words are dropped out before they are convolved
             values = F.dropout(values, self.embed_dropout, self.training)
         values = F.pad(values, (0, 0, 0, max(kernel - values.shape[1], 0)))
         x = self.conv[m](values.transpose(1, 2)).transpose(1, 2)
@@ -188,26 +193,17 @@ class MulT(System):
         return logits
 
 
+def _kernel(m: str) -> int:
+    return KERNELS.get(m, OTHER_KERNEL)
+
+
 def build(config: Config, widths: Mapping[str, int], space: Targets) -> MulT:
     """Build a MulT for a corpus's streams (stream -> D) and the emotions of ``space``.
 
     Raises:
         MissingStreamError: the corpus lacks a modality that ``config.streams`` names.
     """
-    require_widths("mult", config.streams, widths)
-    system = MulT(
-        space.labels,
-        {m: widths[m] for m in config.streams},
-        width=config.width,
-        heads=config.heads,
-        layers=config.layers,
-        attention_dropout=config.attention_dropout,
-        relu_dropout=config.relu_dropout,
-        residual_dropout=config.residual_dropout,
-        embed_dropout=config.embed_dropout,
-        out_dropout=config.out_dropout,
-        attention_mask=config.attention_mask,
-        last_column=config.last_column,
-    )
+    own_widths = require_widths("mult", config.streams, widths)
+    system = MulT(space.labels, own_widths, **config.model_dump(exclude={"streams"}))
     system.portable = config
     return system

@@ -15,9 +15,8 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from moodal.core.emotions import Targets
-from moodal.core.errors import DataError
 from moodal.core.recipe import Strict
-from moodal.train.data.batch import Stream, Streams
+from moodal.train.data.batch import Stream, Streams, join_steps
 from moodal.train.layers.attention import AdditiveAttention
 from moodal.train.layers.recurrent import Recurrent
 from moodal.train.systems.system import (
@@ -76,11 +75,11 @@ class RNN(System):
         hidden: Mapping[str, int],
         width: int,
         *,
-        layers: int = 2,
-        bidirectional: bool = True,
-        cell: str = "lstm",
-        dropout: float = 0.15,
-        last_column: bool = False,
+        layers: int,
+        bidirectional: bool,
+        cell: str,
+        dropout: float,
+        last_column: bool,
     ):
         super().__init__()
         self.labels, self.streams = labels, tuple(widths)
@@ -118,7 +117,8 @@ class RNN(System):
         if self.fusion in ("lf", "eflf"):
             read += [self._last(self.rnn[m], streams[m]) for m in self.streams]
         if self.fusion in ("ef", "eflf"):
-            read.append(self._last(self.joined, self._join(streams)))
+            joined = join_steps({m: streams[m] for m in self.streams}, "fusion lf or ts")
+            read.append(self._last(self.joined, joined))
         if self.fusion == "ts":
             read += self._selected(streams)
         logits: Tensor = self.out(torch.cat(read, 1))
@@ -129,19 +129,6 @@ class RNN(System):
         lengths = None if self.last_column else stream.lengths
         both: Tensor = rnn(stream.values, lengths)
         return both.flatten(1)
-
-    def _join(self, streams: Streams) -> Stream:
-        """Concatenate all streams step by step: [B, T, sum of D]."""
-        first, *others = (streams[m] for m in self.streams)
-        for m, other in zip(self.streams[1:], others, strict=True):
-            if not torch.equal(first.lengths, other.lengths):
-                raise DataError(
-                    f"Early fusion joins {self.streams[0]} and {m} step by step, but their "
-                    "lengths differ: use aligned streams, or fusion lf or ts."
-                )
-        steps = min(stream.values.shape[1] for stream in (first, *others))
-        values = torch.cat([s.values[:, :steps] for s in (first, *others)], 2)
-        return Stream(values, first.lengths)
 
     def _selected(self, streams: Streams) -> list[Tensor]:
         """Compute the last step of text, and its attention over each other stream."""
@@ -173,18 +160,7 @@ def build(config: Config, widths: Mapping[str, int], space: Targets) -> RNN:
     Raises:
         MissingStreamError: the corpus lacks a modality that ``config.streams`` names.
     """
-    require_widths("rnn", config.streams, widths)
-    system = RNN(
-        space.labels,
-        {m: widths[m] for m in config.streams},
-        config.fusion,
-        config.hidden,
-        config.width,
-        layers=config.layers,
-        bidirectional=config.bidirectional,
-        cell=config.cell,
-        dropout=config.dropout,
-        last_column=config.last_column,
-    )
+    own_widths = require_widths("rnn", config.streams, widths)
+    system = RNN(space.labels, own_widths, **config.model_dump(exclude={"streams"}))
     system.portable = config
     return system

@@ -7,7 +7,7 @@ values), the module, which takes plain arguments, and ``build(config, widths, sp
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 from pydantic import AfterValidator, Field, ValidationInfo
 from torch import Tensor, nn
@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from moodal.core.emotions import Targets
 from moodal.core.errors import DataError, MissingStreamError, SpaceError, UsageError
 from moodal.core.recipe import Strict
-from moodal.train.backbones.settings import Backbone
 from moodal.train.data.batch import Batch, Streams, Transcripts
 
 
@@ -25,13 +24,8 @@ def _distinct(streams: tuple[str, ...]) -> tuple[str, ...]:
     return streams
 
 
-StreamNames = Annotated[
-    tuple[Literal["text", "speech", "face"], ...], Field(strict=False), AfterValidator(_distinct)
-]
-"""A published system's ``streams``: its modalities in any order, none twice; in TOML a list."""
-
-ModalityNames = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_distinct)]
-"""An open-set system's ``streams``: any modalities that the corpus has, none twice."""
+StreamNames = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_distinct)]
+"""A system's ``streams``: any modalities that the corpus has, none twice; in TOML a list."""
 
 HIDDEN = {"text": 300, "speech": 200, "face": 100}
 """Hidden widths of the RNN of each stream, as in the commands of the EEA paper."""
@@ -111,6 +105,11 @@ class System(nn.Module):
     multitask: bool = False
     faithful: bool = False
     heavy: bool = False
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The modalities that training shows it: its streams, and what its objective reads."""
+        return self.streams
 
     @property
     def transcribes(self) -> bool:
@@ -216,11 +215,13 @@ def require_all(name: str, required: tuple[str, ...], streams: Streams) -> None:
             )
 
 
-def require_widths(name: str, required: tuple[str, ...], widths: Mapping[str, int]) -> None:
-    """Check that a corpus has the modalities that a system is built for.
+def require_widths(
+    name: str, required: tuple[str, ...], widths: Mapping[str, int]
+) -> dict[str, int]:
+    """Return the widths of the modalities that a system is built for, in its order.
 
     Raises:
-        MissingStreamError: it lacks one.
+        MissingStreamError: the corpus lacks one.
     """
     missing = [stream for stream in required if stream not in widths]
     if missing:
@@ -228,6 +229,7 @@ def require_widths(name: str, required: tuple[str, ...], widths: Mapping[str, in
             f"{name} is asked to read {', '.join(missing)}, but the corpus has "
             f"{', '.join(widths) or 'no features'}; set system.streams accordingly."
         )
+    return {stream: widths[stream] for stream in required}
 
 
 def require_single(name: str, space: Targets) -> None:
@@ -258,31 +260,3 @@ def require_transcripts(name: str, without: str, batch: Batch) -> Transcripts:
             f"system.{without}, or prepare a corpus with texts."
         )
     return batch.transcripts
-
-
-def required_features(stream: str, settings: Backbone, width: int) -> dict[str, dict[str, Any]]:
-    """Determine a system's ``features`` for a stream that its backbone reads.
-
-    A backbone that trains reads the frames of its frozen front-end (speech), or samples or token
-    ids, which have one value a step. Without a path it passes features of any other kind on.
-
-    Args:
-        width: values a step of the stream.
-
-    Raises:
-        UsageError: the stream holds samples or token ids, and no backbone is named.
-    """
-    if width == 1 and not (settings.path or settings.architecture):
-        kind = "samples" if stream == "speech" else "token ids"
-        raise UsageError(
-            f"The {stream} of this corpus is {kind}, which a backbone must read: set "
-            f"system.{stream}.path, or prepare the corpus with an encoder that gives features."
-        )
-    if stream == "speech" and width == 1:
-        return {stream: {"name": "wave"}}
-    if not settings.path:
-        return {}
-    if stream == "speech":
-        parameters = {"path": settings.path, "layer": 0}
-        return {stream: {"name": "speech-backbone", "parameters": parameters}}
-    return {stream: {"name": "tokens", "parameters": {"path": settings.path}}}

@@ -14,9 +14,8 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from moodal.core.emotions import Targets
-from moodal.core.errors import DataError
 from moodal.core.recipe import Strict
-from moodal.train.data.batch import Streams
+from moodal.train.data.batch import Streams, join_steps
 from moodal.train.layers.attention import sinusoids
 from moodal.train.systems.system import (
     StreamNames,
@@ -60,12 +59,12 @@ class EarlyFusionTransformer(System):
         labels: tuple[str, ...],
         widths: Mapping[str, int],
         *,
-        width: int = 160,
-        layers: int = 4,
-        heads: int = 8,
-        feedforward: int = 2048,
-        dropout: float = 0.1,
-        last_column: bool = False,
+        width: int,
+        layers: int,
+        heads: int,
+        feedforward: int,
+        dropout: float,
+        last_column: bool,
     ):
         super().__init__()
         self.labels, self.streams, self.width = labels, tuple(widths), width
@@ -92,18 +91,11 @@ class EarlyFusionTransformer(System):
         """
         require_space("transformer", self.labels, space)
         require_all("transformer", self.streams, streams)
-        first, *others = (streams[m] for m in self.streams)
-        if not all(torch.equal(first.lengths, other.lengths) for other in others):
-            raise DataError(
-                f"transformer joins {', '.join(self.streams)} step by step, but their lengths "
-                "differ: use aligned streams, or mult."
-            )
-        steps = min(stream.values.shape[1] for stream in (first, *others))
-        x = torch.cat([stream.values[:, :steps] for stream in (first, *others)], 2)
-        mask = first.mask[:, :steps]
+        joined = join_steps({m: streams[m] for m in self.streams}, "mult")
+        x, mask = joined.values, joined.mask
         if self.last_column:
             mask = torch.ones_like(mask)
-        positions = torch.arange(1, steps + 1, device=x.device)
+        positions = torch.arange(1, x.shape[1] + 1, device=x.device)
         x = self.embed(x)
         x = x + sinusoids(positions, self.width).to(x.dtype)
         x = self.encoder(x, src_key_padding_mask=~mask)
@@ -118,16 +110,8 @@ def build(config: Config, widths: Mapping[str, int], space: Targets) -> EarlyFus
     Raises:
         MissingStreamError: the corpus lacks a modality that ``config.streams`` names.
     """
-    require_widths("transformer", config.streams, widths)
-    system = EarlyFusionTransformer(
-        space.labels,
-        {m: widths[m] for m in config.streams},
-        width=config.width,
-        layers=config.layers,
-        heads=config.heads,
-        feedforward=config.feedforward,
-        dropout=config.dropout,
-        last_column=config.last_column,
-    )
+    own_widths = require_widths("transformer", config.streams, widths)
+    settings = config.model_dump(exclude={"streams"})
+    system = EarlyFusionTransformer(space.labels, own_widths, **settings)
     system.portable = config
     return system

@@ -9,8 +9,8 @@ Symbols: h [T, H] the backbone's last states of one utterance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 from torch import Tensor, nn
@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from moodal.core.emotions import Targets
 from moodal.core.recipe import Strict
 from moodal.train.backbones.settings import Backbone
-from moodal.train.backbones.speech import SpeechBackbone, build_speech
-from moodal.train.backbones.text import TextBackbone, build_text
+from moodal.train.backbones.speech import SpeechBackbone, build_speech, speech_features
+from moodal.train.backbones.text import TextBackbone, build_text, text_features
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.layers.pooling import masked_mean
 from moodal.train.systems.system import (
@@ -28,7 +28,6 @@ from moodal.train.systems.system import (
     require_all,
     require_space,
     require_widths,
-    required_features,
 )
 
 
@@ -41,6 +40,7 @@ def _one(streams: tuple[str, ...]) -> tuple[str, ...]:
 class Config(Strict):
     """The paper's values; ``mode`` "faithful" averages padding, too, as published."""
 
+    # the paper's two baselines; `branch` reads one modality of any kind
     streams: Annotated[
         tuple[Literal["speech", "text"], ...], Field(strict=False), AfterValidator(_one)
     ] = ("speech",)
@@ -100,6 +100,27 @@ class UnimodalBaseline(System):
         return self.backbone.trained_parameters()
 
 
+class Reader(NamedTuple):
+    """A backbone that reads a modality, and the encoder that it needs, see `System.features`."""
+
+    features: dict[str, dict[str, Any]]
+    backbone: SpeechBackbone | TextBackbone
+
+
+def _speech(config: Config, width: int) -> Reader:
+    features = speech_features(config.speech, width)
+    faithful = config.mode == "faithful"
+    return Reader(features, build_speech(config.speech, width, faithful=faithful))
+
+
+def _text(config: Config, width: int) -> Reader:
+    return Reader(text_features(config.text, width), build_text(config.text, width))
+
+
+READERS: dict[str, Callable[[Config, int], Reader]] = {"speech": _speech, "text": _text}
+"""Modality -> the function that builds its backbone for D values a step."""
+
+
 def build(config: Config, widths: Mapping[str, int], space: Targets) -> UnimodalBaseline:
     """Build a baseline for one stream of a corpus (stream -> D) and the emotions of ``space``.
 
@@ -109,16 +130,13 @@ def build(config: Config, widths: Mapping[str, int], space: Targets) -> Unimodal
     """
     require_widths("unimodal_baseline", config.streams, widths)
     [stream] = config.streams
-    faithful = config.mode == "faithful"
-    settings = config.speech if stream == "speech" else config.text
-    features = required_features(stream, settings, widths[stream])
-    backbone: SpeechBackbone | TextBackbone
-    if stream == "speech":
-        backbone = build_speech(settings, widths[stream], faithful=faithful)
-    else:
-        backbone = build_text(settings, widths[stream])
+    features, backbone = READERS[stream](config, widths[stream])
     system = UnimodalBaseline(
-        space.labels, stream, backbone, dropout=config.dropout, faithful=faithful
+        space.labels,
+        stream,
+        backbone,
+        dropout=config.dropout,
+        faithful=config.mode == "faithful",
     )
     system.features = features
     system.portable = config.model_copy(update={stream: backbone.settings})

@@ -29,8 +29,8 @@ def _manifest(n: int = 12, corpus: str = "mine", **changes) -> Manifest:
         "utterances": tuple(Utterance(f"u{i}", splits[i]) for i in range(n)),
         "labels": np.eye(4, dtype=np.float32)[np.arange(n) // 3 % 4],
         "features": {
-            "speech": Frames.from_padded(rng.normal(size=(n, 5, 3))),
-            "face": Frames.from_padded(rng.normal(size=(n, 5, 2))),
+            "speech": Frames.from_list(rng.normal(size=(n, 5, 3))),
+            "face": Frames.from_list(rng.normal(size=(n, 5, 2))),
         },
     }
     return Manifest(**values | changes)
@@ -70,7 +70,7 @@ def test_published_counts_match_and_do_not():
         "iemocap",
         utterances=utterances,
         labels=labels,
-        features={"face": Frames.from_padded(np.arange(1.0, n + 1).reshape(n, 1, 1))},
+        features={"face": Frames.from_list(np.arange(1.0, n + 1).reshape(n, 1, 1))},
     )
     assert _details(whole, "counts") == [("ok", "As published: train 2717, valid 798, test 938.")]
     ((level, detail),) = _details(whole.select(np.arange(1, n)), "counts")
@@ -243,7 +243,7 @@ def test_media_files_missing_broken_and_the_same(tmp_path):
 def test_an_eighth_of_mosei_is_checked_in_a_moment():
     n = 2800
     values = np.random.default_rng(0).normal(size=(n, 20, 409)).astype(np.float32)
-    manifest = _manifest(n, features={"text": Frames.from_padded(values)})
+    manifest = _manifest(n, features={"text": Frames.from_list(values)})
     start = time.perf_counter()
     check(manifest)
     assert time.perf_counter() - start < 5

@@ -15,7 +15,7 @@ from moodal.corpora.checks.check import check
 from moodal.corpora.checks.expected_counts import PUBLISHED
 from moodal.corpora.iemocap import release
 from moodal.corpora.iemocap.names import CODES, fields
-from moodal.lookalikes.table import LOOKALIKES
+from moodal.lookalikes import LOOKALIKES
 
 SPACES = Path(__file__).parents[3] / "recipes" / "iemocap-release" / "spaces"
 HEAD = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"

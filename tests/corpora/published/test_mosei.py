@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from moodal.core.errors import DataError
-from moodal.corpora.published import features, mosei, mosei_sentiment
+from moodal.corpora.published import features, mosei
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data"
 SIZES = {"train": 5, "valid": 2, "test": 3}
@@ -158,12 +158,12 @@ def test_a_stream_that_one_phase_lacks_is_empty_and_noted(folder):
 def test_sentiment_from_the_same_folder(folder):
     for phase, n in SIZES.items():
         _put(folder / f"y_{phase}.h5", np.linspace(-3, 3, n).reshape(n, 1))
-    manifest = mosei_sentiment.read(folder)
+    manifest = mosei.read_sentiment(folder)
     assert (manifest.corpus, manifest.space.task) == ("mosei-sentiment", "regression")
     assert manifest.labels[:5, 0].tolist() == [-3, -1.5, 0, 1.5, 3]
     _change(folder / "y_test.h5", (1, 0), 3.5)
     with pytest.raises(DataError, match=r"y_test.h5 row 1 is 3.5"):
-        mosei_sentiment.read(folder)
+        mosei.read_sentiment(folder)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from moodal.core.errors import DataError
-from moodal.corpora.published import mosei_sentiment, mosi
+from moodal.corpora.published import mosei, mosi
 
 SIZES = {"train": 4, "valid": 2, "test": 3}
 
@@ -71,9 +71,9 @@ def test_unaligned_and_mosei_sentiment(tmp_path):
     assert (manifest.corpus, manifest.aligned) == ("mosi-noalign", False)
     assert manifest.features["speech"].lengths[0] == 9
     _pickle(tmp_path / "mosei_senti_data_noalign.pkl", (4, 9, 6))
-    assert not mosei_sentiment.read(tmp_path).aligned
+    assert not mosei.read_sentiment(tmp_path).aligned
     _pickle(tmp_path / "mosei_senti_data.pkl")
-    manifest = mosei_sentiment.read(tmp_path)
+    manifest = mosei.read_sentiment(tmp_path)
     assert (manifest.corpus, manifest.aligned) == ("mosei-sentiment", True)
 
 
@@ -95,6 +95,6 @@ def test_what_is_wrong_is_named(tmp_path, arguments, message):
 
 
 def test_what_is_missing_is_named(tmp_path):
-    for read in (mosi.read, mosi.read_noalign, mosei_sentiment.read):
+    for read in (mosi.read, mosi.read_noalign, mosei.read_sentiment):
         with pytest.raises(DataError, match=r"holds no .*give the folder"):
             read(tmp_path)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import hashlib
 import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from moodal.core.emotions import EmotionSpace
 from moodal.core.manifest import Manifest
 from moodal.core.records import Frames, Utterance, media_of
+from moodal.evaluation.protocols import audit as audits
 from moodal.evaluation.protocols.audit import audit, normalised
 
 TRAIN, VALID, TEST = [0, 1, 2, 3], [4, 5], [6, 7, 8, 9]
@@ -137,3 +142,58 @@ def test_a_side_without_rows_is_passed_over():
 
 def test_normalised():
     assert normalised("ＡＢＣ, straße…") == "abc strasse"
+
+
+def _plain(frames):
+    """Every row hashed whole: what the short way must agree with."""
+    keys = [
+        None if not x.size or (x == x.flat[0]).all() else hashlib.sha256(x.tobytes()).digest()
+        for x in frames
+    ]
+    return {
+        (i, j)
+        for i, a in enumerate(keys)
+        for j, b in enumerate(keys)
+        if i < j and a is not None and (len(frames[i]), a) == (len(frames[j]), b)
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 40), min_size=2, max_size=12), st.integers(0, 99), st.booleans())
+def test_it_finds_what_hashing_every_row_finds(lengths, seed, half):
+    rng = np.random.default_rng(seed)
+    base = rng.integers(0, 2, (40, 3)).astype(np.float16 if half else np.float32)
+    rows = [base[:n].copy() for n in lengths]  # of one length: the same
+    for row in rows[::3]:
+        if len(row):
+            row[rng.integers(len(row)), 0] += 1  # one value differs somewhere
+    frames = Frames.from_list(rows)
+    row_digests = audits.digests(frames)
+    pairs = {
+        (i, j)
+        for i, a in enumerate(row_digests)
+        for j, b in enumerate(row_digests)
+        if i < j and a is not None and a == b
+    }
+    assert pairs == _plain(frames)
+
+
+def test_rows_are_looked_at_once_for_all_folds(monkeypatch):
+    calls = []
+    real = audits._digests
+    monkeypatch.setattr(audits, "_digests", lambda frames: calls.append(1) or real(frames))
+    frames = Frames.from_list([np.ones((3, 2)), np.arange(6).reshape(3, 2)] * 2)
+    first = audits.digests(frames)
+    assert audits.digests(frames) is first
+    assert (len(calls), first[0], first[1] == first[3] is not None) == (1, None, True)
+    known = len(audits._cached)
+    del frames, first
+    gc.collect()
+    assert len(audits._cached) == known - 1  # and forgotten with the corpus
+
+
+@pytest.mark.parametrize("rows", [2000])
+def test_long_rows_cost_a_look(rows, monkeypatch):
+    values = np.random.default_rng(0).normal(size=(rows * 50, 8)).astype(np.float32)
+    monkeypatch.setattr(audits.hashlib, "blake2b", None)  # nothing is hashed where none agree
+    assert set(audits.digests(Frames(values, np.full(rows, 50)))) == {None}

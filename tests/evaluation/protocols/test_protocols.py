@@ -131,7 +131,7 @@ def test_official_split_must_be_there():
 
 
 def test_appended_classes_are_new_columns_and_the_old_rows_stay():
-    frames = Frames.from_padded(np.ones((3, 2, 4)))
+    frames = Frames.from_list(np.ones((3, 2, 4)))
     utterances = tuple(Utterance(f"a{i}", split="test") for i in range(3))
     four = Manifest(
         "four",

@@ -19,7 +19,7 @@ from moodal.features.store import FeatureStore, resolved
 from moodal.features.views.audio import audio_view
 from moodal.features.views.encoders import SpeechView
 from moodal.features.views.views import with_views
-from moodal.lookalikes.table import LOOKALIKES
+from moodal.lookalikes import LOOKALIKES
 from moodal.media.audio import read_audio
 from moodal.modalities.build import build
 from moodal.modalities.encoder import Encoder

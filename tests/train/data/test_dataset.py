@@ -55,7 +55,7 @@ def test_aligned_streams_are_trimmed_together():
     speech = np.zeros((1, 4, 1))
     text[0, 2] = 1
     speech[0, 1] = 1
-    features = {"text": Frames.from_padded(text), "speech": Frames.from_padded(speech)}
+    features = {"text": Frames.from_list(text), "speech": Frames.from_list(speech)}
     streams = TensorData(manifest(features, 1, aligned=True), ["text", "speech"]).batch(
         torch.tensor([0])
     )[0]
@@ -65,7 +65,7 @@ def test_aligned_streams_are_trimmed_together():
 
 def test_even_sequences_take_the_short_way_to_the_same_batch():
     values = np.random.default_rng(0).normal(size=(6, 4, 2))
-    even = TensorData(manifest({"text": Frames.from_padded(values)}, 6), ["text"])
+    even = TensorData(manifest({"text": Frames.from_list(values)}, 6), ["text"])
     assert even.ragged["text"].even == 4
     got = even.batch(torch.tensor([5, 0])).streams["text"].values
     np.testing.assert_array_equal(got, values[[5, 0]].astype("f"))
@@ -87,7 +87,7 @@ def test_standardising_uses_the_given_rows_alone():
     values = np.concatenate(
         [np.random.default_rng(0).normal(5, 3, (4, 9, 2)), np.full((4, 9, 2), 99)]
     )
-    corpus = manifest({"text": Frames.from_padded(values)}, 8)
+    corpus = manifest({"text": Frames.from_list(values)}, 8)
     scale = scales(corpus, ["text"], np.arange(4))
     data = TensorData(corpus, ["text"], scales=scale)
     values = data.batch(torch.arange(4)).streams["text"].values
@@ -98,7 +98,7 @@ def test_standardising_uses_the_given_rows_alone():
 def test_standardising_leaves_empty_steps_empty():
     values = np.random.default_rng(0).normal(5, 3, (4, 9, 2))
     values[:, 6] = 0
-    corpus = manifest({"text": Frames.from_padded(values)}, 4)
+    corpus = manifest({"text": Frames.from_list(values)}, 4)
     scale = scales(corpus, ["text"], np.arange(4))
     for trim in (True, False):
         data = TensorData(corpus, ["text"], scales=scale, trim=trim)

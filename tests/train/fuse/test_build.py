@@ -9,7 +9,7 @@ import pytest
 import moodal
 from moodal.core.errors import UsageError
 from moodal.corpora import fer2013
-from moodal.lookalikes.table import LOOKALIKES
+from moodal.lookalikes import LOOKALIKES
 from moodal.model.evaluate import evaluate, rows_of
 from moodal.train.fuse.build import compose
 

@@ -36,7 +36,7 @@ def test_values_are_refused_before_anything_is_trained(tmp_path):
         Values(["valence", "arousal"]),
         tuple(Utterance(f"u{i}", split) for i, split in enumerate(splits)),
         np.linspace(-1, 1, 24, dtype=np.float32).reshape(12, 2),
-        {"face": Frames.from_padded(pictures)},
+        {"face": Frames.from_list(pictures)},
         {"face": {"name": "as-given", "fingerprint": "x"}},
     )
     corpus.write(tmp_path / "prepared")

@@ -94,6 +94,19 @@ def test_one_stream_is_enough_where_nothing_looks_across(case, widths, space, ma
     assert system({"speech": make_streams([6, 5])["speech"]}, space).shape == (2, 3)
 
 
+@pytest.mark.parametrize("case", ["ef", "lf", "transformer", "mult"])
+def test_a_modality_that_the_paper_lacks_is_one_more_stream(case, widths, space, make_streams):
+    more = {"hidden": {"text": 7}} if case == "lf" else {}
+    streams = ("text", "gesture")
+    system = build(case, widths | {"gesture": 5}, space, streams=streams, **more)
+    batch = make_streams([6, 5])
+    clip = {"text": batch["text"], "gesture": batch["face"]}
+    scores = system(clip, space)
+    assert scores.shape == (2, 3)
+    clip["gesture"] = clip["gesture"]._replace(values=clip["gesture"].values + 1)
+    assert not torch.equal(system(clip, space), scores)
+
+
 @pytest.mark.parametrize(
     ("name", "wrong", "words"),
     [

@@ -9,15 +9,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Tensor
 
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError, MissingStreamError, SpaceError, UsageError
 from moodal.train.backbones.settings import Backbone
+from moodal.train.backbones.speech import speech_features
+from moodal.train.backbones.text import text_features
 from moodal.train.data.batch import Batch, Stream, Transcripts
 from moodal.train.systems import SYSTEMS
 from moodal.train.systems.section import parse_system
-from moodal.train.systems.system import required_features
+from moodal.train.systems.system import System
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 SPACE = EmotionSpace(["happy", "angry", "sad"], "single")
@@ -54,7 +56,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def build(name: str, values: dict[str, Any], **widths: int) -> nn.Module:
+def build(name: str, values: dict[str, Any], **widths: int) -> System:
     torch.manual_seed(0)
     entry = SYSTEMS[name]
     return entry.build(entry.Config(**values), {**WIDTHS, **widths}, SPACE).eval()
@@ -246,11 +248,11 @@ def test_what_a_backbone_wants_of_the_corpus() -> None:
     assert BUILT["2023"].features == {}
     assert BUILT["2023, trained on samples"].features == {"speech": {"name": "wave"}}
     named = Backbone(path="models/base")
-    assert required_features("speech", named, 1) == {"speech": {"name": "wave"}}
+    assert speech_features(named, 1) == {"speech": {"name": "wave"}}
     front = {"name": "speech-backbone", "parameters": {"path": "models/base", "layer": 0}}
-    assert required_features("speech", named, 512) == {"speech": front}
+    assert speech_features(named, 512) == {"speech": front}
     ids = {"name": "tokens", "parameters": {"path": "models/base"}}
-    assert required_features("text", named, 1) == {"text": ids}
+    assert text_features(named, 1) == {"text": ids}
     for name in ("mmer", "mmer_2022", "cai_sota", "unimodal_baseline"):
         with pytest.raises(UsageError, match=r"samples, .* set system\.speech\.path"):
             build(name, {}, speech=1)
@@ -259,6 +261,12 @@ def test_what_a_backbone_wants_of_the_corpus() -> None:
             build(name, {}, text=1)
     with pytest.raises(UsageError, match=r"token ids, .* set system\.text\.path"):
         build("unimodal_baseline", {"streams": ["text"]}, text=1)
+
+
+def test_learning_to_transcribe_shows_the_text() -> None:
+    assert build("cai_sota", {}).inputs == ("speech", "text")
+    assert build("cai_sota", {"alpha": 0.0}).inputs == ("speech",)
+    assert build("mmer_2022", {}).inputs == ("text", "speech")
 
 
 def test_under_autocast_losses_are_of_32_bits() -> None:
