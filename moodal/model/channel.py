@@ -1,0 +1,229 @@
+"""Channel fusion: an emotion shows in some modalities, and the others are plain.
+
+People often say neutral words with feeling, or telling words without any. A sum of evidence
+cannot follow both: to keep neutral words from speaking against a telling voice it must silence
+all words. Here each modality is a channel that an utterance's emotion y may or may not use. Let z
+be the set of modalities that tell, and x_m what modality m observes:
+
+    p(y | x)  ~  p(y) sum over z of w_z(y) product over the present m of l_m(y, z)
+
+    l_m(y, z) = (1 - f_m) r_m(y) + f_m        where m is in z: it tells
+    l_m(y, z) = r_m(neutral)                  where it is not: it looks as if all were neutral
+    r_m(y)    = K exp(s_m e_m(y)) / sum over its K learned basic emotions k of exp(s_m e_m(k))
+
+e_m is the branch's logit less the logarithm of the word's share in its training, so r_m is how
+much likelier the modality makes y under a level prior. f_m bounds what one modality can say
+against an emotion. A modality that never learned y gives l_m(y) its mean over utterances where it
+tells, not 1: where it knows nothing it expects what it usually sees. A modality that is absent
+has l = 1, so one table of w serves all sets of modalities.
+
+The share of a modality in an answer is its Shapley value (Shapley 1953) of the log odds, over the
+sets of modalities that were present: with the prior the shares add up to the answer exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from math import comb
+
+import numpy as np
+
+from moodal.core.records import ordered
+from moodal.model.fusion import NEUTRAL, FusedScores, key, probabilities
+
+
+@dataclass(frozen=True)
+class Channel:
+    """The parameters of the channel model, fitted on held-out rows.
+
+    Attributes:
+        sharpness: modality -> s, above 0.
+        floor: modality -> f, 0 to 1.
+        expected: modality -> the log of l for a basic emotion that it never learned.
+        telling: name of a set z of modalities (see `moodal.model.fusion.key`; "" for none) ->
+            w_z of an emotion, and of neutral; each column sums to 1.
+        certainty: name of a set of present modalities -> the factor of its log likelihoods that
+            calibrates its probabilities; 1 where it is not named.
+    """
+
+    sharpness: Mapping[str, float]
+    floor: Mapping[str, float]
+    expected: Mapping[str, float]
+    telling: Mapping[str, tuple[float, float]]
+    certainty: Mapping[str, float] = field(default_factory=dict)
+
+    def log_likelihoods(
+        self,
+        ratios: Mapping[str, np.ndarray],
+        known: Mapping[str, np.ndarray],
+        neutral: int,
+        present: Sequence[str],
+    ) -> np.ndarray:
+        """Compute log sum_z w_z(y) prod_m l_m(y, z) of n utterances: [n, C].
+
+        Args:
+            ratios: modality -> log r [n, C].
+            known: modality -> [C] bool, whether it has a ratio of each word.
+            neutral: the column of neutral.
+            present: the modalities that are used, a subset of those of ``ratios``; at least one.
+        """
+        tells = {m: self._telling(m, ratios[m], known[m]) for m in present}
+        plain = {m: ratios[m][:, [neutral]] * known[m][neutral] for m in present}
+        terms = []
+        for pattern, weights in self._patterns(present):
+            emotion, own = np.log(np.maximum(weights, 1e-12))
+            term = np.full(tells[present[0]].shape, emotion)
+            term[:, neutral] = own
+            for m in present:
+                term = term + (tells[m] if m in pattern else plain[m])
+            terms.append(term)
+        likelihood = np.logaddexp.reduce(terms, axis=0)
+        return np.asarray(self.certainty.get(key(present), 1.0) * likelihood)
+
+    def _telling(self, modality: str, ratios: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Return log l of a modality that tells: [n, C]."""
+        floor = self.floor[modality]
+        log_floor = np.log(floor) if floor else -np.inf
+        bounded = np.logaddexp(np.log1p(-floor) + ratios, log_floor)
+        return np.where(known, bounded, self.expected[modality])
+
+    def _patterns(self, present: Sequence[str]) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
+        """Yield each set of present modalities that tell, with its weights [2]."""
+        sums: dict[tuple[str, ...], np.ndarray] = {}
+        for name, weights in self.telling.items():
+            pattern = tuple(m for m in name.split("+") if m in present)
+            sums[pattern] = sums.get(pattern, np.zeros(2)) + np.array(weights)
+        yield from sums.items()
+
+
+def log_ratios(evidence: np.ndarray, learned: np.ndarray, sharpness: float) -> np.ndarray:
+    """Compute log r of evidence [n, C], see the equations above.
+
+    Args:
+        evidence: the branch's logits less the logarithms of the words' shares.
+        learned: [k] columns of the basic emotions that the branch learned.
+        sharpness: s.
+    """
+    values = sharpness * evidence
+    basic = values[:, learned]
+    top = basic.max(1, keepdims=True)
+    return np.asarray(values - top - np.log(np.exp(basic - top).mean(1, keepdims=True)))
+
+
+@dataclass(frozen=True)
+class ChannelFusion:
+    """The channel model of an artefact's modalities for the words of a question.
+
+    Attributes:
+        words: C words, the basic emotions first.
+        basics: the number of basic emotions.
+        learned: modality -> word -> its share in training.
+        channel: the parameters.
+        prior: [C] log prior odds; those of the basic emotions are the logarithms of
+            probabilities that sum to 1.
+        threshold: the probability below which nothing is decided.
+        level: modality -> [basics], added to the evidence, see `moodal.model.level`.
+    """
+
+    words: tuple[str, ...]
+    basics: int
+    learned: Mapping[str, Mapping[str, float]]
+    channel: Channel
+    prior: np.ndarray
+    threshold: float
+    level: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def threshold_of(self, modalities: Sequence[str]) -> float:
+        """Return the probability below which nothing is decided."""
+        return self.threshold
+
+    def fuse(
+        self,
+        logits: Mapping[str, np.ndarray],
+        sources: Mapping[str, Mapping[str, str]],
+        steps: Mapping[str, np.ndarray] | None = None,
+    ) -> FusedScores:
+        """Fuse the logits of the modalities that are present.
+
+        Args:
+            logits: modality -> [n, C], each word's constant less its log share included.
+            sources: word -> modality -> how it is known, for the modalities that are present.
+            steps: modality -> [T, C] parts of the logits without their constants.
+        """
+        present = ordered(logits)
+        known = {m: np.array([sources[w][m] != "absent" for w in self.words]) for m in present}
+        ratios = {m: self.ratios(m, logits[m], sources) for m in present}
+        values = {
+            chosen: self._log_odds(ratios, known, chosen)
+            for size in range(len(present) + 1)
+            for chosen in combinations(present, size)
+        }
+        shares = {m: _shapley(m, present, values) for m in present}
+        total = values[present]
+        parts = {
+            m: self._parts(steps[m], logits[m], shares[m]) for m in present if steps is not None
+        }
+        bias = values[()][0]
+        return FusedScores(total, probabilities(total, self.basics), shares, bias, parts)
+
+    def ratios(
+        self, modality: str, logits: np.ndarray, sources: Mapping[str, Mapping[str, str]]
+    ) -> np.ndarray:
+        """Compute log r [n, C] of one modality's logits; those of adapted words stay as they are.
+
+        The evidence of an adapted word is a ratio already, by construction.
+        """
+        evidence = np.array(logits, float)
+        if modality in self.level:
+            evidence[:, : self.basics] += self.level[modality]
+        learned = np.array(
+            [i for i in range(self.basics) if sources[self.words[i]][modality] == "learned"], int
+        )
+        if not len(learned):
+            return evidence
+        adapted = np.array([sources[word][modality] == "adapted" for word in self.words])
+        ratios = log_ratios(evidence, learned, self.channel.sharpness[modality])
+        return np.where(adapted, evidence, ratios)
+
+    def _log_odds(
+        self,
+        ratios: Mapping[str, np.ndarray],
+        known: Mapping[str, np.ndarray],
+        present: tuple[str, ...],
+    ) -> np.ndarray:
+        """Compute the log odds [n, C] given some of the modalities; their basics have mean 0."""
+        count = len(next(iter(ratios.values())))
+        total = np.tile(self.prior, (count, 1))
+        if present:
+            neutral = self.words.index(NEUTRAL)
+            total = total + self.channel.log_likelihoods(ratios, known, neutral, present)
+        return np.asarray(total - total[:, : self.basics].mean(1, keepdims=True))
+
+    def _parts(self, steps: np.ndarray, logits: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        """Scale the parts of one utterance's steps to the modality's share: [T, C]; an estimate.
+
+        One factor for all words, the least-squares fit of the shares by the evidence, so that
+        steps keep their proportions.
+        """
+        own = steps - steps[:, : self.basics].mean(1, keepdims=True)
+        if len(logits) != 1:
+            return own
+        evidence = logits[0, : self.basics] - logits[0, : self.basics].mean()
+        share = shares[0, : self.basics]
+        factor = float(evidence @ share) / max(float(evidence @ evidence), 1e-9)
+        return np.asarray(np.clip(factor, 0.0, 2.0) * own)
+
+
+def _shapley(
+    modality: str, present: Sequence[str], values: Mapping[tuple[str, ...], np.ndarray]
+) -> np.ndarray:
+    """Compute a modality's Shapley value [n, C] of the values of all subsets of the present."""
+    others = [m for m in present if m != modality]
+    share = np.zeros_like(values[()])
+    for size in range(len(others) + 1):
+        weight = 1 / (len(present) * comb(len(others), size))
+        for chosen in combinations(others, size):
+            share = share + weight * (values[ordered([*chosen, modality])] - values[chosen])
+    return share
