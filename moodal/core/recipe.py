@@ -202,6 +202,9 @@ class FusionPart(Strict):
     run: str = ""
     """The folder of a finished run of `moodal train`, whose system is a branch or an EEA of this
     modality alone; "": the branch is trained by the keys below."""
+    keep: str = ""
+    """A fused artefact ("default": the one in the package) whose branch of this modality is kept
+    as it is; the keys below then say how and on which rows it was trained."""
     recipe: str = ""
     """The recipe of its branch, relative to the recipe of the fused artefact."""
     corpus: str = ""
@@ -212,6 +215,11 @@ class FusionPart(Strict):
     """What encodes it ("": it came as features)."""
     bits: Literal[8, 32] = 32
     """8: the large weights of the graph are kept in 8 bits."""
+    plain: str = ""
+    """Further rows that tell nothing, for the channel model: of text the reader of a corpus whose
+    neutral lines they are; of speech "espeak-ng", which reads out telling texts."""
+    plain_root: str = ""
+    """The folder of that corpus, relative to the folder of all corpora."""
     prefix: str = ""
     """Words that begin so are another corpus's names for the same rows, and tested separately."""
     base: str = ""
@@ -225,7 +233,7 @@ class FusionPart(Strict):
         lacking = [key for key, value in needed.items() if not value]
         if not self.run and lacking:
             raise ValueError(f"name a run, or {', '.join(lacking)}")
-        if self.run and (self.recipe or self.corpus or self.root or self.encoder):
+        if self.run and (self.keep or self.recipe or self.corpus or self.root or self.encoder):
             raise ValueError("a run has its own recipe, corpus and encoder; leave them out")
         return self
 
@@ -241,6 +249,9 @@ class FusionRecipe(Strict):
     """The emotions that every question compares with."""
     synonyms: dict[str, str] = Field(default_factory=dict)
     """Other name -> word; every answer that uses one says so."""
+    fusion: Literal["sum", "channel"] = "sum"
+    """How modalities are fused: by EEA's sum of evidence (`moodal.model.fusion`), or by the channel
+    model (`moodal.model.channel`)."""
     sure: float = Field(default=0.5, gt=0, lt=1)
     """The calibrated probability from which the most probable emotion is decided."""
     seed: int = Field(default=0, ge=0, le=SEEDS)

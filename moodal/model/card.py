@@ -43,6 +43,8 @@ def card_of(
 
 def measured_sets(body: FusedBody) -> dict[str, FusionFigures]:
     """Return the measured figures of each set of modalities."""
+    if body.channel is not None:
+        return dict(body.channel.measured)
     return {name: w.measured for name, w in body.fusion.items() if w.measured}
 
 
@@ -215,7 +217,8 @@ def _people(body: FusedBody) -> Iterator[str]:
 def _making(info: ArtefactInfo, body: FusedBody) -> str:
     """Describe how the artefact was made, and when it decides."""
     commit = f" at commit {info.data.commit}" if info.data.commit else ""
-    threshold = min(weights.threshold for weights in body.fusion.values())
+    thresholds = [weights.threshold for weights in body.fusion.values()]
+    threshold = body.channel.threshold if body.channel else min(thresholds)
     return bullets(
         [
             f"Made by `moodal compose`{commit}; the same data, code and number of threads give "

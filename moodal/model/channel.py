@@ -30,8 +30,9 @@ from math import comb
 
 import numpy as np
 
-from moodal.core.records import ordered
+from moodal.core.records import Frames, ordered
 from moodal.model.fusion import NEUTRAL, FusedScores, key, probabilities
+from moodal.model.info import ChannelInfo
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Channel:
     expected: Mapping[str, float]
     telling: Mapping[str, tuple[float, float]]
     certainty: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, info: ChannelInfo) -> Channel:
+        """Make the parameters from an artefact's description."""
+        return cls(info.sharpness, info.floor, info.expected, info.telling, info.certainty)
 
     def log_likelihoods(
         self,
@@ -119,7 +125,6 @@ class ChannelFusion:
     Attributes:
         words: C words, the basic emotions first.
         basics: the number of basic emotions.
-        learned: modality -> word -> its share in training.
         channel: the parameters.
         prior: [C] log prior odds; those of the basic emotions are the logarithms of
             probabilities that sum to 1.
@@ -129,7 +134,6 @@ class ChannelFusion:
 
     words: tuple[str, ...]
     basics: int
-    learned: Mapping[str, Mapping[str, float]]
     channel: Channel
     prior: np.ndarray
     threshold: float
@@ -143,14 +147,14 @@ class ChannelFusion:
         self,
         logits: Mapping[str, np.ndarray],
         sources: Mapping[str, Mapping[str, str]],
-        steps: Mapping[str, np.ndarray] | None = None,
+        steps: Mapping[str, Frames] | None = None,
     ) -> FusedScores:
         """Fuse the logits of the modalities that are present.
 
         Args:
             logits: modality -> [n, C], each word's constant less its log share included.
             sources: word -> modality -> how it is known, for the modalities that are present.
-            steps: modality -> [T, C] parts of the logits without their constants.
+            steps: modality -> the parts [T, C] of each row's logits without their constants.
         """
         present = ordered(logits)
         known = {m: np.array([sources[w][m] != "absent" for w in self.words]) for m in present}
@@ -162,9 +166,7 @@ class ChannelFusion:
         }
         shares = {m: _shapley(m, present, values) for m in present}
         total = values[present]
-        parts = {
-            m: self._parts(steps[m], logits[m], shares[m]) for m in present if steps is not None
-        }
+        parts = {m: self._parts(own, logits[m], shares[m]) for m, own in (steps or {}).items()}
         bias = values[()][0]
         return FusedScores(total, probabilities(total, self.basics), shares, bias, parts)
 
@@ -199,21 +201,24 @@ class ChannelFusion:
         if present:
             neutral = self.words.index(NEUTRAL)
             total = total + self.channel.log_likelihoods(ratios, known, neutral, present)
-        return np.asarray(total - total[:, : self.basics].mean(1, keepdims=True))
+        return _centred(total, self.basics)
 
-    def _parts(self, steps: np.ndarray, logits: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        """Scale the parts of one utterance's steps to the modality's share: [T, C]; an estimate.
+    def _parts(self, steps: Frames, logits: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        """Scale the parts of the steps to the share of their modality: [sum of T, C]; estimates.
 
-        One factor for all words, the least-squares fit of the shares by the evidence, so that
+        Each row has one factor, the least-squares fit of its shares by its evidence, so that the
         steps keep their proportions.
         """
-        own = steps - steps[:, : self.basics].mean(1, keepdims=True)
-        if len(logits) != 1:
-            return own
-        evidence = logits[0, : self.basics] - logits[0, : self.basics].mean()
-        share = shares[0, : self.basics]
-        factor = float(evidence @ share) / max(float(evidence @ evidence), 1e-9)
-        return np.asarray(np.clip(factor, 0.0, 2.0) * own)
+        evidence, share = (_centred(values, self.basics) for values in (logits, shares))
+        basic = (evidence[:, : self.basics], share[:, : self.basics])
+        factors = (basic[0] * basic[1]).sum(1) / np.maximum((basic[0] ** 2).sum(1), 1e-9)
+        each = np.repeat(np.clip(factors, 0.0, 2.0), steps.lengths)
+        return np.asarray(each[:, None] * _centred(steps.values, self.basics))
+
+
+def _centred(values: np.ndarray, basics: int) -> np.ndarray:
+    """Subtract from each row [C] its mean over the basic emotions."""
+    return np.asarray(values - values[:, :basics].mean(1, keepdims=True))
 
 
 def _shapley(

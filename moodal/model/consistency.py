@@ -6,13 +6,20 @@ no later code meets a missing word, a matrix of another shape, or a NaN.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, combinations
 
 import numpy as np
 
-from moodal.model.fusion import key
-from moodal.model.info import ACTIVATIONS, ArtefactInfo, BranchInfo, FusedBody, FusionWeights
+from moodal.model.fusion import NEUTRAL, key
+from moodal.model.info import (
+    ACTIVATIONS,
+    ArtefactInfo,
+    BranchInfo,
+    ChannelInfo,
+    FusedBody,
+    FusionWeights,
+)
 
 LARGEST = 1e6
 """The limit of a weight or vector; larger ones would overflow in a sum."""
@@ -146,16 +153,49 @@ def _branches(info: ArtefactInfo, body: FusedBody) -> Iterator[str]:
 
 def _fusion(body: FusedBody) -> Iterator[str]:
     streams = list(body.branches)
+    if body.channel is not None:
+        if body.fusion:
+            yield "body.fusion and body.channel contradict each other; one of them is needed"
+        yield from _channel(body.channel, body)
+        return
     if len(body.fusion) != 2 ** len(streams) - 1:
         yield f"body.fusion must have weights for each of the {2 ** len(streams) - 1} sets"
         return
+    for members in _sets(streams):
+        name = key(members)
+        if name not in body.fusion:
+            yield f"body.fusion lacks the weights of {name}"
+        else:
+            yield from _set_weights(name, set(members), body.fusion[name], body)
+
+
+def _channel(channel: ChannelInfo, body: FusedBody) -> Iterator[str]:
+    """Check that the channel model has its parameters of every modality and every pattern."""
+    own: dict[str, Mapping[str, object]] = {
+        "sharpness": channel.sharpness,
+        "floor": channel.floor,
+        "expected": channel.expected,
+    }
+    for name, values in own.items():
+        if set(values) != set(body.branches):
+            yield f"body.channel.{name} must have one number for each of body.branches"
+    patterns = {"", *(key(members) for members in _sets(list(body.branches)))}
+    if set(channel.telling) != patterns:
+        yield f"body.channel.telling must have weights for each of the {len(patterns)} patterns"
+    elif any(abs(sum(column) - 1) > 1e-6 for column in zip(*channel.telling.values(), strict=True)):
+        yield "body.channel.telling must add up to 1, for emotions and for neutral"
+    if other := _others(channel.certainty, patterns):
+        yield f"body.channel.certainty has {other}, which is no set of body.branches"
+    if NEUTRAL not in body.basics:
+        yield "body.channel needs neutral among body.basics"
+    if set(channel.trained) != set(body.basics):
+        yield "body.channel.trained must have one number for each of body.basics"
+
+
+def _sets(streams: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield every set of modalities but the empty one."""
     for size in range(1, len(streams) + 1):
-        for members in combinations(streams, size):
-            name = key(members)
-            if name not in body.fusion:
-                yield f"body.fusion lacks the weights of {name}"
-            else:
-                yield from _set_weights(name, set(members), body.fusion[name], body)
+        yield from combinations(streams, size)
 
 
 def _set_weights(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ from moodal.evaluation.report.thresholds import Thresholds, fixed
 from moodal.modalities.face.pixels import TOGETHER
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
+from moodal.model.channel import Channel, ChannelFusion
 from moodal.model.fusion import Fusion, Weights, key
 from moodal.model.rows import RowEncoder
 from moodal.model.scorer import Scores
@@ -30,11 +31,16 @@ class FusedScorer:
     Attributes:
         artefact: the artefact, read and verified.
         branches: modality -> its network.
+        complete: whether every utterance needs all modalities.
+        prior: basic emotion -> its probability before anything is observed; None: all alike.
+        level: modality -> [basics], added to its evidence, see `moodal.model.level`.
     """
 
     artefact: Artefact
     branches: Mapping[str, Branch]
     complete: bool = False
+    prior: Mapping[str, float] | None = None
+    level: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, artefact: Artefact, threads: int = 1) -> FusedScorer:
@@ -133,14 +139,23 @@ class FusedScorer:
         branch = self.branches[frames.modality]
         return States.of(self.artefact, branch, frames)
 
-    def fusion(self, asked: Asked) -> Fusion:
+    def fusion(self, asked: Asked) -> Fusion | ChannelFusion:
         """Return the fusion of the modalities for the words of a question."""
-        return Fusion(
-            asked.words,
-            len(self.basics),
-            {m: b.learned for m, b in self.branches.items()},
-            {name: Weights.of(w) for name, w in self.artefact.fused.fusion.items()},
+        learned = {m: b.learned for m, b in self.branches.items()}
+        channel, count = self.artefact.fused.channel, len(self.basics)
+        if channel is None:
+            sets = {name: Weights.of(w) for name, w in self.artefact.fused.fusion.items()}
+            return Fusion(asked.words, count, learned, sets)
+        odds = [channel.others.get(word, channel.other) for word in asked.words[count:]]
+        prior = np.concatenate([np.log([self.shares[b] for b in self.basics]), odds])
+        return ChannelFusion(
+            asked.words, count, Channel.of(channel), prior, channel.threshold, self.level
         )
+
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """The prior: basic emotion -> its probability before anything is observed."""
+        return self.prior or dict.fromkeys(self.basics, 1 / len(self.basics))
 
     def sources(self, asked: Asked, modalities: Sequence[str]) -> dict[str, dict[str, str]]:
         """Return how each of the present modalities knows each word: word -> modality -> source."""
@@ -183,6 +198,7 @@ class FusedScorer:
         probabilities, thresholds = np.zeros((count, words)), np.ones((count, words))
         shares = {m: np.zeros((count, words)) for m in names}
         parts = {m: np.zeros_like(steps[m], dtype=float) for m in names}
+        guessed = np.zeros((count, words), dtype=bool)
         sets = [""] * count
         for pattern in np.unique(present, axis=0):
             chosen = [m for m, is_present in zip(names, pattern, strict=True) if is_present]
@@ -192,21 +208,23 @@ class FusedScorer:
             own_steps = {
                 m: np.repeat(np.isin(np.arange(count), rows), states[m].lengths) for m in chosen
             }
+            sources = self.sources(asked, chosen)
             fused = fusion.fuse(
                 {m: logits[m][rows] for m in chosen},
-                self.sources(asked, chosen),
-                {m: steps[m][own_steps[m]] for m in chosen},
+                sources,
+                {m: Frames(steps[m][own_steps[m]], states[m].lengths[rows]) for m in chosen},
             )
+            guessed[rows] = [not _is_known(sources[word]) for word in asked.words]
             total[rows], bias[rows] = fused.logits, fused.bias
             probabilities[rows] = fused.probabilities
-            thresholds[rows] = fusion.sets[key(chosen)].threshold
+            thresholds[rows] = fusion.threshold_of(chosen)
             for m in chosen:
                 shares[m][rows] = fused.shares[m]
                 parts[m][own_steps[m]] = fused.steps[m]
             for row in rows:
                 sets[row] = key(chosen)
         best = np.eye(words, dtype=bool)[self._best(probabilities, asked)]
-        decided = best & (probabilities >= thresholds)
+        decided = best & (probabilities >= thresholds) & ~guessed
         return Scores(total, probabilities, decided, thresholds, shares, bias, parts, tuple(sets))
 
     def _best(self, probabilities: np.ndarray, asked: Asked) -> np.ndarray:
@@ -256,6 +274,11 @@ class FusedScorer:
     def adaptable(self) -> Mapping[str, Branch]:
         """Return all branches: each can learn words."""
         return self.branches
+
+
+def _is_known(sources: Mapping[str, str]) -> bool:
+    """Return whether any modality learned a word, in training or by adaptation."""
+    return any(source in ("learned", "adapted") for source in sources.values())
 
 
 def _required(asked: Asked) -> np.ndarray:

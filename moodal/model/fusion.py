@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moodal.core.records import ordered
+from moodal.core.records import Frames, ordered
 from moodal.model.info import FusionWeights
 
 NEUTRAL = "neutral"
@@ -133,18 +133,22 @@ class Fusion:
     learned: Mapping[str, Mapping[str, float]]
     sets: Mapping[str, Weights]
 
+    def threshold_of(self, modalities: Sequence[str]) -> float:
+        """Return the probability below which nothing is decided from these modalities."""
+        return self.sets[key(modalities)].threshold
+
     def fuse(
         self,
         logits: Mapping[str, np.ndarray],
         sources: Mapping[str, Mapping[str, str]],
-        steps: Mapping[str, np.ndarray] | None = None,
+        steps: Mapping[str, Frames] | None = None,
     ) -> FusedScores:
         """Fuse the logits of the modalities that are present.
 
         Args:
             logits: modality -> [n, C], each word's constant less its log share included.
             sources: word -> modality -> how it is known, for the modalities that are present.
-            steps: modality -> [T, C] parts of the logits without their constants.
+            steps: modality -> the parts [T, C] of each row's logits without their constants.
         """
         weights = self.sets[key(list(logits))]
         shares: dict[str, np.ndarray] = {}
@@ -162,7 +166,7 @@ class Fusion:
                 values = values - own_scale * normaliser(values, columns, prior)[..., None]
             shares[modality] = a * values
             if steps is not None:
-                own = steps[modality]
+                own = steps[modality].values
                 parts[modality] = a * (own - own_scale * (own[:, columns] @ prior)[:, None])
         bias = np.array([weights.bias.get(word, weights.other) for word in self.words])
         total = bias + sum(shares.values())

@@ -273,13 +273,59 @@ class FusionWeights(Info):
     measured: FusionFigures | None = None
 
 
+class RegimeFigures(Info):
+    """The figures of composed test utterances in which the same modalities tell.
+
+    Attributes:
+        present, telling: the modalities that are present, and those of them that tell.
+        loss: the mean negative log likelihood.
+        alone: modality -> the accuracy of its own answer.
+    """
+
+    present: tuple[str, ...]
+    telling: tuple[str, ...]
+    rows: Count
+    accuracy: Probability
+    ece: Probability
+    loss: float
+    alone: dict[str, Probability] = {}
+
+
+class ChannelInfo(Info):
+    """The parameters of the channel model, see `moodal.model.channel`.
+
+    Attributes:
+        sharpness, floor, expected, telling, certainty: as in `moodal.model.channel.Channel`.
+        others: other word -> the logarithm of its prior odds against the basic emotions.
+        other: the same for words that are not named.
+        threshold: no emotion is decided where the highest probability is below it.
+        trained: basic emotion -> its share in the trainings, the prior "training".
+        measured: set of modalities -> the figures of composed test utterances.
+        regimes: name -> the figures of each regime.
+    """
+
+    sharpness: dict[str, Weight]
+    floor: dict[str, Annotated[float, Field(ge=0, lt=1)]]
+    expected: dict[str, Bias]
+    telling: dict[str, tuple[Probability, Probability]]
+    certainty: dict[str, Weight] = {}
+    others: dict[str, Bias] = {}
+    other: Bias
+    threshold: Probability
+    trained: dict[str, Annotated[float, Field(gt=0, le=1)]]
+    measured: dict[str, FusionFigures] = {}
+    regimes: dict[str, RegimeFigures] = {}
+
+
 class FusedBody(Info):
-    """A fused artefact: a branch per modality and the weights of each set of modalities.
+    """A fused artefact: a branch per modality and the parameters of their fusion.
 
     Attributes:
         basics: the emotions that every question compares with.
         words: all words whose vectors the artefact carries.
         synonyms: other name -> word.
+        fusion: set of modalities -> the weights of their sum, see `moodal.model.fusion`.
+        channel: the parameters of the channel model, in place of ``fusion``.
     """
 
     kind: Literal["fused"] = "fused"
@@ -288,7 +334,8 @@ class FusedBody(Info):
     words: tuple[str, ...] = Field(min_length=2)
     synonyms: dict[str, str] = {}
     branches: dict[str, BranchInfo] = Field(min_length=1)
-    fusion: dict[str, FusionWeights] = Field(min_length=1)
+    fusion: dict[str, FusionWeights] = {}
+    channel: ChannelInfo | None = None
 
 
 class SystemBody(Info):

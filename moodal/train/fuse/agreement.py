@@ -10,7 +10,7 @@ from moodal.core.errors import MoodalError
 from moodal.model.branches import run
 from moodal.train.export import onnx
 from moodal.train.fuse.branch_scores import BranchScores
-from moodal.train.fuse.train_branch import Learned
+from moodal.train.fuse.train_branch import FusedBranch
 
 ROWS = 200
 """The number of test rows that are compared."""
@@ -18,7 +18,7 @@ LEAST = 0.95
 """The share of rows whose most probable word must be the same."""
 
 
-def agreement(learned: Learned, scores: BranchScores, content: bytes) -> dict[str, Any]:
+def agreement(learned: FusedBranch, scores: BranchScores, content: bytes) -> dict[str, Any]:
     """Compare a graph's logits with those of the 32-bit PyTorch network on test rows.
 
     Returns:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from moodal.core.errors import DataError
 from moodal.core.files import replacing
@@ -17,13 +16,9 @@ from moodal.core.records import Frames
 from moodal.evaluation.metrics import accuracy, auc, balanced_accuracy, decide, macro_f1, top
 from moodal.evaluation.report.thresholds import best_threshold
 from moodal.modalities.build import build
-from moodal.train.data.batch import Stream
-from moodal.train.data.dataset import TensorData
 from moodal.train.encoders import ENCODERS
-from moodal.train.engine.scoring import batches_of
 from moodal.train.fuse.fit_weights import EvidenceRows, evidence
-from moodal.train.fuse.train_branch import Learned
-from moodal.train.layers.pooling import masked_mean
+from moodal.train.fuse.train_branch import FusedBranch
 
 BACKGROUND = 2500
 """The most training rows whose mean states are computed, for `moodal adapt` and unseen words."""
@@ -43,6 +38,9 @@ class BranchScores:
         thresholds: word -> the probability above which it is decided (multi-label corpora).
         tested: the figures on all test rows of the branch.
         groups: column -> value -> the figures on the test rows of these people.
+        words: the W words that it learned and that are not basic.
+        every: [n, K + W], the validation rows' evidence for the basic emotions and ``words``.
+        truth: [n, W], the share of each of ``words`` in the labels of these rows.
         states: "train", "valid" and "test" -> mean states [n, H] of ``rows``.
         rows: "train", "valid" and "test" -> [n] rows of the corpus; a sample of the training.
     """
@@ -56,11 +54,14 @@ class BranchScores:
     thresholds: dict[str, float]
     tested: dict[str, Any]
     groups: dict[str, dict[str, dict[str, float]]]
+    words: tuple[str, ...]
+    every: np.ndarray
+    truth: np.ndarray
     states: dict[str, np.ndarray]
     rows: dict[str, np.ndarray]
 
 
-def score_branch(learned: Learned, basics: Sequence[str], prefix: str = "") -> BranchScores:
+def score_branch(learned: FusedBranch, basics: Sequence[str], prefix: str = "") -> BranchScores:
     """Score a branch's held-out rows.
 
     Args:
@@ -109,6 +110,11 @@ def score_branch(learned: Learned, basics: Sequence[str], prefix: str = "") -> B
         if second:
             figures = _single_label_figures(logits["test"][:, second], truth[:, second])
             tested[prefix.strip()] = figures
+    others = tuple(w for w in names if w not in basics)
+    every = evidence(logits["valid"][:, own], names, shares, basics, (*basics, *others))
+    labels = targets[parts["valid"]][:, own]
+    if learned.space.task != "multi":
+        labels = labels / np.maximum(labels.sum(1, keepdims=True), 1e-9)
     mean, covariance = _spread(states["train"], targets[background][:, own].argmax(1))
     groups = _groups(learned, logits["test"][:, own], truth[:, own])
     return BranchScores(
@@ -121,6 +127,9 @@ def score_branch(learned: Learned, basics: Sequence[str], prefix: str = "") -> B
         thresholds,
         tested,
         groups,
+        others,
+        every,
+        labels[:, [names.index(w) for w in others]],
         states,
         {**parts, "train": background},
     )
@@ -159,7 +168,7 @@ def _rows(
 
 
 def with_spoken_evidence(
-    rows: EvidenceRows, learned: Learned, scores: BranchScores, basics: Sequence[str]
+    rows: EvidenceRows, learned: FusedBranch, scores: BranchScores, basics: Sequence[str]
 ) -> EvidenceRows:
     """Add the text branch's evidence for the words that were spoken in each row of speech."""
     if not rows.texts or any(not text for text in rows.texts):
@@ -167,8 +176,7 @@ def with_spoken_evidence(
     different = list(dict.fromkeys(str(text) for text in rows.texts))
     encoder = build(learned.experiment.manifest.encoders[learned.stream], ENCODERS)
     frames = Frames.from_list(encoder.encode_many(different))
-    states = pooled(learned, np.arange(len(different)), learned.tensors(frames), together=1)
-    logits = learned.logits(states)
+    logits = learned.logits(learned.states_of(frames))
     each = evidence(logits, list(learned.space.labels), scores.shares, basics)
     places = [different.index(str(text)) for text in rows.texts]
     return dataclasses.replace(rows, spoken=each[places])
@@ -201,7 +209,7 @@ def _single_label_figures(logits: np.ndarray, truth: np.ndarray) -> dict[str, An
     }
 
 
-def _distinct_valid(learned: Learned) -> np.ndarray:
+def _distinct_valid(learned: FusedBranch) -> np.ndarray:
     """Return the validation rows whose input differs from that of every test row.
 
     Raises:
@@ -227,45 +235,20 @@ def _spread(states: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndar
     return states.mean(0).astype(np.float32), covariance.astype(np.float32)
 
 
-def _stored_states(learned: Learned, part: str, rows: np.ndarray) -> np.ndarray:
+def _stored_states(learned: FusedBranch, part: str, rows: np.ndarray) -> np.ndarray:
     """Return the mean states of rows, computed once and stored in the folder of the training."""
-    weights = b"".join(v.cpu().numpy().tobytes() for v in learned.system.state_dict().values())
-    key = hashlib.sha256(weights + rows.tobytes()).hexdigest()[:16]
+    key = hashlib.sha256(learned.digest + rows.tobytes()).hexdigest()[:16]
     path = learned.folder / f"states-{part}-{key}.npy"
     if path.exists():
         return np.asarray(np.load(path, allow_pickle=False))
-    states = pooled(learned, rows)
+    states = learned.row_states(rows)
     with replacing(path) as new:
         np.save(new, states)
     return states
 
 
-def pooled(
-    learned: Learned, rows: np.ndarray, data: TensorData | None = None, together: int = 0
-) -> np.ndarray:
-    """Compute the mean states [n, H] of rows.
-
-    Args:
-        data: the tensors that hold the rows; by default those of the training.
-        together: the number of rows in a batch; by default as many as in training.
-    """
-    keyed = learned.keyed
-    learned.system.eval()
-    data = learned.trained.data if data is None else data
-    sizes = {"size": together} if together else learned.trained.sizes
-    out = np.zeros((len(rows), len(keyed.map)))
-    place = {int(row): i for i, row in enumerate(rows)}
-    with torch.no_grad():
-        for part in batches_of(data, rows, **sizes):
-            batch = data.batch(part, views=False)
-            stream = Stream(*keyed.states(*batch.streams[learned.stream]))
-            states = masked_mean(stream.values, stream.mask).float().cpu().numpy()
-            out[[place[row] for row in part.tolist()]] = states
-    return out
-
-
 def _groups(
-    learned: Learned, logits: np.ndarray, truth: np.ndarray
+    learned: FusedBranch, logits: np.ndarray, truth: np.ndarray
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Compute figures by sex and age group, where the corpus has them."""
     manifest = learned.experiment.manifest.select(learned.experiment.test)

@@ -48,11 +48,17 @@ from moodal.model.info import (
 )
 from moodal.model.readers import readers
 from moodal.train.encoders import ENCODERS
-from moodal.train.export import onnx
 from moodal.train.fuse import fit_weights
 from moodal.train.fuse.agreement import agreement
 from moodal.train.fuse.branch_scores import BranchScores, score_branch, with_spoken_evidence
-from moodal.train.fuse.train_branch import VECTORS, Learned, finished_branch, learn_branch
+from moodal.train.fuse.channel_figures import fit_channel_info
+from moodal.train.fuse.kept_branch import keep_branch
+from moodal.train.fuse.train_branch import (
+    VECTORS,
+    FusedBranch,
+    finished_branch,
+    learn_branch,
+)
 from moodal.train.fuse.unseen_words import score_unseen_words
 
 
@@ -84,7 +90,7 @@ def compose(
     recipe, folder = load_fusion(path, overrides), Path(work)
     if unknown := [s for s in recipe.parts if s not in MODALITIES]:
         raise UsageError(f"{path}: parts are {', '.join(MODALITIES)}; got {', '.join(unknown)}.")
-    learned: dict[str, Learned] = {}
+    learned: dict[str, FusedBranch] = {}
     for stream in ordered(recipe.parts):
         part = recipe.parts[stream]
         tell(f"{stream}: {part.run or part.corpus}")
@@ -96,21 +102,31 @@ def compose(
         s: score_branch(one, recipe.basics, recipe.parts[s].prefix) for s, one in learned.items()
     }
     scores = _with_spoken_evidence(scores, learned, recipe)
+    fitted: dict[str, Any]
+    if recipe.fusion == "channel":
+        fitted = {"channel": fit_channel_info(learned, scores, recipe, Path(data), folder)}
+    else:
+        fitted = {"fusion": _sum(scores, recipe)}
+    guesses = {
+        s: score_unseen_words(learned[s], scores[s], recipe.parts[s].prefix) for s in learned
+    }
+    tell("exporting")
+    return _write(recipe, learned, scores, fitted, guesses, Path(out), commit)
+
+
+def _sum(scores: Mapping[str, BranchScores], recipe: FusionRecipe) -> dict[str, FusionWeights]:
+    """Fit EEA's sum for each set of modalities."""
     sets = {
         name: _fitted(scores, streams, recipe)
         for name, streams in fit_weights.modality_sets(list(scores)).items()
     }
     for fitted in sets.values():
         fitted["other"] = _other(scores, sets, list(fitted["weights"]), recipe.basics)
-    guesses = {
-        s: score_unseen_words(learned[s], scores[s], recipe.parts[s].prefix) for s in learned
-    }
-    tell("exporting")
-    return _write(recipe, learned, scores, sets, guesses, Path(out), commit)
+    return {name: FusionWeights(**fitted) for name, fitted in sets.items()}
 
 
 def _with_spoken_evidence(
-    scores: Mapping[str, BranchScores], learned: Mapping[str, Learned], recipe: FusionRecipe
+    scores: Mapping[str, BranchScores], learned: Mapping[str, FusedBranch], recipe: FusionRecipe
 ) -> dict[str, BranchScores]:
     """Add to the rows of speech the text branch's evidence for their transcripts."""
     media = {info_of(stream).medium: stream for stream in reversed(list(scores))}
@@ -124,7 +140,7 @@ def _with_spoken_evidence(
     return {**scores, voice: dataclasses.replace(scores[voice], valid=valid, test=test)}
 
 
-def _learned(stream: str, part: FusionPart, path: Path, data: Path, work: Path) -> Learned:
+def _learned(stream: str, part: FusionPart, path: Path, data: Path, work: Path) -> FusedBranch:
     if part.run:
         return finished_branch(part.run, work / stream)
     prepared = work / "prepared" / stream
@@ -135,10 +151,13 @@ def _learned(stream: str, part: FusionPart, path: Path, data: Path, work: Path) 
             encoders[stream] = build(part.encoder, ENCODERS)
         prepare.prepare(part.corpus, data / part.root, prepared, encoders=encoders)
     _require_same(prepared, stream, part, data / part.root)
-    return learn_branch(path.parent / part.recipe, work / stream, [f'data.prepared="{prepared}"'])
+    branch, overrides = path.parent / part.recipe, [f'data.prepared="{prepared}"']
+    if part.keep:
+        return keep_branch(part.keep, stream, branch, work / stream, overrides)
+    return learn_branch(branch, work / stream, overrides)
 
 
-def _require_words(stream: str, learned: Learned, recipe: FusionRecipe) -> None:
+def _require_words(stream: str, learned: FusedBranch, recipe: FusionRecipe) -> None:
     """Refuse a branch of another modality, or one that knows none of the basic emotions."""
     if learned.stream != stream:
         raise UsageError(f"The part {stream} holds a branch of {learned.stream}.")
@@ -149,7 +168,7 @@ def _require_words(stream: str, learned: Learned, recipe: FusionRecipe) -> None:
         )
 
 
-def _completed(recipe: FusionRecipe, learned: Mapping[str, Learned]) -> FusionRecipe:
+def _completed(recipe: FusionRecipe, learned: Mapping[str, FusedBranch]) -> FusionRecipe:
     """Return the recipe with the corpora and licences of the runs that it names."""
     parts = dict(recipe.parts)
     for stream, part in parts.items():
@@ -215,9 +234,9 @@ def _other(
 
 def _write(
     recipe: FusionRecipe,
-    learned: Mapping[str, Learned],
+    learned: Mapping[str, FusedBranch],
     scores: Mapping[str, BranchScores],
-    sets: Mapping[str, Any],
+    fitted: Mapping[str, Any],
     guesses: Mapping[str, Any],
     out: Path,
     commit: str,
@@ -227,16 +246,13 @@ def _write(
     branches: dict[str, BranchInfo] = {}
     words = list(dict.fromkeys([*recipe.basics, *(w for s in scores.values() for w in s.shares)]))
     for stream, one in learned.items():
-        keyed = one.keyed
-        weights[f"{stream}.map"] = keyed.map.cpu().numpy()
-        weights[f"{stream}.offset"] = keyed.offset.cpu().numpy()
-        if keyed.bias.any():
-            weights[f"{stream}.bias"] = keyed.bias.cpu().numpy()
+        maps = {name: values.astype(np.float32) for name, values in one.maps.items()}
+        weights[f"{stream}.map"], weights[f"{stream}.offset"] = maps["map"], maps["offset"]
+        if maps["bias"].any():
+            weights[f"{stream}.bias"] = maps["bias"]
         weights[f"{stream}.mean"] = scores[stream].mean
         weights[f"{stream}.covariance"] = scores[stream].covariance
-        width = one.experiment.manifest.features[stream].width
-        bits = recipe.parts[stream].bits
-        content = onnx.graph(keyed, width, bits=bits, preparation=one.preparation)
+        content = one.graph(recipe.parts[stream].bits)
         files[f"{stream}.onnx"] = content
         branches[stream] = BranchInfo(
             graph=f"{stream}.onnx",
@@ -247,7 +263,7 @@ def _write(
             rows={part: len(rows) for part, rows in one.experiment.parts.items()},
             test=scores[stream].tested,
             groups=_groups(scores[stream]),
-            graph_agrees=AgreementInfo(**agreement(one, scores[stream], content)),
+            graph_agrees=one.agrees or AgreementInfo(**agreement(one, scores[stream], content)),
         )
     source = word_vectors(VECTORS)
     synonyms = {w: v for one in learned.values() for w, v in one.recipe.space.synonyms.items()}
@@ -266,7 +282,7 @@ def _write(
         words=tuple(words),
         synonyms=dict(recipe.synonyms),
         branches=branches,
-        fusion={name: FusionWeights(**fitted) for name, fitted in sets.items()},
+        **fitted,
     )
     info = ArtefactInfo(
         body=body,
@@ -279,10 +295,10 @@ def _write(
         readers=readers(encoders),
         modalities=modality_infos(manifests),
         activation="softmax",
-        thresholds=ThresholdInfo(values=(0.0,) * len(body.basics), source="none: see body.fusion"),
+        thresholds=ThresholdInfo(values=(0.0,) * len(body.basics), source="none: see the fusion"),
         calibration={
-            name: fitted["measured"].model_dump(include={"ece", "accuracy", "rows"})
-            for name, fitted in sets.items()
+            name: figures.model_dump(include={"ece", "accuracy", "rows"})
+            for name, figures in measured_sets(body).items()
         },
         protocol=ProtocolInfo(name="fused", experiment="branches trained apart"),
         metrics={s: branch.tested for s, branch in scores.items()},

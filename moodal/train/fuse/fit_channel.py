@@ -18,7 +18,7 @@ DECAY = 1e-3
 
 @dataclass(frozen=True)
 class Setting:
-    """What a channel model is fitted for.
+    """The emotions and modalities for which a channel model is fitted.
 
     Attributes:
         basics: the basic emotions.

@@ -114,7 +114,7 @@ def compose(
 def contradict(
     pools: Mapping[str, Pool], pair: tuple[str, str], basics: Sequence[str], count: int, seed: int
 ) -> Regime:
-    """Compose utterances in which two modalities tell different emotions; labels are the first's."""
+    """Compose utterances in which two modalities tell different emotions, labelled by the first."""
     rng = np.random.default_rng(seed)
     told = [
         [k for k, b in enumerate(basics) if b != NEUTRAL and (pools[m].labels == k).any()]

@@ -6,12 +6,15 @@ that was killed resumes, and one that is finished is not run again.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+import torch
 
 from moodal.core import recipe as recipes
 from moodal.core.emotions import EmotionSpace
@@ -19,13 +22,18 @@ from moodal.core.errors import DataError, UsageError
 from moodal.core.recipe import Recipe, Space
 from moodal.core.records import Frames
 from moodal.evaluation.protocols.experiment import Experiment
+from moodal.model.info import AgreementInfo
 from moodal.model.readers import readers
+from moodal.train.data.batch import Stream
 from moodal.train.data.dataset import TensorData
 from moodal.train.engine.fit import launch
+from moodal.train.engine.scoring import batches_of
 from moodal.train.experiment.run import Run, Trained
 from moodal.train.experiment.train import make_plan
+from moodal.train.export import onnx
 from moodal.train.export.artefact import load
 from moodal.train.export.onnx import Preparation
+from moodal.train.layers.pooling import masked_mean
 from moodal.train.systems import branch, eea
 from moodal.train.systems.section import parse_system
 from moodal.train.systems.system import Keyed, System
@@ -34,9 +42,69 @@ VECTORS = "minilm"
 """The source of the vectors by which a fused artefact knows words."""
 
 
+class FusedBranch(Protocol):
+    """The protocol of a branch that is fused: trained here (`Learned`), or kept (`KeptBranch`)."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe by which it was trained."""
+        ...
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment: its corpus, and which rows trained, validated and test."""
+        ...
+
+    @property
+    def space(self) -> EmotionSpace:
+        """The emotions, with vectors."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """The folder that keeps what is computed with it."""
+        ...
+
+    @property
+    def stream(self) -> str:
+        """The modality."""
+        ...
+
+    @property
+    def maps(self) -> dict[str, np.ndarray]:
+        """The maps of its words: "map" [H, d], "offset" [d] and "bias" [H]."""
+        ...
+
+    @property
+    def digest(self) -> bytes:
+        """A hash of the weights."""
+        ...
+
+    @property
+    def agrees(self) -> AgreementInfo | None:
+        """The agreement of its graph with its network, if it is known already."""
+        ...
+
+    def row_states(self, rows: np.ndarray) -> np.ndarray:
+        """Compute the mean states [n, H] of rows of its corpus."""
+        ...
+
+    def states_of(self, frames: Frames) -> np.ndarray:
+        """Compute the mean states [n, H] of other utterances, from the frames of its encoder."""
+        ...
+
+    def logits(self, states: np.ndarray) -> np.ndarray:
+        """Compute logits [n, C] of all its words, in double precision, of mean states [n, H]."""
+        ...
+
+    def graph(self, bits: int) -> bytes:
+        """Return the ONNX graph of its states, with weights in 32 or 8 bits."""
+        ...
+
+
 @dataclass(frozen=True)
 class Learned:
-    """A trained branch.
+    """A branch that was trained by its recipe.
 
     Attributes:
         trained: the system, its scores of any rows, and the run that trained it.
@@ -75,7 +143,7 @@ class Learned:
     def keyed(self) -> Keyed:
         """The network of its states, and the maps of its words by their vectors of length 1."""
         keyed = self.system.keyed()
-        assert keyed is not None, "a system of one modality that `_run` allows"
+        assert keyed is not None, "a system of one modality that `branch_run` allows"
         length = self.recipe.space.length or 1.0
         return keyed._replace(map=length * keyed.map, offset=length * keyed.offset)
 
@@ -90,19 +158,66 @@ class Learned:
         data = self.recipe.data
         return Preparation(self.trained.scales.get(self.stream), data.trim_padding, data.max_steps)
 
-    def tensors(self, frames: Frames) -> TensorData:
-        """Prepare the frames of other utterances as those of the training are prepared."""
+    @property
+    def maps(self) -> dict[str, np.ndarray]:
+        """The maps of its words: "map" [H, d], "offset" [d] and "bias" [H]."""
+        keyed = self.keyed
+        maps = {"map": keyed.map, "offset": keyed.offset, "bias": keyed.bias}
+        return {name: values.double().cpu().numpy() for name, values in maps.items()}
+
+    @property
+    def digest(self) -> bytes:
+        """A hash of the weights."""
+        values = self.system.state_dict().values()
+        return hashlib.sha256(b"".join(v.cpu().numpy().tobytes() for v in values)).digest()
+
+    @property
+    def agrees(self) -> AgreementInfo | None:
+        """The agreement of its graph with its network: None, to be measured."""
+        return None
+
+    def row_states(self, rows: np.ndarray) -> np.ndarray:
+        """Compute the mean states [n, H] of rows of its corpus."""
+        return self._pooled(rows, self.trained.data, self.trained.sizes)
+
+    def states_of(self, frames: Frames) -> np.ndarray:
+        """Compute the mean states [n, H] of other utterances, from the frames of its encoder."""
         own = self.preparation
-        return TensorData.of_frames(
+        data = TensorData.of_frames(
             {self.stream: frames}, self.trained.scales, trim=own.trim, max_steps=own.max_steps
         )
+        return self._pooled(np.arange(len(frames)), data, {"size": 1})
+
+    def _pooled(self, rows: np.ndarray, data: TensorData, sizes: dict[str, int]) -> np.ndarray:
+        keyed = self.keyed
+        self.system.eval()
+        states = np.zeros((len(rows), len(keyed.map)))
+        place = {int(row): i for i, row in enumerate(rows)}
+        with torch.no_grad():
+            for part in batches_of(data, rows, **sizes):
+                batch = data.batch(part, views=False)
+                stream = Stream(*keyed.states(*batch.streams[self.stream]))
+                means = masked_mean(stream.values, stream.mask).float().cpu().numpy()
+                states[[place[row] for row in part.tolist()]] = means
+        return states
+
+    def graph(self, bits: int) -> bytes:
+        """Export the network of its states as an ONNX graph with weights in 32 or 8 bits."""
+        width = self.experiment.manifest.features[self.stream].width
+        return onnx.graph(self.keyed, width, bits=bits, preparation=self.preparation)
 
     def logits(self, states: np.ndarray) -> np.ndarray:
         """Compute logits [n, C] of all its words, in double precision, of mean states [n, H]."""
-        maps = (self.keyed.map, self.keyed.bias, self.keyed.offset)
-        keys, bias, offset = (x.double().cpu().numpy() for x in maps)
         vectors = np.asarray(self.space.vectors, np.float64) / (self.recipe.space.length or 1.0)
-        return np.asarray(states @ keys @ vectors.T + (states @ bias)[:, None] + vectors @ offset)
+        return logits_of(states, self.maps, vectors)
+
+
+def logits_of(
+    states: np.ndarray, maps: Mapping[str, np.ndarray], vectors: np.ndarray
+) -> np.ndarray:
+    """Compute logits [n, C] of mean states [n, H] for words with vectors [C, d] of length 1."""
+    keys = states @ maps["map"] @ vectors.T
+    return np.asarray(keys + (states @ maps["bias"])[:, None] + vectors @ maps["offset"])
 
 
 def learn_branch(path: Path | str, folder: Path | str, overrides: Sequence[str] = ()) -> Learned:
@@ -113,7 +228,7 @@ def learn_branch(path: Path | str, folder: Path | str, overrides: Sequence[str] 
         DataError: its corpus was not prepared, or by other encoders.
     """
     folder = Path(folder)
-    run = _run(recipes.load(path, overrides), folder, str(path))
+    run = branch_run(recipes.load(path, overrides), folder, str(path))
     folder.mkdir(parents=True, exist_ok=True)
     trained = run.train()
     trained.system.eval()
@@ -140,7 +255,7 @@ def finished_branch(source: Path | str, folder: Path | str) -> Learned:
         values = json.loads((source / "recipe.json").read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{source}/recipe.json cannot be read: {error}.") from None
-    run = _run(recipes.parse(Recipe, values, f"{source}/recipe.json"), folder, str(source))
+    run = branch_run(recipes.parse(Recipe, values, f"{source}/recipe.json"), folder, str(source))
     system, artefact, scales = load(source / "artefact")
     if artefact.info.data.fingerprint != run.fingerprint:
         raise DataError(
@@ -157,7 +272,7 @@ def finished_branch(source: Path | str, folder: Path | str) -> Learned:
     return Learned(Trained(run, system, run.tensors(system, scales), scales, ()))
 
 
-def _run(recipe: Recipe, folder: Path, where: str) -> Run:
+def branch_run(recipe: Recipe, folder: Path, where: str) -> Run:
     """Check that a recipe trains one branch of a fused artefact, and return its run.
 
     Raises:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from moodal.evaluation.metrics import auc
 from moodal.train.fuse.branch_scores import BranchScores
-from moodal.train.fuse.train_branch import Learned
+from moodal.train.fuse.train_branch import FusedBranch
 
 STEPS = 300
 USELESS = 0.6
@@ -23,7 +23,7 @@ USELESS = 0.6
 
 
 def score_unseen_words(
-    learned: Learned, branch_scores: BranchScores, prefix: str = ""
+    learned: FusedBranch, branch_scores: BranchScores, prefix: str = ""
 ) -> dict[str, Any]:
     """Compute the mean AUC of words left out in turn, and the weight that follows from it.
 

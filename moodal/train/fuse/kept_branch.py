@@ -1,0 +1,148 @@
+"""KeptBranch: a branch of a finished artefact that is fused again as it is, without training.
+
+So the fusion can be fitted anew, or one branch replaced, and the others stay to the last byte.
+Everything is computed with the graph that prediction runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from moodal.core import recipe as recipes
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import UsageError
+from moodal.core.recipe import Recipe
+from moodal.core.records import Frames
+from moodal.evaluation.protocols.experiment import Experiment
+from moodal.model import artefact as artefacts
+from moodal.model.artefact import Artefact
+from moodal.model.branches import Branch, read_branches
+from moodal.model.info import AgreementInfo
+from moodal.train.experiment.run import Run
+from moodal.train.fuse.train_branch import branch_run, logits_of
+
+
+@dataclass(frozen=True)
+class KeptBranch:
+    """A branch of a finished artefact, with the rows on which it was trained and tested.
+
+    Attributes:
+        run: the run that its recipe describes, which is not trained.
+        artefact: the artefact.
+        branch: its network.
+    """
+
+    run: Run
+    artefact: Artefact
+    branch: Branch
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe by which it was trained."""
+        return self.run.recipe
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment: its corpus, and which rows trained, validated and test."""
+        return self.run.experiment
+
+    @property
+    def space(self) -> EmotionSpace:
+        """The emotions, with vectors."""
+        assert isinstance(self.run.space, EmotionSpace)  # `branch_run` refuses values
+        return self.run.space
+
+    @property
+    def folder(self) -> Path:
+        """The folder that keeps what is computed with it."""
+        return self.run.folder
+
+    @property
+    def stream(self) -> str:
+        """The modality."""
+        return self.branch.modality
+
+    @property
+    def maps(self) -> dict[str, np.ndarray]:
+        """The maps of its words: "map" [H, d], "offset" [d] and "bias" [H]."""
+        bias = self.branch.bias
+        maps = {
+            "map": self.branch.map,
+            "offset": self.branch.offset,
+            "bias": np.zeros(len(self.branch.map)) if bias is None else bias,
+        }
+        return {name: np.asarray(values, np.float64) for name, values in maps.items()}
+
+    @property
+    def digest(self) -> bytes:
+        """A hash of the graph."""
+        return hashlib.sha256(self.graph(0)).digest()
+
+    @property
+    def agrees(self) -> AgreementInfo | None:
+        """The agreement of the graph with the network that it was exported from."""
+        return self.artefact.fused.branches[self.stream].graph_agrees
+
+    def row_states(self, rows: np.ndarray) -> np.ndarray:
+        """Compute the mean states [n, H] of rows of its corpus."""
+        frames = self.experiment.manifest.features[self.stream]
+        return self._means([np.asarray(frames[int(row)], np.float32) for row in rows])
+
+    def states_of(self, frames: Frames) -> np.ndarray:
+        """Compute the mean states [n, H] of other utterances, from the frames of its encoder."""
+        return self._means(list(frames))
+
+    def _means(self, frames: Sequence[np.ndarray]) -> np.ndarray:
+        states = [self.branch.states(own) for own in frames]
+        empty = np.zeros(len(self.branch.map))
+        return np.stack([own.mean(0) if len(own) else empty for own in states]).astype(np.float64)
+
+    def logits(self, states: np.ndarray) -> np.ndarray:
+        """Compute logits [n, C] of all its words, in double precision, of mean states [n, H]."""
+        return logits_of(states, self.maps, np.asarray(self.space.vectors, np.float64))
+
+    def graph(self, bits: int) -> bytes:
+        """Return the graph of the artefact as it is, whatever ``bits``."""
+        return Path(self.branch.graph).read_bytes()
+
+
+def keep_branch(
+    source: Path | str,
+    modality: str,
+    recipe: Path | str,
+    folder: Path | str,
+    overrides: Sequence[str] = (),
+) -> KeptBranch:
+    """Take the branch of a modality out of a fused artefact.
+
+    Args:
+        source: the folder of the artefact, or "default" for the one in the package.
+        recipe: the recipe by which the branch was trained: it says on which rows.
+        folder: keeps what is computed with it.
+
+    Raises:
+        UsageError: the artefact has no such branch, or was trained on other rows.
+        DataError: it is damaged or no fused artefact, or the corpus was not prepared.
+    """
+    artefact = artefacts.read(artefacts.DEFAULT if str(source) == "default" else source)
+    branches = read_branches(artefact)
+    if modality not in branches:
+        raise UsageError(f"{source} has no branch of {modality}; it has {', '.join(branches)}.")
+    run = branch_run(recipes.load(recipe, overrides), Path(folder), str(recipe))
+    experiment = run.experiment
+    trained = [
+        experiment.manifest.utterances[i].id for i in np.union1d(experiment.train, experiment.valid)
+    ]
+    own = artefacts.marks(experiment.manifest.corpus, trained)
+    if set(own.tolist()) != set(artefact.vectors()[f"{modality}.trained"].tolist()):
+        raise UsageError(
+            f"{source}: its branch of {modality} was trained on other rows than {recipe} says; "
+            "give the recipe and corpus by which it was made, or train a new one."
+        )
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return KeptBranch(run, artefact, branches[modality])
