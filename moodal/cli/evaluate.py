@@ -34,6 +34,11 @@ def evaluate_arguments(parser: Arguments) -> None:
     )
     parser.add_argument("--vectors", help="word vectors for emotions that are new to the artefact")
     parser.add_argument(
+        "--prior",
+        help="how probable each basic emotion is beforehand: level, talk, training, or a .toml "
+        "file of emotion = share (default: level)",
+    )
+    parser.add_argument(
         "--where",
         action="append",
         default=[],
@@ -69,6 +74,7 @@ def evaluate(args: argparse.Namespace) -> Any:
         emotions=args.emotions,
         names=dict(pair(text, "--map") for text in args.map),
         vectors=args.vectors,
+        prior=args.prior,
         streams=args.streams,
         where=dict(pair(text, "--where") for text in args.where),
         by=args.by,

@@ -52,6 +52,11 @@ def predict_arguments(parser: Arguments) -> None:
     )
     parser.add_argument("--vectors", help="word vectors for emotions that are new to the artefact")
     parser.add_argument(
+        "--prior",
+        help="how probable each basic emotion is beforehand: level, talk, training, or a .toml "
+        "file of emotion = share (default: level)",
+    )
+    parser.add_argument(
         "--asr",
         action=argparse.BooleanOptionalAction,
         default=None,
@@ -98,6 +103,7 @@ def options_of(args: argparse.Namespace) -> PredictOptions:
         fps=args.fps,
         media=dict(pair(text, "--media") for text in args.media),
         vectors=args.vectors,
+        prior=args.prior,
     )
 
 

@@ -56,7 +56,8 @@ class Prediction:
         text: the words, None if they are not known.
         streams: the modalities that were used.
         shares: stream -> emotion -> the stream's part of the emotion's logit. The parts of all
-            streams and ``bias`` add up to the logit, as in EEA (Dai et al. 2020).
+            streams and ``bias`` add up to the logit: in a sum of evidence as in EEA (Dai et al.
+            2020), otherwise as Shapley values.
         bias: emotion -> the part of the logit that comes from no stream.
         sources: emotion -> stream -> "learned", "guess" (from the word's vector alone),
             "adapted", or "absent" (the stream has no evidence for it, and no share).
@@ -68,6 +69,8 @@ class Prediction:
         track: number of the tracked face, None without one.
         values: value -> its number, within the range that `Timeline.values` tells; empty where the
             model answers with emotions.
+        alone: stream -> emotion -> the probability from that stream alone, where several were
+            used and the fusion has them.
     """
 
     id: str
@@ -88,6 +91,7 @@ class Prediction:
     flags: tuple[str, ...] = ()
     track: int | None = None
     values: Mapping[str, float] = field(default_factory=dict)
+    alone: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def logits(self) -> dict[str, float]:
@@ -121,6 +125,7 @@ class Timeline(Sequence[Prediction]):
         thumbnails: (seconds, [48, 48] uint8 grey) of some of the faces.
         modalities: the modalities that the model reads, with their labels, colours and marks.
         values: that were asked for, in that order, with their ranges; none of a model of emotions.
+        prior: the name of the prior under which the probabilities hold; "" for that of training.
     """
 
     path: str
@@ -135,6 +140,7 @@ class Timeline(Sequence[Prediction]):
     thumbnails: tuple[tuple[float, np.ndarray], ...] = ()
     modalities: tuple[ModalityInfo, ...] = ()
     values: tuple[Value, ...] = ()
+    prior: str = ""
 
     def __len__(self) -> int:
         return len(self.predictions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from moodal.core.records import Frames, ordered
 from moodal.core.timeline import Moment, Prediction, Word
 from moodal.modalities.encoder import Encoder
 from moodal.modalities.modality import Observed, Part
+from moodal.model.fusion import NEUTRAL
 from moodal.model.observe import Observation
 from moodal.model.scorer import Scorer, Scores
 from moodal.model.vocabulary import Asked
@@ -115,11 +117,30 @@ class Answering:
             sources={name: sources[word] for name, word in self.asked.shown.items()},
             words=self._words(parts) or about.words,
             moments=self._moments(parts),
+            flags=(*about.flags, *self._disagreement(scores, modalities)),
+            alone={m: self._named(own[0]) for m, own in scores.alone.items()}
+            if len(modalities) > 1
+            else {},
             rest={
                 m: self._named(share - sum(values for _, values in parts[m]))
                 for m, share in shares.items()
             },
         )
+
+    def _disagreement(self, scores: Scores, modalities: Sequence[str]) -> Iterator[str]:
+        """Yield a sentence for each pair of modalities that are sure of different emotions."""
+        tops = {}
+        for m in modalities:
+            if m in scores.alone:
+                own = self._named(scores.alone[m][0])
+                emotion = max(own, key=lambda e: own[e])
+                if own[emotion] >= scores.thresholds[0].min():
+                    tops[m] = (emotion, own[emotion])
+        for first, second in combinations(tops, 2):
+            (one, p), (other, q) = tops[first], tops[second]
+            if one != other:
+                kind = "disagreement" if NEUTRAL in (one, other) else "contradiction"
+                yield f"{kind}: {first} says {one} ({p:.0%}), {second} says {other} ({q:.0%})"
 
     def _absent(self, observation: Observation, used: Sequence[str]) -> dict[str, str]:
         """Say why each modality of the model was not used."""

@@ -167,8 +167,9 @@ class ChannelFusion:
         shares = {m: _shapley(m, present, values) for m in present}
         total = values[present]
         parts = {m: self._parts(own, logits[m], shares[m]) for m, own in (steps or {}).items()}
+        alone = {m: probabilities(values[(m,)], self.basics) for m in present}
         bias = values[()][0]
-        return FusedScores(total, probabilities(total, self.basics), shares, bias, parts)
+        return FusedScores(total, probabilities(total, self.basics), shares, bias, parts, alone)
 
     def ratios(
         self, modality: str, logits: np.ndarray, sources: Mapping[str, Mapping[str, str]]

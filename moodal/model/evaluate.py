@@ -87,15 +87,14 @@ def evaluate(
     """
     options = gathered(EvaluateOptions, options, more)
     out = _free(Path(out).resolve())  # so that "." has a name
+    scorer = model.scorer.under(options.prior)
     streams = options.chosen(model.modalities, model.info.name)
     manifest = only(manifest, options.where, "--where")
     split, chosen = _split(manifest, options.split, seen_rows(model, manifest))
     require_columns(chosen, [x for x in options.by if x != "streams"], "--by")
     used = require_media(model, chosen, streams, split, bool(options.asr))
     majority, stamps = one_emotion(chosen)
-    named = name_emotions(
-        model.scorer, majority, used, options.words, options.names, options.vectors
-    )
+    named = name_emotions(scorer, majority, used, options.words, options.names, options.vectors)
     store = FeatureStore(options.store or out.with_name(f"{out.name}.states"))
     source = read_rows(model, named.manifest, used, store, options.jobs, bool(options.asr))
     rows = _complete(model, named.manifest, source.rows, split)
@@ -106,8 +105,10 @@ def evaluate(
     stamps += [*source.stamps, *without_foreign(named.manifest, source.rows)]
     states = {m: r.states.select(rows) for m, r in source.rows.items()}
     task = named.manifest.space.task
-    scores = model.scorer.score(states, named.asked, task)
+    scores = scorer.score(states, named.asked, task)
     stamps = [*model.info.protocol.stamps, *stamps, *named.stamps]
+    if options.prior is not None:
+        stamps.append(f"probabilities under the prior {scorer.assumes}")
     if MADE_UP in manifest.notes:
         stamps.append(MADE_UP[:-1])
     if old := int(seen_rows(model, named.manifest.select(rows)).sum()):

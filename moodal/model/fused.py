@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
 from moodal.model.channel import Channel, ChannelFusion
 from moodal.model.fusion import Fusion, Weights, key
+from moodal.model.priors import LEVEL, prior_of
 from moodal.model.rows import RowEncoder
 from moodal.model.scorer import Scores
 from moodal.model.states import States
@@ -34,6 +36,7 @@ class FusedScorer:
         complete: whether every utterance needs all modalities.
         prior: basic emotion -> its probability before anything is observed; None: all alike.
         level: modality -> [basics], added to its evidence, see `moodal.model.level`.
+        assumes: the name of the prior; "" for that of training.
     """
 
     artefact: Artefact
@@ -41,6 +44,7 @@ class FusedScorer:
     complete: bool = False
     prior: Mapping[str, float] | None = None
     level: Mapping[str, np.ndarray] = field(default_factory=dict)
+    assumes: str = ""
 
     @classmethod
     def of(cls, artefact: Artefact, threads: int = 1) -> FusedScorer:
@@ -49,7 +53,8 @@ class FusedScorer:
         Raises:
             DataError: it is no fused artefact.
         """
-        return cls(artefact, read_branches(artefact, threads))
+        assumes = LEVEL if artefact.fused.channel else ""
+        return cls(artefact, read_branches(artefact, threads), assumes=assumes)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -152,6 +157,24 @@ class FusedScorer:
             asked.words, count, Channel.of(channel), prior, channel.threshold, self.level
         )
 
+    def under(self, prior: str | Path | Mapping[str, float] | None) -> FusedScorer:
+        """Return the scorer under another prior, see `moodal.model.priors`; None: as it is.
+
+        Raises:
+            UsageError: there is no such prior, or the fusion is a sum, whose biases hold its own.
+        """
+        if prior is None:
+            return self
+        channel = self.artefact.fused.channel
+        if channel is None:
+            raise UsageError(
+                f"{self.artefact.info.name} is fused by a sum whose biases hold its prior; compose "
+                'it with fusion = "channel", or leave the prior out.'
+            )
+        name = "its own table" if isinstance(prior, Mapping) else str(prior)
+        shares = prior_of(prior, self.basics, channel.trained)
+        return replace(self, prior=shares, assumes=name)
+
     @property
     def shares(self) -> Mapping[str, float]:
         """The prior: basic emotion -> its probability before anything is observed."""
@@ -198,6 +221,7 @@ class FusedScorer:
         probabilities, thresholds = np.zeros((count, words)), np.ones((count, words))
         shares = {m: np.zeros((count, words)) for m in names}
         parts = {m: np.zeros_like(steps[m], dtype=float) for m in names}
+        alone: dict[str, np.ndarray] = {}
         guessed = np.zeros((count, words), dtype=bool)
         sets = [""] * count
         for pattern in np.unique(present, axis=0):
@@ -221,11 +245,15 @@ class FusedScorer:
             for m in chosen:
                 shares[m][rows] = fused.shares[m]
                 parts[m][own_steps[m]] = fused.steps[m]
+            for m, own in fused.alone.items():
+                alone.setdefault(m, np.zeros((count, words)))[rows] = own
             for row in rows:
                 sets[row] = key(chosen)
         best = np.eye(words, dtype=bool)[self._best(probabilities, asked)]
         decided = best & (probabilities >= thresholds) & ~guessed
-        return Scores(total, probabilities, decided, thresholds, shares, bias, parts, tuple(sets))
+        return Scores(
+            total, probabilities, decided, thresholds, shares, bias, parts, tuple(sets), alone
+        )
 
     def _best(self, probabilities: np.ndarray, asked: Asked) -> np.ndarray:
         """Return the columns [n] of the most probable of the words that were asked for."""

@@ -20,7 +20,7 @@ present. P(w) does not depend on the other words of the question.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -108,6 +108,7 @@ class FusedScores:
         shares: modality -> [n, C]; with ``bias`` [C] they add up to the logits.
         steps: modality -> [T, C], each step's part of the shares, as the difference from the
             average basic emotion that the modality learned (of adapted words as they are).
+        alone: modality -> [n, C], the probabilities from that modality alone; empty for a sum.
     """
 
     logits: np.ndarray
@@ -115,6 +116,7 @@ class FusedScores:
     shares: Mapping[str, np.ndarray]
     bias: np.ndarray
     steps: Mapping[str, np.ndarray]
+    alone: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -75,12 +75,21 @@ class Model:
         """
         return self.scorer.ask(emotions, vectors)
 
+    def under(self, prior: str | Path | Mapping[str, float] | None) -> Model:
+        """Return the model under another prior, see `moodal.model.priors.prior_of`.
+
+        Raises:
+            UsageError: there is no such prior, or the model's own cannot be taken off.
+        """
+        return dataclasses.replace(self, scorer=self.scorer.under(prior))
+
     def check(self, options: PredictOptions) -> None:
         """Check options that would fail for every recording.
 
         Raises:
             UsageError, SpaceError, DataError: see `predict`.
         """
+        self.scorer.under(options.prior)
         self.ask(options.words, options.vectors)
         self._require_modalities(options.chosen(self.modalities, self.info.name))
 
@@ -124,6 +133,10 @@ class Model:
             SpaceError: an emotion word is invalid, or the model cannot score it.
         """
         options = gathered(PredictOptions, options, more)
+        if options.prior is not None:
+            return self.under(options.prior).predict(
+                source, rate=rate, name=name, options=dataclasses.replace(options, prior=None)
+            )
         asked = self.ask(options.words, options.vectors)
         predictions: list[Prediction] = []
         answers = self._answers(source, rate, name, options, asked)
@@ -147,6 +160,10 @@ class Model:
         that are still being recorded.
         """
         options = gathered(PredictOptions, options, more)
+        if options.prior is not None:
+            later = dataclasses.replace(options, prior=None)
+            yield from self.under(options.prior).stream(source, rate=rate, options=later)
+            return
         asked = self.ask(options.words, options.vectors)
         for answer in self._answers(source, rate, None, options, asked):
             if isinstance(answer, Prediction):
@@ -268,6 +285,7 @@ class Model:
             predictions=tuple(predictions),
             emotions=() if asked.values else tuple(asked.shown),
             values=asked.values,
+            prior=self.scorer.assumes,
             duration=summary.duration,
             kind=recording.kind,
             absent={m: absent[m] for m in ordered(absent)},

@@ -26,12 +26,15 @@ class Options:
         asr: True: transcribe with Whisper tiny.en; False: never transcribe; None: a prediction
             transcribes if no words are given and the extra `moodal[asr]` is installed, an
             evaluation does not.
+        prior: how probable each basic emotion is beforehand, see `moodal.model.priors.prior_of`;
+            None: the model's own (of a fused artefact with channels: all alike).
     """
 
     emotions: Sequence[str] | str | None = None
     vectors: str | None = None
     streams: Sequence[str] | str | None = None
     asr: bool | None = None
+    prior: str | Path | Mapping[str, float] | None = None
 
     @property
     def words(self) -> list[str] | None:

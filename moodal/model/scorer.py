@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -37,6 +38,8 @@ class Scores:
         bias: [n, C], the part of the logits that comes from no modality.
         steps: modality -> [sum of T, C], the parts of the shares step by step, end to end.
         sets: n names of the sets of modalities that were present.
+        alone: modality -> [n, C], the probabilities from that modality alone, where the fusion
+            has them; 0 where it is absent.
     """
 
     logits: np.ndarray
@@ -47,6 +50,7 @@ class Scores:
     bias: np.ndarray | None = None
     steps: Mapping[str, np.ndarray] = field(default_factory=dict)
     sets: tuple[str, ...] = ()
+    alone: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 class Scorer(Protocol):
@@ -74,6 +78,19 @@ class Scorer(Protocol):
 
     def defaults(self, labels: Sequence[str], modalities: Sequence[str]) -> list[str]:
         """Choose the labels of a corpus that are scored when no emotions are asked for."""
+        ...
+
+    def under(self, prior: str | Path | Mapping[str, float] | None) -> Scorer:
+        """Return the scorer under another prior, see `moodal.model.priors`; None: as it is.
+
+        Raises:
+            UsageError: there is no such prior, or the network's own cannot be taken off.
+        """
+        ...
+
+    @property
+    def assumes(self) -> str:
+        """The name of the prior under which the probabilities hold; "" for that of training."""
         ...
 
     def ask(

@@ -86,6 +86,7 @@ def _recording(t: Timeline) -> dict[str, Any]:
         "notes": list(t.notes),
         "artefact": dict(t.artefact),
         **_others(t),
+        **({"prior": t.prior} if t.prior else {}),
         **({"values": Values(t.values).ranges()} if t.values else {}),
         "utterances": [_utterance(p, _word_stream(t)) for p in t],
     }
@@ -153,6 +154,7 @@ def _utterance(p: Prediction, word_stream: str) -> dict[str, Any]:
         "moments": moments,
         "rest": {s: _remainder(v, parts.get(s, ())) for s, v in shares.items() if s in p.rest},
         **({"values": _rounded(p.values, 4, p.id)} if p.values else {}),
+        **({"alone": {s: _rounded(v, 4, p.id) for s, v in p.alone.items()}} if p.alone else {}),
     }
 
 

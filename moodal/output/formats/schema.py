@@ -93,6 +93,10 @@ class UtterancePart(_Part):
     rest: dict[str, ByEmotion] = Field(
         description="stream -> emotion -> the share minus the parts of its words or moments, nats"
     )
+    alone: dict[str, dict[str, Annotated[float, Field(ge=0, le=1)]]] = Field(
+        default={},
+        description="stream -> emotion -> probability from that stream alone, where several are",
+    )
     values: dict[str, Number] = Field(
         default={}, description="value -> its number, within the range that the recording names"
     )
@@ -121,6 +125,10 @@ class RecordingPart(_Part):
     notes: list[str] = Field(description="remarks on the whole recording, one sentence each")
     artefact: dict[str, str] = Field(
         description="the model: its name, digest, and moodal's version"
+    )
+    prior: str = Field(
+        default="",
+        description="name of the prior under which the probabilities hold; empty: of training",
     )
     modalities: list[ModalityPart] = Field(
         default=[], description="the streams other than text, speech and face"

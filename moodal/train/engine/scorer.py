@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -99,6 +100,24 @@ class SystemScorer:
     def defaults(self, labels: Sequence[str], modalities: Sequence[str]) -> list[str]:
         """Choose all labels of a corpus: one that it cannot score is an error."""
         return list(labels)
+
+    @property
+    def assumes(self) -> str:
+        """The name of the prior: "", for that of training."""
+        return ""
+
+    def under(self, prior: str | Path | Mapping[str, float] | None) -> SystemScorer:
+        """Return itself where no prior is named.
+
+        Raises:
+            UsageError: a prior is named; a system's logits hold that of its training.
+        """
+        if prior is not None:
+            raise UsageError(
+                f"{self.artefact.info.name} answers under the prior of its training, which is part "
+                "of its weights; leave the prior out."
+            )
+        return self
 
     def ask(
         self,
