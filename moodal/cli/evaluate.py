@@ -34,6 +34,15 @@ def evaluate_arguments(parser: Arguments) -> None:
     )
     parser.add_argument("--vectors", help="word vectors for emotions that are new to the artefact")
     parser.add_argument(
+        "--level",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="COLUMN",
+        help="take the constant of the recording channel off the evidence, estimated from the "
+        "other rows, of each channel that a column names; presumes the prior",
+    )
+    parser.add_argument(
         "--prior",
         help="how probable each basic emotion is beforehand: level, talk, training, or a .toml "
         "file of emotion = share (default: level)",
@@ -75,6 +84,7 @@ def evaluate(args: argparse.Namespace) -> Any:
         names=dict(pair(text, "--map") for text in args.map),
         vectors=args.vectors,
         prior=args.prior,
+        level=args.level,
         streams=args.streams,
         where=dict(pair(text, "--where") for text in args.where),
         by=args.by,

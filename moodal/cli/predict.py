@@ -52,6 +52,12 @@ def predict_arguments(parser: Arguments) -> None:
     )
     parser.add_argument("--vectors", help="word vectors for emotions that are new to the artefact")
     parser.add_argument(
+        "--level",
+        action="store_true",
+        help="take the constant of the recording channel off the evidence, estimated from the "
+        "other utterances of the inputs; presumes the prior",
+    )
+    parser.add_argument(
         "--prior",
         help="how probable each basic emotion is beforehand: level, talk, training, or a .toml "
         "file of emotion = share (default: level)",
@@ -104,6 +110,7 @@ def options_of(args: argparse.Namespace) -> PredictOptions:
         media=dict(pair(text, "--media") for text in args.media),
         vectors=args.vectors,
         prior=args.prior,
+        level=args.level,
     )
 
 

@@ -16,11 +16,26 @@ from moodal.modalities.encoder import Encoder
 from moodal.modalities.modality import Observed, Part
 from moodal.model.fusion import NEUTRAL
 from moodal.model.observe import Observation
-from moodal.model.scorer import Scorer, Scores
+from moodal.model.scorer import Evidence, Scorer, Scores
 from moodal.model.vocabulary import Asked
 
 UNASKED = "not asked for"
 """Why a modality that a model reads was not used."""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The evidence for one utterance whose level is not known yet.
+
+    Attributes:
+        about: the prediction without emotions.
+        observed: modality -> what was observed, without its medium.
+        evidence: of this one utterance.
+    """
+
+    about: Prediction
+    observed: Mapping[str, Observed]
+    evidence: Evidence
 
 
 @dataclass
@@ -56,6 +71,28 @@ class Answering:
 
     def answer(self, observation: Observation) -> Iterator[Prediction]:
         """Yield a prediction for each person of an utterance; none where nothing was observed."""
+        for about, observed, states in self._persons(observation):
+            yield self._completed(about, observed, self.scorer.score(states, self.asked))
+
+    def weigh(self, observation: Observation) -> Iterator[Pending]:
+        """Yield the evidence for each person of an utterance, to be fused when its level is known.
+
+        Raises:
+            UsageError: the scorer has no separate evidence.
+        """
+        for about, observed, states in self._persons(observation):
+            light = {m: dataclasses.replace(o, item="") for m, o in observed.items()}
+            yield Pending(about, light, self.scorer.evidence(states, self.asked))
+
+    def finish(self, pending: Pending, level: Mapping[str, np.ndarray]) -> Prediction:
+        """Fuse the evidence for one person; ``level`` is modality -> [1, basics]."""
+        scores = self.scorer.fused(pending.evidence, self.asked, level=level)
+        return self._completed(pending.about, pending.observed, scores)
+
+    def _persons(
+        self, observation: Observation
+    ) -> Iterator[tuple[Prediction, dict[str, Observed], dict[str, Frames]]]:
+        """Yield what is known of each person's utterance, what was observed, and its states."""
         for track, observed in _by_track(observation.observed):
             states = {
                 m: self.scorer.states(m, self.encoders[m].encode(o.item))
@@ -69,20 +106,20 @@ class Answering:
             if not states:
                 continue
             self.count += 1
-            yield self._predict(observation, observed, states, track)
+            modalities = ordered(states)
+            about = self._about(observation, observed, modalities, track)
+            yield about, observed, {m: Frames.from_list([states[m]]) for m in modalities}
 
-    def _predict(
+    def _about(
         self,
         observation: Observation,
         observed: Mapping[str, Observed],
-        states: Mapping[str, np.ndarray],
+        modalities: tuple[str, ...],
         track: int | None,
     ) -> Prediction:
-        modalities = ordered(states)
-        frames = {m: Frames.from_list([states[m]]) for m in modalities}
-        scores = self.scorer.score(frames, self.asked)
+        """Return a prediction that has everything but emotions or values."""
         segment = observation.segment
-        about = Prediction(
+        return Prediction(
             id=f"{self.name}#{self.count}",
             probabilities={},
             start=segment.start,
@@ -95,6 +132,10 @@ class Answering:
             flags=tuple(flag for m in modalities for flag in observed[m].flags),
             track=track,
         )
+
+    def _completed(
+        self, about: Prediction, observed: Mapping[str, Observed], scores: Scores
+    ) -> Prediction:
         if self.asked.values:
             return dataclasses.replace(about, values=self._named(scores.probabilities[0]))
         return self._with_emotions(about, observed, scores)

@@ -17,6 +17,7 @@ from moodal.core.errors import DataError, MoodalError
 from moodal.core.timeline import Timeline
 from moodal.media.probe import probe
 from moodal.media.subtitles import subtitles_of
+from moodal.model.levelled import Weighed
 from moodal.model.model import Model
 from moodal.model.options import PredictOptions
 
@@ -63,11 +64,11 @@ def predict_all(
     model = load()  # a fault of the artefact is reported once, before any recording
     model.check(options)
     if len(jobs) == 1:
-        return [_one(model, jobs[0], options)]
-    answers: list[Timeline | DataError] = []
+        return _levelled(model, options, [_one(model, jobs[0], options)])
+    answers: list[Timeline | Weighed | DataError] = []
     with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
         bar = progress.add_task("predicting", total=len(jobs))
-        following: Iterator[Timeline | DataError]
+        following: Iterator[Timeline | Weighed | DataError]
         if processes <= 1:
             following = map(_guarded, repeat(model), jobs, repeat(options))
         else:
@@ -76,14 +77,27 @@ def predict_all(
         for answer in following:
             answers.append(answer)
             progress.advance(bar)
-    return answers
+    return _levelled(model, options, answers)
 
 
-def _one(model: Model, job: Job, options: PredictOptions) -> Timeline | DataError:
+def _levelled(
+    model: Model, options: PredictOptions, answers: Sequence[Timeline | Weighed | DataError]
+) -> list[Timeline | DataError]:
+    """Turn the evidence of all recordings into timelines, where a level is asked for."""
+    weighed = [answer for answer in answers if isinstance(answer, Weighed)]
+    timelines = iter(model.under(options.prior).levelled(weighed) if weighed else [])
+    return [next(timelines) if isinstance(a, Weighed) else a for a in answers]
+
+
+def _one(model: Model, job: Job, options: PredictOptions) -> Timeline | Weighed | DataError:
     words = options.text is not None or options.subtitles or options.whole
     if job.path is not None and not words:
         options = dataclasses.replace(options, subtitles=_subtitles(job.path))
     try:
+        if options.level:
+            weighed = model.weigh(job.path, options=options)
+            named = dataclasses.replace(weighed.timeline, path=job.name)
+            return dataclasses.replace(weighed, timeline=named)
         timeline = model.predict(job.path, options=options)
     except DataError as error:
         name = "standard input" if job.name == STDIN else job.name
@@ -101,7 +115,7 @@ def _subtitles(path: Path) -> Path | None:
     return subtitles if timed else None
 
 
-def _guarded(model: Model, job: Job, options: PredictOptions) -> Timeline | DataError:
+def _guarded(model: Model, job: Job, options: PredictOptions) -> Timeline | Weighed | DataError:
     try:
         return _one(model, job, options)
     except MoodalError:
@@ -117,13 +131,13 @@ def _begin(load: Loader, threads: int, options: PredictOptions) -> None:
     _STATE.update(model=load(threads=threads), options=options)
 
 
-def _work(job: Job) -> Timeline | DataError:
+def _work(job: Job) -> Timeline | Weighed | DataError:
     return _guarded(_STATE["model"], job, _STATE["options"])
 
 
 def _in_processes(
     jobs: Sequence[Job], processes: int, setting: tuple[Any, ...]
-) -> Iterator[Timeline | DataError]:
+) -> Iterator[Timeline | Weighed | DataError]:
     """Yield the answers in order; if a process crashes, only its recording fails."""
 
     def pool(size: int) -> ProcessPoolExecutor:
@@ -142,9 +156,9 @@ def _in_processes(
         several.shutdown(cancel_futures=True)
 
 
-def _alone(pool: ProcessPoolExecutor, job: Job) -> Timeline | DataError:
+def _alone(pool: ProcessPoolExecutor, job: Job) -> Timeline | Weighed | DataError:
     try:
-        answer: Timeline | DataError = pool.submit(_work, job).result()
+        answer: Timeline | Weighed | DataError = pool.submit(_work, job).result()
     except BrokenProcessPool:
         return DataError(
             f"{job.name} ended the process that read it: a decoder crashed, or memory ran out."

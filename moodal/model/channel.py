@@ -129,7 +129,6 @@ class ChannelFusion:
         prior: [C] log prior odds; those of the basic emotions are the logarithms of
             probabilities that sum to 1.
         threshold: the probability below which nothing is decided.
-        level: modality -> [basics], added to the evidence, see `moodal.model.level`.
     """
 
     words: tuple[str, ...]
@@ -137,7 +136,6 @@ class ChannelFusion:
     channel: Channel
     prior: np.ndarray
     threshold: float
-    level: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def threshold_of(self, modalities: Sequence[str]) -> float:
         """Return the probability below which nothing is decided."""
@@ -148,6 +146,7 @@ class ChannelFusion:
         logits: Mapping[str, np.ndarray],
         sources: Mapping[str, Mapping[str, str]],
         steps: Mapping[str, Frames] | None = None,
+        level: Mapping[str, np.ndarray] | None = None,
     ) -> FusedScores:
         """Fuse the logits of the modalities that are present.
 
@@ -155,10 +154,12 @@ class ChannelFusion:
             logits: modality -> [n, C], each word's constant less its log share included.
             sources: word -> modality -> how it is known, for the modalities that are present.
             steps: modality -> the parts [T, C] of each row's logits without their constants.
+            level: modality -> [n, basics], added to log r, see `moodal.model.level`.
         """
         present = ordered(logits)
         known = {m: np.array([sources[w][m] != "absent" for w in self.words]) for m in present}
-        ratios = {m: self.ratios(m, logits[m], sources) for m in present}
+        levels = level or {}
+        ratios = {m: self.ratios(m, logits[m], sources, levels.get(m)) for m in present}
         values = {
             chosen: self._log_odds(ratios, known, chosen)
             for size in range(len(present) + 1)
@@ -172,15 +173,17 @@ class ChannelFusion:
         return FusedScores(total, probabilities(total, self.basics), shares, bias, parts, alone)
 
     def ratios(
-        self, modality: str, logits: np.ndarray, sources: Mapping[str, Mapping[str, str]]
+        self,
+        modality: str,
+        logits: np.ndarray,
+        sources: Mapping[str, Mapping[str, str]],
+        level: np.ndarray | None = None,
     ) -> np.ndarray:
         """Compute log r [n, C] of one modality's logits; those of adapted words stay as they are.
 
         The evidence of an adapted word is a ratio already, by construction.
         """
         evidence = np.array(logits, float)
-        if modality in self.level:
-            evidence[:, : self.basics] += self.level[modality]
         learned = np.array(
             [i for i in range(self.basics) if sources[self.words[i]][modality] == "learned"], int
         )
@@ -188,6 +191,9 @@ class ChannelFusion:
             return evidence
         adapted = np.array([sources[word][modality] == "adapted" for word in self.words])
         ratios = log_ratios(evidence, learned, self.channel.sharpness[modality])
+        if level is not None:
+            ratios[:, : self.basics] += level
+            ratios = log_ratios(ratios, learned, 1.0)
         return np.where(adapted, evidence, ratios)
 
     def _log_odds(

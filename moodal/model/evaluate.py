@@ -18,7 +18,7 @@ import numpy as np
 from moodal.core import manifest as manifests
 from moodal.core.errors import DataError, UsageError
 from moodal.core.manifest import MADE_UP, Manifest
-from moodal.core.records import Frames, ordered
+from moodal.core.records import Clip, Frames, Utterance, ordered
 from moodal.corpora import CORPORA
 from moodal.evaluation.protocols.subset import only, require_columns
 from moodal.evaluation.report import scores as reported
@@ -105,7 +105,13 @@ def evaluate(
     stamps += [*source.stamps, *without_foreign(named.manifest, source.rows)]
     states = {m: r.states.select(rows) for m, r in source.rows.items()}
     task = named.manifest.space.task
-    scores = scorer.score(states, named.asked, task)
+    if options.level:
+        evidence = scorer.evidence(states, named.asked)
+        levels = scorer.levels(evidence, named.asked, *_channels(named.manifest, rows, options))
+        scores = scorer.fused(evidence, named.asked, task, levels)
+        stamps.append("levelled by the other rows of the corpus, which presumes the prior")
+    else:
+        scores = scorer.score(states, named.asked, task)
     stamps = [*model.info.protocol.stamps, *stamps, *named.stamps]
     if options.prior is not None:
         stamps.append(f"probabilities under the prior {scorer.assumes}")
@@ -116,6 +122,24 @@ def evaluate(
         stamps.append(f"{old} of these {len(rows)} rows were {how}")
     result = _Result(named, rows, source.rows, scores, tuple(dict.fromkeys(stamps)), split)
     return _report(model, result, states, out, options.by)
+
+
+def _channels(
+    manifest: Manifest, rows: np.ndarray, options: EvaluateOptions
+) -> tuple[list[str], list[str]]:
+    """Return the recording of each row, and its channel where a column names it."""
+    chosen = manifest.select(rows)
+    recordings = [_recording_of(u) for u in chosen.utterances]
+    if options.level is True:
+        return recordings, []
+    require_columns(chosen, [str(options.level)], "--level")
+    return recordings, [str(value) for value in chosen.column(str(options.level))]
+
+
+def _recording_of(utterance: Utterance) -> str:
+    """Return the file in which an utterance lies, or its name where it lies in none."""
+    clips = [item.path for item in utterance.media.values() if isinstance(item, Clip)]
+    return str(clips[0]) if clips else utterance.id
 
 
 def _free(out: Path) -> Path:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
 from moodal.model.channel import Channel, ChannelFusion
 from moodal.model.fusion import Fusion, Weights, key
+from moodal.model.level import cross_fitted
 from moodal.model.priors import LEVEL, prior_of
 from moodal.model.rows import RowEncoder
-from moodal.model.scorer import Scores
+from moodal.model.scorer import Evidence, Scores
 from moodal.model.states import States
 from moodal.model.vocabulary import Asked, ask, sources
 
@@ -35,7 +36,6 @@ class FusedScorer:
         branches: modality -> its network.
         complete: whether every utterance needs all modalities.
         prior: basic emotion -> its probability before anything is observed; None: all alike.
-        level: modality -> [basics], added to its evidence, see `moodal.model.level`.
         assumes: the name of the prior; "" for that of training.
     """
 
@@ -43,7 +43,6 @@ class FusedScorer:
     branches: Mapping[str, Branch]
     complete: bool = False
     prior: Mapping[str, float] | None = None
-    level: Mapping[str, np.ndarray] = field(default_factory=dict)
     assumes: str = ""
 
     @classmethod
@@ -153,9 +152,7 @@ class FusedScorer:
             return Fusion(asked.words, count, learned, sets)
         odds = [channel.others.get(word, channel.other) for word in asked.words[count:]]
         prior = np.concatenate([np.log([self.shares[b] for b in self.basics]), odds])
-        return ChannelFusion(
-            asked.words, count, Channel.of(channel), prior, channel.threshold, self.level
-        )
+        return ChannelFusion(asked.words, count, Channel.of(channel), prior, channel.threshold)
 
     def under(self, prior: str | Path | Mapping[str, float] | None) -> FusedScorer:
         """Return the scorer under another prior, see `moodal.model.priors`; None: as it is.
@@ -191,31 +188,76 @@ class FusedScorer:
         A branch that is used alone for a multi-label question answers as it was trained: by the
         sigmoid of each word, including its share in training.
         """
+        return self.fused(self.evidence(states, asked), asked, task)
+
+    def evidence(self, states: Mapping[str, Frames], asked: Asked) -> Evidence:
+        """Compute the logits of n utterances for each modality, before they are fused."""
         logits: dict[str, np.ndarray] = {}
-        steps: dict[str, np.ndarray] = {}
+        steps: dict[str, Frames] = {}
         vectors = _required(asked)
         for modality in ordered(states):
             keys, constants = self.branches[modality].keys(asked.words, vectors)
             frames = states[modality]
             lengths = np.maximum(frames.lengths, 1)
-            steps[modality] = (frames.values @ keys) / np.repeat(lengths, frames.lengths)[:, None]
-            logits[modality] = _sums(steps[modality], frames) + constants
-        summed = self._by_set(states, logits, steps, asked)
-        if task == "multi" and len(states) == 1 and (own := self.thresholds(list(states))):
-            [(modality, values)] = logits.items()
+            parts = (frames.values @ keys) / np.repeat(lengths, frames.lengths)[:, None]
+            steps[modality] = Frames(parts, frames.lengths)
+            logits[modality] = _sums(parts, frames) + constants
+        return Evidence(logits, steps)
+
+    def fused(
+        self,
+        evidence: Evidence,
+        asked: Asked,
+        task: Task | None = None,
+        level: Mapping[str, np.ndarray] | None = None,
+    ) -> Scores:
+        """Fuse the evidence of n utterances, see `score`.
+
+        Args:
+            level: modality -> [n, basics], see `levels`.
+        """
+        summed = self._by_set(evidence, asked, level or {})
+        modalities = list(evidence.logits)
+        if task == "multi" and len(modalities) == 1 and (own := self.thresholds(modalities)):
+            [(modality, values)] = evidence.logits.items()
             return self._by_word(summed, modality, values, own, asked)
         return summed
 
-    def _by_set(
+    def levels(
         self,
-        states: Mapping[str, Frames],
-        logits: Mapping[str, np.ndarray],
-        steps: Mapping[str, np.ndarray],
+        evidence: Evidence,
         asked: Asked,
-    ) -> Scores:
-        count, words = len(next(iter(states.values()))), len(asked.words)
-        present = np.array([states[m].lengths > 0 for m in states]).T
-        names = list(states)
+        recordings: Sequence[Hashable],
+        channels: Sequence[Hashable] = (),
+    ) -> dict[str, np.ndarray]:
+        """Compute the level of each utterance, see `moodal.model.level.cross_fitted`.
+
+        Raises:
+            UsageError: the fusion is a sum.
+        """
+        fusion, count = self.fusion(asked), len(self.basics)
+        if isinstance(fusion, Fusion):
+            raise UsageError(
+                f"{self.artefact.info.name} is fused by a sum, which cannot be levelled; compose "
+                'it with fusion = "channel".'
+            )
+        ratios, learned = {}, {}
+        for m, logits in evidence.logits.items():
+            sources = self.sources(asked, [m])
+            values = fusion.ratios(m, logits, sources)[:, :count]
+            values[evidence.steps[m].lengths == 0] = np.nan
+            ratios[m] = values
+            own = [i for i in range(count) if sources[asked.words[i]][m] == "learned"]
+            learned[m] = np.array(own)
+        prior = np.array([self.shares[b] for b in self.basics])
+        return cross_fitted(ratios, learned, prior, recordings, channels)
+
+    def _by_set(self, evidence: Evidence, asked: Asked, level: Mapping[str, np.ndarray]) -> Scores:
+        logits, names = evidence.logits, list(evidence.logits)
+        count, words = len(next(iter(logits.values()))), len(asked.words)
+        lengths = {m: evidence.steps[m].lengths for m in names}
+        steps = {m: evidence.steps[m].values for m in names}
+        present = np.array([lengths[m] > 0 for m in names]).T
         fusion = self.fusion(asked)
         total, bias = np.zeros((count, words)), np.zeros((count, words))
         probabilities, thresholds = np.zeros((count, words)), np.ones((count, words))
@@ -229,14 +271,13 @@ class FusedScorer:
             rows = np.flatnonzero((present == pattern).all(1))
             if not chosen:
                 continue
-            own_steps = {
-                m: np.repeat(np.isin(np.arange(count), rows), states[m].lengths) for m in chosen
-            }
+            own_steps = {m: np.repeat(np.isin(np.arange(count), rows), lengths[m]) for m in chosen}
             sources = self.sources(asked, chosen)
             fused = fusion.fuse(
                 {m: logits[m][rows] for m in chosen},
                 sources,
-                {m: Frames(steps[m][own_steps[m]], states[m].lengths[rows]) for m in chosen},
+                {m: Frames(steps[m][own_steps[m]], lengths[m][rows]) for m in chosen},
+                {m: level[m][rows] for m in chosen if m in level},
             )
             guessed[rows] = [not _is_known(sources[word]) for word in asked.words]
             total[rows], bias[rows] = fused.logits, fused.bias

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from moodal.core.errors import UsageError
 from moodal.core.records import Frames, ordered
 from moodal.model.info import FusionWeights
 
@@ -144,6 +145,7 @@ class Fusion:
         logits: Mapping[str, np.ndarray],
         sources: Mapping[str, Mapping[str, str]],
         steps: Mapping[str, Frames] | None = None,
+        level: Mapping[str, np.ndarray] | None = None,
     ) -> FusedScores:
         """Fuse the logits of the modalities that are present.
 
@@ -151,7 +153,16 @@ class Fusion:
             logits: modality -> [n, C], each word's constant less its log share included.
             sources: word -> modality -> how it is known, for the modalities that are present.
             steps: modality -> the parts [T, C] of each row's logits without their constants.
+            level: not for a sum.
+
+        Raises:
+            UsageError: a level is given.
         """
+        if level:
+            raise UsageError(
+                "Evidence that is fused by a sum cannot be levelled; compose it with fusion = "
+                '"channel".'
+            )
         weights = self.sets[key(list(logits))]
         shares: dict[str, np.ndarray] = {}
         parts: dict[str, np.ndarray] = {}

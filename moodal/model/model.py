@@ -25,9 +25,10 @@ from moodal.media.recording import Recording, Source, opened
 from moodal.modalities import MODALITIES
 from moodal.modalities.encoder import Encoder
 from moodal.modalities.modality import Modality, Settings
-from moodal.model.answer import UNASKED, Answering, recording_name
+from moodal.model.answer import UNASKED, Answering, Pending, recording_name
 from moodal.model.artefact import Artefact
 from moodal.model.info import ArtefactInfo
+from moodal.model.levelled import Weighed, level_all
 from moodal.model.observe import Observation, Summary, observe, observe_text
 from moodal.model.options import EvaluateOptions, PredictOptions, gathered
 from moodal.model.scorer import Scorer, Scores
@@ -137,6 +138,8 @@ class Model:
             return self.under(options.prior).predict(
                 source, rate=rate, name=name, options=dataclasses.replace(options, prior=None)
             )
+        if options.level:
+            return self.levelled([self.weigh(source, rate=rate, name=name, options=options)])[0]
         asked = self.ask(options.words, options.vectors)
         predictions: list[Prediction] = []
         answers = self._answers(source, rate, name, options, asked)
@@ -164,10 +167,57 @@ class Model:
             later = dataclasses.replace(options, prior=None)
             yield from self.under(options.prior).stream(source, rate=rate, options=later)
             return
+        if options.level:
+            raise UsageError(
+                "A level is known at the end of a recording; leave it out of a stream."
+            )
         asked = self.ask(options.words, options.vectors)
         for answer in self._answers(source, rate, None, options, asked):
             if isinstance(answer, Prediction):
                 yield answer
+
+    def weigh(
+        self,
+        source: Source = None,
+        *,
+        rate: int | None = None,
+        name: str | None = None,
+        options: PredictOptions,
+    ) -> Weighed:
+        """Observe a recording and compute its evidence, which `levelled` turns into emotions.
+
+        Arguments and errors are those of `predict`.
+        """
+        if options.prior is not None:
+            later = dataclasses.replace(options, prior=None)
+            return self.under(options.prior).weigh(source, rate=rate, name=name, options=later)
+        asked = self.ask(options.words, options.vectors)
+        pending: list[Pending] = []
+        for answer in self._answers(source, rate, name, options, asked, weigh=True):
+            if isinstance(answer, Pending):
+                pending.append(answer)
+        recording, summary = answer  # type: ignore[misc]
+        timeline = self._timeline(recording, summary, (), options, asked)
+        used = {m for one in pending for m in one.about.streams}
+        absent = {m: why for m, why in timeline.absent.items() if m not in used}
+        return Weighed(dataclasses.replace(timeline, absent=absent), tuple(pending), asked)
+
+    def levelled(self, recordings: Sequence[Weighed]) -> list[Timeline]:
+        """Predict recordings of one channel, each levelled by the others, see `moodal.model.level`.
+
+        A single recording is levelled by its other utterances.
+
+        Raises:
+            UsageError: the model has no separate evidence of each modality.
+        """
+        return [
+            dataclasses.replace(
+                one.timeline,
+                predictions=predictions,
+                notes=(*one.timeline.notes, note),
+            )
+            for one, predictions, note in level_all(self.scorer, self.encoders, recordings)
+        ]
 
     def predict_many(
         self, sources: Sequence[Path | str], **options: Any
@@ -231,8 +281,9 @@ class Model:
         name: str | None,
         options: PredictOptions,
         asked: Asked,
-    ) -> Iterator[Prediction | tuple[Recording, Summary]]:
-        """Yield the predictions, and finally the recording with its summary."""
+        weigh: bool = False,
+    ) -> Iterator[Prediction | Pending | tuple[Recording, Summary]]:
+        """Yield the predictions, or their evidence, and finally the recording with its summary."""
         chosen = options.chosen(self.modalities, self.info.name)
         self._require_modalities(chosen)
         modalities = {m: _fresh(m, options) for m in chosen}
@@ -242,11 +293,11 @@ class Model:
                 raise UsageError("There is nothing to predict: give a file, samples, or a text.")
             recording = Recording(name or "", "text")
             observations = observe_text(options.text, modalities, options)
-            yield from self._answered(recording, observations, options, asked)
+            yield from self._answered(recording, observations, options, asked, weigh)
             return
         with opened(source, rate, name) as recording:
             observations = observe(recording, modalities, options, transcribe)
-            yield from self._answered(recording, observations, options, asked)
+            yield from self._answered(recording, observations, options, asked, weigh)
 
     def _answered(
         self,
@@ -254,13 +305,16 @@ class Model:
         observations: Iterator[Observation | Summary],
         options: PredictOptions,
         asked: Asked,
-    ) -> Iterator[Prediction | tuple[Recording, Summary]]:
+        weigh: bool,
+    ) -> Iterator[Prediction | Pending | tuple[Recording, Summary]]:
         name, unasked = recording_name(recording.name), self._unasked(options)
         answering = Answering(self.scorer, self.encoders, asked, name, unasked)
         for observation in observations:
             if isinstance(observation, Summary):
                 notes = (*observation.notes, *answering.notes)
                 yield recording, dataclasses.replace(observation, notes=notes)
+            elif weigh:
+                yield from answering.weigh(observation)
             else:
                 yield from answering.answer(observation)
 

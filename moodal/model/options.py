@@ -28,6 +28,9 @@ class Options:
             evaluation does not.
         prior: how probable each basic emotion is beforehand, see `moodal.model.priors.prior_of`;
             None: the model's own (of a fused artefact with channels: all alike).
+        level: whether the constant of the recording channel is taken off, which is estimated
+            from the other utterances at hand, see `moodal.model.level`; of an evaluation also
+            the name of a column of channels.
     """
 
     emotions: Sequence[str] | str | None = None
@@ -35,6 +38,7 @@ class Options:
     streams: Sequence[str] | str | None = None
     asr: bool | None = None
     prior: str | Path | Mapping[str, float] | None = None
+    level: bool | str = False
 
     @property
     def words(self) -> list[str] | None:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -51,6 +51,20 @@ class Scores:
     steps: Mapping[str, np.ndarray] = field(default_factory=dict)
     sets: tuple[str, ...] = ()
     alone: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The evidence of n utterances for C words, before it is fused.
+
+    Attributes:
+        logits: modality -> [n, C].
+        steps: modality -> the parts [T, C] of each utterance's logits, without their constants;
+            length 0 where it lacks the modality.
+    """
+
+    logits: Mapping[str, np.ndarray]
+    steps: Mapping[str, Frames]
 
 
 class Scorer(Protocol):
@@ -146,6 +160,42 @@ class Scorer(Protocol):
         Raises:
             SpaceError: words that it cannot score.
             MissingStreamError: an utterance lacks a modality that the network requires.
+        """
+        ...
+
+    def evidence(self, states: Mapping[str, Frames], asked: Asked) -> Evidence:
+        """Compute the logits of n utterances for each modality, before they are fused.
+
+        Raises:
+            UsageError: the network does not fuse separate evidence.
+        """
+        ...
+
+    def fused(
+        self,
+        evidence: Evidence,
+        asked: Asked,
+        task: Task | None = None,
+        level: Mapping[str, np.ndarray] | None = None,
+    ) -> Scores:
+        """Fuse evidence, as `score` does, after its level was taken off.
+
+        Args:
+            level: modality -> [n, basics], see `levels`.
+        """
+        ...
+
+    def levels(
+        self,
+        evidence: Evidence,
+        asked: Asked,
+        recordings: Sequence[Hashable],
+        channels: Sequence[Hashable] = (),
+    ) -> dict[str, np.ndarray]:
+        """Compute the level of each utterance, see `moodal.model.level.cross_fitted`.
+
+        Raises:
+            UsageError: the network does not fuse separate evidence of a known prior.
         """
         ...
 

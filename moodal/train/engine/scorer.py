@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -19,7 +19,7 @@ from moodal.modalities.text.emotion_vectors import word_vectors
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch
 from moodal.model.rows import RowEncoder
-from moodal.model.scorer import Scores
+from moodal.model.scorer import Evidence, Scores
 from moodal.model.vocabulary import Asked, clean
 from moodal.train.data.characters import clean as spelled
 from moodal.train.data.dataset import Scale, TensorData, trimmed
@@ -100,6 +100,33 @@ class SystemScorer:
     def defaults(self, labels: Sequence[str], modalities: Sequence[str]) -> list[str]:
         """Choose all labels of a corpus: one that it cannot score is an error."""
         return list(labels)
+
+    def evidence(self, states: Mapping[str, Frames], asked: Asked) -> Evidence:
+        """Refuse: a system has no separate evidence."""
+        raise UsageError(
+            f"{self.artefact.info.name} has no separate evidence of each modality, which could be "
+            "levelled; leave the level out."
+        )
+
+    def fused(
+        self,
+        evidence: Evidence,
+        asked: Asked,
+        task: Task | None = None,
+        level: Mapping[str, np.ndarray] | None = None,
+    ) -> Scores:
+        """Refuse, as `evidence` does."""
+        raise NotImplementedError(f"{type(self).__name__} gives no evidence.")
+
+    def levels(
+        self,
+        evidence: Evidence,
+        asked: Asked,
+        recordings: Sequence[Hashable],
+        channels: Sequence[Hashable] = (),
+    ) -> dict[str, np.ndarray]:
+        """Refuse, as `evidence` does."""
+        raise NotImplementedError(f"{type(self).__name__} gives no evidence.")
 
     @property
     def assumes(self) -> str:

@@ -1,0 +1,85 @@
+"""Levelled predictions: recordings of one channel, each judged by the level of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from moodal.core.records import Frames, ordered
+from moodal.core.timeline import Prediction, Timeline
+from moodal.modalities.encoder import Encoder
+from moodal.model.answer import Answering, Pending
+from moodal.model.scorer import Evidence, Scorer
+from moodal.model.vocabulary import Asked
+
+NONE = "Too few utterances to level: nothing was taken off."
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A recording whose evidence is known, and not its level.
+
+    Attributes:
+        timeline: without predictions.
+        pending: the evidence for each utterance.
+        asked: the question.
+    """
+
+    timeline: Timeline
+    pending: tuple[Pending, ...]
+    asked: Asked
+
+
+def level_all(
+    scorer: Scorer, encoders: Mapping[str, Encoder], recordings: Sequence[Weighed]
+) -> Iterator[tuple[Weighed, tuple[Prediction, ...], str]]:
+    """Yield each recording with its levelled predictions and a sentence about its level."""
+    every = [pending for one in recordings for pending in one.pending]
+    names = [str(number) for number, one in enumerate(recordings) for _ in one.pending]
+    levels: dict[str, np.ndarray] = {}
+    if every:
+        asked = recordings[0].asked
+        levels = scorer.levels(joined([one.evidence for one in every]), asked, names)
+    reached = 0
+    for one in recordings:
+        rows = range(reached, reached + len(one.pending))
+        answering = Answering(scorer, encoders, one.asked, "")
+        predictions = tuple(
+            answering.finish(pending, {m: own[[row]] for m, own in levels.items()})
+            for row, pending in zip(rows, one.pending, strict=True)
+        )
+        yield one, predictions, _note({m: own[list(rows)] for m, own in levels.items()}, one)
+        reached = rows.stop
+
+
+def joined(parts: Sequence[Evidence]) -> Evidence:
+    """Join the evidence of single utterances; where one lacks a modality, its steps are none."""
+    modalities = ordered(m for part in parts for m in part.logits)
+    width = next(iter(parts[0].logits.values())).shape[1]
+    none = np.zeros((0, width))
+    logits = {
+        m: np.concatenate([p.logits.get(m, np.zeros((1, width))) for p in parts])
+        for m in modalities
+    }
+    steps = {
+        m: Frames.from_list([p.steps[m].values if m in p.steps else none for p in parts])
+        for m in modalities
+    }
+    return Evidence(logits, steps)
+
+
+def _note(levels: Mapping[str, np.ndarray], one: Weighed) -> str:
+    """Say what was taken off, on average over the utterances of a recording."""
+    basics = one.asked.words[: next((v.shape[1] for v in levels.values()), 0)]
+    parts = []
+    for modality, values in levels.items():
+        if not len(values) or not np.abs(values).max():
+            continue
+        means = dict(zip(basics, values.mean(0), strict=True))
+        shifts = ", ".join(f"{b} {v:+.2f}" for b, v in means.items() if abs(v) >= 0.005)
+        parts.append(f"{modality} {shifts}")
+    if not parts:
+        return NONE
+    return f"Levelled by other utterances of the channel (nats): {'; '.join(parts)}."
