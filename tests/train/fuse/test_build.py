@@ -11,6 +11,7 @@ from moodal.core.errors import UsageError
 from moodal.corpora import fer2013
 from moodal.lookalikes import LOOKALIKES
 from moodal.model.evaluate import evaluate, rows_of
+from moodal.model.options import PredictOptions
 from moodal.train.fuse.build import compose
 
 BASICS = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"]
@@ -204,3 +205,100 @@ def test_features_of_another_encoder_are_not_taken(made, tmp_path):
     with pytest.raises(UsageError, match="encoded by spoken, not by spoken:longest=9000"):
         compose(root / "other.toml", tmp_path / "other", **where)
     assert not (tmp_path / "other").exists()
+
+
+@pytest.fixture(scope="module")
+def kept(made):
+    """The same branches kept from the first artefact and fused by the channel model."""
+    root, where, _ = made
+    lines = root / "data/xed"
+    lines.mkdir()
+    told = "\n".join(f"I am so {w} today .\t{n}" for n, w in enumerate(("cross", "keen"), 1))
+    (lines / "en-annotated.tsv").write_text(told + "\n")
+    plain = "".join(f"9\tThe train to town {n} leaves at {n} .\n" for n in range(40))
+    (lines / "neu_en.txt").write_text(plain)
+    text = (root / "tiny.toml").read_text().replace("[synonyms]", "fusion = 'channel'\n[synonyms]")
+    for stream in ("text", "speech", "face"):
+        keep = f"[parts.{stream}]\nkeep = '{root / 'artefact'}'\n"
+        keep += "plain = 'xed'\nplain_root = 'xed'\n" if stream == "text" else ""
+        text = text.replace(f"[parts.{stream}]\n", keep)
+    (root / "kept.toml").write_text(text)
+    compose(root / "kept.toml", root / "kept", **where, tell=lambda _: None)
+    return root / "kept"
+
+
+def test_kept_branches_stay_to_the_last_byte(made, kept):
+    root, _, _ = made
+    first, second = (
+        json.loads((f / "artefact.json").read_text()) for f in (root / "artefact", kept)
+    )
+    for name in ("text.onnx", "speech.onnx", "face.onnx"):
+        assert second["files"][name] == first["files"][name]
+    for stream, branch in first["body"]["branches"].items():
+        assert second["body"]["branches"][stream]["learned"] == branch["learned"]
+        assert second["body"]["branches"][stream]["graph_agrees"] == branch["graph_agrees"]
+
+
+def test_the_channel_model_answers_as_its_card_says(kept):
+    model = moodal.load(kept, threads=1)
+    channel = model.artefact.fused.channel
+    assert set(channel.measured) == {
+        "text",
+        "speech",
+        "face",
+        "text+speech",
+        "text+face",
+        "speech+face",
+        "text+speech+face",
+    }
+    assert "text+speech: speech tells, its own words" in channel.regimes
+    assert set(channel.others) >= {"gratitude", "contempt"}
+    assert "regime" in (kept / "README.md").read_text()
+    sound = np.random.default_rng(0).normal(size=16000).astype(np.float32) / 20
+    [answer] = model.predict(sound, rate=16000, whole=True, text="I hate you, get out!")
+    assert answer.logits == pytest.approx(
+        {
+            e: sum(s[e] for s in answer.shares.values()) + answer.bias[e]
+            for e in answer.shares["text"]
+        }
+    )
+    assert set(answer.alone) == {"text", "speech"}
+    alone = model.predict(sound, rate=16000, whole=True, streams="speech")[0]
+    assert alone.probabilities == pytest.approx(answer.alone["speech"], abs=1e-6)
+
+
+def test_a_prior_is_an_argument_and_a_guess_is_never_decided(kept, made):
+    model = moodal.load(kept, threads=1)
+    level, talk = (model.predict(text="A train.", prior=p) for p in (None, "talk"))
+    assert (level.prior, talk.prior) == ("level", "talk")
+    ratio = {e: talk[0].probabilities[e] / level[0].probabilities[e] for e in BASICS}
+    assert max(ratio, key=ratio.get) == "neutral"
+    guess = model.predict(text="A train.", emotions="blorfness", prior="level")
+    assert guess[0].sources["blorfness"] == {"text": "guess"}
+    assert guess[0].decided == ()
+    with pytest.raises(UsageError, match="biases hold its prior"):
+        moodal.load(made[0] / "artefact", threads=1).predict(text="A train.", prior="talk")
+
+
+def test_a_folder_is_levelled_by_its_other_recordings(kept, made, tmp_path):
+    model = moodal.load(kept, threads=1)
+    texts = [f"I am so {w} about it ." for w in ("happy", "sad", "glad", "angry", "proud")] * 3
+    words = [model.weigh(None, options=PredictOptions(text=t, level=True)) for t in texts]
+    levelled = model.levelled(words)
+    plain = [model.predict(text=t) for t in texts]
+    assert all("Levelled by other" in t.notes[-1] for t in levelled)
+    assert levelled[0][0].probabilities != plain[0][0].probabilities
+    [single] = model.levelled(words[:1])
+    assert "Too few utterances" in single.notes[-1]
+    assert single[0].probabilities == pytest.approx(plain[0][0].probabilities, abs=1e-9)
+
+
+def test_a_branch_of_other_rows_is_not_kept(made, kept, tmp_path):
+    root, where, _ = made
+    other = (root / "kept.toml").read_text()
+    (root / "speech2.toml").write_text(
+        (root / "speech.toml").read_text().replace("only = [0]", "only = [1]")
+    )
+    (root / "other.kept.toml").write_text(other.replace("'speech.toml'", "'speech2.toml'"))
+    with pytest.raises(UsageError, match="trained on other rows"):
+        compose(root / "other.kept.toml", tmp_path / "x", **where, tell=lambda _: None)
