@@ -12,7 +12,7 @@ import numpy as np
 
 from moodal.core.errors import DataError
 from moodal.core.files import replacing
-from moodal.core.records import Frames
+from moodal.core.records import Frames, Utterance
 from moodal.evaluation.metrics import accuracy, auc, balanced_accuracy, decide, macro_f1, top
 from moodal.evaluation.report.thresholds import best_threshold
 from moodal.modalities.build import build
@@ -89,7 +89,7 @@ def score_branch(learned: FusedBranch, basics: Sequence[str], prefix: str = "") 
             names,
             shares,
             basics,
-            [experiment.manifest.utterances[i].text for i in parts[part]],
+            [experiment.manifest.utterances[i] for i in parts[part]],
         )
         for part in ("valid", "test")
     }
@@ -153,7 +153,7 @@ def _rows(
     names: Sequence[str],
     shares: Mapping[str, float],
     basics: Sequence[str],
-    texts: Sequence[str | None],
+    utterances: Sequence[Utterance],
 ) -> EvidenceRows:
     """Select the rows in which one basic emotion has more than half of the labels."""
     clear = (targets > 0.5 * targets.sum(1, keepdims=True)).any(1) & (targets.sum(1) > 0)
@@ -161,9 +161,13 @@ def _rows(
     clear &= np.array([names[k] in basics for k in best])
     labels = np.array([list(basics).index(names[k]) for k in best[clear]], np.int64)
     learned = np.array([b in names for b in basics])
-    clear_texts = tuple(text for text, kept in zip(texts, clear, strict=True) if kept)
+    kept = [utterances[i] for i in np.flatnonzero(clear)]
     return EvidenceRows(
-        evidence(logits[clear], names, shares, basics), labels, learned, clear_texts
+        evidence(logits[clear], names, shares, basics),
+        labels,
+        learned,
+        tuple(utterance.text for utterance in kept),
+        tuple(utterance.speaker for utterance in kept),
     )
 
 

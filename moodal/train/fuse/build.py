@@ -88,20 +88,10 @@ def compose(
         DataError: a corpus that is missing or damaged.
     """
     recipe, folder = load_fusion(path, overrides), Path(work)
-    if unknown := [s for s in recipe.parts if s not in MODALITIES]:
-        raise UsageError(f"{path}: parts are {', '.join(MODALITIES)}; got {', '.join(unknown)}.")
-    learned: dict[str, FusedBranch] = {}
-    for stream in ordered(recipe.parts):
-        part = recipe.parts[stream]
-        tell(f"{stream}: {part.run or part.corpus}")
-        learned[stream] = _learned(stream, part, Path(path), Path(data), folder)
-        _require_words(stream, learned[stream], recipe)
+    learned = branches_of(recipe, Path(path), Path(data), folder, tell)
     recipe = _completed(recipe, learned)
     tell("fusing")
-    scores = {
-        s: score_branch(one, recipe.basics, recipe.parts[s].prefix) for s, one in learned.items()
-    }
-    scores = _with_spoken_evidence(scores, learned, recipe)
+    scores = scores_of(learned, recipe)
     fitted: dict[str, Any]
     if recipe.fusion == "channel":
         fitted = {"channel": fit_channel_info(learned, scores, recipe, Path(data), folder)}
@@ -112,6 +102,29 @@ def compose(
     }
     tell("exporting")
     return _write(recipe, learned, scores, fitted, guesses, Path(out), commit)
+
+
+def branches_of(
+    recipe: FusionRecipe, path: Path, data: Path, work: Path, tell: Callable[[str], None]
+) -> dict[str, FusedBranch]:
+    """Train, take or keep the branch of each part of a recipe, see `compose`."""
+    if unknown := [s for s in recipe.parts if s not in MODALITIES]:
+        raise UsageError(f"{path}: parts are {', '.join(MODALITIES)}; got {', '.join(unknown)}.")
+    learned: dict[str, FusedBranch] = {}
+    for stream in ordered(recipe.parts):
+        part = recipe.parts[stream]
+        tell(f"{stream}: {part.run or part.corpus}")
+        learned[stream] = _learned(stream, part, path, data, work)
+        _require_words(stream, learned[stream], recipe)
+    return learned
+
+
+def scores_of(learned: Mapping[str, FusedBranch], recipe: FusionRecipe) -> dict[str, BranchScores]:
+    """Compute the evidence of each branch on the rows that it was not trained on."""
+    scores = {
+        s: score_branch(one, recipe.basics, recipe.parts[s].prefix) for s, one in learned.items()
+    }
+    return _with_spoken_evidence(scores, learned, recipe)
 
 
 def _sum(scores: Mapping[str, BranchScores], recipe: FusionRecipe) -> dict[str, FusionWeights]:

@@ -43,6 +43,7 @@ class EvidenceRows:
         labels: [n] columns of the basic emotions.
         learned: [K] bool, whether the modality learned each basic emotion.
         texts: the transcript of each row, where the corpus has them.
+        speakers: who speaks in each row, where the corpus names them.
         spoken: the text branch's evidence [n, K] for the transcripts of speech; None for other
             modalities, and where the corpus has no transcripts.
     """
@@ -51,6 +52,7 @@ class EvidenceRows:
     labels: np.ndarray
     learned: np.ndarray
     texts: tuple[str | None, ...] = ()
+    speakers: tuple[str | None, ...] = ()
     spoken: np.ndarray | None = None
 
 
