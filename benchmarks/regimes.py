@@ -48,26 +48,20 @@ def main() -> None:
             chosen = _third(rows, number)
             extra = plain.get(stream)
             every = None if extra is None else np.concatenate([extra["valid"], extra["test"]])
-            odd = (
-                None if every is None else np.random.default_rng(number).random(len(every)) < 1 / 3
-            )
-            fit[stream] = _pool(rows, chosen, every, odd)
-            test[stream] = _pool(rows, ~chosen, every, None if odd is None else ~odd)
+            drawn = np.random.default_rng(number).random(0 if every is None else len(every))
+            fit[stream] = _pool(rows, chosen, every, drawn < 1 / 3)
+            test[stream] = _pool(rows, ~chosen, every, drawn >= 1 / 3)
         regimes = list(compose_regimes(fit, recipe.basics, COUNT, number))
         channel = fit_channel(regimes, setting)
         tested = list(compose_regimes(test, recipe.basics, COUNT, 100 + number))
         sums = {r.present: _sum(regimes, r.present, recipe.basics) for r in tested}
         for regime in tested:
             logs = log_probabilities(channel, regime.evidence, setting)
-            summed = np.log(
-                fused_probabilities(regime.evidence, sums[regime.present], recipe.basics)
-            )
+            by_sum = fused_probabilities(regime.evidence, sums[regime.present], recipe.basics)
+            surprise = float(np.exp(logs[:, recipe.basics.index("surprise")]).mean())
+            row = (*_figures(logs, regime.labels), surprise)
             name = f"{'+'.join(regime.present)}: {regime.name}"
-            surprise = recipe.basics.index("surprise")
-            found.setdefault(name, []).append(
-                (*_figures(logs, regime.labels), float(np.exp(logs[:, surprise]).mean()))
-                + _figures(summed, regime.labels)[:2]
-            )
+            found.setdefault(name, []).append((*row, *_figures(np.log(by_sum), regime.labels)[:2]))
         _contradictions(found, channel, setting, test, tested, recipe.basics)
     head = ("accuracy", "deviation", "loss", "ECE", "P(surprise)", "sum: accuracy", "loss")
     print(f"{'regime':55s}" + "".join(f"{h:>15s}" for h in head))
@@ -147,10 +141,10 @@ def _third(rows: EvidenceRows, seed: int) -> np.ndarray:
 
 
 def _pool(
-    rows: EvidenceRows, chosen: np.ndarray, plain: np.ndarray | None, part: np.ndarray | None
+    rows: EvidenceRows, chosen: np.ndarray, plain: np.ndarray | None, part: np.ndarray
 ) -> Pool:
     spoken = None if rows.spoken is None else rows.spoken[chosen]
-    extra = None if plain is None or part is None else plain[part]
+    extra = None if plain is None else plain[part]
     return Pool(rows.evidence[chosen], rows.labels[chosen], extra, spoken)
 
 

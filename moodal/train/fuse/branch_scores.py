@@ -161,7 +161,7 @@ def _rows(
     clear &= np.array([names[k] in basics for k in best])
     labels = np.array([list(basics).index(names[k]) for k in best[clear]], np.int64)
     learned = np.array([b in names for b in basics])
-    kept = [utterances[i] for i in np.flatnonzero(clear)]
+    kept = [utterances[int(i)] for i in np.flatnonzero(clear)]
     return EvidenceRows(
         evidence(logits[clear], names, shares, basics),
         labels,
