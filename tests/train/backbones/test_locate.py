@@ -26,7 +26,7 @@ def folder(networks, tmp_path) -> Path:
 
 
 def test_a_folder_that_is_gone_is_named_as_a_folder(tmp_path):
-    with pytest.raises(UsageError, match="There is no backbone in .*network; give the folder"):
+    with pytest.raises(UsageError, match=r"There is no backbone in .*network; give the folder"):
         find(str(tmp_path / "network"))
 
 
