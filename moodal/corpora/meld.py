@@ -43,11 +43,12 @@ _CLIP = re.compile(r"(?:final_videos_test)?(dia\d+_utt\d+)")
 
 
 def read(root: Path | str) -> Manifest:
-    """Read ``train_sent_emo.csv``, ``dev_sent_emo.csv``, ``test_sent_emo.csv`` and the clips.
+    """Read MELD: utterances of dialogues from Friends, as csv files and mp4 clips.
 
-    Clips are optional: ``dia{D}_utt{U}.mp4`` in the folders of `FOLDERS`, or in others whose name
-    begins with or ends in train, dev or test, anywhere below ``root``. The csv files lie in
-    ``root`` or below it. Characters that were saved in a wrong encoding are corrected.
+    The files are ``train_sent_emo.csv``, ``dev_sent_emo.csv`` and ``test_sent_emo.csv``. Clips are
+    optional: ``dia{D}_utt{U}.mp4`` in the folders of `FOLDERS`, or in others whose name begins with
+    or ends in train, dev or test, anywhere below ``root``. The csv files lie in ``root`` or below
+    it. Characters that were saved in a wrong encoding are corrected.
 
     Returns:
         Text, and the clip as both speech and face; labels one-hot [N, 7]; splits train, valid

@@ -24,7 +24,9 @@ def test_prepare_lists_the_corpora(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(CORPORA)
     cli.main(["prepare", "--list", "--json"])
-    assert json.loads(capsys.readouterr().out)["ravdess"].startswith("RAVDESS: 24 actors")
+    about = json.loads(capsys.readouterr().out)
+    assert about["ravdess"].startswith("Read RAVDESS: 24 actors")
+    assert len(set(about.values())) == len(about)  # readers of one file differ, too
 
 
 @pytest.mark.parametrize(
