@@ -22,7 +22,7 @@ from moodal.model.scorer import Scores
 from moodal.model.vocabulary import Asked, clean
 from moodal.train.data.characters import clean as spelled
 from moodal.train.data.dataset import Scale, TensorData, trimmed
-from moodal.train.engine.scoring import batches_of, score
+from moodal.train.engine.scoring import score, transcribe
 from moodal.train.export.artefact import load
 from moodal.train.systems.system import System
 
@@ -258,14 +258,8 @@ class SystemScorer:
             return None
         info, data = self.artefact.info, self._data(states)
         sizes = info.data.scoring.model_dump() if info.data.scoring else {}
-        read = [""] * len(texts)
-        self.system.eval()
-        with torch.no_grad():
-            for part in batches_of(data, np.arange(len(texts)), **sizes):
-                heard = self.system.transcribe(data.batch(part, views=False).streams)
-                for row, text in zip(part.tolist(), heard, strict=True):
-                    read[row] = text
-        return [spelled(text or "") for text in texts], read
+        hypotheses = transcribe(self.system, data, np.arange(len(texts)), **sizes)
+        return [spelled(text or "") for text in texts], hypotheses
 
     def adaptable(self) -> Mapping[str, Branch]:
         """Refuse to adapt: a system's emotions are those of its training.
