@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "moodal"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FRAGMENT = re.compile(r"^(Of|As|The same|Those|What|That|Whose|Its|By|Which|Whether|Where|How) ")
-TABLES = ("corpora", "modalities", "lookalikes", "metrics", "systems", "formats")
+TABLES = ("corpora", "modalities", "lookalikes", "metrics", "protocols", "systems", "formats")
 """Packages whose ``__init__`` holds a table."""
 
 
