@@ -151,9 +151,7 @@ def _compare(info: ArtefactInfo, manifest: Manifest, modality: str) -> tuple[str
             f"has {width}."
         ), []
     name, fingerprint = (trained.name, trained.fingerprint) if trained else (None, None)
-    if info.protocol.name == "imported" and (name == "as-given") != (
-        theirs.get("name") == "as-given"
-    ):
+    if info.imported and (name == "as-given") != (theirs.get("name") == "as-given"):
         encoder = theirs.get("name")
         return "", [f"{modality} is of {encoder}; the checkpoint does not say what made its own"]
     if fingerprint == theirs.get("fingerprint"):

@@ -17,6 +17,7 @@ from moodal.modalities.speech.samples import Wave
 from moodal.model.artefact import read
 from moodal.model.info import (
     ACTIVATIONS,
+    IMPORTED,
     ArtefactInfo,
     BatchInfo,
     DataInfo,
@@ -115,7 +116,7 @@ def import_checkpoint(
         activation=ACTIVATIONS[task],
         thresholds=ThresholdInfo(values=(0.5,) * len(labels), source="fixed at 0.5"),
         protocol=ProtocolInfo(
-            name="imported", checkpoint=Path(checkpoint).name, stamps=_stamps(imported)
+            name=IMPORTED, checkpoint=Path(checkpoint).name, stamps=_stamps(imported)
         ),
         metrics={},
         data=DataInfo(trim_padding=False, scoring=_batches(imported.widths)),

@@ -145,7 +145,7 @@ class SystemScorer:
                 f"{self.artefact.folder} scores {', '.join(trained.labels)} only, not "
                 f"{', '.join(new)}. Use --emotions and --map to match them."
             )
-        imported = info.protocol.name == "imported"
+        imported = info.imported
         names = [vectors] if vectors else SOURCES
         fitting = (s for s in map(word_vectors, names) if s.source == trained.source or imported)
         source = next(fitting, None) if vectors or not imported else None
