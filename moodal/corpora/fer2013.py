@@ -222,7 +222,7 @@ def _table(root: Path) -> Iterator[_Face]:
             except (KeyError, ValueError, IndexError, AttributeError) as error:
                 raise DataError(
                     f"{root}/fer2013.csv, row {i + 1}: expected emotion (0 to 6), 2,304 pixels "
-                    f"and Usage ({error!r}); mend that row."
+                    f"and Usage ({error!r}); correct that row."
                 ) from None
             if votes is not None and i >= len(votes):
                 raise DataError(f"{root}: fer2013new.csv has fewer rows than fer2013.csv.")

@@ -78,7 +78,7 @@ def read(root: Path | str) -> Manifest:
             except ValueError as error:
                 raise DataError(
                     f"{path}, line {number}: expected text, label ids 0 to {len(names) - 1} "
-                    f"with commas, and an id, between tabs ({error}); mend that line."
+                    f"with commas, and an id, between tabs ({error}); correct that line."
                 ) from None
             utterances.append(Utterance(comment, split=split, media={"text": text}))
             labels.append(row)

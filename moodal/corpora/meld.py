@@ -162,17 +162,17 @@ def _utterance(
     return Utterance(
         f"{part}_{name}",
         split=split,
-        speaker=None if speaker is None else mended(speaker),
+        speaker=None if speaker is None else corrected(speaker),
         dialogue=f"{part}_dia{row['dialogue_id']}",
-        media=media_of(text=words and mended(words), speech=clip, face=clip),
+        media=media_of(text=words and corrected(words), speech=clip, face=clip),
         extra={ours: value for column, ours in KEPT.items() if (value := row.get(column))},
     )
 
 
-def mended(text: str) -> str:
+def corrected(text: str) -> str:
     r"""Correct text whose characters were decoded wrongly once, as in MELD's files.
 
-    >>> mended("It\x92s \x85 fine"), mended("Donâ€™t"), mended("café")
+    >>> corrected("It\x92s \x85 fine"), corrected("Donâ€™t"), corrected("café")
     ('It’s … fine', 'Don’t', 'café')
     """
     if "â" in text or "Ã" in text:  # UTF-8 that was taken for Windows-1252

@@ -68,7 +68,7 @@ def blocks(
     if is_empty:
         where = f" from {begin:g} s on" if begin else ""
         why = f": {damage.sentences[0]}" if damage.sentences else ""
-        raise DataError(f"No sound in {path}{where} can be decoded{why}; record it anew.")
+        raise DataError(f"No sound in {path}{where} can be decoded{why}; record it again.")
     if on_damage is not None:
         for sentence in damage.sentences:
             on_damage(sentence)

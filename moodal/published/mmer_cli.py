@@ -84,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
         "--config",
         default="",
         help=f"speech backbone, a name or a folder; default {PUBLISHED}, or where that is not "
-        f"to be had {EMBEDDED}, which comes with moodal (the reports say which)",
+        f"available {EMBEDDED}, which a package of moodal contains (the reports say which)",
     )
     add("--layers", type=int, default=0, help="transformer layers of it that are used (0: all)")
     add("--sessions", type=int, nargs="*", default=[], help="held out, e.g. 1 3 (default: each)")
@@ -195,7 +195,7 @@ def _backbone(asked: str) -> tuple[str, str]:
         find(PUBLISHED)
     except UsageError as error:
         return EMBEDDED, (
-            f"{error} Going on with {EMBEDDED}, which comes with moodal: its figures are not "
+            f"{error} The backbone {EMBEDDED} is used instead: its figures are not "
             "those of the paper's backbone."
         )
     return PUBLISHED, ""
@@ -266,4 +266,4 @@ def _require_complete(manifest: Manifest) -> None:
         if ids
     ]
     if reasons:
-        raise DataError(f"Of {len(manifest)} utterances {' and '.join(reasons)}; mend the csv.")
+        raise DataError(f"Of {len(manifest)} utterances {' and '.join(reasons)}; correct the csv.")

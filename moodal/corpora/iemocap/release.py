@@ -73,7 +73,7 @@ def read(root: Path | str) -> Manifest:
             f"{RELEASE}, or the folder that holds it."
         )
     if lines.problems:
-        raise DataError(f"{root}: {shortened(lines.problems)}; mend or remove these lines.")
+        raise DataError(f"{root}: {shortened(lines.problems)}; correct or remove these lines.")
     names = list(lines.turns)
     codes = list(CODES)
     return Manifest(
