@@ -250,18 +250,18 @@ def _require_complete(manifest: Manifest) -> None:
     Raises:
         DataError: some cannot; the message lists all reasons.
     """
-    silent = [u.id for u in manifest.utterances if "speech" not in u.media]
-    bare = []
+    without_recording = [u.id for u in manifest.utterances if "speech" not in u.media]
+    without_roberta = []
     if "text" in manifest.features:
         rows = np.flatnonzero(manifest.features["text"].lengths == 0)
-        bare = [manifest.utterances[row].id for row in rows]
-    homeless = [u.id for u in manifest.utterances if u.session is None]
+        without_roberta = [manifest.utterances[row].id for row in rows]
+    without_session = [u.id for u in manifest.utterances if u.session is None]
     reasons = [
         f"{len(ids)} {what} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})"
         for ids, what in (
-            (silent, "have no recording"),
-            (bare, "have no RoBERTa array"),
-            (homeless, "name no session"),
+            (without_recording, "have no recording"),
+            (without_roberta, "have no RoBERTa array"),
+            (without_session, "name no session"),
         )
         if ids
     ]
