@@ -175,7 +175,7 @@ class Envelope:
 
     @property
     def drawn(self) -> np.ndarray | None:
-        """[n, 2] float32, n at most `DRAWN`; None for no sound."""
+        """The lowest and highest sample [n, 2] of n parts, n at most `DRAWN`; None for no sound."""
         if not self.parts:
             return None
         whole = np.concatenate(self.parts)

@@ -129,7 +129,7 @@ class SystemScorer:
         return Asked(tuple(names), chosen.vectors, {name: name for name in names}, values=values)
 
     def _with(self, new: Sequence[str], vectors: str | None) -> EmotionSpace:
-        """The trained space with emotions that it never had, looked up as its own were.
+        """Add emotions to the trained space that it never had, looked up as its own were.
 
         Raises:
             SpaceError: the system is closed or has values, or no source of vectors fits.
@@ -223,7 +223,7 @@ class SystemScorer:
         return TensorData.of_frames(states, scales, trim=False, max_steps=data.max_steps)
 
     def _shares(self, data: TensorData, space: Targets) -> dict[str, np.ndarray]:
-        """The parts [1, C] of one utterance's logits, where the system is a sum."""
+        """Compute the shares [1, C] of one utterance's logits, where the system is a sum."""
         self.system.eval()
         with torch.no_grad():
             batch = data.batch(torch.tensor([0]), views=False)
@@ -231,7 +231,7 @@ class SystemScorer:
         return {m: share.float().cpu().numpy() for m, share in shares.items()}
 
     def _thresholds(self, asked: Asked) -> np.ndarray:
-        """The probability [C] from which each word is decided; 0 where one always is."""
+        """Return the probability [C] from which each word is decided; 0 where one always is."""
         info = self.artefact.info
         if info.task != "multi":
             return np.zeros(len(asked.words))
@@ -243,7 +243,7 @@ class SystemScorer:
         return None
 
     def sources(self, asked: Asked, modalities: Sequence[str]) -> dict[str, dict[str, str]]:
-        """Every modality learned the trained emotions, and guesses others by their vectors."""
+        """Say what was learned in training; other words are guessed by their vectors."""
         trained = self.artefact.info.trained
         return {
             word: dict.fromkeys(modalities, "learned" if word in trained else "guess")
