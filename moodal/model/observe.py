@@ -23,7 +23,7 @@ from moodal.media.recording import Recording
 from moodal.media.subtitles import read_subtitles
 from moodal.modalities.modality import Absent, Modality, Observed
 from moodal.modalities.speech.spoken import QUIET
-from moodal.modalities.text.sentences import sentences
+from moodal.modalities.text.observe import sentences
 from moodal.modalities.text.treebank import read_text
 from moodal.model.absences import Absences
 from moodal.model.film import Film
