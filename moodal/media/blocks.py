@@ -86,7 +86,7 @@ def array_blocks(
     """
     values = np.asarray(samples)
     if not values.size:
-        raise DataError(f"Samples must be [n] or [n, channels], not {list(values.shape)}.")
+        raise DataError(f"The array {list(values.shape)} holds no samples; record it again.")
     yield from live_blocks([values], rate, to=to, seconds=seconds)
 
 
@@ -95,13 +95,29 @@ def live_blocks(
 ) -> Iterator[Block]:
     """Yield the blocks of a live stream: arrays of samples, each as in `array_blocks`.
 
+    An array of a stream may be empty.
+
     Raises:
-        DataError: the shape, type, rate or size of the values is wrong.
+        DataError: the shape, type, rate or size of the values is wrong, or there are none.
     """
     if not (np.isfinite(rate) and rate > 0):
         raise DataError(f"The rate must be samples per second, such as 16000, not {rate}.")
-    pieces = ((rate, piece) for array in arrays for piece in _mono_pieces(np.asarray(array)))
-    yield from _even(_resampled(pieces, to), 0.0, to, seconds)
+    yield from _even(_resampled(_pieces(arrays, rate), to), 0.0, to, seconds)
+
+
+def _pieces(arrays: Iterable[np.ndarray], rate: int) -> Iterator[Piece]:
+    """Yield the pieces of a live stream with their rate.
+
+    Raises:
+        DataError: an array is no samples, or the stream ended without any.
+    """
+    count = 0
+    for array in arrays:
+        for piece in _mono_pieces(np.asarray(array)):
+            count += len(piece)
+            yield rate, piece
+    if not count:
+        raise DataError("The stream held no samples; check that its source was recording.")
 
 
 def _mono_pieces(values: np.ndarray) -> Iterator[np.ndarray]:
