@@ -4,7 +4,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 LIGHT  := $(VENV)-light
-DATA   ?= ../shared/data
+
+# the folder of real corpora, also for the tests, which skip without it
+MOODAL_DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart first-training artefact test lint types tests benchmark clean
@@ -37,8 +39,8 @@ first-training: $(READY)  ## install, train EEA on a look-alike of MOSEI, test i
 	$(BIN)/moodal inspect runs/quickstart/artefact
 	@echo "Read runs/quickstart/report.md, look at runs/quickstart/figures/, then go on with docs/README.md."
 
-artefact: $(READY)  ## make the artefact of the package from the corpora in DATA (hours; resumes after a stop)
-	OMP_NUM_THREADS=1 $(BIN)/moodal compose recipes/artefact/default.toml --data $(DATA) --work runs/artefact --out moodal/model/default
+artefact: $(READY)  ## make the artefact of the package from the corpora in MOODAL_DATA (hours; resumes after a stop)
+	OMP_NUM_THREADS=1 $(BIN)/moodal compose recipes/artefact/default.toml --data $(MOODAL_DATA) --work runs/artefact --out moodal/model/default
 
 test: $(READY) lint types tests  ## everything that must pass: ruff, import-linter, mypy, pytest with doctests
 

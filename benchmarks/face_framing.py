@@ -1,6 +1,6 @@
 """How FER2013's images lie around dlib's boxes: the framing that `face_boxes.crop` repeats.
 
-    python benchmarks/face_framing.py ../shared/data/fer2013
+    python benchmarks/face_framing.py $MOODAL_DATA/fer2013
 
 Prints the medians and quartiles from which `MARGIN` and `LIFT` in moodal/modalities/face/detect.py
 were taken. About 40 s on one core.
@@ -55,4 +55,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "../shared/data/fer2013"))
+    main(Path(sys.argv[1]))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+
+DATA = Path(os.environ.get("MOODAL_DATA") or Path(__file__).parents[2] / "shared/data").resolve()
+"""The folder of real corpora: MOODAL_DATA if it is set, else shared/data beside the checkout."""
 
 
 @pytest.fixture
@@ -23,6 +27,25 @@ def speech(tmp_path):
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """The folder of real corpora, which may be absent."""
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def real(data_folder):
+    """Return a function that finds a path in `data_folder`, or skips the test without it."""
+
+    def find(name):
+        path = data_folder / name
+        if not path.exists():
+            pytest.skip(f"{path} is not there; MOODAL_DATA names the folder of real corpora")
+        return path
+
+    return find
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,10 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "moodal"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FRAGMENT = re.compile(r"^(Of|As|The same|Those|What|That|Whose|Its|By|Which|Whether|Where|How) ")
-TABLES = ("corpora", "modalities", "lookalikes", "metrics", "systems", "formats")
+SHAPE = re.compile(r"^[\[{]")
+NOUN = re.compile(r"^(The|A|An|One|Every|Each) ")
+"""What a function's docstring does not begin with; a property and a class are nouns."""
+TABLES = ("corpora", "modalities", "lookalikes", "metrics", "protocols", "systems", "formats")
 """Packages whose ``__init__`` holds a table."""
 
 
@@ -78,9 +81,16 @@ def test_docstrings_open_with_whole_sentences():
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
                 first = (ast.get_docstring(node) or "").split("\n")[0]
-                if FRAGMENT.match(first):
+                noun = NOUN.match(first) and not _is_noun(node)
+                if FRAGMENT.match(first) or SHAPE.match(first) or noun:
                     fragments.append(f"{path.relative_to(PACKAGE)}:{node.lineno} {first}")
     assert not fragments
+
+
+def _is_noun(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Return whether a docstring describes a class or a property."""
+    decorators = {ast.unparse(decorator) for decorator in node.decorator_list}
+    return isinstance(node, ast.ClassDef) or bool(decorators & {"property", "cached_property"})
 
 
 @pytest.mark.parametrize("name", ["getattr", "hasattr"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,24 @@ if TYPE_CHECKING:
     from moodal.core.timeline import Timeline
     from moodal.model.options import PredictOptions
 
-FORMATS = ("json", "csv", "srt", "textgrid", "eaf")
+
+class FormatNames(Collection[str]):
+    """The names of `moodal.output.formats.FORMATS`, imported when they are first needed."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._table()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table())
+
+    def __len__(self) -> int:
+        return len(self._table())
+
+    @staticmethod
+    def _table() -> Collection[str]:
+        from moodal.output.formats import FORMATS
+
+        return FORMATS
 
 
 def predict_arguments(parser: Arguments) -> None:
@@ -82,7 +99,10 @@ def predict_arguments(parser: Arguments) -> None:
         "--fps", type=float, default=5.0, help="video frames analysed per second (default: 5)"
     )
     parser.add_argument(
-        "--format", choices=FORMATS, help="write this format instead of showing a table"
+        "--format",
+        choices=FormatNames(),
+        metavar="FORMAT",
+        help="write this format instead of showing a table: %(choices)s",
     )
     parser.add_argument("--out", help="file or folder/ for --format (default: standard output)")
     parser.add_argument(
@@ -161,7 +181,7 @@ def _require(args: argparse.Namespace) -> None:
     if not 0 < args.fps <= 60:
         raise UsageError(f"--fps must be above 0 and at most 60; got {args.fps:g}.")
     if args.out and not args.format:
-        raise UsageError("--out needs a --format: json, csv, srt, textgrid or eaf.")
+        raise UsageError(f"--out needs a --format: {', '.join(FormatNames())}.")
     if args.json and args.format not in (None, "json"):
         raise UsageError(f"--json and --format {args.format} cannot be combined.")
     if args.plot and args.plot.suffix.lower() not in ("", ".png", ".svg"):
@@ -170,7 +190,7 @@ def _require(args: argparse.Namespace) -> None:
 
 def _require_for_several(args: argparse.Namespace, count: int) -> None:
     """Check the options for several recordings before any of them is read."""
-    from moodal.output.formats import SEVERAL
+    from moodal.output.formats import FORMATS
 
     if args.text is not None or args.subtitles:
         raise UsageError(f"--text and --subtitles need a single recording; got {count}.")
@@ -179,7 +199,7 @@ def _require_for_several(args: argparse.Namespace, count: int) -> None:
             f"--plot {args.plot} is one file for {count} recordings; name a folder instead."
         )
     folder = args.out and (Path(args.out).is_dir() or args.out.endswith(("/", "\\")))
-    if args.format and args.format not in SEVERAL and not folder:
+    if args.format and not FORMATS[args.format].several and not folder:
         raise UsageError(
             f"A file of --format {args.format} holds one recording, but there are {count}: "
             "name a folder with --out FOLDER/."

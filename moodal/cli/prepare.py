@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,11 +90,7 @@ def _corpora(as_json: bool) -> dict[str, str]:
     """Return each corpus with the first line of its reader's docstring, and print them."""
     from moodal.corpora import CORPORA
 
-    about = {
-        name: (sys.modules[read.__module__].__doc__ or "").splitlines()[0]
-        + " Unaligned." * name.endswith("-noalign")
-        for name, read in CORPORA.items()
-    }
+    about = {name: (read.__doc__ or "").partition("\n")[0] for name, read in CORPORA.items()}
     if not as_json:
         tell("\n".join(f"{name:16} {line}" for name, line in about.items()))
     return about

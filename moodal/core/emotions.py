@@ -336,12 +336,12 @@ class Values(_Columns):
 
     @property
     def middle(self) -> np.ndarray:
-        """[C], the middle of each range: the number that an output of 0 stands for."""
+        """The middle [C] of each range: the number that an output of 0 stands for."""
         return (self.low + self.high) / 2
 
     @property
     def unit(self) -> np.ndarray:
-        """[C], the half of each range: what an output of 1 adds to the middle.
+        """The half [C] of each range: what an output of 1 adds to the middle.
 
         So a network learns any scale alike. Sentiment from -3 to 3 has the unit 1, as in published
         systems: an output is the number itself.

@@ -51,12 +51,13 @@ _VOTES = {"VoiceVote": "voice_vote", "FaceVote": "face_vote", "MultiModalVote": 
 
 
 def read(root: Path | str) -> Manifest:
-    """Read a folder of recordings by their names, such as ``1001_DFA_ANG_XX.wav``.
+    """Read CREMA-D: 91 actors speak 12 sentences in 6 emotions.
 
-    Sound is read from ``AudioWAV/`` or the folder itself, video from ``VideoFlash/`` or the folder
-    itself. ``VideoDemographics.csv`` gives ``sex`` and ``age``, and
-    ``metadata.csv`` or ``processedResults/summaryTable.csv`` the crowd's votes, where
-    they are there; all of these go to the utterances' ``extra``, with the ``level`` acted.
+    A recording's name, such as ``1001_DFA_ANG_XX.wav``, says what it shows. Sound is read from
+    ``AudioWAV/`` or the folder itself, video from ``VideoFlash/`` or the folder itself.
+    ``VideoDemographics.csv`` gives ``sex`` and ``age``, and ``metadata.csv`` or
+    ``processedResults/summaryTable.csv`` the crowd's votes, where they are there; all of these go
+    to the utterances' ``extra``, with the ``level`` acted.
 
     Returns:
         Audio, video and the sentence as text; labels one-hot [N, 6]; no splits; speakers

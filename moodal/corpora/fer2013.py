@@ -52,11 +52,11 @@ class _Face(NamedTuple):
 
 
 def read(root: Path | str) -> Manifest:
-    """Read FER2013 with its own labels [N, 7], one-hot.
+    """Read FER2013: 35,887 grey faces of 48 x 48 pixels, each with one of 7 emotions.
 
-    The files are ``fer2013.csv`` (emotion, pixels, Usage), with an optional ``fer2013new.csv`` that
-    holds FER+'s votes; or ``images.npz`` with ``metadata.csv``. Blank pictures are left out, and so
-    are training pictures that occur in another split, too.
+    Labels are one-hot [N, 7]. The files are ``fer2013.csv`` (emotion, pixels, Usage), with an
+    optional ``fer2013new.csv`` that holds FER+'s votes; or ``images.npz`` with ``metadata.csv``.
+    Blank pictures are left out, and so are training pictures that occur in another split, too.
 
     Returns:
         The stream face: each picture is one step of 2,304 values, grey from 0 to 1, row by row.
@@ -70,11 +70,12 @@ def read(root: Path | str) -> Manifest:
 
 
 def read_plus(root: Path | str) -> Manifest:
-    """Read FER2013 with FER+'s votes [N, 8]: the share of the votes for each emotion.
+    """Read FER2013 with FER+'s votes: the share of ten people's votes for each of 8 emotions.
 
-    As by FER+'s authors, a single vote for an emotion does not count, and a picture is left out
-    if "unknown" or "no face" has the most votes, or if nobody voted. ``extra["clear"]`` is "yes"
-    where one emotion has more than half of all votes, as in their majority mode.
+    Labels are [N, 8]. As by FER+'s authors, a single vote for an emotion does not count, and a
+    picture is left out if "unknown" or "no face" has the most votes, or if nobody voted.
+    ``extra["clear"]`` is "yes" where one emotion has more than half of all votes, as in their
+    majority mode.
 
     Raises:
         DataError: as `read`, or the files hold no votes.
@@ -93,10 +94,11 @@ def read_plus(root: Path | str) -> Manifest:
 
 
 def read_both(root: Path | str) -> Manifest:
-    """Read both kinds of labels [N, 15], to train one network on both; each row sums to 1.
+    """Read FER2013 with its own labels and FER+'s votes, to train one network on both.
 
-    FER+'s emotions have their names, FER2013's are "FER2013 anger" and so on; each kind has half
-    the weight. A picture without usable votes has FER2013's label alone.
+    Labels are [N, 15], and each row sums to 1. FER+'s emotions have their names, FER2013's are
+    "FER2013 anger" and so on; each kind has half the weight. A picture without usable votes has
+    FER2013's label alone.
 
     Raises:
         DataError: as `read`.
@@ -220,7 +222,7 @@ def _table(root: Path) -> Iterator[_Face]:
             except (KeyError, ValueError, IndexError, AttributeError) as error:
                 raise DataError(
                     f"{root}/fer2013.csv, row {i + 1}: expected emotion (0 to 6), 2,304 pixels "
-                    f"and Usage ({error!r}); mend that row."
+                    f"and Usage ({error!r}); correct that row."
                 ) from None
             if votes is not None and i >= len(votes):
                 raise DataError(f"{root}: fer2013new.csv has fewer rows than fer2013.csv.")

@@ -50,9 +50,10 @@ SPLITS = {"train": "train", "dev": "valid", "test": "test"}
 
 
 def read(root: Path | str) -> Manifest:
-    """Read ``train.tsv``, ``dev.tsv`` and ``test.tsv``: text, label ids with commas, id.
+    """Read GoEmotions: Reddit comments with any number of 27 emotions and neutral.
 
-    An optional ``labels.txt`` names the emotions, one per line, with or without neutral at the end.
+    The files are ``train.tsv``, ``dev.tsv`` and ``test.tsv``: text, label ids with commas, id. An
+    optional ``labels.txt`` names the emotions, one per line, with or without neutral at the end.
     Comments that occur twice are kept; the check reports them.
 
     Returns:
@@ -77,7 +78,7 @@ def read(root: Path | str) -> Manifest:
             except ValueError as error:
                 raise DataError(
                     f"{path}, line {number}: expected text, label ids 0 to {len(names) - 1} "
-                    f"with commas, and an id, between tabs ({error}); mend that line."
+                    f"with commas, and an id, between tabs ({error}); correct that line."
                 ) from None
             utterances.append(Utterance(comment, split=split, media={"text": text}))
             labels.append(row)

@@ -43,11 +43,12 @@ _CLIP = re.compile(r"(?:final_videos_test)?(dia\d+_utt\d+)")
 
 
 def read(root: Path | str) -> Manifest:
-    """Read ``train_sent_emo.csv``, ``dev_sent_emo.csv``, ``test_sent_emo.csv`` and the clips.
+    """Read MELD: utterances of dialogues from Friends, as csv files and mp4 clips.
 
-    Clips are optional: ``dia{D}_utt{U}.mp4`` in the folders of `FOLDERS`, or in others whose name
-    begins with or ends in train, dev or test, anywhere below ``root``. The csv files lie in
-    ``root`` or below it. Characters that were saved in a wrong encoding are corrected.
+    The files are ``train_sent_emo.csv``, ``dev_sent_emo.csv`` and ``test_sent_emo.csv``. Clips are
+    optional: ``dia{D}_utt{U}.mp4`` in the folders of `FOLDERS`, or in others whose name begins with
+    or ends in train, dev or test, anywhere below ``root``. The csv files lie in ``root`` or below
+    it. Characters that were saved in a wrong encoding are corrected.
 
     Returns:
         Text, and the clip as both speech and face; labels one-hot [N, 7]; splits train, valid
@@ -161,17 +162,17 @@ def _utterance(
     return Utterance(
         f"{part}_{name}",
         split=split,
-        speaker=None if speaker is None else mended(speaker),
+        speaker=None if speaker is None else corrected(speaker),
         dialogue=f"{part}_dia{row['dialogue_id']}",
-        media=media_of(text=words and mended(words), speech=clip, face=clip),
+        media=media_of(text=words and corrected(words), speech=clip, face=clip),
         extra={ours: value for column, ours in KEPT.items() if (value := row.get(column))},
     )
 
 
-def mended(text: str) -> str:
+def corrected(text: str) -> str:
     r"""Correct text whose characters were decoded wrongly once, as in MELD's files.
 
-    >>> mended("It\x92s \x85 fine"), mended("Donâ€™t"), mended("café")
+    >>> corrected("It\x92s \x85 fine"), corrected("Donâ€™t"), corrected("café")
     ('It’s … fine', 'Don’t', 'café')
     """
     if "â" in text or "Ã" in text:  # UTF-8 that was taken for Windows-1252

@@ -36,12 +36,13 @@ _CLIP = re.compile(
 
 
 def read(root: Path | str, *, song: bool = False) -> Manifest:
-    """Read a folder of recordings by their names, such as ``03-01-05-02-01-01-12.wav``.
+    """Read RAVDESS: 24 actors speak 2 sentences in 8 emotions.
 
-    They lie in ``Actor_*/``, ``audio/``, ``video/`` or the folder itself. Modality 03 is sound, 01
-    video with sound, 02 video without sound; the files of one clip form one utterance. ``song``
-    adds the sung clips (channel 02) to the spoken ones. An optional ``openface_au.npz`` is the face
-    stream, one step long; a clip that has action units only is an utterance too.
+    Recordings with names such as ``03-01-05-02-01-01-12.wav`` lie in ``Actor_*/``, ``audio/``,
+    ``video/`` or the folder itself. Modality 03 is sound, 01 video with sound, 02 video without
+    sound; the files of one clip form one utterance. ``song`` adds the sung clips (channel 02) to
+    the spoken ones. An optional ``openface_au.npz`` is the face stream, one step long; a clip that
+    has action units only is an utterance too.
 
     Returns:
         Audio, video and the statement as text, and features "face" [1, D] where given;

@@ -46,13 +46,14 @@ SPLITS = {
 
 
 def read(root: Path | str) -> Manifest:
-    """Read a CSV, TSV, JSONL or Parquet file, or a folder that holds exactly one.
+    """Read a table of your own (CSV, TSV, JSONL or Parquet), a row per utterance.
 
-    Columns: ``id``; any of ``text``, ``audio`` (or ``speech``), ``video``, or ``image`` or ``face``
-    in its place, and ``media:NAME`` for any other modality (paths start from the table's folder);
-    ``augmented_text`` and ``augmented_audio``; ``start`` and ``end`` in seconds; ``speaker``,
-    ``session``, ``dialogue``, ``split``; and the labels, see
-    `moodal.corpora.table_labels.label_columns`. Columns left over go to the utterances' ``extra``.
+    ``root`` is the file, or a folder that holds exactly one. Columns: ``id``; any of ``text``,
+    ``audio`` (or ``speech``), ``video``, or ``image`` or ``face`` in its place, and ``media:NAME``
+    for any other modality (paths start from the table's folder); ``augmented_text`` and
+    ``augmented_audio``; ``start`` and ``end`` in seconds; ``speaker``, ``session``, ``dialogue``,
+    ``split``; and the labels, see `moodal.corpora.table_labels.label_columns`. Columns left over go
+    to the utterances' ``extra``.
 
     Returns:
         Task "single" with a label column (emotions in alphabetical order), "multi" with a column

@@ -117,7 +117,7 @@ def encode_items(
     def settle(lost: Mapping[int, str]) -> None:
         if lost and not skip_unreadable:
             reasons = {labels[row]: reason for row, reason in lost.items()}
-            raise DataError(f"{what}: {_listed(reasons)}; mend or remove them.")
+            raise DataError(f"{what}: {_listed(reasons)}; correct or remove them.")
 
     frames, lost = encode_each(encoder, items, store, jobs, what, settle)
     reasons = {labels[row]: reason for row, reason in lost.items()}

@@ -159,7 +159,10 @@ def paraphrase(text: str, rng: np.random.Generator) -> str:
 
 
 def _tokens(path: Path, text: str, rng: np.random.Generator) -> None:
-    """[1, L, 768] float32: <s>, the words, </s>; each near its own vector and its neighbours'."""
+    """Write an array [1, L, 768] float32: <s>, the words, </s>.
+
+    Each is near its own vector and its neighbours'.
+    """
     words = ["<s>", *spelt(text).lower().split(), "</s>"]
     own = np.stack(
         [

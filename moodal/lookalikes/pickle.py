@@ -86,7 +86,7 @@ class _Pickler(_Standard):
         self.storages = storages
 
     def persistent_id(self, obj: Any) -> Any:
-        """Inside torch's own format a storage stands as a reference to bytes further on."""
+        """Refer to the bytes of a storage further on in the file, as torch's own format does."""
         if self.storages is not None and isinstance(obj, TorchStorage):
             return ("storage", _FLOATS, "0", "cpu", len(obj.values), None)
         return None
@@ -147,8 +147,10 @@ class _Pickler(_Standard):
 
 
 def torch_file(stored: TorchStorage) -> bytes:
-    """One storage in torch's format of before the zip files (magic number, version,
-    system, reference, keys, then count and values)."""
+    """Serialise one storage in torch's format of before the zip files.
+
+    It has magic number, version, system, reference and keys, then count and values.
+    """
     out = io.BytesIO()
     little = {"protocol_version": 1001, "little_endian": True}
     sizes = {"type_sizes": {"short": 2, "int": 4, "long": 4}}

@@ -62,19 +62,19 @@ def _phases(
 def _streams(
     target: np.ndarray, layouts: dict[str, Layout], rng: np.random.Generator, *, front: bool = False
 ) -> Arrays:
-    """Stream -> [N, T, D] float32."""
+    """Draw the streams of N utterances: stream -> [N, T, D] float32."""
     return {s: frames(s, target, layout, rng, front=front) for s, layout in layouts.items()}
 
 
 def _mosei_phase(n: int, rng: np.random.Generator) -> tuple[Arrays, np.ndarray]:
-    """The streams of n utterances, 0 before the first step, and labels [n, 6] 0/1."""
+    """Draw the streams of n utterances, 0 before the first step, and labels [n, 6] 0/1."""
     words, prior = list(MOSEI), list(MOSEI.values())
     labels = several(primary(n, prior, rng), words, prior, 0.1, rng)
     return _streams(targets(labels, words), ALIGNED, rng, front=True), labels
 
 
 def mosei(out: Path, utterances: int, seed: int) -> None:
-    """CMU-MOSEI emotions: four h5 files a phase, key "d1".
+    """Write CMU-MOSEI's emotions: four h5 files a phase, key "d1".
 
     ``text_{phase}_emb.h5`` [N, 20, 300], ``audio_{phase}.h5`` [N, 20, 74] with some -inf,
     ``video_{phase}.h5`` [N, 20, 35] and ``ey_{phase}.h5`` [N, 6], intensities 0 to 3 in
@@ -94,7 +94,7 @@ def mosei(out: Path, utterances: int, seed: int) -> None:
 
 
 def processed(out: Path, utterances: int, seed: int) -> None:
-    """The authors' ready-made MOSEI: ``processed_datasets/mosei_emo_20_{phase}.pt``.
+    """Write the authors' ready-made MOSEI: ``processed_datasets/mosei_emo_20_{phase}.pt``.
 
     Each is a plain pickle of one object of class ``src.dataset.MOSEI`` whose text, audio,
     vision and labels are torch tensors; its id is None.
@@ -111,7 +111,9 @@ def processed(out: Path, utterances: int, seed: int) -> None:
 
 
 def iemocap(out: Path, utterances: int, seed: int) -> None:
-    """IEMOCAP, 4 classes: ``iemocap_data.pkl``, {phase: {text, audio, vision, labels, id}}.
+    """Write IEMOCAP with 4 classes: ``iemocap_data.pkl``.
+
+    The pickle is {phase: {text, audio, vision, labels, id}}.
 
     Streams [N, 20, 300|74|35], 0 after the last step; labels [N, 4, 2], for each emotion
     whether not ([1, 0]) or so ([0, 1]); ids as the release names its turns.
@@ -120,7 +122,7 @@ def iemocap(out: Path, utterances: int, seed: int) -> None:
 
 
 def iemocap_noalign(out: Path, utterances: int, seed: int) -> None:
-    """IEMOCAP, 4 classes, streams of different length: ``iemocap_data_noalign.pkl``.
+    """Write IEMOCAP with 4 classes and streams of different length: ``iemocap_data_noalign.pkl``.
 
     As `iemocap`, with [N, 20, 300], [N, 60, 74] and [N, 45, 35].
     """
@@ -143,7 +145,7 @@ def _iemocap(out: Path, utterances: int, seed: int, layouts: dict[str, Layout], 
 
 
 def _turns(phase: str, n: int, rng: np.random.Generator) -> np.ndarray:
-    """[n] names such as "Ses04F_impro02_M017"; a session stays in one phase."""
+    """Draw n names such as "Ses04F_impro02_M017"; a session stays in one phase."""
     sessions = {"train": (1, 2, 3), "valid": (4,), "test": (5,)}[phase]
     return np.array(
         [
@@ -155,7 +157,7 @@ def _turns(phase: str, n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def iemocap9(out: Path, utterances: int, seed: int) -> None:
-    """IEMOCAP's 9-class extra: Python-2 pickles of arrays, one step longer than the 4-class ones.
+    """Write IEMOCAP's 9-class extra: Python-2 pickles of arrays, a step longer than with 4 classes.
 
     ``text_{phase}.p`` [N, 21, 300], ``covarep_{phase}.p`` [N, 21, 74], ``facet_{phase}.p``
     [N, 21, 35] and ``y_{phase}.p`` [N, 11], one-hot; the first and the last column are no
@@ -178,7 +180,7 @@ def iemocap9(out: Path, utterances: int, seed: int) -> None:
 
 
 def _sentiment(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """[n, 1] values -3 to 3 in fifths, and the targets [n, 300] that the streams lean to."""
+    """Draw values [n, 1], -3 to 3 in fifths, and the targets [n, 300] that the streams lean to."""
     values = np.clip(np.round(rng.normal(0.2, 1.6, (n, 1)) * 5) / 5, -3, 3)
     positive, negative = vectors_of(["positive", "negative"])
     return values, (values.clip(0) * positive - values.clip(max=0) * negative) / 3
@@ -187,7 +189,7 @@ def _sentiment(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray
 def _sentiment_pickle(
     name: str, layouts: dict[str, Layout], utterances: int, seed: int
 ) -> dict[str, Arrays]:
-    """{phase: {text, audio, vision, labels [N, 1, 1], id [N, 3]: video, start, end}}."""
+    """Draw {phase: {text, audio, vision, labels [N, 1, 1], id [N, 3]: video, start, end}}."""
     data = {}
     for phase, n, rng in _phases(name, utterances, seed):
         values, target = _sentiment(n, rng)
@@ -202,7 +204,7 @@ def _sentiment_pickle(
 
 
 def mosi(out: Path, utterances: int, seed: int) -> None:
-    """CMU-MOSI, in both published forms of the same utterances.
+    """Write CMU-MOSI in both published forms of the same utterances.
 
     ``X_{phase}.h5`` [N, 20, 325] (300 text, 5 audio, 20 visual) and ``y_{phase}.h5`` [N],
     key "data"; and ``mosi_data.pkl`` with 50 steps, of which these are the last 20.
@@ -221,7 +223,7 @@ def mosi(out: Path, utterances: int, seed: int) -> None:
 
 
 def mosi_noalign(out: Path, utterances: int, seed: int) -> None:
-    """CMU-MOSI with streams of different length: ``mosi_data_noalign.pkl``."""
+    """Write CMU-MOSI with streams of different length: ``mosi_data_noalign.pkl``."""
     data = _sentiment_pickle("mosi-noalign", MOSI_UNALIGNED, utterances, seed)
     with staged(out, utterances, seed) as folder:
         dump(data, folder / "mosi_data_noalign.pkl")
@@ -229,7 +231,7 @@ def mosi_noalign(out: Path, utterances: int, seed: int) -> None:
 
 
 def mosei_sentiment(out: Path, utterances: int, seed: int) -> None:
-    """CMU-MOSEI sentiment: ``mosei_senti_data.pkl``, 50 steps, widths 300, 74 and 35."""
+    """Write CMU-MOSEI's sentiment: ``mosei_senti_data.pkl``, 50 steps, widths 300, 74 and 35."""
     data = _sentiment_pickle("mosei-sentiment", SENTIMENT, utterances, seed)
     with staged(out, utterances, seed) as folder:
         dump(data, folder / "mosei_senti_data.pkl")
@@ -237,7 +239,7 @@ def mosei_sentiment(out: Path, utterances: int, seed: int) -> None:
 
 
 def _h5(path: Path, key: str, array: np.ndarray) -> None:
-    """One dataset in one file, without the time of writing in it."""
+    """Write one dataset to one file, without the time of writing in it."""
     import h5py
 
     with h5py.File(path, "w") as file:

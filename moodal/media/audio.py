@@ -49,9 +49,9 @@ def read_audio(
     begin, stop = _span(path, start, end)
     pieces = list(decode(path, begin, stop, damage))
     if damage.lost:
-        raise DataError(f"Cannot decode audio {path}: {damage.lost[0][0]}; record it anew.")
+        raise DataError(f"Cannot decode audio {path}: {damage.lost[0][0]}; record it again.")
     if not pieces:
-        raise DataError(f"Audio {path} ends before its header says; record it anew.")
+        raise DataError(f"Audio {path} ends before its header says; record it again.")
     native, samples = pieces[0][0], np.concatenate([samples for _, samples in pieces])
     if native != rate:
         samples = soxr.resample(samples, native, rate)
@@ -105,5 +105,5 @@ def _seconds(path: Path) -> float:
 def _unreadable(path: Path) -> DataError:
     return DataError(
         f"Cannot read audio {path}: not a WAV, FLAC, Ogg, MP3 or AIFF file, no video with sound, "
-        f"or damaged; convert it, e.g. `ffmpeg -i {path.name} {path.stem}-mended.wav`."
+        f"or damaged; convert it, e.g. `ffmpeg -i {path.name} {path.stem}-converted.wav`."
     )

@@ -68,7 +68,7 @@ def blocks(
     if is_empty:
         where = f" from {begin:g} s on" if begin else ""
         why = f": {damage.sentences[0]}" if damage.sentences else ""
-        raise DataError(f"No sound in {path}{where} can be decoded{why}; record it anew.")
+        raise DataError(f"No sound in {path}{where} can be decoded{why}; record it again.")
     if on_damage is not None:
         for sentence in damage.sentences:
             on_damage(sentence)
@@ -86,7 +86,7 @@ def array_blocks(
     """
     values = np.asarray(samples)
     if not values.size:
-        raise DataError(f"Samples must be [n] or [n, channels], not {list(values.shape)}.")
+        raise DataError(f"The array {list(values.shape)} holds no samples; record it again.")
     yield from live_blocks([values], rate, to=to, seconds=seconds)
 
 
@@ -95,13 +95,29 @@ def live_blocks(
 ) -> Iterator[Block]:
     """Yield the blocks of a live stream: arrays of samples, each as in `array_blocks`.
 
+    An array of a stream may be empty.
+
     Raises:
-        DataError: the shape, type, rate or size of the values is wrong.
+        DataError: the shape, type, rate or size of the values is wrong, or there are none.
     """
     if not (np.isfinite(rate) and rate > 0):
         raise DataError(f"The rate must be samples per second, such as 16000, not {rate}.")
-    pieces = ((rate, piece) for array in arrays for piece in _mono_pieces(np.asarray(array)))
-    yield from _even(_resampled(pieces, to), 0.0, to, seconds)
+    yield from _even(_resampled(_pieces(arrays, rate), to), 0.0, to, seconds)
+
+
+def _pieces(arrays: Iterable[np.ndarray], rate: int) -> Iterator[Piece]:
+    """Yield the pieces of a live stream with their rate.
+
+    Raises:
+        DataError: an array is no samples, or the stream ended without any.
+    """
+    count = 0
+    for array in arrays:
+        for piece in _mono_pieces(np.asarray(array)):
+            count += len(piece)
+            yield rate, piece
+    if not count:
+        raise DataError("The stream held no samples; check that its source was recording.")
 
 
 def _mono_pieces(values: np.ndarray) -> Iterator[np.ndarray]:
@@ -175,7 +191,7 @@ class Envelope:
 
     @property
     def drawn(self) -> np.ndarray | None:
-        """[n, 2] float32, n at most `DRAWN`; None for no sound."""
+        """The lowest and highest sample [n, 2] of n parts, n at most `DRAWN`; None for no sound."""
         if not self.parts:
             return None
         whole = np.concatenate(self.parts)

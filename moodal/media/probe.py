@@ -209,12 +209,12 @@ def open_container(path: Path, **options: Any) -> Any:
         if read_head(path)[4:8] == b"ftyp":
             raise DataError(
                 f"{path} is damaged: its index is missing, as when recording or copying was cut "
-                f"short; copy it anew."
+                f"short; copy it again."
             ) from None
         raise DataError(
             f"{path} is no recording, picture, text or subtitles that can be read, or it is "
-            f"damaged; convert it, e.g. `ffmpeg -i {path.name} {path.stem}-mended.wav`, or leave "
-            f"it out."
+            f"damaged; convert it, e.g. `ffmpeg -i {path.name} {path.stem}-converted.wav`, or "
+            f"leave it out."
         ) from None
 
 
@@ -246,7 +246,7 @@ def _text(path: Path, text: str) -> Media:
     if ending in RECORDINGS:
         raise DataError(
             f"{path} holds text, not what its ending promises; rename it to .txt, or copy the "
-            f"recording anew."
+            f"recording again."
         )
     if not text.strip():
         raise DataError(f"{path} holds no words, only blanks; leave it out.")
@@ -268,7 +268,7 @@ def _image(path: Path, head: bytes) -> Media:
     size = png_size(head) if png else jpeg_size(head)
     if size is not None and size[0] * size[1] > PIXELS:
         raise DataError(f"{path} is {size[0]} x {size[1]} pixels large; make it smaller.")
-    broken = DataError(f"{path} is a damaged picture; copy or export it anew.")
+    broken = DataError(f"{path} is a damaged picture; copy or export it again.")
     try:
         file = open_container(path, format="png_pipe" if png else "jpeg_pipe")
     except DataError:
@@ -295,7 +295,7 @@ def _recording(path: Path, head: bytes) -> Media:
         if audio is None and video is None:
             raise DataError(
                 f"{path} holds neither sound nor moving pictures that can be decoded; it is "
-                f"damaged or of an unknown codec: record or convert it anew."
+                f"damaged or of an unknown codec: record or convert it again."
             )
         size = fps = None
         if video is not None:

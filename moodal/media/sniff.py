@@ -58,7 +58,7 @@ def read_head(path: Path) -> bytes:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"Cannot read {path}: {reason}.") from None
     if not head:
-        raise DataError(f"{path} is empty (0 bytes); record or copy it anew.")
+        raise DataError(f"{path} is empty (0 bytes); record or copy it again.")
     return head
 
 

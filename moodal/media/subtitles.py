@@ -110,12 +110,12 @@ def _times(line: str, name: str, number: int) -> tuple[float, float]:
     if first is None or last is None:
         raise DataError(
             f"{name}, line {number}: {line.strip()[:60]!r} is no span of time such as "
-            f"00:00:01,000 --> 00:00:02,500; mend that line."
+            f"00:00:01,000 --> 00:00:02,500; correct that line."
         )
     if last < first:
         raise DataError(
             f"{name}, line {number}: the cue ends ({last:g} s) before it starts ({first:g} s); "
-            f"mend that line."
+            f"correct that line."
         )
     return first, last
 

@@ -114,7 +114,7 @@ def frames(
         if not decoded and (begin == 0 or film.damages):
             raise DataError(
                 f"Cannot decode any picture of {path}: {film.damages or 'it ends before its first'}"
-                "; record or convert it anew."
+                "; record or convert it again."
             )
 
 

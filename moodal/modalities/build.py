@@ -45,7 +45,7 @@ def build(
             raise UsageError(
                 f"Encoder {name} is not the one that made these features: that was {version}, "
                 f"fingerprint {expected}; here is {now['version']}, {now['fingerprint']}. "
-                f"Install the same packages, or encode anew."
+                f"Install the same packages, or encode again."
             )
     return encoder
 

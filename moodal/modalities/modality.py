@@ -131,7 +131,7 @@ class Modality:
         """Take in one picture; they come once each, in the order of their times."""
 
     @property
-    def sights(self) -> Sequence[float]:
+    def sighting_times(self) -> Sequence[float]:
         """The seconds of the pictures so far in which there is something to observe."""
         return ()
 

@@ -36,7 +36,7 @@ class Absences:
         if sentence not in self._notes:
             self._notes.append(sentence)
 
-    def lack(self, medium: str, reason: str) -> None:
+    def record_missing(self, medium: str, reason: str) -> None:
         """Record why the whole recording lacks a medium; the first reason is kept.
 
         Args:
@@ -49,7 +49,7 @@ class Absences:
             if modality.info.medium == medium:
                 self.absent.setdefault(name, reason)
 
-    def weigh(
+    def leave_out_doubtful(
         self, observed: dict[str, Sequence[Observed]], absent: dict[str, str], spoken: bool
     ) -> None:
         """Leave out doubtful observations if the utterance has others without a reservation.

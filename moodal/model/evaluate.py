@@ -29,7 +29,7 @@ from moodal.evaluation.report.transcripts import ctc_entry
 from moodal.evaluation.report.write import predictions, report_on
 from moodal.features.store import FeatureStore
 from moodal.model.artefact import hashes, marks
-from moodal.model.label_mapping import Named, name_emotions, one_emotion
+from moodal.model.label_mapping import MappedRows, name_emotions, one_emotion
 from moodal.model.options import EvaluateOptions, gathered
 from moodal.model.row_sources import read_rows, require_media, without_foreign
 from moodal.model.rows import Rows
@@ -207,7 +207,7 @@ class _Result:
         split: the name of the split.
     """
 
-    named: Named
+    named: MappedRows
     rows: np.ndarray
     read: Mapping[str, Rows]
     scores: Scores

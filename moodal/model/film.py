@@ -37,7 +37,7 @@ class Film:
         self._passed = 0.0
         self._ended = recording.pictures is None or not self._watchers
         if recording.pictures is None:
-            absences.lack("pictures", "no pictures")
+            absences.record_missing("pictures", "no pictures")
         elif self._watchers:
             largest = max(m.largest for m in self._watchers)
             self._pictures = recording.pictures(fps, largest, absences.note)
@@ -69,14 +69,14 @@ class Film:
             picture = picture or next(self._pictures, None)
         except DataError as error:
             if self._last is None:
-                self._absences.lack("pictures", "the pictures cannot be decoded")
+                self._absences.record_missing("pictures", "the pictures cannot be decoded")
             self._absences.note(str(error))
         self._ended = picture is None
         return picture
 
-    def sights(self, until: float) -> list[float]:
+    def sighting_times(self, until: float) -> list[float]:
         """Return the new seconds before ``until`` at which a modality sees something."""
-        seconds = sorted({at for m in self._watchers for at in m.sights})
+        seconds = sorted({at for m in self._watchers for at in m.sighting_times})
         new = [at for at in seconds if self._passed <= at < until]
         if new:
             self._passed = math.nextafter(new[-1], math.inf)

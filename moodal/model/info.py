@@ -94,6 +94,10 @@ class ThresholdInfo(Info):
     source: str = ""
 
 
+IMPORTED = "imported"
+"""The name of the protocol of an authors' checkpoint."""
+
+
 class ProtocolInfo(Info):
     """The protocol of the training.
 
@@ -403,6 +407,11 @@ class ArtefactInfo(Info):
     def name(self) -> str:
         """The name of the fused artefact or of the system."""
         return self.body.name
+
+    @property
+    def imported(self) -> bool:
+        """Return whether it is a checkpoint of a paper's authors, read by `moodal import`."""
+        return self.protocol.name == IMPORTED
 
     def modality(self, name: str) -> ModalityInfo:
         """Return the label, colour and mark of a modality."""

@@ -17,7 +17,7 @@ from moodal.model.vocabulary import Asked
 
 
 @dataclass(frozen=True)
-class Named:
+class MappedRows:
     """The rows and emotions that are scored.
 
     Attributes:
@@ -61,7 +61,7 @@ def name_emotions(
     emotions: Sequence[str] | None = None,
     names: Mapping[str, str] | None = None,
     vectors: str | None = None,
-) -> Named:
+) -> MappedRows:
     """Map a corpus's labels to a model's names, and choose the emotions to score.
 
     Args:
@@ -94,7 +94,7 @@ def name_emotions(
     stamps = _stamps(merges, wanted, others, len(manifest) - len(kept), unseen)
     require_values(kept)
     scaled, scales = _on_scales_of(asked, kept)
-    return Named(scaled, asked, merges, unseen, (*stamps, *scales))
+    return MappedRows(scaled, asked, merges, unseen, (*stamps, *scales))
 
 
 def _require_same_kind(scorer: Scorer, manifest: Manifest) -> None:

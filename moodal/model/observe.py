@@ -23,7 +23,7 @@ from moodal.media.recording import Recording
 from moodal.media.subtitles import read_subtitles
 from moodal.modalities.modality import Absent, Modality, Observed
 from moodal.modalities.speech.spoken import QUIET
-from moodal.modalities.text.sentences import sentences
+from moodal.modalities.text.observe import sentences
 from moodal.modalities.text.treebank import read_text
 from moodal.model.absences import Absences
 from moodal.model.film import Film
@@ -103,8 +103,8 @@ def observe(
         yield from reading.texts(read_text(recording.path))
     elif recording.kind == "subtitles":
         assert recording.path is not None
-        reading.absences.lack("sound", "subtitles have no sound")
-        reading.absences.lack("pictures", "no pictures")
+        reading.absences.record_missing("sound", "subtitles have no sound")
+        reading.absences.record_missing("pictures", "no pictures")
         yield from reading.segments(Cues(read_subtitles(recording.path)).begin())
     else:
         yield from reading.run()
@@ -162,11 +162,11 @@ class _Reading:
 
     def texts(self, text: str) -> Iterator[Observation]:
         """Observe the sentences of a text."""
-        self.absences.lack("sound", "a text has no sound")
-        self.absences.lack("pictures", "no pictures")
+        self.absences.record_missing("sound", "a text has no sound")
+        self.absences.record_missing("pictures", "no pictures")
         segments = [Segment(text=sentence) for sentence in sentences(text)]
         if not segments:
-            self.absences.lack("text", "no words")
+            self.absences.record_missing("text", "no words")
         yield from self.segments(segments)
 
     def segments(self, segments: Sequence[Segment]) -> Iterator[Observation]:
@@ -201,7 +201,7 @@ class _Reading:
         without: Segmentation = cues or Segmentation()
         if recording.sound is None:
             still = recording.kind == "image"
-            self.absences.lack("sound", "a picture has no sound" if still else "no sound")
+            self.absences.record_missing("sound", "a picture has no sound" if still else "no sound")
             return without, iter(())
         blocks = recording.sound(self.absences.note)
         try:
@@ -212,7 +212,7 @@ class _Reading:
             )
             if recording.path is None or not readable:
                 raise
-            self.absences.lack("sound", "the sound cannot be decoded")
+            self.absences.record_missing("sound", "the sound cannot be decoded")
             return without, iter(())
         segmentation: Segmentation = cues or Pauses()
         if options.whole or options.text is not None:
@@ -248,7 +248,7 @@ class _Reading:
     def _look_for_stretches(self, until: float) -> None:
         """Find stretches without speech in which something is seen, before second ``until``."""
         self.spoken.sort()
-        for at in self.film.sights(until):
+        for at in self.film.sighting_times(until):
             self._pass_speech(at)
             if at >= self.covered:
                 self._expect(self.stretches.see(at))
@@ -324,7 +324,7 @@ class _Reading:
                 absent[name] = self.absences.absent.get(name, answer.reason)
             else:
                 observed[name] = answer
-        self.absences.weigh(observed, absent, segment.spoken)
+        self.absences.leave_out_doubtful(observed, absent, segment.spoken)
         return Observation(segment, observed, absent)
 
     def summary(self) -> Summary:

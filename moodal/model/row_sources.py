@@ -9,14 +9,14 @@ import numpy as np
 
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
-from moodal.core.records import Clip, Frames
+from moodal.core.records import Frames, Medium
 from moodal.features.store import FeatureStore
 from moodal.modalities import MODALITIES
 from moodal.modalities.face.pixels import Pixels
 from moodal.modalities.infos import info_of
 from moodal.modalities.text.language import looks_english
 from moodal.model.info import ArtefactInfo
-from moodal.model.rows import RowEncoder, Rows, encode_rows, media_of, merged
+from moodal.model.rows import RowEncoder, Rows, encode_rows, merged, row_items
 from moodal.model.scorer import ModelParts
 
 
@@ -50,7 +50,7 @@ def require_media(
 def _has(model: ModelParts, manifest: Manifest, modality: str, asr: bool) -> bool:
     if modality in manifest.features:
         return True
-    media = any(item is not None for item in media_of(manifest, modality))
+    media = any(item is not None for item in row_items(manifest, modality))
     if not media and not (_is_text(modality) and asr):
         return False
     if modality not in model.encoders:
@@ -84,7 +84,7 @@ def read_rows(
     source = RowSource()
     ready: dict[str, Frames] = {}
     for modality in modalities:
-        items = media_of(manifest, modality)
+        items = row_items(manifest, modality)
         raw = modality in model.encoders and any(x is not None for x in items)
         if modality in manifest.features:
             problem, stamps = _compare(model.info, manifest, modality)
@@ -106,7 +106,7 @@ def _raw(
     model: ModelParts,
     manifest: Manifest,
     modality: str,
-    items: Sequence[str | Clip | None],
+    items: Sequence[Medium | None],
     store: FeatureStore,
     jobs: int,
     asr: bool,
@@ -127,12 +127,12 @@ def _raw(
     return rows
 
 
-def _sounds(manifest: Manifest) -> list[str | Clip | None]:
+def _sounds(manifest: Manifest) -> list[Medium | None]:
     """Return the sound of each row, from which its words can be transcribed."""
-    sounds: list[str | Clip | None] = [None] * len(manifest)
+    sounds: list[Medium | None] = [None] * len(manifest)
     for name, modality in MODALITIES.items():
         if modality.info.medium == "sound":
-            own = media_of(manifest, name)
+            own = row_items(manifest, name)
             sounds = [a if a is not None else b for a, b in zip(sounds, own, strict=True)]
     return sounds
 
@@ -151,9 +151,7 @@ def _compare(info: ArtefactInfo, manifest: Manifest, modality: str) -> tuple[str
             f"has {width}."
         ), []
     name, fingerprint = (trained.name, trained.fingerprint) if trained else (None, None)
-    if info.protocol.name == "imported" and (name == "as-given") != (
-        theirs.get("name") == "as-given"
-    ):
+    if info.imported and (name == "as-given") != (theirs.get("name") == "as-given"):
         encoder = theirs.get("name")
         return "", [f"{modality} is of {encoder}; the checkpoint does not say what made its own"]
     if fingerprint == theirs.get("fingerprint"):

@@ -14,9 +14,9 @@ import numpy as np
 
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
-from moodal.core.records import RATE, Clip, Frames, Sound
+from moodal.core.records import RATE, Clip, Frames, Medium, Sound
 from moodal.features.encode import encode_each
-from moodal.features.store import FeatureStore, resolved
+from moodal.features.store import FeatureStore, item_of
 from moodal.media.audio import read_audio
 from moodal.media.probe import probe
 from moodal.media.video import frames
@@ -130,7 +130,6 @@ class Rows:
     Attributes:
         states: the states of each row that the scorer scores; length 0 where it has none.
         lost: row -> why it could not be read.
-        text: whether the rows are texts that were read here, of any language.
     """
 
     states: Frames
@@ -142,21 +141,14 @@ class Rows:
         return self.states.lengths > 0
 
 
-def media_of(manifest: Manifest, modality: str) -> list[str | Clip | None]:
-    """Return the medium of a modality in each row: a text, a clip that can be opened, or None."""
-    items: list[str | Clip | None] = []
-    for utterance in manifest.utterances:
-        item = utterance.media.get(modality)
-        if isinstance(item, str):
-            items.append(item if item.strip() else None)
-        else:
-            items.append(None if item is None else resolved(item, manifest.root))
-    return items
+def row_items(manifest: Manifest, modality: str) -> list[Medium | None]:
+    """Return what the encoder of a modality reads in each row; None where it has no such medium."""
+    return [item_of(utterance, modality, manifest.root) for utterance in manifest.utterances]
 
 
 def encode_rows(
     encoder: Encoder,
-    items: Sequence[str | Clip | None],
+    items: Sequence[Medium | None],
     store: FeatureStore,
     jobs: int,
     what: str,

@@ -1,6 +1,6 @@
 """Scorer: the interface between frames and scores of emotions, for every kind of network.
 
-`moodal.model.branches` implements it with ONNX Runtime for fused artefacts,
+`moodal.model.fused` implements it with ONNX Runtime for fused artefacts,
 `moodal.train.engine.scorer` with PyTorch for every trained system; `moodal.loading` chooses.
 """
 

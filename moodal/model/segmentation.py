@@ -58,13 +58,12 @@ class Segment:
 
 
 class Segmentation:
-    """The base class of segmentations, which return segments as soon as they are complete.
+    """The base class of segmentations, which return segments as soon as they are complete."""
 
-    Attributes:
-        settled: the second before which no further segment begins.
-    """
-
-    settled: float = math.inf
+    @property
+    def settled(self) -> float:
+        """The second before which no further segment begins."""
+        return math.inf
 
     def begin(self) -> list[Segment]:
         """Return the segments that are known before any sound is read."""
@@ -99,7 +98,7 @@ class Pauses(Segmentation):
     segmenter: SpeechSegmenter = field(default_factory=SpeechSegmenter)
 
     @property
-    def settled(self) -> float:  # type: ignore[override]
+    def settled(self) -> float:
         """The second before which no further speech begins."""
         return self.segmenter.settled
 
@@ -122,13 +121,20 @@ class Whole(Segmentation):
         text: the words; None if they are not given.
         silence: whether the segment includes silence at both ends; else it reaches from the first
             speech to the last, if any is detected.
+        speech: the speech so far.
+        finished: whether the sound has ended.
     """
 
     text: str | None = None
     silence: bool = True
     segmenter: SpeechSegmenter = field(default_factory=SpeechSegmenter)
     speech: list[Span] = field(default_factory=list)
-    settled: float = 0.0
+    finished: bool = False
+
+    @property
+    def settled(self) -> float:
+        """The beginning of the segment until it is complete, then infinity."""
+        return math.inf if self.finished else 0.0
 
     def hear(self, start: float, samples: np.ndarray) -> list[Segment]:
         """Collect the speech that is detected."""
@@ -138,7 +144,7 @@ class Whole(Segmentation):
     def finish(self, seconds: float) -> list[Segment]:
         """Return the one segment."""
         self.speech += self.segmenter.finish()
-        self.settled = math.inf
+        self.finished = True
         extent = utterance_extent(self.speech, seconds)
         bounds = Span(0.0, seconds) if self.silence else extent
         spoken = self.silence or bool(self.speech)

@@ -58,7 +58,7 @@ class Transcription:
         if segment.text is not None or not self._wanted:
             return
         if self._transcribe is None:
-            self._absences.lack("text", WITHOUT if self._off else "no transcript")
+            self._absences.record_missing("text", WITHOUT if self._off else "no transcript")
             return
         start, end = segment.start or 0.0, segment.end or 0.0
         if self._group:
@@ -86,7 +86,7 @@ class Transcription:
             if self._required:
                 raise
             self._transcribe = None
-            self._absences.lack("text", "no transcript")
+            self._absences.record_missing("text", "no transcript")
             self._absences.note(f"The words were not used: {error}")
             return
         nearest = [min(group, key=lambda s: _distance(s, _middle(word))) for word in words]

@@ -3,28 +3,24 @@
 Which system a checkpoint holds, its cell, directions, layers and widths are read
 off names and shapes. Theirs keeps three RNNs even where fewer modalities are in
 use; unused ones are left out here, and written as zeros. Imported systems
-read the last column of the padded batch, as they were trained. Checkpoints of
-MMER's authors are passed on to `moodal.published.mmer_weights`.
+read the last column of the padded batch, as they were trained.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from moodal.core.emotions import EmotionSpace, Targets, WordTask
-from moodal.core.errors import DataError, MoodalError, SpaceError
+from moodal.core.emotions import Targets
+from moodal.core.errors import DataError, SpaceError
 from moodal.core.records import STREAMS
-from moodal.published import mmer_weights
 from moodal.published.imported import Imported
 from moodal.published.shapes import cell, renamed, rnns
 from moodal.train.layers.recurrent import Recurrent
-from moodal.train.systems import SYSTEMS
 from moodal.train.systems.eea import EEA
 from moodal.train.systems.mult import MulT
 from moodal.train.systems.rnn import RNN
@@ -41,61 +37,38 @@ IGNORED = re.compile(r"(^|\.)(version|_float_tensor)$")
 
 
 def from_authors(
-    state: Mapping[str, Tensor | np.ndarray],
-    *,
-    streams: Sequence[str] | None = None,
+    weights: dict[str, Tensor],
+    streams: tuple[str, ...] | None = None,
     widths: Mapping[str, int] = PUBLISHED_WIDTHS,
     heads: int | None = None,
 ) -> Imported:
-    """Recognise a state dict of the authors' code and rename it.
+    """Recognise a state dict of EEA's authors and rename it.
 
     Args:
-        streams: the modalities it was trained on, in any order (theirs is always text,
-            speech, face); by default all three. They must be named for an EEA of fewer: the
-            file has their number only.
+        streams: the modalities it was trained on, in the order of `STREAMS`; by default all three.
+            They must be named for an EEA of fewer: the file has their number only.
         widths: stream -> D, for early fusion, whose file has only their sum.
-        heads: of MulT, or of MMER's systems, which no shape shows; by default the authors'
-            10 (they had 8 for MOSEI sentiment) and 12.
+        heads: of MulT, which no shape shows; by default the authors' 10 (they had 8 for MOSEI
+            sentiment).
 
     Raises:
-        DataError: no system of theirs has these names and shapes, or ``streams`` or
-            ``widths`` are not those of the file.
+        DataError: no system of theirs has these names, or ``streams`` or ``widths`` are not those
+            of the file.
+        KeyError, ValueError, IndexError: a weight is missing, or of another shape.
     """
-    weights = {
-        name: torch.as_tensor(value).clone() if isinstance(value, Tensor) else torch.tensor(value)
-        for name, value in state.items()
-        if not IGNORED.search(name)
-    }
-    if streams is not None and (not streams or not set(streams) <= set(STREAMS)):
-        raise DataError(f"Streams are one or more of {', '.join(STREAMS)}; got {list(streams)}.")
-    chosen = None if streams is None else tuple(m for m in STREAMS if m in streams)
-    try:
-        if "textEmoEmbs.weight" in weights:
-            imported = _eea(weights, chosen)
-        elif "proj1.weight" in weights:
-            imported = _mult(weights, heads or 10)
-        elif mmer_weights.is_mmer(weights):
-            imported = mmer_weights.from_authors(weights, heads or mmer_weights.HEADS)
-        elif "RNN.weight_ih_l0" in weights:
-            imported = _early(weights, chosen or STREAMS, widths)
-        elif "EF_RNN.weight_ih_l0" in weights:
-            imported = _early_late(weights, chosen or STREAMS)
-        elif "RNNs.0.weight_ih_l0" in weights:
-            imported = _late(weights, chosen or STREAMS)
-        else:
-            if any(name.startswith("speech.") for name in weights):
-                raise DataError(
-                    "This checkpoint has another backbone than wav2vec2, which the authors' "
-                    "code has no names for; use the artefact that its run wrote."
-                )
-            names = ", ".join(list(weights)[:4]) or "none at all"
-            raise DataError(f"No system of the authors' code has these weights: {names}, ...")
-    except KeyError as error:
-        raise DataError(f"This checkpoint of the authors' lacks the weight {error}.") from None
-    except (ValueError, IndexError) as error:  # a shape that does not unpack, an unknown name
-        raise DataError(f"This checkpoint has weights of another shape ({error}).") from None
-    _require_fit(imported)
-    return imported
+    weights = {name: value for name, value in weights.items() if not IGNORED.search(name)}
+    if "textEmoEmbs.weight" in weights:
+        return _eea(weights, streams)
+    if "proj1.weight" in weights:
+        return _mult(weights, heads or 10)
+    if "RNN.weight_ih_l0" in weights:
+        return _early(weights, streams or STREAMS, widths)
+    if "EF_RNN.weight_ih_l0" in weights:
+        return _early_late(weights, streams or STREAMS)
+    if "RNNs.0.weight_ih_l0" in weights:
+        return _late(weights, streams or STREAMS)
+    names = ", ".join(list(weights)[:4]) or "none at all"
+    raise DataError(f"No system of the authors' code has these weights: {names}, ...")
 
 
 def to_authors(
@@ -128,9 +101,8 @@ def to_authors(
         return _to_rnn(system, state, widths)
     if isinstance(system, MulT):
         return _to_mult(renamed(state, _mult_names()))
-    if isinstance(system, EarlyFusionTransformer):
-        return state
-    return mmer_weights.to_authors(system)
+    assert isinstance(system, EarlyFusionTransformer)
+    return state
 
 
 def _eea(weights: dict[str, Tensor], streams: tuple[str, ...] | None) -> Imported:
@@ -268,30 +240,3 @@ def _unused(system: EEA | RNN, prefix: str, widths: Mapping[str, int]) -> dict[s
             for name, value in rnn.state_dict().items():
                 out[f"{prefix}.{i}.{name}"] = torch.zeros_like(value)
     return out
-
-
-def _require_fit(imported: Imported) -> None:
-    """Check that the weights of a checkpoint fit the system that it seems to hold.
-
-    Raises:
-        DataError: they do not.
-    """
-    labels = [str(i) for i in range(imported.outputs)]
-    vectors = None if imported.vectors is None else imported.vectors.numpy()
-    task: WordTask = "single" if imported.name in ("mmer", "mmer_2022", "cai_sota") else "multi"
-    try:
-        entry = SYSTEMS[imported.name]
-        system = entry.build(
-            entry.Config(**imported.config), imported.widths, EmotionSpace(labels, task, vectors)
-        )
-    except (MoodalError, ValueError) as error:  # pydantic's error is a ValueError
-        raise DataError(f"This checkpoint looks like {imported.name}, but: {error}") from None
-    expected = {name: tuple(value.shape) for name, value in system.state_dict().items()}
-    actual = {name: tuple(value.shape) for name, value in imported.state.items()}
-    for name in sorted(expected.keys() | actual.keys()):
-        if expected.get(name) != actual.get(name):
-            raise DataError(
-                f"This checkpoint looks like {imported.name} on {', '.join(imported.widths)}, but "
-                f"{name} is {actual.get(name, 'missing')} where {expected.get(name, 'nothing')} is "
-                "expected; were these its modalities?"
-            )

@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from moodal.core.emotions import EmotionSpace, Targets, Task, Values
-from moodal.core.errors import SpaceError, UsageError
+from moodal.core.errors import DataError, MoodalError, SpaceError, UsageError
+from moodal.core.records import STREAMS
 from moodal.corpora.unpickle import load
 from moodal.modalities.speech.samples import Wave
 from moodal.model.artefact import read
 from moodal.model.info import (
     ACTIVATIONS,
+    IMPORTED,
     ArtefactInfo,
     BatchInfo,
     DataInfo,
@@ -24,11 +28,11 @@ from moodal.model.info import (
     ValueInfo,
     modality_infos,
 )
-from moodal.published import eea_weights
+from moodal.published import eea_weights, mmer_weights
+from moodal.published.imported import Imported
 from moodal.train.export.artefact import export
 from moodal.train.systems import SYSTEMS
 
-MMER = ("mmer", "mmer_2022", "cai_sota", "unimodal_baseline")
 LETTERS = {"t": "text", "a": "speech", "v": "face"}
 
 
@@ -74,7 +78,7 @@ def import_checkpoint(
         SpaceError: its outputs are not as many as the labels.
     """
     state = load.load_state(Path(checkpoint))
-    imported = eea_weights.from_authors(
+    imported = recognise(
         state,
         streams=streams_of(modalities),
         widths={**eea_weights.PUBLISHED_WIDTHS, **(widths or {})},
@@ -87,7 +91,7 @@ def import_checkpoint(
             f"{checkpoint} scores {outputs} emotions; {len(labels)} labels were given "
             f"({', '.join(labels)})."
         )
-    task = task or ("single" if imported.name in MMER else "multi")
+    task = task or imported.task
     source = "" if vectors is None else f"{Path(checkpoint).name}, textEmoEmbs"
     space: Targets
     if task == "regression":
@@ -112,7 +116,7 @@ def import_checkpoint(
         activation=ACTIVATIONS[task],
         thresholds=ThresholdInfo(values=(0.5,) * len(labels), source="fixed at 0.5"),
         protocol=ProtocolInfo(
-            name="imported", checkpoint=Path(checkpoint).name, stamps=_stamps(imported.name)
+            name=IMPORTED, checkpoint=Path(checkpoint).name, stamps=_stamps(imported)
         ),
         metrics={},
         data=DataInfo(trim_padding=False, scoring=_batches(imported.widths)),
@@ -120,6 +124,77 @@ def import_checkpoint(
     )
     export(Path(out), system, info, vectors)
     return read(out).info
+
+
+def recognise(
+    state: Mapping[str, Tensor | np.ndarray],
+    *,
+    streams: Sequence[str] | None = None,
+    widths: Mapping[str, int] = eea_weights.PUBLISHED_WIDTHS,
+    heads: int | None = None,
+) -> Imported:
+    """Recognise which system of which authors a state dict holds, and rename it.
+
+    Args:
+        streams: the modalities it was trained on, in any order (theirs is always text,
+            speech, face); by default those of the file, or all three.
+        widths, heads: as in `import_checkpoint`.
+
+    Raises:
+        DataError: no system of theirs has these names and shapes, or ``streams`` or
+            ``widths`` are not those of the file.
+    """
+    weights = {
+        name: torch.as_tensor(value).clone() if isinstance(value, Tensor) else torch.tensor(value)
+        for name, value in state.items()
+    }
+    if streams is not None and (not streams or not set(streams) <= set(STREAMS)):
+        raise DataError(f"Streams are one or more of {', '.join(STREAMS)}; got {list(streams)}.")
+    chosen = None if streams is None else tuple(m for m in STREAMS if m in streams)
+    if any(name.startswith("speech.") for name in weights):
+        raise DataError(
+            "This checkpoint has another backbone than wav2vec2, which the authors' "
+            "code has no names for; use the artefact that its run wrote."
+        )
+    try:
+        if mmer_weights.is_mmer(weights):
+            imported = mmer_weights.from_authors(weights, heads or mmer_weights.HEADS)
+        else:
+            imported = eea_weights.from_authors(weights, chosen, widths, heads)
+    except KeyError as error:
+        raise DataError(f"This checkpoint of the authors' lacks the weight {error}.") from None
+    except (ValueError, IndexError) as error:  # a shape that does not unpack, an unknown name
+        raise DataError(f"This checkpoint has weights of another shape ({error}).") from None
+    _require_fit(imported)
+    return imported
+
+
+def _require_fit(imported: Imported) -> None:
+    """Check that the weights of a checkpoint fit the system that it seems to hold.
+
+    Raises:
+        DataError: they do not.
+    """
+    labels = [str(i) for i in range(imported.outputs)]
+    vectors = None if imported.vectors is None else imported.vectors.numpy()
+    try:
+        entry = SYSTEMS[imported.name]
+        system = entry.build(
+            entry.Config(**imported.config),
+            imported.widths,
+            EmotionSpace(labels, imported.task, vectors),
+        )
+    except (MoodalError, ValueError) as error:  # pydantic's error is a ValueError
+        raise DataError(f"This checkpoint looks like {imported.name}, but: {error}") from None
+    expected = {name: tuple(value.shape) for name, value in system.state_dict().items()}
+    actual = {name: tuple(value.shape) for name, value in imported.state.items()}
+    for name in sorted(expected.keys() | actual.keys()):
+        if expected.get(name) != actual.get(name):
+            raise DataError(
+                f"This checkpoint looks like {imported.name} on {', '.join(imported.widths)}, but "
+                f"{name} is {actual.get(name, 'missing')} where {expected.get(name, 'nothing')} is "
+                "expected; were these its modalities?"
+            )
 
 
 def _sentiment(labels: Sequence[str], vectors: np.ndarray | None, source: str) -> Values:
@@ -150,8 +225,8 @@ def _batches(widths: Mapping[str, int]) -> BatchInfo | None:
     return BatchInfo(size=8, max_frames=8 * Wave().longest)
 
 
-def _stamps(system: str) -> tuple[str, ...]:
+def _stamps(imported: Imported) -> tuple[str, ...]:
     """Return the notes that belong to every figure of an authors' checkpoint."""
-    if system in MMER:
+    if imported.mmer:
         return ("the authors chose this checkpoint's epoch on the session that it is named after",)
     return ()

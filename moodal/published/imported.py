@@ -6,6 +6,11 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from moodal.core.emotions import WordTask
+
+MMER_SYSTEMS = ("mmer", "mmer_2022", "cai_sota", "unimodal_baseline")
+"""The systems of MMER's authors; the others are those of EEA's."""
+
 
 class Imported(NamedTuple):
     """A checkpoint as one of our systems.
@@ -25,3 +30,13 @@ class Imported(NamedTuple):
     state: dict[str, Tensor]
     vectors: Tensor | None
     outputs: int
+
+    @property
+    def mmer(self) -> bool:
+        """Return whether MMER's authors saved it."""
+        return self.name in MMER_SYSTEMS
+
+    @property
+    def task(self) -> WordTask:
+        """Return the task of the outputs, as the authors trained them on emotions."""
+        return "single" if self.mmer else "multi"

@@ -84,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
         "--config",
         default="",
         help=f"speech backbone, a name or a folder; default {PUBLISHED}, or where that is not "
-        f"to be had {EMBEDDED}, which comes with moodal (the reports say which)",
+        f"available {EMBEDDED}, which a package of moodal contains (the reports say which)",
     )
     add("--layers", type=int, default=0, help="transformer layers of it that are used (0: all)")
     add("--sessions", type=int, nargs="*", default=[], help="held out, e.g. 1 3 (default: each)")
@@ -195,7 +195,7 @@ def _backbone(asked: str) -> tuple[str, str]:
         find(PUBLISHED)
     except UsageError as error:
         return EMBEDDED, (
-            f"{error} Going on with {EMBEDDED}, which comes with moodal: its figures are not "
+            f"{error} The backbone {EMBEDDED} is used instead: its figures are not "
             "those of the paper's backbone."
         )
     return PUBLISHED, ""
@@ -250,20 +250,20 @@ def _require_complete(manifest: Manifest) -> None:
     Raises:
         DataError: some cannot; the message lists all reasons.
     """
-    silent = [u.id for u in manifest.utterances if "speech" not in u.media]
-    bare = []
+    without_recording = [u.id for u in manifest.utterances if "speech" not in u.media]
+    without_roberta = []
     if "text" in manifest.features:
         rows = np.flatnonzero(manifest.features["text"].lengths == 0)
-        bare = [manifest.utterances[row].id for row in rows]
-    homeless = [u.id for u in manifest.utterances if u.session is None]
+        without_roberta = [manifest.utterances[row].id for row in rows]
+    without_session = [u.id for u in manifest.utterances if u.session is None]
     reasons = [
         f"{len(ids)} {what} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})"
         for ids, what in (
-            (silent, "have no recording"),
-            (bare, "have no RoBERTa array"),
-            (homeless, "name no session"),
+            (without_recording, "have no recording"),
+            (without_roberta, "have no RoBERTa array"),
+            (without_session, "name no session"),
         )
         if ids
     ]
     if reasons:
-        raise DataError(f"Of {len(manifest)} utterances {' and '.join(reasons)}; mend the csv.")
+        raise DataError(f"Of {len(manifest)} utterances {' and '.join(reasons)}; correct the csv.")

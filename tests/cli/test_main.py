@@ -1,11 +1,14 @@
 """The command line: what it prints is what is meant, letter by letter."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from moodal.cli import main as cli
 from moodal.corpora import CORPORA
+from moodal.output.formats import FORMATS
 
 
 def test_brackets_in_a_path_are_printed(tmp_path, capsys):
@@ -21,7 +24,9 @@ def test_prepare_lists_the_corpora(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(CORPORA)
     cli.main(["prepare", "--list", "--json"])
-    assert json.loads(capsys.readouterr().out)["ravdess"].startswith("RAVDESS: 24 actors")
+    about = json.loads(capsys.readouterr().out)
+    assert about["ravdess"].startswith("Read RAVDESS: 24 actors")
+    assert len(set(about.values())) == len(about)  # readers of one file differ, too
 
 
 @pytest.mark.parametrize(
@@ -52,3 +57,23 @@ def test_the_artefact_that_comes_along_goes_by_a_name(capsys, tmp_path, monkeypa
     (tmp_path / "default").mkdir()
     with pytest.raises(SystemExit):
         cli.main(["inspect", "default"])  # a folder of that name is meant by it
+
+
+def test_predict_offers_every_format_of_the_table(capsys):
+    [action] = [a for a in _actions("predict") if a.dest == "format"]
+    assert list(action.choices) == list(FORMATS)
+    with pytest.raises(SystemExit):
+        cli.main(["predict", "a.wav", "--format", "xml"])
+    assert "choose from" in capsys.readouterr().err
+
+
+def test_the_parser_imports_no_format():
+    code = "import sys; from moodal.cli.main import parser; parser(); print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "moodal.cli.predict" in modules.stdout.split()
+    assert not [name for name in modules.stdout.split() if name.startswith(("moodal.out", "numpy"))]
+
+
+def _actions(command):
+    [commands] = [a for a in cli.parser()._actions if a.dest == "command"]
+    return commands.choices[command]._actions

@@ -58,7 +58,7 @@ def logits_of(report: Path) -> dict[str, np.ndarray]:
 
 
 SENTENCES = ("gap", "source", "title", "warning", "detail")
-"""Keys of a report whose values are sentences, which may be worded anew."""
+"""Keys of a report whose values are sentences, which may be worded differently."""
 
 
 def assert_holds(actual: Any, expected: Any, tolerance: float, where: str = "") -> None:

@@ -7,8 +7,6 @@ import pytest
 from moodal.core.errors import DataError
 from moodal.corpora import crema_d
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "crema_d"
-
 
 def touch(root: Path, *names: str) -> Path:
     for name in names:
@@ -88,9 +86,8 @@ def test_nothing_that_can_be_read(tmp_path: Path) -> None:
         crema_d.read(tmp_path / "a.wav")
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the real CREMA-D is not here")
-def test_the_real_corpus_has_its_published_totals() -> None:
-    manifest = crema_d.read(REAL)
+def test_the_real_corpus_has_its_published_totals(real) -> None:
+    manifest = crema_d.read(real("crema_d"))
     assert manifest.labels.sum(0).tolist() == [1271, 1271, 1271, 1271, 1087, 1271]
     assert len({u.speaker for u in manifest.utterances}) == 91
     assert {u.text for u in manifest.utterances} == set(crema_d.SENTENCES.values())

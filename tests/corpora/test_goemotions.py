@@ -8,8 +8,6 @@ import pytest
 from moodal.core.errors import DataError
 from moodal.corpora import goemotions
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "goemotions"
-
 
 def write(root: Path, *, labels: str | None = None, train: str = "Well done!\t0,17\ta1\n") -> Path:
     (root / "train.tsv").write_text(train, encoding="utf-8")
@@ -79,9 +77,8 @@ def test_missing_and_undecodable_files(tmp_path: Path) -> None:
         goemotions.read(tmp_path)
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the real GoEmotions is not here")
-def test_the_real_corpus_has_its_published_totals() -> None:
-    manifest = goemotions.read(REAL)
+def test_the_real_corpus_has_its_published_totals(real) -> None:
+    manifest = goemotions.read(real("goemotions"))
     counts = {split: len(manifest.rows(split)) for split in ("train", "valid", "test")}
     assert counts == {"train": 43410, "valid": 5426, "test": 5427}
     train = manifest.labels[manifest.rows("train")].sum(0)

@@ -8,8 +8,6 @@ import pytest
 from moodal.core.errors import DataError
 from moodal.corpora import ravdess
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "ravdess"
-
 
 def touch(root: Path, *names: str) -> Path:
     for name in names:
@@ -114,9 +112,8 @@ def test_other_names(tmp_path: Path) -> None:
     assert "2 recordings with other names" in manifest.notes[-1]
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the real RAVDESS is not here")
-def test_the_real_corpus_has_its_published_totals() -> None:
-    manifest = ravdess.read(REAL)
+def test_the_real_corpus_has_its_published_totals(real) -> None:
+    manifest = ravdess.read(real("ravdess"))
     assert manifest.labels.sum(0).tolist() == [96, *[192] * 7]
     assert sum("speech" in u.media for u in manifest.utterances) == 1424
     assert manifest.features["face"].lengths.sum() == 1440

@@ -1,6 +1,6 @@
 """Every command gives what it gave before: tests/golden/outputs, written by record.py.
 
-Where a change of behaviour is meant, record anew and read the difference before it is committed::
+Where a change of behaviour is meant, record again and read the difference before it is committed::
 
     python tests/golden/record.py --out tests/golden/outputs
 """

@@ -88,7 +88,7 @@ def test_sessions_are_held_out_in_turn_and_pooled(answer, small, tmp_path):
     about = json.loads((tmp_path / "run/fold-Ses01/artefact/artefact.json").read_text())
     assert about["body"]["config"]["speech"]["architecture"]["hidden_size"] == 12
 
-    # again: nothing is trained anew; and the artefact scores a session by itself
+    # again: nothing is trained again; and the artefact scores a session by itself
     again = answer("train", RELEASE / "mmer.toml", *small, "--out", tmp_path / "run")
     assert again == report
     prepared = small[0].removeprefix("data.prepared=")

@@ -259,7 +259,7 @@ def test_a_corpus_on_another_scale_is_brought_to_the_models(trained, clips, tmp_
 @pytest.mark.parametrize("kind", formats.FORMATS)
 def test_every_format_tells_the_values(kind, trained, clips, tmp_path):
     row = rows_of(clips / "values.csv")[0]
-    out = tmp_path / f"clip{formats.ENDINGS[kind]}"
+    out = tmp_path / f"clip{formats.FORMATS[kind].ending}"
     words = ("--artefact", trained("eea") / "artefact", "--whole", "--text", row["text"])
     run("predict", clips / row["audio"], *words, "--format", kind, "--out", out)
     text = out.read_text(encoding="utf-8")

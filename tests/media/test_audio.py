@@ -134,7 +134,7 @@ def test_a_file_without_samples_is_refused(tmp_path):
 def test_nan_is_refused(tmp_path):
     path = tmp_path / "nan.wav"
     soundfile.write(path, np.array([0.1, np.nan, 0.2], np.float32), 16000, subtype="FLOAT")
-    with pytest.raises(DataError, match=r"nan\.wav: 1 sample is NaN or infinite; record it anew"):
+    with pytest.raises(DataError, match=r"nan\.wav: 1 sample is NaN or infinite; record it again"):
         read_audio(path)
 
 

@@ -16,11 +16,6 @@ from moodal.modalities.speech.segment import speech_spans
 from moodal.modalities.speech.spoken import QUIET, SHORTEST, audible, spoken, utterance_extent
 
 CLIP = Path(__file__).parents[2] / "examples" / "clip.mp4"
-DATA = Path(__file__).parents[3] / "shared" / "data"
-REAL = [
-    *sorted((DATA / "crema_d" / "AudioWAV").glob("10[0-9]*_IEO_ANG_HI.*"))[:3],
-    *sorted((DATA / "ravdess" / "audio").glob("03-01-05-01-0[12]-01-09.*"))[:2],
-]
 
 
 def room(seconds: float, seed: int = 0) -> np.ndarray:
@@ -38,8 +33,11 @@ def voice():
 
 
 @pytest.fixture(scope="module")
-def clips(voice, tmp_path_factory):
-    """Clips with silence at both ends, without, in two sentences, without speech, and real ones."""
+def clips(voice, data_folder, tmp_path_factory):
+    """Clips with silence at both ends, without, in two sentences, without speech, and real ones.
+
+    Without the folder of real corpora, there are no real ones.
+    """
     folder = tmp_path_factory.mktemp("clips")
     sounds = {
         "ends": np.concatenate([room(1.0), voice, room(1.5, 1)]),
@@ -51,7 +49,11 @@ def clips(voice, tmp_path_factory):
     for name, samples in sounds.items():
         soundfile.write(folder / f"{name}.wav", samples, 16000)
     soundfile.write(folder / "other_rate.flac", sounds["ends"][::2], 8000)
-    return [*sorted(folder.iterdir()), CLIP, *REAL]
+    real = [
+        *sorted((data_folder / "crema_d/AudioWAV").glob("10[0-9]*_IEO_ANG_HI.*"))[:3],
+        *sorted((data_folder / "ravdess/audio").glob("03-01-05-01-0[12]-01-09.*"))[:2],
+    ]
+    return [*sorted(folder.iterdir()), CLIP, *real]
 
 
 def evaluated(model, paths, out, **options):

@@ -260,12 +260,20 @@ def test_samples_of_another_rate_are_resampled_alike_in_any_blocks(model, said, 
         (io.StringIO("text"), "binary mode"),
         (7, "not a int"),
         (["a"], "Samples must be"),
+        ([], "The stream held no samples"),
+        ([np.zeros(0, np.float32)] * 3, "The stream held no samples"),
+        (np.zeros(0, np.float32), "holds no samples"),
     ],
 )
 def test_what_is_no_recording_is_one_sentence(model, source, words):
     with pytest.raises((DataError, UsageError), match=words) as caught:
         model.predict(source, rate=RATE)
     assert "moodal-" not in str(caught.value)  # the copy's folder
+
+
+def test_a_live_stream_that_ends_without_a_sample_is_refused(model):
+    with pytest.raises(DataError, match="The stream held no samples"):
+        list(model.stream(iter([]), rate=RATE))
 
 
 @needs_clip

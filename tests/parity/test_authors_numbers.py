@@ -16,7 +16,9 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from moodal.core.emotions import EmotionSpace
-from moodal.published.eea_weights import Imported, from_authors, to_authors
+from moodal.published.eea_weights import to_authors
+from moodal.published.import_checkpoint import recognise
+from moodal.published.imported import Imported
 from moodal.train.data.batch import Stream
 from moodal.train.layers.losses import loss
 from moodal.train.systems import SYSTEMS
@@ -40,7 +42,7 @@ class Case:
         self.chosen = tuple(m for m, letter in STREAM.items() if letter in letters)
         sizes = self.about.get("input_sizes", [12, 9, 6])
         widths = dict(zip(STREAM, sizes, strict=True))
-        self.imported: Imported = from_authors(
+        self.imported: Imported = recognise(
             self.part("weights."),
             streams=self.chosen,
             widths=widths,

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moodal.core.emotions import EmotionSpace
-from moodal.published.eea_weights import from_authors, to_authors
+from moodal.published.import_checkpoint import recognise
+from moodal.published.mmer_weights import to_authors
 from moodal.train.backbones.speech import build_speech
 from moodal.train.data.batch import Batch, Stream, Transcripts
 from moodal.train.layers.losses import loss
@@ -43,7 +44,7 @@ class Case:
             about: dict[str, Any] = json.loads(file.metadata()["json"])
             self.tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         self.name, self.mode = name, mode
-        self.imported = from_authors(self.part("weights."), heads=4)
+        self.imported = recognise(self.part("weights."), heads=4)
         config = {**self.imported.config, "mode": mode}
         if about.get("alpha_used"):
             config["alpha"] = about["alpha_used"]
@@ -139,7 +140,7 @@ def gradients(case: Case) -> dict[str, Tensor]:
     }
     case.system.load_state_dict(gradients_by_name)
     try:
-        return {name: value.clone() for name, value in to_authors(case.system, SPACE).items()}
+        return {name: value.clone() for name, value in to_authors(case.system).items()}
     finally:
         case.system.load_state_dict(case.imported.state)
 
@@ -209,7 +210,7 @@ def test_corrected_mode_from_kept_front_end_frames(corrected: Case) -> None:
 
 def test_state_dict_goes_back_to_the_authors_names(corrected: Case) -> None:
     theirs = corrected.part("weights.")
-    back = to_authors(corrected.system, SPACE)
+    back = to_authors(corrected.system)
     assert back.keys() == theirs.keys()
     for name, value in theirs.items():
         assert back[name].shape == value.shape, name

@@ -8,8 +8,8 @@ import torch
 
 from moodal.core.emotions import EmotionSpace, Values
 from moodal.core.errors import DataError, SpaceError
-from moodal.published.eea_weights import PUBLISHED_WIDTHS, from_authors, to_authors
-from moodal.published.import_checkpoint import import_checkpoint
+from moodal.published.eea_weights import PUBLISHED_WIDTHS, to_authors
+from moodal.published.import_checkpoint import import_checkpoint, recognise
 from moodal.train.export.artefact import load
 from moodal.train.systems import SYSTEMS
 
@@ -42,7 +42,7 @@ def build(name, settings, streams):
 @pytest.mark.parametrize(("name", "settings", "streams"), CASES)
 def test_a_checkpoint_converts_in_both_directions(name, settings, streams) -> None:
     config, system = build(name, settings, streams)
-    imported = from_authors(to_authors(system, SPACE), streams=streams)
+    imported = recognise(to_authors(system, SPACE), streams=streams)
     assert imported.name == name
     assert imported.outputs == 2
     assert imported.widths == {m: PUBLISHED_WIDTHS[m] for m in streams}
@@ -66,7 +66,7 @@ def test_another_order_of_streams_becomes_theirs() -> None:
         system.weight.copy_(torch.tensor([0.9, 0.1]))
     state = to_authors(system, SPACE)
     torch.testing.assert_close(state["modality_weights.weight"], torch.tensor([0.1, 0.9]))
-    imported = from_authors(state, streams=["face", "text"])
+    imported = recognise(state, streams=["face", "text"])
     assert imported.config["streams"] == ("text", "face")
     for case in ({"fusion": "lf", "hidden": HIDDEN}, {"fusion": "ef"}):
         _, other = build("rnn", case, ("face", "text"))
@@ -86,7 +86,7 @@ def test_an_eea_of_fewer_modalities_has_zeros_for_the_others() -> None:
 def test_arrays_will_do() -> None:
     _, system = build("rnn", {"fusion": "lf", "hidden": HIDDEN}, ALL)
     state = {name: value.numpy() for name, value in to_authors(system, SPACE).items()}
-    assert from_authors(state).config["fusion"] == "lf"
+    assert recognise(state).config["fusion"] == "lf"
 
 
 def test_mults_constants_are_written() -> None:
@@ -100,38 +100,38 @@ def test_what_the_file_does_not_show_must_be_named() -> None:
     _, system = build("eea", {"hidden": HIDDEN}, ("text", "face"))
     state = to_authors(system, SPACE)
     with pytest.raises(DataError, match="trained on 2 of the three modalities"):
-        from_authors(state)
+        recognise(state)
     with pytest.raises(DataError, match="trained on 2 of the three"):
-        from_authors(state, streams=["text"])
+        recognise(state, streams=["text"])
     _, early = build("rnn", {"fusion": "ef", "width": 6}, ("text", "face"))
     with pytest.raises(DataError, match="reads 335 values per step"):
-        from_authors(to_authors(early, SPACE))
+        recognise(to_authors(early, SPACE))
 
 
 def test_other_checkpoints_are_refused() -> None:
     with pytest.raises(DataError, match=r"No system .* weights: bert"):
-        from_authors({"bert": torch.zeros(3)})
+        recognise({"bert": torch.zeros(3)})
     with pytest.raises(DataError, match="none at all"):
-        from_authors({})
+        recognise({})
     with pytest.raises(DataError, match="Streams are one or more of"):
-        from_authors({}, streams=["smell"])
+        recognise({}, streams=["smell"])
     _, system = build("eea", {"hidden": HIDDEN}, ALL)
     state = to_authors(system, SPACE)
     bent = state | {"affineAudio.weight": torch.zeros(5, 9)}
     with pytest.raises(DataError, match=r"affine\.speech\.weight is \(5, 9\) where \(5, 8\)"):
-        from_authors(bent)
+        recognise(bent)
     state.pop("affineAudio.bias")
     with pytest.raises(DataError, match=r"lacks the weight 'affineAudio\.bias'"):
-        from_authors(state)
+        recognise(state)
     odd = to_authors(system, SPACE) | {"RNNs.0.weight_ih_l0": torch.zeros(10, 300)}
     with pytest.raises(DataError, match="no LSTM or GRU 8 wide"):
-        from_authors(odd)
+        recognise(odd)
     flat = to_authors(system, SPACE) | {"RNNs.0.weight_ih_l0": torch.zeros(10)}
     with pytest.raises(DataError, match="weights of another shape"):
-        from_authors(flat)
+        recognise(flat)
     _, late = build("rnn", {"fusion": "lf", "hidden": HIDDEN}, ("text", "face"))
     with pytest.raises(DataError, match="were these its modalities"):
-        from_authors(to_authors(late, SPACE))
+        recognise(to_authors(late, SPACE))
 
 
 def test_a_space_that_does_not_fit_is_refused() -> None:

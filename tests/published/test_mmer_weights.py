@@ -8,8 +8,8 @@ import torch
 
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError, SpaceError, UnsafeFileError
-from moodal.published.eea_weights import from_authors, to_authors
-from moodal.published.import_checkpoint import import_checkpoint
+from moodal.published.import_checkpoint import import_checkpoint, recognise
+from moodal.published.mmer_weights import to_authors
 from moodal.train.data.batch import Stream
 from moodal.train.export import artefact
 from moodal.train.systems import SYSTEMS
@@ -69,9 +69,9 @@ def older(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("case", CASES)
 def test_a_checkpoint_converts_in_both_directions(case) -> None:
     system = build(case)
-    theirs = to_authors(system, SPACE)
+    theirs = to_authors(system)
     for state in (theirs, older(theirs)):
-        imported = from_authors(state, heads=3)
+        imported = recognise(state, heads=3)
         assert imported.name == CASES[case][0]
         assert imported.outputs == 4
         entry = SYSTEMS[imported.name]
@@ -91,7 +91,7 @@ def test_a_checkpoint_converts_in_both_directions(case) -> None:
 def test_wav2vec2s_sizes_are_read_off_its_shapes(large) -> None:
     sizes = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
     system = build("cai_sota", **(sizes if large else {}))
-    imported = from_authors(to_authors(system, SPACE), heads=3).config["speech"]["architecture"]
+    imported = recognise(to_authors(system), heads=3).config["speech"]["architecture"]
     assert imported["do_stable_layer_norm"] == imported["conv_bias"] == large
     assert imported["feat_extract_norm"] == ("layer" if large else "group")
 
@@ -100,7 +100,7 @@ def test_wav2vec2s_sizes_are_read_off_its_shapes(large) -> None:
 def test_a_checkpoint_becomes_an_artefact_that_scores_samples(case, tmp_path) -> None:
     system = build(case)
     file = tmp_path / "1_model.pt"
-    torch.save({"state_dict": older(to_authors(system, SPACE))}, file)
+    torch.save({"state_dict": older(to_authors(system))}, file)
     info = import_checkpoint(file, tmp_path / "artefact", LABELS, heads=3)
     assert info.task == "single"
     assert info.activation == "softmax"
@@ -122,48 +122,48 @@ def test_a_file_that_would_run_code_is_not_read(tmp_path) -> None:
 
 
 def test_checkpoints_of_another_shape_are_refused_in_words() -> None:
-    state = to_authors(build("2022"), SPACE)
+    state = to_authors(build("2022"))
 
     def without(*names: str) -> dict[str, torch.Tensor]:
         return {name: value for name, value in state.items() if not name.startswith(names)}
 
     with pytest.raises(DataError, match="5 heads do not divide its width, 12; name them"):
-        from_authors(state, heads=5)
+        recognise(state, heads=5)
     with pytest.raises(DataError, match=r"lacks the weight 'classifier\.bias'"):
-        from_authors(without("classifier"), heads=3)
+        recognise(without("classifier"), heads=3)
     with pytest.raises(DataError, match="6 convolutions, where wav2vec2 has 7"):
-        from_authors(without("wav2vec2.feature_extractor.conv_layers.6"), heads=3)
+        recognise(without("wav2vec2.feature_extractor.conv_layers.6"), heads=3)
     with pytest.raises(DataError, match=r"v1\.weight is missing where \(12, 12\)"):
-        from_authors(without("vismap2text.weight"), heads=3)
+        recognise(without("vismap2text.weight"), heads=3)
     with pytest.raises(DataError, match=r"looks like mmer_2022 .* odd is \(3,\) where nothing"):
-        from_authors(state | {"odd": torch.zeros(3)}, heads=3)
+        recognise(state | {"odd": torch.zeros(3)}, heads=3)
     bent = state | {"gate.weight": torch.zeros(12, 20)}
     with pytest.raises(DataError, match=r"gate\.weight is \(12, 20\) where \(12, 24\)"):
-        from_authors(bent, heads=3)
+        recognise(bent, heads=3)
     name = "wav2vec2.encoder.pos_conv_embed.conv.parametrizations.weight.original1"
     with pytest.raises(DataError, match="weights of another shape"):
-        from_authors(state | {name: torch.zeros(3)}, heads=3)
+        recognise(state | {name: torch.zeros(3)}, heads=3)
     with pytest.raises(DataError, match="No system of the authors"):
-        from_authors({"bert.embeddings": torch.zeros(3)})
+        recognise({"bert.embeddings": torch.zeros(3)})
 
 
 def test_what_no_checkpoint_of_theirs_can_hold_keeps_our_names() -> None:
     entry = SYSTEMS["mmer"]
     frozen = entry.build(entry.Config(width=4), {"text": 8, "speech": 6}, SPACE)
-    state = to_authors(frozen, SPACE)
+    state = to_authors(frozen)
     assert "model_mmi.narrow.weight" in state
     assert "model_mmi.gate.weight" in state
     with pytest.raises(DataError, match="No system of the authors"):
-        from_authors(state)
-    hubert = to_authors(build("baseline", model_type="hubert"), SPACE)
+        recognise(state)
+    hubert = to_authors(build("baseline", model_type="hubert"))
     assert "backbone.model.encoder.layer_norm.weight" in hubert
 
 
 def test_what_is_never_read_is_written_as_zeros() -> None:
-    first, second = (to_authors(build(case), SPACE) for case in ("2022", "2023"))
+    first, second = (to_authors(build(case)) for case in ("2022", "2023"))
     unread = {n: v for n, v in first.items() if n.startswith("self_attention.")}
     assert len(unread) == 16
     assert not any(value.any() for value in unread.values())
     assert second["model_mmi.weights"].tolist() == [0] * 13
     arrays = {name: np.asarray(value) for name, value in second.items()}
-    assert from_authors(arrays, heads=3).name == "mmer"
+    assert recognise(arrays, heads=3).name == "mmer"

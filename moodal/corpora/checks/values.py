@@ -61,7 +61,7 @@ def _outside(manifest: Manifest, value: Value, numbers: np.ndarray) -> Finding |
     reach = f"{low:g}" if low == high else f"from {low:g} to {high:g}"
     detail = (
         f"{_count(len(rows))} a {value.name} outside of {value.low:g} to {value.high:g} ({reach}): "
-        f"{_names(manifest, rows)}; mend it, or declare the range that is meant, in a table as "
+        f"{_names(manifest, rows)}; correct it, or declare the range that is meant, in a table as "
         f"value:{value.name}[LOW,HIGH]."
     )
     return Finding("error", "labels", detail)

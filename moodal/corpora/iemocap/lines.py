@@ -21,7 +21,7 @@ _DIMENSIONS = {"val": "valence", "act": "activation", "dom": "dominance"}
 
 
 @dataclass
-class Labelled:
+class LabelledTurn:
     """A label line with the annotations below it.
 
     Attributes:
@@ -52,7 +52,7 @@ class Lines:
         problems: a phrase for each fault, with file and line.
     """
 
-    turns: dict[str, Labelled] = field(default_factory=dict)
+    turns: dict[str, LabelledTurn] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     unnamed: int = 0
     unread: int = 0
@@ -62,7 +62,7 @@ class Lines:
 
 def labels(path: Path, into: Lines) -> None:
     """Read ``EmoEvaluation/<dialogue>.txt``: a label line per turn, with annotations below it."""
-    last = Labelled("", "", "", {})
+    last = LabelledTurn("", "", "", {})
     for place, line in _lines(path):
         if line.startswith("%"):
             continue
@@ -75,10 +75,10 @@ def labels(path: Path, into: Lines) -> None:
         match = _LABEL.fullmatch(line)
         if not match:
             into.problems.append(f"{place} is damaged ({line[:40]!r})")
-            last = Labelled("", "", "", {})  # the annotations below it are ignored
+            last = LabelledTurn("", "", "", {})  # the annotations below it are ignored
             continue
         start, end, name, code, *values = match.groups()
-        last = Labelled(code, start, end, dict(zip(_DIMENSIONS.values(), values, strict=True)))
+        last = LabelledTurn(code, start, end, dict(zip(_DIMENSIONS.values(), values, strict=True)))
         if not NAME.fullmatch(name):
             into.problems.append(f"{place} has the name {name!r}, which is not IEMOCAP's")
         elif code not in CODES:
@@ -91,7 +91,7 @@ def labels(path: Path, into: Lines) -> None:
             into.turns[name] = last
 
 
-def _annotator(line: str, turn: Labelled) -> bool:
+def _annotator(line: str, turn: LabelledTurn) -> bool:
     """Add one annotator's line to ``turn``; return whether the line was an annotation."""
     match = _ANNOTATOR.fullmatch(line)
     if not match:

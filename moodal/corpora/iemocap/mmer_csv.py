@@ -37,11 +37,12 @@ _MARK = re.compile(r"\{[^{}]*\}")  # {LG}, {BR}: laughter and breath in the csv'
 
 
 def read(root: Path | str) -> Manifest:
-    """Read a folder with ``iemocap.csv``, or the csv itself, and the folders next to it.
+    """Read MMER's csv of IEMOCAP, with the recordings and RoBERTa arrays next to it.
 
-    These are ``audio/<FileName>.wav``; ``roberta/<FileName>.npy`` [1, L, D]; ``audio_augmented/``
-    with any number of ``<voice>...<FileName>.wav`` per utterance; and ``roberta_augmented/``,
-    likewise with ``.npy``. Each may be missing: the csv alone is a corpus of text.
+    ``root`` is a folder with ``iemocap.csv``, or the csv itself. The folders are
+    ``audio/<FileName>.wav``; ``roberta/<FileName>.npy`` [1, L, D]; ``audio_augmented/`` with any
+    number of ``<voice>...<FileName>.wav`` per utterance; and ``roberta_augmented/``, likewise with
+    ``.npy``. Each may be missing: the csv alone is a corpus of text.
 
     Raises:
         DataError: as `read_parts`.

@@ -20,7 +20,7 @@ from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Utterance, media_of
 from moodal.corpora.find import AUDIO, folder, recordings, shortened
 from moodal.corpora.iemocap import lines as iemocap_lines
-from moodal.corpora.iemocap.lines import Labelled, Lines
+from moodal.corpora.iemocap.lines import LabelledTurn, Lines
 from moodal.corpora.iemocap.names import CODES, fields
 
 RELEASE = "IEMOCAP_full_release"
@@ -31,17 +31,18 @@ REMARK = re.compile(r"\[[^\[\]]*\]")
 
 
 def read(root: Path | str) -> Manifest:
-    """Read ``IEMOCAP_full_release``, or the folder that holds it.
+    """Read IEMOCAP as released: 10,039 labelled turns of ten actors.
 
-    Each ``Session*`` has labels in ``dialog/EmoEvaluation/*.txt``, transcripts in
-    ``dialog/transcriptions`` and sound in ``sentences/wav/<dialogue>/<utterance>.wav``. Every turn
-    with a label line is an utterance. Missing sessions, recordings and transcripts, and those
-    without a label, are counted in the notes.
+    ``root`` is ``IEMOCAP_full_release``, or the folder that holds it. Each ``Session*`` has labels
+    in ``dialog/EmoEvaluation/*.txt``, transcripts in ``dialog/transcriptions`` and sound in
+    ``sentences/wav/<dialogue>/<utterance>.wav``. Every turn with a label line is an utterance.
+    Missing sessions, recordings and transcripts, and those without a label, are counted in the
+    notes.
 
     Returns:
         Speech and text; labels one-hot [N, 11], the words of `CODES` in their order; no splits.
         ``extra``: style, script or scenario, start, end, valence, activation, dominance,
-        annotators (JSON, see `Labelled`); transcript, where remarks were removed from the text.
+        annotators (JSON, see `LabelledTurn`); transcript, where remarks were removed from the text.
         A turn of remarks alone keeps them as its text, and has an empty "ctc_text".
 
     Raises:
@@ -72,7 +73,7 @@ def read(root: Path | str) -> Manifest:
             f"{RELEASE}, or the folder that holds it."
         )
     if lines.problems:
-        raise DataError(f"{root}: {shortened(lines.problems)}; mend or remove these lines.")
+        raise DataError(f"{root}: {shortened(lines.problems)}; correct or remove these lines.")
     names = list(lines.turns)
     codes = list(CODES)
     return Manifest(
@@ -102,7 +103,7 @@ def _sheets(place: Path) -> list[Path]:
 
 
 def _utterance(
-    name: str, turn: Labelled, raw: str | None, audio: Path | None, root: Path
+    name: str, turn: LabelledTurn, raw: str | None, audio: Path | None, root: Path
 ) -> Utterance:
     about = fields(name)
     extra = {**about.pop("extra"), "start": turn.start, "end": turn.end, **turn.dimensions}

@@ -90,7 +90,7 @@ def sequences(values: Any, place: str, rows: int | None = None) -> np.ndarray:
         row, step, column = (int(x) for x in np.argwhere(bad)[0])
         raise DataError(
             f"{place} row {row}, step {step}, column {column} is {values[row, step, column]}; "
-            "mend or remove that row."
+            "correct or remove that row."
         )
     return values
 
@@ -258,7 +258,7 @@ def _frames(corpus: str, stream: str, parts: Sequence[SplitData], width: int) ->
             padded = np.zeros((len(part.utterances), 0, width), np.float32)
         padded, count = without_infinity(padded)
         if count and stream != "speech":
-            raise DataError(f"{corpus}: {stream} of {part.split} holds -inf; mend or remove it.")
+            raise DataError(f"{corpus}: {stream} of {part.split} holds -inf; correct or remove it.")
         silent += count
         values.append(padded.reshape(-1, width))
         lengths.append(np.full(len(padded), padded.shape[1]))

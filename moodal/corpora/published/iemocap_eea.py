@@ -16,7 +16,9 @@ EMOTIONS = ("neutral", "happy", "sad", "angry")
 
 
 def read(root: Path | str) -> Manifest:
-    """Read ``iemocap_data.pkl``: one of four emotions per utterance, streams aligned.
+    """Read IEMOCAP as EEA had it: one of four emotions per utterance, streams aligned.
+
+    The file is ``iemocap_data.pkl``.
 
     Raises:
         UnsafeFileError: the pickle would run code; it was not run.
@@ -26,7 +28,9 @@ def read(root: Path | str) -> Manifest:
 
 
 def read_noalign(root: Path | str) -> Manifest:
-    """Read ``iemocap_data_noalign.pkl``: the same with streams of different lengths.
+    """Read IEMOCAP as EEA had it, with streams that are not aligned.
+
+    The file is ``iemocap_data_noalign.pkl``.
 
     Raises:
         UnsafeFileError, DataError: as `read`.

@@ -26,7 +26,7 @@ STEPS = 20
 
 
 def read(root: Path | str) -> Manifest:
-    """Read the folder: one of nine emotions per utterance.
+    """Read IEMOCAP as EEA had it for zero-shot: one of nine emotions per utterance.
 
     ``y`` has eleven columns, of which the first and the last are dropped. Rows without an emotion
     after that are left out and counted in the notes.

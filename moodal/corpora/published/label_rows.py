@@ -15,7 +15,7 @@ def _finite(values: Any, place: str) -> np.ndarray:
     bad = ~np.isfinite(values.astype(np.float64))
     if bad.any():
         row = int(np.argwhere(bad)[0][0])
-        raise DataError(f"{place} row {row} is not a finite number; mend or remove that row.")
+        raise DataError(f"{place} row {row} is not a finite number; correct or remove that row.")
     return values
 
 
@@ -64,7 +64,7 @@ def one_of(values: Any, place: str, classes: int, *, none: bool = False) -> np.n
         row = int(wrong.argmax())
         raise DataError(
             f"{place} row {row} has {int(rows[row].sum())} classes, where each row has one; "
-            "mend or remove it."
+            "correct or remove it."
         )
     return rows
 
@@ -89,5 +89,5 @@ def _within(values: np.ndarray, place: str, low: float, high: float, what: str) 
         where = tuple(np.argwhere(bad)[0])
         raise DataError(
             f"{place} row {int(where[0])} is {values[where]}, but {what} lies within {low:g} and "
-            f"{high:g}; mend or remove that row."
+            f"{high:g}; correct or remove that row."
         )

@@ -30,7 +30,9 @@ SENTIMENT = ("mosei_senti_data.pkl", "mosei_senti_data_noalign.pkl", "y_train.h5
 
 
 def read(root: Path | str) -> Manifest:
-    """Read the folder: any number of six emotions per utterance (intensity > 0).
+    """Read CMU-MOSEI as EEA had it: any number of six emotions per utterance.
+
+    An emotion counts where its intensity is above 0.
 
     Without ``ey_`` files, ``y_`` files are read: one column as sentiment, several as classes. The
     files do not name utterances; they get names such as "train-00012".
@@ -52,7 +54,9 @@ def read(root: Path | str) -> Manifest:
 
 
 def read_sentiment(root: Path | str) -> Manifest:
-    """Read sentiment of -3 to 3 from the first that exists of ``SENTIMENT``.
+    """Read CMU-MOSEI with sentiment of -3 to 3.
+
+    The first that exists of ``SENTIMENT`` is read.
 
     Raises:
         UnsafeFileError: the pickle would run code; it was not run.

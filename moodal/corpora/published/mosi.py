@@ -19,7 +19,9 @@ TEXT, SPEECH = 300, 5
 
 
 def read(root: Path | str) -> Manifest:
-    """Read the h5 files, or ``mosi_data.pkl`` without them: sentiment per utterance.
+    """Read CMU-MOSI with sentiment of -3 to 3, streams aligned.
+
+    The h5 files are read, or ``mosi_data.pkl`` without them.
 
     Raises:
         UnsafeFileError: the pickle would run code; it was not run.
@@ -51,7 +53,9 @@ def read(root: Path | str) -> Manifest:
 
 
 def read_noalign(root: Path | str) -> Manifest:
-    """Read ``mosi_data_noalign.pkl``, with streams of different lengths.
+    """Read CMU-MOSI with sentiment of -3 to 3 and streams that are not aligned.
+
+    The file is ``mosi_data_noalign.pkl``.
 
     Raises:
         UnsafeFileError, DataError: as `read`.

@@ -47,10 +47,11 @@ _KINDS = {
 
 
 def read(root: Path | str) -> Manifest:
-    """Read one data set from the folder, or from ``root``/processed_datasets.
+    """Read one of the data sets that the EEA authors made ready.
 
-    The manifest names the corpus from which the files were made. If the folder holds several sets,
-    ``root`` must be one of the files, whose set is read.
+    Its files ``*.pt`` lie in ``root`` or in ``root``/processed_datasets. The manifest names the
+    corpus from which the files were made. If the folder holds several sets, ``root`` must be one of
+    the files, whose set is read.
 
     Raises:
         UnsafeFileError: a pickle would run code; it was not run.

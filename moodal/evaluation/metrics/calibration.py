@@ -28,21 +28,6 @@ class Bin(NamedTuple):
     accuracy: float
 
 
-def reliability(probabilities: np.ndarray, targets: np.ndarray, bins: int = BINS) -> list[Bin]:
-    """Compute the bins of a reliability diagram from each row's most probable emotion.
-
-    Args:
-        probabilities: [N, C], 0 to 1; the first of equally probable emotions counts.
-        targets: [N, C] 0/1.
-
-    >>> [b[2:] for b in reliability(np.array([[0.6, 0.4], [0.2, 0.8]]), np.eye(2), 2)][1]
-    (2, 0.7, 1.0)
-    """
-    best = np.asarray(probabilities).argmax(1)
-    rows = np.arange(len(best))
-    return binned(np.asarray(probabilities)[rows, best], np.asarray(targets)[rows, best] > 0, bins)
-
-
 def binned(confidence: np.ndarray, true: np.ndarray, bins: int = BINS) -> list[Bin]:
     """Sort cases into bins by their confidence.
 
@@ -50,6 +35,9 @@ def binned(confidence: np.ndarray, true: np.ndarray, bins: int = BINS) -> list[B
         confidence: [n], 0 to 1; a confidence of 0 belongs to the first bin.
         true: [n], whether each case is true.
         bins: number of bins.
+
+    >>> [b[2:] for b in binned(np.array([0.6, 0.8]), np.array([True, True]), 2)][1]
+    (2, 0.7, 1.0)
     """
     edges = np.linspace(0, 1, bins + 1)
     confidence = np.asarray(confidence, np.float64)
@@ -69,19 +57,12 @@ def bin_numbers(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
     return np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
 
 
-def expected_calibration_error(
-    probabilities: np.ndarray, targets: np.ndarray, bins: int = BINS
-) -> float:
-    """Compute the expected calibration error of each row's most probable emotion.
-
-    It is the mean of |accuracy - confidence| over bins, weighted by their rows: 0 to 1, NaN
-    without rows. Probabilities and targets are those of `reliability`.
-    """
-    return calibration_error(reliability(probabilities, targets, bins))
-
-
 def calibration_error(bins: list[Bin]) -> float:
-    """Compute the expected calibration error from the bins of `binned`; NaN without cases."""
+    """Compute the expected calibration error from the bins of `binned`.
+
+    It is the mean of |accuracy - confidence| over bins, weighted by their cases: 0 to 1, NaN
+    without cases.
+    """
     total = sum(b.cases for b in bins)
     if not total:
         return float("nan")

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from moodal.core.errors import DataError
+from moodal.core.recipe import Protocol
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.evaluation.protocols.zero_shot import hold_out
 
@@ -24,6 +25,24 @@ def count(rows: int, share: float) -> int:
     (4, 5)
     """
     return min(rows, math.ceil(share * rows) + 1)
+
+
+def apply(experiment: Experiment, protocol: Protocol) -> Experiment:
+    """Keep a few rows of the unseen emotions of a recipe; training from scratch includes them.
+
+    Raises:
+        DataError: as `keep`.
+    """
+    kept = keep(
+        experiment,
+        protocol.unseen,
+        shots=protocol.shots,
+        share=protocol.share,
+        seed=protocol.shots_seed,
+    )
+    if protocol.method != "scratch":
+        return kept
+    return dataclasses.replace(kept, train=kept.shown, seen=kept.manifest.space.labels)
 
 
 def keep(

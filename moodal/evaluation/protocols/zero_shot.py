@@ -16,7 +16,17 @@ import numpy as np
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
+from moodal.core.recipe import Protocol
 from moodal.evaluation.protocols.experiment import Experiment
+
+
+def apply(experiment: Experiment, protocol: Protocol) -> Experiment:
+    """Hold the unseen emotions of a recipe out.
+
+    Raises:
+        SpaceError, DataError: as `hold_out`.
+    """
+    return hold_out(experiment, protocol.unseen)
 
 
 def hold_out(experiment: Experiment, unseen: Sequence[str]) -> Experiment:

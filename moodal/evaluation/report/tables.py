@@ -229,9 +229,10 @@ def _evidence(report: Mapping[str, Any]) -> Iterator[str]:
     if "folds" in report:
         yield "## Folds\n"
         yield table(_fold_rows(report))
-    yield "## Audit of the split\n"
     findings = audit_lines(report["protocol"]["audit"])
-    yield bullets(findings or ["No findings."])
+    if findings or "artefact" not in report["extras"]:  # an artefact's test has no split to audit
+        yield "## Audit of the split\n"
+        yield bullets(findings or ["No findings."])
     if report["task"] != "regression" and report["thresholds"]["values"]:
         yield "## Thresholds\n"
         values = report["thresholds"]["values"].items()

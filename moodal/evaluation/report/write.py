@@ -24,14 +24,14 @@ from moodal.evaluation.report.summary import ReportContext
 from moodal.evaluation.report.thresholds import Thresholds
 
 
-class Done(NamedTuple):
+class FinishedExperiment(NamedTuple):
     """The report of a finished experiment and the predictions behind it."""
 
     report: dict[str, Any]
     test: Scored
 
 
-def finished(folder: Path) -> Done | None:
+def finished(folder: Path) -> FinishedExperiment | None:
     """Read the report and predictions of a finished experiment; None if it is not finished."""
     path = folder / "report.json"
     if not path.exists():
@@ -40,7 +40,7 @@ def finished(folder: Path) -> Done | None:
         report = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path} is damaged ({error}); delete it and run again.") from None
-    return Done(report, scored.load(folder))
+    return FinishedExperiment(report, scored.load(folder))
 
 
 def predictions(
@@ -182,7 +182,7 @@ def store(
     test: Scored,
     draw: bool,
     history: Sequence[Mapping[str, float]],
-) -> Done:
+) -> FinishedExperiment:
     """Write predictions, report.md and figures, and last report.json, which marks completion."""
     test.save(folder)
     with replacing(folder / "report.md") as part:
@@ -190,4 +190,4 @@ def store(
     if draw:
         draw_figures(folder / "figures", report, test, history)
     summary.save(report, folder / "report.json")
-    return Done(report, test)
+    return FinishedExperiment(report, test)

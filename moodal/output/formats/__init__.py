@@ -1,8 +1,9 @@
-"""File formats of timelines: the table FORMATS of name -> function, and `write`."""
+"""File formats of timelines: the table FORMATS of name -> Format, and `write`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from moodal.core.errors import UsageError
@@ -14,31 +15,32 @@ from moodal.output.formats.json_ import from_json, to_json
 from moodal.output.formats.srt import OWN, to_srt
 from moodal.output.formats.textgrid import to_textgrid
 
-__all__ = ["ENDINGS", "FORMATS", "SEVERAL", "from_json", "render", "write"]
+__all__ = ["FORMATS", "Format", "from_json", "render", "write"]
 
-FORMATS: dict[str, Callable[[Sequence[Timeline]], str]] = {
-    "json": to_json,
-    "csv": to_csv,
-    "srt": to_srt,
-    "textgrid": to_textgrid,
-    "eaf": to_eaf,
+
+@dataclass(frozen=True)
+class Format:
+    """A file format of timelines.
+
+    Attributes:
+        render: converts timelines to the file's text (UTF-8).
+        ending: of a file in a folder that `write` fills.
+        several: whether a file holds several recordings; if not, each needs its own file.
+    """
+
+    render: Callable[[Sequence[Timeline]], str]
+    ending: str
+    several: bool = False
+
+
+FORMATS: dict[str, Format] = {
+    "json": Format(to_json, ".json", several=True),
+    "csv": Format(to_csv, ".csv", several=True),
+    "srt": Format(to_srt, OWN),  # ".srt" would be taken for a transcript
+    "textgrid": Format(to_textgrid, ".TextGrid"),
+    "eaf": Format(to_eaf, ".eaf"),
 }
-"""Name -> function from timelines to the file's text (UTF-8)."""
-
-SEVERAL = frozenset({"json", "csv"})
-"""The formats whose files hold several recordings; the others need a file per recording."""
-
-ENDINGS = {
-    "json": ".json",
-    "csv": ".csv",
-    "srt": ".srt",
-    "textgrid": ".TextGrid",
-    "eaf": ".eaf",
-}
-
-
-IN_FOLDERS = {"srt": OWN}
-"""Format -> the ending used in a folder, where ".srt" would be taken for a transcript."""
+"""Name -> format; `moodal predict --format` offers these."""
 
 
 def render(timelines: Sequence[Timeline], format: str) -> str:
@@ -48,9 +50,7 @@ def render(timelines: Sequence[Timeline], format: str) -> str:
         UsageError: there is no such format, the format holds one recording and there are several,
             or it needs times and a recording has none.
     """
-    if format not in FORMATS:
-        raise UsageError(f"There is no format {format!r}; there are {', '.join(FORMATS)}.")
-    return FORMATS[format](timelines)
+    return _format(format).render(timelines)
 
 
 def write(timelines: Sequence[Timeline], format: str, out: Path | str) -> list[Path]:
@@ -69,17 +69,15 @@ def write(timelines: Sequence[Timeline], format: str, out: Path | str) -> list[P
         OutputError: a file cannot be written.
     """
     several = [timelines] if isinstance(timelines, Timeline) else list(timelines)
-    if format not in FORMATS:
-        raise UsageError(f"There is no format {format!r}; there are {', '.join(FORMATS)}.")
+    chosen = _format(format)
     folder = Path(out)
     if not (folder.is_dir() or str(out).endswith(("/", "\\"))):
-        _put(FORMATS[format](several), folder, several)
+        _put(chosen.render(several), folder, several)
         return [folder]
     written, refused = [], []
-    ending = IN_FOLDERS.get(format, ENDINGS[format])
-    for timeline, name in zip(several, _names(several, ending), strict=True):
+    for timeline, name in zip(several, _names(several, chosen.ending), strict=True):
         try:
-            text = FORMATS[format]([timeline])
+            text = chosen.render([timeline])
             _put(text, folder / name, [timeline])
         except UsageError as error:
             refused.append(str(error))
@@ -89,6 +87,17 @@ def write(timelines: Sequence[Timeline], format: str, out: Path | str) -> list[P
         more = f" The same holds for {len(refused) - 1} more." if len(refused) > 1 else ""
         raise UsageError(refused[0] + more)
     return written
+
+
+def _format(name: str) -> Format:
+    """Return the format of a name.
+
+    Raises:
+        UsageError: there is no such format.
+    """
+    if name not in FORMATS:
+        raise UsageError(f"There is no format {name!r}; there are {', '.join(FORMATS)}.")
+    return FORMATS[name]
 
 
 def _put(text: str, path: Path, timelines: Sequence[Timeline]) -> None:

@@ -113,6 +113,11 @@ def find(name: str) -> BackboneFiles:
         raise UsageError(
             f"{name} is a file; give the folder of the model, with config.json and its weights."
         )
+    if Path(name).is_absolute():
+        raise UsageError(
+            f"There is no backbone in {name}; give the folder of a model, with config.json and its "
+            "weights."
+        )
     cached = _cached(name)
     if cached is None:
         short = name.rstrip("/").rpartition("/")[2] or "NAME"

@@ -28,13 +28,13 @@ class Stream(NamedTuple):
 
     @property
     def mask(self) -> Tensor:
-        """[B, T] bool, True on valid steps."""
+        """The mask [B, T], True on valid steps."""
         steps = torch.arange(self.values.shape[1], device=self.values.device)
         return steps < self.lengths[:, None]
 
     @property
     def present(self) -> Tensor:
-        """[B] bool, True where the modality is present."""
+        """The presence [B] of the modality in each utterance."""
         return self.lengths > 0
 
 

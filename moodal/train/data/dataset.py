@@ -164,7 +164,7 @@ class TensorData:
 
     @property
     def lengths(self) -> Tensor:
-        """[N] steps of the longest stream of each utterance."""
+        """The steps [N] of the longest stream of each utterance."""
         return torch.stack([r.lengths for r in self.ragged.values()]).amax(0)
 
     def draw_views(self, seed: int, epoch: int) -> None:

@@ -23,7 +23,7 @@ from moodal.model.scorer import Evidence, Scores
 from moodal.model.vocabulary import Asked, clean
 from moodal.train.data.characters import clean as spelled
 from moodal.train.data.dataset import Scale, TensorData, trimmed
-from moodal.train.engine.scoring import batches_of, score
+from moodal.train.engine.scoring import score, transcribe
 from moodal.train.export.artefact import load
 from moodal.train.systems.system import System
 
@@ -175,7 +175,7 @@ class SystemScorer:
         return Asked(tuple(names), chosen.vectors, {name: name for name in names}, values=values)
 
     def _with(self, new: Sequence[str], vectors: str | None) -> EmotionSpace:
-        """The trained space with emotions that it never had, looked up as its own were.
+        """Add emotions to the trained space that it never had, looked up as its own were.
 
         Raises:
             SpaceError: the system is closed or has values, or no source of vectors fits.
@@ -191,7 +191,7 @@ class SystemScorer:
                 f"{self.artefact.folder} scores {', '.join(trained.labels)} only, not "
                 f"{', '.join(new)}. Use --emotions and --map to match them."
             )
-        imported = info.protocol.name == "imported"
+        imported = info.imported
         names = [vectors] if vectors else SOURCES
         fitting = (s for s in map(word_vectors, names) if s.source == trained.source or imported)
         source = next(fitting, None) if vectors or not imported else None
@@ -269,7 +269,7 @@ class SystemScorer:
         return TensorData.of_frames(states, scales, trim=False, max_steps=data.max_steps)
 
     def _shares(self, data: TensorData, space: Targets) -> dict[str, np.ndarray]:
-        """The parts [1, C] of one utterance's logits, where the system is a sum."""
+        """Compute the shares [1, C] of one utterance's logits, where the system is a sum."""
         self.system.eval()
         with torch.no_grad():
             batch = data.batch(torch.tensor([0]), views=False)
@@ -277,7 +277,7 @@ class SystemScorer:
         return {m: share.float().cpu().numpy() for m, share in shares.items()}
 
     def _thresholds(self, asked: Asked) -> np.ndarray:
-        """The probability [C] from which each word is decided; 0 where one always is."""
+        """Return the probability [C] from which each word is decided; 0 where one always is."""
         info = self.artefact.info
         if info.task != "multi":
             return np.zeros(len(asked.words))
@@ -289,7 +289,7 @@ class SystemScorer:
         return None
 
     def sources(self, asked: Asked, modalities: Sequence[str]) -> dict[str, dict[str, str]]:
-        """Every modality learned the trained emotions, and guesses others by their vectors."""
+        """Say what was learned in training; other words are guessed by their vectors."""
         trained = self.artefact.info.trained
         return {
             word: dict.fromkeys(modalities, "learned" if word in trained else "guess")
@@ -304,14 +304,8 @@ class SystemScorer:
             return None
         info, data = self.artefact.info, self._data(states)
         sizes = info.data.scoring.model_dump() if info.data.scoring else {}
-        read = [""] * len(texts)
-        self.system.eval()
-        with torch.no_grad():
-            for part in batches_of(data, np.arange(len(texts)), **sizes):
-                heard = self.system.transcribe(data.batch(part, views=False).streams)
-                for row, text in zip(part.tolist(), heard, strict=True):
-                    read[row] = text
-        return [spelled(text or "") for text in texts], read
+        hypotheses = transcribe(self.system, data, np.arange(len(texts)), **sizes)
+        return [spelled(text or "") for text in texts], hypotheses
 
     def adaptable(self) -> Mapping[str, Branch]:
         """Refuse to adapt: a system's emotions are those of its training.

@@ -65,6 +65,25 @@ def score(
     return out
 
 
+def transcribe(
+    system: System, data: TensorData, rows: np.ndarray, size: int = 512, max_frames: int = 0
+) -> list[str]:
+    """Read ``rows`` with the system's CTC head, and return a text for each, in their order.
+
+    Args:
+        size, max_frames: of a batch, see `score`.
+    """
+    system.eval()
+    texts = [""] * len(rows)
+    place = {int(row): i for i, row in enumerate(rows)}
+    with torch.no_grad():
+        for part in batches_of(data, rows, size, max_frames):
+            batch_texts = system.transcribe(data.batch(part, views=False).streams)
+            for row, text in zip(part.tolist(), batch_texts, strict=True):
+                texts[place[row]] = text
+    return texts
+
+
 def scoring_sizes(system: System, config: Train) -> dict[str, int]:
     """Choose ``size`` and ``max_frames`` of the batches that are scored.
 

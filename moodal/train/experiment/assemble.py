@@ -13,7 +13,7 @@ from moodal.core.emotions import Targets, Values
 from moodal.core.errors import DataError, UsageError
 from moodal.core.manifest import MADE_UP, Manifest
 from moodal.core.recipe import Recipe
-from moodal.evaluation.protocols import few_shot, folds, zero_shot
+from moodal.evaluation.protocols import PROTOCOLS, folds, zero_shot
 from moodal.evaluation.protocols.disjoint import disjoint_by
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.evaluation.protocols.select_on_test import select_on_test
@@ -64,31 +64,20 @@ def experiments(recipe: Recipe, manifest: Manifest) -> list[Experiment]:
             out emotions of a corpus that has values instead.
     """
     protocol = recipe.protocol
-    if protocol.name != "supervised" and isinstance(manifest.space, Values):
+    entry = PROTOCOLS[protocol.name]
+    if entry.needs_unseen and isinstance(manifest.space, Values):
         raise UsageError(
             f"protocol {protocol.name} holds out emotions, and {manifest.corpus} has the values "
             f'{", ".join(manifest.space.labels)} instead; set protocol.name = "supervised".'
         )
     if len(set(protocol.unseen)) < len(protocol.unseen):
         raise UsageError("protocol.unseen names an emotion twice.")
-    if protocol.name != "supervised" and not protocol.unseen:
+    if entry.needs_unseen and not protocol.unseen:
         raise UsageError(f"protocol {protocol.name} needs protocol.unseen, a list of emotions.")
     chosen = []
     for experiment in _chosen(recipe, list(_split(recipe, manifest))):
-        if protocol.name == "zero_shot":
-            experiment = zero_shot.hold_out(experiment, protocol.unseen)
-        elif protocol.name == "few_shot":
-            experiment = few_shot.keep(
-                experiment,
-                protocol.unseen,
-                shots=protocol.shots,
-                share=protocol.share,
-                seed=protocol.shots_seed,
-            )
-            if protocol.method == "scratch":
-                train = np.union1d(experiment.train, experiment.shots)
-                seen = manifest.space.labels
-                experiment = dataclasses.replace(experiment, train=train, seen=seen)
+        if entry.apply is not None:
+            experiment = entry.apply(experiment, protocol)
         if recipe.train.select_on == "test":
             experiment = select_on_test(experiment)
         if stamp := _shared_speakers(experiment):

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from moodal.core.recipe import Recipe
 from moodal.core.records import Utterance
@@ -15,7 +14,7 @@ from moodal.evaluation.report.scores import Scored
 from moodal.evaluation.report.transcripts import ctc_combined, ctc_entry
 from moodal.train.data.characters import clean
 from moodal.train.data.dataset import TensorData
-from moodal.train.engine.scoring import batches_of
+from moodal.train.engine.scoring import transcribe
 from moodal.train.experiment.run import Trained
 from moodal.train.experiment.text_baseline import combine_entries, entry, text_logits
 from moodal.train.systems.system import System
@@ -93,12 +92,4 @@ def transcripts(
     """
     chosen = [utterances[row] for row in rows]
     references = [clean(u.extra.get("ctc_text", u.text) or "") for u in chosen]
-    place = {int(row): i for i, row in enumerate(rows)}
-    hypotheses = [""] * len(references)
-    system.eval()
-    with torch.no_grad():
-        for part in batches_of(data, np.asarray(rows), size, max_frames):
-            texts = system.transcribe(data.batch(part, views=False).streams)
-            for row, text in zip(part.tolist(), texts, strict=True):
-                hypotheses[place[row]] = text
-    return references, hypotheses
+    return references, transcribe(system, data, np.asarray(rows), size, max_frames)

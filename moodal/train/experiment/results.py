@@ -13,7 +13,13 @@ from moodal.evaluation.report import scores, summary, thresholds
 from moodal.evaluation.report.scores import Scored
 from moodal.evaluation.report.summary import ReportContext
 from moodal.evaluation.report.thresholds import Thresholds
-from moodal.evaluation.report.write import Done, finished, headline, predictions, store
+from moodal.evaluation.report.write import (
+    FinishedExperiment,
+    finished,
+    headline,
+    predictions,
+    store,
+)
 from moodal.model.info import (
     ACTIVATIONS,
     ArtefactInfo,
@@ -34,7 +40,7 @@ from moodal.train.export.artefact import export
 from moodal.train.systems.section import parse_system
 
 __all__ = [
-    "Done",
+    "FinishedExperiment",
     "choose",
     "finished",
     "headline",
@@ -63,7 +69,7 @@ def write(
     *,
     audit: Sequence[Any] = (),
     nulls: Mapping[str, Any] | None = None,
-) -> Done:
+) -> FinishedExperiment:
     """Write the artefact, the predictions, the figures and, last, the report.
 
     Args:
@@ -161,7 +167,7 @@ def _described(
     )
 
 
-def write_folds(out: Path, recipe: Recipe, folds: Sequence[Done]) -> dict[str, Any]:
+def write_folds(out: Path, recipe: Recipe, folds: Sequence[FinishedExperiment]) -> dict[str, Any]:
     """Write the report over all folds into the folder of the run."""
     nulls = {
         f"{emotion}, {fold.report['extras']['experiment']}": null

@@ -156,7 +156,7 @@ def make_plan(recipe: Recipe, initial: Mapping[str, Tensor] | None = None) -> Pl
     return Plan(recipe, manifest, manifest.fingerprint, space, experiments, system.inputs, initial)
 
 
-def train_experiment(plan: Plan, run: Run) -> results.Done | None:
+def train_experiment(plan: Plan, run: Run) -> results.FinishedExperiment | None:
     """Train one experiment, test it, and write its report and artefact.
 
     Returns:

@@ -26,7 +26,7 @@ from moodal.train.backbones.text import TextBackbone
 from moodal.train.backbones.whisper_layers import WhisperLayers
 from moodal.train.data.dataset import Scale
 from moodal.train.layers.recurrent import Recurrent
-from moodal.train.systems.system import Keyed
+from moodal.train.systems.system import KeyedScoring
 
 OPSET = 18
 LARGE = 10_000
@@ -196,7 +196,7 @@ READERS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
 """The type of a network that reads features -> its version for one utterance, [T, D] -> [T', H]."""
 
 
-def form(keyed: Keyed, width: int, preparation: Preparation) -> Form:
+def form(keyed: KeyedScoring, width: int, preparation: Preparation) -> Form:
     """Choose the form of a network, see `graph`."""
     network = keyed.network
     reads_features = not isinstance(network, WhisperLayers | FaceNetwork) and (
@@ -215,7 +215,7 @@ def form(keyed: Keyed, width: int, preparation: Preparation) -> Form:
 
 
 def graph(
-    keyed: Keyed, width: int, *, bits: int = 32, preparation: Preparation = Preparation()
+    keyed: KeyedScoring, width: int, *, bits: int = 32, preparation: Preparation = Preparation()
 ) -> bytes:
     """Export the network of a modality as an ONNX graph.
 

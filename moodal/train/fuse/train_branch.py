@@ -36,7 +36,7 @@ from moodal.train.export.onnx import Preparation
 from moodal.train.layers.pooling import masked_mean
 from moodal.train.systems import branch, eea
 from moodal.train.systems.section import parse_system
-from moodal.train.systems.system import Keyed, System
+from moodal.train.systems.system import KeyedScoring, System
 
 VECTORS = "minilm"
 """The source of the vectors by which a fused artefact knows words."""
@@ -140,7 +140,7 @@ class Learned:
         return self.trained.system
 
     @property
-    def keyed(self) -> Keyed:
+    def keyed(self) -> KeyedScoring:
         """The network of its states, and the maps of its words by their vectors of length 1."""
         keyed = self.system.keyed()
         assert keyed is not None, "a system of one modality that `branch_run` allows"

@@ -30,7 +30,13 @@ from moodal.train.backbones.text import TextBackbone, build_text
 from moodal.train.backbones.whisper_layers import WhisperLayers
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.layers.pooling import masked_mean
-from moodal.train.systems.system import Keyed, StreamNames, System, require_all, require_widths
+from moodal.train.systems.system import (
+    KeyedScoring,
+    StreamNames,
+    System,
+    require_all,
+    require_widths,
+)
 
 
 def _one(streams: tuple[str, ...]) -> tuple[str, ...]:
@@ -108,11 +114,11 @@ class BranchSystem(System):
         logits: Tensor = self.states(pooled.to(self.states.weight.dtype)) @ self.words(vectors).T
         return logits
 
-    def keyed(self) -> Keyed:
+    def keyed(self) -> KeyedScoring:
         """Return the network of the states and the maps of the words."""
         to_space, offset = self.carried()
         bias = offset.new_zeros(len(to_space))
-        return Keyed(self.streams[0], self.body, self.body, to_space, bias, offset)
+        return KeyedScoring(self.streams[0], self.body, self.body, to_space, bias, offset)
 
     def carried(self) -> tuple[Tensor, Tensor]:
         """Return M [H, d] and o [d] of the sum: logit_c = mean_t h_t . M v_c + o . v_c."""

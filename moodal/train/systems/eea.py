@@ -26,7 +26,7 @@ from moodal.train.data.batch import Streams
 from moodal.train.layers.recurrent import Recurrent
 from moodal.train.systems.system import (
     HIDDEN,
-    Keyed,
+    KeyedScoring,
     StreamNames,
     System,
     complete_hidden,
@@ -166,7 +166,7 @@ class EEA(System):
             shares[m] = share if self.weight is None else self.weight[i] * share
         return shares
 
-    def keyed(self) -> Keyed | None:
+    def keyed(self) -> KeyedScoring | None:
         """Return r_m and the maps of the words of a single modality; of several there is a sum."""
         if len(self.streams) != 1:
             return None
@@ -182,7 +182,7 @@ class EEA(System):
             else:
                 affine: Any = self.affine[m]
                 to_space, bias = affine.weight.detach(), affine.bias.detach()
-        return Keyed(m, states, self.rnn[m], to_space, bias, weight.new_zeros(self.d))
+        return KeyedScoring(m, states, self.rnn[m], to_space, bias, weight.new_zeros(self.d))
 
     def scores(self, streams: Streams, space: Targets) -> Tensor:
         """Compute the logits [B, C]: the sum over modalities of w_m <r_m, e_c^m>.

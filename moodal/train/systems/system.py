@@ -45,7 +45,7 @@ def complete_hidden(hidden: dict[str, int], info: ValidationInfo) -> dict[str, i
     return {**known, **hidden}
 
 
-class Keyed(NamedTuple):
+class KeyedScoring(NamedTuple):
     """A system of one modality in which a logit is the product of a state with a word's key.
 
     The state h [H] of an utterance is the mean of the states of its steps. The logit of a word
@@ -138,7 +138,7 @@ class System(nn.Module):
         """Compute each modality's share [B, C] of the logits; empty where they are not a sum."""
         return {}
 
-    def keyed(self) -> Keyed | None:
+    def keyed(self) -> KeyedScoring | None:
         """Return the state and the keys by which it scores words; None where there are none."""
         return None
 

@@ -195,8 +195,8 @@ def test_missing_numbers_and_numbers_out_of_range_are_a_sentence_each():
         ),
         (
             "error",
-            f"1 utterance has a valence outside of -1 to 1 (3.5): {names[7]}; mend it, or declare "
-            "the range that is meant, in a table as value:valence[LOW,HIGH].",
+            f"1 utterance has a valence outside of -1 to 1 (3.5): {names[7]}; correct it, or "
+            "declare the range that is meant, in a table as value:valence[LOW,HIGH].",
         ),
     ]
     with pytest.raises(DataError, match="2 utterances have no valence"):

@@ -9,7 +9,6 @@ from moodal.core.errors import DataError
 from moodal.corpora.checks.check import check
 from moodal.corpora.iemocap import mmer_csv
 
-REAL = Path(__file__).parents[4] / "shared" / "data" / "iemocap_text" / "iemocap.csv"
 A, B = "Ses01F_impro01_F000", "Ses02M_script01_2_M003"
 HEAD = ",FileName,Sentences,Label,text,AugmentedText"
 
@@ -200,9 +199,8 @@ def test_views_of_another_width(two: Path) -> None:
         mmer_csv.read(two)
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="MMER's own csv is not here")
-def test_the_authors_csv_has_its_published_totals() -> None:
-    manifest = mmer_csv.read(REAL)
+def test_the_authors_csv_has_its_published_totals(real) -> None:
+    manifest = mmer_csv.read(real("iemocap_text/iemocap.csv"))
     assert manifest.labels.sum(0).tolist() == [595, 1041, 1103, 1708, 1084]
     assert any(f.level == "ok" and f.what == "counts" for f in check(manifest))
     assert len({u.speaker for u in manifest.utterances}) == 10

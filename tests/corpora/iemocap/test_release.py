@@ -151,7 +151,7 @@ def test_damaged_lines_are_reported_together(tmp_path: Path) -> None:
     assert "line 4 labels Ses01F_impro01_F000 a second time" in message
     assert "line 5 has the label 'joy'" in message
     assert "line 6 has the name 'mine'" in message
-    assert "and 4 more; mend or remove these lines." in message
+    assert "and 4 more; correct or remove these lines." in message
 
 
 def test_odd_lines_and_second_transcripts_are_counted(tmp_path: Path) -> None:

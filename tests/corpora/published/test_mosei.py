@@ -11,7 +11,6 @@ import pytest
 from moodal.core.errors import DataError
 from moodal.corpora.published import features, mosei
 
-SHARED = Path(__file__).parents[3].parent / "shared" / "data"
 SIZES = {"train": 5, "valid": 2, "test": 3}
 
 
@@ -173,10 +172,9 @@ def test_sentiment_from_the_same_folder(folder):
         ("youtube", 269, "single", ("class-0", "class-1", "class-2")),
     ],
 )
-def test_real_folders_of_the_same_form(name, total, task, labels):
-    if not (SHARED / name).is_dir():
-        pytest.skip(f"no {SHARED / name}")
-    manifest = mosei.read(SHARED / name)
+def test_real_folders_of_the_same_form(name, total, task, labels, real):
+    folder = real(name)
+    manifest = mosei.read(folder)
     assert (manifest.corpus, len(manifest)) == (name, total)
     assert (manifest.space.task, manifest.space.labels) == (task, labels)
     assert {s: f.width for s, f in manifest.features.items()} == {
@@ -186,7 +184,7 @@ def test_real_folders_of_the_same_form(name, total, task, labels):
     }
     assert set(manifest.features["text"].lengths[manifest.rows("train")]) == {0}
     assert set(manifest.features["text"].lengths[manifest.rows("test")]) == {20}
-    with h5py.File(SHARED / name / "video_test.h5") as file:
+    with h5py.File(folder / "video_test.h5") as file:
         last = manifest.features["face"][total - 1]
         assert np.array_equal(last, np.float32(file["d1"][-1]))
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from safetensors import safe_open
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
+from moodal.core.recipe import Protocol
 from moodal.core.records import Frames, Utterance
-from moodal.evaluation.protocols import few_shot, folds, zero_shot
+from moodal.evaluation.protocols import PROTOCOLS, few_shot, folds, zero_shot
 from moodal.evaluation.protocols.experiment import Experiment
 
 PARITY = Path(__file__).parents[2] / "parity" / "mosei_zsl_fsl.safetensors"
@@ -163,3 +165,20 @@ def test_more_shots_than_rows_are_refused():
     whole = Experiment("all", manifest(labels), rows, rows, rows, EMOTIONS[:2])
     with pytest.raises(DataError, match="1 training rows have 'anger', but 5 are requested"):
         few_shot.keep(whole, ["anger"], shots=5)
+
+
+def test_recipes_name_the_protocols_of_the_table():
+    assert get_args(Protocol.model_fields["name"].annotation) == tuple(PROTOCOLS)
+
+
+def test_few_shot_from_scratch_trains_on_the_shots_with_all_emotions():
+    whole = folds.official(
+        manifest(np.eye(2)[[0, 1, 0, 0, 1]], split=["train"] * 3 + ["valid", "test"])
+    )
+    settings = Protocol(name="few_shot", unseen=["disgust"], shots=1)
+    scratch = PROTOCOLS["few_shot"].apply(whole, settings)
+    assert scratch.train.tolist() == [0, 1, 2]
+    assert scratch.seen == ("anger", "disgust")
+    later = PROTOCOLS["few_shot"].apply(whole, settings.model_copy(update={"method": "finetune"}))
+    assert (later.train.tolist(), later.shots.tolist()) == ([0, 2], [1])
+    assert later.seen == ("anger",)

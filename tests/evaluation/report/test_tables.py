@@ -121,3 +121,12 @@ def test_without_intervals(predictions):
     text = markdown(summarise(test, train_targets=np.ones((2, 4)), draws=0))
     assert "No intervals were computed." in text
     assert "[" not in text.split("## All metrics")[0].replace("[interval]", "")
+
+
+def test_only_a_split_has_an_audit(predictions):
+    test = predictions("single")
+    trained = summarise(test, train_targets=test.targets, draws=0)
+    assert "## Audit of the split\n\n- No findings." in markdown(trained)
+    context = ReportContext(extras={"artefact": {"weights": ""}})
+    tested = summarise(test, train_targets=test.targets, draws=0, context=context)
+    assert "Audit" not in markdown(tested)

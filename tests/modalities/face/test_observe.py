@@ -34,7 +34,7 @@ def two_faces():
 
 def test_the_faces_of_a_window_are_those_of_its_seconds():
     face = watched([FACE] * 5 + [WALL] * 5 + [FACE] * 5)
-    assert face.sights == pytest.approx([*np.arange(5) / 5, *(2 + np.arange(5) / 5)])
+    assert face.sighting_times == pytest.approx([*np.arange(5) / 5, *(2 + np.arange(5) / 5)])
     (first,) = face.observe(Window(0.0, 1.0))
     assert first.item.shape == (5, 48, 48)
     assert first.item.dtype == np.uint8
@@ -67,7 +67,7 @@ def test_what_lies_before_is_forgotten_and_nothing_else():
     pictures = [FACE] * 5 + [WALL] * 5 + [FACE] * 15
     face, whole = watched(pictures), watched(pictures)
     face.forget(2.0)
-    assert min(face.sights) == 2.0
+    assert min(face.sighting_times) == 2.0
     assert len(face._times) == 15
     (observed,), (expected,) = face.observe(Window(2.5, 4.0)), whole.observe(Window(2.5, 4.0))
     np.testing.assert_array_equal(observed.item, expected.item)

@@ -1,7 +1,6 @@
 """The face stream's encoder, from videos and images."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,13 +8,13 @@ import pytest
 from moodal.core.errors import DataError, UsageError
 from moodal.core.records import Clip
 from moodal.lookalikes.face import draw_face
-from moodal.modalities.face.detect import crop, detect, luma
+from moodal.media.video import Picture
+from moodal.modalities.face.detect import crop, luma
 from moodal.modalities.face.pixels import Pixels, values
+from moodal.modalities.face.track import Follower
 
 av = pytest.importorskip("av")
 pytest.importorskip("_dlib_pybind11")
-
-SAMPLES = Path(__file__).parents[4] / "shared/data/face_video_samples"
 
 
 def film(path, pictures, rate=5):
@@ -29,6 +28,11 @@ def film(path, pictures, rate=5):
             file.mux(stream.encode(frame.reformat(format="yuv420p")))
         file.mux(stream.encode(None))
     return str(path)
+
+
+def detect(picture):
+    """Detect the faces of one picture as a video's first picture, the largest first."""
+    return [sighting.box for sighting in Follower().look(Picture(0.0, picture))]
 
 
 def largest_face(picture):
@@ -105,10 +109,9 @@ def test_an_unreadable_clip_is_refused(tmp_path):
         ("ravdess_01-01-01-01-01-01-01.mp4", 15),
     ],
 )
-def test_real_faces_are_seen_throughout(name, steps):
-    if not (SAMPLES / name).is_file():
-        pytest.skip(f"{name} is not here")
-    out = Pixels().encode(Clip(str(SAMPLES / name), 0.0, 3.0))
+def test_real_faces_are_seen_throughout(name, steps, real):
+    path = real(f"face_video_samples/{name}")
+    out = Pixels().encode(Clip(str(path), 0.0, 3.0))
     assert abs(len(out) - steps) <= 1
     assert out.std(axis=1).min() > 0.1
 

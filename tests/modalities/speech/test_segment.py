@@ -16,7 +16,6 @@ from moodal.modalities.speech import segment
 from moodal.modalities.speech.segment import PAD, STEP, speech_spans
 
 RNG = np.random.default_rng(0)
-SPEECH = Path(__file__).parents[4] / "shared/data/ravdess/audio/03-01-05-01-02-01-09.ogg"
 
 
 def talk(*spans, total):
@@ -116,10 +115,10 @@ def test_nothing_and_one_sample_give_none():
     assert speech_spans([(0.0, np.ones(1, np.float32))]) == []
 
 
-@pytest.mark.skipif(not SPEECH.exists(), reason=f"no {SPEECH.name}: RAVDESS is not here")
 @pytest.mark.parametrize("gain", [1.0, 0.03, 0.005])
-def test_real_speech_is_found_loud_and_quiet(gain):
-    samples = np.concatenate([b.samples for b in blocks(SPEECH)]) * np.float32(gain)
+def test_real_speech_is_found_loud_and_quiet(gain, real):
+    path = real("ravdess/audio/03-01-05-01-02-01-09.ogg")
+    samples = np.concatenate([b.samples for b in blocks(path)]) * np.float32(gain)
     (span,) = found(samples)
     assert span.start == pytest.approx(0.95, abs=0.25)
     assert span.end == pytest.approx(2.95, abs=0.35)

@@ -1,7 +1,5 @@
 """Samples without the silence around the speech."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,8 +10,6 @@ from moodal.media.audio import read_audio
 from moodal.modalities.speech.samples import Wave
 from moodal.modalities.speech.segment import PAD
 from moodal.modalities.speech.spoken import Spoken, spoken
-
-SPEECH = Path(__file__).parents[4] / "shared/data/ravdess/audio/03-01-05-01-02-01-09.ogg"
 
 
 def test_what_lies_before_and_after_the_speech_is_left_out_and_pauses_stay(ear):
@@ -31,9 +27,9 @@ def test_where_nobody_speaks_all_of_it_stays():
     assert len(Spoken(longest=99).encode(hiss)) == 99
 
 
-@pytest.mark.skipif(not SPEECH.exists(), reason="needs shared/data/ravdess")
-def test_a_real_clip_is_a_part_of_itself():
-    clip = Clip(str(SPEECH))
-    whole, part = read_audio(SPEECH, rate=16000), Spoken().encode(clip)[:, 0]
+def test_a_real_clip_is_a_part_of_itself(real):
+    path = real("ravdess/audio/03-01-05-01-02-01-09.ogg")
+    clip = Clip(str(path))
+    whole, part = read_audio(path, rate=16000), Spoken().encode(clip)[:, 0]
     assert 0.3 * len(whole) < len(part) < 0.9 * len(whole)
     assert part.tobytes() in Wave().encode(clip)[:, 0].tobytes()

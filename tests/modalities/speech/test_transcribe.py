@@ -1,7 +1,6 @@
 """Words and their times; never a download, and nothing heard in noise."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +8,6 @@ import pytest
 from moodal.core.errors import DataError, MissingDependencyError
 from moodal.modalities.speech import transcribe
 from moodal.modalities.speech.transcribe import transcriber, words
-
-SPEECH = Path(__file__).parents[4] / "shared/data/ravdess/audio/03-01-05-01-01-01-09.ogg"
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +33,12 @@ def test_no_words_without_speech(model, kind):
     assert words(samples, threads=1) == []
 
 
-@pytest.mark.skipif(not SPEECH.exists(), reason=f"no {SPEECH.name}: RAVDESS is not here")
-def test_real_speech_at_any_rate_has_words_with_times(model):
+def test_real_speech_at_any_rate_has_words_with_times(model, real):
     import soxr
 
     from moodal.media.audio import read_audio
 
-    samples = read_audio(SPEECH)
+    samples = read_audio(real("ravdess/audio/03-01-05-01-01-01-09.ogg"))
     found = words(samples, offset=10.0, threads=1)
     said = [w.text.strip(".").lower() for w in found]
     assert len({"kids", "are", "talking", "the", "door"} & set(said)) >= 4

@@ -5,12 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moodal.core.errors import OutputError, UsageError
-from moodal.output.formats import ENDINGS, FORMATS, SEVERAL, from_json, render, write
-
-
-def test_the_tables_name_the_same_formats():
-    assert set(FORMATS) == set(ENDINGS)
-    assert set(FORMATS) > SEVERAL
+from moodal.output.formats import FORMATS, from_json, render, write
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -31,11 +26,11 @@ def test_several_recordings(format, made, tmp_path):
         made.timeline("b.c.mp4"),
         made.timeline("-"),
     ]
-    end = ENDINGS[format] if format != "srt" else ".moodal.srt"  # no transcript of anybody's
+    end = FORMATS[format].ending
     written = write(several, format, f"{tmp_path}/out/")
     names = ["a.mp4", "a.wav", "a.wav-2", "b.c", "recording"]
     assert [p.name for p in written] == [n + end for n in names]
-    if format in SEVERAL:
+    if FORMATS[format].several:
         assert write(several, format, tmp_path / "all") == [tmp_path / "all"]
     else:
         with pytest.raises(UsageError, match=f"{format} holds one recording, but there are 5"):

@@ -25,6 +25,11 @@ def folder(networks, tmp_path) -> Path:
     return Path(shutil.copytree(networks["wav2vec2-group"], tmp_path / "model"))
 
 
+def test_a_folder_that_is_gone_is_named_as_a_folder(tmp_path):
+    with pytest.raises(UsageError, match=r"There is no backbone in .*network; give the folder"):
+        find(str(tmp_path / "network"))
+
+
 def test_a_name_that_is_nowhere_says_what_to_put_where(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     message = (

@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +24,6 @@ from moodal.train.experiment.text_baseline import (
     text_logits,
 )
 
-REAL = Path(__file__).parents[4] / "shared" / "data" / "iemocap_text" / "iemocap.csv"
 LABELS = ("happy", "angry", "neutral", "sad")
 
 
@@ -114,10 +112,9 @@ def test_no_words_or_many_emotions_are_refused():
         text_logits(manifest, one, 0)
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="IEMOCAP's transcripts are not here")
-def test_scripted_lines_are_known_from_other_sessions():
+def test_scripted_lines_are_known_from_other_sessions(real):
     merged = {"hap": 0, "exc": 0, "ang": 1, "neu": 2, "sad": 3}
-    with open(REAL, encoding="utf-8", newline="") as file:
+    with open(real("iemocap_text/iemocap.csv"), encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     utterances = tuple(
         Utterance(
