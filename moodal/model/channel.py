@@ -34,6 +34,11 @@ from moodal.core.records import Frames, ordered
 from moodal.model.fusion import NEUTRAL, FusedScores, key, probabilities
 from moodal.model.info import ChannelInfo
 
+LARGEST = 100.0
+"""The log ratio above which an adapted word counts no more: no product of modalities overflows."""
+SMALLEST = 1e-300
+"""The least likelihood, so that its logarithm is finite."""
+
 
 @dataclass(frozen=True)
 class Channel:
@@ -76,24 +81,26 @@ class Channel:
             present: the modalities that are used, a subset of those of ``ratios``; at least one.
         """
         tells = {m: self._telling(m, ratios[m], known[m]) for m in present}
-        plain = {m: ratios[m][:, [neutral]] * known[m][neutral] for m in present}
-        terms = []
+        plain = {
+            m: np.exp(np.minimum(ratios[m][:, [neutral]] * known[m][neutral], LARGEST))
+            for m in present
+        }
+        total = np.zeros_like(tells[present[0]])
         for pattern, weights in self._patterns(present):
-            emotion, own = np.log(np.maximum(weights, 1e-12))
-            term = np.full(tells[present[0]].shape, emotion)
-            term[:, neutral] = own
+            share = np.full(total.shape[1], weights[0])
+            share[neutral] = weights[1]
+            term: np.ndarray | float = share
             for m in present:
-                term = term + (tells[m] if m in pattern else plain[m])
-            terms.append(term)
-        likelihood = np.logaddexp.reduce(terms, axis=0)
+                term = term * (tells[m] if m in pattern else plain[m])
+            total += term
+        likelihood = np.log(np.maximum(total, SMALLEST))
         return np.asarray(self.certainty.get(key(present), 1.0) * likelihood)
 
     def _telling(self, modality: str, ratios: np.ndarray, known: np.ndarray) -> np.ndarray:
-        """Return log l of a modality that tells: [n, C]."""
+        """Return l of a modality that tells: [n, C]."""
         floor = self.floor[modality]
-        log_floor = np.log(floor) if floor else -np.inf
-        bounded = np.logaddexp(np.log1p(-floor) + ratios, log_floor)
-        return np.where(known, bounded, self.expected[modality])
+        bounded = (1 - floor) * np.exp(np.minimum(ratios, LARGEST)) + floor
+        return np.where(known, bounded, np.exp(self.expected[modality]))
 
     def _patterns(self, present: Sequence[str]) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
         """Yield each set of present modalities that tell, with its weights [2]."""
