@@ -98,7 +98,8 @@ def compose(
     else:
         fitted = {"fusion": _sum(scores, recipe)}
     guesses = {
-        s: score_unseen_words(learned[s], scores[s], recipe.parts[s].prefix) for s in learned
+        s: one.guess or GuessInfo(**score_unseen_words(one, scores[s], recipe.parts[s].prefix))
+        for s, one in learned.items()
     }
     tell("exporting")
     return _write(recipe, learned, scores, fitted, guesses, Path(out), commit)
@@ -250,7 +251,7 @@ def _write(
     learned: Mapping[str, FusedBranch],
     scores: Mapping[str, BranchScores],
     fitted: Mapping[str, Any],
-    guesses: Mapping[str, Any],
+    guesses: Mapping[str, GuessInfo],
     out: Path,
     commit: str,
 ) -> Path:
@@ -270,7 +271,7 @@ def _write(
         branches[stream] = BranchInfo(
             graph=f"{stream}.onnx",
             learned=scores[stream].shares,
-            guess=GuessInfo(**guesses[stream]),
+            guess=guesses[stream],
             thresholds=scores[stream].thresholds,
             **recipe.parts[stream].model_dump(include={"corpus", "base", "licence"}),
             rows={part: len(rows) for part, rows in one.experiment.parts.items()},

@@ -22,7 +22,7 @@ from moodal.evaluation.protocols.experiment import Experiment
 from moodal.model import artefact as artefacts
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
-from moodal.model.info import AgreementInfo
+from moodal.model.info import AgreementInfo, GuessInfo
 from moodal.train.experiment.run import Run
 from moodal.train.fuse.train_branch import branch_run, logits_of
 
@@ -87,6 +87,11 @@ class KeptBranch:
     def agrees(self) -> AgreementInfo | None:
         """The agreement of the graph with the network that it was exported from."""
         return self.artefact.fused.branches[self.stream].graph_agrees
+
+    @property
+    def guess(self) -> GuessInfo | None:
+        """The quality of its scores of words that it never learned, as it was measured."""
+        return self.artefact.fused.branches[self.stream].guess
 
     def row_states(self, rows: np.ndarray) -> np.ndarray:
         """Compute the mean states [n, H] of rows of its corpus."""

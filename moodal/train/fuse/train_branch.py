@@ -22,7 +22,7 @@ from moodal.core.errors import DataError, UsageError
 from moodal.core.recipe import Recipe, Space
 from moodal.core.records import Frames
 from moodal.evaluation.protocols.experiment import Experiment
-from moodal.model.info import AgreementInfo
+from moodal.model.info import AgreementInfo, GuessInfo
 from moodal.model.readers import readers
 from moodal.train.data.batch import Stream
 from moodal.train.data.dataset import TensorData
@@ -83,6 +83,11 @@ class FusedBranch(Protocol):
     @property
     def agrees(self) -> AgreementInfo | None:
         """The agreement of its graph with its network, if it is known already."""
+        ...
+
+    @property
+    def guess(self) -> GuessInfo | None:
+        """The quality of its scores of words that it never learned, if it is known already."""
         ...
 
     def row_states(self, rows: np.ndarray) -> np.ndarray:
@@ -174,6 +179,11 @@ class Learned:
     @property
     def agrees(self) -> AgreementInfo | None:
         """The agreement of its graph with its network: None, to be measured."""
+        return None
+
+    @property
+    def guess(self) -> GuessInfo | None:
+        """The quality of its scores of words that it never learned: None, to be measured."""
         return None
 
     def row_states(self, rows: np.ndarray) -> np.ndarray:
