@@ -13,6 +13,7 @@ import numpy as np
 from moodal.core.records import Frames, ordered
 from moodal.core.timeline import Moment, Prediction, Word
 from moodal.modalities.encoder import Encoder
+from moodal.modalities.infos import info_of
 from moodal.modalities.modality import Observed, Part
 from moodal.model.fusion import NEUTRAL
 from moodal.model.observe import Observation
@@ -181,7 +182,8 @@ class Answering:
             (one, p), (other, q) = tops[first], tops[second]
             if one != other:
                 kind = "disagreement" if NEUTRAL in (one, other) else "contradiction"
-                yield f"{kind}: {first} says {one} ({p:.0%}), {second} says {other} ({q:.0%})"
+                told = f"{_label(first)}: {one} ({p:.0%}), {_label(second)}: {other} ({q:.0%})"
+                yield f"{kind} of modalities: {told}"
 
     def _absent(self, observation: Observation, used: Sequence[str]) -> dict[str, str]:
         """Say why each modality of the model was not used."""
@@ -214,6 +216,10 @@ class Answering:
 
 Shares = Sequence[tuple[Part, np.ndarray]]
 """The parts of an utterance, and the share [C] of each."""
+
+
+def _label(modality: str) -> str:
+    return info_of(modality).label
 
 
 def _by_track(
