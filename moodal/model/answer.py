@@ -182,8 +182,8 @@ class Answering:
             (one, p), (other, q) = tops[first], tops[second]
             if one != other:
                 kind = "disagreement" if NEUTRAL in (one, other) else "contradiction"
-                told = f"{_label(first)}: {one} ({p:.0%}), {_label(second)}: {other} ({q:.0%})"
-                yield f"{kind} of modalities: {told}"
+                answers = f"{_label(first)}: {one} ({p:.0%}), {_label(second)}: {other} ({q:.0%})"
+                yield f"{kind} of modalities: {answers}"
 
     def _absent(self, observation: Observation, used: Sequence[str]) -> dict[str, str]:
         """Say why each modality of the model was not used."""
