@@ -86,7 +86,7 @@ def _fused(info: ArtefactInfo, body: FusedBody) -> Card:
         licence=info.licence,
         corpora=corpora,
         encoders=_encoders(info),
-        limits=info.limits,
+        limits=[*info.limits, *(f"{stamp.rstrip('.')}." for stamp in info.protocol.stamps)],
         measured=[*_branches(body), *_sets(body), *_people(body), _making(info, body)],
         use="moodal predict RECORDING --artefact ARTEFACT",
     )

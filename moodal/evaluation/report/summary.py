@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,16 @@ import numpy as np
 from moodal.core.emotions import Values
 from moodal.core.errors import DataError
 from moodal.core.files import replacing
-from moodal.evaluation.report.baselines import baselines, distribution, mean_baselines
+from moodal.evaluation.report.baselines import (
+    baselines,
+    distribution,
+    mean_baselines,
+    pooled_baselines,
+)
 from moodal.evaluation.report.calibration import calibration
 from moodal.evaluation.report.intervals import describe
 from moodal.evaluation.report.measures import (
+    BaselineValues,
     decisions,
     headlines,
     lines,
@@ -93,7 +99,8 @@ def summarise(
     if not len(test):
         raise DataError(f"{test.subset} has no rows to report on.")
     draws, seed = _bootstrap(test, draws, seed)
-    known = stored_targets(test) if train_targets is None else train_targets
+    stored = test.context.get("train", {})
+    known = stored_targets(test, stored) if train_targets is None else train_targets
     context = _context(test, context, () if known is not None else (UNKNOWN,))
     chosen = _thresholds(test, thresholds)
     train = np.asarray(test.targets if known is None else known, np.float64)
@@ -145,8 +152,9 @@ def combine(
 
     The value and interval of each metric are computed on the pooled rows; each row is decided with
     the thresholds of its own fold, and clusters are resampled over all folds. "folds" holds the
-    values of each fold, their mean and their standard deviation. Baselines are the row-weighted
-    means of the folds' baselines.
+    values of each fold, their mean and their standard deviation. Baselines are computed on the
+    pooled rows, too, each row predicted from the training of its own fold; where the targets of a
+    fold's training are unknown, they are the row-weighted means of the folds' baselines.
 
     Args:
         reports: of the folds, by `summarise`.
@@ -179,10 +187,29 @@ def combine(
     context = ReportContext(list(marks), audit, unseen, extras or {})
     report = _head(pooled, chosen, draws, seed, context)
     report["thresholds"]["values"] = {}
+    trained = [stored_targets(t, r.get("train", {})) for r, t in zip(reports, tests, strict=True)]
+
+    def by_baseline(
+        rows: Scored,
+        chosen: Callable[[Scored], np.ndarray],
+        entries: Sequence[Mapping[str, Any]] = reports,
+    ) -> BaselineValues:
+        """Compute the baselines of pooled rows, or average those of the folds' entries."""
+        parts = [
+            (test.targets[chosen(test)], np.asarray(known, np.float64))
+            for test, known in zip(tests, trained, strict=True)
+            if known is not None
+        ]
+        if len(parts) < len(tests):
+            return mean_baselines(entries, rows.labels)
+        return {
+            line.key: pooled_baselines(line.metric, rows.task, parts, seed) for line in lines(rows)
+        }
+
     report["metrics"] = measures(
         pooled,
         decided,
-        mean_baselines(reports, pooled.labels),
+        by_baseline(pooled, _everything),
         groups=means(pooled.labels, unseen),
         draws=draws,
         seed=seed,
@@ -196,8 +223,10 @@ def combine(
             pooled,
             decided,
             unseen,
-            lambda column, value, part: mean_baselines(
-                _group_entries(reports, column, value), part.labels
+            lambda column, value, part: by_baseline(
+                part,
+                lambda test: np.array(test.groups[column]) == value,
+                _group_entries(reports, column, value),
             ),
             draws=draws,
             seed=seed,
@@ -243,15 +272,17 @@ def context_of(report: Mapping[str, Any]) -> dict[str, Any]:
     return {key: report[key] for key in CONTEXT if key in report}
 
 
-def stored_targets(test: Scored) -> np.ndarray | None:
+def stored_targets(test: Scored, train: Mapping[str, Any]) -> np.ndarray | None:
     """Build training targets [M, C] for the baselines from what is stored with predictions.
 
     Of emotions the counts are stored, and each column has as many rows as training had; of values
     the targets themselves. None: they are unknown.
+
+    Args:
+        train: the rows and counts of training, of a report.
     """
     if test.train_targets is not None:
         return test.train_targets
-    train = test.context.get("train", {})
     if "counts" not in train:
         return None
     targets = np.zeros((train["rows"], len(test.labels)), np.float32)
@@ -349,6 +380,11 @@ def _validation(valid: Scored, chosen: Thresholds, unseen: Sequence[str]) -> dic
     entries = measures(valid, decisions(valid, chosen.values), {}, groups=groups, draws=0)
     values = {key: overall(entry)["value"] for key, entry in entries.items()}
     return {"subset": valid.subset, "rows": len(valid), "values": values}
+
+
+def _everything(test: Scored) -> np.ndarray:
+    """Choose all rows."""
+    return np.ones(len(test), bool)
 
 
 def _group_entries(

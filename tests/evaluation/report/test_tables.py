@@ -109,7 +109,7 @@ def test_tables_as_rows(report):
     assert headlines(report)[0][:3] == ["Metric", "value [interval]", "chance"]
     rows = emotions(report)
     assert rows[2][0] == "fear"
-    assert "gap" in rows[2]
+    assert "undefined" in rows[2]
     assert rows[1][1] == str(report["train"]["counts"]["anger"])
     assert len(gaps(report)) == 1
     only = emotions(report, ["auc"])
@@ -121,3 +121,18 @@ def test_without_intervals(predictions):
     text = markdown(summarise(test, train_targets=np.ones((2, 4)), draws=0))
     assert "No intervals were computed." in text
     assert "[" not in text.split("## All metrics")[0].replace("[interval]", "")
+
+
+def test_training_that_is_unknown_is_a_dash_and_the_tested_rows_have_their_name(predictions):
+    test = predictions("multi", subset="valid")
+    rows = emotions(summarise(test, draws=0))
+    assert rows[0][1:3] == ["train", "valid"]
+    assert [row[1] for row in rows[1:5]] == ["–"] * 4
+
+
+def test_the_terminal_warns_of_few_speakers(predictions, capsys):
+    test = predictions("multi", speakers=1)
+    show(summarise(test, train_targets=test.targets))
+    assert "Note: Only 1 speaker: there are no intervals" in " ".join(
+        capsys.readouterr().out.split()
+    )
