@@ -62,7 +62,14 @@ def rows_of(table: Path | str, root: Path | str | None = None) -> Manifest:
         return CORPORA[str(table)](Path(root))
     path = Path(table)
     prepared = (path / "manifest.json").exists()
-    manifest = manifests.read(path) if prepared or path.is_dir() else CORPORA["table"](path)
+    if path.is_dir() and not prepared:
+        name = path.resolve().name.lower().replace("_", "-")
+        raise DataError(
+            f"{path} holds no prepared corpus (manifest.json is missing); to read the files of a "
+            f"corpus in it, name that corpus: {name if name in CORPORA else 'CORPUS'} "
+            f"--root {path}."
+        )
+    manifest = manifests.read(path) if prepared else CORPORA["table"](path)
     return manifest if root is None else dataclasses.replace(manifest, root=str(root))
 
 

@@ -93,7 +93,7 @@ def test_flags_once_and_what_is_guessed(made):
     text = " ".join(_shown(timeline).split())
     assert text.count("It is noisy.") == 1
     assert "All: It is noisy." in text
-    assert "a guess from the word's vector: jealous." in text
+    assert "jealous (a guess from the word's vector)" in text
     seven = "anger, disgust, fear, happiness, neutral, sadness, surprise"
     assert f"Words, the voice and the face: learned: {seven};" in text
     some = [
