@@ -163,7 +163,7 @@ def _validation_stamp(model: ModelParts, tested: Manifest) -> list[str]:
     by_threshold = info.thresholds.source.startswith("chosen")
     chosen = "the epoch and the thresholds were" if by_threshold else "the epoch was"
     number = "" if len(rows) == len(tested) else f"{len(rows)} of these {len(tested)} rows are "
-    return [f"{number}validation rows: {chosen} chosen on them"]
+    return [f"{number}validation rows, on which {chosen} chosen"]
 
 
 def _split(manifest: Manifest, split: str | None, seen: np.ndarray) -> tuple[str, Manifest]:
