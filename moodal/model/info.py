@@ -360,7 +360,7 @@ class ArtefactInfo(Info):
 
     @property
     def made_up(self) -> bool:
-        """Whether it was trained on made-up data, so that its answers say nothing about people."""
+        """Tell whether it was trained on made-up data, so that answers say nothing of people."""
         return MADE_UP in self.data.notes or MADE_UP[:-1] in self.protocol.stamps
 
     def modality(self, name: str) -> ModalityInfo:

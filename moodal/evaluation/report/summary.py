@@ -99,8 +99,7 @@ def summarise(
     if not len(test):
         raise DataError(f"{test.subset} has no rows to report on.")
     draws, seed = _bootstrap(test, draws, seed)
-    stored = test.context.get("train", {})
-    known = stored_targets(test, stored) if train_targets is None else train_targets
+    known = stored_targets(test) if train_targets is None else train_targets
     context = _context(test, context, () if known is not None else (UNKNOWN,))
     chosen = _thresholds(test, thresholds)
     train = np.asarray(test.targets if known is None else known, np.float64)
@@ -187,7 +186,7 @@ def combine(
     context = ReportContext(list(marks), audit, unseen, extras or {})
     report = _head(pooled, chosen, draws, seed, context)
     report["thresholds"]["values"] = {}
-    trained = [stored_targets(t, r.get("train", {})) for r, t in zip(reports, tests, strict=True)]
+    trained = [stored_targets(test) for test in tests]
 
     def by_baseline(
         rows: Scored,
@@ -272,17 +271,15 @@ def context_of(report: Mapping[str, Any]) -> dict[str, Any]:
     return {key: report[key] for key in CONTEXT if key in report}
 
 
-def stored_targets(test: Scored, train: Mapping[str, Any]) -> np.ndarray | None:
+def stored_targets(test: Scored) -> np.ndarray | None:
     """Build training targets [M, C] for the baselines from what is stored with predictions.
 
     Of emotions the counts are stored, and each column has as many rows as training had; of values
-    the targets themselves. None: they are unknown.
-
-    Args:
-        train: the rows and counts of training, of a report.
+    the targets themselves. None: they are unknown, or an earlier version stored the predictions.
     """
     if test.train_targets is not None:
         return test.train_targets
+    train = test.context.get("train", {})
     if "counts" not in train:
         return None
     targets = np.zeros((train["rows"], len(test.labels)), np.float32)
