@@ -24,7 +24,7 @@ class Options:
         streams: the modalities that may be used, or one text with commas; default: all of the
             model's.
         asr: True: transcribe with Whisper tiny.en; False: never transcribe; None: a prediction
-            transcribes if no words are given and the extra `moodal[asr]` is installed, an
+            transcribes if no words are given and the extra `asr` is installed, an
             evaluation does not.
     """
 

@@ -284,7 +284,11 @@ def _write(
             name: fitted["measured"].model_dump(include={"ece", "accuracy", "rows"})
             for name, fitted in sets.items()
         },
-        protocol=ProtocolInfo(name="fused", experiment="branches trained apart"),
+        protocol=ProtocolInfo(
+            name="fused",
+            experiment="branches trained apart",
+            stamps=tuple(dict.fromkeys(s for x in learned.values() for s in x.experiment.stamps)),
+        ),
         metrics={s: branch.tested for s, branch in scores.items()},
         data=DataInfo(
             corpus=" + ".join(p.corpus for p in recipe.parts.values()),
