@@ -14,16 +14,19 @@ MOODAL_DATA ?= ../shared/data
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 18
 
+# quiet: setuptools warns of the folder moodal, which is what an editable installation uses
+EDITABLE := PYTHONWARNINGS=ignore
+
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(EDITABLE) $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
 
 $(LIGHT)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(LIGHT)
 	$(LIGHT)/bin/python -m pip install --quiet --upgrade pip
-	$(LIGHT)/bin/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(EDITABLE) $(LIGHT)/bin/python -m pip install --quiet --constraint constraints.txt --editable .
 	@touch $(LIGHT)/.ready
 
 quickstart: $(LIGHT)/.ready  ## install (without PyTorch) and predict the example clip

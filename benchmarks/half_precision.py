@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from moodal.cli.main import user_errors
+from moodal.core.errors import UsageError
 from moodal.media.audio import read_audio
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.speech import build_speech
@@ -27,6 +29,12 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=200)
     args = parser.parse_args()
     sounds = sorted(p for p in args.folder.rglob("*") if p.suffix in (".wav", ".ogg", ".flac"))
+    with user_errors("half_precision.py"):
+        if not sounds or args.clips < 1:
+            raise UsageError(
+                f"{args.folder} holds no .wav, .ogg or .flac file, or --clips is below 1; name "
+                "the folder of a corpus's recordings."
+            )
     settings = Backbone(path=args.path, layers=args.layers, freeze=-1)
     reading = build_speech(settings, 1).eval()
     going_on = build_speech(settings, reading.front).eval()

@@ -152,7 +152,7 @@ def whole(args: argparse.Namespace, folder: Path) -> dict[str, dict[str, float]]
     }
     for name, options in {**short, **long}.items():
         if options.get("asr") and importlib.util.find_spec("faster_whisper") is None:
-            print("No ASR: the extra moodal[asr] is not installed.", file=sys.stderr)
+            print("No ASR: the extra asr is not installed.", file=sys.stderr)
             continue
         size = "long" if name in long else "short"
         ending = "mp4" if "film" in name else "wav"

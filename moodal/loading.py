@@ -12,6 +12,7 @@ from moodal.core.errors import (
     MissingStreamError,
     SpaceError,
     UsageError,
+    installation,
 )
 from moodal.modalities import ENCODERS, MODALITIES
 from moodal.modalities.build import build
@@ -58,8 +59,8 @@ def _system(artefact: Artefact, threads: int) -> Scorer:
         from moodal.train.engine.scorer import SystemScorer
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
-            f"{artefact.folder} holds the system {artefact.info.name}, which needs {error.name}: "
-            "pip install 'moodal[train]'."
+            f"{artefact.folder} holds the system {artefact.info.name}, which needs {error.name}; "
+            f"{installation('train')}."
         ) from None
     try:
         return SystemScorer.of(artefact, threads)

@@ -35,7 +35,7 @@ def adapt(args: argparse.Namespace) -> Any:
     """Adapt the artefact and return its folder, the word and the numbers of clips."""
     from moodal.cli.inputs import recordings
     from moodal.loading import load
-    from moodal.model.adapt import adapt, known_as
+    from moodal.model.adapt import adapt, counted, known_as
     from moodal.model.artefact import read
 
     negatives = recordings(args.negatives)
@@ -51,6 +51,6 @@ def adapt(args: argparse.Namespace) -> Any:
     )
     examples = read(folder).info.data.adapted[word]
     if not args.json:
-        counts = ", ".join(f"{count} of {modality}" for modality, count in examples.items())
+        counts = ", ".join(counted(examples))
         print(f"{folder} learned {word} from {counts}; use it with --artefact.")
     return {"artefact": str(folder), "word": word, "clips": examples}

@@ -96,6 +96,8 @@ def evaluate(args: argparse.Namespace) -> Any:
     report = model.evaluate(args.corpus, args.out, root=args.root, options=options)
     if not args.json:
         show_report(report)
+        if args.split is None and report["subset"] == "test":
+            tell("Tested are the rows whose split is test; --split all tests every row.")
         tell(f"Report: {args.out}/report.md")
     return report
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +34,12 @@ def inspect(args: argparse.Namespace) -> Any:
     """Show the contents of the path and return them."""
     path = default_artefact(args.path)
     content = describe(path)
-    if not args.json:
-        _show_tree(brief(path) if content["kind"] == "artefact" else content)
+    if args.json:
+        return content
+    if content["kind"] == "artefact":
+        _show_summary(brief(path))
+    else:
+        _show_tree(content)
     return content
 
 
@@ -43,6 +47,32 @@ def _show_tree(content: dict[str, Any]) -> None:
     from rich.pretty import pprint
 
     pprint(content, expand_all=len(content) > 20)
+
+
+def _show_summary(content: dict[str, Any]) -> None:
+    """Print a row for each fact; a fact of several parts has a line for each part."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for name, value in content.items():
+        if value not in ("", None, [], {}):
+            table.add_row(Text(name), Text(_in_words(value)))
+    Console().print(table)
+
+
+def _in_words(value: Any) -> str:
+    """Write a fact as text: lists with commas, parts by name on lines of their own."""
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {_in_words(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def describe(path: Path | str) -> dict[str, Any]:
@@ -82,6 +112,8 @@ def brief(folder: Path | str) -> dict[str, Any]:
 
     artefact = read(folder)
     info = artefact.info
+    if info.kind == "fused":
+        return _brief_fused(artefact)
     thresholds = zip(info.labels, info.thresholds.values, strict=True)
     ranges = {value.name: f"{value.low:g} to {value.high:g}" for value in info.values}
     return {
@@ -102,6 +134,97 @@ def brief(folder: Path | str) -> dict[str, Any]:
         **({"values": ranges} if ranges else {"thresholds": _rounded(thresholds)}),
         "test": {name: figure for name, m in info.metrics.items() if (figure := _figure(m))},
     }
+
+
+def _brief_fused(artefact: Artefact) -> dict[str, Any]:
+    """Return a summary of a fused artefact: its branches, their figures, and their sums."""
+    from moodal.model.card import figures_of, measured_sets
+
+    info, body = artefact.info, artefact.fused
+    branches = body.branches
+    adapted = {m: list(b.adapted) for m, b in branches.items() if b.adapted}
+    sets = {
+        name: f"accuracy {figures.accuracy:.3f}, ECE {figures.ece:.3f}, decided "
+        f"{figures.decided:.0%} of {figures.rows:,} rows"
+        f"{', made up of several corpora' if figures.made_up else ''}"
+        for name, figures in measured_sets(body).items()
+    }
+    return {
+        "kind": "artefact",
+        "verified": True,
+        "name": info.name,
+        "scored by": info.kind,
+        "labels": list(info.labels),
+        "learned": {m: list(b.learned) for m, b in branches.items()},
+        "adapted": adapted,
+        "task": info.task,
+        "vectors": info.vectors,
+        "parameters": {m: graph_parameters(artefact.file(b.graph)) for m, b in branches.items()},
+        "corpus": {m: b.corpus for m, b in branches.items()},
+        "stamps": list(info.protocol.stamps),
+        "licence": {"weights": info.licence, **{m: b.licence for m, b in branches.items()}},
+        "decides": {name: f"from {w.threshold:.0%}" for name, w in body.fusion.items()},
+        "thresholds": {
+            m: ", ".join(f"{word} {value:.2f}" for word, value in b.thresholds.items())
+            for m, b in branches.items()
+            if b.thresholds
+        },
+        "test": {m: "; ".join(figures_of(b.test)) for m, b in branches.items() if b.test},
+        "fused": sets,
+    }
+
+
+def graph_parameters(path: Path) -> int:
+    """Count the weights in an ONNX graph, without the scales of weights in 8 bits.
+
+    The package onnx is not needed: of the file (a ModelProto), only the names and sizes of the
+    graph's initialisers are read.
+    """
+    count = 0
+    for graph in _fields(path.read_bytes(), 7):
+        for tensor in _fields(graph, 5):
+            name = b"".join(_fields(tensor, 8)).decode("utf-8", "replace")
+            if not name.endswith(("_scale", "_zero_point")):
+                sizes = [n for packed in _fields(tensor, 1) for n in _numbers(packed)]
+                count += math.prod(sizes)
+    return count
+
+
+def _fields(message: bytes, wanted: int) -> Iterator[bytes]:
+    """Yield the content of each field of one number in a protobuf message."""
+    place = 0
+    while place < len(message):
+        key, place = _number(message, place)
+        kind, begin = key & 7, place
+        if kind == 0:
+            _, place = _number(message, place)
+        elif kind == 2:
+            size, begin = _number(message, place)
+            place = begin + size
+        else:
+            place += 8 if kind == 1 else 4
+        if key >> 3 == wanted:
+            yield message[begin:place]
+
+
+def _numbers(packed: bytes) -> Iterator[int]:
+    """Yield the varints of a packed field."""
+    place = 0
+    while place < len(packed):
+        value, place = _number(packed, place)
+        yield value
+
+
+def _number(message: bytes, place: int) -> tuple[int, int]:
+    """Read a varint; return it and the place behind it."""
+    value = shift = 0
+    while True:
+        byte = message[place]
+        place += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value, place
 
 
 def _rounded(thresholds: Iterable[tuple[str, float]]) -> dict[str, float]:

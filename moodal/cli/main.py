@@ -15,7 +15,7 @@ from typing import Any
 
 from moodal.cli import adapt, compose, evaluate, import_, inspect, predict, prepare, train
 from moodal.cli.common import Arguments
-from moodal.core.errors import MissingDependencyError, MoodalError
+from moodal.core.errors import MissingDependencyError, MoodalError, installation
 from moodal.core.version import __version__
 
 EXTRAS = {
@@ -138,7 +138,7 @@ def user_errors(program: str, resumable: bool = False) -> Iterator[None]:
         name = (error.name or "").partition(".")[0]
         if name not in EXTRAS:
             raise
-        message = f"this needs the package {name}: pip install 'moodal[{EXTRAS[name]}]'"
+        message = f"this needs the package {name}; {installation(EXTRAS[name])}"
         print(f"{program}: {message}.", file=sys.stderr)
         sys.exit(MissingDependencyError.exit_code)
     except KeyboardInterrupt:

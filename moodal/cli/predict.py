@@ -202,7 +202,7 @@ def _require_for_several(args: argparse.Namespace, count: int) -> None:
     if args.format and not FORMATS[args.format].several and not folder:
         raise UsageError(
             f"A file of --format {args.format} holds one recording, but there are {count}: "
-            "name a folder with --out FOLDER/."
+            f"name a folder with --out, ending in /, such as --out {args.out or 'FOLDER'}/."
         )
 
 

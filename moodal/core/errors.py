@@ -61,6 +61,15 @@ class MissingDependencyError(MoodalError):
     exit_code = 7
 
 
+def installation(extra: str) -> str:
+    """Say how to install an extra of moodal: from a clone, as moodal is not on PyPI yet.
+
+    >>> installation("asr")
+    "`pip install '.[asr]'` in the clone of moodal brings it"
+    """
+    return f"`pip install '.[{extra}]'` in the clone of moodal brings it"
+
+
 class MissingStreamError(DataError):
     """A modality that the system requires is absent."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,7 +56,8 @@ def read(root: Path | str) -> Manifest:
 
     Labels are one-hot [N, 7]. The files are ``fer2013.csv`` (emotion, pixels, Usage), with an
     optional ``fer2013new.csv`` that holds FER+'s votes; or ``images.npz`` with ``metadata.csv``.
-    Blank pictures are left out, and so are training pictures that occur in another split, too.
+    Blank pictures are left out, and so are training pictures that occur in another split, too;
+    the notes count both.
 
     Returns:
         The stream face: each picture is one step of 2,304 values, grey from 0 to 1, row by row.
@@ -64,9 +65,9 @@ def read(root: Path | str) -> Manifest:
     Raises:
         DataError: the files are missing, or a row is damaged.
     """
-    faces = _usable(root)
+    faces, notes = _usable(root)
     labels = np.eye(len(EMOTIONS), dtype=np.float32)[[EMOTIONS.index(f.label) for _, f in faces]]
-    return _manifest("fer2013", EmotionSpace(EMOTIONS, "single"), faces, labels, root)
+    return _manifest("fer2013", EmotionSpace(EMOTIONS, "single"), faces, labels, root, notes)
 
 
 def read_plus(root: Path | str) -> Manifest:
@@ -81,7 +82,7 @@ def read_plus(root: Path | str) -> Manifest:
         DataError: as `read`, or the files hold no votes.
     """
     faces, labels = [], []
-    usable = _usable(root)
+    usable, notes = _usable(root)
     if not any(face.votes is not None and face.votes.any() for _, face in usable):
         raise DataError(f"{root} has no votes of FER+ (fer2013new.csv, or fp_ columns).")
     for row, face in usable:
@@ -89,8 +90,11 @@ def read_plus(root: Path | str) -> Manifest:
         if shares is not None:
             faces.append((row, face))
             labels.append(shares)
+    if without := len(usable) - len(faces):
+        notes = [*notes, f"{without} pictures without a usable vote were left out."]
     space = EmotionSpace(VOTES, "single")
-    return _manifest("ferplus", space, faces, np.array(labels, np.float32).reshape(-1, 8), root)
+    targets = np.array(labels, np.float32).reshape(-1, 8)
+    return _manifest("ferplus", space, faces, targets, root, notes)
 
 
 def read_both(root: Path | str) -> Manifest:
@@ -103,7 +107,7 @@ def read_both(root: Path | str) -> Manifest:
     Raises:
         DataError: as `read`.
     """
-    faces = _usable(root)
+    faces, notes = _usable(root)
     labels = np.zeros((len(faces), len(VOTES) + len(EMOTIONS)), np.float32)
     for row, (_, face) in zip(labels, faces, strict=True):
         shares = None if face.votes is None else vote_shares(face.votes)
@@ -111,7 +115,7 @@ def read_both(root: Path | str) -> Manifest:
         if shares is not None:
             row[: len(VOTES)] = shares / 2
     space = EmotionSpace((*VOTES, *(f"FER2013 {x}" for x in EMOTIONS)), "single")
-    return _manifest("fer2013-both", space, faces, labels, root)
+    return _manifest("fer2013-both", space, faces, labels, root, notes)
 
 
 def vote_shares(votes: np.ndarray) -> np.ndarray | None:
@@ -132,6 +136,7 @@ def _manifest(
     faces: list[tuple[int, _Face]],
     labels: np.ndarray,
     root: Path | str,
+    notes: Sequence[str],
 ) -> Manifest:
     values = np.array([f.pixels for _, f in faces], np.float16).reshape(-1, SIDE * SIDE) / 255
     return Manifest(
@@ -144,7 +149,7 @@ def _manifest(
         features={"face": Frames(values.astype(np.float16), np.ones(len(faces), np.int64))},
         encoders={"face": as_given("fer2013", "face", SIDE * SIDE)},
         licence=LICENCE,
-        notes=("No person is named: a face of one person may stand in two splits.",),
+        notes=("No person is named: a face of one person may stand in two splits.", *notes),
         root=str(Path(root).resolve()),
     )
 
@@ -158,8 +163,12 @@ def _extra(face: _Face) -> dict[str, str]:
     return extra
 
 
-def _usable(root: Path | str) -> list[tuple[int, _Face]]:
-    """Read faces and their rows, without blanks and training pictures of another split."""
+def _usable(root: Path | str) -> tuple[list[tuple[int, _Face]], list[str]]:
+    """Read faces and their rows, without blanks and training pictures of another split.
+
+    Returns:
+        The faces, and a note for each reason why some were left out.
+    """
     root = Path(root)
     if (root / "images.npz").exists():
         faces = list(_packed(root))
@@ -171,12 +180,21 @@ def _usable(root: Path | str) -> list[tuple[int, _Face]]:
             "in which FER2013 lies."
         )
     held_out = {f.pixels.tobytes() for f in faces if f.split != "train"}
-    return [
-        (row, face)
+    blank = {row for row, face in enumerate(faces) if face.pixels.min() == face.pixels.max()}
+    repeated = {
+        row
         for row, face in enumerate(faces)
-        if face.pixels.min() < face.pixels.max()
-        and not (face.split == "train" and (face.doubled or face.pixels.tobytes() in held_out))
-    ]
+        if face.split == "train" and (face.doubled or face.pixels.tobytes() in held_out)
+    } - blank
+    usable = [(row, face) for row, face in enumerate(faces) if row not in blank | repeated]
+    notes = []
+    if blank:
+        notes.append(f"{len(blank)} blank pictures were left out.")
+    if repeated:
+        notes.append(
+            f"{len(repeated)} training pictures that are in another split, too, were left out."
+        )
+    return usable, notes
 
 
 def _packed(root: Path) -> Iterator[_Face]:

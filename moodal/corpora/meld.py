@@ -65,7 +65,7 @@ def read(root: Path | str) -> Manifest:
     for part, split in SPLITS.items():
         path = _table(root, part)
         rows = _rows(path)
-        clips = _clips(root, part)
+        clips, unused = _clips(root, part)
         missing = []
         for row in rows:
             clip = f"dia{row['dialogue_id']}_utt{row['utterance_id']}"
@@ -80,6 +80,11 @@ def read(root: Path | str) -> Manifest:
             notes.append(f"{len(missing)} clips of {part} are missing: {shortened(missing)}.")
         if clips:
             notes.append(f"{len(clips)} clips of {part} belong to no row: {shortened(clips)}.")
+        if unused:
+            notes.append(
+                f"{len(unused)} files of {part} with other or repeated names were left out: "
+                f"{shortened(unused)}."
+            )
     return Manifest(
         corpus="meld",
         space=EmotionSpace(EMOTIONS, "single"),
@@ -134,8 +139,8 @@ def _problems(rows: Sequence[Row]) -> Iterator[tuple[int, str]]:
             yield number, f"has the emotion {row['emotion'] or ''!r}"
 
 
-def _clips(root: Path, part: str) -> dict[str, Path]:
-    """List the clips of one part: ``dia0_utt0`` -> file.
+def _clips(root: Path, part: str) -> tuple[dict[str, Path], list[str]]:
+    """List the clips of one part, ``dia0_utt0`` -> file, and the names of files that are none.
 
     The release's test folder holds some clips a second time, as ``final_videos_testdia...``; the
     plain name counts. Files named "._dia..." are macOS metadata, not clips.
@@ -146,12 +151,14 @@ def _clips(root: Path, part: str) -> dict[str, Path]:
         if p.is_dir() and re.search(rf"(^|[_-]){part}|{part}$", p.name.lower())
     ]
     clips: dict[str, Path] = {}
-    for place in folders:
-        for path in sorted(place.rglob("*.mp4")):
-            match = _CLIP.fullmatch(path.stem)
-            if match and (match[1] not in clips or path.stem == match[1]):
-                clips[match[1]] = path
-    return clips
+    paths = dict.fromkeys(path for place in folders for path in sorted(place.rglob("*.mp4")))
+    for path in paths:
+        match = _CLIP.fullmatch(path.stem)
+        if match and (match[1] not in clips or path.stem == match[1]):
+            clips[match[1]] = path
+    used = set(clips.values())
+    unused = [p.stem for p in paths if p not in used and not p.name.startswith(".")]
+    return clips, unused
 
 
 def _utterance(

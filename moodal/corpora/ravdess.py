@@ -60,6 +60,7 @@ def read(root: Path | str, *, song: bool = False) -> Manifest:
     others = [
         stem for stem in media if stem[:3] not in ("01-", "02-", "03-") or stem[3:] not in named
     ]
+    others += [clip for clip in units if clip not in named and f"03-{clip}" not in media]
     sung = [clip for clip, match in named.items() if match["channel"] == "02"]
     if not song:
         named = {clip: match for clip, match in named.items() if match["channel"] == "01"}

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from moodal.core.errors import DataError, MissingDependencyError
+from moodal.core.errors import DataError, MissingDependencyError, installation
 
 Row = dict[str, str | None]
 
@@ -107,7 +107,7 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
         import pyarrow.parquet
     except ImportError:
         raise MissingDependencyError(
-            f"Reading {path} needs pyarrow; install it with `pip install moodal[features]`."
+            f"Reading {path} needs the package pyarrow; {installation('features')}."
         ) from None
     try:
         yield from pyarrow.parquet.read_table(path).to_pylist()

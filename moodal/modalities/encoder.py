@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moodal.core.errors import DataError, MissingDependencyError, UsageError
+from moodal.core.errors import DataError, MissingDependencyError, UsageError, installation
 from moodal.core.records import Clip, Sound
 
 Item = str | Clip | Sound | np.ndarray
@@ -157,7 +157,7 @@ def package_folder(package: str, extra: str = "features") -> Path:
     module = importlib.util.find_spec(package)
     if module is None or not module.submodule_search_locations:
         raise MissingDependencyError(
-            f"The package {package} is not installed; `pip install 'moodal[{extra}]'` brings it."
+            f"The package {package} is not installed; {installation(extra)}."
         )
     return Path(module.submodule_search_locations[0])
 

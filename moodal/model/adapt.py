@@ -315,9 +315,18 @@ def _with_vector(artefact: Artefact, word: str, vector: np.ndarray) -> dict[str,
     return vectors
 
 
+def counted(counts: Mapping[str, int]) -> list[str]:
+    """Name the number of clips of each modality.
+
+    >>> counted({"speech": 4, "face": 1})
+    ['4 clips of speech', '1 clip of face']
+    """
+    return [f"{n} clip{'' if n == 1 else 's'} of {modality}" for modality, n in counts.items()]
+
+
 def _note(word: str, counts: Mapping[str, int]) -> str:
     """Write the section of the card on an adapted word."""
-    examples = ", ".join(f"{count} of {modality}" for modality, count in counts.items())
+    examples = ", ".join(counted(counts))
     return (
         f"\n## Adapted: {word}\n\n`moodal adapt` taught the word *{word}* from few examples "
         f"({examples}). Nothing was measured: test it on examples of your own (`moodal evaluate`) "

@@ -228,10 +228,7 @@ def _info(folder: Path) -> ArtefactInfo:
         content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         json.dumps(content, allow_nan=False)  # refuses NaN, infinity and what is nested too deep
     except FileNotFoundError:
-        raise DataError(
-            f"{folder} is not an artefact: artefact.json is missing. `moodal train` writes one "
-            "under RUN/artefact, `moodal import` makes one of the authors' checkpoints."
-        ) from None
+        raise DataError(f"{folder} is not an artefact: {_whereabouts(folder)}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{folder}/artefact.json cannot be read: {error}.") from None
     version = content.get("format") if isinstance(content, dict) else None
@@ -257,6 +254,26 @@ def _info(folder: Path) -> ArtefactInfo:
     if wrong := contradiction(info):
         raise DataError(f"{damaged}: {wrong}. Copy it again.")
     return info
+
+
+def _whereabouts(folder: Path) -> str:
+    """Name the artefacts of a run that was given in place of one, or say what makes artefacts."""
+    run = folder.parent if folder.name == "artefact" else folder
+    own, *_ = [*run.glob(f"artefact/{DESCRIPTION}"), None]
+    folds = sorted(path.parent for path in run.glob(f"*/artefact/{DESCRIPTION}"))
+    if own:
+        return f"the artefact of this run is {own.parent}."
+    if folds:
+        more = f" ({len(folds)} in all)" if len(folds) > 1 else ""
+        return (
+            f"the run has one artefact per fold, such as {folds[0]}{more}; name one of them, or "
+            "train a single model with split.only=[0] into another folder."
+        )
+    return (
+        "artefact.json is missing. `moodal train` writes one under RUN/artefact, or under "
+        "RUN/fold-*/artefact where the recipe has several folds; `moodal import` makes one of "
+        "the authors' checkpoints."
+    )
 
 
 def _fault(error: ValidationError) -> str:

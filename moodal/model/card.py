@@ -100,7 +100,7 @@ def _fused(info: ArtefactInfo, body: FusedBody) -> Card:
         licence=info.licence,
         corpora=corpora,
         encoders=_encoders(info),
-        limits=info.limits,
+        limits=[*info.limits, *(f"{stamp.rstrip('.')}." for stamp in info.protocol.stamps)],
         measured=[*_branches(body), *_sets(body), *_people(body), _making(info, body)],
         use="moodal predict RECORDING --artefact ARTEFACT",
     )
@@ -121,7 +121,7 @@ def _branches(body: FusedBody) -> Iterator[str]:
                 stream,
                 f"{branch.corpus}, held-out rows",
                 f"{count:,}" if isinstance(count, int) else "–",
-                "; ".join(_figures(branch.test)),
+                "; ".join(figures_of(branch.test)),
                 _guess(branch),
             ]
         )
@@ -138,7 +138,7 @@ def _branches(body: FusedBody) -> Iterator[str]:
     )
 
 
-def _figures(test: Mapping[str, Any]) -> list[str]:
+def figures_of(test: Mapping[str, Any]) -> list[str]:
     """List the figures of a branch, and those of a second set of labels for the same rows."""
     own = ", ".join(
         f"{title} {test[key]:.3f}"
@@ -146,7 +146,7 @@ def _figures(test: Mapping[str, Any]) -> list[str]:
         if isinstance(test.get(key), float | int)
     )
     others = [
-        f"{name}: {'; '.join(_figures(figures))}"
+        f"{name}: {'; '.join(figures_of(figures))}"
         for name, figures in test.items()
         if isinstance(figures, dict)
     ]

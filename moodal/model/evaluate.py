@@ -20,6 +20,7 @@ from moodal.core.errors import DataError, UsageError
 from moodal.core.manifest import MADE_UP, Manifest
 from moodal.core.records import Clip, Frames, Utterance, ordered
 from moodal.corpora import CORPORA
+from moodal.evaluation.protocols.select_on_test import SELECTED_ON_TEST
 from moodal.evaluation.protocols.subset import only, require_columns
 from moodal.evaluation.report import scores as reported
 from moodal.evaluation.report.calibration import abstention
@@ -61,7 +62,14 @@ def rows_of(table: Path | str, root: Path | str | None = None) -> Manifest:
         return CORPORA[str(table)](Path(root))
     path = Path(table)
     prepared = (path / "manifest.json").exists()
-    manifest = manifests.read(path) if prepared or path.is_dir() else CORPORA["table"](path)
+    if path.is_dir() and not prepared:
+        name = path.resolve().name.lower().replace("_", "-")
+        raise DataError(
+            f"{path} holds no prepared corpus (manifest.json is missing); to read the files of a "
+            f"corpus in it, name that corpus: {name if name in CORPORA else 'CORPUS'} "
+            f"--root {path}."
+        )
+    manifest = manifests.read(path) if prepared else CORPORA["table"](path)
     return manifest if root is None else dataclasses.replace(manifest, root=str(root))
 
 
@@ -117,6 +125,7 @@ def evaluate(
         stamps.append(f"probabilities under the prior {scorer.assumes}")
     if MADE_UP in manifest.notes:
         stamps.append(MADE_UP[:-1])
+    stamps += _validation_stamp(model, named.manifest.select(rows))
     if old := int(seen_rows(model, named.manifest.select(rows)).sum()):
         how = "trained or calibrated on" if model.info.kind == "fused" else "trained on"
         stamps.append(f"{old} of these {len(rows)} rows were {how}")
@@ -160,6 +169,26 @@ def seen_rows(model: ModelParts, manifest: Manifest) -> np.ndarray:
     if trained is None or not same:
         return np.zeros(len(ids), bool)
     return np.isin(hashes(ids), trained)
+
+
+def _validation_stamp(model: ModelParts, tested: Manifest) -> list[str]:
+    """Mark the validation rows of a system's training: its choices were made on them.
+
+    An artefact does not name those rows. They are the corpus's validation rows where training used
+    the official split, and then none of them trained it.
+    """
+    info, rows = model.info, tested.rows("valid")
+    corpora = {info.data.corpus, tested.corpus}
+    same = len(corpora) == 1 or corpora <= set(SAME_TURNS)
+    validated = info.data.rows.get("valid") and SELECTED_ON_TEST not in info.protocol.stamps
+    if info.kind == "fused" or not (same and validated and len(rows)):
+        return []
+    if seen_rows(model, tested)[rows].any():
+        return []
+    by_threshold = info.thresholds.source.startswith("chosen")
+    chosen = "the epoch and the thresholds were" if by_threshold else "the epoch was"
+    number = "" if len(rows) == len(tested) else f"{len(rows)} of these {len(tested)} rows are "
+    return [f"{number}validation rows, on which {chosen} chosen"]
 
 
 def _split(manifest: Manifest, split: str | None, seen: np.ndarray) -> tuple[str, Manifest]:

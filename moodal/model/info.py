@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from moodal.core.emotions import Targets, Task, Values
+from moodal.core.manifest import MADE_UP
 from moodal.core.records import ModalityInfo
 from moodal.core.version import __version__
 from moodal.evaluation.report.artefact import ReportedArtefact
@@ -412,6 +413,11 @@ class ArtefactInfo(Info):
     def imported(self) -> bool:
         """Return whether it is a checkpoint of a paper's authors, read by `moodal import`."""
         return self.protocol.name == IMPORTED
+
+    @property
+    def made_up(self) -> bool:
+        """Tell whether it was trained on made-up data, so that answers say nothing of people."""
+        return MADE_UP in self.data.notes or MADE_UP[:-1] in self.protocol.stamps
 
     def modality(self, name: str) -> ModalityInfo:
         """Return the label, colour and mark of a modality."""

@@ -34,6 +34,9 @@ from moodal.model.options import EvaluateOptions, PredictOptions, gathered
 from moodal.model.scorer import Scorer, Scores
 from moodal.model.vocabulary import Asked
 
+MADE_UP_MODEL = "The model was trained on made-up data: its answers say nothing about people."
+"""The note of a prediction by such a model."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -343,7 +346,7 @@ class Model:
             duration=summary.duration,
             kind=recording.kind,
             absent={m: absent[m] for m in ordered(absent)},
-            notes=(*asked.notes, *summary.notes),
+            notes=(*asked.notes, *summary.notes, *([MADE_UP_MODEL] if self.info.made_up else [])),
             artefact={
                 "name": self.info.name,
                 "digest": self.info.digest,

@@ -24,7 +24,7 @@ class Options:
         streams: the modalities that may be used, or one text with commas; default: all of the
             model's.
         asr: True: transcribe with Whisper tiny.en; False: never transcribe; None: a prediction
-            transcribes if no words are given and the extra `moodal[asr]` is installed, an
+            transcribes if no words are given and the extra `asr` is installed, an
             evaluation does not.
         prior: how probable each basic emotion is beforehand, see `moodal.model.priors.prior_of`;
             None: the model's own (of a fused artefact with channels: all alike).

@@ -57,11 +57,11 @@ def _sources(t: Timeline) -> Iterator[str]:
     shown, streams_by_line = streams_of(t), dict[str, list[str]]()
     for stream, kinds in emotions_by_source.items():
         order = [*(k for k in _SOURCES if k in kinds), *(k for k in kinds if k not in _SOURCES)]
-        parts = [f"{_SOURCES.get(k, k)}: {', '.join(kinds[k])}" for k in order]
-        line = " learned every emotion asked" if order == ["learned"] else ": " + "; ".join(parts)
+        parts = [f"{', '.join(kinds[k])} ({_SOURCES.get(k, k)})" for k in order]
+        line = "all of these emotions (learned)" if order == ["learned"] else "; ".join(parts)
         streams_by_line.setdefault(line, []).append(_named(shown[stream]))
     for line, names in streams_by_line.items():
-        yield f"{_capital(_and(names))}{line}."
+        yield f"{_capital(_and(names))}: {line}."
 
 
 def _named(stream: ModalityInfo) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from moodal.core.emotions import Value
 from moodal.core.records import BUILT_IN, ModalityInfo, ordered
@@ -141,3 +141,15 @@ def ink(colour: str) -> str:
     """Return black or white, whichever is readable on the colour "#RRGGBB"."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 128 else "white"
+
+
+def known_shares(
+    p: Prediction, stream: str, shares: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Return a stream's shares without the emotions that it cannot tell, which have none.
+
+    Args:
+        shares: those of a part of the stream, such as a word; None: those of the whole stream.
+    """
+    values = p.shares.get(stream, {}) if shares is None else shares
+    return {e: v for e, v in values.items() if p.sources.get(e, {}).get(stream) != "absent"}

@@ -53,6 +53,15 @@ def test_own_labels(root):
     np.testing.assert_allclose(manifest.features["face"][0][0] * 255, FACES[0].ravel(), atol=0.1)
 
 
+def test_pictures_that_are_left_out_are_counted(root):
+    blank = "1 blank pictures were left out."
+    repeated = "1 training pictures that are in another split, too, were left out."
+    assert fer2013.read(root).notes[1:] == (blank, repeated)
+    assert fer2013.read_both(root).notes[1:] == (blank, repeated)
+    unusable = "1 pictures without a usable vote were left out."
+    assert fer2013.read_plus(root).notes[1:] == (blank, repeated, unusable)
+
+
 def test_votes_as_soft_labels(root):
     manifest = fer2013.read_plus(root)
     assert [u.id for u in manifest.utterances] == ["face-00000", "face-00001", "face-00002"]

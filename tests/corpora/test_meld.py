@@ -72,7 +72,11 @@ def test_rows_and_clips(root: Path) -> None:
 def test_the_plain_name_counts_where_a_clip_exists_twice(root: Path) -> None:
     place = root / "output_repeated_splits_test"
     clips(place, "dia0_utt0", "final_videos_testdia0_utt0")
-    assert meld.read(root).utterances[-1].media["face"].path.endswith("test/dia0_utt0.mp4")
+    manifest = meld.read(root)
+    assert manifest.utterances[-1].media["face"].path.endswith("test/dia0_utt0.mp4")
+    assert manifest.notes[-1] == (
+        "1 files of test with other or repeated names were left out: final_videos_testdia0_utt0."
+    )
 
 
 @pytest.mark.parametrize("folder", ["MELD.Raw/train", "clips/my_train", "train-videos/all"])

@@ -76,6 +76,12 @@ def test_action_units_are_the_face_stream(tmp_path: Path) -> None:
     assert "speech" not in manifest.utterances[2].media
 
 
+def test_action_units_of_other_names_are_counted(tmp_path: Path) -> None:
+    touch(tmp_path, "audio/03-01-02-01-01-01-01.ogg")
+    units(tmp_path, "01-03-01-01-01-01", "01-99-01-01-01-01")
+    assert "other names were left out: 01-99-01-01-01-01" in ravdess.read(tmp_path).notes[-1]
+
+
 def test_damaged_action_units(tmp_path: Path) -> None:
     touch(tmp_path, "03-01-02-01-01-01-01.wav")
     (tmp_path / "openface_au.npz").write_bytes(b"PK\x03\x04 not really")

@@ -161,5 +161,6 @@ def test_without_torch_it_says_what_to_install(tmp_path):
     )
     assert done.returncode == 7, done.stderr
     assert done.stderr.splitlines() == [
-        "main.py: this needs the package torch: pip install 'moodal[train]'."
+        "main.py: this needs the package torch; `pip install '.[train]'` in the clone of moodal "
+        "brings it."
     ]

@@ -222,7 +222,7 @@ def test_the_light_side_runs_where_torch_is_not(mosei, tmp_path):
     assert run("inspect", tmp_path / "p").returncode == 0
     train = run("train", RECIPES / "mosei/eea.toml", "--out", tmp_path / "run")
     assert train.returncode == 7
-    assert "moodal[train]" in train.stderr
+    assert "pip install '.[train]'" in train.stderr
 
 
 def test_interrupting_says_how_to_go_on(small_eea, tmp_path, process):

@@ -13,6 +13,7 @@ import pytest
 from moodal.cli.main import main
 from moodal.core import manifest as manifests
 from moodal.core.records import Frames
+from moodal.evaluation.report.write import again
 from moodal.model import artefact
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -149,6 +150,21 @@ def test_folds_by_speaker_with_intervals(tmp_path, answer):
     assert (out / "fold-1/artefact/artefact.json").exists()
     figure = report["metrics"]["balanced_accuracy"]["all"]
     assert figure["low"] <= figure["value"] <= figure["high"]
+    assert again(out) == report
+    assert again(out / "fold-1") == json.loads((out / "fold-1/report.json").read_text())
+
+
+def test_validation_rows_are_marked_as_such(small_eea, tmp_path, answer, mosei):
+    prepared = next(x for x in small_eea if x.startswith("data.prepared=")).partition("=")[2]
+    answer("train", RECIPES / "mosei/eea.toml", *small_eea, "--out", tmp_path / "run")
+    tested = ("evaluate", tmp_path / "run/artefact", prepared, "--out")
+    mark = "validation rows, on which the epoch was chosen"  # the recipe's thresholds are fixed
+    valid = answer(*tested, tmp_path / "valid", "--split", "valid")["protocol"]["stamps"]
+    assert mark in valid
+    every = answer(*tested, tmp_path / "all", "--split", "all")["protocol"]["stamps"]
+    assert any(stamp.endswith(f"rows are {mark}") for stamp in every)
+    test = answer(*tested, tmp_path / "test")["protocol"]["stamps"]
+    assert not any("validation rows" in stamp for stamp in test)
 
 
 def test_selection_on_test_is_stamped(small_eea, tmp_path, answer):

@@ -93,7 +93,7 @@ def test_mistakes_are_named_with_the_alternatives(spec, words):
 
 
 def test_a_missing_package_is_named_with_its_extra():
-    with pytest.raises(MissingDependencyError, match=r"pip install 'moodal\[features\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install '\.\[features\]'"):
         package_folder("no_such_package_here")
 
 

@@ -1,6 +1,7 @@
 """Artefacts: written whole, read back equal, and refused when anything changed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,20 @@ def test_a_file_outside_the_folder_is_never_opened(folder):
     described(folder, files={**files, "../../etc/passwd": "0"})
     with pytest.raises(DataError, match="outside its folder"):
         artefact.read(folder)
+
+
+def test_a_run_in_place_of_an_artefact_is_told_where_its_artefacts_are(folder, tmp_path):
+    run = tmp_path / "run"
+    for fold in ("fold-1", "fold-2"):
+        shutil.copytree(folder, run / fold / "artefact")
+    for given in (run, run / "artefact"):
+        with pytest.raises(DataError, match=r"per fold, such as .*fold-1/artefact \(2 in all\)"):
+            artefact.read(given)
+    shutil.copytree(folder, run / "artefact")
+    with pytest.raises(DataError, match=r"artefact of this run is .*run/artefact"):
+        artefact.read(run)
+    with pytest.raises(DataError, match="RUN/fold-\\*/artefact"):
+        artefact.read(tmp_path / "elsewhere")
 
 
 def test_a_description_edited_by_hand_is_refused_and_a_new_layout_is_not(folder):

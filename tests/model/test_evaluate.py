@@ -303,6 +303,9 @@ def test_foreign_texts_are_told(model, tmp_path):
 def test_mistakes_are_one_sentence(model, tiny_artefact, table, tmp_path, done):
     with pytest.raises(UsageError, match="--root"):
         rows_of("ravdess")
+    (tmp_path / "crema_d").mkdir()
+    with pytest.raises(DataError, match=r"name that corpus: crema-d --root .*crema_d\.$"):
+        rows_of(tmp_path / "crema_d")
     with pytest.raises(UsageError, match="smell"):
         model.evaluate(table, tmp_path / "a", streams=["smell"])
     with pytest.raises(UsageError, match="no 'test' rows"):

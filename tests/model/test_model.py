@@ -12,8 +12,10 @@ import pytest
 
 import moodal
 from moodal.core.errors import DataError, SpaceError, UsageError
+from moodal.core.manifest import MADE_UP
 from moodal.media.audio import read_audio
-from moodal.model.info import SystemBody
+from moodal.model.info import ProtocolInfo, SystemBody
+from moodal.model.model import MADE_UP_MODEL
 from moodal.model.options import PredictOptions
 
 CLIP = Path(__file__).parents[2] / "examples" / "clip.mp4"
@@ -53,6 +55,13 @@ def test_nothing_asked_gives_the_basic_emotions(model):
     assert set(answer.absent) == {"speech", "face"}
     assert timeline.artefact["name"] == "tiny"
     assert timeline.artefact["digest"] == model.info.digest
+
+
+def test_a_model_of_made_up_data_says_so(model, tiny, tmp_path):
+    marked = ProtocolInfo(name="fused", stamps=(MADE_UP[:-1],))
+    made_up = moodal.load(tiny.write_tiny(tmp_path / "a", protocol=marked), threads=1)
+    assert MADE_UP_MODEL in made_up.predict(text=SAID).notes
+    assert MADE_UP_MODEL not in model.predict(text=SAID).notes
 
 
 @needs_clip

@@ -93,16 +93,16 @@ def test_flags_once_and_what_is_guessed(made):
     text = " ".join(_shown(timeline).split())
     assert text.count("It is noisy.") == 1
     assert "All: It is noisy." in text
-    assert "a guess from the word's vector: jealous." in text
+    assert "jealous (a guess from the word's vector)" in text
     seven = "anger, disgust, fear, happiness, neutral, sadness, surprise"
-    assert f"Words, the voice and the face: learned: {seven};" in text
+    assert f"Words, the voice and the face: {seven} (learned);" in text
     some = [
         dataclasses.replace(p, flags=("Far.",) if i in (0, 2, 3) else ())
         for i, p in enumerate(timeline)
     ]
     text = _shown(dataclasses.replace(timeline, predictions=tuple(some)))
     assert "Utterances 1, 3–4: Far." in text
-    assert "every emotion asked" in _shown(made.timeline())
+    assert "all of these emotions (learned)" in _shown(made.timeline())
 
 
 def test_texts_and_nothing_at_all(made):

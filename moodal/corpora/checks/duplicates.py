@@ -66,7 +66,8 @@ def repeated(
         yield Finding(
             "note" if may_differ else "warning",
             "duplicates",
-            f"{len(pairs)} times the same {what} has different labels within a split, "
+            f"The same {what} has different labels within a split "
+            f"{'once' if len(pairs) == 1 else f'{len(pairs)} times'}, "
             f"e.g. {names[a]} and {names[b]}.",
         )
 

@@ -59,20 +59,43 @@ def baselines(
     ...     "all-negative"].tolist()
     [0.5]
     """
-    if (
-        train_targets.ndim != 2
-        or train_targets.shape[1] != targets.shape[1]
-        or not len(train_targets)
-    ):
-        raise DataError(
-            f"Baselines need training targets [M, {targets.shape[1]}] with rows; "
-            f"got {list(train_targets.shape)}."
-        )
-    figures = {
-        baseline: METRICS[name].measure(targets, scores=values, decisions=values)
-        for baseline, values in _constant(task, targets.shape, train_targets).items()
-    }
-    figures["prior-random"] = _random(name, task, targets, train_targets, seed)
+    return pooled_baselines(name, task, [(targets, train_targets)], seed)
+
+
+def pooled_baselines(
+    name: str, task: Task, folds: Sequence[tuple[np.ndarray, np.ndarray]], seed: int = 0
+) -> Mapping[str, np.ndarray]:
+    """Compute metric ``name`` for each baseline on the pooled test targets of several folds.
+
+    Each row is predicted from the training of its own fold, as a system's rows are. A baseline
+    ranks no rows, so for metrics of scores its scores are equal over all folds.
+
+    Args:
+        name: of the metric.
+        task: of the targets.
+        folds: of each fold the test targets [N, C] and the training targets [M, C].
+        seed: of the random baseline.
+
+    Returns:
+        As `baselines`.
+
+    Raises:
+        DataError: the training targets have no rows or another number of columns.
+    """
+    targets = np.concatenate([tested for tested, _ in folds])
+    for _, trained in folds:
+        if trained.ndim != 2 or trained.shape[1] != targets.shape[1] or not len(trained):
+            raise DataError(
+                f"Baselines need training targets [M, {targets.shape[1]}] with rows; "
+                f"got {list(trained.shape)}."
+            )
+    constants = [_constant(task, tested.shape, trained) for tested, trained in folds]
+    figures = {}
+    for baseline in constants[0]:
+        values = np.concatenate([constant[baseline] for constant in constants])
+        scores = np.zeros(targets.shape) if METRICS[name].needs == "scores" else values
+        figures[baseline] = METRICS[name].measure(targets, scores=scores, decisions=values)
+    figures["prior-random"] = _random(name, task, folds, seed)
     return figures
 
 
@@ -128,9 +151,10 @@ def _constant(
 
 
 def _random(
-    name: str, task: Task, targets: np.ndarray, train_targets: np.ndarray, seed: int
+    name: str, task: Task, folds: Sequence[tuple[np.ndarray, np.ndarray]], seed: int
 ) -> np.ndarray:
-    """Average metric ``name`` over draws from the training distribution; exact for scores."""
+    """Average metric ``name`` over draws from the training distributions; exact for scores."""
+    targets = np.concatenate([tested for tested, _ in folds])
     if METRICS[name].needs == "scores":
         exact = METRICS[name].chance_level((targets > 0).mean(0))
         if exact is not None:
@@ -138,15 +162,19 @@ def _random(
             return np.where(np.isnan(constant), np.nan, exact)
     # a separate random stream, independent of targets that were drawn with the same seed
     rng = np.random.default_rng([seed, 20200929])
-    rate = prior(train_targets)
-    n, count = targets.shape
     total = np.zeros(())
     for _ in range(_DRAWS):
-        if task == "multi":
-            drawn = (rng.random((n, count)) < rate).astype(np.float64)
-        elif task == "single" and rate.sum():
-            drawn = np.eye(count)[rng.choice(count, size=n, p=rate / rate.sum())]
-        else:
-            drawn = np.nan_to_num(train_targets)[rng.integers(len(train_targets), size=n)]
+        drawn = np.concatenate([_drawn(task, len(t), trained, rng) for t, trained in folds])
         total = total + METRICS[name].measure(targets, scores=drawn, decisions=drawn)
     return np.asarray(total / _DRAWS)
+
+
+def _drawn(task: Task, rows: int, trained: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw predictions [rows, C] from the distribution of training targets [M, C]."""
+    rate = prior(trained)
+    count = trained.shape[1]
+    if task == "multi":
+        return (rng.random((rows, count)) < rate).astype(np.float64)
+    if task == "single" and rate.sum():
+        return np.eye(count)[rng.choice(count, size=rows, p=rate / rate.sum())]
+    return np.nan_to_num(trained)[rng.integers(len(trained), size=rows)]

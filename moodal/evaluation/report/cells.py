@@ -7,6 +7,9 @@ from typing import Any
 
 Rows = Sequence[Sequence[str]]
 
+UNDEFINED = "undefined"
+"""What a table has in place of a figure that cannot be computed."""
+
 
 def number(value: float | None) -> str:
     """Format a figure with three digits, an undefined one as a dash."""
@@ -16,7 +19,7 @@ def number(value: float | None) -> str:
 def cell(entry: Mapping[str, Any]) -> str:
     """Format the value and the interval of a metric's entry."""
     if entry["value"] is None:
-        return "gap"
+        return UNDEFINED
     if entry.get("low") is None or entry.get("high") is None:
         return number(entry["value"])
     return f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]"
@@ -25,7 +28,7 @@ def cell(entry: Mapping[str, Any]) -> str:
 def difference(entry: Mapping[str, Any]) -> str:
     """Format a difference and its interval with signs."""
     if entry["value"] is None:
-        return "gap"
+        return UNDEFINED
     if entry.get("low") is None or entry.get("high") is None:
         return f"{entry['value']:+.3f}"
     return f"{entry['value']:+.3f} [{entry['low']:+.3f}, {entry['high']:+.3f}]"

@@ -36,10 +36,11 @@ _OF_VALUES = {"CCC": ccc, "r": pearson, "MAE": mae}
 
 
 def emotion_bars(report: Mapping[str, Any], metric: str, path: Path | str) -> Path:
-    """Draw a bar per emotion with its interval and chance level, and the mean as a line.
+    """Draw a bar per emotion with its interval, chance and best baseline, and the mean as a line.
 
-    Emotions are sorted from best to worst, and those without training rows are orange. An
-    undefined figure has its reason instead of a bar.
+    The best trivial baseline is drawn where it is better than chance. Emotions are sorted from
+    best to worst, and those without training rows are orange. An undefined figure has its reason
+    instead of a bar.
 
     Raises:
         UsageError: the report does not have the metric for each emotion.
@@ -76,25 +77,48 @@ def emotion_bars(report: Mapping[str, Any], metric: str, path: Path | str) -> Pa
                 labelled.add(name)
             if value["low"] is not None and value["high"] is not None:
                 axes.plot([value["low"], value["high"]], [place] * 2, color="black", lw=1.4)
-            if value["chance"] is not None:
-                mark = axes.plot(
-                    [value["chance"]] * 2, [place - 0.42, place + 0.42], color=RED, lw=2
-                )
-                if "chance" not in labelled:
-                    mark[0].set_label("chance")
-                    labelled.add("chance")
+            for level, mark in _levels(value, entry["lower_is_better"]).items():
+                line = axes.plot([mark] * 2, [place - 0.42, place + 0.42], **_LEVELS[level])
+                if level not in labelled:
+                    line[0].set_label(level)
+                    labelled.add(level)
         if entry["mean"]["value"] is not None:
             axes.axvline(entry["mean"]["value"], color=GREY, ls="--", lw=1, label="mean", zorder=0)
         axes.set_yticks(range(len(order)), order)
         axes.set_ylim(len(order) - 0.4, -0.6)  # the first on top
         axes.set_xlabel(
-            entry["title"] + (", with 95% intervals" if report["bootstrap"]["draws"] else "")
+            entry["title"]
+            + (" (lower is better)" if entry["lower_is_better"] else "")
+            + (", with 95% intervals" if _has_intervals(report) else "")
         )
         if report["task"] != "regression":
             axes.set_xlim(0, 1)
         axes.set_title(_title(report))
         legend_below(figure, axes)
     return Path(path)
+
+
+_LEVELS: Mapping[str, Mapping[str, Any]] = {
+    "chance": {"color": RED, "lw": 2},
+    "best trivial baseline": {"color": "black", "lw": 2, "ls": ":"},
+}
+
+
+def _levels(entry: Mapping[str, Any], lower_is_better: bool) -> dict[str, float]:
+    """Return the levels that a figure is compared with: chance, and a baseline better than it."""
+    chance = entry["chance"]
+    levels = {} if chance is None else {"chance": chance}
+    baselines = [value for value in entry.get("baselines", {}).values() if value is not None]
+    if baselines:
+        best = min(baselines) if lower_is_better else max(baselines)
+        if chance is None or (best < chance if lower_is_better else best > chance):
+            levels["best trivial baseline"] = best
+    return levels
+
+
+def _has_intervals(report: Mapping[str, Any]) -> bool:
+    """Check whether the figures of a report have intervals."""
+    return bool(report["bootstrap"]["draws"]) and report["clusters"]["count"] > 1
 
 
 def roc_curves(
@@ -234,7 +258,8 @@ def learning_curves(
     """Draw the losses and every ``valid_<metric>`` over epochs; the best epoch is marked.
 
     Args:
-        rows: one per epoch: epoch, train_loss, valid_loss, valid_<metric> ...; any may be missing.
+        rows: one per epoch: epoch (from 0, drawn from 1, as the terminal counts), train_loss,
+            valid_loss, valid_<metric> ...; any may be missing.
         path: of the figure.
         stamps: caveats for the title.
         chosen_on: the rows behind ``valid_``: "validation", or "test" where a paper's protocol
@@ -258,7 +283,7 @@ def learning_curves(
             figure.suptitle("\n".join(folded(stamps, 90)), fontsize=9)
         for panel, axis in zip(panels, np.atleast_1d(axes), strict=True):
             for place, key in enumerate(panel):
-                points = [(r["epoch"], r[key]) for r in rows if _finite(r.get(key))]
+                points = [(r["epoch"] + 1, r[key]) for r in rows if _finite(r.get(key))]
                 if not points:
                     continue
                 x, y = zip(*points, strict=True)

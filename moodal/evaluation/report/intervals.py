@@ -19,8 +19,13 @@ _BLOCK = 100  # samples held in memory at once
 
 
 def resamples(clusters: Sequence[str], draws: int = 1000, seed: int = 0) -> Iterator[np.ndarray]:
-    """Yield blocks of bootstrap samples as weights [R, N]: how often each row was drawn."""
+    """Yield blocks of bootstrap samples as weights [R, N]: how often each row was drawn.
+
+    A single cluster has no samples, since its figures could not vary.
+    """
     names, member = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+    if len(names) < 2:  # every sample would be the rows themselves
+        return
     rng = np.random.default_rng(seed)
     for start in range(0, draws, _BLOCK):
         size = min(_BLOCK, draws - start)
@@ -46,15 +51,18 @@ def interval(
         level: of the interval, 0 to 1.
 
     Returns:
-        Low and high, each one value or [C].
+        Low and high, each one value or [C]; NaN for a single cluster.
 
     >>> values = np.array([0.0, 1.0, 0.0, 1.0])
     >>> low, high = interval(lambda w: w @ values / w.sum(1), ["a", "a", "b", "b"])
     >>> low.item(), high.item()
     (0.5, 0.5)
     """
-    drawn = np.concatenate([statistic(w) for w in resamples(clusters, draws, seed)])
-    return percentiles(drawn, level)
+    drawn = [statistic(w) for w in resamples(clusters, draws, seed)]
+    if not drawn:
+        undefined = np.full_like(statistic(np.ones((1, len(clusters))))[0], np.nan, np.float64)
+        return undefined, undefined
+    return percentiles(np.concatenate(drawn), level)
 
 
 def intervals(
@@ -85,9 +93,11 @@ def describe(clusters: Sequence[str], kind: str) -> dict[str, object]:
     """Count the clusters, with a warning where they are few or unknown, as JSON values."""
     count = len(set(clusters))
     warning = None
-    if count < FEW:
+    if count == 1:
+        warning = f"Only 1 {kind}: there are no intervals, as they need several {kind}s."
+    elif count < FEW:
         warning = (
-            f"Only {count} {kind}{'' if count == 1 else 's'}: with fewer than {FEW} clusters the "
+            f"Only {count} {kind}s: with fewer than {FEW} clusters the "
             "intervals are rough and usually too narrow."
         )
     elif kind == "utterance":

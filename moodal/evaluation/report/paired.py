@@ -72,12 +72,12 @@ def paired(
                 [_mean(v, mean) for v in of]
                 for of in (
                     [one[k, line.key](rows) for k in (0, i)],
-                    [drawn[f"{k} {line.key}"] for k in (0, i)] if draws else [],
+                    [drawn[f"{k} {line.key}"] for k in (0, i)] if drawn else [],
                 )
             )
-            entry["metrics"][line.key] = _entry(values[1], samples[1] if draws else None)
+            entry["metrics"][line.key] = _entry(values[1], samples[1] if drawn else None)
             if i:
-                between = samples[1] - samples[0] if draws else None
+                between = samples[1] - samples[0] if drawn else None
                 entry["difference"][line.key] = _entry(values[1] - values[0], between)
         out.append(entry)
     return out

@@ -60,6 +60,10 @@ class Scored:
             {"style": ("scripted", "improvised", ...)}.
         values: for the task "regression" the C values and their ranges (default: the built-in
             ranges), otherwise none.
+        context: the parts of the report of these rows that are no figures of them (marks,
+            thresholds, ...; see `moodal.evaluation.report.summary.context_of`), so that a report
+            made again has them, too.
+        train_targets: of values the targets of training [M, C], which the baselines need.
 
     Raises:
         DataError: the sizes do not agree, a number is NaN or infinite, or a range is unknown.
@@ -77,6 +81,8 @@ class Scored:
     info: Mapping[str, Any] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     values: tuple[Value, ...] = ()
+    context: Mapping[str, Any] = field(default_factory=dict)
+    train_targets: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name in ("ids", "labels", "clusters"):
@@ -178,6 +184,7 @@ class Scored:
             targets=self.targets[:, columns],
             labels=tuple(labels),
             values=tuple(self.values[c] for c in columns) if self.values else (),
+            train_targets=None if self.train_targets is None else self.train_targets[:, columns],
         )
 
     def rows(self, which: Sequence[int] | np.ndarray) -> Scored:
@@ -218,8 +225,11 @@ class Scored:
             "info": dict(self.info),
             **({"groups": self.groups} if self.groups else {}),
             **({"values": Values(self.values).ranges()} if self.values else {}),
+            **({"context": self.context} if self.context else {}),
         }
         arrays = {"probabilities": self.probabilities, "logits": self.logits}
+        if self.train_targets is not None:
+            arrays["train_targets"] = self.train_targets
         with replacing(folder / f"{name}.npz") as part, open(part, "wb") as numbers:
             np.savez(numbers, allow_pickle=False, targets=self.targets, **arrays)
         with replacing(folder / f"{name}.json") as part:
@@ -257,7 +267,9 @@ def load(folder: Path | str, name: str = "predictions") -> Scored:
         if head.pop("format") != FORMAT:
             raise DataError(f"{folder}/{name}.json has another format; run the evaluation again.")
         with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
-            numbers = {key: arrays[key] for key in ("probabilities", "logits", "targets")}
+            names = ["probabilities", "logits", "targets"]
+            names += [name for name in ("train_targets",) if name in arrays]
+            numbers = {key: arrays[key] for key in names}
         values = tuple(Value(**value) for value in head.pop("values", ()))
         return Scored(**head, **numbers, values=values)
     except FileNotFoundError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,16 @@ import numpy as np
 from moodal.core.emotions import Values
 from moodal.core.errors import DataError
 from moodal.core.files import replacing
-from moodal.evaluation.report.baselines import baselines, distribution, mean_baselines
+from moodal.evaluation.report.baselines import (
+    baselines,
+    distribution,
+    mean_baselines,
+    pooled_baselines,
+)
 from moodal.evaluation.report.calibration import calibration
 from moodal.evaluation.report.intervals import describe
 from moodal.evaluation.report.measures import (
+    BaselineValues,
     decisions,
     headlines,
     lines,
@@ -53,41 +59,50 @@ class ReportContext:
     extras: Mapping[str, Any] = field(default_factory=dict)
 
 
-NO_CONTEXT = ReportContext()
+UNKNOWN = "training's label distribution is unknown: baselines are of the tested rows"
+"""The stamp of a report whose baselines cannot know the labels of training."""
 
 
 def summarise(
     test: Scored,
     *,
-    train_targets: np.ndarray,
+    train_targets: np.ndarray | None = None,
     thresholds: Thresholds | np.ndarray | None = None,
     valid: Scored | None = None,
-    draws: int = 1000,
-    seed: int = 0,
-    context: ReportContext = NO_CONTEXT,
+    draws: int | None = None,
+    seed: int | None = None,
+    context: ReportContext | None = None,
 ) -> dict[str, Any]:
     """Report on the predictions of one model for one test set.
+
+    What is not given is that of the report with which the predictions were stored, if any; the
+    marks of that report are always kept.
 
     Args:
         test: the predictions and their truth.
         train_targets: [M, C] in the order of ``test.labels``, for the baselines; 0 or NaN
-            throughout for an emotion without training rows.
+            throughout for an emotion without training rows. None, and nothing stored: unknown; the
+            baselines are then of the tested rows, and a stamp says so.
         thresholds: of `thresholds.choose` or `thresholds.fixed`; None: fixed at 0.5.
         valid: predictions of the validation rows, reported without intervals.
-        draws: number of bootstrap samples; 0: no intervals.
-        seed: of the bootstrap and of the random baseline.
+        draws: number of bootstrap samples (1000); 0: no intervals.
+        seed: of the bootstrap and of the random baseline (0).
         context: what else the report must say.
 
     Returns:
         The content of report.json, see docs/reports.md.
 
     Raises:
-        DataError: the sizes do not agree, or a value cannot be written as JSON.
+        DataError: the sizes do not agree, a value cannot be written as JSON, or the predictions
+            are of several folds and no thresholds are given.
     """
     if not len(test):
         raise DataError(f"{test.subset} has no rows to report on.")
+    draws, seed = _bootstrap(test, draws, seed)
+    known = stored_targets(test) if train_targets is None else train_targets
+    context = _context(test, context, () if known is not None else (UNKNOWN,))
     chosen = _thresholds(test, thresholds)
-    train = np.asarray(train_targets, np.float64)
+    train = np.asarray(test.targets if known is None else known, np.float64)
     by_baseline = {
         line.key: baselines(line.metric, test.task, test.targets, train, seed)
         for line in lines(test)
@@ -95,7 +110,8 @@ def summarise(
     decided = decisions(test, chosen.values)
     averages = means(test.labels, context.unseen)
     report = _head(test, chosen, draws, seed, context)
-    report["train"] = distribution(train, test.task, test.labels)
+    if known is not None:
+        report["train"] = distribution(train, test.task, test.labels)
     report["metrics"] = measures(
         test, decided, by_baseline, groups=averages, draws=draws, seed=seed
     )
@@ -116,6 +132,8 @@ def summarise(
         )
     if valid is not None and len(valid):
         report["valid"] = _validation(valid, chosen, context.unseen)
+    elif valid is None and "valid" in test.context:
+        report["valid"] = test.context["valid"]
     report["extras"] = dict(context.extras)
     return checked(report)
 
@@ -133,8 +151,9 @@ def combine(
 
     The value and interval of each metric are computed on the pooled rows; each row is decided with
     the thresholds of its own fold, and clusters are resampled over all folds. "folds" holds the
-    values of each fold, their mean and their standard deviation. Baselines are the row-weighted
-    means of the folds' baselines.
+    values of each fold, their mean and their standard deviation. Baselines are computed on the
+    pooled rows, too, each row predicted from the training of its own fold; where the targets of a
+    fold's training are unknown, they are the row-weighted means of the folds' baselines.
 
     Args:
         reports: of the folds, by `summarise`.
@@ -167,10 +186,29 @@ def combine(
     context = ReportContext(list(marks), audit, unseen, extras or {})
     report = _head(pooled, chosen, draws, seed, context)
     report["thresholds"]["values"] = {}
+    trained = [stored_targets(test) for test in tests]
+
+    def by_baseline(
+        rows: Scored,
+        chosen: Callable[[Scored], np.ndarray],
+        entries: Sequence[Mapping[str, Any]] = reports,
+    ) -> BaselineValues:
+        """Compute the baselines of pooled rows, or average those of the folds' entries."""
+        parts = [
+            (test.targets[chosen(test)], np.asarray(known, np.float64))
+            for test, known in zip(tests, trained, strict=True)
+            if known is not None
+        ]
+        if len(parts) < len(tests):
+            return mean_baselines(entries, rows.labels)
+        return {
+            line.key: pooled_baselines(line.metric, rows.task, parts, seed) for line in lines(rows)
+        }
+
     report["metrics"] = measures(
         pooled,
         decided,
-        mean_baselines(reports, pooled.labels),
+        by_baseline(pooled, _everything),
         groups=means(pooled.labels, unseen),
         draws=draws,
         seed=seed,
@@ -184,8 +222,10 @@ def combine(
             pooled,
             decided,
             unseen,
-            lambda column, value, part: mean_baselines(
-                _group_entries(reports, column, value), part.labels
+            lambda column, value, part: by_baseline(
+                part,
+                lambda test: np.array(test.groups[column]) == value,
+                _group_entries(reports, column, value),
             ),
             draws=draws,
             seed=seed,
@@ -220,6 +260,53 @@ def save(report: Mapping[str, Any], path: Path | str) -> Path:
     with replacing(path) as part:
         part.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return path
+
+
+CONTEXT = ("bootstrap", "thresholds", "protocol", "train", "valid", "extras")
+"""Keys of a report that are stored with its predictions."""
+
+
+def context_of(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of a report that its predictions need to be reported on again."""
+    return {key: report[key] for key in CONTEXT if key in report}
+
+
+def stored_targets(test: Scored) -> np.ndarray | None:
+    """Build training targets [M, C] for the baselines from what is stored with predictions.
+
+    Of emotions the counts are stored, and each column has as many rows as training had; of values
+    the targets themselves. None: they are unknown, or an earlier version stored the predictions.
+    """
+    if test.train_targets is not None:
+        return test.train_targets
+    train = test.context.get("train", {})
+    if "counts" not in train:
+        return None
+    targets = np.zeros((train["rows"], len(test.labels)), np.float32)
+    for column, label in enumerate(test.labels):
+        targets[: train["counts"].get(label, 0), column] = 1
+    return targets
+
+
+def _bootstrap(test: Scored, draws: int | None, seed: int | None) -> tuple[int, int]:
+    """Return the draws and the seed: given, stored, or the default."""
+    stored = test.context.get("bootstrap", {})
+    return (
+        stored.get("draws", 1000) if draws is None else draws,
+        stored.get("seed", 0) if seed is None else seed,
+    )
+
+
+def _context(test: Scored, given: ReportContext | None, stamps: Sequence[str]) -> ReportContext:
+    """Return the context of a report: given or stored, with all stored marks and further stamps."""
+    protocol = test.context.get("protocol", {})
+    context = given or ReportContext(
+        audit=protocol.get("audit", ()),
+        unseen=[label for label in protocol.get("unseen", ()) if label in test.labels],
+        extras=test.context.get("extras", {}),
+    )
+    marks = dict.fromkeys([*protocol.get("stamps", ()), *context.stamps, *stamps])
+    return dataclasses.replace(context, stamps=tuple(marks))
 
 
 def _head(
@@ -261,7 +348,16 @@ def _head(
 
 def _thresholds(test: Scored, given: Thresholds | np.ndarray | None) -> Thresholds:
     """Return the thresholds with their source; those of values are marked as not used."""
-    if given is None:
+    stored = test.context.get("thresholds", {})
+    if given is None and stored.get("values"):
+        values = np.array([stored["values"][label] for label in test.labels])
+        given = Thresholds(values, stored["source"], tuple(stored["notes"]))
+    elif given is None and stored and test.task != "regression":
+        raise DataError(
+            f"{test.subset} has the thresholds of each fold; make its report with "
+            "moodal.evaluation.report.write.again(RUN)."
+        )
+    elif given is None:
         given = fixed(test.labels)
     elif not isinstance(given, Thresholds):
         given = Thresholds(np.asarray(given, np.float64), "given")
@@ -281,6 +377,11 @@ def _validation(valid: Scored, chosen: Thresholds, unseen: Sequence[str]) -> dic
     entries = measures(valid, decisions(valid, chosen.values), {}, groups=groups, draws=0)
     values = {key: overall(entry)["value"] for key, entry in entries.items()}
     return {"subset": valid.subset, "rows": len(valid), "values": values}
+
+
+def _everything(test: Scored) -> np.ndarray:
+    """Choose all rows."""
+    return np.ones(len(test), bool)
 
 
 def _group_entries(

@@ -66,8 +66,10 @@ def show(report: Mapping[str, Any], console: Any = None) -> None:
         out.print(_null_line(label, about), highlight=False, markup=False)
     for stamp in report["protocol"]["stamps"]:
         out.print(f"Mark of every number here: {stamp}.", highlight=False, markup=False)
+    for note in _notes(report):
+        out.print(f"Note: {note}", highlight=False, markup=False)
     for gap in gaps(report):
-        out.print(f"Gap: {gap}", highlight=False, markup=False)
+        out.print(f"Undefined: {gap}", highlight=False, markup=False)
 
 
 def _short(report: Mapping[str, Any]) -> list[list[str]]:
@@ -121,14 +123,21 @@ def emotions(report: Mapping[str, Any], keys: Sequence[str] | None = None) -> li
 
 
 def _columns_of_parts(report: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Collect counts of emotions, or means of values, in training and test."""
+    """Collect counts of emotions, or means of values, in training and in the tested rows.
+
+    The tested rows have the name of their split; training is a dash where it is unknown.
+    """
     columns = {}
-    for part in ("train", "test"):
+    folds = "folds" in report
+    for part, name in (("train", "train"), ("test", "test" if folds else report["subset"])):
         known = report.get(part, {})
+        mean = " mean" if report["task"] == "regression" else ""
         if "counts" in known:
-            columns[part] = {label: f"{count:,}" for label, count in known["counts"].items()}
+            columns[name] = {label: f"{count:,}" for label, count in known["counts"].items()}
         elif "means" in known:
-            columns[f"{part} mean"] = {label: number(x) for label, x in known["means"].items()}
+            columns[name + mean] = {label: number(x) for label, x in known["means"].items()}
+        elif not folds:
+            columns[name + mean] = dict.fromkeys(report["labels"], number(None))
     return columns
 
 
@@ -170,20 +179,30 @@ def _opening(report: Mapping[str, Any]) -> Iterator[str]:
     interval = (
         f"Intervals are {boot['level']:.0%} percentile bootstrap, {boot['draws']:,} draws of "
         f"whole {report['clusters']['kind']}s."
-        if boot["draws"]
+        if boot["draws"] and report["clusters"]["count"] > 1
         else "No intervals were computed."
     )
     yield f"{report['rows']:,} rows, {_clusters(report)}, {len(report['labels'])} " + (
         "label.\n" if len(report["labels"]) == 1 else "labels.\n"
     )
-    yield f"{interval} Thresholds: {report['thresholds']['source']}.\n"
+    yield f"{interval} {_thresholds(report)}\n"
+    for note in _notes(report):
+        yield f"**Note.** {note}\n"
+    yield from split_lines(report)
+
+
+def _thresholds(report: Mapping[str, Any]) -> str:
+    """Say in one sentence how the thresholds were chosen."""
+    name, colon, rest = report["thresholds"]["source"].partition(": ")
+    return f"Thresholds: {name}{f' ({rest})' if colon else ''}."
+
+
+def _notes(report: Mapping[str, Any]) -> list[str]:
+    """Collect what a reader must know of the intervals, the thresholds and the ranges."""
     notes = [report["clusters"]["warning"], *report["thresholds"]["notes"]]
     if len({v["high"] - v["low"] for v in report.get("values", ())}) > 1:
         notes.append("The values have different ranges: the mean of their errors mixes units.")
-    for note in notes:
-        if note:
-            yield f"**Note.** {note}\n"
-    yield from split_lines(report)
+    return [note for note in notes if note]
 
 
 def _in_short(report: Mapping[str, Any]) -> Iterator[str]:
@@ -212,7 +231,7 @@ def _tables(report: Mapping[str, Any]) -> Iterator[str]:
 def _problems(report: Mapping[str, Any]) -> Iterator[str]:
     """Yield the undefined figures and the rows that could not be read, with the reasons."""
     if undefined := gaps(report):
-        yield "## Gaps\n"
+        yield "## Undefined figures\n"
         yield bullets(undefined)
     if unreadable := report["extras"].get("unreadable"):
         yield "## Not read\n"

@@ -43,6 +43,45 @@ def finished(folder: Path) -> FinishedExperiment | None:
     return FinishedExperiment(report, scored.load(folder))
 
 
+def again(folder: Path, *, draws: int | None = None, seed: int | None = None) -> dict[str, Any]:
+    """Make the report of a finished run again from its predictions; nothing is written.
+
+    Marks, thresholds, audit and extras are those that are stored, so without arguments the report
+    is equal to report.json. That of several folds needs the folders of the folds.
+
+    Args:
+        folder: of a run, of one of its folds, or of an evaluation.
+        draws: number of bootstrap samples (default: that of the run); 0: no intervals.
+        seed: of the bootstrap and of the random baseline (default: that of the run).
+
+    Raises:
+        DataError: the folder is no finished run, or a file is damaged.
+    """
+    folder = Path(folder)
+    done = finished(folder)
+    if done is None:
+        raise DataError(f"{folder} holds no report.json; name the folder of a finished run.")
+    report, boot = done.report, done.report["bootstrap"]
+    draws = boot["draws"] if draws is None else draws
+    seed = boot["seed"] if seed is None else seed
+    if "folds" not in report:
+        # predictions of an earlier version are stored without their context
+        test = done.test
+        if not test.context:
+            test = dataclasses.replace(test, context=summary.context_of(report))
+        return summary.summarise(test, draws=draws, seed=seed)
+    folders = [folder / fold["name"].replace(" ", "-") for fold in report["folds"]]
+    folds = [fold for part in folders if (fold := finished(part)) is not None]
+    return summary.combine(
+        [fold.report for fold in folds],
+        [fold.test for fold in folds],
+        draws=draws,
+        seed=seed,
+        stamps=report["protocol"]["stamps"],
+        extras=report["extras"],
+    )
+
+
 def predictions(
     manifest: Manifest,
     rows: np.ndarray,
@@ -109,17 +148,13 @@ def report_on(
         "data": {"corpus": manifest.corpus, "fingerprint": manifest.fingerprint},
         **context.extras,
     }
-    unknown = UNKNOWN if train_targets is None else ()
     report = summary.summarise(
         test,
-        train_targets=test.targets if train_targets is None else train_targets,
+        train_targets=train_targets,
         thresholds=thresholds,
-        context=dataclasses.replace(context, stamps=(*context.stamps, *unknown), extras=extras),
+        context=dataclasses.replace(context, extras=extras),
     )
     return store(out, report, test, True, ()).report
-
-
-UNKNOWN = ("training's label distribution is unknown: baselines are of the tested rows",)
 
 
 MOST_ROWS = 200_000
@@ -184,6 +219,7 @@ def store(
     history: Sequence[Mapping[str, float]],
 ) -> FinishedExperiment:
     """Write predictions, report.md and figures, and last report.json, which marks completion."""
+    test = dataclasses.replace(test, context=summary.context_of(report))
     test.save(folder)
     with replacing(folder / "report.md") as part:
         part.write_text(tables.markdown(report), encoding="utf-8")

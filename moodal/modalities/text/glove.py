@@ -67,8 +67,9 @@ def known_words(text: str) -> list[str]:
 @cache
 def table() -> tuple[dict[str, int], np.ndarray]:
     """Read word -> row, by falling frequency, and the vectors [400000, 50], memory-mapped."""
+    index, vectors = (package_folder(PACKAGE) / file for file in FILES)
+    package_folder("pyarrow")
     import pyarrow.parquet
 
-    index, vectors = (package_folder(PACKAGE) / file for file in FILES)
     words = pyarrow.parquet.read_table(index).column(0).to_pylist()
     return {w: i for i, w in enumerate(words)}, np.load(vectors, mmap_mode="r")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from moodal.core.records import ordered
 from moodal.core.timeline import Prediction, Timeline
-from moodal.output.style import label, plain, shown_emotion
+from moodal.output.style import known_shares, label, plain, shown_emotion
 
 _HEAD = (
     "recording",
@@ -75,7 +75,7 @@ def _first(timeline: Timeline, p: Prediction) -> list[object]:
 
 def _numbers(p: Prediction, emotions: Sequence[str], streams: Sequence[str]) -> list[str]:
     columns = [_number(p.probabilities.get(e), 4) for e in emotions]
-    columns += [_number(p.shares.get(s, {}).get(e), 5) for s in streams for e in emotions]
+    columns += [_number(known_shares(p, s).get(e), 5) for s in streams for e in emotions]
     return columns + [_number(p.bias.get(e), 5) for e in emotions]
 
 

@@ -15,7 +15,7 @@ from moodal.core.emotions import Value, Values
 from moodal.core.errors import DataError
 from moodal.core.records import BUILT_IN, ModalityInfo
 from moodal.core.timeline import Moment, Prediction, Timeline, Word
-from moodal.output.style import streams_of
+from moodal.output.style import known_shares, streams_of
 
 NAME = "moodal-timeline/1"
 
@@ -104,13 +104,13 @@ def _word_stream(t: Timeline) -> str:
 
 
 def _utterance(p: Prediction, word_stream: str) -> dict[str, Any]:
-    shares = {s: _rounded(v, 5, p.id) for s, v in p.shares.items()}
+    shares = {s: _rounded(known_shares(p, s), 5, p.id) for s in p.shares}
     words: list[dict[str, Any]] = [
         {
             "text": w.text,
             "start": _seconds(w.start, p.id),
             "end": _seconds(w.end, p.id),
-            "shares": _rounded(w.shares, 6, p.id),
+            "shares": _rounded(known_shares(p, word_stream, w.shares), 6, p.id),
         }
         for w in p.words
     ]
@@ -119,7 +119,7 @@ def _utterance(p: Prediction, word_stream: str) -> dict[str, Any]:
             "start": _seconds(m.start, p.id),
             "end": _seconds(m.end, p.id),
             "stream": m.stream,
-            "shares": _rounded(m.shares, 6, p.id),
+            "shares": _rounded(known_shares(p, m.stream, m.shares), 6, p.id),
         }
         for m in p.moments
     ]

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moodal.core.errors import MissingDependencyError, UsageError
+from moodal.core.errors import MissingDependencyError, UsageError, installation
 from moodal.train.backbones.face import SIDE, FaceNetwork
 from moodal.train.backbones.frames import FrameNetwork
 from moodal.train.backbones.text import TextBackbone
@@ -235,7 +235,7 @@ def graph(
         import onnx  # noqa: F401  torch's exporter needs it
     except ModuleNotFoundError:
         raise MissingDependencyError(
-            "Writing ONNX graphs needs the package onnx: pip install 'moodal[train]'."
+            f"Writing ONNX graphs needs the package onnx; {installation('train')}."
         ) from None
     chosen = form(keyed, width, preparation)
     with tempfile.TemporaryDirectory() as folder, torch.no_grad(), _quiet():

@@ -314,7 +314,11 @@ def _write(
             name: figures.model_dump(include={"ece", "accuracy", "rows"})
             for name, figures in measured_sets(body).items()
         },
-        protocol=ProtocolInfo(name="fused", experiment="branches trained apart"),
+        protocol=ProtocolInfo(
+            name="fused",
+            experiment="branches trained apart",
+            stamps=tuple(dict.fromkeys(s for x in learned.values() for s in x.experiment.stamps)),
+        ),
         metrics={s: branch.tested for s, branch in scores.items()},
         data=DataInfo(
             corpus=" + ".join(p.corpus for p in recipe.parts.values()),

@@ -63,6 +63,17 @@ def test_values_are_drawn_over_their_truth_with_their_figures(predictions, tmp_p
         figures.values_against_truth(predictions("multi"), tmp_path / "c.png")
 
 
+def test_bars_of_errors_have_the_best_baseline_and_say_that_lower_is_better(predictions, tmp_path):
+    test = predictions("regression")
+    report = summarise(test, train_targets=test.targets, draws=0)
+    text = figures.emotion_bars(report, "mae", tmp_path / "mae.svg").read_text()
+    assert "lower is better" in text
+    assert "best trivial baseline" in text
+    entry = {"chance": 2.0, "baselines": {"train-mean": 1.5, "train-median": 1.4}}
+    assert figures._levels(entry, True)["best trivial baseline"] == 1.4
+    assert "best trivial baseline" not in figures._levels(entry, False)
+
+
 def test_bars_say_what_is_undefined_unseen_and_marked(report, tmp_path):
     report["protocol"]["stamps"] = ["selected on test"]
     text = figures.emotion_bars(report, "auc", tmp_path / "a.svg").read_text()

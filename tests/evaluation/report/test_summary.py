@@ -194,6 +194,31 @@ def test_folds_pool_and_average(predictions, task):
         assert entry["all"]["baselines"]["majority"] == pytest.approx(expected)
 
 
+def test_baselines_of_folds_are_of_the_pooled_rows(predictions):
+    """A fold without an emotion does not raise the majority's balanced accuracy above chance."""
+    tests = [predictions("single", seed=s, subset=f"fold {s}") for s in (1, 2)]
+    tests[0] = tests[0].rows(np.flatnonzero(tests[0].targets[:, 0] == 0))  # fold 1 has no anger
+    train = np.eye(4)[[1, 1, 2, 3, 0]]
+    reports = [summarise(t, train_targets=train, draws=0) for t in tests]
+    assert reports[0]["metrics"]["balanced_accuracy"]["all"]["baselines"]["majority"] > 0.3
+    whole = combine(reports, [dataclasses.replace(t, train_targets=train) for t in tests], draws=0)
+    for figure in (
+        whole["metrics"]["balanced_accuracy"]["all"],
+        whole["metrics"]["recall"]["mean"],
+    ):
+        assert figure["baselines"]["majority"] == pytest.approx(0.25)
+    without = combine([{**r, "train": {}} for r in reports], tests, draws=0)  # unknown training
+    assert without["metrics"]["balanced_accuracy"]["all"]["baselines"]["majority"] > 0.28
+    auc = whole["metrics"]["auc"]["mean"]["baselines"]
+    assert auc["majority"] == pytest.approx(0.5)
+
+
+def test_a_single_cluster_has_no_interval(predictions):
+    report = _report(dataclasses.replace(predictions("multi"), clusters=("one",) * 120))
+    assert {e["mean"]["low"] for e in report["metrics"].values() if "mean" in e} == {None}
+    assert "no intervals" in report["clusters"]["warning"]
+
+
 def test_report_json_is_saved(predictions, tmp_path):
     report = _report(predictions("multi"), draws=10)
     save(report, tmp_path / "report.json")

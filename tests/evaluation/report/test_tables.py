@@ -109,7 +109,7 @@ def test_tables_as_rows(report):
     assert headlines(report)[0][:3] == ["Metric", "value [interval]", "chance"]
     rows = emotions(report)
     assert rows[2][0] == "fear"
-    assert "gap" in rows[2]
+    assert "undefined" in rows[2]
     assert rows[1][1] == str(report["train"]["counts"]["anger"])
     assert len(gaps(report)) == 1
     only = emotions(report, ["auc"])
@@ -130,3 +130,18 @@ def test_only_a_split_has_an_audit(predictions):
     context = ReportContext(extras={"artefact": {"weights": ""}})
     tested = summarise(test, train_targets=test.targets, draws=0, context=context)
     assert "Audit" not in markdown(tested)
+
+
+def test_training_that_is_unknown_is_a_dash_and_the_tested_rows_have_their_name(predictions):
+    test = predictions("multi", subset="valid")
+    rows = emotions(summarise(test, draws=0))
+    assert rows[0][1:3] == ["train", "valid"]
+    assert [row[1] for row in rows[1:5]] == ["–"] * 4
+
+
+def test_the_terminal_warns_of_few_speakers(predictions, capsys):
+    test = predictions("multi", speakers=1)
+    show(summarise(test, train_targets=test.targets))
+    assert "Note: Only 1 speaker: there are no intervals" in " ".join(
+        capsys.readouterr().out.split()
+    )

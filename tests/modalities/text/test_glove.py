@@ -1,6 +1,9 @@
+import sys
+
 import numpy as np
 import pytest
 
+from moodal.core.errors import MissingDependencyError
 from moodal.modalities.text.glove import Glove, known_words, table
 
 
@@ -37,6 +40,14 @@ def test_a_text_of_unknown_words_is_absent(text):
     out = Glove().encode(text)
     assert out.shape == (0, 50)
     assert out.dtype == np.float32
+
+
+def test_without_pyarrow_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    table.cache_clear()
+    with pytest.raises(MissingDependencyError, match=r"pyarrow .* `pip install '\.\[features\]'`"):
+        Glove().encode("hello")
+    table.cache_clear()
 
 
 def test_the_table_covers_common_words():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import json
 import re
 
 import pytest
@@ -32,6 +33,24 @@ def test_a_row_per_utterance_and_its_numbers(made):
     assert (rows[0]["start"], rows[5]["start"]) == ("0.4", "")
     assert rows[3]["absent"] == "face: no face"
     assert rows[5]["share_face_anger"] == ""
+
+
+def test_a_stream_that_cannot_tell_an_emotion_has_no_share_of_it(made):
+    first, *others = made.timeline()
+    sources = {**first.sources, "surprise": {**first.sources["surprise"], "speech": "absent"}}
+    shares = {**first.shares, "speech": {**first.shares["speech"], "surprise": 0.0}}
+    bias = {**first.bias, "surprise": first.bias["surprise"] + first.shares["speech"]["surprise"]}
+    first = dataclasses.replace(first, sources=sources, shares=shares, bias=bias)
+    timeline = dataclasses.replace(made.timeline(), predictions=(first, *others))
+    row = _rows(to_csv(timeline))[0]
+    assert (row["share_speech_surprise"], row["share_speech_anger"] != "") == ("", True)
+    (written,) = json.loads(render(timeline, "json"))["recordings"]
+    utterance = written["utterances"][0]
+    assert "surprise" not in utterance["shares"]["speech"]
+    assert "surprise" in utterance["shares"]["text"]
+    assert not any(
+        "surprise" in m["shares"] for m in utterance["moments"] if m["stream"] == "speech"
+    )
 
 
 def test_values_are_columns_behind_all_others(made):
