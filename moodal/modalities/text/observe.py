@@ -13,6 +13,7 @@ from moodal.core.timeline import Word
 from moodal.modalities.modality import Absent, Division, Modality, Observed, Part, Window
 from moodal.modalities.text.language import looks_english
 from moodal.modalities.text.minilm import tokenizer
+from moodal.modalities.text.spelling import spell_out, spelling_of
 
 FOREIGN = "it does not look English, the one language known"
 """The reason why words of another language are used only if no other modality is present."""
@@ -22,14 +23,18 @@ CUT = "Only the first 256 word pieces of the text were read."
 
 @dataclass(frozen=True)
 class ObservedText(Observed):
-    """The text of an utterance, and its words with their times if these are known."""
+    """The text of an utterance as written, and its words with their times if these are known."""
 
     words: tuple[Word, ...] = ()
 
     def divide(self, steps: int) -> Division | None:
-        """Assign word pieces to words; None if the steps are not all-MiniLM-L6-v2's pieces."""
+        """Assign word pieces to words as written; None if the steps are not the tokeniser's pieces.
+
+        The pieces of an emoji's name belong to the word in which the emoji was written.
+        """
         text = str(self.item)
-        encoded = tokenizer().encode(text)
+        spelling = spelling_of(text)
+        encoded = tokenizer().encode(spelling.text)
         if len(encoded.ids) != steps:
             return None
         words = [word.text for word in self.words] or text.split()
@@ -44,7 +49,8 @@ class ObservedText(Observed):
         places = np.full(steps, -1)
         # the special pieces have no place in the text
         regular = offsets[:, 1] > offsets[:, 0]
-        nearest = np.searchsorted(ends, offsets[regular, 0], side="right")
+        written = np.array(spelling.places)[offsets[regular, 0]]
+        nearest = np.searchsorted(ends, written, side="right")
         places[regular] = np.minimum(nearest, len(words) - 1)
         times = [(w.start, w.end) for w in self.words] or [(None, None)] * len(words)
         parts = (Part(*time, word) for time, word in zip(times, words, strict=True))
@@ -63,7 +69,7 @@ class Text(Modality):
             if not window.spoken:
                 return Absent("no speech")
             return Absent("no words" if window.text is not None else "no transcript")
-        encoded = tokenizer().encode(window.text)
+        encoded = tokenizer().encode(spell_out(window.text))
         if len(encoded.ids) <= 2:  # the two special pieces
             return Absent("no words")
         reservation = "" if looks_english(window.text) else FOREIGN

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from moodal.modalities.text.spelling import spell_out
+
 LONGEST = 600
 """The approximate largest number of characters; longer sentences are cut at spaces."""
 
@@ -14,19 +16,31 @@ _LINE = re.compile(r"\n\s*\n|\r?\n(?=\S)")
 def sentences(text: str) -> list[str]:
     """Split a text into its sentences, in order and without surrounding spaces.
 
-    >>> sentences("I can't believe it! You did it...  Really?")
-    ["I can't believe it!", 'You did it...', 'Really?']
+    Emoji, emoticons and punctuation marks after a sentence belong to it; emoji on a line of their
+    own are a sentence.
+
+    >>> sentences("I can't believe it! You did it...  Really? \U0001f60d")
+    ["I can't believe it!", 'You did it...', 'Really? \U0001f60d']
     """
     split: list[str] = []
-    for line in _LINE.split(_END.sub(r"\1\n", text)):
-        line = " ".join(line.split())
-        while len(line) > LONGEST:
-            at = line.rfind(" ", LONGEST // 2, LONGEST)
-            at = at if at > 0 else LONGEST
-            split.append(line[:at])
-            line = line[at:].strip()
-        if any(c.isalnum() for c in line) or any(ord(c) > 0x2000 for c in line):
-            split.append(line)
-        elif line and split and len(split[-1]) + len(line) < LONGEST:
-            split[-1] += f" {line}"
+    for line in _LINE.split(text):
+        begun = len(split)
+        for part in _END.sub("\\1\0", line).split("\0"):
+            part = " ".join(part.split())
+            while len(part) > LONGEST:
+                at = part.rfind(" ", LONGEST // 2, LONGEST)
+                at = at if at > 0 else LONGEST
+                split.append(part[:at])
+                part = part[at:].strip()
+            signs = not any(c.isalnum() for c in part)
+            attached = len(split) > begun or not _has_words(part)
+            if signs and attached and split and len(split[-1]) + len(part) < LONGEST:
+                split[-1] += f" {part}" if part else ""
+            elif _has_words(part):
+                split.append(part)
     return split
+
+
+def _has_words(text: str) -> bool:
+    """Return whether a text has a letter or digit, or a sign that is read as one or as words."""
+    return any(c.isalnum() or ord(c) > 0x2000 for c in spell_out(text))

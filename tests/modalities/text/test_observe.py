@@ -9,6 +9,7 @@ from moodal.core.timeline import Word
 from moodal.modalities.modality import Absent, Part, Window
 from moodal.modalities.text.minilm import tokenizer
 from moodal.modalities.text.observe import CUT, FOREIGN, Text
+from moodal.modalities.text.spelling import spell_out
 from moodal.modalities.text.tokens import Pieces
 
 
@@ -36,6 +37,25 @@ def test_a_word_has_its_own_pieces():
     division = observe("joyful day").divide(len(ids) + 3)
     assert division.places.tolist() == [-1, *[0] * len(ids), 1, -1]
     assert [part.text for part in division.parts] == ["joyful", "day"]
+
+
+def test_an_emojis_pieces_belong_to_the_word_as_written():
+    text = "I won😍😍 today :) !"
+    spelt = spell_out(text)
+    pieces = tokenizer().encode(spelt)
+    division = observe(text).divide(len(pieces.ids))
+    assert [part.text for part in division.parts] == ["I", "won😍😍", "today", ":)", "!"]
+    by_word = {}
+    for place, (first, last) in zip(division.places[1:-1], pieces.offsets[1:-1], strict=True):
+        by_word.setdefault(int(place), []).append(spelt[first:last])
+    assert by_word[1] == ["won", "smiling", "face", "with", "heart", "eyes"]
+    assert by_word[3] == ["smiling", "face"]
+    assert by_word[4] == ["!"]
+
+
+def test_an_emoji_alone_is_a_text():
+    assert observe("😂").item == "😂"
+    assert Text().observe(Window(text="\ufe0f")) == Absent("no words")
 
 
 def test_timed_words_keep_their_times():

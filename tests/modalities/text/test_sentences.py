@@ -25,6 +25,11 @@ from moodal.modalities.text.sentences import LONGEST, sentences
         ("Well... !!! Fine.", ["Well... !!!", "Fine."]),
         ("你好。再见", ["你好。再见"]),
         ("😀", ["😀"]),
+        ("I won! 😀", ["I won! 😀"]),
+        ("I won. :) 😀!", ["I won. :) 😀!"]),
+        ("ok\n😡\n:(", ["ok", "😡", ":("]),
+        (":(", [":("]),
+        ("Fine.\n...", ["Fine. ..."]),
     ],
 )
 def test_where_a_sentence_ends(text, expected):
