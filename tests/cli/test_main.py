@@ -52,3 +52,10 @@ def test_the_artefact_that_comes_along_goes_by_a_name(capsys, tmp_path, monkeypa
     (tmp_path / "default").mkdir()
     with pytest.raises(SystemExit):
         cli.main(["inspect", "default"])  # a folder of that name is meant by it
+
+
+@pytest.mark.parametrize("more", [[], ["--format", "json"], ["--json"]])
+def test_a_summary_is_a_csv_table(more, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["predict", "--text", "So good!", "--summary", *more])
+    assert "--summary needs --format csv" in capsys.readouterr().err

@@ -8,13 +8,13 @@ from pathlib import Path, PurePath
 from moodal.core.errors import UsageError
 from moodal.core.files import replacing
 from moodal.core.timeline import Timeline
-from moodal.output.formats.csv_ import to_csv
+from moodal.output.formats.csv_ import to_csv, to_summary_csv
 from moodal.output.formats.eaf import to_eaf
 from moodal.output.formats.json_ import from_json, to_json
 from moodal.output.formats.srt import OWN, to_srt
 from moodal.output.formats.textgrid import to_textgrid
 
-__all__ = ["ENDINGS", "FORMATS", "SEVERAL", "from_json", "render", "write"]
+__all__ = ["ENDINGS", "FORMATS", "SEVERAL", "SUMMARIES", "from_json", "render", "write"]
 
 FORMATS: dict[str, Callable[[Sequence[Timeline]], str]] = {
     "json": to_json,
@@ -24,6 +24,9 @@ FORMATS: dict[str, Callable[[Sequence[Timeline]], str]] = {
     "eaf": to_eaf,
 }
 """Name -> function from timelines to the file's text (UTF-8)."""
+
+SUMMARIES: dict[str, Callable[[Sequence[Timeline]], str]] = {"csv": to_summary_csv}
+"""Name -> function to the text of a file that sums up each recording."""
 
 SEVERAL = frozenset({"json", "csv"})
 """The formats whose files hold several recordings; the others need a file per recording."""
@@ -41,19 +44,26 @@ IN_FOLDERS = {"srt": OWN}
 """Format -> the ending used in a folder, where ".srt" would be taken for a transcript."""
 
 
-def render(timelines: Sequence[Timeline], format: str) -> str:
-    """Return the text of one file.
+def render(timelines: Sequence[Timeline], format: str, *, summary: bool = False) -> str:
+    """Return the text of one file; with ``summary``, of the recordings as a whole.
 
     Raises:
         UsageError: there is no such format, the format holds one recording and there are several,
             or it needs times and a recording has none.
     """
-    if format not in FORMATS:
-        raise UsageError(f"There is no format {format!r}; there are {', '.join(FORMATS)}.")
-    return FORMATS[format](timelines)
+    return _writer(format, summary)(timelines)
 
 
-def write(timelines: Sequence[Timeline], format: str, out: Path | str) -> list[Path]:
+def _writer(format: str, summary: bool) -> Callable[[Sequence[Timeline]], str]:
+    writers, what = (SUMMARIES, "format of summaries") if summary else (FORMATS, "format")
+    if format not in writers:
+        raise UsageError(f"There is no {what} {format!r}; there are {', '.join(writers)}.")
+    return writers[format]
+
+
+def write(
+    timelines: Sequence[Timeline], format: str, out: Path | str, *, summary: bool = False
+) -> list[Path]:
     """Write timelines to files, each of them atomically, and return the files' paths.
 
     Args:
@@ -61,6 +71,7 @@ def write(timelines: Sequence[Timeline], format: str, out: Path | str) -> list[P
         format: a key of `FORMATS`.
         out: a file; or a folder (an existing one, or a name that ends with "/"), which gets a
             file per recording, named after it.
+        summary: whether the recordings as a whole are written, in a format of `SUMMARIES`.
 
     Raises:
         UsageError: there is no such format; there are several recordings for a file that holds
@@ -69,17 +80,16 @@ def write(timelines: Sequence[Timeline], format: str, out: Path | str) -> list[P
         OutputError: a file cannot be written.
     """
     several = [timelines] if isinstance(timelines, Timeline) else list(timelines)
-    if format not in FORMATS:
-        raise UsageError(f"There is no format {format!r}; there are {', '.join(FORMATS)}.")
+    render_file = _writer(format, summary)
     folder = Path(out)
     if not (folder.is_dir() or str(out).endswith(("/", "\\"))):
-        _put(FORMATS[format](several), folder, several)
+        _put(render_file(several), folder, several)
         return [folder]
     written, refused = [], []
     ending = IN_FOLDERS.get(format, ENDINGS[format])
     for timeline, name in zip(several, _names(several, ending), strict=True):
         try:
-            text = FORMATS[format]([timeline])
+            text = render_file([timeline])
             _put(text, folder / name, [timeline])
         except UsageError as error:
             refused.append(str(error))
