@@ -85,6 +85,7 @@ def test_long_texts_are_flagged():
     assert observe("very " * 300).flags == (CUT,)
     assert "256" in CUT
     assert observe("very " * 200).flags == ()
+    assert observe("so 😍 " * 60).flags == (CUT,)
 
 
 def test_other_languages_have_a_reservation():
