@@ -55,7 +55,7 @@ class ValueSummary:
 
 @dataclass(frozen=True)
 class RecordingSummary:
-    """What the utterances of a recording, or of one person in it, say together.
+    """The utterances of a recording, or of one person in it, taken together.
 
     Each utterance weighs as much as it lasts; utterances without times, as those of a text or a
     picture, weigh the same. Shares of time refer to the time of utterances, not to pauses.
