@@ -104,6 +104,12 @@ def predict_arguments(parser: Arguments) -> None:
         metavar="FORMAT",
         help="write this format instead of showing a table: %(choices)s",
     )
+    parser.add_argument(
+        "--summary",
+        action="store_true",
+        help="with --format csv: a row per recording, and per followed face, instead of a row per "
+        "utterance",
+    )
     parser.add_argument("--out", help="file or folder/ for --format (default: standard output)")
     parser.add_argument(
         "--plot",
@@ -182,6 +188,8 @@ def _require(args: argparse.Namespace) -> None:
         raise UsageError(f"--fps must be above 0 and at most 60; got {args.fps:g}.")
     if args.out and not args.format:
         raise UsageError(f"--out needs a --format: {', '.join(FormatNames())}.")
+    if args.summary and args.format != "csv":
+        raise UsageError("--summary needs --format csv; json and the table have it without asking.")
     if args.json and args.format not in (None, "json"):
         raise UsageError(f"--json and --format {args.format} cannot be combined.")
     if args.plot and args.plot.suffix.lower() not in ("", ".png", ".svg"):
@@ -229,12 +237,12 @@ def _deliver(args: argparse.Namespace, timelines: Sequence[Timeline]) -> Any:
     if args.plot:
         _plot(args.plot, timelines)
     if args.format and args.out:
-        for path in formats.write(timelines, args.format, args.out):
+        for path in formats.write(timelines, args.format, args.out, summary=args.summary):
             print(f"Written: {path}", file=sys.stderr)
     if args.json:
         return json.loads(formats.render(timelines, "json"))
     if args.format and not args.out:
-        sys.stdout.write(formats.render(timelines, args.format))
+        sys.stdout.write(formats.render(timelines, args.format, summary=args.summary))
     elif not args.format:
         show(timelines)
     return None

@@ -11,6 +11,7 @@ import numpy as np
 from moodal.core.emotions import Value
 from moodal.core.errors import MissingDependencyError
 from moodal.core.records import ModalityInfo
+from moodal.core.summary import RecordingSummary, summarise
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,10 @@ class Timeline(Sequence[Prediction]):
 
     def __getitem__(self, i: int | slice) -> Prediction | tuple[Prediction, ...]:
         return self.predictions[i]
+
+    def summary(self) -> RecordingSummary:
+        """Return the answer for the recording as a whole, and for each of several faces."""
+        return summarise(self.predictions, self.emotions)
 
     def to_frame(self) -> Any:
         """Return a pandas DataFrame: a row per utterance, a column per emotion or value.

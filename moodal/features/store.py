@@ -3,7 +3,9 @@
 A store is a folder. In it each encoder has a subfolder (a shelf), named by its fingerprint, and a
 shelf holds packs: ``.npz`` files of some hundred entries, written once, under a temporary name
 first, and never changed. The key of an entry is the sha256 of its medium: of the text, or of the
-file's bytes and the span. Any number of processes may write to one shelf at once, and may be killed
+file's bytes and the span. A text counts as its encoder reads it, with emoji spelt out in words:
+features that were stored before emoji were spelt out have other keys and are computed again, those
+of all other texts stay. Any number of processes may write to one shelf at once, and may be killed
 at any moment: a pack is complete or absent. A pack that cannot be read back (each array carries a
 CRC-32) is deleted, and its entries are computed again.
 """
@@ -27,6 +29,7 @@ import numpy as np
 from moodal.core.errors import DataError, writing
 from moodal.core.records import Clip, Medium, Sound, Utterance
 from moodal.modalities.encoder import Encoder, Item, file_hash
+from moodal.modalities.text.spelling import spell_out
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +65,7 @@ class FeatureStore:
             head = json.dumps([item.dtype.str, item.shape]).encode()
             return hashlib.sha256(b"array\n" + head + item.tobytes()).hexdigest()
         if isinstance(item, str):
-            return hashlib.sha256(b"text\n" + item.encode()).hexdigest()
+            return hashlib.sha256(b"text\n" + spell_out(item).encode()).hexdigest()
         try:
             content = self._hash(os.path.abspath(item.path))  # noqa: PTH100
         except OSError as error:

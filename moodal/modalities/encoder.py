@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moodal.core.errors import DataError, MissingDependencyError, UsageError, installation
+from moodal.core.errors import DataError, MissingDependencyError, installation
 from moodal.core.records import Clip, Sound
 
 Item = str | Clip | Sound | np.ndarray
@@ -90,17 +90,6 @@ class Encoder(ABC):
             DataError: it cannot.
         """
         return None
-
-
-def text_of(item: Item) -> str:
-    """Return an item that must be a text.
-
-    Raises:
-        UsageError: it is a clip or an array.
-    """
-    if isinstance(item, str):
-        return item
-    raise UsageError(f"This encoder reads texts; got {type(item).__name__}.")
 
 
 def specification(

@@ -23,6 +23,7 @@ from moodal.output.style import (
     shown_emotion,
     streams_of,
 )
+from moodal.output.summary_lines import summary_lines
 
 _BAR = 5
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -59,7 +60,7 @@ def _parts(timeline: Timeline, width: int, encoding: str) -> Iterator[Any]:
     if len(timeline):
         yield from (_lines if timeline.values else _strips)(timeline, pen, width)
         yield _table(timeline, pen, width)
-    for line in footnotes(timeline):
+    for line in (*summary_lines(timeline), *footnotes(timeline)):
         yield pen.text(line)
 
 

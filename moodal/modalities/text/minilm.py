@@ -20,7 +20,8 @@ import numpy as np
 
 from moodal.core.errors import MissingDependencyError
 from moodal.core.process_local import ProcessLocal
-from moodal.modalities.encoder import Encoder, Item, package_folder, specification, text_of
+from moodal.modalities.encoder import Encoder, Item, package_folder, specification
+from moodal.modalities.text.spelling import text_of
 
 LONGEST = 256
 """Word pieces that are read of a text, as by all-MiniLM-L6-v2; the rest is cut off."""

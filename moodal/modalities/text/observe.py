@@ -14,6 +14,7 @@ from moodal.core.timeline import Word
 from moodal.modalities.modality import Absent, Division, Modality, Observed, Part, Window
 from moodal.modalities.text.language import looks_english
 from moodal.modalities.text.minilm import tokenizer
+from moodal.modalities.text.spelling import spell_out, spelling_of
 
 FOREIGN = "it does not look English, the one language known"
 """The reason why words of another language are used only if no other modality is present."""
@@ -29,14 +30,18 @@ _LINE = re.compile(r"\n\s*\n|\r?\n(?=\S)")
 
 @dataclass(frozen=True)
 class ObservedText(Observed):
-    """The text of an utterance, and its words with their times if these are known."""
+    """The text of an utterance as written, and its words with their times if these are known."""
 
     words: tuple[Word, ...] = ()
 
     def divide(self, steps: int) -> Division | None:
-        """Assign word pieces to words; None if the steps are not all-MiniLM-L6-v2's pieces."""
+        """Assign word pieces to words as written; None if the steps are not the tokeniser's pieces.
+
+        The pieces of an emoji's name belong to the word in which the emoji was written.
+        """
         text = str(self.item)
-        encoded = tokenizer().encode(text)
+        spelling = spelling_of(text)
+        encoded = tokenizer().encode(spelling.text)
         if len(encoded.ids) != steps:
             return None
         words = [word.text for word in self.words] or text.split()
@@ -51,7 +56,8 @@ class ObservedText(Observed):
         places = np.full(steps, -1)
         # the special pieces have no place in the text
         regular = offsets[:, 1] > offsets[:, 0]
-        nearest = np.searchsorted(ends, offsets[regular, 0], side="right")
+        written = np.array(spelling.places)[offsets[regular, 0]]
+        nearest = np.searchsorted(ends, written, side="right")
         places[regular] = np.minimum(nearest, len(words) - 1)
         times = [(w.start, w.end) for w in self.words] or [(None, None)] * len(words)
         parts = (Part(*time, word) for time, word in zip(times, words, strict=True))
@@ -70,7 +76,7 @@ class Text(Modality):
             if not window.spoken:
                 return Absent("no speech")
             return Absent("no words" if window.text is not None else "no transcript")
-        encoded = tokenizer().encode(window.text)
+        encoded = tokenizer().encode(spell_out(window.text))
         if len(encoded.ids) <= 2:  # the two special pieces
             return Absent("no words")
         reservation = "" if looks_english(window.text) else FOREIGN
@@ -81,19 +87,31 @@ class Text(Modality):
 def sentences(text: str) -> list[str]:
     """Split a text into its sentences, in order and without surrounding spaces.
 
-    >>> sentences("I can't believe it! You did it...  Really?")
-    ["I can't believe it!", 'You did it...', 'Really?']
+    Emoji, emoticons and punctuation marks after a sentence belong to it; emoji on a line of their
+    own are a sentence.
+
+    >>> sentences("I can't believe it! You did it...  Really? \U0001f60d")
+    ["I can't believe it!", 'You did it...', 'Really? \U0001f60d']
     """
     split: list[str] = []
-    for line in _LINE.split(_END.sub(r"\1\n", text)):
-        line = " ".join(line.split())
-        while len(line) > LONGEST:
-            at = line.rfind(" ", LONGEST // 2, LONGEST)
-            at = at if at > 0 else LONGEST
-            split.append(line[:at])
-            line = line[at:].strip()
-        if any(c.isalnum() for c in line) or any(ord(c) > 0x2000 for c in line):
-            split.append(line)
-        elif line and split and len(split[-1]) + len(line) < LONGEST:
-            split[-1] += f" {line}"
+    for line in _LINE.split(text):
+        begun = len(split)
+        for part in _END.sub("\\1\0", line).split("\0"):
+            part = " ".join(part.split())
+            while len(part) > LONGEST:
+                at = part.rfind(" ", LONGEST // 2, LONGEST)
+                at = at if at > 0 else LONGEST
+                split.append(part[:at])
+                part = part[at:].strip()
+            signs = not any(c.isalnum() for c in part)
+            attached = len(split) > begun or not _has_words(part)
+            if signs and attached and split and len(split[-1]) + len(part) < LONGEST:
+                split[-1] += f" {part}" if part else ""
+            elif _has_words(part):
+                split.append(part)
     return split
+
+
+def _has_words(text: str) -> bool:
+    """Return whether a text has a letter or digit, or a sign that is read as one or as words."""
+    return any(c.isalnum() or ord(c) > 0x2000 for c in spell_out(text))

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moodal.modalities.encoder import Encoder, Item, specification, text_of
+from moodal.modalities.encoder import Encoder, Item, specification
 from moodal.modalities.text.minilm import tokenizer, tokenizer_file
+from moodal.modalities.text.spelling import text_of
 
 
 @dataclass(frozen=True)

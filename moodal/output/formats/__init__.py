@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from moodal.core.errors import UsageError
 from moodal.core.files import replacing
 from moodal.core.timeline import Timeline
-from moodal.output.formats.csv_ import to_csv
+from moodal.output.formats.csv_ import to_csv, to_summary_csv
 from moodal.output.formats.eaf import to_eaf
 from moodal.output.formats.json_ import from_json, to_json
 from moodal.output.formats.srt import OWN, to_srt
@@ -26,16 +26,18 @@ class Format:
         render: converts timelines to the file's text (UTF-8).
         ending: of a file in a folder that `write` fills.
         several: whether a file holds several recordings; if not, each needs its own file.
+        summary: converts timelines to a file that sums up each recording; None: there is none.
     """
 
     render: Callable[[Sequence[Timeline]], str]
     ending: str
     several: bool = False
+    summary: Callable[[Sequence[Timeline]], str] | None = None
 
 
 FORMATS: dict[str, Format] = {
     "json": Format(to_json, ".json", several=True),
-    "csv": Format(to_csv, ".csv", several=True),
+    "csv": Format(to_csv, ".csv", several=True, summary=to_summary_csv),
     "srt": Format(to_srt, OWN),  # ".srt" would be taken for a transcript
     "textgrid": Format(to_textgrid, ".TextGrid"),
     "eaf": Format(to_eaf, ".eaf"),
@@ -43,17 +45,30 @@ FORMATS: dict[str, Format] = {
 """Name -> format; `moodal predict --format` offers these."""
 
 
-def render(timelines: Sequence[Timeline], format: str) -> str:
-    """Return the text of one file.
+def render(timelines: Sequence[Timeline], format: str, *, summary: bool = False) -> str:
+    """Return the text of one file; with ``summary``, of the recordings as a whole.
 
     Raises:
         UsageError: there is no such format, the format holds one recording and there are several,
             or it needs times and a recording has none.
     """
-    return _format(format).render(timelines)
+    return _renderer(format, summary)(timelines)
 
 
-def write(timelines: Sequence[Timeline], format: str, out: Path | str) -> list[Path]:
+def _renderer(name: str, summary: bool) -> Callable[[Sequence[Timeline]], str]:
+    """Return what converts timelines, or sums them up, in the format of a name."""
+    chosen = _format(name)
+    if not summary:
+        return chosen.render
+    if chosen.summary is None:
+        known = ", ".join(n for n, one in FORMATS.items() if one.summary)
+        raise UsageError(f"There is no summary in {name}; the formats with one are {known}.")
+    return chosen.summary
+
+
+def write(
+    timelines: Sequence[Timeline], format: str, out: Path | str, *, summary: bool = False
+) -> list[Path]:
     """Write timelines to files, each of them atomically, and return the files' paths.
 
     Args:
@@ -61,6 +76,7 @@ def write(timelines: Sequence[Timeline], format: str, out: Path | str) -> list[P
         format: a key of `FORMATS`.
         out: a file; or a folder (an existing one, or a name that ends with "/"), which gets a
             file per recording, named after it.
+        summary: whether the recordings as a whole are written, in a format that has a summary.
 
     Raises:
         UsageError: there is no such format; there are several recordings for a file that holds
@@ -69,15 +85,15 @@ def write(timelines: Sequence[Timeline], format: str, out: Path | str) -> list[P
         OutputError: a file cannot be written.
     """
     several = [timelines] if isinstance(timelines, Timeline) else list(timelines)
-    chosen = _format(format)
+    chosen, render_file = _format(format), _renderer(format, summary)
     folder = Path(out)
     if not (folder.is_dir() or str(out).endswith(("/", "\\"))):
-        _put(chosen.render(several), folder, several)
+        _put(render_file(several), folder, several)
         return [folder]
     written, refused = [], []
     for timeline, name in zip(several, _names(several, chosen.ending), strict=True):
         try:
-            text = chosen.render([timeline])
+            text = render_file([timeline])
             _put(text, folder / name, [timeline])
         except UsageError as error:
             refused.append(str(error))

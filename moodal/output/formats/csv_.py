@@ -1,4 +1,4 @@
-"""Timelines as a CSV table for spreadsheets: a row per utterance."""
+"""Timelines as CSV tables for spreadsheets: a row per utterance, or a row per recording."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 
 from moodal.core.records import ordered
+from moodal.core.summary import DecidedMoment, RecordingSummary
 from moodal.core.timeline import Prediction, Timeline
 from moodal.output.style import known_shares, label, plain, shown_emotion
 
@@ -24,6 +25,9 @@ _HEAD = (
     "absent",
     "flags",
 )
+
+_SUMMARY_HEAD = ("recording", "track", "utterances", "seconds", "undecided", "telling")
+_VALUE_ENDS = ("mean", "lowest", "lowest_start", "highest", "highest_start")
 
 
 def to_csv(timelines: Sequence[Timeline]) -> str:
@@ -77,6 +81,59 @@ def _numbers(p: Prediction, emotions: Sequence[str], streams: Sequence[str]) -> 
     columns = [_number(p.probabilities.get(e), 4) for e in emotions]
     columns += [_number(known_shares(p, s).get(e), 5) for s in streams for e in emotions]
     return columns + [_number(p.bias.get(e), 5) for e in emotions]
+
+
+def to_summary_csv(timelines: Sequence[Timeline]) -> str:
+    """Write a header and a row per recording, and one per tracked face where there are several.
+
+    After the columns of docs/output.md come ``p_EMOTION``, ``decided_EMOTION`` and
+    ``first_EMOTION`` of every emotion of all recordings, and ``value_NAME_END`` of every value;
+    they are empty for a recording without that emotion or value.
+    """
+    several = [timelines] if isinstance(timelines, Timeline) else timelines
+    emotions = list(dict.fromkeys(e for t in several for e in t.emotions))
+    values = list(dict.fromkeys(v.name for t in several for v in t.values))
+    names = [f"{kind}_{e}" for kind in ("p", "decided", "first") for e in emotions]
+    names += [f"value_{v}_{end}" for v in values for end in _VALUE_ENDS]
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow([*_SUMMARY_HEAD, *map(plain, names)])
+    for timeline in several:
+        whole = timeline.summary()
+        for summary in (whole, *whole.tracks):
+            cells = _summary_cells(summary, emotions, values)
+            table.writerow([_text(timeline.path), *cells])
+    return out.getvalue()
+
+
+def _summary_cells(
+    summary: RecordingSummary, emotions: Sequence[str], values: Sequence[str]
+) -> list[object]:
+    telling = (f"{m.emotion} {_number(m.probability, 4)} at {_place(m)}" for m in summary.telling)
+    first = {m.emotion: _place(m) for m in summary.first}
+    cells: list[object] = [
+        "" if summary.track is None else summary.track,
+        summary.utterances,
+        _number(summary.seconds, 3),
+        _number(summary.undecided, 4),
+        _text("; ".join(telling)),
+        *(_number(summary.probabilities.get(e), 4) for e in emotions),
+        *(_number(summary.decided.get(e), 4) for e in emotions),
+        *(_text(first.get(e, "")) for e in emotions),
+    ]
+    for name in values:
+        if (value := summary.values.get(name)) is None:
+            cells += [""] * len(_VALUE_ENDS)
+            continue
+        cells += [_number(value.mean, 4), _number(value.lowest, 4)]
+        cells += [_number(value.lowest_start, 3), _number(value.highest, 4)]
+        cells.append(_number(value.highest_start, 3))
+    return cells
+
+
+def _place(moment: DecidedMoment) -> str:
+    """Return where an utterance begins, in seconds; its id if it has no times."""
+    return moment.id if moment.start is None else _number(moment.start, 3)
 
 
 def _number(value: float | None, digits: int) -> str:

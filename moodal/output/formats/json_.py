@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from moodal.core.emotions import Value, Values
 from moodal.core.errors import DataError
 from moodal.core.records import BUILT_IN, ModalityInfo
+from moodal.core.summary import RecordingSummary
 from moodal.core.timeline import Moment, Prediction, Timeline, Word
 from moodal.output.style import known_shares, streams_of
 
@@ -88,7 +89,43 @@ def _recording(t: Timeline) -> dict[str, Any]:
         **_others(t),
         **({"prior": t.prior} if t.prior else {}),
         **({"values": Values(t.values).ranges()} if t.values else {}),
+        "summary": _summary(_as_written(t).summary()),
         "utterances": [_utterance(p, _word_stream(t)) for p in t],
+    }
+
+
+def _as_written(t: Timeline) -> Timeline:
+    """Round times, probabilities and values, so that the summary follows from what is written."""
+    predictions = (
+        replace(
+            p,
+            start=_seconds(p.start, p.id),
+            end=_seconds(p.end, p.id),
+            probabilities=_rounded(p.probabilities, 4, p.id),
+            values=_rounded(p.values, 4, p.id),
+        )
+        for p in t
+    )
+    return replace(t, predictions=tuple(predictions))
+
+
+def _summary(summary: RecordingSummary) -> dict[str, Any]:
+    values = {
+        name: {**asdict(value), "mean": round(value.mean, 4) + 0.0}
+        for name, value in summary.values.items()
+    }
+    tracks = [_summary(track) for track in summary.tracks]
+    return {
+        "utterances": summary.utterances,
+        "seconds": None if summary.seconds is None else round(summary.seconds, 3),
+        "probabilities": {e: round(p, 4) for e, p in summary.probabilities.items()},
+        "decided": {e: round(share, 4) for e, share in summary.decided.items()},
+        "undecided": None if summary.undecided is None else round(summary.undecided, 4),
+        "telling": [asdict(moment) for moment in summary.telling],
+        "first": [asdict(moment) for moment in summary.first],
+        **({"values": values} if values else {}),
+        **({} if summary.track is None else {"track": summary.track}),
+        **({"tracks": tracks} if tracks else {}),
     }
 
 
@@ -216,7 +253,7 @@ def _check_values(
 
 
 def _timeline(recording: Mapping[str, Any]) -> Timeline:
-    fields = {k: v for k, v in recording.items() if k != "utterances"}
+    fields = {k: v for k, v in recording.items() if k not in ("utterances", "summary")}
     fields |= {k: tuple(fields[k]) for k in ("emotions", "notes")}
     fields["modalities"] = tuple(ModalityInfo(**m) for m in fields["modalities"])
     fields["values"] = tuple(Value(**v) for v in fields["values"])

@@ -17,6 +17,7 @@ NAME = "moodal-timeline/1"
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Nats = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
 ByEmotion = dict[str, Nats]
 
 
@@ -102,6 +103,59 @@ class UtterancePart(_Part):
     )
 
 
+class DecidedMomentPart(_Part):
+    """An utterance in which an emotion is decided."""
+
+    id: str = Field(description="the utterance")
+    emotion: str = Field(description="the decided emotion")
+    probability: Share = Field(description="its probability")
+    start: Seconds | None = Field(description="s in the recording; null for a text")
+    end: Seconds | None = Field(description="s in the recording; null for a text")
+
+
+class ValueSummaryPart(_Part):
+    """A value over a recording."""
+
+    mean: Number = Field(description="mean, weighted by the utterances' seconds")
+    lowest: Number = Field(description="the lowest number")
+    lowest_id: str = Field(description="the first utterance that has it")
+    lowest_start: Seconds | None = Field(description="its beginning in s; null for a text")
+    highest: Number = Field(description="the highest number")
+    highest_id: str = Field(description="the first utterance that has it")
+    highest_start: Seconds | None = Field(description="its beginning in s; null for a text")
+
+
+class SummaryPart(_Part):
+    """The utterances of a recording, or of one person in it, taken together."""
+
+    utterances: Annotated[int, Field(ge=0)] = Field(description="their number")
+    seconds: Seconds | None = Field(description="the sum of their lengths in s; null for a text")
+    probabilities: dict[str, Share] = Field(
+        description="emotion -> mean probability, weighted by the utterances' seconds"
+    )
+    decided: dict[str, Share] = Field(
+        description="emotion -> share of the utterances' time in which it is decided"
+    )
+    undecided: Share | None = Field(
+        description="share of the time in which the model abstains; null where nothing is decided"
+    )
+    telling: list[DecidedMomentPart] = Field(
+        description="up to three utterances with the most probable decided emotions but neutral"
+    )
+    first: list[DecidedMomentPart] = Field(
+        description="for each decided emotion, the first utterance in which it is"
+    )
+    values: dict[str, ValueSummaryPart] = Field(
+        default={}, description="value -> its mean and ends; only of a model of values"
+    )
+    track: int | None = Field(
+        default=None, description="number of the tracked face; null for the whole recording"
+    )
+    tracks: list[SummaryPart] = Field(
+        default=[], description="a summary for each tracked face, where there are several"
+    )
+
+
 class ModalityPart(_Part):
     """A stream as tables and figures show it."""
 
@@ -136,6 +190,10 @@ class RecordingPart(_Part):
     values: list[ValuePart] = Field(
         default=[],
         description="the values that were asked for, in that order; empty for a model of emotions",
+    )
+    summary: SummaryPart | None = Field(
+        default=None,
+        description="the utterances taken together; follows from them, and is ignored by readers",
     )
     utterances: list[UtterancePart] = Field(description="the utterances in the order of time")
 

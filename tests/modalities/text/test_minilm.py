@@ -8,7 +8,7 @@ TEXTS = [
     "I am so happy for you!",
     "What a terrible, terrible day.",
     "Don’t talk to me like that…",
-    "LOL that made my morning :) thanks [NAME]",
+    "LOL that made my morning, thanks [NAME]",
     "ok",
     "The committee will meet on Thursday at 10:30 to discuss the budget. " * 6,
 ]

@@ -13,6 +13,7 @@ from moodal.core.timeline import Word
 from moodal.modalities.modality import Absent, Part, Window
 from moodal.modalities.text.minilm import tokenizer
 from moodal.modalities.text.observe import CUT, FOREIGN, LONGEST, Text, sentences
+from moodal.modalities.text.spelling import spell_out
 from moodal.modalities.text.tokens import Pieces
 
 
@@ -42,6 +43,25 @@ def test_a_word_has_its_own_pieces():
     assert [part.text for part in division.parts] == ["joyful", "day"]
 
 
+def test_an_emojis_pieces_belong_to_the_word_as_written():
+    text = "I won😍😍 today :) !"
+    spelt = spell_out(text)
+    pieces = tokenizer().encode(spelt)
+    division = observe(text).divide(len(pieces.ids))
+    assert [part.text for part in division.parts] == ["I", "won😍😍", "today", ":)", "!"]
+    by_word = {}
+    for place, (first, last) in zip(division.places[1:-1], pieces.offsets[1:-1], strict=True):
+        by_word.setdefault(int(place), []).append(spelt[first:last])
+    assert by_word[1] == ["won", "smiling", "face", "with", "heart", "eyes"]
+    assert by_word[3] == ["smiling", "face"]
+    assert by_word[4] == ["!"]
+
+
+def test_an_emoji_alone_is_a_text():
+    assert observe("😂").item == "😂"
+    assert Text().observe(Window(text="\ufe0f")) == Absent("no words")
+
+
 def test_timed_words_keep_their_times():
     timed = (Word("I", 1.0, 1.2), Word("won.", 1.3, 1.9))
     steps = len(tokenizer().encode("I won.").ids)
@@ -69,6 +89,7 @@ def test_long_texts_are_flagged():
     assert observe("very " * 300).flags == (CUT,)
     assert "256" in CUT
     assert observe("very " * 200).flags == ()
+    assert observe("so 😍 " * 60).flags == (CUT,)
 
 
 def test_other_languages_have_a_reservation():
@@ -104,6 +125,11 @@ def test_any_characters_are_read():
         ("Well... !!! Fine.", ["Well... !!!", "Fine."]),
         ("你好。再见", ["你好。再见"]),
         ("😀", ["😀"]),
+        ("I won! 😀", ["I won! 😀"]),
+        ("I won. :) 😀!", ["I won. :) 😀!"]),
+        ("ok\n😡\n:(", ["ok", "😡", ":("]),
+        (":(", [":("]),
+        ("Fine.\n...", ["Fine. ..."]),
     ],
 )
 def test_where_a_sentence_ends(text, expected):

@@ -21,6 +21,7 @@ def test_every_field_is_told():
         ("document", schema.Document),
         ("recording", schema.RecordingPart),
         ("utterance", schema.UtterancePart),
+        ("summary", schema.SummaryPart),
     ):
         names = [f.alias or name for name, f in part.model_fields.items()]
         assert sorted(_fields(table)) == sorted(names), table
@@ -28,6 +29,7 @@ def test_every_field_is_told():
         ("words", schema.WordPart),
         ("moments", schema.MomentPart),
         ("modalities", schema.ModalityPart),
+        ("telling", schema.DecidedMomentPart),
         ("values", schema.ValuePart),
     ):
         told = re.search(rf"^\| `{row}` \|.*$", PAGE, re.M)[0]

@@ -158,6 +158,42 @@ def test_sums_hold_as_written(made):
                 assert abs(total - share[emotion]) < 2e-6
 
 
+def test_the_summary_follows_from_what_is_written(made):
+    tracked = made.timeline()
+    tracked = dataclasses.replace(
+        tracked,
+        predictions=tuple(dataclasses.replace(p, track=1 + i % 2) for i, p in enumerate(tracked)),
+    )
+    several = [made.timeline(), made.text_timeline(), made.valued(made.timeline()), tracked]
+    document = json.loads(to_json(several))
+    root = json.loads(SCHEMA.read_text())
+    assert list(_complaints(document, root, root)) == []
+    film, text, valued, faces = (recording["summary"] for recording in document["recordings"])
+    assert film["utterances"] == 5
+    assert sum(film["decided"].values()) + film["undecided"] == pytest.approx(1, abs=5e-4)
+    unsure = several[0][1]
+    assert film["undecided"] == pytest.approx(
+        (unsure.end - unsure.start) / film["seconds"], abs=5e-5
+    )
+    assert film["telling"][0]["id"] == "clip.mp4#1"
+    assert (text["seconds"], text["telling"][0]["start"]) == (None, None)
+    assert (valued["undecided"], list(valued["values"])) == (None, ["valence", "arousal", "trust"])
+    assert "tracks" not in film
+    assert [track["track"] for track in faces["tracks"]] == [1, 2]
+    back = from_json(json.dumps(document))
+    for recording, timeline in zip(document["recordings"], back, strict=True):
+        summary = timeline.summary()
+        assert recording["summary"]["decided"] == pytest.approx(summary.decided, abs=5e-5)
+        assert recording["summary"]["undecided"] == pytest.approx(summary.undecided, abs=5e-5)
+
+
+def test_documents_of_earlier_versions_have_no_summary(made):
+    document = json.loads(to_json(made.timeline()))
+    del document["recordings"][0]["summary"]
+    (timeline,) = from_json(json.dumps(document))
+    assert timeline.summary().utterances == 5
+
+
 def test_what_is_undefined_is_null_and_a_broken_answer_is_refused(made):
     p = dataclasses.replace(made.timeline()[0], quality={"speech": {"snr_db": math.inf}})
     text = to_json(dataclasses.replace(made.timeline(), predictions=(p,)))

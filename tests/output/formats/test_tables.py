@@ -12,7 +12,7 @@ import pytest
 
 from moodal.core.emotions import Value
 from moodal.core.errors import UsageError
-from moodal.output.formats import render, to_csv, to_srt
+from moodal.output.formats import render, to_csv, to_srt, write
 
 
 def _rows(text):
@@ -62,6 +62,43 @@ def test_values_are_columns_behind_all_others(made):
     for row, p in zip(rows[len(emotions) :], values, strict=True):
         assert (row["decided"], row["probability"], row["p_anger"]) == ("", "", "")
         assert float(row["value_trust"]) == pytest.approx(p.values["trust"], abs=5e-5)
+
+
+def test_a_summary_is_a_row_per_recording_and_per_face(made):
+    film = made.timeline()
+    faces = dataclasses.replace(
+        film,
+        path="=faces.mp4",
+        predictions=tuple(dataclasses.replace(p, track=1 + i % 2) for i, p in enumerate(film)),
+    )
+    several = [film, made.text_timeline(), made.valued(film), faces]
+    rows = _rows(render(several, "csv", summary=True))
+    assert [(r["recording"], r["track"], r["utterances"]) for r in rows] == [
+        ("clip.mp4", "", "5"),
+        ("letter.txt", "", "5"),
+        ("clip.mp4", "", "5"),
+        *(("'=faces.mp4", track, count) for track, count in (("", "5"), ("1", "3"), ("2", "2"))),
+    ]
+    summary = film.summary()
+    for emotion in made.BASICS:
+        mean, share = float(rows[0][f"p_{emotion}"]), float(rows[0][f"decided_{emotion}"])
+        assert mean == pytest.approx(summary.probabilities[emotion], abs=5e-5)
+        assert share == pytest.approx(summary.decided[emotion], abs=5e-5)
+    assert float(rows[0]["undecided"]) == pytest.approx(summary.undecided, abs=5e-5)
+    assert (rows[0]["first_anger"], rows[0]["first_fear"]) == ("0.4", "")
+    assert rows[0]["telling"].startswith("anger 0.9502 at 0.4; happiness")
+    assert (rows[1]["seconds"], rows[1]["first_happiness"]) == ("", "letter.txt#3")
+    assert (rows[2]["p_anger"], rows[2]["undecided"], rows[0]["value_trust_mean"]) == ("", "", "")
+    trust = several[2].summary().values["trust"]
+    assert float(rows[2]["value_trust_mean"]) == pytest.approx(trust.mean, abs=5e-5)
+    assert float(rows[2]["value_trust_highest_start"]) == trust.highest_start
+
+
+def test_a_summary_has_its_own_formats(made, tmp_path):
+    with pytest.raises(UsageError, match="no summary in json; the formats with one are csv"):
+        render([made.timeline()], "json", summary=True)
+    (path,) = write([made.timeline()], "csv", tmp_path / "all.csv", summary=True)
+    assert len(_rows(path.read_text(encoding="utf-8"))) == 1
 
 
 def test_subtitles_have_the_values_before_the_words(made):

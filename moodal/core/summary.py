@@ -1,0 +1,183 @@
+"""The answer for a recording as a whole: means over time, shares of time, telling moments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from moodal.core.timeline import Prediction
+
+NEUTRAL = "neutral"
+MOST = 3
+"""The largest number of telling moments."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedMoment:
+    """An utterance in which an emotion is decided.
+
+    Attributes:
+        id: the utterance.
+        emotion, probability: what is decided, and how probable it is.
+        start, end: seconds in the recording; None for a text.
+    """
+
+    id: str
+    emotion: str
+    probability: float
+    start: float | None = None
+    end: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSummary:
+    """A value over a recording: its mean, and its ends with the utterances that have them first.
+
+    Attributes:
+        mean: weighted by the utterances' seconds.
+        lowest, highest: the numbers.
+        lowest_id, highest_id: the utterances.
+        lowest_start, highest_start: their beginnings in seconds; None for a text.
+    """
+
+    mean: float
+    lowest: float
+    lowest_id: str
+    lowest_start: float | None
+    highest: float
+    highest_id: str
+    highest_start: float | None
+
+
+@dataclass(frozen=True)
+class RecordingSummary:
+    """The utterances of a recording, or of one person in it, taken together.
+
+    Each utterance weighs as much as it lasts; utterances without times, as those of a text or a
+    picture, weigh the same. Shares of time refer to the time of utterances, not to pauses.
+
+    Attributes:
+        utterances: their number.
+        seconds: the sum of their lengths; None for a text.
+        probabilities: emotion -> mean probability; empty where the model answers with values.
+        decided: emotion -> share of the time in which it is decided, 0 to 1.
+        undecided: share of the time in which the model abstains; with those of ``decided`` it
+            adds up to 1. None where nothing could be decided: of values, or without utterances.
+        telling: up to three utterances with the highest probability of a decided emotion other
+            than neutral, the most probable first.
+        first: for each decided emotion, the first utterance in which it is, in order of time.
+        values: value -> its mean and ends; empty where the model answers with emotions.
+        track: number of the tracked face, None for the whole recording.
+        tracks: a summary for each tracked face, where there are several; in order of appearance.
+    """
+
+    utterances: int
+    seconds: float | None = None
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    decided: Mapping[str, float] = field(default_factory=dict)
+    undecided: float | None = None
+    telling: tuple[DecidedMoment, ...] = ()
+    first: tuple[DecidedMoment, ...] = ()
+    values: Mapping[str, ValueSummary] = field(default_factory=dict)
+    track: int | None = None
+    tracks: tuple[RecordingSummary, ...] = ()
+
+
+def summarise(predictions: Sequence[Prediction], emotions: Sequence[str]) -> RecordingSummary:
+    """Summarise the utterances of a recording, and those of each of several tracked faces.
+
+    Args:
+        predictions: the utterances in the order of time.
+        emotions: the emotions that were asked for; none of a model of values.
+    """
+    tracks = list(dict.fromkeys(p.track for p in predictions if p.track is not None))
+    persons = tracks if len(tracks) > 1 else []
+    return _summary(
+        predictions,
+        emotions,
+        tracks=tuple(
+            _summary([p for p in predictions if p.track == track], emotions, track)
+            for track in persons
+        ),
+    )
+
+
+def _summary(
+    predictions: Sequence[Prediction],
+    emotions: Sequence[str],
+    track: int | None = None,
+    tracks: tuple[RecordingSummary, ...] = (),
+) -> RecordingSummary:
+    weights = _weights(predictions)
+    scored = bool(predictions and emotions)
+    decided = dict.fromkeys(emotions, 0.0) if scored else {}
+    undecided = 0.0
+    for p, weight in zip(predictions, weights, strict=True):
+        if p.decided:
+            decided[p.decided[0]] = decided.get(p.decided[0], 0.0) + float(weight)
+        else:
+            undecided += float(weight)
+    moments = [_moment(p) for p in predictions if p.decided]
+    telling = [m for m in moments if m.emotion != NEUTRAL]
+    first = {m.emotion: m for m in reversed(moments)}
+    return RecordingSummary(
+        utterances=len(predictions),
+        seconds=_seconds(predictions),
+        probabilities={
+            e: _mean([p.probabilities[e] for p in predictions], weights)
+            for e in (emotions if scored else ())
+        },
+        decided=decided,
+        undecided=undecided if scored else None,
+        telling=tuple(sorted(telling, key=lambda m: -m.probability)[:MOST]),
+        first=tuple(m for m in moments if first[m.emotion] is m),
+        values=_values(predictions, weights),
+        track=track,
+        tracks=tracks,
+    )
+
+
+def _seconds(predictions: Sequence[Prediction]) -> float | None:
+    """Add up the lengths of utterances; None if any has no times."""
+    spans = [(p.start, p.end) for p in predictions]
+    lengths = [end - start for start, end in spans if start is not None and end is not None]
+    return float(sum(lengths)) if lengths and len(lengths) == len(spans) else None
+
+
+def _weights(predictions: Sequence[Prediction]) -> np.ndarray:
+    """Return the share of each utterance in the time of all [N]; equal shares without times."""
+    if not _seconds(predictions):
+        return np.full(len(predictions), 1 / max(1, len(predictions)))
+    lengths = np.array([(p.end or 0.0) - (p.start or 0.0) for p in predictions])
+    return np.asarray(lengths / lengths.sum())
+
+
+def _mean(numbers: Sequence[float], weights: np.ndarray) -> float:
+    """Return the weighted mean, within the numbers' range despite rounding."""
+    return float(np.clip(np.dot(numbers, weights), min(numbers), max(numbers)))
+
+
+def _moment(p: Prediction) -> DecidedMoment:
+    emotion = p.decided[0]
+    return DecidedMoment(p.id, emotion, p.probabilities[emotion], p.start, p.end)
+
+
+def _values(predictions: Sequence[Prediction], weights: np.ndarray) -> dict[str, ValueSummary]:
+    summaries = {}
+    for name in predictions[0].values if predictions else ():
+        numbers = [p.values[name] for p in predictions]
+        low, high = predictions[int(np.argmin(numbers))], predictions[int(np.argmax(numbers))]
+        summaries[name] = ValueSummary(
+            mean=_mean(numbers, weights),
+            lowest=low.values[name],
+            lowest_id=low.id,
+            lowest_start=low.start,
+            highest=high.values[name],
+            highest_id=high.id,
+            highest_start=high.start,
+        )
+    return summaries
