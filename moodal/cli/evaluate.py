@@ -43,6 +43,12 @@ def evaluate_arguments(parser: Arguments) -> None:
         "other rows, of each channel that a column names; presumes the prior",
     )
     parser.add_argument(
+        "--level-strength",
+        type=float,
+        default=0.15,
+        help="the part of the estimated constant that --level takes off (default: 0.15)",
+    )
+    parser.add_argument(
         "--prior",
         help="how probable each basic emotion is beforehand: level, talk, training, or a .toml "
         "file of emotion = share (default: level)",
@@ -85,6 +91,7 @@ def evaluate(args: argparse.Namespace) -> Any:
         vectors=args.vectors,
         prior=args.prior,
         level=args.level,
+        level_strength=args.level_strength,
         streams=args.streams,
         where=dict(pair(text, "--where") for text in args.where),
         by=args.by,

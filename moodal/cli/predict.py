@@ -75,6 +75,12 @@ def predict_arguments(parser: Arguments) -> None:
         "other utterances of the inputs; presumes the prior",
     )
     parser.add_argument(
+        "--level-strength",
+        type=float,
+        default=0.15,
+        help="the part of the estimated constant that --level takes off (default: 0.15)",
+    )
+    parser.add_argument(
         "--prior",
         help="how probable each basic emotion is beforehand: level, talk, training, or a .toml "
         "file of emotion = share (default: level)",
@@ -137,6 +143,7 @@ def options_of(args: argparse.Namespace) -> PredictOptions:
         vectors=args.vectors,
         prior=args.prior,
         level=args.level,
+        level_strength=args.level_strength,
     )
 
 

@@ -85,7 +85,8 @@ def _levelled(
 ) -> list[Timeline | DataError]:
     """Turn the evidence of all recordings into timelines, where a level is asked for."""
     weighed = [answer for answer in answers if isinstance(answer, Weighed)]
-    timelines = iter(model.under(options.prior).levelled(weighed) if weighed else [])
+    ready = model.under(options.prior)
+    timelines = iter(ready.levelled(weighed, options.level_strength) if weighed else [])
     return [next(timelines) if isinstance(a, Weighed) else a for a in answers]
 
 

@@ -115,7 +115,8 @@ def evaluate(
     task = named.manifest.space.task
     if options.level:
         evidence = scorer.evidence(states, named.asked)
-        levels = scorer.levels(evidence, named.asked, *_channels(named.manifest, rows, options))
+        channels = _channels(named.manifest, rows, options)
+        levels = scorer.levels(evidence, named.asked, *channels, options.level_strength)
         scores = scorer.fused(evidence, named.asked, task, levels)
         stamps.append("levelled by the other rows of the corpus, which presumes the prior")
     else:

@@ -19,7 +19,7 @@ from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
 from moodal.model.channel import Channel, ChannelFusion
 from moodal.model.fusion import Fusion, Weights, key
-from moodal.model.level import cross_fitted
+from moodal.model.level import STRENGTH, cross_fitted
 from moodal.model.priors import LEVEL, prior_of
 from moodal.model.rows import RowEncoder
 from moodal.model.scorer import Evidence, Scores
@@ -229,6 +229,7 @@ class FusedScorer:
         asked: Asked,
         recordings: Sequence[Hashable],
         channels: Sequence[Hashable] = (),
+        strength: float = STRENGTH,
     ) -> dict[str, np.ndarray]:
         """Compute the level of each utterance, see `moodal.model.level.cross_fitted`.
 
@@ -250,7 +251,7 @@ class FusedScorer:
             own = [i for i in range(count) if sources[asked.words[i]][m] == "learned"]
             learned[m] = np.array(own)
         prior = np.array([self.shares[b] for b in self.basics])
-        return cross_fitted(ratios, learned, prior, recordings, channels)
+        return cross_fitted(ratios, learned, prior, recordings, channels, strength)
 
     def _by_set(self, evidence: Evidence, asked: Asked, level: Mapping[str, np.ndarray]) -> Scores:
         logits, names = evidence.logits, list(evidence.logits)

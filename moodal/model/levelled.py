@@ -11,6 +11,7 @@ from moodal.core.records import Frames, ordered
 from moodal.core.timeline import Prediction, Timeline
 from moodal.modalities.encoder import Encoder
 from moodal.model.answer import Answering, Pending
+from moodal.model.level import STRENGTH
 from moodal.model.scorer import Evidence, Scorer
 from moodal.model.vocabulary import Asked
 
@@ -33,7 +34,10 @@ class Weighed:
 
 
 def level_all(
-    scorer: Scorer, encoders: Mapping[str, Encoder], recordings: Sequence[Weighed]
+    scorer: Scorer,
+    encoders: Mapping[str, Encoder],
+    recordings: Sequence[Weighed],
+    strength: float = STRENGTH,
 ) -> Iterator[tuple[Weighed, tuple[Prediction, ...], str]]:
     """Yield each recording with its levelled predictions and a sentence about its level."""
     every = [pending for one in recordings for pending in one.pending]
@@ -41,7 +45,8 @@ def level_all(
     levels: dict[str, np.ndarray] = {}
     if every:
         asked = recordings[0].asked
-        levels = scorer.levels(joined([one.evidence for one in every]), asked, names)
+        evidence = joined([one.evidence for one in every])
+        levels = scorer.levels(evidence, asked, names, strength=strength)
     reached = 0
     for one in recordings:
         rows = range(reached, reached + len(one.pending))

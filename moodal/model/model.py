@@ -28,6 +28,7 @@ from moodal.modalities.modality import Modality, Settings
 from moodal.model.answer import UNASKED, Answering, Pending, recording_name
 from moodal.model.artefact import Artefact
 from moodal.model.info import ArtefactInfo
+from moodal.model.level import STRENGTH
 from moodal.model.levelled import Weighed, level_all
 from moodal.model.observe import Observation, Summary, observe, observe_text
 from moodal.model.options import EvaluateOptions, PredictOptions, gathered
@@ -142,7 +143,8 @@ class Model:
                 source, rate=rate, name=name, options=dataclasses.replace(options, prior=None)
             )
         if options.level:
-            return self.levelled([self.weigh(source, rate=rate, name=name, options=options)])[0]
+            weighed = self.weigh(source, rate=rate, name=name, options=options)
+            return self.levelled([weighed], options.level_strength)[0]
         asked = self.ask(options.words, options.vectors)
         predictions: list[Prediction] = []
         answers = self._answers(source, rate, name, options, asked)
@@ -205,7 +207,7 @@ class Model:
         absent = {m: why for m, why in timeline.absent.items() if m not in used}
         return Weighed(dataclasses.replace(timeline, absent=absent), tuple(pending), asked)
 
-    def levelled(self, recordings: Sequence[Weighed]) -> list[Timeline]:
+    def levelled(self, recordings: Sequence[Weighed], strength: float = STRENGTH) -> list[Timeline]:
         """Predict recordings of one channel, each levelled by the others, see `moodal.model.level`.
 
         A single recording is levelled by its other utterances.
@@ -219,7 +221,9 @@ class Model:
                 predictions=predictions,
                 notes=(*one.timeline.notes, note),
             )
-            for one, predictions, note in level_all(self.scorer, self.encoders, recordings)
+            for one, predictions, note in level_all(
+                self.scorer, self.encoders, recordings, strength
+            )
         ]
 
     def predict_many(

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from moodal.core.errors import UsageError
 from moodal.modalities import MODALITIES
+from moodal.model.level import STRENGTH
 
 Faces = Literal["main", "all"]
 Kind = TypeVar("Kind", bound="Options")
@@ -31,6 +32,8 @@ class Options:
         level: whether the constant of the recording channel is taken off, which is estimated
             from the other utterances at hand, see `moodal.model.level`; of an evaluation also
             the name of a column of channels.
+        level_strength: the part of the estimated constant that is taken off, above 0 and at most
+            1; more helps where the utterances are of many emotions, and harms elsewhere.
     """
 
     emotions: Sequence[str] | str | None = None
@@ -39,6 +42,13 @@ class Options:
     asr: bool | None = None
     prior: str | Path | Mapping[str, float] | None = None
     level: bool | str = False
+    level_strength: float = STRENGTH
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level_strength <= 1:
+            raise UsageError(
+                f"level_strength is above 0 and at most 1; got {self.level_strength:g}."
+            )
 
     @property
     def words(self) -> list[str] | None:
@@ -92,6 +102,7 @@ class PredictOptions(Options):
     media: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.text is not None and self.subtitles is not None:
             raise UsageError("Give the text or the subtitles, not both.")
         if not 0 < self.fps <= 60:

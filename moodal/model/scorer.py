@@ -20,6 +20,7 @@ from moodal.modalities.encoder import Encoder
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch
 from moodal.model.info import ArtefactInfo
+from moodal.model.level import STRENGTH
 from moodal.model.rows import RowEncoder
 from moodal.model.vocabulary import Asked
 
@@ -191,6 +192,7 @@ class Scorer(Protocol):
         asked: Asked,
         recordings: Sequence[Hashable],
         channels: Sequence[Hashable] = (),
+        strength: float = STRENGTH,
     ) -> dict[str, np.ndarray]:
         """Compute the level of each utterance, see `moodal.model.level.cross_fitted`.
 

@@ -2,8 +2,8 @@
 
 import argparse
 import json
-import re
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +47,8 @@ def test_the_summary_of_the_artefact_in_the_package_has_what_its_card_has(capsys
     for figure in figures:
         assert figure in text
     assert re.search(r"decided \d\d% of 2,000 rows", text)
-    assert "gratitude 0.71" in text
+    thresholds = artefact.read(DEFAULT).fused.branches["text"].thresholds
+    assert f"gratitude {thresholds['gratitude']:.2f}" in text
     assert "{" not in text
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from moodal.cli import main as cli
 from moodal.corpora import CORPORA
+from moodal.model.level import STRENGTH
 from moodal.output.formats import FORMATS
 
 
@@ -84,3 +85,9 @@ def test_a_summary_is_a_csv_table(more, capsys):
     with pytest.raises(SystemExit):
         cli.main(["predict", "--text", "So good!", "--summary", *more])
     assert "--summary needs --format csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_the_strength_of_a_level_is_that_of_the_options(command):
+    [action] = [a for a in _actions(command) if a.dest == "level_strength"]
+    assert action.default == STRENGTH

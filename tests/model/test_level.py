@@ -26,7 +26,8 @@ def test_a_constant_of_the_channel_is_found_and_its_answers_are_mended():
     values, labels = answers(400, offset=(3.0, 0, 0, -1.5))
     right = (values.argmax(1) == labels).mean()
     names = [str(i) for i in range(400)]
-    levels = cross_fitted({"speech": values}, {"speech": np.arange(4)}, PRIOR, names)["speech"]
+    given = ({"speech": values}, {"speech": np.arange(4)}, PRIOR, names)
+    levels = cross_fitted(*given, strength=0.5)["speech"]
     assert ((values + levels).argmax(1) == labels).mean() > right + 0.1
     full = shift(values, PRIOR)
     np.testing.assert_allclose(full - full[1], [-3.0, 0, 0, 1.5], atol=0.4)

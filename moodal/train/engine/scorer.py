@@ -18,6 +18,7 @@ from moodal.modalities.encoder import Item
 from moodal.modalities.text.emotion_vectors import word_vectors
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch
+from moodal.model.level import STRENGTH
 from moodal.model.rows import RowEncoder
 from moodal.model.scorer import Evidence, Scores
 from moodal.model.vocabulary import Asked, clean
@@ -124,6 +125,7 @@ class SystemScorer:
         asked: Asked,
         recordings: Sequence[Hashable],
         channels: Sequence[Hashable] = (),
+        strength: float = STRENGTH,
     ) -> dict[str, np.ndarray]:
         """Refuse, as `evidence` does."""
         raise NotImplementedError(f"{type(self).__name__} gives no evidence.")
