@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import moodal
+from moodal.cli.main import main
 from moodal.core.errors import UsageError
 from moodal.corpora import fer2013
 from moodal.lookalikes import LOOKALIKES
@@ -299,3 +300,29 @@ def test_a_branch_of_other_rows_is_not_kept(made, kept, tmp_path):
     (root / "other.kept.toml").write_text(other.replace("'speech.toml'", "'speech2.toml'"))
     with pytest.raises(UsageError, match="trained on other rows"):
         compose(root / "other.kept.toml", tmp_path / "x", **where, tell=lambda _: None)
+
+
+def test_the_command_line_takes_priors_and_levels(kept, tmp_path, capsys):
+    rows = [f"{n},I am so {w} about it today .,{w}" for n, w in enumerate(["happy", "sad"] * 12)]
+    (tmp_path / "table.csv").write_text("\n".join(["id,text,label", *rows]))
+    table = ["evaluate", str(kept), str(tmp_path / "table.csv"), "--map", "happy=happiness"]
+    table += ["--map", "sad=sadness"]
+    asked = ["--prior", "talk", "--level", "--level-strength", "0.5"]
+    main([*table, *asked, "--out", str(tmp_path / "a")])
+    report = json.loads((tmp_path / "a" / "report.json").read_text())
+    stamps = " ".join(report["protocol"]["stamps"])
+    assert "probabilities under the prior talk" in stamps
+    assert "levelled by the other rows" in stamps
+    for n in range(12):
+        mood = "glad" if n % 2 else "angry"
+        (tmp_path / f"{n}.txt").write_text(f"We are {mood} that you came {n} .")
+    texts = [str(tmp_path / f"{n}.txt") for n in range(12)]
+    out = ["--format", "json", "--out", str(tmp_path / "c.json")]
+    main(["predict", *texts, "--artefact", str(kept), "--level", *out])
+    document = json.loads((tmp_path / "c.json").read_text())
+    assert all("Levelled by other" in r["notes"][-1] for r in document["recordings"])
+    assert {r["prior"] for r in document["recordings"]} == {"level"}
+    with pytest.raises(SystemExit):
+        main([*table, "--prior", "nowhere", "--out", str(tmp_path / "d")])
+    assert "There is no prior 'nowhere'" in capsys.readouterr().err
+    assert not (tmp_path / "d").exists()
