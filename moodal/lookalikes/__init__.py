@@ -28,6 +28,7 @@ LOOKALIKES: dict[str, Callable[[Path, int, int], None]] = {
     "mmer": iemocap_files.mmer,
     "meld": meld_files.meld,
     "goemotions": text.goemotions,
+    "xed": text.xed,
     "crema-d": recordings.crema_d,
     "ravdess": recordings.ravdess,
     "table": recordings.table,

@@ -333,6 +333,27 @@ def goemotions(out: Path, utterances: int, seed: int) -> None:
         _write(folder / "labels.txt", "\n".join(LABELS[:-1]) + "\n")
 
 
+def xed(out: Path, utterances: int, seed: int) -> None:
+    """Write XED's English lines: ``en-annotated.tsv`` and, a quarter of them, ``neu_en.txt``.
+
+    One line in four says something else than its labels.
+    """
+    names = ["anger", "curiosity", "disgust", "fear", "joy", "sadness", "surprise", "approval"]
+    with staged(out, utterances, seed) as folder:
+        rng = generator(seed, "xed", "lines")
+        neutral = utterances // 4
+        shown = primary(utterances - neutral, [1.0] * len(names), rng)
+        faithful = rng.random(len(shown)) < FAITHFUL["text"]
+        said = np.where(faithful, shown, rng.permutation(shown))
+        lines = [
+            f"{sentence([names[s]], rng)} {i}\t{k + 1}\n"
+            for i, (k, s) in enumerate(zip(shown, said, strict=True))
+        ]
+        _write(folder / "en-annotated.tsv", "".join(lines))
+        plain = [f"9\t{sentence(['neutral'], rng)} {i}\n" for i in range(neutral)]
+        _write(folder / "neu_en.txt", "".join(plain))
+
+
 def _write(path: Path, text: str) -> None:
     with writing(path):
         path.write_bytes(text.encode())

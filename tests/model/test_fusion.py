@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from moodal.core.records import Frames
 from moodal.model.fusion import Fusion, Weights, key, normaliser, probabilities
 
 WORDS = ("anger", "neutral", "sadness", "relieved")
@@ -106,7 +107,7 @@ def test_steps_and_a_rest_that_they_do_not_have_add_up_to_the_share():
 
     def rest(steps):
         logits = {"text": (steps.sum(0) + constants)[None], "speech": rng.normal(size=(1, 4))}
-        parts = {"text": steps, "speech": np.zeros((0, 4))}
+        parts = {"text": Frames(steps, [5]), "speech": Frames(np.zeros((0, 4)), [0])}
         fused = fusion().fuse(logits, sources, parts)
         assert fused.steps["text"].shape == (5, 4)
         assert fused.steps["speech"].shape == (0, 4)
@@ -121,7 +122,10 @@ def test_steps_and_a_rest_that_they_do_not_have_add_up_to_the_share():
 
 def test_an_adapted_word_is_evidence_as_it_stands():
     logits = drawn(4)
-    parts = {"text": np.array([[0.1, 0.2, 0.3, 0.4]]), "speech": np.zeros((0, 4))}
+    parts = {
+        "text": Frames(np.array([[0.1, 0.2, 0.3, 0.4]]), [1]),
+        "speech": Frames(np.zeros((0, 4)), [0]),
+    }
     sources = known(relieved={"text": "adapted", "speech": "learned"})
     fused = fusion().fuse(logits, sources, parts)
     plain = fusion().fuse(logits, known(), parts)

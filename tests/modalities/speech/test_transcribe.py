@@ -59,15 +59,15 @@ def test_channels_are_refused():
 def test_without_the_extra_it_is_named(monkeypatch):
     transcribe._loaded.cache_clear()
     monkeypatch.setitem(sys.modules, "faster_whisper", None)
-    with pytest.raises(MissingDependencyError, match=r"moodal\[asr\]"):
+    with pytest.raises(MissingDependencyError, match=r"pip install '\.\[asr\]'"):
         words(np.zeros(16000))
     monkeypatch.setattr(transcribe, "package_folder", _absent)
-    with pytest.raises(MissingDependencyError, match=r"moodal\[asr\]"):
+    with pytest.raises(MissingDependencyError, match=r"pip install '\.\[asr\]'"):
         words(np.zeros(16000))
 
 
 def _absent(package, extra):
-    raise MissingDependencyError(f"`pip install 'moodal[{extra}]'` brings {package}.")
+    raise MissingDependencyError(f"`pip install '.[{extra}]'` brings {package}.")
 
 
 def test_a_word_is_not_parted_at_its_apostrophe(monkeypatch):
