@@ -189,7 +189,7 @@ def table(title: str, rows: dict[str, dict[str, float]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--artefact", type=Path, help="default: the one that comes along")
+    parser.add_argument("--artefact", type=Path, help="default: the one in the package")
     parser.add_argument("--seconds", type=float, default=60.0, help="of the long recording")
     parser.add_argument("--rounds", type=int, default=3, help="of which the best counts")
     parser.add_argument("--threads", type=int, default=min(4, os.cpu_count() or 1))
