@@ -11,6 +11,21 @@ from moodal.core.errors import UsageError
 Arguments = argparse.ArgumentParser
 
 
+def prior_arguments(parser: Arguments) -> None:
+    """Add the arguments on the prior and the strength of a level, of `predict` and `evaluate`."""
+    parser.add_argument(
+        "--level-strength",
+        type=float,
+        default=0.15,
+        help="the part of the estimated constant that --level takes off (default: 0.15)",
+    )
+    parser.add_argument(
+        "--prior",
+        help="how probable each basic emotion is beforehand: level, talk, training, or a .toml "
+        "file of emotion = share (default: level)",
+    )
+
+
 def default_artefact(path: Path) -> Path:
     """Return the path of the package's artefact for the name "default", else ``path``."""
     from moodal.model.artefact import DEFAULT

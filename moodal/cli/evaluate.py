@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from moodal.cli.common import Arguments, default_artefact, pair, show_report, tell
+from moodal.cli.common import (
+    Arguments,
+    default_artefact,
+    pair,
+    prior_arguments,
+    show_report,
+    tell,
+)
 
 
 def evaluate_arguments(parser: Arguments) -> None:
@@ -42,17 +49,7 @@ def evaluate_arguments(parser: Arguments) -> None:
         help="take the constant of the recording channel off the evidence, estimated from the "
         "other rows, of each channel that a column names; presumes the prior",
     )
-    parser.add_argument(
-        "--level-strength",
-        type=float,
-        default=0.15,
-        help="the part of the estimated constant that --level takes off (default: 0.15)",
-    )
-    parser.add_argument(
-        "--prior",
-        help="how probable each basic emotion is beforehand: level, talk, training, or a .toml "
-        "file of emotion = share (default: level)",
-    )
+    prior_arguments(parser)
     parser.add_argument(
         "--where",
         action="append",

@@ -163,7 +163,7 @@ def _brief_fused(artefact: Artefact) -> dict[str, Any]:
         "corpus": {m: b.corpus for m, b in branches.items()},
         "stamps": list(info.protocol.stamps),
         "licence": {"weights": info.licence, **{m: b.licence for m, b in branches.items()}},
-        "decides": {name: f"from {w.threshold:.0%}" for name, w in body.fusion.items()},
+        "decides": {name: f"from {least:.0%}" for name, least in body.decides.items()},
         "thresholds": {
             m: ", ".join(f"{word} {value:.2f}" for word, value in b.thresholds.items())
             for m, b in branches.items()

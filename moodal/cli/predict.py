@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moodal.cli.common import Arguments
+from moodal.cli.common import Arguments, prior_arguments
 from moodal.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -74,17 +74,7 @@ def predict_arguments(parser: Arguments) -> None:
         help="take the constant of the recording channel off the evidence, estimated from the "
         "other utterances of the inputs; presumes the prior",
     )
-    parser.add_argument(
-        "--level-strength",
-        type=float,
-        default=0.15,
-        help="the part of the estimated constant that --level takes off (default: 0.15)",
-    )
-    parser.add_argument(
-        "--prior",
-        help="how probable each basic emotion is beforehand: level, talk, training, or a .toml "
-        "file of emotion = share (default: level)",
-    )
+    prior_arguments(parser)
     parser.add_argument(
         "--asr",
         action=argparse.BooleanOptionalAction,

@@ -212,7 +212,7 @@ class FusionPart(Strict):
     root: str = ""
     """The folder of the corpus, relative to the folder of all corpora."""
     encoder: str = ""
-    """What encodes it ("": it came as features)."""
+    """The encoder of its media ("": it came as features)."""
     bits: Literal[8, 32] = 32
     """8: the large weights of the graph are kept in 8 bits."""
     plain: str = ""
@@ -225,7 +225,7 @@ class FusionPart(Strict):
     base: str = ""
     """The pre-trained network that it is fine-tuned from, and its licence."""
     licence: str = ""
-    """Of the corpus, for the model card; of a run by default the licence of the run's corpus."""
+    """The licence of the corpus, for the model card; of a run by default that of its corpus."""
 
     @model_validator(mode="after")
     def _complete(self) -> FusionPart:
@@ -243,7 +243,7 @@ class FusionRecipe(Strict):
 
     name: str
     about: str
-    """What it is for, for the model card."""
+    """The purpose of the artefact, for the model card."""
     licence: str
     basics: list[str] = Field(min_length=2)
     """The emotions that every question compares with."""
@@ -256,7 +256,7 @@ class FusionRecipe(Strict):
     """The calibrated probability from which the most probable emotion is decided."""
     seed: int = Field(default=0, ge=0, le=SEEDS)
     limits: list[str] = Field(default_factory=list)
-    """What the model card says of its limits, besides what is measured."""
+    """Sentences of the model card on its limits, besides what is measured."""
     parts: dict[str, FusionPart] = Field(min_length=1)
     """Modality -> its branch."""
 

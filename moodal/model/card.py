@@ -253,8 +253,7 @@ def _people(body: FusedBody) -> Iterator[str]:
 def _making(info: ArtefactInfo, body: FusedBody) -> str:
     """Describe how the artefact was made, and when it decides."""
     commit = f" at commit {info.data.commit}" if info.data.commit else ""
-    thresholds = [weights.threshold for weights in body.fusion.values()]
-    threshold = body.channel.threshold if body.channel else min(thresholds)
+    threshold = min(body.decides.values())
     return bullets(
         [
             f"Made by `moodal compose`{commit}; the same data, code and number of threads give "

@@ -342,6 +342,13 @@ class FusedBody(Info):
     fusion: dict[str, FusionWeights] = {}
     channel: ChannelInfo | None = None
 
+    @property
+    def decides(self) -> dict[str, float]:
+        """Set of modalities -> the probability from which the most probable emotion is decided."""
+        if self.channel is not None:
+            return dict.fromkeys(filter(None, self.channel.telling), self.channel.threshold)
+        return {name: weights.threshold for name, weights in self.fusion.items()}
+
 
 class SystemBody(Info):
     """A trained system: its key in `moodal.train.systems.SYSTEMS`, and its whole config."""

@@ -47,6 +47,7 @@ def test_the_summary_of_the_artefact_in_the_package_has_what_its_card_has(capsys
     for figure in figures:
         assert figure in text
     assert re.search(r"decided \d\d% of 2,000 rows", text)
+    assert "text+speech+face: from 50%" in text
     thresholds = artefact.read(DEFAULT).fused.branches["text"].thresholds
     assert f"gratitude {thresholds['gratitude']:.2f}" in text
     assert "{" not in text

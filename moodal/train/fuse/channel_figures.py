@@ -18,7 +18,7 @@ from moodal.model.fusion import key
 from moodal.model.info import ChannelInfo, FusionFigures, RegimeFigures
 from moodal.train.fuse.branch_scores import BranchScores
 from moodal.train.fuse.fit_channel import Setting, fit_channel, log_probabilities
-from moodal.train.fuse.fit_weights import EvidenceRows, figures
+from moodal.train.fuse.fit_weights import EvidenceRows, figures, prior_odds
 from moodal.train.fuse.plain_rows import plain_evidence
 from moodal.train.fuse.regimes import Pool, Regime, compose_regimes, subsets
 from moodal.train.fuse.train_branch import FusedBranch
@@ -143,16 +143,6 @@ def _others(
     logs = channel.log_likelihoods({stream: ratios}, {stream: known}, setting.neutral, (stream,))
     basic = np.logaddexp.reduce(logs[:, :count] - np.log(count), axis=1)
     return {
-        word: _odds(logs[:, count + i] - basic, float(truth[:, i].mean()))
+        word: prior_odds(logs[:, count + i] - basic, float(truth[:, i].mean()))
         for i, word in enumerate(words)
     }
-
-
-def _odds(values: np.ndarray, frequency: float) -> float:
-    """Find the number that, added to log odds [n], makes their mean probability a frequency."""
-    low, high = -20.0, 20.0
-    for _ in range(60):  # bisection: the mean probability rises with the number
-        middle = (low + high) / 2
-        mean = (1 / (1 + np.exp(-values - middle))).mean()
-        low, high = (middle, high) if mean < frequency else (low, middle)
-    return (low + high) / 2

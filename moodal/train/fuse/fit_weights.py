@@ -106,11 +106,16 @@ def fit_other(
     basic = values[:, known] * np.array(a) + np.array([fitted["bias"][words[i]] for i in known])
     below = np.log(np.exp(basic).sum(1))[:, None]
     own = values[:, rest] * fitted["weights"][stream] - below
+    return prior_odds(own, float(truth[:, rest].mean()))
+
+
+def prior_odds(values: np.ndarray, frequency: float) -> float:
+    """Find the number that, added to log odds, makes their mean probability a frequency."""
     low, high = -20.0, 20.0
-    for _ in range(60):  # bisection: the mean probability rises with the bias
+    for _ in range(60):  # bisection: the mean probability rises with the number
         middle = (low + high) / 2
-        probability = 1 / (1 + np.exp(-own - middle))
-        low, high = (middle, high) if probability.mean() < truth[:, rest].mean() else (low, middle)
+        mean = (1 / (1 + np.exp(-values - middle))).mean()
+        low, high = (middle, high) if mean < frequency else (low, middle)
     return (low + high) / 2
 
 

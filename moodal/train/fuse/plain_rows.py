@@ -8,7 +8,6 @@ feeling.
 from __future__ import annotations
 
 import hashlib
-import io
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -140,5 +139,5 @@ def _say(program: str, text: str, rng: np.random.Generator, folder: Path) -> np.
         command = [program, "-v", voice, "-s", pace, "--stdout", "--", text]
         sound = subprocess.run(command, capture_output=True, check=True).stdout
         with replacing(path) as part:
-            part.write_bytes(io.BytesIO(sound).getvalue())
+            part.write_bytes(sound)
     return read_audio(path, rate=16000)

@@ -51,7 +51,8 @@ class Config(Strict):
     streams: Annotated[StreamNames, AfterValidator(_one)]
     """The one modality."""
     backbone: Backbone = Backbone()
-    """Of text ("minilm") or speech ("whisper-tiny"); other modalities are trained from scratch."""
+    """The network of text ("minilm") or speech ("whisper-tiny", "whisper-base"); other modalities
+    are trained from scratch."""
     width: int = Field(48, ge=4)
     """Channels of the face network; H of the network that reads other features."""
     joint: int = Field(128, ge=1)
