@@ -1,4 +1,4 @@
-"""The command `adapt`: teach an artefact an emotion word from a few clips."""
+"""The command `adapt`: teach an artefact an emotion word, or level it to a channel."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from moodal.cli.common import Arguments
+from moodal.cli.common import Arguments, prior_arguments
+from moodal.core.errors import UsageError
 
 
 def adapt_arguments(parser: Arguments) -> None:
     """Add the arguments of `adapt`."""
-    parser.add_argument("word", help="the emotion word, e.g. relieved")
+    parser.add_argument("word", nargs="?", help="the emotion word, e.g. relieved")
     parser.add_argument(
-        "clips", nargs="+", help="recordings, texts or pictures that show the emotion"
+        "clips", nargs="*", help="recordings, texts or pictures that show the emotion"
+    )
+    parser.add_argument(
+        "--unlabelled",
+        nargs="+",
+        metavar="INPUT",
+        help="in place of a word: recordings of one channel, or their folder, whose level the new "
+        "artefact takes off every answer",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the new artefact")
     parser.add_argument(
@@ -29,10 +37,23 @@ def adapt_arguments(parser: Arguments) -> None:
     parser.add_argument(
         "--replace", action="store_true", help="learn the word again if the artefact knows it"
     )
+    prior_arguments(parser)
 
 
 def adapt(args: argparse.Namespace) -> Any:
-    """Adapt the artefact and return its folder, the word and the numbers of clips."""
+    """Adapt the artefact and return its folder, and the word or the level that it learned."""
+    if args.unlabelled:
+        if args.word or args.negatives or args.replace:
+            raise UsageError("--unlabelled takes no word, --negatives or --replace; adapt twice.")
+        return _adapt_level(args)
+    if not args.clips:
+        raise UsageError("Name a word and clips that show it, or recordings with --unlabelled.")
+    if args.prior is not None:
+        raise UsageError("--prior belongs to --unlabelled; a word has no prior.")
+    return _adapt_word(args)
+
+
+def _adapt_word(args: argparse.Namespace) -> Any:
     from moodal.cli.inputs import recordings
     from moodal.loading import load
     from moodal.model.adapt import adapt, counted, known_as
@@ -54,3 +75,24 @@ def adapt(args: argparse.Namespace) -> Any:
         counts = ", ".join(counted(examples))
         print(f"{folder} learned {word} from {counts}; use it with --artefact.")
     return {"artefact": str(folder), "word": word, "clips": examples}
+
+
+def _adapt_level(args: argparse.Namespace) -> Any:
+    from moodal.cli.inputs import recordings
+    from moodal.loading import load
+    from moodal.model.artefact import read
+    from moodal.model.levelled import level_note
+
+    paths = recordings(args.unlabelled)
+    folder = (
+        load(args.artefact)
+        .under(args.prior)
+        .adapt_level(
+            paths, args.out, strength=args.level_strength, source=", ".join(args.unlabelled)
+        )
+    )
+    level = read(folder).fused.level
+    assert level is not None
+    if not args.json:
+        print(f"{folder}: {level_note(level)} Use it with --artefact.")
+    return {"artefact": str(folder), "level": level.model_dump(mode="json")}

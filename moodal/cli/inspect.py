@@ -139,6 +139,7 @@ def brief(folder: Path | str) -> dict[str, Any]:
 def _brief_fused(artefact: Artefact) -> dict[str, Any]:
     """Return a summary of a fused artefact: its branches, their figures, and their sums."""
     from moodal.model.card import figures_of, measured_sets
+    from moodal.model.levelled import level_note
 
     info, body = artefact.info, artefact.fused
     branches = body.branches
@@ -157,6 +158,7 @@ def _brief_fused(artefact: Artefact) -> dict[str, Any]:
         "labels": list(info.labels),
         "learned": {m: list(b.learned) for m, b in branches.items()},
         "adapted": adapted,
+        **({"level": level_note(body.level)} if body.level else {}),
         "task": info.task,
         "vectors": info.vectors,
         "parameters": {m: graph_parameters(artefact.file(b.graph)) for m, b in branches.items()},
