@@ -174,6 +174,15 @@ class Scored:
         """The columns that are sentiment from -3 to 3: [C] bool."""
         return np.array([v.is_sentiment for v in self.values] or [False] * len(self.labels), bool)
 
+    @property
+    def evident(self) -> np.ndarray:
+        """The columns of which a modality of some row has evidence: [C] bool.
+
+        ``info["without_evidence"]`` names the others: their scores rank nothing.
+        """
+        without = self.info.get("without_evidence", ())
+        return np.array([label not in without for label in self.labels], bool)
+
     def select(self, labels: Sequence[str]) -> Scored:
         """Select the columns of ``labels``, in that order; probabilities are not renormalised."""
         columns = [self.labels.index(label) for label in labels]
