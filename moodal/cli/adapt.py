@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from moodal.cli.common import Arguments, prior_arguments
 from moodal.core.errors import UsageError
+from moodal.core.guard import line
 
 
 def adapt_arguments(parser: Arguments) -> None:
@@ -54,18 +56,22 @@ def adapt(args: argparse.Namespace) -> Any:
 
 
 def _adapt_word(args: argparse.Namespace) -> Any:
-    from moodal.cli.inputs import recordings
+    from moodal.cli.inputs import recordings, tell_left_out
     from moodal.loading import load
     from moodal.model.adapt import adapt, counted, known_as
     from moodal.model.artefact import read
 
-    negatives = recordings(args.negatives)
+    left_out: list[Path] = []
+    negatives = recordings(args.negatives, left_out)
+    clips = recordings(args.clips, left_out)
+    if left_out:
+        print(line(f"moodal: {tell_left_out(left_out)}"), file=sys.stderr)
     model = load(args.artefact)
     word = known_as(model, args.word, args.replace)
     folder = adapt(
         model,
         word,
-        recordings(args.clips),
+        clips,
         args.out,
         negatives=negatives,
         replace=args.replace,
@@ -78,12 +84,15 @@ def _adapt_word(args: argparse.Namespace) -> Any:
 
 
 def _adapt_level(args: argparse.Namespace) -> Any:
-    from moodal.cli.inputs import recordings
+    from moodal.cli.inputs import recordings, tell_left_out
     from moodal.loading import load
     from moodal.model.artefact import read
     from moodal.model.levelled import level_note
 
-    paths = recordings(args.unlabelled)
+    left_out: list[Path] = []
+    paths = recordings(args.unlabelled, left_out)
+    if left_out:
+        print(line(f"moodal: {tell_left_out(left_out)}"), file=sys.stderr)
     folder = (
         load(args.artefact)
         .under(args.prior)

@@ -134,7 +134,7 @@ _TABLES = {
 }
 """Endings of texts that are no transcripts, and what they are."""
 
-_SRT = re.compile(r"\s*(?:\d+\s*\n)?\s*\d+:\d\d:\d\d[,.]\d+\s*-->")
+_SRT = re.compile(r"(?:\d{1,9}[ \t]{0,9}\n)?[ \t]{0,9}\d{1,4}:\d\d:\d\d[,.]\d{1,9}[ \t]{0,9}-->")
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ def open_soundfile(path: Path, head: bytes) -> Any | None:
 
 def _text(path: Path, text: str) -> Media:
     ending = path.suffix.lower()
-    if ending in (".srt", ".vtt") or text.startswith("WEBVTT") or _SRT.match(text):
+    if ending in (".srt", ".vtt") or text.startswith("WEBVTT") or _SRT.match(text.lstrip()):
         return Media("subtitles", seconds=max(cue.end for cue in read_subtitles(path)))
     if ending in _TABLES or text.startswith("#EXTM3U"):
         raise DataError(

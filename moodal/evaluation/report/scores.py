@@ -16,6 +16,7 @@ import numpy as np
 from moodal.core.emotions import Targets, Task, Value, Values
 from moodal.core.errors import DataError, SpaceError
 from moodal.core.files import replacing
+from moodal.core.guard import cell
 from moodal.core.records import Utterance
 
 FORMAT = 1
@@ -256,12 +257,12 @@ class Scored:
         writer = csv.writer(file)
         truth = [f"true:{label}" for label in self.labels]
         scores = (f"{kind}:{label}" for label in self.labels)
-        writer.writerow(["id", self.cluster_kind, *self.groups, *truth, *scores])
+        writer.writerow(map(cell, ["id", self.cluster_kind, *self.groups, *truth, *scores]))
         for row, (name, cluster) in enumerate(zip(self.ids, self.clusters, strict=True)):
             groups = (values[row] for values in self.groups.values())
             predicted = (f"{p:.6g}" for p in self.probabilities[row])
             true = (f"{t:g}" for t in self.targets[row])
-            writer.writerow([name, cluster, *groups, *true, *predicted])
+            writer.writerow([*map(cell, (name, cluster, *groups)), *true, *predicted])
 
 
 def load(folder: Path | str, name: str = "predictions") -> Scored:
