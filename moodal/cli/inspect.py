@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moodal.cli.common import Arguments, default_artefact
 from moodal.core.errors import DataError
+from moodal.core.files import load_json
 
 if TYPE_CHECKING:
     from moodal.model.artefact import Artefact
@@ -259,7 +259,7 @@ def _manifest(path: Path) -> dict[str, Any]:
     from moodal.core.emotions import Values
 
     corpus = manifest.read(path)
-    header = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    header = load_json(path / "manifest.json")
     if isinstance(corpus.space, Values):
         labels = {"means": [round(float(x), 4) for x in corpus.labels.mean(0)]}
     else:
@@ -283,7 +283,7 @@ def _manifest(path: Path) -> dict[str, Any]:
 
 def _run(path: Path) -> dict[str, Any]:
     try:
-        recipe = json.loads((path / "recipe.json").read_text(encoding="utf-8"))
+        recipe = load_json(path / "recipe.json")
     except (OSError, ValueError) as error:
         raise DataError(f"{path}/recipe.json cannot be read: {error}.") from None
     curves = path / "epochs.csv"

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from moodal.core.errors import UsageError
+from moodal.core.files import load_toml
 
 SEEDS = 2**31 - 1
 """The largest seed of a random number generator."""
@@ -354,14 +355,14 @@ def load_fusion(path: Path | str, overrides: Sequence[str] = ()) -> FusionRecipe
 def _values(path: Path, extending: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read a recipe's values, merged over those of the recipe that ``extends`` names."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = load_toml(path)
     except FileNotFoundError:
         raise UsageError(
             f"There is no recipe {path}; the recipes of moodal are in recipes/."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"Cannot read the recipe {path}: {error}.") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise UsageError(f"{path} is not TOML: {error}.") from None
     base = values.pop("extends", None)
     if base is None:
@@ -399,7 +400,7 @@ def apply(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

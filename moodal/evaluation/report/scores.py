@@ -15,7 +15,7 @@ import numpy as np
 
 from moodal.core.emotions import Targets, Task, Value, Values
 from moodal.core.errors import DataError, SpaceError
-from moodal.core.files import replacing
+from moodal.core.files import load_json, replacing
 from moodal.core.guard import cell
 from moodal.core.records import Utterance
 
@@ -273,7 +273,7 @@ def load(folder: Path | str, name: str = "predictions") -> Scored:
     """
     folder = Path(folder)
     try:
-        head = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        head = load_json(folder / f"{name}.json")
         if head.pop("format") != FORMAT:
             raise DataError(f"{folder}/{name}.json has another format; run the evaluation again.")
         with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
