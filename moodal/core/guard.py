@@ -1,6 +1,12 @@
-"""Guards of what goes out: texts of strangers on terminals and in tables that spreadsheets open."""
+"""Guards of strangers' texts: what is read from them, and what of them goes out.
+
+Texts go out to terminals and to tables that spreadsheets open.
+"""
 
 from __future__ import annotations
+
+import html
+import re
 
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """What begins a formula in a spreadsheet."""
@@ -35,3 +41,16 @@ def line(text: str) -> str:
     """
     text = text.encode("utf-8", "replace").decode("utf-8")
     return "".join(c for c in text if c.isprintable() or c in "\n\t\u200c\u200d")
+
+
+ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8}\d{0,2});")
+"""An entity of HTML; longer numbers than any character's make `html.unescape` fail."""
+
+
+def unescaped(text: str) -> str:
+    """Replace the entities of HTML by their characters.
+
+    >>> unescaped("Fish &amp; chips &#x1F600;")
+    'Fish & chips 😀'
+    """
+    return ENTITY.sub(lambda match: html.unescape(match[0]), text)

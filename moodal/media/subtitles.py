@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import codecs
 import glob
-import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from moodal.core.errors import DataError
+from moodal.core.guard import unescaped
 
 ENDINGS = (".srt", ".vtt")
 """Endings of subtitle files."""
@@ -169,9 +169,9 @@ def _seconds(stamp: str) -> float | None:
 
 def _cue(times: tuple[float, float], lines: list[str], web: bool) -> Cue | None:
     text = "\n".join(lines)
-    names = [html.unescape(n).strip() for n in _VOICE.findall(text)] if web else []
+    names = [unescaped(n).strip() for n in _VOICE.findall(text)] if web else []
     text = _TAG.sub("", _POSITION.sub("", text))
-    text = "\n".join((html.unescape(text) if web else text).split("\n"))
+    text = "\n".join((unescaped(text) if web else text).split("\n"))
     text = text.translate({0x200E: None, 0x200F: None, 0xFEFF: None})
     speaker = ", ".join(dict.fromkeys(n for n in names if n)) or None
     return Cue(*times, text, speaker) if text.strip() else None

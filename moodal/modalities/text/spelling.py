@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from moodal.core.errors import UsageError
+from moodal.core.guard import ENTITY
 from moodal.modalities.encoder import Item
 
 EMOTICONS = {
@@ -75,7 +76,6 @@ _TONE = re.compile(f"[{_TONES}]")
 _NAMED_TONE = re.compile(r"_(?:medium-)?(?:light|medium|dark)_skin_tone")
 
 
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8}\d{0,2});")
 _TAG = re.compile(
     r"</?(?:a|b|big|blockquote|br|center|code|div|em|font|h[1-6]|hr|i|img|li|ol|p|pre|s|small|span"
     r"|strike|strong|sub|sup|table|td|tr|tt|u|ul)(?:[ \t/][^<>]{0,500})?>",
@@ -134,7 +134,7 @@ def spelling_of(text: str) -> Spelling:
     if "<" in text:
         spelling = _substituted(spelling, _TAG, lambda tag: "" if _INLINE.match(tag) else " ")
     if "&" in text:
-        spelling = _substituted(spelling, _ENTITY, html.unescape)
+        spelling = _substituted(spelling, ENTITY, html.unescape)
     if not text.isascii():
         spelling = _replaced(spelling, _emoji)
         spelling = _substituted(spelling, _STYLED, _plain)
