@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +139,7 @@ def brief(folder: Path | str) -> dict[str, Any]:
 def _brief_fused(artefact: Artefact) -> dict[str, Any]:
     """Return a summary of a fused artefact: its branches, their figures, and their sums."""
     from moodal.model.card import figures_of, measured_sets
+    from moodal.model.graph import graph_parameters
     from moodal.model.levelled import level_note
 
     info, body = artefact.info, artefact.fused
@@ -174,59 +175,6 @@ def _brief_fused(artefact: Artefact) -> dict[str, Any]:
         "test": {m: "; ".join(figures_of(b.test)) for m, b in branches.items() if b.test},
         "fused": sets,
     }
-
-
-def graph_parameters(path: Path) -> int:
-    """Count the weights in an ONNX graph, without the scales of weights in 8 bits.
-
-    The package onnx is not needed: of the file (a ModelProto), only the names and sizes of the
-    graph's initialisers are read.
-    """
-    count = 0
-    for graph in _fields(path.read_bytes(), 7):
-        for tensor in _fields(graph, 5):
-            name = b"".join(_fields(tensor, 8)).decode("utf-8", "replace")
-            if not name.endswith(("_scale", "_zero_point")):
-                sizes = [n for packed in _fields(tensor, 1) for n in _numbers(packed)]
-                count += math.prod(sizes)
-    return count
-
-
-def _fields(message: bytes, wanted: int) -> Iterator[bytes]:
-    """Yield the content of each field of one number in a protobuf message."""
-    place = 0
-    while place < len(message):
-        key, place = _number(message, place)
-        kind, begin = key & 7, place
-        if kind == 0:
-            _, place = _number(message, place)
-        elif kind == 2:
-            size, begin = _number(message, place)
-            place = begin + size
-        else:
-            place += 8 if kind == 1 else 4
-        if key >> 3 == wanted:
-            yield message[begin:place]
-
-
-def _numbers(packed: bytes) -> Iterator[int]:
-    """Yield the varints of a packed field."""
-    place = 0
-    while place < len(packed):
-        value, place = _number(packed, place)
-        yield value
-
-
-def _number(message: bytes, place: int) -> tuple[int, int]:
-    """Read a varint; return it and the place behind it."""
-    value = shift = 0
-    while True:
-        byte = message[place]
-        place += 1
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            return value, place
 
 
 def _rounded(thresholds: Iterable[tuple[str, float]]) -> dict[str, float]:
@@ -320,7 +268,7 @@ def _hdf5(path: Path) -> dict[str, Any]:
                     else None
                 )
             )
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError, LookupError) as error:
         raise DataError(f"{path} is not an HDF5 file that can be read: {error}.") from None
     return {"kind": "HDF5", "datasets": sizes}
 

@@ -71,6 +71,9 @@ DEMUXERS = (
 """FFmpeg's readers of single recordings. Left out are its playlists, which open other files and
 addresses, and the readers that take any text or bytes for a film because of the file's ending."""
 
+SAFE = {"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"}
+"""Options of FFmpeg by which every file is opened: it reads that file and no other."""
+
 RECORDINGS = (
     ".wav",
     ".flac",
@@ -178,8 +181,8 @@ def probe(path: Path | str) -> Media:
             f"{path} is {other}, not a recording, picture, text or subtitles; "
             f"leave it out, or give what is in it."
         )
-    if head.startswith(b"\xff\xd8\xff") or head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _image(path, head)
+    if picture := picture_format(path):
+        return _image(path, head, picture)
     text = as_text(head)
     if text is not None:
         return _text(path, text)
@@ -201,10 +204,9 @@ def open_container(path: Path, **options: Any) -> Any:
         raise MissingDependencyError(
             f"{path} wants the package av, which reads such files; `pip install av` brings it."
         ) from None
-    safe = {"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"}
     try:
         # "file:" keeps a colon in the name from being read as a protocol.
-        return av.open(f"file:{path}", options=safe, metadata_errors="replace", **options)
+        return av.open(f"file:{path}", options=SAFE, metadata_errors="replace", **options)
     except (av.FFmpegError, ValueError, OSError, MemoryError):
         if read_head(path)[4:8] == b"ftyp":
             raise DataError(
@@ -216,6 +218,17 @@ def open_container(path: Path, **options: Any) -> Any:
             f"damaged; convert it, e.g. `ffmpeg -i {path.name} {path.stem}-converted.wav`, or "
             f"leave it out."
         ) from None
+
+
+def picture_format(path: Path) -> str | None:
+    """Return FFmpeg's reader of a still picture by its content; None for other files.
+
+    By its name, FFmpeg would take a picture for one of a numbered series, and read the others.
+    """
+    head = read_head(path)
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png_pipe"
+    return "jpeg_pipe" if head.startswith(b"\xff\xd8\xff") else None
 
 
 def open_soundfile(path: Path, head: bytes) -> Any | None:
@@ -263,14 +276,13 @@ def _text(path: Path, text: str) -> Media:
     return Media("text")
 
 
-def _image(path: Path, head: bytes) -> Media:
-    png = head.startswith(b"\x89PNG")
-    size = png_size(head) if png else jpeg_size(head)
+def _image(path: Path, head: bytes, picture: str) -> Media:
+    size = png_size(head) if picture == "png_pipe" else jpeg_size(head)
     if size is not None and size[0] * size[1] > PIXELS:
         raise DataError(f"{path} is {size[0]} x {size[1]} pixels large; make it smaller.")
     broken = DataError(f"{path} is a damaged picture; copy or export it again.")
     try:
-        file = open_container(path, format="png_pipe" if png else "jpeg_pipe")
+        file = open_container(path, format=picture)
     except DataError:
         raise broken from None
     with file:

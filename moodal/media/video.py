@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import DataError, MissingDependencyError, UsageError
+from moodal.media.probe import SAFE, picture_format
 
 LARGEST = 130_000_000
 """Pixels of a picture beyond which its header is not believed (8K video has 33 million)."""
@@ -155,9 +156,8 @@ class _Film:
         from av.stream import Disposition
 
         try:
-            # "file:" since a name may hold a colon; the whitelist since a playlist may name a
-            # server.
-            file: Any = av.open(f"file:{self.path}", options={"protocol_whitelist": "file"})
+            # "file:" since a name may hold a colon
+            file: Any = av.open(f"file:{self.path}", format=picture_format(self.path), options=SAFE)
         except self._errors as error:  # a name that is no UTF-8 is a ValueError
             raise DataError(
                 f"Cannot read video {self.path}: {_reason(error)}; not a video or an image, or "

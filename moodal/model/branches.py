@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from moodal.core.process_local import ProcessLocal
 from moodal.core.records import RATE
 from moodal.modalities.face.pixels import TOGETHER
 from moodal.model.artefact import Artefact
+from moodal.model.graph import require_safe
 from moodal.model.info import BranchInfo
 
 WINDOW = 8 * RATE
@@ -201,7 +203,7 @@ def session(path: str, threads: int = 1, *, unpacked: bool = False) -> Any:
             runtime's kernels are faster so for convolutions, and slower for matrices.
 
     Raises:
-        DataError: ONNX Runtime cannot run the file.
+        DataError: ONNX Runtime cannot run the file, or it is not safe to (`require_safe`).
     """
     import onnxruntime
 
@@ -214,7 +216,12 @@ def session(path: str, threads: int = 1, *, unpacked: bool = False) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.disable_quant_qdq", "1" if unpacked else "0")
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror or error}.") from None
+    require_safe(content, path)
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes, which it does not export
         first = (str(error).splitlines() or ["damaged"])[0]
         raise DataError(f"{path} cannot be run ({first[:160]}); copy the artefact again.") from None

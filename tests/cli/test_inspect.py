@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moodal.cli.inspect import brief, describe, graph_parameters, inspect
+from moodal.cli.inspect import brief, describe, inspect
 from moodal.core.errors import DataError
 from moodal.model import artefact
 from moodal.model.artefact import DEFAULT
+from moodal.model.graph import graph_parameters
 from moodal.model.info import ArtefactInfo, DataInfo, ProtocolInfo, SystemBody, ThresholdInfo
 
 

@@ -1,0 +1,142 @@
+"""Graphs: the ONNX files of networks, read as far as is needed to trust and to describe them.
+
+The package onnx is not needed. A graph of a stranger may read other files (weights kept outside it)
+or never end (Loop), so only graphs of known operators, with all their weights inside, are run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from moodal.core.errors import DataError
+
+_NAMES = """
+Abs Add And ArgMax ArgMin AveragePool BatchNormalization Cast CastLike Ceil Clip Concat Constant
+ConstantOfShape Conv ConvInteger Cos CumSum DequantizeLinear Div DynamicQuantizeLinear Einsum
+Elu Equal Erf Exp Expand Flatten Floor GRU Gather GatherElements GatherND Gelu Gemm
+GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual GroupNormalization HardSigmoid Identity
+InstanceNormalization IsInf IsNaN LSTM LayerNormalization LeakyRelu Less LessOrEqual Log
+LogSoftmax MatMul MatMulInteger Max MaxPool Min Mod Mul Neg Not OneHot Or PRelu Pad Pow
+QLinearConv QLinearMatMul QuantizeLinear RNN Range Reciprocal ReduceL1 ReduceL2 ReduceLogSumExp
+ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round ScatterND
+Shape Sigmoid Sign Sin Size Slice Softmax Softplus Split Sqrt Squeeze Sub Tanh Tile Transpose
+Trilu Unsqueeze Where Xor
+"""
+
+OPERATORS = frozenset(_NAMES.split())
+"""The operators that are run: arithmetic on tensors, without control flow."""
+
+# the numbers of protobuf fields, see onnx.proto
+_GRAPH, _FUNCTIONS = 7, 25
+_NODE, _INITIALISER, _SPARSE = 1, 5, 15
+_OPERATOR, _ATTRIBUTE, _DOMAIN = 4, 5, 7
+_TENSOR, _SUBGRAPH, _TENSORS, _SUBGRAPHS = 5, 6, 10, 11
+_EXTERNAL, _LOCATION = 13, 14
+
+
+def require_safe(content: bytes, name: Path | str) -> None:
+    """Check that a graph has known operators only, and all its weights in its own file.
+
+    Args:
+        content: the ONNX file.
+        name: what messages call it.
+
+    Raises:
+        DataError: it has not, or it is no ONNX graph.
+    """
+    try:
+        fault = next(_faults(content), "")
+    except (IndexError, UnicodeDecodeError):
+        fault = "it is no ONNX graph"
+    if fault:
+        raise DataError(f"{name} is not run: {fault}; copy or export the artefact again.")
+
+
+def _faults(content: bytes) -> Iterator[str]:
+    """Yield what makes a graph unsafe."""
+    graphs = list(_fields(content, _GRAPH))
+    if len(graphs) != 1:
+        yield "it is no ONNX graph"
+    if any(_fields(content, _FUNCTIONS)):
+        yield "it defines functions of its own"
+    for graph in graphs:
+        if any(True for _ in _fields(graph, _SPARSE)):
+            yield "it holds sparse weights"
+        for tensor in _fields(graph, _INITIALISER):
+            yield from _external(tensor)
+        for node in _fields(graph, _NODE):
+            yield from _node_faults(node)
+
+
+def _node_faults(node: bytes) -> Iterator[str]:
+    operator = b"".join(_fields(node, _OPERATOR)).decode()
+    domain = b"".join(_fields(node, _DOMAIN)).decode()
+    if domain not in ("", "ai.onnx") or operator not in OPERATORS:
+        yield f"its operator {f'{domain}.' if domain else ''}{operator[:40]} is not allowed"
+    for attribute in _fields(node, _ATTRIBUTE):
+        if any(True for kind in (_SUBGRAPH, _SUBGRAPHS) for _ in _fields(attribute, kind)):
+            yield "it holds a graph within a graph"
+        for kind in (_TENSOR, _TENSORS):
+            for tensor in _fields(attribute, kind):
+                yield from _external(tensor)
+
+
+def _external(tensor: bytes) -> Iterator[str]:
+    kept_outside = any(True for _ in _fields(tensor, _EXTERNAL))
+    if kept_outside or any(place != b"\x00" for place in _fields(tensor, _LOCATION)):
+        yield "it keeps weights in another file"
+
+
+def graph_parameters(path: Path) -> int:
+    """Count the weights in an ONNX graph, without the scales of weights in 8 bits.
+
+    The package onnx is not needed: of the file (a ModelProto), only the names and sizes of the
+    graph's initialisers are read.
+    """
+    count = 0
+    for graph in _fields(path.read_bytes(), _GRAPH):
+        for tensor in _fields(graph, _INITIALISER):
+            name = b"".join(_fields(tensor, 8)).decode("utf-8", "replace")
+            if not name.endswith(("_scale", "_zero_point")):
+                sizes = [n for packed in _fields(tensor, 1) for n in _numbers(packed)]
+                count += math.prod(sizes)
+    return count
+
+
+def _fields(message: bytes, wanted: int) -> Iterator[bytes]:
+    """Yield the content of each field of one number in a protobuf message."""
+    place = 0
+    while place < len(message):
+        key, place = _number(message, place)
+        kind, begin = key & 7, place
+        if kind == 0:
+            _, place = _number(message, place)
+        elif kind == 2:
+            size, begin = _number(message, place)
+            place = begin + size
+        else:
+            place += 8 if kind == 1 else 4
+        if key >> 3 == wanted:
+            yield message[begin:place]
+
+
+def _numbers(packed: bytes) -> Iterator[int]:
+    """Yield the varints of a packed field."""
+    place = 0
+    while place < len(packed):
+        value, place = _number(packed, place)
+        yield value
+
+
+def _number(message: bytes, place: int) -> tuple[int, int]:
+    """Read a varint; return it and the place behind it."""
+    value = shift = 0
+    while True:
+        byte = message[place]
+        place += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value, place
