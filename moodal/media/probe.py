@@ -30,6 +30,7 @@ DEMUXERS = (
     "asf",
     "au",
     "avi",
+    "bmp_pipe",
     "caf",
     "dsf",
     "dts",
@@ -61,15 +62,25 @@ DEMUXERS = (
     "png_pipe",
     "rm",
     "swf",
+    "tiff_pipe",
     "tta",
     "voc",
     "w64",
     "wav",
+    "webp_pipe",
     "wtv",
     "wv",
 )
 """FFmpeg's readers of single recordings. Left out are its playlists, which open other files and
 addresses, and the readers that take any text or bytes for a film because of the file's ending."""
+
+PICTURES = (
+    (b"\x89PNG\r\n\x1a\n", "png_pipe"),
+    (b"\xff\xd8\xff", "jpeg_pipe"),
+    (b"II*\x00", "tiff_pipe"),
+    (b"MM\x00*", "tiff_pipe"),
+)
+"""First bytes of still pictures, and FFmpeg's reader of each."""
 
 SAFE = {"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"}
 """Options of FFmpeg by which every file is opened: it reads that file and no other."""
@@ -106,6 +117,10 @@ RECORDINGS = (
     ".jpg",
     ".jpeg",
     ".png",
+    ".webp",
+    ".bmp",
+    ".tif",
+    ".tiff",
 )
 """Endings of files with sound or pictures: a text with such an ending is a mistake."""
 
@@ -176,12 +191,13 @@ def probe(path: Path | str) -> Media:
     """
     path = Path(path)
     head = read_head(path)
-    if other := other_kind(head):
+    picture = picture_format(path)
+    if picture is None and (other := other_kind(head)):
         raise DataError(
             f"{path} is {other}, not a recording, picture, text or subtitles; "
             f"leave it out, or give what is in it."
         )
-    if picture := picture_format(path):
+    if picture:
         return _image(path, head, picture)
     text = as_text(head)
     if text is not None:
@@ -226,9 +242,12 @@ def picture_format(path: Path) -> str | None:
     By its name, FFmpeg would take a picture for one of a numbered series, and read the others.
     """
     head = read_head(path)
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png_pipe"
-    return "jpeg_pipe" if head.startswith(b"\xff\xd8\xff") else None
+    for magic, reader in PICTURES:
+        if head.startswith(magic):
+            return reader
+    if head.startswith(b"BM") and head[6:10] == bytes(4):
+        return "bmp_pipe"
+    return "webp_pipe" if head.startswith(b"RIFF") and head[8:12] == b"WEBP" else None
 
 
 def open_soundfile(path: Path, head: bytes) -> Any | None:
@@ -277,18 +296,24 @@ def _text(path: Path, text: str) -> Media:
 
 
 def _image(path: Path, head: bytes, picture: str) -> Media:
-    size = png_size(head) if picture == "png_pipe" else jpeg_size(head)
-    if size is not None and size[0] * size[1] > PIXELS:
-        raise DataError(f"{path} is {size[0]} x {size[1]} pixels large; make it smaller.")
+    sizes = {"png_pipe": png_size, "jpeg_pipe": jpeg_size}
+    _require_size(path, sizes[picture](head) if picture in sizes else None)
     broken = DataError(f"{path} is a damaged picture; copy or export it again.")
     try:
         file = open_container(path, format=picture)
     except DataError:
         raise broken from None
     with file:
+        for stream in file.streams.video:
+            _require_size(path, (stream.codec_context.width, stream.codec_context.height))
         for frame in _first_frames(file, list(file.streams.video)).values():
             return Media("image", size=(int(frame.width), int(frame.height)))
     raise broken
+
+
+def _require_size(path: Path, size: tuple[int, int] | None) -> None:
+    if size is not None and size[0] * size[1] > PIXELS:
+        raise DataError(f"{path} is {size[0]} x {size[1]} pixels large; make it smaller.")
 
 
 def _recording(path: Path, head: bytes) -> Media:

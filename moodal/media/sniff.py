@@ -28,8 +28,6 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"SQLite format 3\x00", "a database"),
     (b"\x89HDF\r\n", "an HDF5 file"),
     (b"\x93NUMPY", "a numpy array"),
-    (b"II*\x00", "a TIFF picture"),
-    (b"MM\x00*", "a TIFF picture"),
     (b"8BPS", "a Photoshop picture"),
 )
 """First bytes of files that are no recordings, and the name of each kind."""
@@ -94,10 +92,6 @@ def other_kind(head: bytes) -> str | None:
             return name
     if head.startswith(b"MZ") and b"\x00" in head[:64]:
         return "a program"
-    if head.startswith(b"BM") and head[6:10] == bytes(4):
-        return "a BMP picture (convert it to PNG or JPEG)"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "a WebP picture (convert it to PNG or JPEG)"
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"avif", b"msf1"):
         return "a HEIC or AVIF picture (convert it to JPEG)"
     if _MARKUP.match(_without_comments(head.removeprefix(codecs.BOM_UTF8))):

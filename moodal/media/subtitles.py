@@ -14,7 +14,8 @@ from moodal.core.guard import unescaped
 
 ENDINGS = (".srt", ".vtt")
 """Endings of subtitle files."""
-WITHOUT_SUBTITLES = (".txt", *ENDINGS, ".png", ".jpg", ".jpeg")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+WITHOUT_SUBTITLES = (".txt", *ENDINGS, *PICTURES)
 """Endings of texts and pictures, to which no subtitles belong."""
 
 

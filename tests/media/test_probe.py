@@ -10,6 +10,7 @@ import soundfile
 
 from moodal.core.errors import DataError
 from moodal.media.probe import probe
+from moodal.media.video import frames
 
 av = pytest.importorskip("av")
 
@@ -164,7 +165,7 @@ def others(folder):
         "z.wav": (bytes(5000), "damaged"),
         "b.srt": (np.random.default_rng(2).bytes(5000), "no subtitles"),
         "t.srt": (b"no times here", "no subtitles"),
-        "x.webp": (b"RIFF\x00\x10\x00\x00WEBPVP8 " + bytes(99), "WebP"),
+        "x.webp": (b"RIFF\x00\x10\x00\x00WEBPVP8 " + bytes(99), "damaged picture"),
         "huge.png": (
             b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"\x00\x01\x00\x00" * 2 + bytes(99),
             "65536 x 65536",
@@ -224,3 +225,26 @@ def test_damaged_files_give_a_kind_or_a_sentence(tmp_path):
                 continue
             assert media.kind in ("audio", "video", "image", "text")
             assert media.seconds is None or 0 < media.seconds < 1e8
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "bmp", "tif"])
+def test_pictures_of_every_common_kind_are_read(tmp_path, ending):
+    from PIL import Image
+
+    path = tmp_path / f"100%02d.{ending}"
+    colours = np.zeros((40, 60, 3), np.uint8)
+    colours[:, 30:] = (200, 40, 90)
+    Image.fromarray(colours).save(path)
+    assert (probe(path).kind, probe(path).size) == ("image", (60, 40))
+    [picture] = frames(path)
+    assert np.abs(picture.rgb[:, 45].astype(int) - (200, 40, 90)).max() < 12
+
+
+@pytest.mark.parametrize("ending", ["bmp", "tif"])
+def test_a_picture_that_claims_to_be_huge_is_refused(tmp_path, ending):
+    from PIL import Image
+
+    path = tmp_path / f"a.{ending}"
+    Image.new("L", (20000, 6000)).save(path)
+    with pytest.raises(DataError, match="20000 x 6000 pixels"):
+        probe(path)
