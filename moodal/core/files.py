@@ -18,6 +18,17 @@ from typing import Any
 
 from moodal.core.errors import OutputError, writing
 
+
+def version_of(path: Path | str) -> tuple[int, int, int, int]:
+    """Return numbers that change when a file is changed or replaced, without reading it.
+
+    Size, inode, and the times of the last change of its content and of its entry: a file that was
+    replaced by one of the same size and time of change differs in the last.
+    """
+    about = Path(path).stat()
+    return about.st_size, about.st_ino, about.st_mtime_ns, about.st_ctime_ns
+
+
 LARGEST_TEXT = 64 << 20
 """Bytes of the largest description, recipe or report that is read as a whole."""
 

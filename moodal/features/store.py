@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from moodal.core.errors import DataError, writing
+from moodal.core.files import version_of
 from moodal.core.records import Clip, Medium, Sound, Utterance
 from moodal.modalities.encoder import Encoder, Item, file_hash
 from moodal.modalities.text.spelling import spell_out
@@ -140,23 +141,23 @@ class FeatureStore:
     def _hash(self, path: str) -> str:
         if self._hashes is None:
             self._hashes = self._read_hashes()
-        status = Path(path).stat()
+        version = [*version_of(path)]
         entry = self._hashes.get(path)
-        if entry is None or entry[:2] != [status.st_size, status.st_mtime_ns]:
-            entry = [status.st_size, status.st_mtime_ns, file_hash(Path(path))]
+        if entry is None or entry[:-1] != version:
+            entry = [*version, file_hash(Path(path))]
             self._hashes[path] = entry
             self._hashes_new = True
-        return str(entry[2])
+        return str(entry[-1])
 
     def _read_hashes(self) -> dict[str, list[Any]]:
-        """Read path -> [size, mtime_ns, sha256]; a damaged file counts as an empty one."""
+        """Read path -> [version, sha256]; a damaged file counts as an empty one."""
         try:
             hashes = json.loads((self.folder / "hashes.json").read_bytes())
         except (OSError, ValueError):
             return {}
         if not isinstance(hashes, dict):
             return {}
-        return {p: v for p, v in hashes.items() if isinstance(v, list) and len(v) == 3}
+        return {p: v for p, v in hashes.items() if isinstance(v, list) and len(v) == 5}
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import AbsentError, DataError
+from moodal.core.files import version_of
 from moodal.media.clock import Clock, Tally
 from moodal.media.downmix import Downmix, Offset
 from moodal.media.probe import RATES, open_container, open_soundfile
@@ -104,17 +105,16 @@ def decode(path: Path, begin: float, stop: float, damage: Damage) -> Iterator[Pi
 
 def _gain(path: Path) -> float:
     """Return the gain of a whole file, whichever span of it is read, see `gain_of`."""
-    about = path.stat()
-    return gain_of(_peak(path, about.st_size, about.st_mtime_ns), path)
+    return gain_of(_peak(path, version_of(path)), path)
 
 
 @lru_cache(maxsize=256)
-def _peak(path: Path, size: int, changed: int) -> float:
+def _peak(path: Path, version: tuple[int, ...]) -> float:
     """Return the highest absolute sample of a file of a floating type, 0 for other files.
 
     Args:
         path: the file.
-        size, changed: its bytes and time, so that a file that was replaced is read again.
+        version: of the file, so that one that was replaced is read again.
     """
     return max((float(np.abs(finite(x)[0]).max(initial=0)) for x in _floats(path)), default=0.0)
 

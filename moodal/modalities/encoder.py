@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moodal.core.errors import DataError, MissingDependencyError, installation
+from moodal.core.files import version_of
 from moodal.core.records import Clip, Sound
 
 Item = str | Clip | Sound | np.ndarray
@@ -153,11 +154,10 @@ def package_folder(package: str, extra: str = "features") -> Path:
 
 def file_hash(path: Path) -> str:
     """Return the sha256 of a file in hexadecimal; it is cached until the file changes."""
-    status = path.stat()
-    return _file_hash(os.fspath(path.absolute()), status.st_size, status.st_mtime_ns)
+    return _file_hash(os.fspath(path.absolute()), version_of(path))
 
 
 @lru_cache(maxsize=4096)
-def _file_hash(path: str, size: int, mtime_ns: int) -> str:
+def _file_hash(path: str, version: tuple[int, ...]) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -208,3 +208,18 @@ def test_lengths_are_read_without_the_values(store, monkeypatch):
     }
     assert store.lengths(Letters(), entries).keys() == entries.keys()
     assert store.lengths(Letters(), []) == {}
+
+
+def test_a_file_replaced_by_one_of_the_same_size_and_time_is_hashed_again(store, tmp_path):
+    path, other = tmp_path / "a.wav", tmp_path / "b.wav"
+    path.write_bytes(b"first")
+    os.utime(path, ns=(1, 1))
+    before = store.key(Clip(str(path)))
+    store.remember()
+    other.write_bytes(b"again")
+    os.utime(other, ns=(1, 1))
+    os.replace(other, path)
+    assert FeatureStore(store.folder).key(Clip(str(path))) != before
+    path.write_bytes(b"third")
+    os.utime(path, ns=(1, 1))
+    assert FeatureStore(store.folder).key(Clip(str(path))) not in (before, None)

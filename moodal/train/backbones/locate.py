@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from moodal.core.errors import DataError, MissingDependencyError, UsageError
-from moodal.core.files import load_json
+from moodal.core.files import load_json, version_of
 from moodal.modalities.encoder import package_folder
 
 
@@ -82,7 +82,7 @@ class BackboneFiles:
     config: dict[str, Any] = field(hash=False)
     weights: tuple[Path, ...]
     normalise: bool = False
-    stamp: tuple[tuple[str, int, int], ...] = ()
+    stamp: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     @property
     def family(self) -> str:
@@ -171,10 +171,10 @@ def _described(name: str, folder: Path) -> BackboneFiles:
     return BackboneFiles(name, folder, config, weights, normalise, _stamp(folder))
 
 
-def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Return name, size and time of each file of a folder."""
+def _stamp(folder: Path) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Return name and version of each file of a folder."""
     files = sorted(path for path in folder.iterdir() if path.is_file())
-    return tuple((f.name, (s := f.stat()).st_size, s.st_mtime_ns) for f in files)
+    return tuple((f.name, version_of(f)) for f in files)
 
 
 def _json(path: Path, name: str) -> dict[str, Any]:
