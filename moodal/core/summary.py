@@ -18,10 +18,10 @@ MOST = 3
 
 @dataclass(frozen=True, slots=True)
 class DecidedMoment:
-    """An utterance in which an emotion is decided.
+    """An utterance, or a slice of one, in which an emotion is decided.
 
     Attributes:
-        id: the utterance.
+        id: the utterance or slice.
         emotion, probability: what is decided, and how probable it is.
         start, end: seconds in the recording; None for a text.
     """
@@ -90,6 +90,8 @@ class RecordingSummary:
 def summarise(predictions: Sequence[Prediction], emotions: Sequence[str]) -> RecordingSummary:
     """Summarise the utterances of a recording, and those of each of several tracked faces.
 
+    Where utterances have slices, these are summed up in their place.
+
     Args:
         predictions: the utterances in the order of time.
         emotions: the emotions that were asked for; none of a model of values.
@@ -112,6 +114,8 @@ def _summary(
     track: int | None = None,
     tracks: tuple[RecordingSummary, ...] = (),
 ) -> RecordingSummary:
+    utterances = len(predictions)
+    predictions = [row for p in predictions for row in p.slices or (p,)]
     weights = _weights(predictions)
     scored = bool(predictions and emotions)
     decided = dict.fromkeys(emotions, 0.0) if scored else {}
@@ -125,7 +129,7 @@ def _summary(
     telling = [m for m in moments if m.emotion != NEUTRAL]
     first = {m.emotion: m for m in reversed(moments)}
     return RecordingSummary(
-        utterances=len(predictions),
+        utterances=utterances,
         seconds=_seconds(predictions),
         probabilities={
             e: _mean([p.probabilities[e] for p in predictions], weights)
