@@ -1,13 +1,13 @@
 """How soon a change in the voice is seen, and how sticky its emotions are.
 
-    python benchmarks/slices.py CREMA_D [--step 0.5] [--sequences 120] [--pairs 240]
+    python benchmarks/slices.py CREMA_D [--step 0.5] [--count 100]
 
-Recordings are composed of clips of one speaker, cut to their speech: an emotion for one to four
-clips, then another one. On those of the validation speakers of recipes/artefact/speech.toml, the
-likelihood of the true emotion in each slice is printed for probabilities q of a change within a
-second (`moodal.model.chain.SWITCH`). On pairs of clips of the test speakers, it is told how often a
-change is seen within a second: among all pairs, and among those whose two clips are judged right
-when they are heard alone.
+Recordings are composed of clips of one speaker, cut to their speech: an emotion for one clip, or
+for one to four, then another one. On those of the validation speakers of
+recipes/artefact/speech.toml, the loss of the true emotion in each slice is printed (both kinds
+alike) for probabilities q of a change within a second (`moodal.model.chain.SWITCH`) and seconds of
+an independent window (`moodal.modalities.speech.observe.INDEPENDENT`). On those of the test
+speakers, it is printed how many slices are right, and how often a change is seen within a second.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from moodal.core.records import RATE, Clip, Frames, Sound
 from moodal.evaluation.protocols.folds import grouped
 from moodal.media.audio import read_audio
 from moodal.modalities.modality import Absent
-from moodal.modalities.speech.observe import ObservedSpeech
+from moodal.modalities.speech.observe import INDEPENDENT, ObservedSpeech
 from moodal.modalities.speech.spoken import spoken
 from moodal.model.chain import SWITCH, slice_edges, smooth
 from moodal.model.evaluate import rows_of
@@ -34,7 +34,9 @@ from moodal.model.model import Model
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "artefact" / "speech.toml"
 GRID = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-PER_SECOND = 1.0
+SECONDS = (2.0, 4 / 3, 1.0, 2 / 3)
+LONG = 4
+"""The most clips for which an emotion lasts."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +44,18 @@ class Composed:
     """A composed recording.
 
     Attributes:
-        emotions: the two emotions.
-        change: the second at which the second one begins.
+        change, seconds: when the second emotion begins, and the recording ends.
         ratios: [T, K] log r of each slice.
-        counts, times: [T], see `moodal.model.chain.smooth`.
+        times: [T] their middles in seconds.
+        truth: [T] the column of the true emotion.
         alone: whether each half is judged right when it is heard alone.
     """
 
-    emotions: tuple[str, str]
     change: float
+    seconds: float
     ratios: np.ndarray
-    counts: np.ndarray
     times: np.ndarray
+    truth: np.ndarray
     alone: tuple[bool, bool]
 
 
@@ -82,24 +84,24 @@ class Composer:
         speakers = sorted(self.clips)
         for number in range(count):
             own = self.clips[speakers[number % len(speakers)]]
-            first, second = rng.choice([e for e in self.emotions if e in own], 2, replace=False)
-            halves = [self._run(own[e], int(rng.integers(1, most + 1)), rng) for e in (first, second)]
+            chosen = rng.choice([e for e in self.emotions if e in own], 2, replace=False)
+            halves = [self._run(own[e], int(rng.integers(1, most + 1)), rng) for e in chosen]
+            columns = [self.emotions.index(e) for e in chosen]
             samples = np.concatenate(halves)
-            ratios, counts, times = self._judge(samples)
-            alone = tuple(
-                self.emotions[int(self._ratios([Sound(h, (0.0, len(h) / RATE))])[0].argmax())] == e
-                for h, e in zip(halves, (first, second), strict=True)
-            )
+            ratios, times = self._judge(samples)
             change = len(halves[0]) / RATE
-            yield Composed((first, second), change, ratios, counts, times, alone)  # type: ignore[arg-type]
+            truth = np.where(times < change, *columns)
+            answers = [self._ratios([Sound(h, (0.0, len(h) / RATE))])[0].argmax() for h in halves]
+            alone = (bool(answers[0] == columns[0]), bool(answers[1] == columns[1]))
+            yield Composed(change, len(samples) / RATE, ratios, times, truth, alone)
 
     def _run(self, clips: list[Clip], count: int, rng: np.random.Generator) -> np.ndarray:
         chosen = rng.choice(len(clips), min(count, len(clips)), replace=False)
         sounds = [read_audio(self.root / clips[i].path, rate=RATE) for i in chosen]
         return np.concatenate([spoken(samples) for samples in sounds])
 
-    def _judge(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Judge the slices as a prediction does: log r, counts and times."""
+    def _judge(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Judge the slices as a prediction does: log r [T, K] and times [T]."""
         seconds = len(samples) / RATE
         whole = ObservedSpeech(Sound(samples, (0.0, seconds)), start=0.0, seconds=seconds)
         spans = slice_edges(0.0, seconds, self.step)
@@ -107,8 +109,7 @@ class Composer:
         items = [p.item for p in parts if not isinstance(p, Absent)]
         kept = np.array([not isinstance(p, Absent) for p in parts])
         times = np.array([(a + b) / 2 for a, b in spans])[kept]
-        assert whole.windows is not None
-        return self._ratios(items), np.full(len(times), whole.windows / len(times)), times
+        return self._ratios(items), times
 
     def _ratios(self, items: list) -> np.ndarray:  # type: ignore[type-arg]
         encoder, scorer = self.model.encoders["speech"], self.model.scorer
@@ -120,26 +121,66 @@ class Composer:
 
 
 def main() -> None:
-    """Print the likelihood for each q, and how soon changes are seen."""
+    """Print the likelihood of each weight and q, and how soon changes are seen."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("root", type=Path)
     parser.add_argument("--step", type=float, default=0.5)
-    parser.add_argument("--sequences", type=int, default=120)
-    parser.add_argument("--pairs", type=int, default=240)
+    parser.add_argument("--count", type=int, default=100)
     args = parser.parse_args()
     with user_errors("slices.py"):
         manifest = rows_of("crema-d", args.root)
         split = tomllib.loads(RECIPE.read_text(encoding="utf-8"))["split"]
-        fold = next(
-            iter(grouped(manifest, "speaker", split["folds"], split["valid_share"], split["seed"]))
-        )
+        folds = grouped(manifest, "speaker", split["folds"], split["valid_share"], split["seed"])
+        fold = next(iter(folds))
         model = moodal.load(threads=1)
-        valid = Composer(model, manifest, fold.valid, args.step)
-        learning = list(valid.compose(args.sequences, 4, 0))
-        test = Composer(model, manifest, fold.test, args.step)
-        pairs = list(test.compose(args.pairs, 1, 1))
-        lasting = list(test.compose(args.sequences, 4, 2))
-    import pickle; pickle.dump((learning, pairs, lasting, valid.emotions), open("/tmp/hts/slices.pkl", "wb"))
+    valid, test = (Composer(model, manifest, rows, args.step) for rows in (fold.valid, fold.test))
+    learning = [list(valid.compose(args.count, most, most)) for most in (1, LONG)]
+    print("validation speakers: loss of the true emotion, for seconds of an independent window")
+    print(f"{'q':>5s}" + "".join(f"{seconds:9.2f}" for seconds in SECONDS))
+    for q in GRID:
+        losses = [np.mean([_loss(part, q, s) for part in learning]) for s in SECONDS]
+        print(f"{q:5.2f}" + "".join(f"{loss:9.3f}" for loss in losses))
+    print(f"test speakers: q = {SWITCH:g}, {INDEPENDENT:.2f} s")
+    for most in (1, LONG):
+        recordings = list(test.compose(args.count, most, 100 + most))
+        clips = "one clip" if most == 1 else f"one to {most} clips"
+        for name, q in (("windows alone", 0.0), ("chain", SWITCH)):
+            print(f"emotions of {clips}, {name}: {_report(recordings, q, args.step)}")
+
+
+def _smoothed(one: Composed, q: float, seconds: float) -> np.ndarray:
+    """Compute log probabilities [T, K] under a level prior; q = 0 for the windows alone."""
+    values = one.ratios
+    if q:
+        counts = np.full(len(values), min(1.0, max(1.0, one.seconds / seconds) / len(values)))
+        values = smooth(values, np.arange(values.shape[1]), counts, one.times, q)
+    return np.asarray(values - np.log(np.exp(values).sum(1, keepdims=True)))
+
+
+def _loss(recordings: list[Composed], q: float, seconds: float) -> float:
+    """Compute the mean loss of the true emotion over slices and recordings."""
+    losses = [
+        -_smoothed(one, q, seconds)[np.arange(len(one.times)), one.truth].mean()
+        for one in recordings
+    ]
+    return float(np.mean(losses))
+
+
+def _report(recordings: list[Composed], q: float, step: float) -> str:
+    """Say how many slices are right, and how often the second emotion is seen within a second."""
+    right, every, clear = [], [], []
+    for one in recordings:
+        top = _smoothed(one, q, INDEPENDENT).argmax(1)
+        right.append((top == one.truth).mean())
+        begun = (one.times + step / 2 > one.change) & (one.times - step / 2 <= one.change + 1)
+        every.append(bool((top[begun] == one.truth[-1]).any()))
+        if all(one.alone):
+            clear.append(every[-1])
+    return (
+        f"slices right {np.mean(right):.3f}, loss {_loss(recordings, q, INDEPENDENT):.3f}; change "
+        f"seen within 1 s {np.mean(every):.3f}, where each half alone is judged right "
+        f"{np.mean(clear):.3f} (n = {len(clear)})"
+    )
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ class Observed:
 
     @property
     def windows(self) -> float | None:
-        """The number of windows that parts of it are worth together, where these overlap.
+        """The number of independent windows that its parts are worth together, if these overlap.
 
         None where parts do not overlap, or are not told apart.
         """

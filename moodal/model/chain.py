@@ -9,8 +9,8 @@ slice, given all windows of the utterance:
     gamma_t(y)  ~  sum over paths with y at t of product over t of r_t(y_t)^v T(y_t | y_t-1)
 
 r_t is what the channel model makes of window t (`moodal.model.channel`). The windows overlap, so
-each counts by v, which makes all of them together count as much as windows of that length without
-overlap. What the fusion is given is again a ratio: K gamma_t(y), of K states.
+each counts by v, at most 1: all of them together count as much as independent windows would. What
+the fusion is given is again a ratio: K gamma_t(y), of K states.
 
 A further word joins a chain of its own, with the basic emotions: the basic ones and all other
 words stay what they are, whatever else is asked.
@@ -22,9 +22,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SWITCH = 0.3
+SWITCH = 0.6
 """q, the probability that an emotion changes within a second: the one with the highest likelihood
-of the true emotions, on pairs of clips of CREMA-D's validation speakers (benchmarks/slices.py)."""
+of the true emotions, on composed recordings of CREMA-D's validation speakers in which an emotion
+lasts for one to four clips, about 2 to 8 s (benchmarks/slices.py)."""
 
 
 def smooth(
@@ -39,7 +40,7 @@ def smooth(
     Args:
         ratios: [T, C] log r of the words, see `moodal.model.channel.log_ratios`.
         learned: [K] columns of the basic emotions that the modality learned.
-        counts: [T] v of each slice: 1 for a window without overlap, 0 where nothing is observed.
+        counts: [T] v of each slice: 1 for an independent window, 0 where nothing is observed.
         times: [T] middle of each slice in seconds, ascending.
         switch: q, above 0 and below 1.
 

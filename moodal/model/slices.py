@@ -102,7 +102,7 @@ class Slicer:
         for m in list(evidence.logits):
             present = np.array([m in p.streams for p in kept], float)
             if (windows := observed[m].windows) is not None:
-                counts = present * windows / present.sum()
+                counts = present * min(1.0, windows / present.sum())
                 evidence = self.scorer.smoothed(evidence, self.asked, m, counts, times)
         return evidence
 

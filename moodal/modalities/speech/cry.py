@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from moodal.core.records import RATE
-from moodal.modalities.speech.segment import CHUNK, Span, speech_spans
+from moodal.modalities.speech.segment import CHUNK, PAD, STEP, Span, speech_spans
 
 LONGEST = 8.0
 """The longest recording, in seconds, that may be one cry; longer ones hold music and machines."""
@@ -27,27 +27,37 @@ LEAST = 0.4
 """Seconds of voice, as recorded, that make a cry: a steady tone may pass for less."""
 
 
+RANGE = 25.0
+"""dB below the loudest `CHUNK` within which sound belongs to the cry."""
+
+
 def cry_extent(samples: np.ndarray) -> Span | None:
     """Find the cry in samples [n] at 16 kHz in which no speech was found.
 
     Returns:
-        The seconds from its first sound to its last; None if the sound is longer than `LONGEST`,
-        quieter than `LOUD`, or no voice at a lower pitch either.
+        The seconds from its first loud sound to its last, with `PAD` around; None if the sound is
+        longer than `LONGEST`, quieter than `LOUD`, or no voice at a lower pitch either.
     """
-    if not CHUNK <= len(samples) <= LONGEST * RATE or _loudest(samples) < LOUD:
+    if not CHUNK <= len(samples) <= LONGEST * RATE:
         return None
-    for factor in LOWER:
-        spans = speech_spans([(0.0, _slower(samples, factor))])
-        if sum(span.end - span.start for span in spans) >= LEAST * factor:
-            end = min(spans[-1].end / factor, len(samples) / RATE)
-            return Span(spans[0].start / factor, end)
-    return None
+    loudness = _loudness(samples)
+    if loudness.max() < LOUD or not any(_is_voice(samples, factor) for factor in LOWER):
+        return None
+    loud = np.flatnonzero(loudness >= loudness.max() * 10 ** (-RANGE / 20))
+    first, last = float(loud[0]) * STEP, float(loud[-1] + 1) * STEP
+    return Span(max(0.0, first - PAD), min(last + PAD, len(samples) / RATE))
 
 
-def _loudest(samples: np.ndarray) -> float:
-    """Return the root mean square of the loudest chunk."""
+def _is_voice(samples: np.ndarray, factor: float) -> bool:
+    """Return whether sound is a voice when it is played so many times slower."""
+    spans = speech_spans([(0.0, _slower(samples, factor))])
+    return sum(span.end - span.start for span in spans) >= LEAST * factor
+
+
+def _loudness(samples: np.ndarray) -> np.ndarray:
+    """Return the root mean square of each whole chunk."""
     chunks = samples[: len(samples) // CHUNK * CHUNK].reshape(-1, CHUNK)
-    return float(np.sqrt(np.square(chunks, dtype=np.float64).mean(1).max()))
+    return np.sqrt(np.square(chunks, dtype=np.float64).mean(1))
 
 
 def _slower(samples: np.ndarray, factor: float) -> np.ndarray:

@@ -20,6 +20,10 @@ SECOND = 1.0
 WINDOW = 2.0
 """Seconds of sound around the middle of a part of an utterance by which the part is judged."""
 
+INDEPENDENT = 4 / 3
+"""Seconds of voice that count as much as one window by itself: windows of 2 s overlap, but not all
+in them is the same. Learned together with `moodal.model.chain.SWITCH` (benchmarks/slices.py)."""
+
 CRY = "No speech was found; the sound was judged as a cry."
 """The flag of an utterance without detected speech."""
 
@@ -50,8 +54,8 @@ class ObservedSpeech(Observed):
 
     @property
     def windows(self) -> float | None:
-        """The number of windows in the utterance without overlap, 1 or more."""
-        return max(1.0, self.seconds / WINDOW)
+        """The number of windows that the utterance is worth, 1 or more."""
+        return max(1.0, self.seconds / INDEPENDENT)
 
     def during(self, start: float, end: float) -> Observed | Absent:
         """Observe `WINDOW` seconds of the voice around the middle of a part of the utterance.
