@@ -22,7 +22,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SWITCH = 0.6
+SWITCH = 0.8
 """q, the probability that an emotion changes within a second: the one with the highest likelihood
 of the true emotions, on composed recordings of CREMA-D's validation speakers in which an emotion
 lasts for one to four clips, about 2 to 8 s (benchmarks/slices.py)."""

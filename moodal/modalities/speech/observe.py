@@ -20,7 +20,7 @@ SECOND = 1.0
 WINDOW = 2.0
 """Seconds of sound around the middle of a part of an utterance by which the part is judged."""
 
-INDEPENDENT = 4 / 3
+INDEPENDENT = 1.0
 """Seconds of voice that count as much as one window by itself: windows of 2 s overlap, but not all
 in them is the same. Learned together with `moodal.model.chain.SWITCH` (benchmarks/slices.py)."""
 
