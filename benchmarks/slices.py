@@ -33,7 +33,7 @@ from moodal.model.evaluate import rows_of
 from moodal.model.model import Model
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "artefact" / "speech.toml"
-GRID = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+GRID = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 SECONDS = (2.0, 4 / 3, 1.0, 2 / 3)
 LONG = 4
 """The most clips for which an emotion lasts."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -127,10 +128,12 @@ class Slicer:
         start: float,
         end: float,
     ) -> list[tuple[float, float]]:
-        """Divide a span where the answer changes: neighbouring seconds with equal answers join.
+        """Divide a span where the answer of a second changes.
 
-        The answers are those for the model's own words, so that they do not depend on the
-        question. A second in which nothing is observed joins the one before it.
+        A new part begins where the most probable emotion changes and is decided before or after,
+        and where another emotion is decided than earlier in the part. The answers are those for
+        the model's own words, so that they do not depend on the question. A second in which
+        nothing is observed joins the one before it.
         """
         spans = slice_edges(start, end, SECOND)
         rows: list[dict[str, np.ndarray]] = []
@@ -138,19 +141,18 @@ class Slicer:
             parts = {m: self.part(m, observed[m], states[m], *span) for m in states}
             rows.append({m: own for m, own in parts.items() if not isinstance(own, Absent)})
         some = [i for i, row in enumerate(rows) if row]
-        own = self.scorer.ask()
-        decided = self.scorer.score(_frames([rows[i] for i in some], states), own).decided
-        answers = {i: tuple(np.flatnonzero(row)) for i, row in zip(some, decided, strict=True)}
-        joined = [spans[0]]
-        last = answers.get(0)
-        for i, span in enumerate(spans[1:], 1):
-            answer = answers.get(i, last)
-            if last is None or answer == last:
-                joined[-1] = (joined[-1][0], span[1])
-            else:
-                joined.append(span)
-            last = answer
-        return joined
+        scores = self.scorer.score(_frames([rows[i] for i in some], states), self.scorer.ask())
+        tops, sure = scores.probabilities.argmax(1), np.asarray(scores.decided.any(1))
+        starts = [start]
+        decided = set(tops[:1][sure[:1]])
+        for before, row in pairwise(range(len(some))):
+            changed = tops[before] != tops[row] and (sure[before] or sure[row])
+            if changed or (sure[row] and decided - {tops[row]}):
+                starts.append(spans[some[row]][0])
+                decided = set()
+            if sure[row]:
+                decided.add(tops[row])
+        return list(zip(starts, [*starts[1:], end], strict=True))
 
 
 SECOND = 1.0

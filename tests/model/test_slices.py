@@ -173,7 +173,7 @@ def test_a_part_of_a_face_has_its_pictures():
 
 
 class FakeScorer:
-    """Decides the emotion that the mean of the pictures' numbers is, and nothing where it is odd.
+    """Finds the emotion that the mean of the pictures' numbers is, and decides if below 10.
 
     A stand-in for a network: the states are the first pixels.
     """
@@ -188,8 +188,9 @@ class FakeScorer:
         return np.asarray(frames, np.float32)
 
     def score(self, states, asked):
-        means = [own.mean() for own in states["face"]]
-        return SimpleNamespace(decided=np.array([np.arange(3) == round(m) for m in means]))
+        means = np.array([own.mean() for own in states["face"]])
+        shown = np.round(means % 10)[:, None] == np.arange(3)
+        return SimpleNamespace(probabilities=shown * 1.0, decided=shown & (means < 10)[:, None])
 
 
 ENCODER = SimpleNamespace(encode=lambda item: item[:, 0, :1].astype(np.float32))
@@ -207,7 +208,12 @@ def shown(numbers):
     [
         ([0] * 5 + [1] * 20, [(10.0, 11.0), (11.0, 14.8)]),
         ([1] * 25, [(10.0, 14.8)]),
-        ([0] * 5 + [1] * 5 + [9] * 5 + [1] * 10, [(10, 11), (11, 12), (12, 13), (13, 14.8)]),
+        ([0] * 5 + [1] * 5 + [2] * 5 + [1] * 10, [(10, 11), (11, 12), (12, 13), (13, 14.8)]),
+        # undecided: the same emotion joins, and so do two others; two decided ones never do
+        ([0] * 5 + [10] * 5 + [11] * 5 + [1] * 10, [(10.0, 13.0), (13.0, 14.8)]),
+        ([0] * 5 + [10] * 5 + [0] * 5 + [10] * 10, [(10.0, 14.8)]),
+        ([10] * 5 + [1] * 20, [(10.0, 11.0), (11.0, 14.8)]),
+        ([12] * 5 + [11] * 20, [(10.0, 14.8)]),
         ([1] * 4, [(10.0, 10.6)]),
     ],
 )
