@@ -68,6 +68,7 @@ def test_a_change_of_the_voice_is_seen_within_a_second(channel_model, ear):
     before = [s for s in utterance.slices if s.end <= 3.5]
     after = [s for s in utterance.slices if s.start >= 4.4]
     assert {s.top for s in before} == {low.top}
+    assert min(s.probabilities[low.top] for s in before) > 0.8
     assert low.top not in {s.top for s in after}
     assert max(s.probabilities[low.top] for s in after) < 0.2
 
