@@ -18,8 +18,6 @@ words stay what they are, whatever else is asked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 SWITCH = 0.8
@@ -94,7 +92,7 @@ def _normal(weights: np.ndarray) -> np.ndarray:
     return np.asarray(weights / weights.sum(-1, keepdims=True))
 
 
-def slice_edges(start: float, end: float, step: float) -> Sequence[tuple[float, float]]:
+def slice_edges(start: float, end: float, step: float) -> list[tuple[float, float]]:
     """Divide a span into parts of ``step`` seconds.
 
     A rest shorter than half a step belongs to the last part.

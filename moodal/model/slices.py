@@ -136,6 +136,8 @@ class Slicer:
         nothing is observed joins the one before it.
         """
         spans = slice_edges(start, end, SECOND)
+        if len(spans) == 1:
+            return spans
         rows: list[dict[str, np.ndarray]] = []
         for span in spans:
             parts = {m: self.part(m, observed[m], states[m], *span) for m in states}
