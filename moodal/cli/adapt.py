@@ -1,19 +1,29 @@
-"""The command `adapt`: teach an artefact an emotion word from a few clips."""
+"""The command `adapt`: teach an artefact an emotion word, or level it to a channel."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
-from moodal.cli.common import Arguments
+from moodal.cli.common import Arguments, prior_arguments
+from moodal.core.errors import UsageError
+from moodal.core.guard import line
 
 
 def adapt_arguments(parser: Arguments) -> None:
     """Add the arguments of `adapt`."""
-    parser.add_argument("word", help="the emotion word, e.g. relieved")
+    parser.add_argument("word", nargs="?", help="the emotion word, e.g. relieved")
     parser.add_argument(
-        "clips", nargs="+", help="recordings, texts or pictures that show the emotion"
+        "clips", nargs="*", help="recordings, texts or pictures that show the emotion"
+    )
+    parser.add_argument(
+        "--unlabelled",
+        nargs="+",
+        metavar="INPUT",
+        help="in place of a word: recordings of one channel, or their folder, whose level the new "
+        "artefact takes off every answer",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the new artefact")
     parser.add_argument(
@@ -29,22 +39,39 @@ def adapt_arguments(parser: Arguments) -> None:
     parser.add_argument(
         "--replace", action="store_true", help="learn the word again if the artefact knows it"
     )
+    prior_arguments(parser)
 
 
 def adapt(args: argparse.Namespace) -> Any:
-    """Adapt the artefact and return its folder, the word and the numbers of clips."""
-    from moodal.cli.inputs import recordings
+    """Adapt the artefact and return its folder, and the word or the level that it learned."""
+    if args.unlabelled:
+        if args.word or args.negatives or args.replace:
+            raise UsageError("--unlabelled takes no word, --negatives or --replace; adapt twice.")
+        return _adapt_level(args)
+    if not args.clips:
+        raise UsageError("Name a word and clips that show it, or recordings with --unlabelled.")
+    if args.prior is not None:
+        raise UsageError("--prior belongs to --unlabelled; a word has no prior.")
+    return _adapt_word(args)
+
+
+def _adapt_word(args: argparse.Namespace) -> Any:
+    from moodal.cli.inputs import recordings, tell_left_out
     from moodal.loading import load
     from moodal.model.adapt import adapt, counted, known_as
     from moodal.model.artefact import read
 
-    negatives = recordings(args.negatives)
+    left_out: list[Path] = []
+    negatives = recordings(args.negatives, left_out)
+    clips = recordings(args.clips, left_out)
+    if left_out:
+        print(line(f"moodal: {tell_left_out(left_out)}"), file=sys.stderr)
     model = load(args.artefact)
     word = known_as(model, args.word, args.replace)
     folder = adapt(
         model,
         word,
-        recordings(args.clips),
+        clips,
         args.out,
         negatives=negatives,
         replace=args.replace,
@@ -54,3 +81,27 @@ def adapt(args: argparse.Namespace) -> Any:
         counts = ", ".join(counted(examples))
         print(f"{folder} learned {word} from {counts}; use it with --artefact.")
     return {"artefact": str(folder), "word": word, "clips": examples}
+
+
+def _adapt_level(args: argparse.Namespace) -> Any:
+    from moodal.cli.inputs import recordings, tell_left_out
+    from moodal.loading import load
+    from moodal.model.artefact import read
+    from moodal.model.levelled import level_note
+
+    left_out: list[Path] = []
+    paths = recordings(args.unlabelled, left_out)
+    if left_out:
+        print(line(f"moodal: {tell_left_out(left_out)}"), file=sys.stderr)
+    folder = (
+        load(args.artefact)
+        .under(args.prior)
+        .adapt_level(
+            paths, args.out, strength=args.level_strength, source=", ".join(args.unlabelled)
+        )
+    )
+    level = read(folder).fused.level
+    assert level is not None
+    if not args.json:
+        print(f"{folder}: {level_note(level)} Use it with --artefact.")
+    return {"artefact": str(folder), "level": level.model_dump(mode="json")}

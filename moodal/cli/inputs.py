@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from moodal.core.errors import DataError, UsageError
+from moodal.media.sniff import as_text, read_head
 from moodal.media.subtitles import subtitles_of
 from moodal.output.formats.srt import OWN
 
@@ -48,22 +49,28 @@ ENDINGS = (
     ".srt",
     ".vtt",
 )
-"""Endings of the files that are read in a folder; a file named directly may have any ending."""
+"""Endings of the texts, and of the commonest recordings and pictures, that are read in a folder. A
+file of another ending is read if it holds no text; a file named directly may have any ending."""
 
 
-def recordings(names: Sequence[str]) -> list[Path]:
+def recordings(names: Sequence[str], left_out: list[Path] | None = None) -> list[Path]:
     """List the files that the names refer to, in order and without repetition.
 
     A folder refers to the recordings, pictures and texts in it and its subfolders, except hidden
     ones. Subtitles next to a recording with the same name belong to it (see `subtitles_of`) and
     are not listed themselves.
 
+    Args:
+        names: files, folders, or patterns.
+        left_out: receives the files of the folders that are neither hidden nor read, such as
+            tables.
+
     Raises:
         DataError: a name refers to no file.
     """
     paths: dict[tuple[Path, str], Path] = {}
     for name in names:
-        for path in _matching_files(name):
+        for path in _matching_files(name, [] if left_out is None else left_out):
             paths.setdefault((path.parent.resolve(), path.name), path)
     subtitles = {
         subtitle for path in paths.values() if (subtitle := subtitles_of(path)) is not None
@@ -91,11 +98,13 @@ def standard_input() -> Iterator[Path]:
         yield path
 
 
-def _matching_files(name: str) -> list[Path]:
+def _matching_files(name: str, left_out: list[Path]) -> list[Path]:
     path = Path(name)
     try:
         if name and path.is_dir():
-            contents = [p for p in sorted(path.rglob("*")) if _wanted(p, path)]
+            files = [p for p in sorted(path.rglob("*")) if _counts(p, path)]
+            contents = [p for p in files if _wanted(p)]
+            left_out += [p for p in files if p not in set(contents)]
             if not contents:
                 raise DataError(
                     f"{name} contains no recording, text or picture that moodal can read."
@@ -115,7 +124,34 @@ def _matching_files(name: str) -> list[Path]:
     return files
 
 
-def _wanted(path: Path, folder: Path) -> bool:
+def _counts(path: Path, folder: Path) -> bool:
+    """Return whether a file of a folder is neither hidden nor the output of an earlier run."""
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    own_output = path.name.lower().endswith(OWN)  # written by an earlier run
-    return path.is_file() and path.suffix.lower() in ENDINGS and not hidden and not own_output
+    return path.is_file() and not hidden and not path.name.lower().endswith(OWN)
+
+
+def _wanted(path: Path) -> bool:
+    """Return whether a file is to be read: by its ending, or since it holds no text."""
+    if path.suffix.lower() in ENDINGS:
+        return True
+    try:
+        head = read_head(path)
+    except DataError:  # empty or forbidden, which is said when it is read
+        return True
+    return as_text(head) is None
+
+
+def tell_left_out(left_out: Sequence[Path], limit: int = 10) -> str:
+    """Say which files of a folder were left out; "" for none.
+
+    >>> tell_left_out([Path("a/notes.csv")])
+    '1 file that is no recording, picture, text or subtitles was left out: a/notes.csv.'
+    """
+    if not left_out:
+        return ""
+    count = len(left_out)
+    which = "1 file that is" if count == 1 else f"{count} files that are"
+    more = f" and {count - limit} more" if count > limit else ""
+    was = "was" if count == 1 else "were"
+    names = ", ".join(map(str, left_out[:limit]))
+    return f"{which} no recording, picture, text or subtitles {was} left out: {names}{more}."

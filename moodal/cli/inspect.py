@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moodal.cli.common import Arguments, default_artefact
 from moodal.core.errors import DataError
+from moodal.core.files import load_json
 
 if TYPE_CHECKING:
     from moodal.model.artefact import Artefact
@@ -139,6 +139,7 @@ def brief(folder: Path | str) -> dict[str, Any]:
 def _brief_fused(artefact: Artefact) -> dict[str, Any]:
     """Return a summary of a fused artefact: its branches, their figures, and their sums."""
     from moodal.model.card import figures_of, measured_sets
+    from moodal.model.levelled import level_note
 
     info, body = artefact.info, artefact.fused
     branches = body.branches
@@ -157,6 +158,7 @@ def _brief_fused(artefact: Artefact) -> dict[str, Any]:
         "labels": list(info.labels),
         "learned": {m: list(b.learned) for m, b in branches.items()},
         "adapted": adapted,
+        **({"level": level_note(body.level)} if body.level else {}),
         "task": info.task,
         "vectors": info.vectors,
         "parameters": {m: graph_parameters(artefact.file(b.graph)) for m, b in branches.items()},
@@ -257,7 +259,7 @@ def _manifest(path: Path) -> dict[str, Any]:
     from moodal.core.emotions import Values
 
     corpus = manifest.read(path)
-    header = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    header = load_json(path / "manifest.json")
     if isinstance(corpus.space, Values):
         labels = {"means": [round(float(x), 4) for x in corpus.labels.mean(0)]}
     else:
@@ -281,7 +283,7 @@ def _manifest(path: Path) -> dict[str, Any]:
 
 def _run(path: Path) -> dict[str, Any]:
     try:
-        recipe = json.loads((path / "recipe.json").read_text(encoding="utf-8"))
+        recipe = load_json(path / "recipe.json")
     except (OSError, ValueError) as error:
         raise DataError(f"{path}/recipe.json cannot be read: {error}.") from None
     curves = path / "epochs.csv"

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +17,8 @@ from typing import Any
 
 from moodal.cli import adapt, compose, evaluate, import_, inspect, predict, prepare, train
 from moodal.cli.common import Arguments
-from moodal.core.errors import MissingDependencyError, MoodalError, installation
+from moodal.core.errors import MissingDependencyError, MoodalError, OutputError, installation
+from moodal.core.guard import line
 from moodal.core.version import __version__
 
 EXTRAS = {
@@ -100,7 +103,8 @@ def parser() -> Arguments:
     top = Arguments(
         prog="moodal",
         description="Recognise emotion from text, voice and face.",
-        epilog="Exit codes: 2 usage, 3 data, 4 unsafe file, 5 emotions, 6 output, 7 dependency.",
+        epilog="Exit codes: 2 usage, 3 data, 4 unsafe file, 5 emotions, 6 output, 7 dependency, "
+        "8 left out (--strict).",
     )
     top.add_argument("--version", action="version", version=f"moodal {__version__}")
     subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -119,6 +123,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.json and answer is not None:
             json.dump(answer, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
             sys.stdout.write("\n")
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a full disk is one sentence
+
+
+def _silence_standard_output() -> None:
+    """Let what is still buffered go nowhere, so that the interpreter does not try it again."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager
@@ -132,7 +144,7 @@ def user_errors(program: str, resumable: bool = False) -> Iterator[None]:
     try:
         yield
     except MoodalError as error:
-        print(f"{program}: {error}", file=sys.stderr)
+        print(line(f"{program}: {error}"), file=sys.stderr)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         name = (error.name or "").partition(".")[0]
@@ -148,6 +160,13 @@ def user_errors(program: str, resumable: bool = False) -> Iterator[None]:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:  # of standard output: files are written by `replacing`
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF):
+            raise
+        reason = "the disk is full" if error.errno != errno.EBADF else "it is closed"
+        print(f"{program}: Cannot write standard output: {reason}.", file=sys.stderr)
+        _silence_standard_output()
+        sys.exit(OutputError.exit_code)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moodal.cli.common import Arguments, prior_arguments
-from moodal.core.errors import DataError, UsageError
+from moodal.core.errors import DataError, LeftOutError, UsageError
+from moodal.core.guard import line
 
 if TYPE_CHECKING:
     from moodal.core.timeline import Timeline
@@ -119,6 +120,11 @@ def predict_arguments(parser: Arguments) -> None:
         help="plot to this .png or .svg file, or for several inputs to this folder",
     )
     parser.add_argument("--jobs", type=int, default=1, help="recordings processed in parallel")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="end with exit code 8 if any file was left out; the others are still written",
+    )
 
 
 def options_of(args: argparse.Namespace) -> PredictOptions:
@@ -148,12 +154,13 @@ def predict(args: argparse.Namespace) -> Any:
     """Predict and show, write or plot the timelines; return them if --json asks for it."""
     from functools import partial
 
-    from moodal.cli.inputs import recordings, standard_input
+    from moodal.cli.inputs import recordings, standard_input, tell_left_out
     from moodal.loading import load
     from moodal.model.batch import STDIN, Job, predict_all
 
     _require(args)
     options, loader = options_of(args), partial(load, args.artefact)
+    left_out: list[Path] = []
     if STDIN in args.inputs:
         if args.inputs != [STDIN]:
             raise UsageError("Standard input (-) cannot be combined with other inputs.")
@@ -162,7 +169,7 @@ def predict(args: argparse.Namespace) -> Any:
     elif not args.inputs:
         results = predict_all([Job(None, "")], loader, options)
     else:
-        jobs = [Job(path, str(path)) for path in recordings(args.inputs)]
+        jobs = [Job(path, str(path)) for path in recordings(args.inputs, left_out)]
         if len(jobs) > 1:
             _require_for_several(args, len(jobs))
         if args.format == "srt" and args.out:
@@ -175,12 +182,17 @@ def predict(args: argparse.Namespace) -> Any:
     try:
         if not timelines:
             raise DataError(f"none of the {len(failed)} inputs could be read.")
-        return _deliver(args, timelines)
+        answer = _deliver(args, timelines)
     finally:
         for error in failed:
-            print(f"moodal: skipped: {error}", file=sys.stderr)
+            print(line(f"moodal: skipped: {error}"), file=sys.stderr)
         if failed and timelines:
             print(f"moodal: {len(failed)} of {len(results)} inputs were skipped.", file=sys.stderr)
+        if left_out:
+            print(line(f"moodal: {tell_left_out(left_out)}"), file=sys.stderr)
+    if args.strict and (missing := len(failed) + len(left_out)):
+        raise LeftOutError(f"{missing} files were left out (--strict); they are named above.")
+    return answer
 
 
 def _require(args: argparse.Namespace) -> None:
@@ -242,7 +254,7 @@ def _deliver(args: argparse.Namespace, timelines: Sequence[Timeline]) -> Any:
         _plot(args.plot, timelines)
     if args.format and args.out:
         for path in formats.write(timelines, args.format, args.out, summary=args.summary):
-            print(f"Written: {path}", file=sys.stderr)
+            print(line(f"Written: {path}"), file=sys.stderr)
     if args.json:
         return json.loads(formats.render(timelines, "json"))
     if args.format and not args.out:

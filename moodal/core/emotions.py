@@ -31,11 +31,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
 }
 """The built-in ranges: name of a value -> its lowest and highest number."""
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)"
-_DECLARED = re.compile(
-    rf"(?P<name>[^\[\]]*[^\W\d][^\[\]]*?)\s*"
-    rf"(?:\[\s*(?P<low>{_NUMBER})\s*(?:,|;|\.\.)\s*(?P<high>{_NUMBER})\s*\])?"
-)
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)"
+_RANGE = re.compile(rf"\[\s*(?P<low>{_NUMBER})\s*(?:,|;|\.\.)\s*(?P<high>{_NUMBER})\s*\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +91,15 @@ class Value:
         Raises:
             SpaceError: the text does not have this form, or the range is missing or invalid.
         """
-        match = _DECLARED.fullmatch(text.strip())
-        if match is None:
+        before, bracket, after = text.strip().partition("[")
+        match = _RANGE.fullmatch(bracket + after) if bracket else None
+        named = "]" not in before and any(c.isalpha() or c == "_" for c in before)
+        if not named or (bracket and match is None):
             raise SpaceError(
                 f"{text!r} is not a value; write name and range as in trust[0,4] or trust[0..4]."
             )
-        name = " ".join(match["name"].lower().split())
-        if match["low"] is None:
+        name = " ".join(before.lower().split())
+        if match is None:
             return cls.of(name)
         return cls(name, float(match["low"]), float(match["high"]))
 

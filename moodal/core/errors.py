@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +62,12 @@ class MissingDependencyError(MoodalError):
     exit_code = 7
 
 
+class LeftOutError(MoodalError):
+    """Something was left out, and the user asked that nothing is (``--strict``)."""
+
+    exit_code = 8
+
+
 def installation(extra: str) -> str:
     """Say how to install an extra of moodal: from a clone, as moodal is not on PyPI yet.
 
@@ -83,15 +90,32 @@ def writing(path: Path | str) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _is_full(path, error):
+            raise
         reasons = {
-            errno.ENOSPC: "the disk is full; free some room and run again",
+            errno.ENOSPC: FULL,
             errno.EDQUOT: "the disk quota is used up; free some room and run again",
             errno.EACCES: "this user may not write there; choose another place",
             errno.EPERM: "this user may not write there; choose another place",
             errno.EROFS: "that disk is read-only; choose another place",
             errno.ENOTDIR: "a part of that path is a file, not a folder",
         }
-        # h5py and safetensors wrap a full disk in errors without an errno.
-        reason = reasons.get(error.errno or 0, str(error))
+        known = reasons.get(getattr(error, "errno", None) or 0)
+        reason = known or (FULL if _is_full(path, error) else str(error))
         raise OutputError(f"Cannot write {path}: {reason}.") from error
+
+
+FULL = "the disk is full; free some room and run again"
+
+
+def _is_full(path: Path | str, error: Exception) -> bool:
+    """Return whether a full disk caused an error, which h5py, PyTorch and others disguise."""
+    if "No space left" in str(error):
+        return True
+    folder = next((p for p in (Path(path), *Path(path).parents) if p.is_dir()), Path())
+    return shutil.disk_usage(folder).free < LITTLE
+
+
+LITTLE = 1 << 20
+"""Bytes: with less free room, a disk counts as full."""

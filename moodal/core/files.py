@@ -1,15 +1,68 @@
-"""Atomic writing: a file or folder appears complete, or not at all."""
+"""Files: reading within bounds, and atomic writing.
+
+A file that is read is a regular file of a size that can be meant; a file or folder that is written
+appears complete, or not at all.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from moodal.core.errors import OutputError, writing
+
+LARGEST_TEXT = 64 << 20
+"""Bytes of the largest description, recipe or report that is read as a whole."""
+
+
+def load_text(path: Path | str, limit: int = LARGEST_TEXT) -> str:
+    """Read a UTF-8 text file as a whole.
+
+    Raises:
+        OSError: it is missing, a pipe or a device, or larger than ``limit`` bytes.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError("it is a pipe or a device, not a file")
+    with open(path, "rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(f"it is larger than {limit >> 20} MiB")
+    return content.decode("utf-8")
+
+
+def load_json(path: Path | str, limit: int = LARGEST_TEXT) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        OSError: as `load_text`.
+        ValueError: it is no JSON, or nested too deep.
+    """
+    try:
+        return json.loads(load_text(path, limit))
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def load_toml(path: Path | str, limit: int = LARGEST_TEXT) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        OSError: as `load_text`.
+        ValueError: it is no TOML, or nested too deep.
+    """
+    try:
+        return tomllib.loads(load_text(path, limit))
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ import numpy as np
 
 from moodal.core.emotions import Targets, Values, targets
 from moodal.core.errors import DataError, SpaceError
-from moodal.core.files import replacing_folder
+from moodal.core.files import load_json, replacing_folder
 from moodal.core.records import Clip, Frames, Medium, Utterance, Views
 
 FORMAT = 2
@@ -199,6 +199,13 @@ class Manifest:
         (folder / "manifest.json").write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
 
 
+_DAMAGES = (
+    *(ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError),
+    SpaceError,
+)
+"""What a damaged file raises while it is read."""
+
+
 def read(folder: Path | str) -> Manifest:
     """Read a prepared folder; features are memory-mapped, not loaded.
 
@@ -207,7 +214,7 @@ def read(folder: Path | str) -> Manifest:
     """
     folder = Path(folder)
     try:
-        head = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        head = load_json(folder / "manifest.json")
         if not isinstance(head, dict):
             raise ValueError("manifest.json holds no object")
         parse = {1: _utterance_of_format_1, 2: _utterance}.get(head.get("format", 0))
@@ -253,7 +260,7 @@ def read(folder: Path | str) -> Manifest:
         ) from None
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error.strerror or error}.") from None
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, SpaceError) as error:
+    except _DAMAGES as error:
         raise DataError(
             f"{folder} is damaged ({error}); create it again with `moodal prepare`."
         ) from None

@@ -8,6 +8,7 @@ or a value of another type is an error of one sentence.
 from __future__ import annotations
 
 import difflib
+import operator
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from moodal.core.errors import UsageError
+from moodal.core.files import load_toml
 
 SEEDS = 2**31 - 1
 """The largest seed of a random number generator."""
@@ -126,6 +128,11 @@ class Train(Strict):
     lr: float = Field(default=1e-3, gt=0)
     backbone_lr: float = Field(default=0.0, ge=0)
     """Learning rate of a pre-trained backbone's parameters (0: the same as lr)."""
+    backbone_start: float = Field(default=0.0, ge=0, lt=1, exclude_if=operator.not_)
+    """Share of all steps during which a pre-trained backbone keeps its weights, so that the new
+    layers above it fit first (Kumar et al., "Fine-Tuning can Distort Pretrained Features and
+    Underperform Out-of-Distribution", ICLR 2022). Left out of a written recipe where it is 0, so
+    that runs from before this key existed still match their recipes."""
     warmup: float = Field(default=0.0, ge=0, lt=1)
     """Share of all steps during which the learning rate rises from 0."""
     decay: Literal["plateau", "linear"] = "plateau"
@@ -348,14 +355,14 @@ def load_fusion(path: Path | str, overrides: Sequence[str] = ()) -> FusionRecipe
 def _values(path: Path, extending: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read a recipe's values, merged over those of the recipe that ``extends`` names."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = load_toml(path)
     except FileNotFoundError:
         raise UsageError(
             f"There is no recipe {path}; the recipes of moodal are in recipes/."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"Cannot read the recipe {path}: {error}.") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise UsageError(f"{path} is not TOML: {error}.") from None
     base = values.pop("extends", None)
     if base is None:
@@ -393,7 +400,7 @@ def apply(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -7,7 +7,6 @@ protocol.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from moodal.core.errors import DataError, UsageError
-from moodal.core.files import replacing
+from moodal.core.files import load_json, replacing
 from moodal.evaluation.report import scores
 from moodal.evaluation.report.comparison import markdown
 from moodal.evaluation.report.figures import differences
@@ -81,7 +80,7 @@ def read(folder: Path, name: str) -> ComparedRun:
         DataError: the run is not finished, or a file is damaged.
     """
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        report = load_json(folder / "report.json")
     except FileNotFoundError:
         raise DataError(
             f"{folder} contains no report.json; name the folder of a finished run, of one of its "

@@ -16,7 +16,7 @@ import numpy as np
 
 from moodal.core.errors import DataError
 from moodal.core.records import RATE
-from moodal.media.decoder import CHUNK, Damage, Piece, as_float, decode, finite
+from moodal.media.decoder import CHUNK, Damage, Piece, as_float, decode, gain_of, mixed
 
 ENVELOPE = 100
 """Stretches a second of the drawn waveform, at most."""
@@ -75,11 +75,17 @@ def blocks(
 
 
 def array_blocks(
-    samples: np.ndarray, rate: int, *, to: int = 16000, seconds: float = 30.0
+    samples: np.ndarray,
+    rate: int,
+    *,
+    to: int = 16000,
+    seconds: float = 30.0,
+    on_damage: Callable[[str], None] | None = None,
 ) -> Iterator[Block]:
     """Yield samples [n] or [n, channels] at ``rate`` per second in blocks, as `blocks` does.
 
-    Whole numbers are scaled by their type (int16 by 1/32768); NaN and infinity are silence.
+    Whole numbers are scaled by their type (int16 by 1/32768); NaN and infinity are silence;
+    values of a floating type up to `LARGEST_PEAK` are scaled to the largest of them.
 
     Raises:
         DataError: the shape, type, rate or size of the values is wrong.
@@ -87,41 +93,66 @@ def array_blocks(
     values = np.asarray(samples)
     if not values.size:
         raise DataError(f"The array {list(values.shape)} holds no samples; record it again.")
-    yield from live_blocks([values], rate, to=to, seconds=seconds)
+    gain = 1.0
+    if values.dtype.kind == "f":
+        gain = gain_of(np.abs(values[np.isfinite(values)]).max(initial=0), "the array")
+    yield from _array_blocks([values], rate, to, seconds, on_damage, gain)
 
 
 def live_blocks(
-    arrays: Iterable[np.ndarray], rate: int, *, to: int = 16000, seconds: float = 1.0
+    arrays: Iterable[np.ndarray],
+    rate: int,
+    *,
+    to: int = 16000,
+    seconds: float = 1.0,
+    on_damage: Callable[[str], None] | None = None,
 ) -> Iterator[Block]:
     """Yield the blocks of a live stream: arrays of samples, each as in `array_blocks`.
 
-    An array of a stream may be empty.
+    An array of a stream may be empty. What exceeds full scale is clipped, since the largest value
+    of a stream is not known before its end.
 
     Raises:
         DataError: the shape, type, rate or size of the values is wrong, or there are none.
     """
+    yield from _array_blocks(arrays, rate, to, seconds, on_damage)
+
+
+def _array_blocks(
+    arrays: Iterable[np.ndarray],
+    rate: int,
+    to: int,
+    seconds: float,
+    on_damage: Callable[[str], None] | None,
+    gain: float = 1.0,
+) -> Iterator[Block]:
     if not (np.isfinite(rate) and rate > 0):
         raise DataError(f"The rate must be samples per second, such as 16000, not {rate}.")
-    yield from _even(_resampled(_pieces(arrays, rate), to), 0.0, to, seconds)
+    damage = Damage()
+    pieces = mixed(_pieces(arrays, rate), damage, gain)
+    yield from _even(_resampled(pieces, to), 0.0, to, seconds)
+    if on_damage is not None:
+        for sentence in damage.sentences:
+            on_damage(sentence)
 
 
 def _pieces(arrays: Iterable[np.ndarray], rate: int) -> Iterator[Piece]:
-    """Yield the pieces of a live stream with their rate.
+    """Yield the pieces [n, channels] of a live stream with their rate.
 
     Raises:
         DataError: an array is no samples, or the stream ended without any.
     """
     count = 0
     for array in arrays:
-        for piece in _mono_pieces(np.asarray(array)):
+        for piece in _checked_pieces(np.asarray(array)):
             count += len(piece)
             yield rate, piece
     if not count:
         raise DataError("The stream held no samples; check that its source was recording.")
 
 
-def _mono_pieces(values: np.ndarray) -> Iterator[np.ndarray]:
-    """Check an array of samples and yield it as one channel in pieces of bounded size."""
+def _checked_pieces(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Check an array of samples and yield it as [n, channels] in pieces of bounded size."""
     if values.ndim not in (1, 2):
         raise DataError(f"Samples must be [n] or [n, channels], not {list(values.shape)}.")
     if values.ndim == 2 and values.shape[0] < values.shape[1]:
@@ -130,13 +161,11 @@ def _mono_pieces(values: np.ndarray) -> Iterator[np.ndarray]:
         )
     if values.dtype.kind not in "iuf":
         raise DataError(f"Samples must be numbers, not {values.dtype}.")
-    if values.dtype.kind == "f" and np.nanmax(np.abs(values[np.isfinite(values)]), initial=0) > 8:
-        raise DataError(
-            "Samples of a floating type must lie in -1 to 1; divide 16-bit values by 32768."
-        )
+    if values.dtype.kind == "f":
+        gain_of(np.abs(values[np.isfinite(values)]).max(initial=0), "the array")
     for i in range(0, len(values), CHUNK):
         piece = values[i : i + CHUNK]
-        yield finite(as_float(piece.reshape(len(piece), -1)).mean(axis=1))[0]
+        yield as_float(piece.reshape(len(piece), -1))
 
 
 def _resampled(pieces: Iterable[Piece], rate: int) -> Iterator[np.ndarray]:

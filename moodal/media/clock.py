@@ -28,7 +28,6 @@ class Tally:
     broken: int = 0
     leaps: int = 0
     gaps: float = 0.0
-    wrong: int = 0
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """The one decoder of sound: any file in, samples of one channel out, piece by piece.
 
-libsndfile reads WAV, FLAC, Ogg and AIFF files; FFmpeg (PyAV) reads everything else, and what
-libsndfile fails on. Times count from the beginning of the file, so sound that begins after the
-picture is preceded by silence.
+libsndfile reads WAV, FLAC and AIFF files; FFmpeg (PyAV) reads everything else, and what libsndfile
+fails on (of Ogg that is chained or damaged, libsndfile loses parts and time). Times count from the
+beginning of the file, so sound that begins after the picture is preceded by silence.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 
 from moodal.core.errors import AbsentError, DataError
 from moodal.media.clock import Clock, Tally
+from moodal.media.downmix import Downmix, Offset
 from moodal.media.probe import RATES, open_container, open_soundfile
 from moodal.media.sniff import read_head
 
@@ -32,10 +34,17 @@ SEEKABLE = ("mov", "matroska", "mp3", "avi", "mpegts", "flv", "caf")
 """Formats in which FFmpeg finds a time exactly; elsewhere it guesses from the bit rate."""
 
 GUESSED = ("mp3", "aac", "ac3", "eac3", "amr", "dts")
-"""Formats without a header that states their length; FFmpeg guesses it from the bit rate."""
+"""Formats without a header that states their length; FFmpeg guesses it from the bit rate. An MP3
+that states the delay of its encoder states its length, too."""
+
+UNSTAMPED = (*GUESSED, "avi")
+"""Formats whose packets have no time stamps: what follows a lost packet moves forward."""
 
 Piece = tuple[int, np.ndarray]
-"""Samples per second, and samples [n] of one channel."""
+"""Samples per second, and samples: [n, channels] as they are decoded, [n] when they are mixed."""
+
+LARGEST_PEAK = 8.0
+"""The highest sample of a floating type that may come from a mix; above, integers were stored."""
 
 
 @dataclass
@@ -65,9 +74,10 @@ class Damage:
 
 
 def decode(path: Path, begin: float, stop: float, damage: Damage) -> Iterator[Piece]:
-    """Decode a file from second ``begin`` to ``stop`` into pieces that lie end to end.
+    """Decode a file from second ``begin`` to ``stop`` into pieces [n] that lie end to end.
 
-    Channels are averaged; gaps, and samples that are no numbers, are silence.
+    Channels are mixed (`moodal.media.downmix`); gaps, and samples that are no numbers, are
+    silence.
 
     Args:
         path: any file that libsndfile or FFmpeg reads.
@@ -75,7 +85,8 @@ def decode(path: Path, begin: float, stop: float, damage: Damage) -> Iterator[Pi
         damage: collects what is wrong with the file.
 
     Raises:
-        DataError: there is no such file, or nothing in it can be decoded.
+        DataError: there is no such file, nothing in it can be decoded, or its samples lie far
+            outside -1 to 1.
         AbsentError: it has pictures, but no sound.
     """
     head = read_head(path)
@@ -83,26 +94,93 @@ def decode(path: Path, begin: float, stop: float, damage: Damage) -> Iterator[Pi
         damage.remarks.append("the file is cut short")
     file = open_soundfile(path, head)
     if file is None:
-        yield from ContainerDecoder(path, begin, stop, damage).pieces()
+        pieces = ContainerDecoder(path, begin, stop, damage).pieces()
+        yield from mixed(pieces, damage, _gain(path))
         return
     with file:
-        rate = int(file.samplerate)
-        first, last = round(begin * rate), round(min(stop * rate, file.frames))
-        reached = yield from _soundfile_pieces(file, first, last, damage)
-    if reached < last:  # FFmpeg may get past the damage
-        damage.lost.append((f"the sound is damaged at {reached / rate:.1f} s", "partly missing"))
-        with contextlib.suppress(DataError):
-            yield from ContainerDecoder(path, reached / rate, stop, damage, rate).pieces()
+        gain = _gain(path) if file.subtype in ("FLOAT", "DOUBLE") else 1.0
+        yield from mixed(_soundfile_pieces(path, file, begin, stop, damage), damage, gain)
+
+
+def _gain(path: Path) -> float:
+    """Return the gain of a whole file, whichever span of it is read, see `gain_of`."""
+    about = path.stat()
+    return gain_of(_peak(path, about.st_size, about.st_mtime_ns), path)
+
+
+@lru_cache(maxsize=256)
+def _peak(path: Path, size: int, changed: int) -> float:
+    """Return the highest absolute sample of a file of a floating type, 0 for other files.
+
+    Args:
+        path: the file.
+        size, changed: its bytes and time, so that a file that was replaced is read again.
+    """
+    return max((float(np.abs(finite(x)[0]).max(initial=0)) for x in _floats(path)), default=0.0)
+
+
+def _floats(path: Path) -> Iterator[np.ndarray]:
+    """Yield the whole sound of a file that stores samples of a floating type, else nothing."""
+    file = open_soundfile(path, read_head(path))
+    if file is not None:
+        with file:
+            yield from file.blocks(CHUNK, dtype="float32")
+        return
+    with open_container(path) as container:
+        uncoded = any(t.codec_context.name.startswith("pcm_f") for t in _known_tracks(container))
+    if uncoded:
+        yield from (x for _, x in ContainerDecoder(path, 0.0, float("inf"), Damage()).pieces())
+
+
+def mixed(pieces: Iterable[Piece], damage: Damage, gain: float = 1.0) -> Iterator[Piece]:
+    """Turn pieces [n, channels] into pieces [n] of one channel without an offset.
+
+    Args:
+        pieces: the samples of all channels.
+        damage: is told what was mended, and how many samples were not finite.
+        gain: by which the samples are multiplied.
+    """
+    if gain != 1:
+        damage.remarks.append(f"samples reach {1 / gain:.2f} of full scale; they are scaled to 1")
+    wrong = 0
+
+    def sound() -> Iterator[Piece]:
+        nonlocal wrong
+        for rate, samples in pieces:
+            clean, bad = finite(samples)
+            wrong += bad
+            yield rate, clean * np.float32(gain) if gain != 1 else clean
+
+    downmix, offset = Downmix(), Offset()
+    yield from offset.removed(downmix.mixed(sound()))
+    damage.remarks += [*downmix.notes, *offset.notes]
+    damage.count_wrong(wrong)
+
+
+def gain_of(peak: float, source: Path | str) -> float:
+    """Return the gain that brings samples of a floating type into -1 to 1.
+
+    Raises:
+        DataError: the peak is so high that integers were stored as they are.
+    """
+    if peak > LARGEST_PEAK:
+        raise DataError(
+            f"Samples of a floating type must lie in -1 to 1; divide 16-bit values by 32768 "
+            f"({source} reaches {peak:g})."
+        )
+    return 1.0 if peak <= 1 else 1 / peak
 
 
 def _soundfile_pieces(
-    file: Any, first: int, last: int, damage: Damage
-) -> Generator[Piece, None, int]:
-    """Read samples ``first`` to ``last`` with libsndfile; return the sample that was reached."""
+    path: Path, file: Any, begin: float, stop: float, damage: Damage
+) -> Iterator[Piece]:
+    """Read a span with libsndfile, and with FFmpeg what lies behind a damage."""
     import soundfile
 
+    rate = int(file.samplerate)
+    first, last = round(begin * rate), round(min(stop * rate, file.frames))
     size = max(1024, CHUNK // max(1, file.channels // 8))
-    reached, wrong = first, 0
+    reached = first
     with contextlib.suppress(soundfile.LibsndfileError, RuntimeError):
         file.seek(min(first, file.frames))
         while reached < last:
@@ -110,11 +188,11 @@ def _soundfile_pieces(
             if not len(samples):
                 break
             reached += len(samples)
-            mono, bad = finite(samples.mean(axis=1))
-            wrong += bad
-            yield int(file.samplerate), mono
-    damage.count_wrong(wrong)
-    return reached
+            yield rate, samples
+    if reached < last:  # FFmpeg may get past the damage
+        damage.lost.append((f"the sound is damaged at {reached / rate:.1f} s", "partly missing"))
+        with contextlib.suppress(DataError):
+            yield from ContainerDecoder(path, reached / rate, stop, damage, rate).pieces()
 
 
 def sound_seconds(path: Path) -> float:
@@ -129,10 +207,9 @@ def sound_seconds(path: Path) -> float:
             return float(file.frames / file.samplerate)
     with open_container(path) as container:
         stream = _sound_stream(path, container)
-        announced = _announced(container, stream) or (container.duration or 0) / 1e6
-        # An MP3 that knows the delay of its encoder knows its length, too.
-        guessed = container.format.name in GUESSED and not stream.start_time
-        return announced if announced and not guessed else _counted(container, stream)
+        # Ogg may hold several recordings end to end, and its header tells of one.
+        chained = container.format.name == "ogg"
+        return (not chained and _announced(container, stream)) or _counted(container, stream)
 
 
 def _counted(container: Any, stream: Any) -> float:
@@ -162,7 +239,7 @@ class _Span:
     def take(self, at: int, samples: np.ndarray) -> Iterator[np.ndarray]:
         """Yield silence up to sample ``at``, then those of ``samples`` that lie in the span."""
         while (gap := min(at, self.limit) - self.following) > 0:
-            silence = np.zeros(min(gap, CHUNK), np.float32)
+            silence = np.zeros((min(gap, CHUNK), samples.shape[1]), np.float32)
             self.following += len(silence)
             yield silence
         wanted = samples[max(0, self.following - at) : max(0, self.limit - at)]
@@ -172,7 +249,7 @@ class _Span:
 
 
 class ContainerDecoder:
-    """The first sound track of a file, decoded with FFmpeg past any damage.
+    """The sound track of a file (`_sound_stream`), decoded with FFmpeg past any damage.
 
     Args:
         path: the file.
@@ -195,12 +272,15 @@ class ContainerDecoder:
         """
         with open_container(self.path) as file:
             stream = _sound_stream(self.path, file)
+            if (count := len(_known_tracks(file))) > 1:
+                place = _known_tracks(file).index(stream) + 1
+                self.damage.remarks.append(f"of {count} sound tracks, number {place} was read")
             origin = _origin(file)
             announced = _announced(file, stream)
             exact = file.format.name.startswith("mov")
             clock = span = None
             for frame in self._frames(file, stream, origin):
-                samples = self._mono(frame)
+                samples = self._samples(frame)
                 if not len(samples):
                     continue
                 if clock is None or span is None:
@@ -214,7 +294,7 @@ class ContainerDecoder:
                 for piece in span.take(at, samples):
                     yield self.rate, piece
             reached = 0.0 if clock is None else (clock.end or 0) / self.rate
-            self._report(reached, announced)
+            self._report(reached, announced, file.format.name)
 
     def _limit(self) -> int:
         limit = self.stop * self.rate
@@ -249,26 +329,23 @@ class ContainerDecoder:
             if flush:
                 return
 
-    def _mono(self, frame: Any) -> np.ndarray:
-        """Return a frame's samples at `rate`, channels averaged; none where it is damaged."""
+    def _samples(self, frame: Any) -> np.ndarray:
+        """Return a frame's samples [n, channels] at `rate`; none where it is damaged."""
         rate = int(frame.sample_rate)
-        if rate not in RATES:
-            self._tally.damaged += 1
-            return np.zeros(0, np.float32)
-        self.rate = self.rate or rate
         try:
-            values = self._interleaved(frame)
+            if rate not in RATES:
+                raise ValueError(rate)
+            samples = as_float(self._interleaved(frame))
         except (ValueError, OSError, MemoryError):
             self._tally.damaged += 1
-            return np.zeros(0, np.float32)
-        mono, wrong = finite(as_float(values).mean(axis=1))
-        self._tally.wrong += wrong
+            return np.zeros((0, 1), np.float32)
+        self.rate = self.rate or rate
         if rate != self.rate:
             import soxr
 
             # Rare: recordings of different rates joined into one.
-            mono = soxr.resample(mono, rate, self.rate)
-        return mono
+            samples = soxr.resample(finite(samples)[0], rate, self.rate)
+        return samples
 
     def _interleaved(self, frame: Any) -> np.ndarray:
         """Return a frame's samples [n, channels] in their own type."""
@@ -288,16 +365,18 @@ class ContainerDecoder:
         pieces = [p.to_ndarray().reshape(-1, channels) for p in self._packer[1].resample(frame)]
         return np.concatenate(pieces) if pieces else np.zeros((0, channels), np.float32)
 
-    def _report(self, reached: float, announced: float) -> None:
+    def _report(self, reached: float, announced: float, container: str) -> None:
         tally, damage = self._tally, self.damage
         if tally.damaged or tally.broken:
             what = (
                 f"{tally.damaged + tally.broken} of {tally.packets + tally.broken} packets of the "
                 "sound are damaged"
             )
-            damage.lost.append((what, "skipped"))
-        damage.count_wrong(tally.wrong)
-        if tally.leaps:
+            off = "; times after them may be off" if container in UNSTAMPED else ""
+            damage.lost.append((what, f"skipped{off}"))
+        if tally.leaps and container == "ogg" and not tally.damaged:
+            damage.remarks.append("several recordings lie end to end; they are read as one")
+        elif tally.leaps:
             damage.remarks.append(f"the time stamps leap {tally.leaps} times; times may be wrong")
         if tally.gaps > 0.5:
             damage.remarks.append(f"{tally.gaps:.1f} s of the sound are missing, silence there")
@@ -308,17 +387,24 @@ class ContainerDecoder:
 
 
 def _sound_stream(path: Path, container: Any) -> Any:
-    """Return the first sound track of a known codec.
+    """Return the sound track of a known codec that the file marks as its default, or the first.
 
     Raises:
         AbsentError: there is none.
     """
-    tracks = container.streams.audio
-    stream = next((track for track in tracks if track.codec_context is not None), None)
-    if stream is None:
-        has = "sound of an unknown codec only" if tracks else "no sound"
+    from av.stream import Disposition
+
+    tracks = _known_tracks(container)
+    if not tracks:
+        has = "sound of an unknown codec only" if container.streams.audio else "no sound"
         raise AbsentError(f"{path} holds {has}; leave it out, or name its recording.")
-    return stream
+    # Every track of some files is a default one, or none is: then the first.
+    return next((t for t in tracks if t.disposition & Disposition.default), tracks[0])
+
+
+def _known_tracks(container: Any) -> list[Any]:
+    """Return the sound tracks whose codec is known."""
+    return [track for track in container.streams.audio if track.codec_context is not None]
 
 
 def _stamp(frame: Any, origin: float) -> float | None:
@@ -341,6 +427,8 @@ def _origin(container: Any) -> float:
 
 def _announced(container: Any, stream: Any) -> float:
     """Return the second at which a stream ends as its header says, 0 where it does not."""
+    if container.format.name in GUESSED and not stream.start_time:
+        return 0.0
     if stream.duration and stream.time_base:
         start = float((stream.start_time or 0) * stream.time_base) - _origin(container)
         return max(0.0, start) + float(stream.duration * stream.time_base)
@@ -349,7 +437,7 @@ def _announced(container: Any, stream: Any) -> float:
     if match is None:
         return 0.0
     hours, minutes, seconds = match.groups()
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds) - _origin(container)
 
 
 def _is_cut_short(path: Path, head: bytes) -> bool:
@@ -377,9 +465,13 @@ def as_float(values: np.ndarray) -> np.ndarray:
     return ((values.astype(np.float64) - middle) / half).astype(np.float32)
 
 
-def finite(mono: np.ndarray) -> tuple[np.ndarray, int]:
-    """Replace NaN and infinity by zeros; return the samples and how many were replaced."""
-    good = np.isfinite(mono)
+def finite(samples: np.ndarray) -> tuple[np.ndarray, int]:
+    """Replace NaN and infinity in [n] or [n, channels] by zeros; return the samples and a count.
+
+    The count is that of the sample times at which any channel was replaced.
+    """
+    good = np.isfinite(samples)
     if good.all():
-        return mono, 0
-    return np.where(good, mono, 0).astype(np.float32), int((~good).sum())
+        return samples, 0
+    times = good if samples.ndim == 1 else good.all(1)
+    return np.where(good, samples, 0).astype(np.float32), int((~times).sum())

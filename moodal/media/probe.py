@@ -134,7 +134,7 @@ _TABLES = {
 }
 """Endings of texts that are no transcripts, and what they are."""
 
-_SRT = re.compile(r"\s*(?:\d+\s*\n)?\s*\d+:\d\d:\d\d[,.]\d+\s*-->")
+_SRT = re.compile(r"(?:\d{1,9}[ \t]{0,9}\n)?[ \t]{0,9}\d{1,4}:\d\d:\d\d[,.]\d{1,9}[ \t]{0,9}-->")
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,7 @@ def open_soundfile(path: Path, head: bytes) -> Any | None:
     """Open a file as a soundfile.SoundFile; None where libsndfile reads no samples in it."""
     import soundfile
 
-    if is_mpeg_audio(head) or path.suffix.lower() in (".mp3", ".raw"):
+    if is_mpeg_audio(head) or head.startswith(b"OggS") or path.suffix.lower() in (".mp3", ".raw"):
         return None
     try:
         file = soundfile.SoundFile(str(path))
@@ -236,7 +236,7 @@ def open_soundfile(path: Path, head: bytes) -> Any | None:
 
 def _text(path: Path, text: str) -> Media:
     ending = path.suffix.lower()
-    if ending in (".srt", ".vtt") or text.startswith("WEBVTT") or _SRT.match(text):
+    if ending in (".srt", ".vtt") or text.startswith("WEBVTT") or _SRT.match(text.lstrip()):
         return Media("subtitles", seconds=max(cue.end for cue in read_subtitles(path)))
     if ending in _TABLES or text.startswith("#EXTM3U"):
         raise DataError(
@@ -280,9 +280,7 @@ def _image(path: Path, head: bytes) -> Media:
 
 
 def _recording(path: Path, head: bytes) -> Media:
-    # Ogg may hold a film, of which libsndfile would see the sound alone.
-    film = head.startswith(b"OggS") and (b"theora" in head[:512] or b"OVP80" in head[:512])
-    sound = None if film else open_soundfile(path, head)
+    sound = open_soundfile(path, head)
     if sound is not None:
         with sound:
             seconds = sound.frames / sound.samplerate

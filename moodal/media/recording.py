@@ -80,14 +80,18 @@ def opened(source: Source, rate: int | None = None, name: str | None = None) -> 
         yield _file(Path(source), str(source) if name is None else name)
     elif isinstance(source, np.ndarray):
         samples, at = source, _required(rate)
-        yield Recording(name or "", "audio", sound=lambda damage: array_blocks(samples, at))
+        yield Recording(
+            name or "", "audio", sound=lambda damage: array_blocks(samples, at, on_damage=damage)
+        )
     elif isinstance(source, Bytes):
         with _copied([bytes(source)], name) as recording:
             yield recording
     elif isinstance(source, Iterable) and not hasattr(source, "read"):
         stream = iter(source)
         at = _required(rate)
-        yield Recording(name or "", "audio", sound=lambda damage: live_blocks(stream, at))
+        yield Recording(
+            name or "", "audio", sound=lambda damage: live_blocks(stream, at, on_damage=damage)
+        )
     elif callable(read := getattr(source, "read", None)):
         pieces = itertools.takewhile(len, (_bytes(read(1 << 20)) for _ in itertools.count()))
         with _copied(pieces, name) as recording:

@@ -34,9 +34,7 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
 )
 """First bytes of files that are no recordings, and the name of each kind."""
 
-_MARKUP = re.compile(
-    rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|\?xml|svg)\b", re.I | re.S
-)
+_MARKUP = re.compile(rb"<(?:!doctype\s+html|html|head|body|\?xml|svg)\b", re.I)
 
 
 def read_head(path: Path) -> bytes:
@@ -102,9 +100,21 @@ def other_kind(head: bytes) -> str | None:
         return "a WebP picture (convert it to PNG or JPEG)"
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"avif", b"msf1"):
         return "a HEIC or AVIF picture (convert it to JPEG)"
-    if _MARKUP.match(head.removeprefix(codecs.BOM_UTF8)):
+    if _MARKUP.match(_without_comments(head.removeprefix(codecs.BOM_UTF8))):
         return "a web page or another marked-up document"
     return None
+
+
+def _without_comments(head: bytes) -> bytes:
+    """Return markup from its first tag on, without the comments and blanks before it."""
+    at = 0
+    while True:
+        while head[at : at + 1].isspace():
+            at += 1
+        end = head.find(b"-->", at + 4) if head.startswith(b"<!--", at) else -1
+        if end < 0:
+            return head[at : at + 100]
+        at = end + 3
 
 
 def is_mpeg_audio(head: bytes) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
-import html
+import glob
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from moodal.core.errors import DataError
+from moodal.core.guard import unescaped
 
 ENDINGS = (".srt", ".vtt")
 """Endings of subtitle files."""
@@ -23,7 +25,8 @@ class Cue:
     Attributes:
         start, end: seconds, 0 <= start <= end.
         text: without markup, on one line.
-        speaker: from WebVTT's ``<v Name>``, several joined by a comma; None where nobody is named.
+        speaker: from WebVTT's ``<v Name>``, or from ``ANNA:`` before the words; several are joined
+            by a comma; None where nobody is named.
     """
 
     start: float
@@ -33,30 +36,46 @@ class Cue:
 
 
 _TIME = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?[ \t]+([^>]*)>", re.I)
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t]([^<>]*)>", re.I)
 # Not every "<": "I <3 you" and "1 < 2" are text.
-_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<\d+:\d+[\d:.]*>|</>")
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<\d+:[\d:.]+>|</>")
 _POSITION = re.compile(r"\{\\[^{}]*\}")
+_TURN = re.compile(r"(?:^|\n)[ \t]*(?:[-\u2013\u2014](?=[ \t]|[^\W\d_])|>>)[ \t]*")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}(?:\.(?:sdh|cc|forced|hi))?")
+_NAME = re.compile(
+    r"(?:^|\n)[ \t]*(?:\[([^\W\d_][\w .'-]{0,29})\]|([^\W\d_][\w .'-]{1,29})):(?=\s|$)"
+)
 
 
-def read_subtitles(path: Path | str) -> list[Cue]:
+def read_subtitles(
+    path: Path | str, *, on_damage: Callable[[str], None] | None = None
+) -> list[Cue]:
     """Read the cues of a SubRip (.srt) or WebVTT (.vtt) file, sorted by their start.
 
     Files are UTF-8 or UTF-16, else Windows-1252. Tags, positions, notes, styles, regions and cues
-    without words are left out; cues that overlap are kept.
+    without words are left out; cues that overlap are kept, and cues with wrong times are not.
+
+    Args:
+        path: the file.
+        on_damage: called with one sentence about the lines whose times are wrong.
 
     Raises:
-        DataError: the file cannot be read, a line's times are wrong, or it holds no cue.
+        DataError: the file cannot be read, or it holds no cue.
     """
     path = Path(path)
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise DataError(f"Cannot read subtitles {path}: {error.strerror or error}.") from None
-    return parse_subtitles(_decoded(raw, path), str(path))
+    return parse_subtitles(_decoded(raw, path), str(path), on_damage=on_damage)
 
 
-def parse_subtitles(text: str, name: str = "the subtitles") -> list[Cue]:
+def parse_subtitles(
+    text: str,
+    name: str = "the subtitles",
+    *,
+    on_damage: Callable[[str], None] | None = None,
+) -> list[Cue]:
     """Read cues from the text of a subtitle file; errors call it ``name``. See `read_subtitles`.
 
     >>> parse_subtitles("1\\n00:00:01,000 --> 00:00:02,500\\n<i>So</i> good\\n")
@@ -65,6 +84,7 @@ def parse_subtitles(text: str, name: str = "the subtitles") -> list[Cue]:
     lines = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     web = lines[0].startswith("WEBVTT")
     cues: list[Cue] = []
+    wrong: list[str] = []
     times: tuple[float, float] | None = None
     words: list[str] = []
     skipping = web  # the lines of the header
@@ -77,7 +97,7 @@ def parse_subtitles(text: str, name: str = "the subtitles") -> list[Cue]:
         starts_block = number == 1 or not lines[number - 2].strip()
         if "-->" in line:
             close()
-            times, words, skipping = _times(line, name, number), [], False
+            times, words, skipping = _times(line, number, wrong), [], False
         elif web and starts_block and re.match(r"(?:NOTE|STYLE|REGION)(?:\s|$)", line):
             close()
             times, words, skipping = None, [], True
@@ -88,11 +108,30 @@ def parse_subtitles(text: str, name: str = "the subtitles") -> list[Cue]:
             words.append(line)
     close()
     if not cues:
+        why = f" ({wrong[0]})" if wrong else ""
         raise DataError(
-            f"{name} holds no subtitles; each wants a line such as "
+            f"{name} holds no subtitles{why}; each wants a line such as "
             f"00:00:01,000 --> 00:00:02,500, and words beneath it."
         )
-    return sorted(cues, key=lambda cue: cue.start)
+    if wrong and on_damage is not None:
+        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        on_damage(f"{name}: left out {wrong[0]}{more}")
+    named = [_named(cue) for cue in cues]
+    return sorted((cue for cue in named if cue.text), key=lambda cue: cue.start)
+
+
+def _named(cue: Cue) -> Cue:
+    """Take a speaker's name, and the dash before a turn, off the words of a cue."""
+    text = _TURN.sub("\n", cue.text)
+    names = [bracketed or plain for bracketed, plain in _NAME.findall(text) if _is_name(plain)]
+    text = _NAME.sub(lambda m: "\n" if _is_name(m[2]) else m[0], text)
+    speaker = cue.speaker or ", ".join(dict.fromkeys(name.strip() for name in names)) or None
+    return Cue(cue.start, cue.end, " ".join(text.split()), speaker)
+
+
+def _is_name(text: str | None) -> bool:
+    """Return whether words before a colon are a name: in capitals, as subtitles write it."""
+    return text is None or text == "" or text.isupper()
 
 
 def _names_next(lines: list[str], number: int, web: bool) -> bool:
@@ -104,19 +143,16 @@ def _names_next(lines: list[str], number: int, web: bool) -> bool:
     return lines[number - 1].strip().isdigit()
 
 
-def _times(line: str, name: str, number: int) -> tuple[float, float]:
+def _times(line: str, number: int, wrong: list[str]) -> tuple[float, float] | None:
+    """Read the times of a cue; None where they are wrong, which is added to ``wrong``."""
     left, _, right = line.partition("-->")
     first, last = _seconds(left.strip()), _seconds((right.split() or [""])[0])
     if first is None or last is None:
-        raise DataError(
-            f"{name}, line {number}: {line.strip()[:60]!r} is no span of time such as "
-            f"00:00:01,000 --> 00:00:02,500; correct that line."
-        )
+        wrong.append(f"line {number}, {line.strip()[:60]!r} is no span of time")
+        return None
     if last < first:
-        raise DataError(
-            f"{name}, line {number}: the cue ends ({last:g} s) before it starts ({first:g} s); "
-            f"correct that line."
-        )
+        wrong.append(f"line {number}, whose cue ends ({last:g} s) before it starts ({first:g} s)")
+        return None
     return first, last
 
 
@@ -132,10 +168,10 @@ def _seconds(stamp: str) -> float | None:
 
 
 def _cue(times: tuple[float, float], lines: list[str], web: bool) -> Cue | None:
-    text = " ".join(lines)
-    names = [html.unescape(n).strip() for n in _VOICE.findall(text)] if web else []
+    text = "\n".join(lines)
+    names = [unescaped(n).strip() for n in _VOICE.findall(text)] if web else []
     text = _TAG.sub("", _POSITION.sub("", text))
-    text = " ".join((html.unescape(text) if web else text).split())
+    text = "\n".join((unescaped(text) if web else text).split("\n"))
     text = text.translate({0x200E: None, 0x200F: None, 0xFEFF: None})
     speaker = ", ".join(dict.fromkeys(n for n in names if n)) or None
     return Cue(*times, text, speaker) if text.strip() else None
@@ -156,11 +192,20 @@ def _decoded(raw: bytes, path: Path) -> str:
 
 
 def subtitles_of(path: Path) -> Path | None:
-    """Find the subtitle file of a recording: same folder, same name; None without one."""
+    """Find the subtitle file of a recording: same folder, same name; None without one.
+
+    Between name and ending may stand a language, as in ``talk.en.srt``; the first of several by
+    name is taken, English before others.
+    """
     if path.suffix.lower() in WITHOUT_SUBTITLES:
         return None
     for ending in (*ENDINGS, *(x.upper() for x in ENDINGS)):
         near = path.with_suffix(ending)
         if near.is_file():
             return near
-    return None
+    try:
+        beside = sorted(path.parent.glob(f"{glob.escape(path.stem)}.*.[sSvV][rRtT][tT]"))
+    except OSError:
+        return None
+    languages = [p for p in beside if _LANGUAGE.fullmatch(p.stem.removeprefix(f"{path.stem}."))]
+    return min(languages, key=lambda p: (".en" not in p.stem.lower(), p.name), default=None)

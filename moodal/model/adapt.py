@@ -129,7 +129,7 @@ def adapt(
         for modality, own in states.items()
     }
     counts = {modality: len(own) for modality, own in states.items()}
-    return _write(
+    return write_adapted(
         artefact,
         out,
         _adapted(artefact, word, counts),
@@ -334,7 +334,7 @@ def _note(word: str, counts: Mapping[str, int]) -> str:
     )
 
 
-def _write(
+def write_adapted(
     artefact: Artefact,
     out: Path | str,
     info: ArtefactInfo,

@@ -80,7 +80,7 @@ class Answering:
         """Yield a prediction for each person of an utterance; none where nothing was observed."""
         for about, observed, states in self._persons(observation):
             answer = self._completed(about, observed, self.scorer.score(_one(states), self.asked))
-            yield self._with_slices(answer, self._slices(about, observed, states), {})
+            yield self._with_slices(answer, self._slices(about, observed, states))
 
     def weigh(self, observation: Observation) -> Iterator[Pending]:
         """Yield the evidence for each person of an utterance, to be fused when its level is known.
@@ -114,12 +114,17 @@ class Answering:
         return self._slicer.slices(about, observed, states, self.step)
 
     def _with_slices(
-        self, answer: Prediction, slices: Slices | None, level: Mapping[str, np.ndarray]
+        self,
+        answer: Prediction,
+        slices: Slices | None,
+        level: Mapping[str, np.ndarray] | None = None,
     ) -> Prediction:
         """Return a prediction with the emotions of its slices, if there are any."""
         if slices is None:
             return answer
-        levels = {m: np.repeat(own, len(slices.about), 0) for m, own in level.items()}
+        levels = None  # the artefact's own
+        if level is not None:
+            levels = {m: np.repeat(own, len(slices.about), 0) for m, own in level.items()}
         scores = self.scorer.fused(slices.evidence, self.asked, level=levels)
         rows = (
             self._with_emotions(about, {}, scores.row(i)) for i, about in enumerate(slices.about)

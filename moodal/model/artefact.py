@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from moodal.core.emotions import Targets, targets
 from moodal.core.errors import DataError
-from moodal.core.files import replacing, replacing_folder
+from moodal.core.files import load_json, replacing, replacing_folder
 from moodal.core.version import __version__
 from moodal.model.consistency import contradiction, not_finite, tensor_fault
 from moodal.model.format_1 import from_format_1
@@ -225,7 +225,7 @@ def _info(folder: Path) -> ArtefactInfo:
         DataError: as `read`.
     """
     try:
-        content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        content = load_json(folder / DESCRIPTION)
         json.dumps(content, allow_nan=False)  # refuses NaN, infinity and what is nested too deep
     except FileNotFoundError:
         raise DataError(f"{folder} is not an artefact: {_whereabouts(folder)}") from None

@@ -29,7 +29,8 @@ def contradiction(info: ArtefactInfo) -> str:
     """Return the first contradiction within a description; "" if it has none."""
     faults = [_labels(info), _streams(info), _training(info)]
     if isinstance(info.body, FusedBody):
-        faults += [_words(info, info.body), _branches(info, info.body), _fusion(info.body)]
+        own = (_fusion(info.body), _level(info.body))
+        faults += [_words(info, info.body), _branches(info, info.body), *own]
     return next(chain.from_iterable(faults), "")
 
 
@@ -190,6 +191,20 @@ def _channel(channel: ChannelInfo, body: FusedBody) -> Iterator[str]:
         yield "body.channel needs neutral among body.basics"
     if set(channel.trained) != set(body.basics):
         yield "body.channel.trained must have one number for each of body.basics"
+
+
+def _level(body: FusedBody) -> Iterator[str]:
+    """Check that a stored level has a channel model, and numbers of the basic emotions."""
+    if body.level is None:
+        return
+    if body.channel is None:
+        yield "body.level needs body.channel"
+    if other := _others(body.level.shifts, body.branches):
+        yield f"body.level.shifts has {other}, which is none of body.branches"
+    if any(set(own) != set(body.basics) for own in body.level.shifts.values()):
+        yield "body.level.shifts must have one number for each of body.basics"
+    if set(body.level.utterances) != set(body.level.shifts):
+        yield "body.level.utterances must have one number for each of body.level.shifts"
 
 
 def _sets(streams: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -35,6 +35,7 @@ from moodal.model.options import EvaluateOptions, gathered
 from moodal.model.row_sources import read_rows, require_media, without_foreign
 from moodal.model.rows import Rows
 from moodal.model.scorer import ModelParts, Scores
+from moodal.model.vocabulary import Asked
 
 HELD_OUT = "held-out"
 """The split of all rows that the model has not seen."""
@@ -261,7 +262,9 @@ def _report(
     test = predictions(tested, np.arange(len(tested)), logits, tested.space, result.split, by)
     task = tested.space.task
     # the probabilities that predict reports; values are clipped to their ranges
-    test = dataclasses.replace(test, probabilities=scores.probabilities[:, columns])
+    without = _without_evidence(model, asked, tested.space.labels, sets)
+    info = {**test.info, "without_evidence": without} if without else test.info
+    test = dataclasses.replace(test, probabilities=scores.probabilities[:, columns], info=info)
     extras: dict[str, Any] = {
         "sets": {name: sets.count(name) for name in dict.fromkeys(sets)},
         "names": dict(named.names),
@@ -280,6 +283,19 @@ def _report(
     thresholds = model.scorer.thresholds_for(tested.space.labels, list(result.read), task)
     context = ReportContext(stamps=result.stamps, unseen=named.unseen, extras=extras)
     return report_on(out, model.info.tested(), tested, test, context, thresholds)
+
+
+def _without_evidence(
+    model: ModelParts, asked: Asked, labels: Sequence[str], sets: Sequence[str]
+) -> list[str]:
+    """List the labels of which no modality of any row has evidence."""
+    without = set(labels)
+    for name in set(sets):
+        sources = model.scorer.sources(asked, name.split("+"))
+        without -= {
+            label for label in without if set(sources[asked.shown[label]].values()) != {"absent"}
+        }
+    return [label for label in labels if label in without]
 
 
 def _with_sets(manifest: Manifest, sets: Sequence[str]) -> Manifest:

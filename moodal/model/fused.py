@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,12 +20,24 @@ from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
 from moodal.model.channel import Channel, ChannelFusion
 from moodal.model.fusion import Fusion, Weights, key
-from moodal.model.level import STRENGTH, cross_fitted
+from moodal.model.level import STRENGTH, Level, cross_fitted, level_of
 from moodal.model.priors import LEVEL, prior_of
 from moodal.model.rows import RowEncoder
 from moodal.model.scorer import Evidence, Scores
 from moodal.model.states import States
 from moodal.model.vocabulary import Asked, ask, sources
+
+
+class _Ratios(NamedTuple):
+    """The likelihood ratios of one modality.
+
+    Attributes:
+        values: [n, basics], log r; NaN in rows that lack the modality.
+        learned: the columns of the emotions that it learned.
+    """
+
+    values: np.ndarray
+    learned: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -214,9 +227,12 @@ class FusedScorer:
         """Fuse the evidence of n utterances, see `score`.
 
         Args:
-            level: modality -> [n, basics], see `levels`.
+            level: modality -> [n, basics], see `levels`; by default the one that the artefact was
+                adapted to, if it was.
         """
-        summed = self._by_set(evidence, asked, level or {})
+        if level is None:
+            level = self._stored(len(next(iter(evidence.logits.values()))))
+        summed = self._by_set(evidence, asked, level)
         modalities = list(evidence.logits)
         if task == "multi" and len(modalities) == 1 and (own := self.thresholds(modalities)):
             [(modality, values)] = evidence.logits.items()
@@ -236,22 +252,52 @@ class FusedScorer:
         Raises:
             UsageError: the fusion is a sum.
         """
+        ratios = self._ratios(evidence, asked)
+        values = {m: own.values for m, own in ratios.items()}
+        learned = {m: own.learned for m, own in ratios.items()}
+        prior = np.array([self.shares[b] for b in self.basics])
+        return cross_fitted(values, learned, prior, recordings, channels, strength)
+
+    def level(
+        self, evidence: Evidence, asked: Asked, strength: float = STRENGTH
+    ) -> dict[str, Level]:
+        """Compute the level that n utterances give other recordings of their channel.
+
+        Raises:
+            UsageError: the fusion is a sum.
+        """
+        prior = np.array([self.shares[b] for b in self.basics])
+        return {
+            m: level_of(own.values, own.learned, prior, strength)
+            for m, own in self._ratios(evidence, asked).items()
+        }
+
+    def _ratios(self, evidence: Evidence, asked: Asked) -> dict[str, _Ratios]:
+        """Compute the likelihood ratios of the basic emotions, for each modality."""
         fusion, count = self.fusion(asked), len(self.basics)
         if isinstance(fusion, Fusion):
             raise UsageError(
                 f"{self.artefact.info.name} is fused by a sum, which cannot be levelled; compose "
                 'it with fusion = "channel".'
             )
-        ratios, learned = {}, {}
+        ratios = {}
         for m, logits in evidence.logits.items():
             sources = self.sources(asked, [m])
             values = fusion.ratios(m, logits, sources)[:, :count]
             values[evidence.steps[m].lengths == 0] = np.nan
-            ratios[m] = values
             own = [i for i in range(count) if sources[asked.words[i]][m] == "learned"]
-            learned[m] = np.array(own)
-        prior = np.array([self.shares[b] for b in self.basics])
-        return cross_fitted(ratios, learned, prior, recordings, channels, strength)
+            ratios[m] = _Ratios(values, np.array(own))
+        return ratios
+
+    def _stored(self, count: int) -> dict[str, np.ndarray]:
+        """Return the level that the artefact was adapted to, for each of ``count`` utterances."""
+        stored = self.artefact.fused.level
+        if stored is None:
+            return {}
+        return {
+            m: np.broadcast_to([shifts[b] for b in self.basics], (count, len(self.basics)))
+            for m, shifts in stored.shifts.items()
+        }
 
     def require_slices(self) -> None:
         """Check that the fusion is a channel model, whose evidence can be smoothed over time.
@@ -268,12 +314,7 @@ class FusedScorer:
     def smoothed(
         self, evidence: Evidence, asked: Asked, modality: str, counts: np.ndarray, times: np.ndarray
     ) -> Evidence:
-        """Smooth one modality's evidence over time, see `moodal.model.chain`.
-
-        Raises:
-            UsageError: the fusion is a sum.
-        """
-        self.require_slices()
+        """Smooth one modality's evidence over time, see `moodal.model.chain`; not for a sum."""
         fusion, sources = self.fusion(asked), self.sources(asked, [modality])
         assert isinstance(fusion, ChannelFusion)
         logits = fusion.smoothed(modality, evidence.logits[modality], sources, counts, times)

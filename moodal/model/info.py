@@ -322,6 +322,24 @@ class ChannelInfo(Info):
     regimes: dict[str, RegimeFigures] = {}
 
 
+class LevelInfo(Info):
+    """The level of a channel of recordings, see `moodal.model.adapt_level`.
+
+    Attributes:
+        source: a name for the recordings that gave it.
+        prior: the name of the prior that it presumes.
+        strength: the part of the estimated shift that is taken off.
+        utterances: modality -> the number of utterances that gave it.
+        shifts: modality -> basic emotion -> what is added to the log likelihood ratio, in nats.
+    """
+
+    source: str = ""
+    prior: Name
+    strength: Probability
+    utterances: dict[str, Count]
+    shifts: dict[str, dict[str, Bias]] = Field(min_length=1)
+
+
 class FusedBody(Info):
     """A fused artefact: a branch per modality and the parameters of their fusion.
 
@@ -331,6 +349,7 @@ class FusedBody(Info):
         synonyms: other name -> word.
         fusion: set of modalities -> the weights of their sum, see `moodal.model.fusion`.
         channel: the parameters of the channel model, in place of ``fusion``.
+        level: the level of the channel of recordings that it was adapted to.
     """
 
     kind: Literal["fused"] = "fused"
@@ -341,6 +360,7 @@ class FusedBody(Info):
     branches: dict[str, BranchInfo] = Field(min_length=1)
     fusion: dict[str, FusionWeights] = {}
     channel: ChannelInfo | None = None
+    level: LevelInfo | None = None
 
     @property
     def decides(self) -> dict[str, float]:

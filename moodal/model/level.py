@@ -11,6 +11,7 @@ judged by a level that others of its channel gave.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -85,20 +86,39 @@ def cross_fitted(
         for fold in np.unique(folds[inside]):
             judged, others = inside & (folds == fold), inside & (folds != fold)
             for m, values in ratios.items():
-                levels[m][judged] = _level(values[others], learned[m], prior, strength)
+                levels[m][judged] = level_of(values[others], learned[m], prior, strength).shift
     return levels
 
 
-def _level(
-    values: np.ndarray, columns: np.ndarray, prior: np.ndarray, strength: float
-) -> np.ndarray:
-    """Compute the level [K] that utterances [n, K] give; 0 for emotions never learned."""
+class Level(NamedTuple):
+    """The level that utterances gave.
+
+    Attributes:
+        shift: [K], what is added to log r; 0 for emotions never learned, or of too few utterances.
+        utterances: the number of utterances.
+    """
+
+    shift: np.ndarray
+    utterances: int
+
+
+def level_of(
+    values: np.ndarray, columns: np.ndarray, prior: np.ndarray, strength: float = STRENGTH
+) -> Level:
+    """Compute the level that utterances give.
+
+    Args:
+        values: [n, K] log r; NaN in rows that lack the modality.
+        columns: the basic emotions that the modality learned.
+        prior: [K] probabilities.
+        strength: the part of the shift that is taken off where utterances are many, 0 to 1.
+    """
     level = np.zeros(values.shape[1])
     present = values[~np.isnan(values).any(1)]
     if len(present) >= LEAST:
         own = prior[columns] / prior[columns].sum()
         level[columns] = shrunk(shift(present[:, columns], own), len(present), strength)
-    return level
+    return Level(level, len(present))
 
 
 def _groups(names: Sequence[Hashable]) -> np.ndarray:

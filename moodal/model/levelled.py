@@ -11,6 +11,7 @@ from moodal.core.records import Frames, ordered
 from moodal.core.timeline import Prediction, Timeline
 from moodal.modalities.encoder import Encoder
 from moodal.model.answer import Answering, Pending
+from moodal.model.info import LevelInfo
 from moodal.model.level import STRENGTH
 from moodal.model.scorer import Evidence, Scorer
 from moodal.model.vocabulary import Asked
@@ -78,13 +79,26 @@ def joined(parts: Sequence[Evidence]) -> Evidence:
 def _note(levels: Mapping[str, np.ndarray], one: Weighed) -> str:
     """Say what was taken off, on average over the utterances of a recording."""
     basics = one.asked.words[: next((v.shape[1] for v in levels.values()), 0)]
-    parts = []
-    for modality, values in levels.items():
-        if not len(values) or not np.abs(values).max():
-            continue
-        means = dict(zip(basics, values.mean(0), strict=True))
-        shifts = ", ".join(f"{b} {v:+.2f}" for b, v in means.items() if abs(v) >= 0.005)
-        parts.append(f"{modality} {shifts}")
-    if not parts:
+    shifts = {
+        modality: dict(zip(basics, values.mean(0).tolist(), strict=True))
+        for modality, values in levels.items()
+        if len(values) and np.abs(values).max()
+    }
+    if not shifts:
         return NONE
-    return f"Levelled by other utterances of the channel (nats): {'; '.join(parts)}."
+    return f"Levelled by other utterances of the channel (nats): {_shown(shifts)}."
+
+
+def level_note(level: LevelInfo) -> str:
+    """Say what the level that an artefact was adapted to takes off."""
+    counts = " and ".join(f"{n} utterances of {m}" for m, n in level.utterances.items())
+    source = f" in {level.source}" if level.source else ""
+    return f"Levelled by {counts}{source} (nats): {_shown(level.shifts)}."
+
+
+def _shown(shifts: Mapping[str, Mapping[str, float]]) -> str:
+    """Write shifts, modality -> emotion -> nats, without those that round to 0."""
+    return "; ".join(
+        f"{modality} {', '.join(f'{e} {v:+.2f}' for e, v in own.items() if abs(v) >= 0.005)}"
+        for modality, own in shifts.items()
+    )

@@ -29,7 +29,7 @@ from moodal.model.answer import UNASKED, Answering, Pending, recording_name
 from moodal.model.artefact import Artefact
 from moodal.model.info import ArtefactInfo
 from moodal.model.level import STRENGTH
-from moodal.model.levelled import Weighed, level_all
+from moodal.model.levelled import Weighed, level_all, level_note
 from moodal.model.observe import Observation, Summary, observe, observe_text
 from moodal.model.options import EvaluateOptions, PredictOptions, gathered
 from moodal.model.scorer import Scorer, Scores
@@ -283,6 +283,24 @@ class Model:
 
         return adapt(self, word, clips, out, negatives=negatives, replace=replace)
 
+    def adapt_level(
+        self,
+        recordings: Sequence[Path | str],
+        out: Path | str,
+        *,
+        strength: float = STRENGTH,
+        source: str = "",
+    ) -> Path:
+        """Write a new artefact levelled to a channel, see `moodal.model.adapt_level.adapt_level`.
+
+        Raises:
+            UsageError: the model has no separate evidence of each modality.
+            DataError: the recordings have too few utterances.
+        """
+        from moodal.model.adapt_level import adapt_level
+
+        return adapt_level(self, recordings, out, strength=strength, source=source)
+
     def _answers(
         self,
         source: Source,
@@ -343,6 +361,12 @@ class Model:
         asked: Asked,
     ) -> Timeline:
         used = {m for p in predictions for m in p.streams}
+        body = self.info.body
+        level = body.level if body.kind == "fused" and not options.level else None
+        own_notes = [
+            *([level_note(level)] if level else []),
+            *([MADE_UP_MODEL] * self.info.made_up),
+        ]
         absent = {m: why for m, why in summary.absent.items() if m not in used}
         absent |= dict.fromkeys(self._unasked(options), UNASKED)
         return Timeline(
@@ -355,7 +379,7 @@ class Model:
             duration=summary.duration,
             kind=recording.kind,
             absent={m: absent[m] for m in ordered(absent)},
-            notes=(*asked.notes, *summary.notes, *([MADE_UP_MODEL] if self.info.made_up else [])),
+            notes=(*asked.notes, *summary.notes, *own_notes),
             artefact={
                 "name": self.info.name,
                 "digest": self.info.digest,

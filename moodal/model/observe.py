@@ -329,12 +329,14 @@ class _Reading:
 
     def summary(self) -> Summary:
         """Summarise the whole recording."""
-        ends = [self.recording.seconds or 0.0, self.buffer.seconds]
+        # what was decoded is the truth; a header may be an estimate, or count from another start
+        ends = [self.buffer.seconds]
         if self.recording.kind != "image":
             ends.append(self.film.end or 0.0)
+        duration = max(ends) or self.recording.seconds or None
         self.absences.conclude(silent=self.envelope.peak < QUIET)
         return Summary(
-            max(ends) or None,
+            duration,
             dict(self.absences.absent),
             self.absences.sentences(),
             self.envelope.drawn,

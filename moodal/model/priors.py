@@ -8,11 +8,11 @@ argument.
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from moodal.core.errors import UsageError
+from moodal.core.files import load_toml
 
 LEVEL, TALK, TRAINING = "level", "talk", "training"
 
@@ -81,6 +81,6 @@ def _read(path: Path) -> dict[str, float]:
             "file of emotion = share."
         )
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return load_toml(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"Cannot read the prior {path}: {error}.") from None

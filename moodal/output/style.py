@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from moodal.core.emotions import Value
+from moodal.core.guard import plain as plain
 from moodal.core.records import BUILT_IN, ModalityInfo, ordered
 from moodal.core.timeline import Prediction, Timeline
 
@@ -133,17 +134,6 @@ def clock(seconds: float, tenths: bool = False) -> str:
     hours, minutes = divmod(minutes, 60)
     end = f"{rest // 10:02d}" + (f".{rest % 10}" if tenths else "")
     return f"{hours}:{minutes:02d}:{end}" if hours else f"{minutes}:{end}"
-
-
-def plain(text: str) -> str:
-    """Put a text on one line, without control characters and invalid code points.
-
-    >>> plain("a\\x1b[31m\\n b")
-    'a[31m b'
-    """
-    text = text.encode("utf-8", "replace").decode("utf-8")
-    visible = "".join(c for c in text if c.isprintable() or c.isspace() or c in "\u200c\u200d")
-    return " ".join(visible.split())
 
 
 def ink(colour: str) -> str:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from moodal.cli.inputs import recordings, standard_input
+from moodal.cli.inputs import recordings, standard_input, tell_left_out
 from moodal.core.errors import DataError, UsageError
 from moodal.media.subtitles import subtitles_of
 
@@ -126,3 +126,19 @@ def test_a_terminal_or_nothing_is_no_input(monkeypatch):
     monkeypatch.setattr(sys, "stdin", Pipe(b""))
     with pytest.raises(DataError, match="Standard input is empty"), standard_input():
         pass
+
+
+def test_a_folder_is_read_by_content_and_what_is_left_out_is_named(tmp_path):
+    (tmp_path / "a.caf").write_bytes(b"caff\x00\x01")
+    (tmp_path / "b.webp").write_bytes(b"RIFF\x00\x00\x00\x00WEBP")
+    (tmp_path / "c.weird").write_bytes(b"\x00\x01\x02")
+    (tmp_path / "d.txt").write_text("so good")
+    (tmp_path / "notes.csv").write_text("a,b\n")
+    (tmp_path / ".DS_Store").write_bytes(b"\x00")
+    left_out = []
+    names = [p.name for p in recordings([str(tmp_path)], left_out)]
+    assert names == ["a.caf", "b.webp", "c.weird", "d.txt"]
+    assert left_out == [tmp_path / "notes.csv"]
+    assert tell_left_out(left_out).endswith(f"was left out: {tmp_path / 'notes.csv'}.")
+    assert tell_left_out([]) == ""
+    assert " and 2 more." in tell_left_out([tmp_path / str(i) for i in range(12)])

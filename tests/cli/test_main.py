@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from moodal.cli import main as cli
+from moodal.cli.main import main
+from moodal.core.errors import LeftOutError, OutputError
 from moodal.corpora import CORPORA
 from moodal.model.level import STRENGTH
 from moodal.output.formats import FORMATS
@@ -91,3 +94,40 @@ def test_a_summary_is_a_csv_table(more, capsys):
 def test_the_strength_of_a_level_is_that_of_the_options(command):
     [action] = [a for a in _actions(command) if a.dest == "level_strength"]
     assert action.default == STRENGTH
+
+
+def test_strict_ends_with_its_own_code_after_the_rest_was_written(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("I am so glad.")
+    (tmp_path / "broken.wav").write_bytes(b"RIFF\x00\x01\x02\x03")
+    (tmp_path / "notes.csv").write_text("a,b\n")
+    args = ["predict", str(tmp_path), "--format", "csv", "--out", str(tmp_path / "out.csv")]
+    main(args)
+    with pytest.raises(SystemExit) as stopped:
+        main([*args, "--strict"])
+    assert stopped.value.code == LeftOutError.exit_code == 8
+    assert "I am so glad." in (tmp_path / "out.csv").read_text()
+    message = capsys.readouterr().err
+    assert "broken.wav" in message
+    assert "notes.csv" in message
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("how", [[], ["--format", "json"], ["--format", "csv"]])
+def test_a_full_standard_output_is_one_sentence(how):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "moodal.cli.main", "predict", "--text", "So good.", *how],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == OutputError.exit_code
+    assert done.stderr == "moodal: Cannot write standard output: the disk is full.\n"
+
+
+def test_escape_codes_of_names_do_not_reach_the_terminal(capsys):
+    with pytest.raises(SystemExit):
+        main(["predict", "a\x1b[31m\x07.wav"])
+    message = capsys.readouterr().err
+    assert "\x1b" not in message
+    assert "\x07" not in message

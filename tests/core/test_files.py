@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from moodal.core.errors import OutputError
-from moodal.core.files import replacing, replacing_folder
+from moodal.core.files import load_json, load_text, load_toml, replacing, replacing_folder
 
 
 def filled(folder: Path, text: str) -> Path:
@@ -55,3 +55,36 @@ def test_a_link_stays_a_link(tmp_path):
     filled(tmp_path / "link", "new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "disk" / "marker").read_text() == "new"
+
+
+def deep(opening: str, closing: str) -> str:
+    return opening * 100_000 + closing * 100_000
+
+
+@pytest.mark.parametrize("load", [load_text, load_json, load_toml])
+def test_what_is_no_regular_file_is_refused_and_never_waited_for(tmp_path, load):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(OSError, match="a pipe or a device"):
+            load(path)
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "none")
+    with pytest.raises(IsADirectoryError):
+        load(tmp_path)
+
+
+def test_files_are_read_within_bounds(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(" " * 2000 + "1")
+    assert load_json(path, 2001) == 1
+    with pytest.raises(OSError, match="larger"):
+        load_json(path, 2000)
+
+
+@pytest.mark.parametrize(
+    ("load", "content"), [(load_json, deep("[", "]")), (load_toml, "a=" + deep("[", "]"))]
+)
+def test_what_is_nested_by_the_thousand_is_a_value_error(tmp_path, load, content):
+    (tmp_path / "deep").write_text(content)
+    with pytest.raises(ValueError, match="nested too deep"):
+        load(tmp_path / "deep")

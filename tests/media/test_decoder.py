@@ -24,10 +24,10 @@ def test_damage_is_one_sentence_for_each_kind():
 
 def test_a_span_is_given_without_holes_and_no_further():
     span = _Span(10, 20)
-    pieces = [*span.take(5, np.ones(8, "f4")), *span.take(16, np.ones(2, "f4"))]
-    assert np.concatenate(pieces).tolist() == [1, 1, 1, 0, 0, 0, 1, 1]
-    assert [len(piece) for piece in span.take(30, np.ones(9, "f4"))] == [2]
-    assert list(span.take(40, np.ones(9, "f4"))) == []
+    pieces = [*span.take(5, np.ones((8, 1), "f4")), *span.take(16, np.ones((2, 1), "f4"))]
+    assert np.concatenate(pieces)[:, 0].tolist() == [1, 1, 1, 0, 0, 0, 1, 1]
+    assert [len(piece) for piece in span.take(30, np.ones((9, 1), "f4"))] == [2]
+    assert list(span.take(40, np.ones((9, 1), "f4"))) == []
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3"])

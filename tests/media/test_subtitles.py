@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moodal.core.errors import DataError
-from moodal.media.subtitles import Cue, parse_subtitles, read_subtitles
+from moodal.media.subtitles import Cue, parse_subtitles, read_subtitles, subtitles_of
 
 SRT = """1
 00:00:01,000 --> 00:00:02,500
@@ -37,7 +37,7 @@ intro
 def test_srt():
     assert parse_subtitles(SRT) == [
         Cue(1.0, 2.5, "So good to see you"),
-        Cue(60.5, 3600.0, "- No!"),
+        Cue(60.5, 3600.0, "No!"),
     ]
 
 
@@ -72,12 +72,9 @@ def test_blank_lines_and_missing_numbers():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1\n00:00:xx,000 --> 00:00:02,000\nno\n", r"line 2: .* is no span of time"),
+        ("1\n00:00:xx,000 --> 00:00:02,000\nno\n", r"line 2, .* is no span of time"),
         ("1\n00:00:01,000 -->\nno\n", r"line 2"),
-        (
-            "1\n00:00:01,0 --> 00:00:02,0\nok\n\n2\n00:00:09,0 --> 00:00:03,0\nno\n",
-            r"line 6: the cue ends \(3 s\) before it starts",
-        ),
+        ("2\n00:00:09,0 --> 00:00:03,0\nno\n", r"line 2, whose cue ends \(3 s\) before it starts"),
         ("1\n00:00:61,000 --> 00:02:00,000\nno\n", r"line 2"),
         ("just words\n", "holds no subtitles"),
         ("WEBVTT\n\n00:01.000 --> 00:02.000\n\n", "holds no subtitles"),
@@ -86,6 +83,57 @@ def test_blank_lines_and_missing_numbers():
 def test_a_wrong_file_is_refused_by_its_line(text, message):
     with pytest.raises(DataError, match=message):
         parse_subtitles(text)
+
+
+def test_a_bad_line_loses_its_cue_alone_and_is_named():
+    text = (
+        "1\n00:00:01,0 --> 00:00:02,0\nok\n\n2\n00:00:09,0 --> 00:00:03,0\nno\n\n"
+        "3\n00:00:1x,0 --> 00:00:13,0\nnor this\n\n4\n00:00:14,0 --> 00:00:15,0\nfine\n"
+    )
+    notes = []
+    assert [c.text for c in parse_subtitles(text, "a.srt", on_damage=notes.append)] == [
+        "ok",
+        "fine",
+    ]
+    assert notes == [
+        "a.srt: left out line 6, whose cue ends (3 s) before it starts (9 s), and 1 more"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "speaker"),
+    [
+        ("ANNA: I am so glad.", "I am so glad.", "ANNA"),
+        ("MRS. O'NEIL: No!", "No!", "MRS. O'NEIL"),
+        ("[Anna]: Yes", "Yes", "Anna"),
+        ("- Hi.\n- Hello.", "Hi. Hello.", None),
+        ("- ANNA: Hi.\n- BOB: Hello.", "Hi. Hello.", "ANNA, BOB"),
+        (">> REPORTER: Well", "Well", "REPORTER"),
+        ("-5 degrees: cold", "-5 degrees: cold", None),
+        ("He said: no", "He said: no", None),
+        ("At 10:30 I left", "At 10:30 I left", None),
+    ],
+)
+def test_names_and_dashes_of_speakers_are_no_words(words, text, speaker):
+    [cue] = parse_subtitles(f"1\n00:00:01,0 --> 00:00:02,0\n{words}\n")
+    assert (cue.text, cue.speaker) == (text, speaker)
+
+
+@pytest.mark.parametrize(
+    ("beside", "expected"),
+    [
+        (["a.en.srt"], "a.en.srt"),
+        (["a.de.srt", "a.en.vtt"], "a.en.vtt"),
+        (["a.pt-BR.srt", "a.srt"], "a.srt"),
+        (["a.en.sdh.srt"], "a.en.sdh.srt"),
+        (["a.final version.srt", "ab.en.srt"], None),
+    ],
+)
+def test_subtitles_of_a_language_belong_to_the_recording(tmp_path, beside, expected):
+    for name in beside:
+        (tmp_path / name).write_text("x")
+    found = subtitles_of(tmp_path / "a.wav")
+    assert (found and found.name) == expected
 
 
 @pytest.mark.parametrize("raw", [b"", b"  \n", bytes(range(256)) * 9, b"\xff\xfe\x00\xd8\x00"])

@@ -125,7 +125,7 @@ def centred(tiny, tmp_path_factory):
     weights = base.artefact.weights()
     weights["speech.mean"] = states.mean(0).astype(np.float32)
     weights["speech.covariance"] = (within.T @ within / 12 + 1e-3 * np.eye(8)).astype(np.float32)
-    made = adapting._write(
+    made = adapting.write_adapted(
         base.artefact, folder / "made", base.info, weights, base.artefact.vectors(), ""
     )
     return load(made, threads=1)
@@ -245,7 +245,7 @@ def test_what_cannot_be_read_is_refused_only_where_nothing_is_left(model, tmp_pa
 def test_an_artefact_without_background_cannot_be_adapted(tiny, tmp_path):
     base = load(tiny.write_tiny(tmp_path / "base"))
     weights = {k: v for k, v in base.artefact.weights().items() if k != "speech.covariance"}
-    made = adapting._write(
+    made = adapting.write_adapted(
         base.artefact, tmp_path / "less", base.info, weights, base.artefact.vectors(), ""
     )
     with pytest.raises(DataError, match="compose"):
@@ -273,7 +273,7 @@ def test_a_synonym_is_known_as_its_basic_emotion_where_that_is_replaced(model):
 def test_moments_that_are_no_covariance_are_refused(tiny, tmp_path, forged):
     base = load(tiny.write_tiny(tmp_path / "base"), threads=1).artefact
     weights = {**base.weights(), "speech.covariance": forged.astype(np.float32)}
-    made = adapting._write(base, tmp_path / "forged", base.info, weights, base.vectors(), "")
+    made = adapting.write_adapted(base, tmp_path / "forged", base.info, weights, base.vectors(), "")
     with pytest.raises(DataError, match=r"speech\.covariance is no covariance"):
         adapt(load(made, threads=1), "relieved", tones(tmp_path / "s", 500, 1), tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -14,6 +14,7 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError, SpaceError, UsageError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Frames, Utterance
+from moodal.evaluation.report.measures import NO_EVIDENCE
 from moodal.features.store import FeatureStore
 from moodal.modalities.face.pixels import Pixels
 from moodal.modalities.modality import Absent
@@ -179,6 +180,8 @@ def test_what_a_used_branch_never_learned_is_left_out(model, tmp_path):
     table = written(tmp_path / "t.csv", rows)
     report = model.evaluate(table, tmp_path / "out")
     assert report["labels"] == ["anger", "fear", "surprise"]
+    auc = report["metrics"]["auc"]["emotions"]
+    assert all(auc[label]["value"] is not None for label in report["labels"])
     only = written(tmp_path / "u.csv", [{**r, "label": "awe"} for r in rows])
     with pytest.raises(SpaceError, match="--map"):
         model.evaluate(only, tmp_path / "none")
@@ -319,3 +322,21 @@ def test_mistakes_are_one_sentence(model, tiny_artefact, table, tmp_path, done):
     text = written(tmp_path / "t.csv", [{"id": "1", "text": "hello", "label": "fear"}])
     with pytest.raises(DataError, match="no row of all has speech"):
         model.evaluate(text, tmp_path / "a", streams=["speech"])
+
+
+def test_an_emotion_that_no_used_modality_knows_has_no_auc_but_a_sentence(tmp_path):
+    import soundfile
+
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(12):
+        soundfile.write(tmp_path / f"{i}.wav", rng.normal(0, 0.1, 16000), 16000)
+        rows.append({"id": str(i), "audio": f"{i}.wav", "label": ("anger", "surprise")[i % 2]})
+    table = written(tmp_path / "t.csv", rows)
+    report = moodal.load(threads=1).evaluate(
+        table, tmp_path / "out", emotions=["anger", "surprise"], streams=["speech"]
+    )
+    auc = report["metrics"]["auc"]["emotions"]
+    assert auc["surprise"] == {"value": None, "gap": NO_EVIDENCE}
+    assert auc["anger"]["value"] is not None
+    assert NO_EVIDENCE in (tmp_path / "out/report.md").read_text()

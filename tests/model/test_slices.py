@@ -131,6 +131,26 @@ def test_levelled_slices_are_slices(channel_model, ear):
     assert levelled.rows[0].probabilities != pytest.approx(plain.rows[0].probabilities)
 
 
+def test_slices_are_levelled_as_their_utterance_by_an_adapted_artefact(channel_model, ear):
+    level = {"speech": np.linspace(-2, 2, len(BASICS))[None]}
+    scorer = channel_model.scorer
+    fused = type(scorer).fused
+
+    class Levelled(type(scorer)):
+        def fused(self, evidence, asked, task=None, level_=None, **more):
+            count = len(next(iter(evidence.logits.values())))
+            own = more.get("level", level_)
+            own = {m: np.repeat(v, count, 0) for m, v in level.items()} if own is None else own
+            return fused(self, evidence, asked, task, own)
+
+    fields = {f.name: getattr(scorer, f.name) for f in dataclasses.fields(scorer)}
+    adapted = dataclasses.replace(channel_model, scorer=Levelled(**fields))
+    (utterance,) = predict(adapted, tones((150, 0.6)), step=1)
+    (plain,) = predict(channel_model, tones((150, 0.6)), step=1)
+    assert utterance.probabilities != pytest.approx(plain.probabilities, abs=1e-3)
+    assert utterance.slices[0].probabilities == pytest.approx(utterance.probabilities, abs=1e-5)
+
+
 def test_a_sum_has_no_slices(model, ear):
     with pytest.raises(UsageError, match="fused by a sum, which has no slices"):
         predict(model, step=0.5)

@@ -6,7 +6,6 @@ Validation rows are always taken from the training side; nothing is selected on 
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import DataError, UsageError
+from moodal.core.files import load_json
 from moodal.core.manifest import Manifest
 from moodal.evaluation.protocols.experiment import Experiment
 
@@ -138,7 +138,7 @@ def from_file(
 def _read(path: Path) -> dict[str, list[str]]:
     """Read the ids of the test utterances of each fold."""
     try:
-        folds = json.loads(path.read_text(encoding="utf-8"))
+        folds = load_json(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{path} is not a file of folds: {error}.") from None
     if not isinstance(folds, dict) or not all(isinstance(ids, list) for ids in folds.values()):

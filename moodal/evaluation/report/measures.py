@@ -69,6 +69,9 @@ SENTIMENT = ("mae", "pearson", "acc2_nonzero")
 NO_SENTIMENT = "it is for sentiment from -3 to 3"
 """The reason why other values have no steps and signs; lists of gaps leave it out."""
 
+NO_EVIDENCE = "no modality of these rows has evidence of it"
+"""The reason why nothing is ranked by the scores of an emotion that no modality learned."""
+
 Decisions = Mapping[str, np.ndarray]
 BaselineValues = Mapping[str, Mapping[str, np.ndarray]]
 """Key of a line -> baseline -> its values [C], or one value."""
@@ -138,6 +141,9 @@ def measures(
         if about.per_emotion:
             predicted = _predictions(line, scored, decided)
             reasons = about.why_undefined(scored.targets, predicted)
+            if about.needs == "scores":
+                evident = zip(reasons, scored.evident, strict=True)
+                reasons = [why if has_evidence else NO_EVIDENCE for why, has_evidence in evident]
             if about.sentiment:
                 of_sentiment = zip(reasons, scored.sentiment, strict=True)
                 reasons = [why if is_one else NO_SENTIMENT for why, is_one in of_sentiment]
@@ -232,6 +238,8 @@ def statistic(line: Line, scored: Scored, decided: Decisions) -> Callable[[np.nd
 
     def of(weights: np.ndarray) -> np.ndarray:
         values = metric.function(scored.targets, predictions, weights)
+        if metric.per_emotion and metric.needs == "scores":
+            values = np.where(scored.evident, values, np.nan)
         return np.where(scored.sentiment, values, np.nan) if metric.sentiment else values
 
     return of

@@ -15,7 +15,8 @@ import numpy as np
 
 from moodal.core.emotions import Targets, Task, Value, Values
 from moodal.core.errors import DataError, SpaceError
-from moodal.core.files import replacing
+from moodal.core.files import load_json, replacing
+from moodal.core.guard import cell
 from moodal.core.records import Utterance
 
 FORMAT = 1
@@ -174,6 +175,15 @@ class Scored:
         """The columns that are sentiment from -3 to 3: [C] bool."""
         return np.array([v.is_sentiment for v in self.values] or [False] * len(self.labels), bool)
 
+    @property
+    def evident(self) -> np.ndarray:
+        """The columns of which a modality of some row has evidence: [C] bool.
+
+        ``info["without_evidence"]`` names the others: their scores rank nothing.
+        """
+        without = self.info.get("without_evidence", ())
+        return np.array([label not in without for label in self.labels], bool)
+
     def select(self, labels: Sequence[str]) -> Scored:
         """Select the columns of ``labels``, in that order; probabilities are not renormalised."""
         columns = [self.labels.index(label) for label in labels]
@@ -247,12 +257,12 @@ class Scored:
         writer = csv.writer(file)
         truth = [f"true:{label}" for label in self.labels]
         scores = (f"{kind}:{label}" for label in self.labels)
-        writer.writerow(["id", self.cluster_kind, *self.groups, *truth, *scores])
+        writer.writerow(map(cell, ["id", self.cluster_kind, *self.groups, *truth, *scores]))
         for row, (name, cluster) in enumerate(zip(self.ids, self.clusters, strict=True)):
             groups = (values[row] for values in self.groups.values())
             predicted = (f"{p:.6g}" for p in self.probabilities[row])
             true = (f"{t:g}" for t in self.targets[row])
-            writer.writerow([name, cluster, *groups, *true, *predicted])
+            writer.writerow([*map(cell, (name, cluster, *groups)), *true, *predicted])
 
 
 def load(folder: Path | str, name: str = "predictions") -> Scored:
@@ -263,7 +273,7 @@ def load(folder: Path | str, name: str = "predictions") -> Scored:
     """
     folder = Path(folder)
     try:
-        head = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        head = load_json(folder / f"{name}.json")
         if head.pop("format") != FORMAT:
             raise DataError(f"{folder}/{name}.json has another format; run the evaluation again.")
         with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:

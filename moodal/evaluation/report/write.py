@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ import numpy as np
 
 from moodal.core.emotions import Targets
 from moodal.core.errors import DataError, writing
-from moodal.core.files import replacing
+from moodal.core.files import load_json, replacing
 from moodal.core.manifest import Manifest
 from moodal.evaluation.protocols.select_on_test import SELECTED_ON_TEST
 from moodal.evaluation.report import figures, summary, tables
@@ -37,8 +36,8 @@ def finished(folder: Path) -> FinishedExperiment | None:
     if not path.exists():
         return None
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        report = load_json(path)
+    except (OSError, ValueError) as error:
         raise DataError(f"{path} is damaged ({error}); delete it and run again.") from None
     return FinishedExperiment(report, scored.load(folder))
 

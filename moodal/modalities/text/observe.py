@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,14 @@ FOREIGN = "it does not look English, the one language known"
 """The reason why words of another language are used only if no other modality is present."""
 
 CUT = "Only the first 256 word pieces of the text were read."
+
+UNKNOWN = 100
+"""The number of the word piece that stands for all that the vocabulary lacks."""
+MANY_UNKNOWN = 0.3
+"""The share of unknown pieces from which a text is flagged."""
+
+WRAPPED = 50
+"""A line of at least so many characters without a mark at its end was wrapped by its editor."""
 
 LONGEST = 600
 """The approximate largest number of characters of a sentence; longer ones are cut at spaces."""
@@ -77,10 +86,16 @@ class Text(Modality):
                 return Absent("no speech")
             return Absent("no words" if window.text is not None else "no transcript")
         encoded = tokenizer().encode(spell_out(window.text))
-        if len(encoded.ids) <= 2:  # the two special pieces
+        pieces = encoded.ids[1:-1]  # without the two special pieces
+        if not pieces:
             return Absent("no words")
+        if all(piece == UNKNOWN for piece in pieces):
+            return Absent("no known words")
         reservation = "" if looks_english(window.text) else FOREIGN
-        flags = (CUT,) if encoded.overflowing else ()
+        flags: tuple[str, ...] = (CUT,) if encoded.overflowing else ()
+        unknown = sum(piece == UNKNOWN for piece in pieces)
+        if unknown > MANY_UNKNOWN * len(pieces):
+            flags += (f"{unknown} of the {len(pieces)} word pieces of the text are unknown.",)
         return [ObservedText(window.text, {}, flags, None, reservation, window.words)]
 
 
@@ -94,7 +109,7 @@ def sentences(text: str) -> list[str]:
     ["I can't believe it!", 'You did it...', 'Really? \U0001f60d']
     """
     split: list[str] = []
-    for line in _LINE.split(text):
+    for line in _LINE.split(_unwrapped(text)):
         begun = len(split)
         for part in _END.sub("\\1\0", line).split("\0"):
             part = " ".join(part.split())
@@ -110,6 +125,24 @@ def sentences(text: str) -> list[str]:
             elif _has_words(part):
                 split.append(part)
     return split
+
+
+def _unwrapped(text: str) -> str:
+    """Join lines that an editor wrapped: the text of a paragraph does not end with its line.
+
+    A line continues where it has no mark at its end, and the next one begins with a small letter
+    or this one is long. Lists of short lines that begin with capitals stay apart.
+    """
+    lines = text.splitlines()
+    pieces = lines[:1]
+    for before, line in itertools.pairwise(lines):
+        end, start = before.rstrip(), line.lstrip()
+        continues = end and start and (end[-1].isalnum() or end[-1] in ",-–—")
+        if continues and start[0].isalnum() and (start[0].islower() or len(end) >= WRAPPED):
+            pieces += [" ", start]
+        else:
+            pieces += ["\n", line]
+    return "".join(pieces)
 
 
 def _has_words(text: str) -> bool:

@@ -1,17 +1,21 @@
-"""Spelling of emoji and emoticons in words, so that every text reader knows what they say.
+"""Spelling of a text as every text reader knows it: plain letters, emoji and emoticons in words.
 
+Entities and tags of HTML, and full-width or styled letters, become the letters that they show.
 Text encoders read a text after `spell_out`, by way of `text_of`; users see it as it was written.
 The names of emoji are those of Unicode (CLDR), from the package emoji.
 """
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from moodal.core.errors import UsageError
+from moodal.core.guard import ENTITY
 from moodal.modalities.encoder import Item
 
 EMOTICONS = {
@@ -59,11 +63,28 @@ _EMOTICON = re.compile(
     + r"|(?<=[^\W\d_])(?P<smile>[:;]'?-?\)+)(?![\w/\\=<>{}\[\]|@#$%^&*+~'\"(:\-])"
 )
 
+_HEARTS = {
+    f"{colour} heart"
+    for colour in ("red", "pink", "orange", "yellow", "green", "blue", "light blue", "purple")
+} | {"heart suit"}
+"""Names of hearts, which mean love and whose colour says nothing."""
+
 _TONES = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 _INVISIBLE = "\u200d\ufe0e\ufe0f"
 """The zero-width joiner, and the signs that ask for a text's or a picture's look."""
 _TONE = re.compile(f"[{_TONES}]")
 _NAMED_TONE = re.compile(r"_(?:medium-)?(?:light|medium|dark)_skin_tone")
+
+
+_TAG = re.compile(
+    r"</?(?:a|b|big|blockquote|br|center|code|div|em|font|h[1-6]|hr|i|img|li|ol|p|pre|s|small|span"
+    r"|strike|strong|sub|sup|table|td|tr|tt|u|ul)(?:[ \t/][^<>]{0,500})?>",
+    re.IGNORECASE,
+)
+_INLINE = re.compile(r"</?(?:a|b|big|code|em|font|i|s|small|span|strike|strong|tt|u)\b", re.I)
+"""Tags that stand within words; others end a word."""
+_STYLED = re.compile("[\uff01-\uff5e\u2460-\u24ff\ufb00-\ufb06\U0001d400-\U0001d7ff]")
+"""Full-width, circled and mathematical letters, and ligatures."""
 
 
 @dataclass(frozen=True)
@@ -92,25 +113,55 @@ def text_of(item: Item) -> str:
 
 
 def spell_out(text: str) -> str:
-    """Replace the emoji and emoticons of a text by words.
+    """Replace entities, tags and styled letters by plain ones, and emoji and emoticons by words.
 
-    Skin tones and variation signs are dropped; equal emoji in a row are said once. Texts without
-    emoji and emoticons are returned as they are, so their features and those encoders'
+    Skin tones and variation signs are dropped; equal emoji in a row are said once. Other texts
+    are returned as they are, so their features and those encoders'
     fingerprints stay what they were.
 
     >>> spell_out("We won😍😍, thank you :) See http://a.org at 10:30")
     'We won smiling face with heart eyes, thank you smiling face See http://a.org at 10:30'
+    >>> spell_out("I <b>love</b> it &amp; you &lt;3")
+    'I love it & you love'
     """
     return spelling_of(text).text
 
 
 @lru_cache(maxsize=64)
 def spelling_of(text: str) -> Spelling:
-    """Spell out emoji and emoticons, and remember where each character was written."""
+    """Spell out a text, and remember where each character was written."""
     spelling = Spelling(text, range(len(text)))
+    if "<" in text:
+        spelling = _substituted(spelling, _TAG, lambda tag: "" if _INLINE.match(tag) else " ")
+    if "&" in text:
+        spelling = _substituted(spelling, ENTITY, html.unescape)
     if not text.isascii():
         spelling = _replaced(spelling, _emoji)
+        spelling = _substituted(spelling, _STYLED, _plain)
     return _replaced(spelling, _emoticons)
+
+
+def _plain(letter: str) -> str:
+    """Return the plain letter that a styled one shows."""
+    return unicodedata.normalize("NFKC", letter)
+
+
+def _substituted(
+    spelling: Spelling, pattern: re.Pattern[str], change: Callable[[str], str]
+) -> Spelling:
+    """Put what ``change`` makes of each match in its place, without spaces around it."""
+    at = 0
+    pieces: list[str] = []
+    places: list[int] = []
+    for match in pattern.finditer(spelling.text):
+        start, end = match.span()
+        pieces += [spelling.text[at:start], change(match[0])]
+        places += spelling.places[at:start]
+        places += [spelling.places[start]] * len(pieces[-1])
+        at = end
+    if not at:
+        return spelling
+    return Spelling("".join(pieces) + spelling.text[at:], (*places, *spelling.places[at:]))
 
 
 Replacement = tuple[int, int, str | None]
@@ -167,7 +218,8 @@ def _name(sign: str) -> str:
         return sign
     about = emoji.EMOJI_DATA.get(_TONE.sub("", sign)) or emoji.EMOJI_DATA[sign]
     name = "" if sign in _TONES else _NAMED_TONE.sub("", str(about["en"]))
-    return " ".join(re.findall(r"[^\W_]+(?:['’][^\W_]+)*", name))
+    words = " ".join(re.findall(r"[^\W_]+(?:['’][^\W_]+)*", name))
+    return "love" if words in _HEARTS else words
 
 
 def _emoticons(text: str) -> Iterator[Replacement]:

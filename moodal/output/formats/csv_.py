@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Sequence
 
+from moodal.core.guard import cell
 from moodal.core.records import ordered
 from moodal.core.summary import DecidedMoment, RecordingSummary
 from moodal.core.timeline import Prediction, Timeline
@@ -143,5 +144,4 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _text(value: str) -> str:
-    value = plain(value)
-    return f"'{value}" if value.startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠")) else value
+    return cell(value)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from moodal.core.errors import DataError, MissingDependencyError, UsageError
+from moodal.core.files import load_json
 from moodal.modalities.encoder import package_folder
 
 
@@ -179,7 +179,7 @@ def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
 
 def _json(path: Path, name: str) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = load_json(path)
     except FileNotFoundError:
         raise DataError(
             f"{path.parent} holds no {path.name}; {name} is not a folder of a transformers model."

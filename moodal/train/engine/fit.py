@@ -129,7 +129,6 @@ class _Loop:
         )
         self.epoch_steps = -(-len(training.train) // (config.batch_size * config.accumulate))
         self.total_steps = config.epochs * self.epoch_steps
-        self.warm_steps = round(config.warmup * self.total_steps)
         path, stateful = training.folder / "resume.pt", (self.optimiser, self.plateau)
         self.state = State()
         if path.exists():
@@ -182,7 +181,7 @@ class _Loop:
         """Take one optimiser step, and add its losses to the epoch's sums."""
         state = self.state
         number = state.epoch * self.epoch_steps + state.step
-        set_rates(self.optimiser, number, self.warm_steps, self.total_steps, self.config.decay)
+        set_rates(self.optimiser, number, self.total_steps, self.config)
         loss, parts = step(self.training, self.model, self.wrapped, group)
         rows = sum(map(len, group))
         state.loss_sum += loss * rows

@@ -21,31 +21,37 @@ COUNTS = ("ctc_infinite",)
 
 
 def parameters(system: System, config: Train) -> list[dict[str, Any]]:
-    """Group what is trained: the backbone has its own rate where the recipe names one."""
+    """Group what is trained: the backbone has its own rate or start where the recipe names one."""
     trained = [p for p in system.parameters() if p.requires_grad]
     backbone: list[Tensor] = []
-    if config.backbone_lr:
+    if config.backbone_lr or config.backbone_start:
         backbone = [p for p in system.backbone_parameters() if p.requires_grad]
     own = {id(p) for p in backbone}
-    groups: list[dict[str, Any]] = [{"params": [p for p in trained if id(p) not in own]}]
+    new = [p for p in trained if id(p) not in own]
+    groups: list[dict[str, Any]] = [{"params": new, "backbone": False}]
     if backbone:
-        groups.append({"params": backbone, "lr": config.backbone_lr})
+        rate = config.backbone_lr or config.lr
+        groups.append({"params": backbone, "lr": rate, "backbone": True})
     return groups
 
 
-def set_rates(optimiser: Any, number: int, warm: int, total: int, decay: str) -> None:
+def set_rates(optimiser: Any, number: int, total: int, config: Train) -> None:
     """Set the rates of step ``number`` of ``total``.
 
-    They rise until step ``warm``, and then follow ``decay`` (see `moodal.core.recipe.Train`).
+    They rise during ``warmup``, and then follow ``decay`` (see `moodal.core.recipe.Train`). A
+    backbone that starts later computes no gradients until then, and its rates rise from there.
     """
-    if number < warm:
-        share = (number + 1) / warm
-    elif decay == "linear":
-        share = (total - number) / max(total - warm, 1)
-    else:
-        return
+    warm, late = round(config.warmup * total), round(config.backbone_start * total)
     for group in optimiser.param_groups:
-        group["lr"] = group["full_lr"] * share
+        start = late if group.get("backbone") else 0
+        for parameter in group["params"]:
+            parameter.requires_grad_(number >= start)
+        if number < start:
+            continue
+        if number < start + warm:
+            group["lr"] = group["full_lr"] * (number + 1 - start) / warm
+        elif config.decay == "linear":
+            group["lr"] = group["full_lr"] * (total - number) / max(total - start - warm, 1)
 
 
 def step(

@@ -17,7 +17,7 @@ import numpy as np
 
 from moodal.core.emotions import EmotionSpace, Targets, Task
 from moodal.core.errors import UsageError
-from moodal.core.files import replacing
+from moodal.core.files import load_json, replacing
 from moodal.core.manifest import Manifest
 from moodal.core.recipe import Recipe
 from moodal.evaluation import metrics
@@ -211,7 +211,7 @@ def _retrained(test: UnseenTest, folder: Path) -> Entries:
             aucs = {e: _auc(logits, space, e, targets) for e, targets in test.targets.items()}
             with replacing(kept) as part:
                 part.write_text(json.dumps(aucs) + "\n", encoding="utf-8")
-        for emotion, auc in json.loads(kept.read_text(encoding="utf-8")).items():
+        for emotion, auc in load_json(kept).items():
             drawn[emotion].append(float("nan") if auc is None else auc)
     return {
         emotion: {"retrained": nulls.retrained(aucs_drawn, test.aucs[emotion])}

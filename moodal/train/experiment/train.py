@@ -20,7 +20,7 @@ from torch import Tensor
 from moodal.core import recipe as recipes
 from moodal.core.emotions import Targets
 from moodal.core.errors import OutputError, UsageError
-from moodal.core.files import replacing
+from moodal.core.files import load_json, replacing
 from moodal.core.manifest import Manifest
 from moodal.core.recipe import Recipe
 from moodal.evaluation.protocols.audit import audit
@@ -203,7 +203,7 @@ def claim(plan: Plan, out: Path) -> None:
 def _same_run(path: Path, content: Mapping[str, Any]) -> bool:
     """Compare a run's recipe.json with another recipe, the system under its present name."""
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = load_json(path)
         stored["system"] = current(stored["system"])
     except (ValueError, TypeError, KeyError, AttributeError, UsageError):
         return False

@@ -7,7 +7,6 @@ that was killed resumes, and one that is finished is not run again.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import torch
 from moodal.core import recipe as recipes
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError, UsageError
+from moodal.core.files import load_json
 from moodal.core.recipe import Recipe, Space
 from moodal.core.records import Frames
 from moodal.evaluation.protocols.experiment import Experiment
@@ -262,8 +262,8 @@ def finished_branch(source: Path | str, folder: Path | str) -> Learned:
     if not (source / "report.json").exists():
         raise UsageError(f"{source} is not finished; run `moodal train` with it again.")
     try:
-        values = json.loads((source / "recipe.json").read_text(encoding="utf-8"))
-    except ValueError as error:
+        values = load_json(source / "recipe.json")
+    except (OSError, ValueError) as error:
         raise DataError(f"{source}/recipe.json cannot be read: {error}.") from None
     run = branch_run(recipes.parse(Recipe, values, f"{source}/recipe.json"), folder, str(source))
     system, artefact, scales = load(source / "artefact")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moodal.core.emotions import Value, Values
+from moodal.core.emotions import EmotionSpace, Value, Values
 from moodal.evaluation.metrics import METRICS
-from moodal.evaluation.report.measures import HEADLINES, LINES, NO_SENTIMENT
+from moodal.evaluation.report.measures import HEADLINES, LINES, NO_EVIDENCE, NO_SENTIMENT
 from moodal.evaluation.report.scores import Scored, ScoredRows
 from moodal.evaluation.report.summary import SCHEMA, ReportContext, combine, summarise
 from moodal.evaluation.report.tables import markdown
@@ -113,3 +113,24 @@ def test_every_key_of_a_report_is_documented(predictions):
                 assert key in docs, key
             for key in metric.get("mean", metric.get("all")):
                 assert key in docs, key
+
+
+def test_an_emotion_without_evidence_is_not_ranked_and_says_why():
+    rng = np.random.default_rng(0)
+    labels = ("anger", "surprise", "neutral")
+    targets = np.eye(3)[rng.integers(0, 3, 60)]
+    scored = Scored.from_logits(
+        rng.normal(size=(60, 3)) + targets,
+        targets,
+        EmotionSpace(labels, "single"),
+        ScoredRows([str(i) for i in range(60)]),
+        info={"without_evidence": ["surprise"]},
+    )
+    report = summarise(scored, draws=10)
+    auc = report["metrics"]["auc"]
+    assert auc["emotions"]["surprise"] == {"value": None, "gap": NO_EVIDENCE}
+    assert auc["emotions"]["anger"]["value"] > 0.5
+    assert auc["mean"]["over"] == 2
+    assert report["metrics"]["binary_f1"]["emotions"]["surprise"]["value"] is not None
+    assert NO_EVIDENCE in markdown(report)
+    assert scored.select(["surprise", "anger"]).evident.tolist() == [False, True]

@@ -10,6 +10,7 @@ from moodal.core.recipe import Train
 from moodal.core.records import Frames, Utterance
 from moodal.train.data.dataset import TensorData
 from moodal.train.engine.fit import fit, launch
+from moodal.train.engine.step import set_rates
 from moodal.train.engine.training import Training
 from moodal.train.systems import cai_sota
 
@@ -39,3 +40,36 @@ def test_an_objective_is_computed_in_the_precision_asked_for(tmp_path, precision
     rows = np.arange(8)
     fit(Training(launch(config), system, space, data, rows[:6], rows[6:], config, tmp_path))
     assert set(dtypes) == {dtype}
+
+
+class _Optimiser:
+    """Two groups of parameters: new layers, and a backbone."""
+
+    def __init__(self) -> None:
+        self.new, self.backbone = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
+        self.param_groups = [
+            {"params": [self.new], "lr": 1.0, "full_lr": 1.0, "backbone": False},
+            {"params": [self.backbone], "lr": 0.1, "full_lr": 0.1, "backbone": True},
+        ]
+
+
+def test_a_late_backbone_computes_no_gradients_until_its_start_and_then_warms_up():
+    optimiser = _Optimiser()
+    config = Train(backbone_start=0.2, warmup=0.1, decay="linear")
+    trains, rates = [], []
+    for number in range(20):
+        set_rates(optimiser, number, 20, config)
+        assert optimiser.new.requires_grad
+        trains.append(optimiser.backbone.requires_grad)
+        rates.append(optimiser.param_groups[1]["lr"])
+    assert trains == [False] * 4 + [True] * 16
+    assert rates[4:8] == pytest.approx([0.05, 0.1, 0.1, 0.1 * 13 / 14])
+    assert rates[-1] == pytest.approx(0.1 / 14)
+
+
+def test_a_late_backbone_keeps_the_rate_that_a_plateau_has_lowered():
+    optimiser = _Optimiser()
+    config = Train(backbone_start=0.5)
+    optimiser.param_groups[1]["lr"] = 0.01
+    set_rates(optimiser, 15, 20, config)
+    assert optimiser.param_groups[1]["lr"] == 0.01
