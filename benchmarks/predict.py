@@ -143,6 +143,7 @@ def whole(args: argparse.Namespace, folder: Path) -> dict[str, dict[str, float]]
     long: dict[str, dict[str, Any]] = {
         "sound": {"asr": False},
         "film with faces": {"asr": False},
+        "film in slices": {"asr": False, "step": 0.5},
         "sound with ASR": {"asr": True},
     }
     short: dict[str, dict[str, Any]] = {

@@ -8,6 +8,7 @@ import numpy as np
 
 from moodal.core.emotions import Value
 from moodal.core.timeline import Moment, Prediction, Timeline, Word
+from moodal.model.chain import slice_edges
 
 BASICS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 LINES = (
@@ -118,6 +119,35 @@ def timeline(path="clip.mp4", *, lines=LINES, emotions=BASICS, pictures=True, pa
     if pictures:
         fields |= {"waveform": waveform(predictions, at), "thumbnails": thumbnails(at)}
     return Timeline(path, tuple(predictions), tuple(emotions), **fields | more)
+
+
+def sliced(step=0.5, **more):
+    """A video whose utterances have slices; the second half of each is sad, whatever it is."""
+    whole = timeline(**more)
+    predictions = []
+    for i, p in enumerate(whole):
+        spans = slice_edges(p.start, p.end, step)
+        parts = tuple(
+            dataclasses.replace(
+                prediction(
+                    i,
+                    p.text,
+                    "sadness" if k > len(spans) / 2 else p.top,
+                    *span,
+                    streams=p.streams,
+                    track=p.track,
+                    seed=k,
+                    id=f"{p.id}.{k}",
+                ),
+                words=(),
+                moments=(),
+                rest={},
+                quality={},
+            )
+            for k, span in enumerate(spans, 1)
+        )
+        predictions.append(dataclasses.replace(p, slices=parts))
+    return dataclasses.replace(whole, predictions=tuple(predictions), step=step)
 
 
 def text_timeline(path="letter.txt", *, lines=LINES, emotions=BASICS):

@@ -13,6 +13,7 @@ from moodal.model import artefact
 from moodal.model.info import (
     ArtefactInfo,
     BranchInfo,
+    ChannelInfo,
     DataInfo,
     EncoderInfo,
     FusedBody,
@@ -119,6 +120,21 @@ def body(streams: Sequence[str] = STREAMS, **changes: Any) -> FusedBody:
         "fusion": fusion,
     }
     return FusedBody(**{**fields, **changes})
+
+
+def channel_body(streams: Sequence[str] = STREAMS) -> FusedBody:
+    """Return its branches, fused by a channel model in which each set is as likely to tell."""
+    sets = [c for n in (0, 1, 2, 3) for c in combinations(STREAMS, n) if set(c) <= set(streams)]
+    channel = ChannelInfo(
+        sharpness=dict.fromkeys(streams, 2.0),
+        floor=dict.fromkeys(streams, 0.05),
+        expected=dict.fromkeys(streams, -2.0),
+        telling={"+".join(c): (1 / len(sets), 1 / len(sets)) for c in sets},
+        other=-3.0,
+        threshold=0.3,
+        trained={w: round(1 / len(BASICS), 6) for w in BASICS},
+    )
+    return body(streams, fusion={}, channel=channel)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -96,6 +96,12 @@ def predict_arguments(parser: Arguments) -> None:
         "--fps", type=float, default=5.0, help="video frames analysed per second (default: 5)"
     )
     parser.add_argument(
+        "--step",
+        type=float,
+        metavar="SECONDS",
+        help="answer every so many seconds, 0.25 to 5, within each utterance (default: do not)",
+    )
+    parser.add_argument(
         "--format",
         choices=FormatNames(),
         metavar="FORMAT",
@@ -135,6 +141,7 @@ def options_of(args: argparse.Namespace) -> PredictOptions:
         asr=args.asr,
         faces=args.faces,
         fps=args.fps,
+        step=args.step,
         media=dict(pair(text, "--media") for text in args.media),
         vectors=args.vectors,
         prior=args.prior,

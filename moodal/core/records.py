@@ -79,10 +79,12 @@ class Sound:
         samples: [n] float32 at `RATE`, in [-1, 1].
         speech: start and end in seconds of the part from first to last detected speech; None if
             voice activity was not detected yet.
+        cry: whether that part is a cry, in which no speech was detected.
     """
 
     samples: np.ndarray
     speech: tuple[float, float] | None = None
+    cry: bool = False
 
 
 Medium = str | Clip

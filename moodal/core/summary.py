@@ -18,10 +18,10 @@ MOST = 3
 
 @dataclass(frozen=True, slots=True)
 class DecidedMoment:
-    """An utterance in which an emotion is decided.
+    """An utterance, or a slice of one, in which an emotion is decided.
 
     Attributes:
-        id: the utterance.
+        id: the utterance or slice.
         emotion, probability: what is decided, and how probable it is.
         start, end: seconds in the recording; None for a text.
     """
@@ -68,7 +68,7 @@ class RecordingSummary:
         undecided: share of the time in which the model abstains; with those of ``decided`` it
             adds up to 1. None where nothing could be decided: of values, or without utterances.
         telling: up to three utterances with the highest probability of a decided emotion other
-            than neutral, the most probable first.
+            than neutral, the most probable first; where they have slices, the slice of each.
         first: for each decided emotion, the first utterance in which it is, in order of time.
         values: value -> its mean and ends; empty where the model answers with emotions.
         track: number of the tracked face, None for the whole recording.
@@ -89,6 +89,8 @@ class RecordingSummary:
 
 def summarise(predictions: Sequence[Prediction], emotions: Sequence[str]) -> RecordingSummary:
     """Summarise the utterances of a recording, and those of each of several tracked faces.
+
+    Where utterances have slices, these are summed up in their place.
 
     Args:
         predictions: the utterances in the order of time.
@@ -112,6 +114,9 @@ def _summary(
     track: int | None = None,
     tracks: tuple[RecordingSummary, ...] = (),
 ) -> RecordingSummary:
+    utterances = len(predictions)
+    owners = [i for i, p in enumerate(predictions) for _ in p.slices or (p,)]
+    predictions = [row for p in predictions for row in p.slices or (p,)]
     weights = _weights(predictions)
     scored = bool(predictions and emotions)
     decided = dict.fromkeys(emotions, 0.0) if scored else {}
@@ -122,10 +127,13 @@ def _summary(
         else:
             undecided += float(weight)
     moments = [_moment(p) for p in predictions if p.decided]
-    telling = [m for m in moments if m.emotion != NEUTRAL]
+    telling: dict[int, DecidedMoment] = {}  # of each utterance its most telling slice
+    for owner, p in sorted(zip(owners, predictions, strict=True), key=_probability):
+        if p.decided and p.decided[0] != NEUTRAL:
+            telling.setdefault(owner, _moment(p))
     first = {m.emotion: m for m in reversed(moments)}
     return RecordingSummary(
-        utterances=len(predictions),
+        utterances=utterances,
         seconds=_seconds(predictions),
         probabilities={
             e: _mean([p.probabilities[e] for p in predictions], weights)
@@ -133,12 +141,17 @@ def _summary(
         },
         decided=decided,
         undecided=undecided if scored else None,
-        telling=tuple(sorted(telling, key=lambda m: -m.probability)[:MOST]),
+        telling=tuple(telling.values())[:MOST],
         first=tuple(m for m in moments if first[m.emotion] is m),
         values=_values(predictions, weights),
         track=track,
         tracks=tracks,
     )
+
+
+def _probability(row: tuple[int, Prediction]) -> float:
+    """Order rows by the probability of what is decided, the highest first."""
+    return -max((row[1].probabilities[e] for e in row[1].decided[:1]), default=0.0)
 
 
 def _seconds(predictions: Sequence[Prediction]) -> float | None:

@@ -72,6 +72,9 @@ class Prediction:
             model answers with emotions.
         alone: stream -> emotion -> the probability from that stream alone, where several were
             used and the fusion has them.
+        slices: the answers of equal parts of the utterance, in the order of time, where they were
+            asked for (``step``). Their ids end in ".1", ".2", ...; they have no words, moments,
+            quality or slices.
     """
 
     id: str
@@ -93,6 +96,7 @@ class Prediction:
     track: int | None = None
     values: Mapping[str, float] = field(default_factory=dict)
     alone: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    slices: tuple[Prediction, ...] = ()
 
     @property
     def logits(self) -> dict[str, float]:
@@ -127,6 +131,7 @@ class Timeline(Sequence[Prediction]):
         modalities: the modalities that the model reads, with their labels, colours and marks.
         values: that were asked for, in that order, with their ranges; none of a model of emotions.
         prior: the name of the prior under which the probabilities hold; "" for that of training.
+        step: seconds of the utterances' slices; None without slices.
     """
 
     path: str
@@ -142,6 +147,7 @@ class Timeline(Sequence[Prediction]):
     modalities: tuple[ModalityInfo, ...] = ()
     values: tuple[Value, ...] = ()
     prior: str = ""
+    step: float | None = None
 
     def __len__(self) -> int:
         return len(self.predictions)
@@ -155,12 +161,20 @@ class Timeline(Sequence[Prediction]):
     def __getitem__(self, i: int | slice) -> Prediction | tuple[Prediction, ...]:
         return self.predictions[i]
 
+    @property
+    def rows(self) -> tuple[Prediction, ...]:
+        """The answers in the finest time: an utterance's slices, or the utterance if it has none.
+
+        The rows of one utterance follow each other.
+        """
+        return tuple(row for p in self.predictions for row in p.slices or (p,))
+
     def summary(self) -> RecordingSummary:
         """Return the answer for the recording as a whole, and for each of several faces."""
         return summarise(self.predictions, self.emotions)
 
     def to_frame(self) -> Any:
-        """Return a pandas DataFrame: a row per utterance, a column per emotion or value.
+        """Return a pandas DataFrame: a row per utterance or slice, a column per emotion or value.
 
         Raises:
             MissingDependencyError: pandas is not installed.
@@ -177,7 +191,7 @@ class Timeline(Sequence[Prediction]):
             | {"decided": p.decided[0] if p.decided else None, "streams": "+".join(p.streams)}
             | {e: p.probabilities[e] for e in self.emotions}
             | {v.name: p.values[v.name] for v in self.values}
-            for p in self.predictions
+            for p in self.rows
         ]
         decided = [] if self.values else ["decided"]
         names = [*self.emotions, *(v.name for v in self.values)]

@@ -93,6 +93,29 @@ class Observed:
         """Assign ``steps`` steps of a network to the parts of the utterance; None: unknown."""
         return None
 
+    @property
+    def windows(self) -> float | None:
+        """The number of independent windows that its parts are worth together, if these overlap.
+
+        None where parts do not overlap, or are not told apart.
+        """
+        return None
+
+    def during(self, start: float, end: float) -> Observed | Absent:
+        """Observe a part of the utterance, from one second of the recording to another.
+
+        What is not told apart in time, such as a text, holds for all parts: the observation
+        itself.
+        """
+        return self
+
+    def places(self, start: float, end: float, steps: int) -> np.ndarray | None:
+        """Return which of a network's ``steps`` steps belong to a part of the utterance.
+
+        None where the part has to be encoded by itself, see `during`.
+        """
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

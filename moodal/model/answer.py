@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from moodal.core.records import Frames, ordered
 from moodal.core.timeline import Moment, Prediction, Word
 from moodal.modalities.encoder import Encoder
 from moodal.modalities.infos import info_of
-from moodal.modalities.modality import Observed, Part
+from moodal.modalities.modality import Absent, Observed, Part
 from moodal.model.fusion import NEUTRAL
 from moodal.model.observe import Observation
 from moodal.model.scorer import Evidence, Scorer, Scores
+from moodal.model.slices import Slicer, Slices
 from moodal.model.vocabulary import Asked
 
 UNASKED = "not asked for"
@@ -32,11 +34,13 @@ class Pending:
         about: the prediction without emotions.
         observed: modality -> what was observed, without its medium.
         evidence: of this one utterance.
+        slices: the evidence of its slices, where they were asked for.
     """
 
     about: Prediction
     observed: Mapping[str, Observed]
     evidence: Evidence
+    slices: Slices | None = None
 
 
 @dataclass
@@ -49,6 +53,7 @@ class Answering:
         asked: the question.
         name: the name of the recording, from which its utterances are numbered.
         unasked: modalities of the model that the question excludes.
+        step: seconds of the slices of each utterance; None for none.
         count: the number of utterances answered so far.
         incomplete: the number of utterances that lack a modality which the model requires.
     """
@@ -58,6 +63,7 @@ class Answering:
     asked: Asked
     name: str
     unasked: Sequence[str] = ()
+    step: float | None = None
     count: int = 0
     incomplete: int = 0
 
@@ -73,7 +79,8 @@ class Answering:
     def answer(self, observation: Observation) -> Iterator[Prediction]:
         """Yield a prediction for each person of an utterance; none where nothing was observed."""
         for about, observed, states in self._persons(observation):
-            yield self._completed(about, observed, self.scorer.score(states, self.asked))
+            answer = self._completed(about, observed, self.scorer.score(_one(states), self.asked))
+            yield self._with_slices(answer, self._slices(about, observed, states))
 
     def weigh(self, observation: Observation) -> Iterator[Pending]:
         """Yield the evidence for each person of an utterance, to be fused when its level is known.
@@ -83,17 +90,62 @@ class Answering:
         """
         for about, observed, states in self._persons(observation):
             light = {m: dataclasses.replace(o, item="") for m, o in observed.items()}
-            yield Pending(about, light, self.scorer.evidence(states, self.asked))
+            evidence = self.scorer.evidence(_one(states), self.asked)
+            yield Pending(about, light, evidence, self._slices(about, observed, states))
 
     def finish(self, pending: Pending, level: Mapping[str, np.ndarray]) -> Prediction:
         """Fuse the evidence for one person; ``level`` is modality -> [1, basics]."""
         scores = self.scorer.fused(pending.evidence, self.asked, level=level)
-        return self._completed(pending.about, pending.observed, scores)
+        answer = self._completed(pending.about, pending.observed, scores)
+        return self._with_slices(answer, pending.slices, level)
+
+    @cached_property
+    def _slicer(self) -> Slicer:
+        return Slicer(self.scorer, self.encoders, self.asked)
+
+    def _slices(
+        self,
+        about: Prediction,
+        observed: Mapping[str, Observed],
+        states: Mapping[str, np.ndarray],
+    ) -> Slices | None:
+        if self.step is None:
+            return None
+        return self._slicer.slices(about, observed, states, self.step)
+
+    def _with_slices(
+        self,
+        answer: Prediction,
+        slices: Slices | None,
+        level: Mapping[str, np.ndarray] | None = None,
+    ) -> Prediction:
+        """Return a prediction with the emotions of its slices, if there are any."""
+        if slices is None:
+            return answer
+        levels = None  # the artefact's own
+        if level is not None:
+            levels = {m: np.repeat(own, len(slices.about), 0) for m, own in level.items()}
+        scores = self.scorer.fused(slices.evidence, self.asked, level=levels)
+        rows = (
+            self._with_emotions(about, {}, scores.row(i)) for i, about in enumerate(slices.about)
+        )
+        return dataclasses.replace(answer, slices=tuple(rows))
 
     def _persons(
         self, observation: Observation
-    ) -> Iterator[tuple[Prediction, dict[str, Observed], dict[str, Frames]]]:
+    ) -> Iterator[tuple[Prediction, dict[str, Observed], dict[str, np.ndarray]]]:
         """Yield what is known of each person's utterance, what was observed, and its states."""
+        parts = [part for person in self._observed(observation) for part in self._parts_of(*person)]
+        if len(parts) > 1:
+            parts.sort(key=lambda part: part[0].segment.start or 0.0)
+        for own, observed, track, states in parts:
+            self.count += 1
+            yield self._about(own, observed, ordered(states), track), observed, states
+
+    def _observed(
+        self, observation: Observation
+    ) -> Iterator[tuple[Observation, dict[str, Observed], int | None, dict[str, np.ndarray]]]:
+        """Yield what was observed of each person, the person, and the states."""
         for track, observed in _by_track(observation.observed):
             states = {
                 m: self.scorer.states(m, self.encoders[m].encode(o.item))
@@ -104,12 +156,36 @@ class Answering:
             if self.scorer.complete and not enough:
                 self.incomplete += 1
                 continue
-            if not states:
-                continue
-            self.count += 1
-            modalities = ordered(states)
-            about = self._about(observation, observed, modalities, track)
-            yield about, observed, {m: Frames.from_list([states[m]]) for m in modalities}
+            if states:
+                yield observation, observed, track, {m: states[m] for m in ordered(states)}
+
+    def _parts_of(
+        self,
+        observation: Observation,
+        observed: dict[str, Observed],
+        track: int | None,
+        states: dict[str, np.ndarray],
+    ) -> Iterator[tuple[Observation, dict[str, Observed], int | None, dict[str, np.ndarray]]]:
+        """Divide a silent stretch where its answer changes; any other utterance stays whole."""
+        segment = observation.segment
+        start, end = segment.start, segment.end
+        spans = []
+        if segment.divisible and not self.asked.values and start is not None and end is not None:
+            spans = self._slicer.same_answers(observed, states, start, end)
+        if len(spans) < 2:
+            yield observation, observed, track, states
+            return
+        for first, last in spans:
+            own = {m: o.during(first, last) for m, o in observed.items()}
+            parts = {m: self._slicer.part(m, observed[m], states[m], first, last) for m in states}
+            yield (
+                dataclasses.replace(
+                    observation, segment=dataclasses.replace(segment, start=first, end=last)
+                ),
+                {m: o for m, o in own.items() if not isinstance(o, Absent)},
+                track,
+                {m: part for m, part in parts.items() if not isinstance(part, Absent)},
+            )
 
     def _about(
         self,
@@ -147,7 +223,7 @@ class Answering:
         """Return a prediction with the emotions of its utterance, and the parts of their logits."""
         modalities = about.streams
         sources = self.scorer.sources(self.asked, modalities)
-        parts = {m: _parts(observed[m], scores, m) for m in modalities}
+        parts = {m: _parts(observed[m], scores, m) if m in observed else [] for m in modalities}
         bias = np.zeros_like(scores.logits) if scores.bias is None else scores.bias
         shares = {m: scores.shares[m][0] for m in modalities if m in scores.shares}
         return dataclasses.replace(
@@ -160,7 +236,7 @@ class Answering:
             words=self._words(parts) or about.words,
             moments=self._moments(parts),
             flags=(*about.flags, *self._disagreement(scores, modalities)),
-            alone={m: self._named(own[0]) for m, own in scores.alone.items()}
+            alone={m: self._named(own[0]) for m, own in scores.alone.items() if m in modalities}
             if len(modalities) > 1
             else {},
             rest={
@@ -212,6 +288,11 @@ class Answering:
             for part, values in shares
             if not part.text
         )
+
+
+def _one(states: Mapping[str, np.ndarray]) -> dict[str, Frames]:
+    """Return the states of one utterance as sequences."""
+    return {m: Frames.from_list([own]) for m, own in states.items()}
 
 
 Shares = Sequence[tuple[Part, np.ndarray]]

@@ -31,6 +31,7 @@ from math import comb
 import numpy as np
 
 from moodal.core.records import Frames, ordered
+from moodal.model.chain import smooth
 from moodal.model.fusion import NEUTRAL, FusedScores, key, probabilities
 from moodal.model.info import ChannelInfo
 
@@ -191,9 +192,7 @@ class ChannelFusion:
         The evidence of an adapted word is a ratio already, by construction.
         """
         evidence = np.array(logits, float)
-        learned = np.array(
-            [i for i in range(self.basics) if sources[self.words[i]][modality] == "learned"], int
-        )
+        learned = self._learned(modality, sources)
         if not len(learned):
             return evidence
         adapted = np.array([sources[word][modality] == "adapted" for word in self.words])
@@ -202,6 +201,36 @@ class ChannelFusion:
             ratios[:, : self.basics] += level
             ratios = log_ratios(ratios, learned, 1.0)
         return np.where(adapted, evidence, ratios)
+
+    def smoothed(
+        self,
+        modality: str,
+        logits: np.ndarray,
+        sources: Mapping[str, Mapping[str, str]],
+        counts: np.ndarray,
+        times: np.ndarray,
+    ) -> np.ndarray:
+        """Smooth the logits of T slices of an utterance over time, see `moodal.model.chain`.
+
+        Args:
+            logits: [T, C] of one modality.
+            sources: word -> modality -> how it is known.
+            counts, times: [T], see `moodal.model.chain.smooth`.
+
+        Returns:
+            The logits [T, C] whose `ratios` are the smoothed ones.
+        """
+        learned = self._learned(modality, sources)
+        if len(learned) < 2:
+            return logits
+        ratios = smooth(self.ratios(modality, logits, sources), learned, counts, times)
+        adapted = np.array([sources[word][modality] == "adapted" for word in self.words])
+        return np.where(adapted, ratios, ratios / self.channel.sharpness[modality])
+
+    def _learned(self, modality: str, sources: Mapping[str, Mapping[str, str]]) -> np.ndarray:
+        """Return the columns [k] of the basic emotions that a modality learned."""
+        words = self.words[: self.basics]
+        return np.array([i for i, w in enumerate(words) if sources[w][modality] == "learned"], int)
 
     def _log_odds(
         self,

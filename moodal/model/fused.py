@@ -299,6 +299,27 @@ class FusedScorer:
             for m, shifts in stored.shifts.items()
         }
 
+    def require_slices(self) -> None:
+        """Check that the fusion is a channel model, whose evidence can be smoothed over time.
+
+        Raises:
+            UsageError: the fusion is a sum.
+        """
+        if self.artefact.fused.channel is None:
+            raise UsageError(
+                f"{self.artefact.info.name} is fused by a sum, which has no slices of time; "
+                'compose it with fusion = "channel", or leave the step out.'
+            )
+
+    def smoothed(
+        self, evidence: Evidence, asked: Asked, modality: str, counts: np.ndarray, times: np.ndarray
+    ) -> Evidence:
+        """Smooth one modality's evidence over time, see `moodal.model.chain`; not for a sum."""
+        fusion, sources = self.fusion(asked), self.sources(asked, [modality])
+        assert isinstance(fusion, ChannelFusion)
+        logits = fusion.smoothed(modality, evidence.logits[modality], sources, counts, times)
+        return replace(evidence, logits={**evidence.logits, modality: logits})
+
     def _by_set(self, evidence: Evidence, asked: Asked, level: Mapping[str, np.ndarray]) -> Scores:
         logits, names = evidence.logits, list(evidence.logits)
         count, words = len(next(iter(logits.values()))), len(asked.words)

@@ -97,6 +97,8 @@ class Model:
         self.scorer.under(options.prior)
         self.ask(options.words, options.vectors)
         self._require_modalities(options.chosen(self.modalities, self.info.name))
+        if options.step is not None:
+            self.scorer.require_slices()
 
     def scores(self, frames: Mapping[str, Frames], emotions: Sequence[str] | None = None) -> Scores:
         """Score utterances by the frames of the model's `encoders`.
@@ -311,6 +313,8 @@ class Model:
         """Yield the predictions, or their evidence, and finally the recording with its summary."""
         chosen = options.chosen(self.modalities, self.info.name)
         self._require_modalities(chosen)
+        if options.step is not None:
+            self.scorer.require_slices()
         modalities = {m: _fresh(m, options) for m in chosen}
         transcribe = None if options.asr is False else partial(_transcribe, self.threads)
         if source is None:
@@ -333,7 +337,7 @@ class Model:
         weigh: bool,
     ) -> Iterator[Prediction | Pending | tuple[Recording, Summary]]:
         name, unasked = recording_name(recording.name), self._unasked(options)
-        answering = Answering(self.scorer, self.encoders, asked, name, unasked)
+        answering = Answering(self.scorer, self.encoders, asked, name, unasked, options.step)
         for observation in observations:
             if isinstance(observation, Summary):
                 notes = (*observation.notes, *answering.notes)
@@ -371,6 +375,7 @@ class Model:
             emotions=() if asked.values else tuple(asked.shown),
             values=asked.values,
             prior=self.scorer.assumes,
+            step=options.step,
             duration=summary.duration,
             kind=recording.kind,
             absent={m: absent[m] for m in ordered(absent)},

@@ -310,7 +310,7 @@ class _Reading:
         if segment.speech is None:
             return Sound(samples)
         first, last = segment.speech
-        return Sound(samples, (first - segment.start, last - segment.start))
+        return Sound(samples, (first - segment.start, last - segment.start), segment.cry)
 
     def _observe(self, segment: Segment) -> Observation:
         """Observe a segment with every modality."""

@@ -11,6 +11,9 @@ from moodal.core.errors import UsageError
 from moodal.modalities import MODALITIES
 from moodal.model.level import STRENGTH
 
+SHORTEST_STEP, LONGEST_STEP = 0.25, 5.0
+"""Seconds of the shortest and the longest slices of an utterance."""
+
 Faces = Literal["main", "all"]
 Kind = TypeVar("Kind", bound="Options")
 
@@ -92,6 +95,8 @@ class PredictOptions(Options):
             each tracked face.
         fps: the number of pictures per second that are analysed.
         media: modality -> a further file of the recording.
+        step: seconds of the slices into which each utterance is divided besides, 0.25 to 5; None
+            for none.
     """
 
     text: str | None = None
@@ -100,9 +105,14 @@ class PredictOptions(Options):
     faces: Faces = "main"
     fps: float = 5.0
     media: Mapping[str, str] = field(default_factory=dict)
+    step: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.step is not None and not SHORTEST_STEP <= self.step <= LONGEST_STEP:
+            raise UsageError(
+                f"step is {SHORTEST_STEP:g} to {LONGEST_STEP:g} seconds; got {self.step:g}."
+            )
         if self.text is not None and self.subtitles is not None:
             raise UsageError("Give the text or the subtitles, not both.")
         if not 0 < self.fps <= 60:

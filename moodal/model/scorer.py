@@ -53,6 +53,20 @@ class Scores:
     sets: tuple[str, ...] = ()
     alone: Mapping[str, np.ndarray] = field(default_factory=dict)
 
+    def row(self, i: int) -> Scores:
+        """Return the scores of utterance ``i`` alone, without its steps."""
+        one = [i]
+        return Scores(
+            self.logits[one],
+            self.probabilities[one],
+            self.decided[one],
+            self.thresholds[one],
+            {m: share[one] for m, share in self.shares.items()},
+            None if self.bias is None else self.bias[one],
+            sets=self.sets[i : i + 1],
+            alone={m: own[one] for m, own in self.alone.items()},
+        )
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -198,6 +212,26 @@ class Scorer(Protocol):
 
         Raises:
             UsageError: the network does not fuse separate evidence of a known prior.
+        """
+        ...
+
+    def require_slices(self) -> None:
+        """Check that the slices of an utterance can be judged, see `smoothed`.
+
+        Raises:
+            UsageError: the network does not fuse separate evidence of a known prior.
+        """
+        ...
+
+    def smoothed(
+        self, evidence: Evidence, asked: Asked, modality: str, counts: np.ndarray, times: np.ndarray
+    ) -> Evidence:
+        """Smooth one modality's evidence of the slices of an utterance over time.
+
+        Args:
+            evidence: of T slices.
+            modality: one whose slices overlap.
+            counts, times: [T], see `moodal.model.chain.smooth`.
         """
         ...
 

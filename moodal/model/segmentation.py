@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from moodal.core.records import Clip, Sound
 from moodal.core.timeline import Word
 from moodal.media.subtitles import Cue
 from moodal.modalities.modality import Window
+from moodal.modalities.speech.cry import CryFinder
 from moodal.modalities.speech.segment import Span, SpeechSegmenter
 from moodal.modalities.speech.spoken import utterance_extent
 
@@ -32,6 +33,8 @@ class Segment:
         spoken: whether somebody speaks in it.
         speech: the seconds of its first and last speech in the recording, if a detector found
             any.
+        cry: whether that is a cry, which the detector does not take for speech.
+        divisible: whether it was cut by the clock, so that it is divided where its answer changes.
         ready: whether its words are final.
     """
 
@@ -41,6 +44,8 @@ class Segment:
     words: tuple[Word, ...] = ()
     spoken: bool = True
     speech: tuple[float, float] | None = None
+    cry: bool = False
+    divisible: bool = False
     ready: bool = True
 
     def window(
@@ -93,23 +98,35 @@ class Cues(Segmentation):
 
 @dataclass
 class Pauses(Segmentation):
-    """The segmentation by pauses: one segment for the speech between two of them."""
+    """The segmentation by pauses: one segment for the speech between two of them.
+
+    A recording without speech may be one cry, which is known at its end; it has no words.
+    """
 
     segmenter: SpeechSegmenter = field(default_factory=SpeechSegmenter)
+    cries: CryFinder = field(default_factory=CryFinder)
 
     @property
     def settled(self) -> float:
-        """The second before which no further speech begins."""
-        return self.segmenter.settled
+        """The second before which no further speech or cry begins."""
+        return 0.0 if self.cries.possible else self.segmenter.settled
 
     def hear(self, start: float, samples: np.ndarray) -> list[Segment]:
         """Return the speech that has ended."""
-        spans = self.segmenter.hear(start, samples)
-        return [Segment(s.start, s.end, speech=(s.start, s.end)) for s in spans]
+        self.cries.hear(start, samples)
+        return self._segments(self.segmenter.hear(start, samples))
 
     def finish(self, seconds: float) -> list[Segment]:
-        """Return the speech that ends with the sound."""
-        spans = self.segmenter.finish()
+        """Return the speech that ends with the sound, or the cry that the sound is."""
+        segments = self._segments(self.segmenter.finish())
+        if self.cries.possible and (cry := self.cries.finish()):
+            heard = (cry.start, cry.end)
+            segments.append(Segment(*heard, text="", speech=heard, cry=True))
+        return segments
+
+    def _segments(self, spans: Sequence[Span]) -> list[Segment]:
+        if spans:
+            self.cries.end()
         return [Segment(s.start, s.end, speech=(s.start, s.end)) for s in spans]
 
 
@@ -120,8 +137,9 @@ class Whole(Segmentation):
     Attributes:
         text: the words; None if they are not given.
         silence: whether the segment includes silence at both ends; else it reaches from the first
-            speech to the last, if any is detected.
+            speech to the last, or over a cry, if any is detected.
         speech: the speech so far.
+        cries: finds a cry where there is no speech.
         finished: whether the sound has ended.
     """
 
@@ -129,6 +147,7 @@ class Whole(Segmentation):
     silence: bool = True
     segmenter: SpeechSegmenter = field(default_factory=SpeechSegmenter)
     speech: list[Span] = field(default_factory=list)
+    cries: CryFinder = field(default_factory=CryFinder)
     finished: bool = False
 
     @property
@@ -138,6 +157,7 @@ class Whole(Segmentation):
 
     def hear(self, start: float, samples: np.ndarray) -> list[Segment]:
         """Collect the speech that is detected."""
+        self.cries.hear(start, samples)
         self.speech += self.segmenter.hear(start, samples)
         return []
 
@@ -145,11 +165,13 @@ class Whole(Segmentation):
         """Return the one segment."""
         self.speech += self.segmenter.finish()
         self.finished = True
-        extent = utterance_extent(self.speech, seconds)
+        cry = None if self.speech or not self.cries.possible else self.cries.finish()
+        extent = cry or utterance_extent(self.speech, seconds)
         bounds = Span(0.0, seconds) if self.silence else extent
-        spoken = self.silence or bool(self.speech)
+        spoken = self.silence or bool(self.speech) or cry is not None
         heard = (extent.start, extent.end)
-        return [Segment(bounds.start, bounds.end, self.text, spoken=spoken, speech=heard)]
+        segment = Segment(bounds.start, bounds.end, self.text, spoken=spoken, speech=heard)
+        return [replace(segment, cry=cry is not None)]
 
 
 @dataclass
@@ -198,7 +220,7 @@ class Stretches:
 
 
 def _silent(first: float, last: float) -> Segment:
-    return Segment(first, last, spoken=False)
+    return Segment(first, last, spoken=False, divisible=True)
 
 
 @dataclass

@@ -109,9 +109,10 @@ def _foot(figure: Any, lines: Sequence[str], height: float) -> None:
 
 
 def _panels(t: Timeline, lanes: Sequence[timed.Lane], length: float) -> Iterator[_Panel]:
-    for lane, value in ((lane, value) for lane in lanes for value in t.values):
+    fine = [timed.rows(lane) for lane in lanes]
+    for lane, value in ((lane, value) for lane in fine for value in t.values):
         yield _Panel("value", 0.85 + 0.15 * bool(lane.name), (lane, value))
-    for lane in lanes if not t.values else ():
+    for lane in fine if not t.values else ():
         yield _Panel("emotions", 0.34 * (len(t.emotions) + 0.5) + 0.2 * bool(lane.name), lane)
     faces = place_faces(t, (WIDTH - LEFT - RIGHT) / length)
     if faces:
@@ -123,7 +124,7 @@ def _panels(t: Timeline, lanes: Sequence[timed.Lane], length: float) -> Iterator
         if any(text for _, text in words):
             height = 0.05 + 0.135 * max(s.count("\n") + 1 for _, s in words)
             yield _Panel("words", height, (lane.name, words))
-    for lane in lanes:
+    for lane in fine:
         if any(c.prediction.shares for c in lane.annotations):
             yield _Panel("shares", 1.25, lane)
     if not lanes and t.waveform is None:

@@ -36,7 +36,7 @@ _SIGNS = 16.5  # characters of 7 points in an inch; a cautious estimate
 
 
 def _emotions(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
-    """Draw a row per emotion, with a bar over each utterance as high as its probability."""
+    """Draw a row per emotion, with a bar over each utterance (slice) as high as its probability."""
     n, colour = len(t.emotions), colours(t.emotions)
     axis.set_ylim(n, -0.5 - 0.6 * bool(lane.name))
     start = np.array([c.start / 1000 for c in lane.annotations])
@@ -216,7 +216,7 @@ def _sound(axis: Any, t: Timeline, _: Any, inch: float) -> None:
     colour = colours(t.emotions)
     for emotion in t.emotions:
         inside = np.zeros(len(middle), bool)
-        for p in t:
+        for p in t.rows:
             if emotion in p.decided and p.start is not None and p.end is not None:
                 inside |= (middle >= p.start) & (middle <= p.end)
         if inside.any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from moodal.core.emotions import Value
 from moodal.core.guard import plain as plain
@@ -79,6 +79,15 @@ def label(prediction: Prediction) -> str:
 def shown_emotion(prediction: Prediction) -> str:
     """Return the emotion whose percentage and shares are shown: decided, or most probable."""
     return prediction.decided[0] if prediction.decided else prediction.top
+
+
+def numbered(timeline: Timeline) -> Iterator[tuple[str, Prediction]]:
+    """Yield the rows of a timeline with their numbers: 3 of an utterance, 3.1 of its slices."""
+    for i, p in enumerate(timeline, 1):
+        if not p.slices:
+            yield str(i), p
+        for part in p.slices:
+            yield f"{i}.{part.id.rpartition('.')[2]}", part
 
 
 def numeral(value: Value, number: float) -> str:

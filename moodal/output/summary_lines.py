@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from moodal.core.emotions import Value
 from moodal.core.summary import DecidedMoment, RecordingSummary, ValueSummary
 from moodal.core.timeline import Timeline
-from moodal.output.style import UNSURE, clock, numeral, percent, plain
+from moodal.output.style import UNSURE, clock, numbered, numeral, percent, plain
 
 SHOWN = 0.005
 """The smallest share that is named; a smaller one would be shown as 0 %."""
@@ -66,6 +66,7 @@ def _ends(timeline: Timeline, value: Value, ends: ValueSummary) -> str:
 
 
 def _place(timeline: Timeline, utterance: str, start: float | None) -> str:
-    """Name an utterance by its number in the table, and when it begins."""
-    number = next((i for i, p in enumerate(timeline, 1) if p.id == utterance), 0)
-    return f"utterance {number}" + ("" if start is None else f", {clock(start)}")
+    """Name an utterance or slice by its number in the table, and when it begins."""
+    number = next((number for number, p in numbered(timeline) if p.id == utterance), "0")
+    kind = "slice" if "." in number else "utterance"
+    return f"{kind} {number}" + ("" if start is None else f", {clock(start)}")

@@ -16,6 +16,7 @@ from moodal.output.style import (
     interval,
     label,
     letters,
+    numbered,
     numeral,
     percent,
     plain,
@@ -68,7 +69,7 @@ class _Pen:
     """A writer of text in the output's encoding, and of emotions in their colours."""
 
     def __init__(self, timeline: Timeline, encoding: str) -> None:
-        shown = [shown_emotion(p) for p in timeline if p.probabilities]
+        shown = [shown_emotion(p) for p in timeline.rows if p.probabilities]
         asked = list(dict.fromkeys([*timeline.emotions, *shown]))
         self.colours, self.letters = colours(asked), letters(asked)
         self.streams = streams_of(timeline)
@@ -121,7 +122,7 @@ def _strips(timeline: Timeline, pen: _Pen, width: int) -> Iterator[Any]:
     tracks = list(dict.fromkeys(p.track for p in timeline))
     used: dict[str, None] = {}
     for track in tracks:
-        predictions = [p for p in timeline if p.track == track]
+        predictions = [p for p in timeline.rows if p.track == track]
         name = "" if len(tracks) == 1 else "no face " if track is None else f"face {track} "
         start, stop = _ends(timeline)
         columns = max(10, width - len(name) - len(start) - len(stop) - 4)
@@ -158,7 +159,7 @@ def _lines(timeline: Timeline, pen: _Pen, width: int) -> Iterator[Any]:
     names = {v.name: pen.encodable(f"{plain(v.name)} ({interval(v)})") for v in timeline.values}
     wide = max(map(len, names.values()))
     for track in tracks:
-        predictions = [p for p in timeline if p.track == track]
+        predictions = [p for p in timeline.rows if p.track == track]
         face = "" if len(tracks) == 1 else "no face " if track is None else f"face {track} "
         for value in timeline.values:
             before = f"  {face}{names[value.name]:{wide}} {start} "
@@ -233,14 +234,18 @@ def _table(timeline: Timeline, pen: _Pen, width: int) -> Any:
         table.add_column("words", ratio=1, overflow="fold")
     for name in [plain(v.name) for v in timeline.values] or ["decided", "its shares"]:
         table.add_column(name, no_wrap=True, justify="right" if timeline.values else "left")
-    for i, p in enumerate(timeline, 1):
-        row: list[Any] = [str(i)]
+    shown: set[str] = set()
+    for number, p in numbered(timeline):
+        row: list[Any] = [number]
         if timed:
             row.append(pen.encodable(_times(p, short)))
         if several:
             row.append("" if p.track is None else str(p.track))
         if spoken:
-            row.append(pen.text(p.text or "(no words)", "" if p.text else "dim"))
+            utterance = number.partition(".")[0]  # whose words are shown once
+            text = "" if utterance in shown else p.text or "(no words)"
+            shown.add(utterance)
+            row.append(pen.text(text, "" if p.text else "dim"))
         if timeline.values:
             row += [pen.encodable(numeral(v, p.values[v.name])) for v in timeline.values]
         else:

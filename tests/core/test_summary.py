@@ -143,3 +143,21 @@ def test_cutting_an_utterance_in_two_changes_no_mean(made):
     whole = timeline.summary()
     assert cut.probabilities == pytest.approx(whole.probabilities)
     assert cut.decided == pytest.approx(whole.decided)
+
+
+def test_slices_are_summed_up_in_place_of_their_utterance():
+    slices = (
+        prediction(1.1, 0.0, 1.0, anger=0.9, happiness=0.0, decided="anger"),
+        prediction(1.2, 1.0, 2.0, anger=0.8, happiness=0.0, decided="anger"),
+        prediction(1.3, 2.0, 4.0, anger=0.0, happiness=0.0, decided="neutral"),
+    )
+    whole = prediction(1, 0.0, 4.0, anger=0.3, happiness=0.3, slices=slices)
+    other = prediction(2, 5.0, 6.0, anger=0.0, happiness=0.6, decided="happiness")
+    summary = summarise([whole, other], EMOTIONS)
+    assert (summary.utterances, summary.seconds) == (2, 5.0)
+    assert summary.probabilities["anger"] == pytest.approx((0.9 + 0.8) / 5)
+    assert summary.decided == pytest.approx({"anger": 0.4, "happiness": 0.2, "neutral": 0.4})
+    # of each utterance its most telling slice
+    assert [m.id for m in summary.telling] == ["x#1.1", "x#2"]
+    assert [m.id for m in summary.first] == ["x#1.1", "x#1.3", "x#2"]
+    assert Timeline("x", (whole, other), EMOTIONS).rows == (*slices, other)

@@ -16,6 +16,8 @@ from moodal.media.recording import opened
 from moodal.media.video import frames
 from moodal.modalities import MODALITIES
 from moodal.modalities.modality import Settings
+from moodal.modalities.speech.observe import CRY
+from moodal.modalities.speech.segment import Span
 from moodal.modalities.text.observe import FOREIGN
 from moodal.model.observe import observe, observe_text
 from moodal.model.options import PredictOptions
@@ -349,3 +351,19 @@ def test_what_concerns_a_copy_goes_by_the_recordings_name(tmp_path, monkeypatch)
     _, summary = observed(content, whole=True)
     assert summary.notes == ("No picture of the recording can be decoded.",)
     assert summary.absent["face"] == "the pictures cannot be decoded"
+
+
+def test_a_cry_is_a_voice_without_words_and_silence_around_it_has_a_face(tmp_path, monkeypatch):
+    sound = np.random.default_rng(0).normal(0, 0.3, 5 * RATE).astype(np.float32)
+    path = film(tmp_path / "a.mp4", [draw_face(160, 0.4)] * 25, sound)
+    quiet, _ = observed(path)
+    assert senses(quiet) == [{"face"}]
+    extent = Span(2.0, 3.0)
+    monkeypatch.setattr("moodal.modalities.speech.cry.cry_extent", lambda _: extent)
+    observations, summary = observed(path, transcribe=lambda *_: pytest.fail("no words in a cry"))
+    assert senses(observations) == [{"face"}, {"speech", "face"}, {"face"}]
+    assert spans(observations)[1] == (2.0, 3.0)
+    cried = observations[1]
+    assert cried.observed["speech"][0].flags[0] == CRY
+    assert cried.absent == {"text": "no words"}
+    assert "speech" not in summary.absent

@@ -193,3 +193,45 @@ def test_the_window_of_a_segment_has_all_that_was_read_of_it():
     words, sound, media = (Word("Oh.", 1.0, 1.5, {}),), Sound(np.ones(9)), {"pulse": Clip("a.csv")}
     segment = Segment(1.0, 2.0, "Oh.", words, spoken=False, speech=(1.2, 1.5))
     assert segment.window(sound, media) == Window(1.0, 2.0, "Oh.", words, sound, False, media)
+
+
+@pytest.fixture
+def cry(monkeypatch):
+    """Whatever is short enough is a cry from second 0.5 to 1.5."""
+    monkeypatch.setattr("moodal.modalities.speech.cry.cry_extent", lambda _: Span(0.5, 1.5))
+
+
+def heard(segmentation, samples):
+    """Hear a sound second by second: (what was settled, the segments) after each, then the end."""
+    steps = []
+    for second in range(len(samples) // RATE):
+        segments = segmentation.hear(second, samples[second * RATE : (second + 1) * RATE])
+        steps.append((segmentation.settled, segments))
+    return steps, segmentation.finish(len(samples) / RATE)
+
+
+def test_a_short_recording_without_speech_may_be_a_cry(ear, cry):
+    steps, (segment,) = heard(Pauses(), sound(total=3))
+    assert steps == [(0.0, [])] * 3
+    assert (segment.start, segment.end, segment.speech) == (0.5, 1.5, (0.5, 1.5))
+    assert (segment.cry, segment.spoken, segment.text) == (True, True, "")
+
+
+def test_after_speech_or_in_a_long_recording_there_is_no_cry(ear, cry):
+    steps, segments = heard(Pauses(), sound((0.5, 1), total=4))
+    assert [s.cry for _, found in steps for s in found] == [False]
+    assert segments == []
+    assert steps[-1][0] > 2
+    steps, segments = heard(Pauses(), sound(total=10))
+    assert segments == []
+    assert [settled == 0 for settled, _ in steps] == [True] * 8 + [False] * 2
+
+
+def test_the_whole_may_be_a_cry(ear, cry):
+    _, (segment,) = heard(Whole("Help!", silence=False), sound(total=3))
+    assert (segment.start, segment.end, segment.spoken) == (0.5, 1.5, True)
+    _, (segment,) = heard(Whole(), sound(total=3))
+    assert (segment.start, segment.end, segment.speech) == (0.0, 3.0, (0.5, 1.5))
+    assert segment.cry
+    _, (segment,) = heard(Whole(), sound((1, 2), total=3))
+    assert not segment.cry

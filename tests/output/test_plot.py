@@ -168,3 +168,11 @@ def test_letters_without_a_font_do_not_complain(made, tmp_path, recwarn, caplog)
 def test_other_endings_are_refused(made, tmp_path):
     with pytest.raises(UsageError, match=r"a .png or .svg file; got a.pdf"):
         plot(made.timeline(), tmp_path / "a.pdf")
+
+
+def test_slices_are_drawn_in_place_of_their_utterance(made, tmp_path):
+    plain, fine = (
+        plot(t, tmp_path / f"{i}.svg").read_text().count("%")
+        for i, t in enumerate((made.timeline(), made.sliced(1.0)))
+    )
+    assert fine > plain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -150,3 +151,13 @@ def test_letters_and_colours_are_each_ones_own(made):
     assert len(set(letters(words).values())) == len(words)
     assert len({colours(words)[w] for w in made.BASICS}) == len(made.BASICS)
     assert colours(["fear", "x"])["fear"] == colours(["y", "fear"])["fear"]
+
+
+def test_slices_have_rows_and_the_words_stand_once(made):
+    timeline = made.sliced()
+    text = _shown(timeline, width=200)
+    for i, p in enumerate(timeline, 1):
+        for k in range(1, len(p.slices) + 1):
+            assert re.search(rf"^ *{i}\.{k} ", text, re.M)
+    assert text.count("Well, it cannot be helped.") == 1
+    assert "slice " in text.split("most telling")[1]

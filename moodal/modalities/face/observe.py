@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -23,10 +23,16 @@ SHOWN = 24
 
 @dataclass(frozen=True)
 class ObservedFaces(Observed):
-    """The crops of one face [n, 48, 48], with their times and the duration of each, in seconds."""
+    """The crops of one face [n, 48, 48], with their times and the duration of each, in seconds.
+
+    Attributes:
+        start, end: of the utterance in seconds; infinite without times.
+    """
 
     times: tuple[float, ...] = ()
     lasting: float = 0.2
+    start: float = -np.inf
+    end: float = np.inf
 
     def divide(self, steps: int) -> Division | None:
         """Assign each step to its picture; None if the numbers differ."""
@@ -34,6 +40,35 @@ class ObservedFaces(Observed):
             return None
         parts = tuple(Part(at, at + self.lasting) for at in self.times)
         return Division(parts, np.arange(steps))
+
+    def during(self, start: float, end: float) -> Observed | Absent:
+        """Keep the crops of a part of the utterance; quality and flags stay the utterance's."""
+        inside = self._inside(start, end)
+        if not len(inside):
+            return Absent("no face")
+        assert isinstance(self.item, np.ndarray)
+        times = tuple(self.times[i] for i in inside)
+        return replace(self, item=self.item[inside], times=times, start=start, end=end)
+
+    def places(self, start: float, end: float, steps: int) -> np.ndarray | None:
+        """Return the numbers of the pictures of a part, if each picture gave one step."""
+        return self._inside(start, end) if steps == len(self.times) else None
+
+    def _inside(self, start: float, end: float) -> np.ndarray:
+        """Return the numbers of the pictures from ``start`` to ``end``.
+
+        A part shorter than the time between pictures has the nearest one. Pictures just outside
+        of the utterance belong to its first and last part.
+        """
+        times = np.array(self.times)
+        low = start if start > self.start else -np.inf
+        high = end if end < self.end else np.inf
+        inside = np.flatnonzero((times >= low) & (times < high))
+        if len(inside) or not len(times):
+            return inside
+        distance = np.abs(times - (start + end) / 2)
+        nearest = int(distance.argmin())
+        return np.array([nearest] if distance[nearest] <= self.lasting else [], int)
 
 
 class Face(Modality):
@@ -94,13 +129,15 @@ class Face(Modality):
         looked = bisect_left(self._times, high) - bisect_left(self._times, low)
         main = main_face(sightings)
         observed = [
-            self._observed(track, faces, looked)
+            self._observed(track, faces, looked, window)
             for track, faces in by_track(sightings).items()
             if self.settings.every or track == main
         ]
         return observed or Absent("no face")
 
-    def _observed(self, track: int, faces: Sequence[Sighting], looked: int) -> Observed:
+    def _observed(
+        self, track: int, faces: Sequence[Sighting], looked: int, window: Window
+    ) -> Observed:
         quality = face_quality(faces, looked)
         return ObservedFaces(
             np.stack([face.face for face in faces]),
@@ -109,4 +146,6 @@ class Face(Modality):
             track,
             times=tuple(face.at for face in faces),
             lasting=1 / self.fps,
+            start=-np.inf if window.start is None else window.start,
+            end=np.inf if window.end is None else window.end,
         )

@@ -3,9 +3,10 @@
 Training and evaluation (`Spoken`, `spoken`) and prediction (`utterance_extent`, since it streams)
 share this definition and the detector of speech. So a network learns from what it will hear:
 corpora leave half a second or more of their rooms around each sentence, which tells rooms apart
-and nothing else. (Prediction cuts longer recordings at pauses, too.) The detector's version is no
-part of the fingerprint: another one moves the ends by hundredths of a second, and is no reason to
-refuse an artefact.
+and nothing else. Where no speech is found, a cry is heard in its place (`cry_extent`), and if there
+is none either, all of the sound. (Prediction cuts longer recordings at pauses, too.) The detector's
+version is no part of the fingerprint: another one moves the ends by hundredths of a second, and is
+no reason to refuse an artefact.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 
 from moodal.core.records import RATE, Sound
 from moodal.modalities.encoder import Item
+from moodal.modalities.speech.cry import cry_extent
 from moodal.modalities.speech.samples import Wave, samples_of
 from moodal.modalities.speech.segment import Span, speech_spans
 
@@ -56,15 +58,17 @@ def utterance_extent(speech: Sequence[Span], seconds: float) -> Span:
     return Span(speech[0].start, speech[-1].end) if speech else Span(0.0, seconds)
 
 
-def speech_extent(samples: np.ndarray) -> tuple[float, float]:
-    """Return the seconds of `utterance_extent` in samples [n] at 16 kHz."""
-    extent = utterance_extent(speech_spans([(0.0, samples)]), len(samples) / RATE)
-    return extent.start, extent.end
+def voice_extent(samples: np.ndarray) -> tuple[tuple[float, float], bool]:
+    """Find the part of samples [n] at 16 kHz that is heard, in seconds, and whether it is a cry."""
+    spans = speech_spans([(0.0, samples)])
+    cry = None if spans else cry_extent(samples)
+    extent = cry or utterance_extent(spans, len(samples) / RATE)
+    return (extent.start, extent.end), cry is not None
 
 
 def spoken(samples: np.ndarray) -> np.ndarray:
-    """Cut samples [n] at 16 kHz to the part that `utterance_extent` gives."""
-    return cut(samples, speech_extent(samples))
+    """Cut samples [n] at 16 kHz to the part that `voice_extent` gives."""
+    return cut(samples, voice_extent(samples)[0])
 
 
 def cut(samples: np.ndarray, seconds: tuple[float, float]) -> np.ndarray:

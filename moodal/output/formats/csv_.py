@@ -1,4 +1,4 @@
-"""Timelines as CSV tables for spreadsheets: a row per utterance, or a row per recording."""
+"""Timelines as CSV tables: a row per utterance or slice of one, or a row per recording."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _VALUE_ENDS = ("mean", "lowest", "lowest_start", "highest", "highest_start")
 
 
 def to_csv(timelines: Sequence[Timeline]) -> str:
-    """Write a header and a row per utterance, comma-separated, UTF-8.
+    """Write a header and a row per utterance, or per slice of it, comma-separated, UTF-8.
 
     After the columns of docs/output.md come ``p_EMOTION``, ``share_STREAM_EMOTION`` and
     ``bias_EMOTION`` of every emotion and stream of all recordings, and ``value_NAME`` of every
@@ -42,7 +42,7 @@ def to_csv(timelines: Sequence[Timeline]) -> str:
     several = [timelines] if isinstance(timelines, Timeline) else timelines
     emotions = list(dict.fromkeys(e for t in several for e in t.emotions))
     values = list(dict.fromkeys(v.name for t in several for v in t.values))
-    used = dict.fromkeys(s for t in several for p in t for s in p.shares)
+    used = dict.fromkeys(s for t in several for p in t.rows for s in p.shares)
     streams = ordered(used)
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
@@ -52,7 +52,7 @@ def to_csv(timelines: Sequence[Timeline]) -> str:
     names += [f"value_{v}" for v in values]
     table.writerow([*_HEAD, *map(plain, names)])
     for timeline in several:
-        for p in timeline:
+        for p in timeline.rows:
             numbers = [
                 *_numbers(p, emotions, streams),
                 *(_number(p.values.get(v), 4) for v in values),

@@ -29,7 +29,8 @@ _VOCABULARY = "emotions"
 def to_eaf(timelines: Sequence[Timeline]) -> str:
     """Write an utterance tier (its text) with dependent tiers: word, emotion and P(EMOTION).
 
-    A model of values gives a tier per value, called as the value, instead of emotions.
+    A model of values gives a tier per value, called as the value, instead of emotions. Where
+    utterances have slices, a tier of these lies between the utterance and its emotions or values.
     The emotion tier has a vocabulary of the emotions, to choose from when correcting. Overlapping
     utterances, such as those of several faces, get separate tiers, "utterance (face 2)".
 
@@ -46,7 +47,12 @@ def to_eaf(timelines: Sequence[Timeline]) -> str:
         ids = page.timed_tier(parent, "utterance", spans)
         if words := timed.words(lane):
             page.timed_tier(f"word{name}", "word", words, parent)
-        predictions = [c.prediction for c in lane.annotations]
+        fine = timed.rows(lane).annotations
+        if timeline.step is not None:
+            spans = [(c.start, c.end, c.prediction.id) for c in fine]
+            parent, above = f"slice{name}", parent
+            ids = page.timed_tier(parent, "slice", spans, above)
+        predictions = [c.prediction for c in fine]
         for value in timeline.values:
             values = (f"{p.values[value.name]:.2f}" for p in predictions)
             page.dependent_tier(f"{timed.value_tier(value)}{name}", "value", parent, ids, values)
@@ -83,6 +89,7 @@ class _Page:
         self.slots: list[tuple[int, str]] = []
         self.annotations = 0
         self.emotions, self.values = timeline.emotions, timeline.values
+        self.sliced = timeline.step is not None
 
     def timed_tier(
         self, name: str, kind: str, spans: Iterable[tuple[int, int, str]], parent: str = ""
@@ -142,6 +149,8 @@ class _Page:
             "utterance": {"TIME_ALIGNABLE": "true"},
             "word": {"TIME_ALIGNABLE": "true", "CONSTRAINTS": "Included_In"},
         }
+        if self.sliced:
+            kinds["slice"] = kinds["word"]
         if self.values:
             kinds["value"] = associated
         else:

@@ -71,7 +71,7 @@ def from_json(text: str, name: str = "The document") -> list[Timeline]:
         raise DataError(f"{name} is not a {NAME} document: {place}: {first['msg']}.") from None
     for recording in document.recordings:
         ranges = {value.name: value for value in recording.values}
-        for u in recording.utterances:
+        for u in (row for one in recording.utterances for row in (one, *one.slices)):
             _check_sum(u.id, u.logits, u.shares, u.bias, name)
             _check_values(u.id, u.values, ranges, name)
     return [_timeline(r.model_dump()) for r in document.recordings]
@@ -88,6 +88,7 @@ def _recording(t: Timeline) -> dict[str, Any]:
         "artefact": dict(t.artefact),
         **_others(t),
         **({"prior": t.prior} if t.prior else {}),
+        **({} if t.step is None else {"step": t.step}),
         **({"values": Values(t.values).ranges()} if t.values else {}),
         "summary": _summary(_as_written(t).summary()),
         "utterances": [_utterance(p, _word_stream(t)) for p in t],
@@ -96,17 +97,18 @@ def _recording(t: Timeline) -> dict[str, Any]:
 
 def _as_written(t: Timeline) -> Timeline:
     """Round times, probabilities and values, so that the summary follows from what is written."""
-    predictions = (
-        replace(
-            p,
-            start=_seconds(p.start, p.id),
-            end=_seconds(p.end, p.id),
-            probabilities=_rounded(p.probabilities, 4, p.id),
-            values=_rounded(p.values, 4, p.id),
-        )
-        for p in t
+    return replace(t, predictions=tuple(_rounded_prediction(p) for p in t))
+
+
+def _rounded_prediction(p: Prediction) -> Prediction:
+    return replace(
+        p,
+        start=_seconds(p.start, p.id),
+        end=_seconds(p.end, p.id),
+        probabilities=_rounded(p.probabilities, 4, p.id),
+        values=_rounded(p.values, 4, p.id),
+        slices=tuple(map(_rounded_prediction, p.slices)),
     )
-    return replace(t, predictions=tuple(predictions))
 
 
 def _summary(summary: RecordingSummary) -> dict[str, Any]:
@@ -192,6 +194,7 @@ def _utterance(p: Prediction, word_stream: str) -> dict[str, Any]:
         "rest": {s: _remainder(v, parts.get(s, ())) for s, v in shares.items() if s in p.rest},
         **({"values": _rounded(p.values, 4, p.id)} if p.values else {}),
         **({"alone": {s: _rounded(v, 4, p.id) for s, v in p.alone.items()}} if p.alone else {}),
+        **({"slices": [_utterance(s, word_stream) for s in p.slices]} if p.slices else {}),
     }
 
 
@@ -263,6 +266,7 @@ def _timeline(recording: Mapping[str, Any]) -> Timeline:
 def _prediction(utterance: Mapping[str, Any]) -> Prediction:
     fields = {k: v for k, v in utterance.items() if k != "logits"}
     fields |= {k: tuple(fields[k]) for k in ("decided", "streams", "flags")}
+    fields["slices"] = tuple(_prediction(s) for s in fields["slices"])
     fields["words"] = tuple(Word(**w) for w in fields["words"])
     fields["moments"] = tuple(Moment(**m) for m in fields["moments"])
     fields["quality"] = {

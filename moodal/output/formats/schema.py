@@ -101,12 +101,16 @@ class UtterancePart(_Part):
     values: dict[str, Number] = Field(
         default={}, description="value -> its number, within the range that the recording names"
     )
+    slices: list[UtterancePart] = Field(
+        default=[],
+        description="the answers every `step` seconds, in the order of time; only where asked for",
+    )
 
 
 class DecidedMomentPart(_Part):
-    """An utterance in which an emotion is decided."""
+    """An utterance, or a slice of one, in which an emotion is decided."""
 
-    id: str = Field(description="the utterance")
+    id: str = Field(description="the utterance or slice")
     emotion: str = Field(description="the decided emotion")
     probability: Share = Field(description="its probability")
     start: Seconds | None = Field(description="s in the recording; null for a text")
@@ -183,6 +187,9 @@ class RecordingPart(_Part):
     prior: str = Field(
         default="",
         description="name of the prior under which the probabilities hold; empty: of training",
+    )
+    step: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="length of the utterances' slices in s; null without slices"
     )
     modalities: list[ModalityPart] = Field(
         default=[], description="the streams other than text, speech and face"

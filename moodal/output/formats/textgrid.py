@@ -14,7 +14,8 @@ Interval = tuple[int, int, str]
 def to_textgrid(timelines: Sequence[Timeline]) -> str:
     """Write the tiers utterance, text, word (if words have times), emotion and P(EMOTION).
 
-    A model of values gives a tier per value, called as the value, instead of emotions.
+    A model of values gives a tier per value, called as the value, instead of emotions. Of
+    utterances with slices, the tiers of emotions and values have an interval per slice.
 
     Overlapping utterances, such as those of several faces, get separate tiers, whose names end
     in "(face 2)" or "(layer 2)".
@@ -50,6 +51,7 @@ def _tiers(lane: timed.Lane, timeline: Timeline) -> Iterator[tuple[str, list[Int
     yield "text", [(c.start, c.end, c.prediction.text or "") for c in annotations]
     if words := timed.words(lane):
         yield "word", words
+    annotations = timed.rows(lane).annotations
     for value in timeline.values:
         numbers = [f"{c.prediction.values[value.name]:.2f}" for c in annotations]
         spans = zip(annotations, numbers, strict=True)

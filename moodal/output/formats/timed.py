@@ -55,9 +55,26 @@ def annotate(timeline: Timeline, format: str) -> list[Annotation]:
             raise UsageError(
                 f"{name} has no times, but {format} needs them: write json or csv instead."
             )
-        start = max(0, round(p.start * 1000))
-        timed.append(Annotation(start, max(start + 1, round(p.end * 1000)), p))
+        timed.append(_annotation(p, p.start, p.end))
     return sorted(timed, key=lambda c: (c.start, c.end))
+
+
+def rows(lane: Lane) -> Lane:
+    """Return the lane in the finest time: the slices of utterances that have slices."""
+    fine: list[Annotation] = []
+    for annotation in lane.annotations:
+        slices = [
+            _annotation(s, s.start, s.end)
+            for s in annotation.prediction.slices
+            if s.start is not None and s.end is not None
+        ]
+        fine += slices or [annotation]
+    return Lane(lane.name, fine)
+
+
+def _annotation(p: Prediction, first: float, last: float) -> Annotation:
+    start = max(0, round(first * 1000))
+    return Annotation(start, max(start + 1, round(last * 1000)), p)
 
 
 def end_of(timeline: Timeline, annotations: Iterable[Annotation]) -> int:

@@ -130,6 +130,23 @@ class SystemScorer:
         """Refuse, as `evidence` does."""
         raise NotImplementedError(f"{type(self).__name__} gives no evidence.")
 
+    def require_slices(self) -> None:
+        """Refuse: a system has no separate evidence, which could be smoothed over time.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            f"{self.artefact.info.name} has no separate evidence of each modality, which slices of "
+            "time need; leave the step out."
+        )
+
+    def smoothed(
+        self, evidence: Evidence, asked: Asked, modality: str, counts: np.ndarray, times: np.ndarray
+    ) -> Evidence:
+        """Refuse, as `require_slices` does."""
+        raise NotImplementedError(f"{type(self).__name__} gives no evidence.")
+
     @property
     def assumes(self) -> str:
         """The name of the prior: "", for that of training."""

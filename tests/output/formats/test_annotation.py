@@ -196,3 +196,31 @@ def test_elan_documents_of_odd_text_of_faces_and_of_standard_input(made):
     assert root.find("HEADER/MEDIA_DESCRIPTOR") is None
     assert _values(root, "utterance (face 1)") == ["<&>", "?"]
     assert _values(root, "utterance (face 2)") == ["b", None]
+
+
+def test_slices_have_intervals_of_their_own(made):
+    timeline = made.sliced()
+    tiers, _ = _tiers(to_textgrid(timeline))
+    emotions = [row for row in tiers["emotion"] if row[2]]
+    expected = [(s.start, s.end, s.decided[0] if s.decided else "unsure") for s in timeline.rows]
+    assert emotions == [
+        (pytest.approx(a, abs=1e-3), pytest.approx(b, abs=1e-3), e) for a, b, e in expected
+    ]
+    assert len([row for row in tiers["text"] if row[2]]) == len(timeline)
+    numbers = [row[2] for row in tiers["P(sadness)"] if row[2]]
+    assert numbers == [f"{s.probabilities['sadness']:.2f}" for s in timeline.rows]
+
+
+def test_slices_lie_between_an_elan_utterance_and_its_emotions(made):
+    timeline = made.sliced()
+    root = ET.fromstring(to_eaf(timeline))
+    tiers = {tier.get("TIER_ID"): tier for tier in root.iter("TIER")}
+    assert tiers["slice"].get("PARENT_REF") == "utterance"
+    assert tiers["emotion"].get("PARENT_REF") == tiers["P(anger)"].get("PARENT_REF") == "slice"
+    ids = [a.get("ANNOTATION_ID") for a in tiers["slice"].iter("ALIGNABLE_ANNOTATION")]
+    assert [a.get("ANNOTATION_REF") for a in tiers["emotion"].iter("REF_ANNOTATION")] == ids
+    assert len(ids) == len(timeline.rows)
+    [kind] = [t for t in root.iter("LINGUISTIC_TYPE") if t.get("LINGUISTIC_TYPE_ID") == "slice"]
+    assert kind.get("CONSTRAINTS") == "Included_In"
+    plain = ET.fromstring(to_eaf(made.timeline()))
+    assert not [t for t in plain.iter("TIER") if t.get("TIER_ID") == "slice"]

@@ -231,3 +231,26 @@ def test_fields_of_later_versions_are_passed_over(made):
     content["recordings"][0]["utterances"][0]["valence"] = 0.3
     assert len(from_json(json.dumps(content))[0]) == 5
     assert formats.from_json is from_json
+
+
+def test_slices_come_back_and_are_checked(made):
+    timeline = made.sliced(pictures=False)
+    text = to_json([timeline])
+    [read] = from_json(text)
+    assert read.step == timeline.step
+    assert [s.id for s in read.rows] == [s.id for s in timeline.rows]
+    for one, other in zip(read.rows, timeline.rows, strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-4)
+        assert (one.start, one.decided) == (pytest.approx(other.start, abs=1e-3), other.decided)
+    summary = json.loads(text)["recordings"][0]["summary"]
+    assert summary["utterances"] == len(timeline)
+    assert summary == json.loads(to_json([read]))["recordings"][0]["summary"]
+    document = json.loads(text)
+    document["recordings"][0]["utterances"][0]["slices"][0]["bias"]["anger"] += 1
+    with pytest.raises(DataError, match=r"clip\.mp4#1\.1: shares and bias of anger"):
+        from_json(json.dumps(document))
+
+
+def test_without_slices_nothing_is_written_of_them(made):
+    assert "slices" not in to_json([made.timeline()])
+    assert '"step"' not in to_json([made.timeline()])

@@ -12,7 +12,7 @@ import pytest
 
 from moodal.core.emotions import Value
 from moodal.core.errors import UsageError
-from moodal.output.formats import render, to_csv, to_srt, write
+from moodal.output.formats import render, to_csv, to_srt, to_summary_csv, write
 
 
 def _rows(text):
@@ -169,3 +169,22 @@ def test_formats_over_time_refuse_what_has_none(format, made):
         render([still], format)
     with pytest.raises(UsageError, match=r"holds one recording, but there are 2: name a folder"):
         render([made.timeline(), made.timeline()], format)
+
+
+def test_slices_are_rows_in_place_of_their_utterance(made):
+    timeline = made.sliced()
+    rows = list(csv.DictReader(io.StringIO(to_csv([timeline]))))
+    assert [row["id"] for row in rows] == [s.id for s in timeline.rows]
+    assert {row["text"] for row in rows} == {p.text for p in timeline}
+    assert [float(row["p_sadness"]) for row in rows] == pytest.approx(
+        [s.probabilities["sadness"] for s in timeline.rows], abs=1e-4
+    )
+    [row] = csv.DictReader(io.StringIO(to_summary_csv([timeline])))
+    assert int(row["utterances"]) == len(timeline)
+    assert float(row["p_sadness"]) == pytest.approx(
+        timeline.summary().probabilities["sadness"], abs=1e-4
+    )
+    assert (
+        row["p_sadness"]
+        != next(csv.DictReader(io.StringIO(to_summary_csv([made.timeline()]))))["p_sadness"]
+    )
