@@ -101,7 +101,7 @@ def writing(path: Path | str) -> Iterator[None]:
             errno.EROFS: "that disk is read-only; choose another place",
             errno.ENOTDIR: "a part of that path is a file, not a folder",
         }
-        known = reasons.get(getattr(error, "errno", None) or 0)
+        known = reasons.get(error.errno or 0) if isinstance(error, OSError) else None
         reason = known or (FULL if _is_full(path, error) else str(error))
         raise OutputError(f"Cannot write {path}: {reason}.") from error
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from moodal.core.errors import AbsentError, DataError
-from moodal.media.decoder import Damage, decode, sound_seconds
+from moodal.media.decoder import decode, sound_seconds
+from moodal.media.samples import Damage
 from moodal.media.sniff import as_text, read_head
 
 SLACK = 0.1

@@ -16,7 +16,8 @@ import numpy as np
 
 from moodal.core.errors import DataError
 from moodal.core.records import RATE
-from moodal.media.decoder import CHUNK, Damage, Piece, as_float, decode, gain_of, mixed
+from moodal.media.decoder import decode, gain_of, mixed
+from moodal.media.samples import CHUNK, Damage, Piece, as_float
 
 ENVELOPE = 100
 """Stretches a second of the drawn waveform, at most."""

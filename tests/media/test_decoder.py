@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from moodal.media.decoder import Damage, _Span, decode, sound_seconds
+from moodal.media.container import _Span
+from moodal.media.decoder import decode, sound_seconds
+from moodal.media.samples import Damage
 
 av = pytest.importorskip("av")
 
