@@ -96,7 +96,7 @@ def evaluate(args: argparse.Namespace) -> Any:
         asr=args.asr,
         store=args.store,
     )
-    model = load(default_artefact(args.artefact), threads=max(1, args.jobs))
+    model = load(default_artefact(args.artefact))
     report = model.evaluate(args.corpus, args.out, root=args.root, options=options)
     if not args.json:
         show_report(report)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moodal.cli.common import Arguments, prior_arguments
-from moodal.core.errors import DataError, LeftOutError, UsageError
+from moodal.core.errors import DataError, LeftOutError, UsageError, writing
 from moodal.core.guard import line
 
 if TYPE_CHECKING:
     from moodal.core.timeline import Timeline
+    from moodal.model.batch import Job
     from moodal.model.options import PredictOptions
 
 
@@ -121,6 +123,14 @@ def predict_arguments(parser: Arguments) -> None:
     )
     parser.add_argument("--jobs", type=int, default=1, help="recordings processed in parallel")
     parser.add_argument(
+        "--timeout", type=float, metavar="SECONDS", help="the most time that one recording may take"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="with --format jsonl --out FILE: leave out the recordings that FILE already has",
+    )
+    parser.add_argument(
         "--strict",
         action="store_true",
         help="end with exit code 8 if any file was left out; the others are still written",
@@ -154,45 +164,124 @@ def predict(args: argparse.Namespace) -> Any:
     """Predict and show, write or plot the timelines; return them if --json asks for it."""
     from functools import partial
 
-    from moodal.cli.inputs import recordings, standard_input, tell_left_out
+    from moodal.cli.inputs import recordings, standard_input
     from moodal.loading import load
     from moodal.model.batch import STDIN, Job, predict_all
 
     _require(args)
     options, loader = options_of(args), partial(load, args.artefact)
     left_out: list[Path] = []
-    if STDIN in args.inputs:
-        if args.inputs != [STDIN]:
-            raise UsageError("Standard input (-) cannot be combined with other inputs.")
-        with standard_input() as path:
-            results = predict_all([Job(path, STDIN)], loader, options)
-    elif not args.inputs:
-        results = predict_all([Job(None, "")], loader, options)
-    else:
-        jobs = [Job(path, str(path)) for path in recordings(args.inputs, left_out)]
-        if len(jobs) > 1:
-            _require_for_several(args, len(jobs))
-        if args.format == "srt" and args.out:
-            _require_other_file(args, [job.path for job in jobs if job.path])
-        results = predict_all(jobs, loader, options, args.jobs)
-    timelines = [t for t in results if not isinstance(t, DataError)]
-    failed = [t for t in results if isinstance(t, DataError)]
-    if failed and len(results) == 1:
-        raise failed[0]
-    try:
-        if not timelines:
-            raise DataError(f"none of the {len(failed)} inputs could be read.")
-        answer = _deliver(args, timelines)
-    finally:
-        for error in failed:
+    with contextlib.ExitStack() as stack:
+        if STDIN in args.inputs:
+            if args.inputs != [STDIN]:
+                raise UsageError("Standard input (-) cannot be combined with other inputs.")
+            jobs = [Job(stack.enter_context(standard_input()), STDIN)]
+        elif not args.inputs:
+            jobs = [Job(None, "")]
+        else:
+            jobs = [Job(path, str(path)) for path in recordings(args.inputs, left_out)]
+            if len(jobs) > 1:
+                _require_for_several(args, len(jobs))
+            if args.format == "srt" and args.out:
+                _require_other_file(args, [job.path for job in jobs if job.path])
+        results = _Results(args, len(jobs), left_out)
+        waiting = results.resumed(jobs) if args.resume else jobs
+        try:
+            for answer in predict_all(waiting, loader, options, args.jobs, args.timeout):
+                results.add(answer)
+        except KeyboardInterrupt:
+            results.deliver()
+            raise
+    return results.deliver()
+
+
+class _Results:
+    """The answers of one command, as they come.
+
+    JSON lines are written as each recording ends; everything else at the end.
+    """
+
+    def __init__(self, args: argparse.Namespace, count: int, left_out: Sequence[Path]):
+        self.args, self.count, self.left_out = args, count, left_out
+        self.timelines: list[Timeline] = []
+        self.failed: list[DataError] = []
+        self.lines: Any = None
+
+    def resumed(self, jobs: Sequence[Job]) -> list[Job]:
+        """Take the recordings of an earlier, stopped run from its JSON lines; return the others.
+
+        A last line that was cut off is removed from the file.
+
+        Raises:
+            DataError: the file is not of this command.
+        """
+        from moodal.output.formats import from_jsonl
+
+        path = Path(self.args.out)
+        if not path.exists():
+            return list(jobs)
+        text = path.read_text(encoding="utf-8")
+        self.timelines = from_jsonl(text, str(path))
+        os.truncate(path, len(text[: text.rfind("\n") + 1].encode()))
+        finished = {timeline.path for timeline in self.timelines}
+        return [job for job in jobs if job.name not in finished]
+
+    def add(self, answer: Timeline | DataError) -> None:
+        """Keep an answer, and write its line."""
+        if isinstance(answer, DataError):
+            self.failed.append(answer)
+            return
+        if self.args.format == "jsonl":
+            self._write_line(answer)
+        self.timelines.append(answer)
+
+    def _write_line(self, timeline: Timeline) -> None:
+        from moodal.output import formats
+
+        text = formats.render([timeline], "jsonl")
+        if not self.args.out:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            return
+        with writing(self.args.out):
+            if self.lines is None:
+                path = Path(self.args.out)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self.lines = open(path, "a" if self.args.resume else "w", encoding="utf-8")  # noqa: SIM115
+            self.lines.write(text)
+            self.lines.flush()
+
+    def deliver(self) -> Any:
+        """Write what is written at the end, and say what was left out.
+
+        Raises:
+            DataError: nothing could be read.
+            LeftOutError: something was left out, and ``--strict`` was given.
+        """
+        if self.lines is not None:
+            self.lines.close()
+        if self.failed and self.count == 1:
+            raise self.failed[0]
+        try:
+            if not self.timelines and self.failed:
+                raise DataError(f"none of the {len(self.failed)} inputs could be read.")
+            answer = _deliver(self.args, self.timelines) if self.timelines else None
+        finally:
+            self._tell_left_out()
+        if self.args.strict and (missing := len(self.failed) + len(self.left_out)):
+            raise LeftOutError(f"{missing} files were left out (--strict); they are named above.")
+        return answer
+
+    def _tell_left_out(self) -> None:
+        from moodal.cli.inputs import tell_left_out
+
+        for error in self.failed:
             print(line(f"moodal: skipped: {error}"), file=sys.stderr)
-        if failed and timelines:
-            print(f"moodal: {len(failed)} of {len(results)} inputs were skipped.", file=sys.stderr)
-        if left_out:
-            print(line(f"moodal: {tell_left_out(left_out)}"), file=sys.stderr)
-    if args.strict and (missing := len(failed) + len(left_out)):
-        raise LeftOutError(f"{missing} files were left out (--strict); they are named above.")
-    return answer
+        if self.failed and self.timelines:
+            count = f"{len(self.failed)} of {self.count} inputs were skipped"
+            print(f"moodal: {count}.", file=sys.stderr)
+        if self.left_out:
+            print(line(f"moodal: {tell_left_out(self.left_out)}"), file=sys.stderr)
 
 
 def _require(args: argparse.Namespace) -> None:
@@ -204,6 +293,16 @@ def _require(args: argparse.Namespace) -> None:
         raise UsageError(f"--fps must be above 0 and at most 60; got {args.fps:g}.")
     if args.out and not args.format:
         raise UsageError(f"--out needs a --format: {', '.join(FormatNames())}.")
+    if args.resume and (args.format != "jsonl" or not args.out or args.level):
+        raise UsageError("--resume needs --format jsonl --out FILE, and no --level.")
+    if (
+        args.format == "jsonl"
+        and args.out
+        and (Path(args.out).is_dir() or args.out.endswith(("/", "\\")))
+    ):
+        raise UsageError(f"--format jsonl is one file; name it, such as {args.out}/answers.jsonl.")
+    if args.timeout is not None and args.timeout <= 0:
+        raise UsageError(f"--timeout must be more than 0 seconds; got {args.timeout:g}.")
     if args.summary and args.format != "csv":
         raise UsageError("--summary needs --format csv; json and the table have it without asking.")
     if args.json and args.format not in (None, "json"):
@@ -252,6 +351,8 @@ def _deliver(args: argparse.Namespace, timelines: Sequence[Timeline]) -> Any:
             sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     if args.plot:
         _plot(args.plot, timelines)
+    if args.format == "jsonl":  # was written as each recording ended
+        return None
     if args.format and args.out:
         for path in formats.write(timelines, args.format, args.out, summary=args.summary):
             print(line(f"Written: {path}"), file=sys.stderr)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import Any, Protocol
 
-from moodal.core.errors import DataError, MoodalError
+from moodal.core.errors import DataError, MoodalError, UsageError
 from moodal.core.timeline import Timeline
 from moodal.media.probe import probe
 from moodal.media.subtitles import subtitles_of
@@ -28,8 +30,8 @@ STDIN = "-"
 class Loader(Protocol):
     """The protocol of a function that loads the model, such as `moodal.load` of one artefact."""
 
-    def __call__(self, *, threads: int | None = None) -> Model:
-        """Load the model; None gives its networks all cores."""
+    def __call__(self) -> Model:
+        """Load the model."""
         ...
 
 
@@ -42,48 +44,64 @@ class Job:
 
 
 def predict_all(
-    jobs: Sequence[Job], load: Loader, options: PredictOptions, processes: int = 1
-) -> list[Timeline | DataError]:
-    """Predict each recording: its timeline, or the error of one that cannot be read, in order.
+    jobs: Sequence[Job],
+    load: Loader,
+    options: PredictOptions,
+    processes: int = 1,
+    timeout: float | None = None,
+) -> Iterator[Timeline | DataError]:
+    """Yield each recording's timeline, or the error of one that cannot be read, in order.
 
-    Subtitles in the folder of a recording with its name are used if no words are given.
+    Each answer is yielded as soon as it is known; recordings that are levelled by each other are
+    known at the end. Subtitles in the folder of a recording with its name are used if no words
+    are given.
 
     Args:
         jobs: the recordings.
         load: loads the model in each process; it can be pickled.
         options: the options of `moodal.model.model.Model.predict`.
-        processes: the number of processes; with one, each network uses all cores.
+        processes: the number of processes; the answers do not depend on it.
+        timeout: the most seconds for one recording; one that takes longer is an error.
 
     Raises:
         MoodalError: all recordings are affected: a wrong option or a damaged artefact.
     """
+    model = load()  # a fault of the artefact is reported once, before any recording
+    model.check(options)
+    processes = min(processes, len(jobs))
+    answers: Iterator[Timeline | Weighed | DataError]
+    if len(jobs) == 1:
+        with _limited(timeout, jobs[0]):
+            answers = iter([_one(model, jobs[0], options)])
+    elif processes <= 1:
+        answers = map(_guarded, repeat(model), jobs, repeat(options), repeat(timeout))
+    else:
+        answers = _in_processes(jobs, processes, (load, options, timeout))
+    if len(jobs) > 1:
+        answers = _with_progress(answers, len(jobs))
+    if options.level:
+        yield from _levelled(model, options, list(answers))
+    else:
+        yield from (answer for answer in answers if not isinstance(answer, Weighed))
+
+
+def _with_progress(
+    answers: Iterator[Timeline | Weighed | DataError], count: int
+) -> Iterator[Timeline | Weighed | DataError]:
     from rich.console import Console
     from rich.progress import Progress
 
-    processes = min(processes, len(jobs))
-    model = load()  # a fault of the artefact is reported once, before any recording
-    model.check(options)
-    if len(jobs) == 1:
-        return _levelled(model, options, [_one(model, jobs[0], options)])
-    answers: list[Timeline | Weighed | DataError] = []
     with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
-        bar = progress.add_task("predicting", total=len(jobs))
-        following: Iterator[Timeline | Weighed | DataError]
-        if processes <= 1:
-            following = map(_guarded, repeat(model), jobs, repeat(options))
-        else:
-            threads = max(1, (os.cpu_count() or 1) // processes)
-            following = _in_processes(jobs, processes, (load, threads, options))
-        for answer in following:
-            answers.append(answer)
+        bar = progress.add_task("predicting", total=count)
+        for answer in answers:
             progress.advance(bar)
-    return _levelled(model, options, answers)
+            yield answer
 
 
 def _levelled(
     model: Model, options: PredictOptions, answers: Sequence[Timeline | Weighed | DataError]
 ) -> list[Timeline | DataError]:
-    """Turn the evidence of all recordings into timelines, where a level is asked for."""
+    """Turn the evidence of all recordings into timelines, each levelled by the others."""
     weighed = [answer for answer in answers if isinstance(answer, Weighed)]
     ready = model.under(options.prior)
     timelines = iter(ready.levelled(weighed, options.level_strength) if weighed else [])
@@ -116,9 +134,40 @@ def _subtitles(path: Path) -> Path | None:
     return subtitles if timed else None
 
 
-def _guarded(model: Model, job: Job, options: PredictOptions) -> Timeline | Weighed | DataError:
+@contextlib.contextmanager
+def _limited(seconds: float | None, job: Job) -> Iterator[None]:
+    """Stop what takes longer than some seconds.
+
+    Raises:
+        DataError: it took longer.
+        UsageError: this system, or this thread, has no timer.
+    """
+    if seconds is None:
+        yield
+        return
+    if not hasattr(signal, "setitimer") or current_thread() is not main_thread():
+        raise UsageError("A time limit needs the main thread of a Unix system.")
+
+    def stop(*_: object) -> None:
+        raise DataError(f"{job.name} took longer than {seconds:g} s; raise --timeout, or cut it.")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        return _one(model, job, options)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _guarded(
+    model: Model, job: Job, options: PredictOptions, timeout: float | None = None
+) -> Timeline | Weighed | DataError:
+    try:
+        with _limited(timeout, job):
+            return _one(model, job, options)
+    except DataError as error:  # the time was up between two of its steps
+        return error
     except MoodalError:
         raise
     except Exception as error:  # a fault of ours in one file is no reason to lose the others
@@ -128,12 +177,12 @@ def _guarded(model: Model, job: Job, options: PredictOptions) -> Timeline | Weig
 _STATE: dict[str, Any] = {}
 
 
-def _begin(load: Loader, threads: int, options: PredictOptions) -> None:
-    _STATE.update(model=load(threads=threads), options=options)
+def _begin(load: Loader, options: PredictOptions, timeout: float | None) -> None:
+    _STATE.update(model=load(), options=options, timeout=timeout)
 
 
 def _work(job: Job) -> Timeline | Weighed | DataError:
-    return _guarded(_STATE["model"], job, _STATE["options"])
+    return _guarded(_STATE["model"], job, _STATE["options"], _STATE["timeout"])
 
 
 def _in_processes(

@@ -9,9 +9,9 @@ for utterance in timeline:
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +49,12 @@ class Model:
             prepared features alone.
         scorer: the scorer of the frames.
         refused: modality -> why its encoder cannot be built here.
-        threads: the number of threads of each network.
     """
 
     artefact: Artefact
     encoders: Mapping[str, Encoder]
     scorer: Scorer
     refused: Mapping[str, str]
-    threads: int = 1
 
     def __repr__(self) -> str:
         names = ", ".join(self.info.labels)
@@ -316,7 +314,7 @@ class Model:
         if options.step is not None:
             self.scorer.require_slices()
         modalities = {m: _fresh(m, options) for m in chosen}
-        transcribe = None if options.asr is False else partial(_transcribe, self.threads)
+        transcribe = None if options.asr is False else _transcribe
         if source is None:
             if options.text is None:
                 raise UsageError("There is nothing to predict: give a file, samples, or a text.")
@@ -405,7 +403,7 @@ def _fresh(name: str, options: PredictOptions) -> Modality:
     return MODALITIES[name](Settings(options.fps, every=options.faces == "all"))
 
 
-def _transcribe(threads: int, samples: np.ndarray, start: float) -> Any:
+def _transcribe(samples: np.ndarray, start: float) -> Any:
     from moodal.modalities.speech.transcribe import words
 
-    return words(samples, offset=start, threads=threads)
+    return words(samples, offset=start, threads=min(4, os.cpu_count() or 1))

@@ -52,7 +52,7 @@ def loader(tiny_artefact):
 
 @pytest.fixture
 def alone(jobs, loader):
-    return predict_all(jobs, loader, OPTIONS)
+    return list(predict_all(jobs, loader, OPTIONS))
 
 
 def test_bad_files_do_not_stop_the_rest(alone):
@@ -106,11 +106,11 @@ def test_broken_subtitles_beside_a_recording_are_told_of_it_alone(jobs, loader):
 
 def test_what_is_wrong_with_all_of_them_is_said_at_once(jobs, loader, tmp_path):
     with pytest.raises(SpaceError):
-        predict_all(jobs, loader, PredictOptions(emotions=["12"]))
+        list(predict_all(jobs, loader, PredictOptions(emotions=["12"])))
     with pytest.raises(UsageError):
-        predict_all(jobs, loader, PredictOptions(streams=["smell"]))
+        list(predict_all(jobs, loader, PredictOptions(streams=["smell"])))
     with pytest.raises(DataError, match="not an artefact"):
-        predict_all(jobs, partial(load, tmp_path), OPTIONS)
+        list(predict_all(jobs, partial(load, tmp_path), OPTIONS))
 
 
 def test_a_fault_of_ours_in_one_file_loses_no_other(jobs, alone, loader, monkeypatch):
@@ -122,7 +122,7 @@ def test_a_fault_of_ours_in_one_file_loses_no_other(jobs, alone, loader, monkeyp
         return real(model, job, options)
 
     monkeypatch.setattr(batch, "_one", faulty)
-    found = predict_all(jobs, loader, OPTIONS)
+    found = list(predict_all(jobs, loader, OPTIONS))
     assert str(found[2]) == "said.txt cannot be read (ZeroDivisionError: ours)."
     assert told(found)[3:] == told(alone)[3:]
 

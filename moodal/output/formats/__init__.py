@@ -12,10 +12,11 @@ from moodal.core.timeline import Timeline
 from moodal.output.formats.csv_ import to_csv, to_summary_csv
 from moodal.output.formats.eaf import to_eaf
 from moodal.output.formats.json_ import from_json, to_json
+from moodal.output.formats.jsonl import from_jsonl, to_jsonl
 from moodal.output.formats.srt import OWN, to_srt
 from moodal.output.formats.textgrid import to_textgrid
 
-__all__ = ["FORMATS", "Format", "from_json", "render", "write"]
+__all__ = ["FORMATS", "Format", "from_json", "from_jsonl", "render", "write"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "json": Format(to_json, ".json", several=True),
+    "jsonl": Format(to_jsonl, ".jsonl", several=True),
     "csv": Format(to_csv, ".csv", several=True, summary=to_summary_csv),
     "srt": Format(to_srt, OWN),  # ".srt" would be taken for a transcript
     "textgrid": Format(to_textgrid, ".TextGrid"),
