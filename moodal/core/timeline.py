@@ -8,6 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from moodal.core.dimensions import Dimensions, headline
 from moodal.core.emotions import Value
 from moodal.core.errors import MissingDependencyError
 from moodal.core.records import ModalityInfo
@@ -72,6 +73,10 @@ class Prediction:
             model answers with emotions.
         alone: stream -> emotion -> the probability from that stream alone, where several were
             used and the fusion has them.
+        dimensions: stream -> its valence, arousal and dominance; with several streams also
+            `moodal.core.dimensions.ANSWER` -> those of the fused answer. Empty where the model
+            has none, and then a note of the timeline says why.
+        intensity: stream -> how strong the expression is, 0 to 1, of the streams that learned it.
     """
 
     id: str
@@ -93,6 +98,13 @@ class Prediction:
     track: int | None = None
     values: Mapping[str, float] = field(default_factory=dict)
     alone: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    dimensions: Mapping[str, Dimensions] = field(default_factory=dict)
+    intensity: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def headline(self) -> str:
+        """The key of ``dimensions`` that stands for the utterance; "" if there are none."""
+        return headline(self.dimensions)
 
     @property
     def logits(self) -> dict[str, float]:

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
+from moodal.core.dimensions import ANSWER, Dimensions
 from moodal.core.records import Frames, ordered
 from moodal.core.timeline import Moment, Prediction, Word
 from moodal.modalities.encoder import Encoder
 from moodal.modalities.infos import info_of
 from moodal.modalities.modality import Observed, Part
+from moodal.model.coordinates import mapped, unmapped
 from moodal.model.fusion import NEUTRAL
 from moodal.model.observe import Observation
-from moodal.model.scorer import Evidence, Scorer, Scores
+from moodal.model.scorer import Evidence, Readout, Scorer, Scores
 from moodal.model.vocabulary import Asked
 
 UNASKED = "not asked for"
@@ -95,11 +97,11 @@ class Answering:
     ) -> Iterator[tuple[Prediction, dict[str, Observed], dict[str, Frames]]]:
         """Yield what is known of each person's utterance, what was observed, and its states."""
         for track, observed in _by_track(observation.observed):
-            states = {
-                m: self.scorer.states(m, self.encoders[m].encode(o.item))
+            readouts = {
+                m: self.scorer.read(m, self.encoders[m].encode(o.item))
                 for m, o in observed.items()
             }
-            states = {m: s for m, s in states.items() if len(s)}
+            states = {m: one.states for m, one in readouts.items() if len(one.states)}
             enough = set(self.scorer.modalities) <= set(states)
             if self.scorer.complete and not enough:
                 self.incomplete += 1
@@ -109,6 +111,7 @@ class Answering:
             self.count += 1
             modalities = ordered(states)
             about = self._about(observation, observed, modalities, track)
+            about = _with_readouts(about, readouts)
             yield about, observed, {m: Frames.from_list([states[m]]) for m in modalities}
 
     def _about(
@@ -156,6 +159,7 @@ class Answering:
             decided=tuple(e for e, i in self._columns().items() if scores.decided[0, i]),
             shares={m: self._named(share) for m, share in shares.items()},
             bias=self._named(bias[0]),
+            dimensions=self._dimensions(about, scores),
             sources={name: sources[word] for name, word in self.asked.shown.items()},
             words=self._words(parts) or about.words,
             moments=self._moments(parts),
@@ -168,6 +172,22 @@ class Answering:
                 for m, share in shares.items()
             },
         )
+
+    def _dimensions(self, about: Prediction, scores: Scores) -> dict[str, Dimensions]:
+        """Return the dimensions of each modality, learned or else mapped, and of the answer."""
+        emotions, several = self.scorer.mappable(self.asked), len(about.streams) > 1
+        rows = dict(about.dimensions)
+        if emotions and not unmapped(emotions):
+            columns = [self.asked.words.index(emotion) for emotion in emotions]
+            sources = {m: scores.alone[m][0] for m in about.streams if m in scores.alone}
+            if several:
+                sources[ANSWER] = scores.probabilities[0]
+            else:
+                sources[about.streams[0]] = scores.probabilities[0]
+            for name, values in sources.items():
+                own = dict(zip(emotions, values[columns].tolist(), strict=True))
+                rows.setdefault(name, mapped(own))
+        return {name: rows[name] for name in (*about.streams, ANSWER) if name in rows}
 
     def _disagreement(self, scores: Scores, modalities: Sequence[str]) -> Iterator[str]:
         """Yield a sentence for each pair of modalities that are sure of different emotions."""
@@ -212,6 +232,33 @@ class Answering:
             for part, values in shares
             if not part.text
         )
+
+
+def undimensioned(scorer: Scorer, asked: Asked) -> str:
+    """Say why answers have no dimensions mapped from probabilities; "" if they have."""
+    emotions = scorer.mappable(asked)
+    if asked.values:
+        return ""
+    if not emotions:
+        return (
+            "There are no valence, arousal and dominance: they are mapped from probabilities that "
+            "add up to 1, of all emotions of the model."
+        )
+    if missing := unmapped(emotions):
+        return (
+            "There are no valence, arousal and dominance: no coordinates are published for "
+            f"{', '.join(missing)}."
+        )
+    return ""
+
+
+def _with_readouts(about: Prediction, readouts: Mapping[str, Readout]) -> Prediction:
+    """Return the prediction with what heads learned to read."""
+    return dataclasses.replace(
+        about,
+        dimensions={m: one.dimensions for m, one in readouts.items() if one.dimensions},
+        intensity={m: one.intensity for m, one in readouts.items() if one.intensity is not None},
+    )
 
 
 Shares = Sequence[tuple[Part, np.ndarray]]

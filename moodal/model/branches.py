@@ -27,6 +27,11 @@ SHORTEST = 800
 """The least number of samples (50 ms); shorter sounds are padded with silence."""
 
 
+STEPS, LAYERS = "steps", "layers"
+"""The outputs of a graph: the states, and in some graphs the states of its last layers side by
+side, which heads read."""
+
+
 @dataclass(frozen=True)
 class Branch:
     """The network of one modality; threads may share it, and it can be copied and pickled.
@@ -91,8 +96,23 @@ class Branch:
         Raises:
             DataError: the graph reads other frames, or returns states of another shape.
         """
+        return self._outputs(frames, (STEPS,))[0]
+
+    def features(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute states [T', H], and the features [T', F] that heads read.
+
+        The features are the graph's output `LAYERS`, or the states where it has none.
+
+        Raises:
+            DataError: as `states`.
+        """
+        outputs = self._outputs(frames, (STEPS, LAYERS))
+        return outputs[0], outputs[-1]
+
+    def _outputs(self, frames: np.ndarray, names: Sequence[str]) -> list[np.ndarray]:
+        """Compute those of the named outputs that the graph has; the states are the first."""
         if not len(frames):
-            return np.zeros((0, len(self.map)), np.float32)
+            return [np.zeros((0, len(self.map)), np.float32)]
         network = self._session.get()
         name = input_of(network)
         if name not in (self.input or name, "frames"):
@@ -101,20 +121,21 @@ class Branch:
                 "copy the artefact again."
             )
         if INPUTS[name].padded and not frames.any():
-            return np.zeros((0, len(self.map)), np.float32)
+            return [np.zeros((0, len(self.map)), np.float32)]
         count = max(1, -(-len(frames) // (INPUTS[name].window or len(frames))))
         try:
-            parts = [run(network, part) for part in np.array_split(frames, count)]
+            parts = [outputs(network, part, names) for part in np.array_split(frames, count)]
         except Exception as error:  # onnxruntime's own classes, which it does not export
             first = (str(error).splitlines() or ["no reason given"])[0]
             raise DataError(f"{self.graph} cannot be run ({first[:160]}).") from None
-        states = np.concatenate(parts)
+        whole = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        states = whole[0]
         if states.shape[1:] != (len(self.map),) or not np.isfinite(states).all():
             raise DataError(
                 f"{self.graph} does not give {len(self.map)} finite numbers a step, as its "
                 f"{self.modality} branch needs; copy the artefact again."
             )
-        return states
+        return whole
 
 
 def _ids(frames: np.ndarray) -> Iterator[np.ndarray]:
@@ -187,10 +208,24 @@ def input_of(network: Any) -> str:
 
 def run(network: Any, frames: np.ndarray) -> np.ndarray:
     """Compute the states [T', H] of frames [T, D], T above 0, with an ONNX Runtime session."""
+    return outputs(network, frames, (STEPS,))[0]
+
+
+def outputs(network: Any, frames: np.ndarray, names: Sequence[str]) -> list[np.ndarray]:
+    """Compute the outputs [T', ...] of frames [T, D], T above 0: the first, and others by name.
+
+    Args:
+        names: those that are computed where the graph has them; a graph's first output always is.
+    """
     name = input_of(network)
     chosen = INPUTS[name]
-    outputs = [network.run(None, {name: part})[0] for part in chosen.arrays(frames)]
-    return np.concatenate([states[0] if chosen.batched else states for states in outputs])
+    first, *others = [output.name for output in network.get_outputs()]
+    wanted = [first, *(other for other in others if other in names)]
+    calls = [network.run(wanted, {name: part}) for part in chosen.arrays(frames)]
+    return [
+        np.concatenate([values[0] if chosen.batched else values for values in output])
+        for output in zip(*calls, strict=True)
+    ]
 
 
 def session(path: str, threads: int = 1, *, unpacked: bool = False) -> Any:

@@ -11,6 +11,7 @@ from itertools import chain, combinations
 
 import numpy as np
 
+from moodal.core.dimensions import DIMENSIONS, INTENSITY
 from moodal.model.fusion import NEUTRAL, key
 from moodal.model.info import (
     ACTIVATIONS,
@@ -30,6 +31,7 @@ def contradiction(info: ArtefactInfo) -> str:
     faults = [_labels(info), _streams(info), _training(info)]
     if isinstance(info.body, FusedBody):
         faults += [_words(info, info.body), _branches(info, info.body), _fusion(info.body)]
+        faults.append(_heads(info, info.body))
     return next(chain.from_iterable(faults), "")
 
 
@@ -149,6 +151,22 @@ def _branches(info: ArtefactInfo, body: FusedBody) -> Iterator[str]:
             yield f"{place}.learned has none of the basic emotions"
         if branch.graph not in info.files:
             yield f"{place}.graph is {branch.graph}, which files does not list"
+
+
+def _heads(info: ArtefactInfo, body: FusedBody) -> Iterator[str]:
+    """Check that each head has its modality, its files, and the values of its kind."""
+    for kind, modality, head in body.heads:
+        place = f"body.{kind}.{modality}"
+        if modality not in body.branches:
+            yield f"{place} is not in body.branches"
+        for file in (head.file, head.terms):
+            if file not in info.files:
+                yield f"{place} names {file}, which files does not list"
+        expected = DIMENSIONS if kind == "dimensions" else (INTENSITY,)
+        if tuple(value.name for value in head.values) != expected:
+            yield f"{place}.values must be {', '.join(expected)}"
+        if any(low >= high for low, high in head.ranges):
+            yield f"{place}.values must go from a lower to a higher number"
 
 
 def _fusion(body: FusedBody) -> Iterator[str]:

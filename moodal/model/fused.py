@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from moodal.core.dimensions import INTENSITY, Dimensions
 from moodal.core.emotions import Task
 from moodal.core.errors import UsageError
 from moodal.core.records import Frames, ordered
@@ -19,10 +20,11 @@ from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
 from moodal.model.channel import Channel, ChannelFusion
 from moodal.model.fusion import Fusion, Weights, key
+from moodal.model.heads import Head, read_head
 from moodal.model.level import STRENGTH, cross_fitted
 from moodal.model.priors import LEVEL, prior_of
 from moodal.model.rows import RowEncoder
-from moodal.model.scorer import Evidence, Scores
+from moodal.model.scorer import Evidence, Readout, Scores
 from moodal.model.states import States
 from moodal.model.vocabulary import Asked, ask, sources
 
@@ -37,6 +39,7 @@ class FusedScorer:
         complete: whether every utterance needs all modalities.
         prior: basic emotion -> its probability before anything is observed; None: all alike.
         assumes: the name of the prior; "" for that of training.
+        dimension_heads, intensity_heads: modality -> its head, of those that have one.
     """
 
     artefact: Artefact
@@ -44,6 +47,8 @@ class FusedScorer:
     complete: bool = False
     prior: Mapping[str, float] | None = None
     assumes: str = ""
+    dimension_heads: Mapping[str, Head] = field(default_factory=dict)
+    intensity_heads: Mapping[str, Head] = field(default_factory=dict)
 
     @classmethod
     def of(cls, artefact: Artefact, threads: int = 1) -> FusedScorer:
@@ -53,7 +58,14 @@ class FusedScorer:
             DataError: it is no fused artefact.
         """
         assumes = LEVEL if artefact.fused.channel else ""
-        return cls(artefact, read_branches(artefact, threads), assumes=assumes)
+        body = artefact.fused
+        return cls(
+            artefact,
+            read_branches(artefact, threads),
+            assumes=assumes,
+            dimension_heads={m: read_head(artefact, one) for m, one in body.dimensions.items()},
+            intensity_heads={m: read_head(artefact, one) for m, one in body.intensity.items()},
+        )
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -121,6 +133,25 @@ class FusedScorer:
     def states(self, modality: str, frames: np.ndarray) -> np.ndarray:
         """Compute the states [T', H] of a branch."""
         return self.branches[modality].states(frames)
+
+    def read(self, modality: str, frames: np.ndarray) -> Readout:
+        """Compute the states of one utterance, and what the heads read from its features."""
+        dimensions = self.dimension_heads.get(modality)
+        intensity = self.intensity_heads.get(modality)
+        if dimensions is None and intensity is None:
+            return Readout(self.states(modality, frames))
+        states, features = self.branches[modality].features(frames)
+        if not len(states):
+            return Readout(states)
+        return Readout(
+            states,
+            dimensions and Dimensions(**dimensions.read(features), known="learned"),
+            intensity and intensity.read(features)[INTENSITY],
+        )
+
+    def mappable(self, asked: Asked) -> tuple[str, ...]:
+        """Return the basic emotions, which every question compares with."""
+        return self.basics
 
     def prepared(self, frames: Mapping[str, Frames], aligned: bool = False) -> dict[str, Frames]:
         """Compute the mean state of each utterance; every logit is linear in it."""

@@ -322,6 +322,34 @@ class ChannelInfo(Info):
     regimes: dict[str, RegimeFigures] = {}
 
 
+class HeadInfo(Info):
+    """A head that reads values from the features of a branch, see `moodal.model.heads`.
+
+    Attributes:
+        file: the file of its weights.
+        terms: the file that names its licence.
+        values: what it reads, with the ends of their ranges.
+        corpus, licence: the corpus of its training, and its licence.
+        rows: "train", "valid" and "test" -> number of rows.
+        valid, test: value -> Pearson's r with the corpus's numbers on rows of that part; the
+            validation rows chose its settings.
+    """
+
+    file: Name
+    terms: Name
+    values: tuple[ValueInfo, ...] = Field(min_length=1)
+    corpus: Name
+    licence: Name
+    rows: dict[str, Count] = {}
+    valid: dict[str, float] = {}
+    test: dict[str, float] = {}
+
+    @property
+    def ranges(self) -> list[tuple[float, float]]:
+        """The lowest and highest number of each value."""
+        return [(value.low, value.high) for value in self.values]
+
+
 class FusedBody(Info):
     """A fused artefact: a branch per modality and the parameters of their fusion.
 
@@ -331,6 +359,8 @@ class FusedBody(Info):
         synonyms: other name -> word.
         fusion: set of modalities -> the weights of their sum, see `moodal.model.fusion`.
         channel: the parameters of the channel model, in place of ``fusion``.
+        dimensions: modality -> the head of its valence, arousal and dominance.
+        intensity: modality -> the head of its intensity.
     """
 
     kind: Literal["fused"] = "fused"
@@ -341,6 +371,14 @@ class FusedBody(Info):
     branches: dict[str, BranchInfo] = Field(min_length=1)
     fusion: dict[str, FusionWeights] = {}
     channel: ChannelInfo | None = None
+    dimensions: dict[str, HeadInfo] = {}
+    intensity: dict[str, HeadInfo] = {}
+
+    @property
+    def heads(self) -> list[tuple[str, str, HeadInfo]]:
+        """The heads: what each tells ("dimensions" or "intensity"), its modality, the head."""
+        kinds = {"dimensions": self.dimensions, "intensity": self.intensity}
+        return [(kind, m, head) for kind, heads in kinds.items() for m, head in heads.items()]
 
     @property
     def decides(self) -> dict[str, float]:

@@ -25,7 +25,7 @@ from moodal.media.recording import Recording, Source, opened
 from moodal.modalities import MODALITIES
 from moodal.modalities.encoder import Encoder
 from moodal.modalities.modality import Modality, Settings
-from moodal.model.answer import UNASKED, Answering, Pending, recording_name
+from moodal.model.answer import UNASKED, Answering, Pending, recording_name, undimensioned
 from moodal.model.artefact import Artefact
 from moodal.model.info import ArtefactInfo
 from moodal.model.level import STRENGTH
@@ -350,7 +350,12 @@ class Model:
             duration=summary.duration,
             kind=recording.kind,
             absent={m: absent[m] for m in ordered(absent)},
-            notes=(*asked.notes, *summary.notes, *([MADE_UP_MODEL] if self.info.made_up else [])),
+            notes=(
+                *asked.notes,
+                *summary.notes,
+                *filter(None, [undimensioned(self.scorer, asked)]),
+                *([MADE_UP_MODEL] if self.info.made_up else []),
+            ),
             artefact={
                 "name": self.info.name,
                 "digest": self.info.digest,

@@ -29,7 +29,7 @@ _VOCABULARY = "emotions"
 def to_eaf(timelines: Sequence[Timeline]) -> str:
     """Write an utterance tier (its text) with dependent tiers: word, emotion and P(EMOTION).
 
-    A model of values gives a tier per value, called as the value, instead of emotions.
+    The dimensions' and intensities' tiers follow, see `timed.dimension_tiers`. A model of values gives a tier per value, called as the value, instead of emotions.
     The emotion tier has a vocabulary of the emotions, to choose from when correcting. Overlapping
     utterances, such as those of several faces, get separate tiers, "utterance (face 2)".
 
@@ -56,6 +56,8 @@ def to_eaf(timelines: Sequence[Timeline]) -> str:
         for e in timeline.emotions:
             values = (f"{p.probabilities[e]:.2f}" for p in predictions)
             page.dependent_tier(f"P({e}){name}", "probability", parent, ids, values)
+        for tier, texts in timed.dimension_tiers(timeline, lane):
+            page.dependent_tier(f"{tier}{name}", "dimension", parent, ids, texts)
     return page.text()
 
 
@@ -83,6 +85,7 @@ class _Page:
         self.slots: list[tuple[int, str]] = []
         self.annotations = 0
         self.emotions, self.values = timeline.emotions, timeline.values
+        self.dimensions = any(p.dimensions or p.intensity for p in timeline)
 
     def timed_tier(
         self, name: str, kind: str, spans: Iterable[tuple[int, int, str]], parent: str = ""
@@ -147,6 +150,8 @@ class _Page:
         else:
             kinds["emotion"] = {**associated, "CONTROLLED_VOCABULARY_REF": _VOCABULARY}
             kinds["probability"] = associated
+        if self.dimensions:
+            kinds["dimension"] = associated
         for name, more in kinds.items():
             first = {"LINGUISTIC_TYPE_ID": name, "GRAPHIC_REFERENCES": "false"}
             ET.SubElement(self.root, "LINGUISTIC_TYPE", first | more)

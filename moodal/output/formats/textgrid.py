@@ -14,7 +14,7 @@ Interval = tuple[int, int, str]
 def to_textgrid(timelines: Sequence[Timeline]) -> str:
     """Write the tiers utterance, text, word (if words have times), emotion and P(EMOTION).
 
-    A model of values gives a tier per value, called as the value, instead of emotions.
+    The dimensions' and intensities' tiers follow, see `timed.dimension_tiers`. A model of values gives a tier per value, called as the value, instead of emotions.
 
     Overlapping utterances, such as those of several faces, get separate tiers, whose names end
     in "(face 2)" or "(layer 2)".
@@ -62,6 +62,9 @@ def _tiers(lane: timed.Lane, timeline: Timeline) -> Iterator[tuple[str, list[Int
             f"P({e})",
             [(c.start, c.end, f"{c.prediction.probabilities[e]:.2f}") for c in annotations],
         )
+    for name, texts in timed.dimension_tiers(timeline, lane):
+        spans = zip(annotations, texts, strict=True)
+        yield name, [(c.start, c.end, text) for c, text in spans]
 
 
 def _filled(intervals: Iterable[Interval], end: int) -> Iterator[Interval]:
