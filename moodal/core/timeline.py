@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from moodal.core.dimensions import Dimensions, headline
+from moodal.core.dimensions import DIMENSIONS, Dimensions, headline
 from moodal.core.emotions import Value
 from moodal.core.errors import MissingDependencyError
 from moodal.core.records import ModalityInfo
@@ -171,8 +171,15 @@ class Timeline(Sequence[Prediction]):
         """Return the answer for the recording as a whole, and for each of several faces."""
         return summarise(self.predictions, self.emotions)
 
+    @staticmethod
+    def _numbers(p: Prediction) -> tuple[float, ...]:
+        row = p.dimensions.get(p.headline)
+        return row.numbers if row else ()
+
     def to_frame(self) -> Any:
         """Return a pandas DataFrame: a row per utterance, a column per emotion or value.
+
+        Where there are dimensions, columns of the headline's valence, arousal and dominance follow.
 
         Raises:
             MissingDependencyError: pandas is not installed.
@@ -189,8 +196,10 @@ class Timeline(Sequence[Prediction]):
             | {"decided": p.decided[0] if p.decided else None, "streams": "+".join(p.streams)}
             | {e: p.probabilities[e] for e in self.emotions}
             | {v.name: p.values[v.name] for v in self.values}
+            | dict(zip(DIMENSIONS, self._numbers(p), strict=False))
             for p in self.predictions
         ]
         decided = [] if self.values else ["decided"]
         names = [*self.emotions, *(v.name for v in self.values)]
+        names += DIMENSIONS if any(p.dimensions for p in self) else ()
         return pandas.DataFrame(rows, columns=[*head, *decided, "streams", *names])

@@ -98,8 +98,7 @@ class Answering:
         """Yield what is known of each person's utterance, what was observed, and its states."""
         for track, observed in _by_track(observation.observed):
             readouts = {
-                m: self.scorer.read(m, self.encoders[m].encode(o.item))
-                for m, o in observed.items()
+                m: self.scorer.read(m, self.encoders[m].encode(o.item)) for m, o in observed.items()
             }
             states = {m: one.states for m, one in readouts.items() if len(one.states)}
             enough = set(self.scorer.modalities) <= set(states)

@@ -122,13 +122,11 @@ class Branch:
             )
         if INPUTS[name].padded and not frames.any():
             return [np.zeros((0, len(self.map)), np.float32)]
-        count = max(1, -(-len(frames) // (INPUTS[name].window or len(frames))))
         try:
-            parts = [outputs(network, part, names) for part in np.array_split(frames, count)]
+            whole = _in_windows(network, frames, names)
         except Exception as error:  # onnxruntime's own classes, which it does not export
             first = (str(error).splitlines() or ["no reason given"])[0]
             raise DataError(f"{self.graph} cannot be run ({first[:160]}).") from None
-        whole = [np.concatenate(part) for part in zip(*parts, strict=True)]
         states = whole[0]
         if states.shape[1:] != (len(self.map),) or not np.isfinite(states).all():
             raise DataError(
@@ -226,6 +224,20 @@ def outputs(network: Any, frames: np.ndarray, names: Sequence[str]) -> list[np.n
         np.concatenate([values[0] if chosen.batched else values for values in output])
         for output in zip(*calls, strict=True)
     ]
+
+
+def features_of(network: Any, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute states and features as `Branch.features` does, with a session of ONNX Runtime."""
+    whole = _in_windows(network, frames, (STEPS, LAYERS))
+    return whole[0], whole[-1]
+
+
+def _in_windows(network: Any, frames: np.ndarray, names: Sequence[str]) -> list[np.ndarray]:
+    """Compute outputs as `outputs` does, of at most a window of frames at once."""
+    window = INPUTS[input_of(network)].window or len(frames)
+    pieces = np.array_split(frames, max(1, -(-len(frames) // window)))
+    parts = [outputs(network, piece, names) for piece in pieces]
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
 def session(path: str, threads: int = 1, *, unpacked: bool = False) -> Any:

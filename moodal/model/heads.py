@@ -1,12 +1,10 @@
 """Heads: small networks that read numbers, such as valence, from the features of a branch.
 
-    x_t  = (features of step t - mean) / deviation                    [T, F]
-    z_t  = max(0, x_t P + p)                                          [T, h]
-    a_tk = softmax over t of (z_t A + b)_k                            [T, k]
-    y    = mean_t x_t L + (sum_t a_t1 z_t, ..., sum_t a_tk z_t, mean_t z_t) O + o
+    x = (mean over steps t of f_t - mean) / deviation        [F]
+    y = x L + o + max(0, x P + p) O                          [C]
 
-A head without P is the linear part alone. The features are the states of the branch's network or,
-where its graph has the output "layers", those of its last layers side by side. Each head lies in a
+f_t are the features of step t: the states of the branch's network or, where its graph has the
+output "layers", those of its layers side by side. A head without P is linear. Each head lies in a
 file of its own in the artefact, since the licence of its corpus may differ from the others'.
 """
 
@@ -28,9 +26,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "offset": ("values",),
     "project": ("features", "hidden"),
     "project_bias": ("hidden",),
-    "attend": ("hidden", "pools"),
-    "attend_bias": ("pools",),
-    "out": ("pooled", "values"),
+    "out": ("hidden", "values"),
 }
 """Tensor of a head -> its sizes; those after "offset" may be missing together."""
 LINEAR = ("mean", "deviation", "linear", "offset")
@@ -53,21 +49,18 @@ class Head:
 
     def read(self, features: np.ndarray) -> dict[str, float]:
         """Return the values, within their ranges, of one utterance's features [T, F], T above 0."""
-        numbers = np.clip(outputs(self.tensors, features), self.low, self.high)
+        numbers = np.clip(outputs(self.tensors, features.mean(0)), self.low, self.high)
         return {name: float(number) for name, number in zip(self.names, numbers, strict=True)}
 
 
-def outputs(tensors: Mapping[str, np.ndarray], features: np.ndarray) -> np.ndarray:
-    """Compute the output [C] of a head for features [T, F], T above 0."""
-    x = (features.astype(np.float64) - tensors["mean"]) / tensors["deviation"]
-    y = x.mean(0) @ tensors["linear"] + tensors["offset"]
-    if "project" not in tensors:
-        return np.asarray(y)
-    z = np.maximum(0.0, x @ tensors["project"] + tensors["project_bias"])
-    scores = z @ tensors["attend"] + tensors["attend_bias"]
-    weights = np.exp(scores - scores.max(0))
-    pooled = (weights / weights.sum(0)).T @ z
-    return np.asarray(y + np.concatenate([pooled.ravel(), z.mean(0)]) @ tensors["out"])
+def outputs(tensors: Mapping[str, np.ndarray], means: np.ndarray) -> np.ndarray:
+    """Compute the outputs [..., C] of a head for mean features [..., F]."""
+    x = (means.astype(np.float64) - tensors["mean"]) / tensors["deviation"]
+    y = x @ tensors["linear"] + tensors["offset"]
+    if "project" in tensors:
+        hidden = np.maximum(0.0, x @ tensors["project"] + tensors["project_bias"])
+        y = y + hidden @ tensors["out"]
+    return np.asarray(y)
 
 
 def read_head(artefact: Artefact, info: HeadInfo) -> Head:
@@ -91,10 +84,9 @@ def _fault(tensors: Mapping[str, np.ndarray], count: int) -> str:
         return f"the tensor {missing[0]} is missing"
     if other := [name for name in tensors if name not in needed]:
         return f"a head has no tensor {other[0]}"
-    sizes = {"values": count, "features": len(tensors["mean"])}
+    sizes = {"values": count, "features": tensors["mean"].size}
     if "project" in tensors:
-        sizes |= {"hidden": tensors["project"].shape[-1], "pools": tensors["attend"].shape[-1]}
-        sizes["pooled"] = sizes["hidden"] * (sizes["pools"] + 1)
+        sizes["hidden"] = tensors["project_bias"].size
     for name in needed:
         shape = tuple(sizes[size] for size in SHAPES[name])
         if tensors[name].shape != shape or tensors[name].dtype.kind != "f":

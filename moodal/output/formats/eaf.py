@@ -29,7 +29,8 @@ _VOCABULARY = "emotions"
 def to_eaf(timelines: Sequence[Timeline]) -> str:
     """Write an utterance tier (its text) with dependent tiers: word, emotion and P(EMOTION).
 
-    The dimensions' and intensities' tiers follow, see `timed.dimension_tiers`. A model of values gives a tier per value, called as the value, instead of emotions.
+    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`. A model of values
+    gives a tier per value, called as the value, instead of emotions.
     The emotion tier has a vocabulary of the emotions, to choose from when correcting. Overlapping
     utterances, such as those of several faces, get separate tiers, "utterance (face 2)".
 

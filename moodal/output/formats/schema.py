@@ -172,10 +172,10 @@ class SummaryPart(_Part):
     )
     dimensions: dict[str, DimensionsPart] = Field(
         default={},
-        description="stream, or answer -> means, weighted by the seconds of utterances that have it",
+        description="stream, or answer -> means, weighted by the utterances' seconds",
     )
     intensity: dict[str, Share] = Field(
-        default={}, description="stream -> mean, weighted by the seconds of utterances that have it"
+        default={}, description="stream -> mean, weighted by the utterances' seconds"
     )
     track: int | None = Field(
         default=None, description="number of the tracked face; null for the whole recording"

@@ -14,7 +14,8 @@ Interval = tuple[int, int, str]
 def to_textgrid(timelines: Sequence[Timeline]) -> str:
     """Write the tiers utterance, text, word (if words have times), emotion and P(EMOTION).
 
-    The dimensions' and intensities' tiers follow, see `timed.dimension_tiers`. A model of values gives a tier per value, called as the value, instead of emotions.
+    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`. A model of values
+    gives a tier per value, called as the value, instead of emotions.
 
     Overlapping utterances, such as those of several faces, get separate tiers, whose names end
     in "(face 2)" or "(layer 2)".
