@@ -240,10 +240,11 @@ def _in_windows(network: Any, frames: np.ndarray, names: Sequence[str]) -> list[
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def session(path: str, threads: int = 1, *, unpacked: bool = False) -> Any:
+def session(path: str | bytes, threads: int = 1, *, unpacked: bool = False) -> Any:
     """Open an ONNX Runtime session.
 
     Args:
+        path: the file, or its content.
         unpacked: whether 8-bit weights are converted to 32 bits when the graph is opened. The
             runtime's kernels are faster so for convolutions, and slower for matrices.
 
@@ -264,7 +265,8 @@ def session(path: str, threads: int = 1, *, unpacked: bool = False) -> Any:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes, which it does not export
         first = (str(error).splitlines() or ["damaged"])[0]
-        raise DataError(f"{path} cannot be run ({first[:160]}); copy the artefact again.") from None
+        name = path if isinstance(path, str) else "The graph"
+        raise DataError(f"{name} cannot be run ({first[:160]}); copy the artefact again.") from None
 
 
 def read_branches(artefact: Artefact, threads: int = 1) -> dict[str, Branch]:

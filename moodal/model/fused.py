@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moodal.core.dimensions import INTENSITY, Dimensions
+from moodal.core.dimensions import DIMENSIONS, INTENSITY, Dimensions
 from moodal.core.emotions import Task
 from moodal.core.errors import UsageError
 from moodal.core.records import Frames, ordered
@@ -145,8 +145,8 @@ class FusedScorer:
             return Readout(states)
         return Readout(
             states,
-            dimensions and Dimensions(**dimensions.read(features), known="learned"),
-            intensity and intensity.read(features)[INTENSITY],
+            None if dimensions is None else _learned(dimensions.read(features)),
+            None if intensity is None else intensity.read(features)[INTENSITY],
         )
 
     def mappable(self, asked: Asked) -> tuple[str, ...]:
@@ -375,6 +375,11 @@ class FusedScorer:
     def adaptable(self) -> Mapping[str, Branch]:
         """Return all branches: each can learn words."""
         return self.branches
+
+
+def _learned(numbers: Mapping[str, float]) -> Dimensions:
+    valence, arousal, dominance = (numbers[name] for name in DIMENSIONS)
+    return Dimensions(valence, arousal, dominance, "learned")
 
 
 def _is_known(sources: Mapping[str, str]) -> bool:

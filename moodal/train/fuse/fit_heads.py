@@ -25,7 +25,7 @@ from moodal.core.records import Clip
 from moodal.corpora import CORPORA
 from moodal.modalities.build import build
 from moodal.modalities.modality import Absent
-from moodal.model.branches import features_of
+from moodal.model.branches import features_of, session
 from moodal.model.heads import outputs as head_outputs
 from moodal.model.info import HeadInfo, ValueInfo
 from moodal.model.rows import observe_row
@@ -94,6 +94,7 @@ def fit_heads(
     for kind, parts in (("dimensions", recipe.dimensions), (INTENSITY, recipe.intensity)):
         for modality, part in parts.items():
             branch, graph = learned[modality], graphs[modality]
+            values: tuple[Value, ...]
             if kind == INTENSITY:
                 rows, values = _intensities(branch, graph, part, data), (Value(INTENSITY, 0, 1),)
             else:
@@ -294,16 +295,16 @@ def _stored(
     path = branch.folder / f"features-{rows.corpus}-{key}.npy"
     if path.exists():
         return np.asarray(np.load(path, allow_pickle=False))
-    session = onnx.session(graph)
-    means = np.stack([_mean_features(session, own) for own in frames()])
+    network = session(graph)
+    means = np.stack([_mean_features(network, own) for own in frames()])
     with replacing(path) as new:
         np.save(new, means)
     return means
 
 
-def _mean_features(session: Any, frames: np.ndarray) -> np.ndarray:
+def _mean_features(network: Any, frames: np.ndarray) -> np.ndarray:
     """Compute the mean features [F] of one utterance, in pieces as prediction computes them."""
-    return np.asarray(features_of(session, frames)[-1].mean(0), np.float64)
+    return np.asarray(features_of(network, frames)[-1].mean(0), np.float64)
 
 
 def _read(part: HeadPart, data: Path) -> Manifest:
