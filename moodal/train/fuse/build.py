@@ -53,7 +53,7 @@ from moodal.train.fuse import fit_weights
 from moodal.train.fuse.agreement import agreement
 from moodal.train.fuse.branch_scores import BranchScores, score_branch, with_spoken_evidence
 from moodal.train.fuse.channel_figures import fit_channel_info
-from moodal.train.fuse.fit_heads import fit_heads, graphs_of
+from moodal.train.fuse.fit_heads import fit_heads, graphs_of, require_heads
 from moodal.train.fuse.kept_branch import keep_branch
 from moodal.train.fuse.train_branch import (
     VECTORS,
@@ -90,6 +90,7 @@ def compose(
         DataError: a corpus that is missing or damaged.
     """
     recipe, folder = load_fusion(path, overrides), Path(work)
+    require_heads(recipe, Path(data))
     learned = branches_of(recipe, Path(path), Path(data), folder, tell)
     recipe = _completed(recipe, learned)
     tell("fusing")

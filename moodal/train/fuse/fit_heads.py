@@ -71,6 +71,26 @@ def graphs_of(learned: Mapping[str, FusedBranch], recipe: FusionRecipe) -> dict[
     return {s: onnx.with_layers(g) if s in recipe.dimensions else g for s, g in graphs.items()}
 
 
+def require_heads(recipe: FusionRecipe, data: Path) -> None:
+    """Check the corpora of the heads before any training starts.
+
+    Raises:
+        UsageError, DataError: as `fit_heads`.
+    """
+    for part in recipe.dimensions.values():
+        manifest = _read(part, data)
+        if manifest.space.labels != DIMENSIONS:
+            raise UsageError(
+                f"{part.corpus} has {', '.join(manifest.space.labels)}; a head of dimensions needs "
+                f"{', '.join(DIMENSIONS)}."
+            )
+        _require_rows(part, {p: manifest.rows(p) for p in PARTS})
+    for part in recipe.intensity.values():
+        extras = (utterance.extra for utterance in _read(part, data).utterances)
+        if all(intensity_of(extra, part.column) is None for extra in extras):
+            raise DataError(f"{part.corpus} has no numbers in a column {part.column}.")
+
+
 def fit_heads(
     learned: Mapping[str, FusedBranch],
     graphs: Mapping[str, bytes],
@@ -208,11 +228,6 @@ def _correlations(
 def _dimensions(branch: FusedBranch, graph: bytes, part: HeadPart, data: Path) -> HeadRows:
     """Read a corpus with values and a split, and compute the features of its rows."""
     manifest = _read(part, data)
-    if manifest.space.labels != DIMENSIONS:
-        raise UsageError(
-            f"{part.corpus} has {', '.join(manifest.space.labels)}; a head of dimensions needs "
-            f"{', '.join(DIMENSIONS)}."
-        )
     encoder = build(branch.experiment.manifest.encoders[branch.stream], ENCODERS)
     items, rows = [], []
     for row, utterance in enumerate(manifest.utterances):

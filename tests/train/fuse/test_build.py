@@ -196,13 +196,18 @@ def test_heads_are_checked(made, tmp_path):
     for old, new, named in (
         ("[dimensions.text]", "[dimensions.smell]", "smell, which is not in parts"),
         ("column = 'voice_level'", "", "lacks the column"),
-        ("corpus = 'emobank'", "corpus = 'goemotions'", "needs valence, arousal, dominance"),
+        (
+            "corpus = 'emobank'\nroot = 'emobank'",
+            "corpus = 'goemotions'\nroot = 'goemotions'",
+            "needs valence, arousal, dominance",
+        ),
+        ("corpus = 'emobank'", "corpus = 'emobanc'", "no corpus emobanc"),
     ):
         (root / "wrong.toml").write_text(text.replace(old, new))
         with pytest.raises(UsageError, match=named):
             compose(root / "wrong.toml", tmp_path / "wrong", **where, tell=lambda _: None)
     (root / "wrong.toml").write_text(text.replace("'voice_level'", "'volume'"))
-    with pytest.raises(DataError, match="crema-d has no train and no valid and no test rows with"):
+    with pytest.raises(DataError, match="crema-d has no numbers in a column volume"):
         compose(root / "wrong.toml", tmp_path / "wrong", **where, tell=lambda _: None)
 
 
