@@ -186,7 +186,7 @@ def add_heads(folder: Path | str) -> Path:
     from safetensors.numpy import save
 
     from moodal.core.dimensions import DIMENSIONS
-    from moodal.model.info import HeadInfo, ValueInfo
+    from moodal.model.value_info import HeadInfo, ValueInfo
 
     old = artefact.read(folder)
     rng, files, heads = np.random.default_rng(3), {}, {}

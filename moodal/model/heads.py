@@ -17,7 +17,7 @@ import numpy as np
 
 from moodal.core.errors import DataError
 from moodal.model.artefact import Artefact
-from moodal.model.info import HeadInfo
+from moodal.model.value_info import HeadInfo
 
 SHAPES: dict[str, tuple[str, ...]] = {
     "mean": ("features",),

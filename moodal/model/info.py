@@ -11,15 +11,25 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
-from moodal.core.emotions import Targets, Task, Values
+from moodal.core.emotions import Task
 from moodal.core.manifest import MADE_UP
 from moodal.core.records import ModalityInfo
 from moodal.core.version import __version__
 from moodal.evaluation.report.artefact import ReportedArtefact
 from moodal.modalities import MODALITIES
 from moodal.modalities.infos import info_of
+from moodal.model.value_info import (
+    Bias,
+    Count,
+    HeadInfo,
+    Info,
+    Name,
+    Probability,
+    ValueInfo,
+    Weight,
+)
 
 FORMAT = 2
 """The format that is written."""
@@ -31,20 +41,6 @@ ACTIVATIONS: dict[str, Activation] = {
     "regression": "identity",
 }
 """Task -> how scores become the probabilities of reports and thresholds."""
-
-Count = Annotated[int, Field(ge=0)]
-Name = Annotated[str, Field(min_length=1)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-Weight = Annotated[float, Field(ge=0, le=1000)]
-Bias = Annotated[float, Field(ge=-1000, le=1000)]
-
-
-class Info(BaseModel):
-    """A part of an artefact's description: no unknown keys, no conversions, all numbers finite."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
-    )
 
 
 class EncoderInfo(Info):
@@ -115,20 +111,6 @@ class ProtocolInfo(Info):
     stamps: tuple[str, ...] = ()
     checkpoint: str = ""
     settings: dict[str, JsonValue] = {}
-
-
-class ValueInfo(Info):
-    """The name and the range of a value, see `moodal.core.emotions.Value`."""
-
-    name: Name
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, space: Targets) -> tuple[ValueInfo, ...]:
-        """Return the ranges of a space of values; none of emotions."""
-        ranges = space.ranges() if isinstance(space, Values) else []
-        return tuple(cls(**value) for value in ranges)
 
 
 class LabelCounts(Info):
@@ -320,34 +302,6 @@ class ChannelInfo(Info):
     trained: dict[str, Annotated[float, Field(gt=0, le=1)]]
     measured: dict[str, FusionFigures] = {}
     regimes: dict[str, RegimeFigures] = {}
-
-
-class HeadInfo(Info):
-    """A head that reads values from the features of a branch, see `moodal.model.heads`.
-
-    Attributes:
-        file: the file of its weights.
-        terms: the file that names its licence.
-        values: what it reads, with the ends of their ranges.
-        corpus, licence: the corpus of its training, and its licence.
-        rows: "train", "valid" and "test" -> number of rows.
-        valid, test: value -> Pearson's r with the corpus's numbers on rows of that part; the
-            validation rows chose its settings.
-    """
-
-    file: Name
-    terms: Name
-    values: tuple[ValueInfo, ...] = Field(min_length=1)
-    corpus: Name
-    licence: Name
-    rows: dict[str, Count] = {}
-    valid: dict[str, float] = {}
-    test: dict[str, float] = {}
-
-    @property
-    def ranges(self) -> list[tuple[float, float]]:
-        """The lowest and highest number of each value."""
-        return [(value.low, value.high) for value in self.values]
 
 
 class FusedBody(Info):

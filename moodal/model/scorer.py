@@ -57,7 +57,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Readout:
-    """What a network gives of one modality of one utterance.
+    """The output of a network for one modality of one utterance.
 
     Attributes:
         states: [T', H], see `Scorer.states`; [0, H] where nothing is observed.

@@ -27,8 +27,8 @@ from moodal.modalities.build import build
 from moodal.modalities.modality import Absent
 from moodal.model.branches import features_of, session
 from moodal.model.heads import outputs as head_outputs
-from moodal.model.info import HeadInfo, ValueInfo
 from moodal.model.rows import observe_row
+from moodal.model.value_info import HeadInfo, ValueInfo
 from moodal.train.encoders import ENCODERS
 from moodal.train.export import onnx
 from moodal.train.fuse.train_branch import FusedBranch
