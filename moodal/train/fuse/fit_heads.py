@@ -151,7 +151,8 @@ def fit_head(rows: HeadRows, seed: int = 0) -> dict[str, np.ndarray]:
         {**scales, **_linear(x, rows.numbers)},
         {**scales, **_hidden(x["train"], numbers, seed)},
     ]
-    halves = [{k: v.astype(np.float16) for k, v in c.items()} for c in candidates]
+    # safetensors writes the memory of a transposed array as it lies
+    halves = [{k: np.ascontiguousarray(v, np.float16) for k, v in c.items()} for c in candidates]
     return max(halves, key=lambda c: np.mean(_pearson(c, rows, "valid")))
 
 

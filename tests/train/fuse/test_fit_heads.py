@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from safetensors.numpy import load, save
 
 from moodal.model.heads import SHAPES, outputs
 from moodal.train.fuse import fit_heads
@@ -39,6 +40,14 @@ def test_what_bends_gets_a_hidden_layer(monkeypatch):
     assert correlations(predicted, bent.numbers["test"]).min() > 0.7
     # the numbers are on the scale of the corpus, not only correlated with it
     assert predicted.mean(0) == pytest.approx(bent.numbers["test"].mean(0), abs=0.5)
+
+
+@pytest.mark.parametrize("function", [lambda x: x[:, :2] / 9, lambda x: np.abs(x[:, :2] - 2)])
+def test_a_head_is_the_same_in_its_file(function, monkeypatch):
+    monkeypatch.setattr(fit_heads, "RATE", 1e-2)
+    head = fit_head(rows(function))
+    for name, values in load(save(head)).items():
+        np.testing.assert_array_equal(values, head[name], err_msg=name)
 
 
 def test_the_same_rows_give_the_same_head():
