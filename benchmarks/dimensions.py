@@ -2,7 +2,7 @@
 
     python benchmarks/dimensions.py --data DATA [--artefact ARTEFACT] [--draws 1000]
 
-EmoBank's test rows are predicted one by one, as a user's text; r has a bootstrap interval over
+Each of EmoBank's test rows is read as one utterance; r has a bootstrap interval over
 rows. RAVDESS's spoken clips are predicted from their files: the share of pairs of one actor,
 statement, emotion and repetition in which the strong clip is the more intense one, and the area
 under the curve of strong against normal clips; both with a bootstrap interval over actors.
@@ -21,7 +21,9 @@ from moodal.core.dimensions import DIMENSIONS
 from moodal.core.records import Clip
 from moodal.corpora import emobank, ravdess
 from moodal.evaluation.metrics import auc
+from moodal.modalities.modality import Absent
 from moodal.model.model import Model
+from moodal.model.rows import observe_row
 
 
 def main() -> None:
@@ -56,12 +58,12 @@ def _texts(model: Model, root: Path, split: str, draws: int) -> None:
 
 
 def _dimensions(model: Model, text: str) -> tuple[float, ...] | None:
-    """Return the learned dimensions of a text as one utterance."""
-    answers = model.predict(None, text=text, whole=True)
-    if not len(answers):
+    """Return the learned dimensions of a text as one utterance, however many sentences it has."""
+    observed = observe_row("text", text)
+    if isinstance(observed, Absent):
         return None
-    row = answers[0].dimensions["text"]
-    assert row.known == "learned", "the artefact has no head of dimensions"
+    row = model.scorer.read("text", model.encoders["text"].encode(observed.item)).dimensions
+    assert row is not None, "the artefact has no head of dimensions"
     return row.numbers
 
 

@@ -286,7 +286,7 @@ class FusionRecipe(Strict):
         for modality, head in self.intensity.items():
             if not head.column:
                 raise ValueError(f"intensity.{modality} lacks the column of its numbers")
-            if head.corpus != self.parts[modality].corpus:
+            if self.parts[modality].corpus not in ("", head.corpus):
                 raise ValueError(f"intensity.{modality} must be of the corpus of its part")
         return self
 
