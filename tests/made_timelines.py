@@ -201,3 +201,20 @@ def valued(timeline, values=VALUES):
         for p in timeline
     )
     return dataclasses.replace(timeline, predictions=predictions, emotions=(), values=values)
+
+
+def dimensioned(timeline, answer="answer"):
+    """The same recording with dimensions of every stream and the intensity of the voice."""
+    from moodal.core.dimensions import Dimensions
+
+    predictions = []
+    for i, p in enumerate(timeline):
+        rows = {
+            s: Dimensions(-0.4 + 0.2 * i, 0.1 * i, 0.05, "learned" if s == "text" else "mapped")
+            for s in p.streams
+        }
+        if len(p.streams) > 1:
+            rows[answer] = Dimensions(-0.5 + 0.25 * i, 0.3, -0.1 * i, "mapped")
+        own = {"speech": 0.2 * i} if "speech" in p.streams else {}
+        predictions.append(dataclasses.replace(p, dimensions=rows, intensity=own))
+    return dataclasses.replace(timeline, predictions=tuple(predictions))

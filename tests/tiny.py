@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from moodal.model import artefact
+from moodal.model.fusion_info import ChannelInfo, FusionWeights
 from moodal.model.info import (
     ArtefactInfo,
     BranchInfo,
-    ChannelInfo,
     DataInfo,
     EncoderInfo,
     FusedBody,
-    FusionWeights,
     GuessInfo,
     ProtocolInfo,
     ThresholdInfo,
@@ -195,3 +194,44 @@ def _face() -> bytes:
     nodes = [helper.make_node("MatMul", ["pixels", "map"], ["steps"])]
     inputs = {"pixels": (np.float32, ["N", 2304])}
     return _model(nodes, inputs, ["N", WIDTH], map=map_)
+
+
+def add_heads(folder: Path | str) -> Path:
+    """Add made-up heads to a tiny artefact: dimensions of text and the intensity of speech."""
+    from safetensors.numpy import save
+
+    from moodal.core.dimensions import DIMENSIONS
+    from moodal.model.value_info import HeadInfo, ValueInfo
+
+    old = artefact.read(folder)
+    rng, files, heads = np.random.default_rng(3), {}, {}
+    for kind, modality, names in (
+        ("dimensions", "text", DIMENSIONS),
+        ("intensity", "speech", ("intensity",)),
+    ):
+        low = -1.0 if kind == "dimensions" else 0.0
+        tensors = {
+            "mean": np.zeros(WIDTH),
+            "deviation": np.ones(WIDTH),
+            "linear": 0.1 * rng.normal(size=(WIDTH, len(names))),
+            "offset": np.full(len(names), 0.3 if kind == "intensity" else 0.0),
+            "project": rng.normal(size=(WIDTH, 5)),
+            "project_bias": np.zeros(5),
+            "out": 0.05 * rng.normal(size=(5, len(names))),
+        }
+        files[f"{kind}.safetensors"] = save({k: v.astype(np.float16) for k, v in tensors.items()})
+        files[f"{kind}.LICENCE.txt"] = b"Made up.\n"
+        heads[kind] = {
+            modality: HeadInfo(
+                file=f"{kind}.safetensors",
+                terms=f"{kind}.LICENCE.txt",
+                values=tuple(ValueInfo(name=name, low=low, high=1.0) for name in names),
+                corpus="made up",
+                licence="CC BY-SA 4.0",
+                test=dict.fromkeys(names, 0.5),
+            )
+        }
+    info = old.info.model_copy(update={"body": old.fused.model_copy(update=heads)})
+    graphs = {n: old.file(n).read_bytes() for n in old.info.files if n.endswith(".onnx")}
+    card = "# Tiny\n"
+    return artefact.write(folder, info, old.weights(), old.vectors(), card, {**graphs, **files})

@@ -138,7 +138,7 @@ def brief(folder: Path | str) -> dict[str, Any]:
 
 def _brief_fused(artefact: Artefact) -> dict[str, Any]:
     """Return a summary of a fused artefact: its branches, their figures, and their sums."""
-    from moodal.model.card import figures_of, measured_sets
+    from moodal.model.card import figures_of, head_figures, measured_sets
     from moodal.model.graph import graph_parameters
     from moodal.model.levelled import level_note
 
@@ -174,6 +174,11 @@ def _brief_fused(artefact: Artefact) -> dict[str, Any]:
         },
         "test": {m: "; ".join(figures_of(b.test)) for m, b in branches.items() if b.test},
         "fused": sets,
+        "heads": {
+            f"{kind} of {m}": f"{head.corpus}, {head.licence} ({head.file}); r on test rows: "
+            + ", ".join(head_figures(head.test))
+            for kind, m, head in body.heads
+        },
     }
 
 

@@ -245,6 +245,20 @@ class FusionPart(Strict):
         return self
 
 
+class HeadPart(Strict):
+    """A head that reads values from the features of a branch, see `moodal.model.heads`."""
+
+    corpus: str
+    """The reader of its corpus, which has a training, a validation and a test split; of an
+    intensity that of its branch, whose split is taken."""
+    root: str
+    """The folder of the corpus, relative to the folder of all corpora."""
+    licence: str
+    """The licence of the corpus, for the model card and the file beside the head's weights."""
+    column: str = ""
+    """Of an intensity: the column with its numbers, from 0 to 100."""
+
+
 class FusionRecipe(Strict):
     """A fused artefact: the branches that are trained, and how they are fused."""
 
@@ -266,6 +280,22 @@ class FusionRecipe(Strict):
     """Sentences of the model card on its limits, besides what is measured."""
     parts: dict[str, FusionPart] = Field(min_length=1)
     """Modality -> its branch."""
+    dimensions: dict[str, HeadPart] = Field(default_factory=dict)
+    """Modality -> the corpus of valence, arousal and dominance from which its head is learned."""
+    intensity: dict[str, HeadPart] = Field(default_factory=dict)
+    """Modality -> the corpus from which the head of its intensity is learned."""
+
+    @model_validator(mode="after")
+    def _heads_have_branches(self) -> FusionRecipe:
+        for kind, heads in (("dimensions", self.dimensions), ("intensity", self.intensity)):
+            if other := [m for m in heads if m not in self.parts]:
+                raise ValueError(f"{kind} has {', '.join(other)}, which is not in parts")
+        for modality, head in self.intensity.items():
+            if not head.column:
+                raise ValueError(f"intensity.{modality} lacks the column of its numbers")
+            if self.parts[modality].corpus not in ("", head.corpus):
+                raise ValueError(f"intensity.{modality} must be of the corpus of its part")
+        return self
 
     @field_validator("basics")
     @classmethod

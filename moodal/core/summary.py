@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moodal.core.dimensions import Dimensions, mean
+from moodal.core.records import ordered
+
 if TYPE_CHECKING:
     from moodal.core.timeline import Prediction
 
@@ -71,6 +74,9 @@ class RecordingSummary:
             than neutral, the most probable first; where they have slices, the slice of each.
         first: for each decided emotion, the first utterance in which it is, in order of time.
         values: value -> its mean and ends; empty where the model answers with emotions.
+        dimensions: stream, or `moodal.core.dimensions.ANSWER` -> the means over the utterances that
+            have it; rows that are learned and mapped ones are never averaged together.
+        intensity: stream -> the mean over the utterances that have it.
         track: number of the tracked face, None for the whole recording.
         tracks: a summary for each tracked face, where there are several; in order of appearance.
     """
@@ -83,6 +89,8 @@ class RecordingSummary:
     telling: tuple[DecidedMoment, ...] = ()
     first: tuple[DecidedMoment, ...] = ()
     values: Mapping[str, ValueSummary] = field(default_factory=dict)
+    dimensions: Mapping[str, Dimensions] = field(default_factory=dict)
+    intensity: Mapping[str, float] = field(default_factory=dict)
     track: int | None = None
     tracks: tuple[RecordingSummary, ...] = ()
 
@@ -144,6 +152,8 @@ def _summary(
         telling=tuple(telling.values())[:MOST],
         first=tuple(m for m in moments if first[m.emotion] is m),
         values=_values(predictions, weights),
+        dimensions=_dimensions(predictions, weights),
+        intensity=_intensity(predictions, weights),
         track=track,
         tracks=tracks,
     )
@@ -152,6 +162,34 @@ def _summary(
 def _probability(row: tuple[int, Prediction]) -> float:
     """Order rows by the probability of what is decided, the highest first."""
     return -max((row[1].probabilities[e] for e in row[1].decided[:1]), default=0.0)
+
+
+def _dimensions(predictions: Sequence[Prediction], weights: np.ndarray) -> dict[str, Dimensions]:
+    """Return the mean of each stream's dimensions; a stream with two scales has none."""
+    means = {}
+    for name in ordered(s for p in predictions for s in p.dimensions):
+        pairs = [
+            (p.dimensions[name], float(weight))
+            for p, weight in zip(predictions, weights, strict=True)
+            if name in p.dimensions
+        ]
+        if len({row.known for row, _ in pairs}) == 1:
+            means[name] = mean([row for row, _ in pairs], [weight for _, weight in pairs])
+    return means
+
+
+def _intensity(predictions: Sequence[Prediction], weights: np.ndarray) -> dict[str, float]:
+    """Return the mean intensity of each stream."""
+    means = {}
+    for name in ordered(s for p in predictions for s in p.intensity):
+        pairs = [
+            (p.intensity[name], float(weight))
+            for p, weight in zip(predictions, weights, strict=True)
+            if name in p.intensity
+        ]
+        numbers, own = zip(*pairs, strict=True)
+        means[name] = _mean(numbers, np.array(own) / (sum(own) or 1.0))
+    return means
 
 
 def _seconds(predictions: Sequence[Prediction]) -> float | None:

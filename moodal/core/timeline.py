@@ -8,6 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from moodal.core.dimensions import DIMENSIONS, Dimensions, headline
 from moodal.core.emotions import Value
 from moodal.core.errors import MissingDependencyError
 from moodal.core.records import ModalityInfo
@@ -75,6 +76,10 @@ class Prediction:
         slices: the answers of equal parts of the utterance, in the order of time, where they were
             asked for (``step``). Their ids end in ".1", ".2", ...; they have no words, moments,
             quality or slices.
+        dimensions: stream -> its valence, arousal and dominance; with several streams also
+            `moodal.core.dimensions.ANSWER` -> those of the fused answer. Empty where the model
+            has none, and then a note of the timeline says why.
+        intensity: stream -> how strong the expression is, 0 to 1, of the streams that learned it.
     """
 
     id: str
@@ -97,6 +102,13 @@ class Prediction:
     values: Mapping[str, float] = field(default_factory=dict)
     alone: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     slices: tuple[Prediction, ...] = ()
+    dimensions: Mapping[str, Dimensions] = field(default_factory=dict)
+    intensity: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def headline(self) -> str:
+        """The key of ``dimensions`` that stands for the utterance; "" if there are none."""
+        return headline(self.dimensions)
 
     @property
     def logits(self) -> dict[str, float]:
@@ -173,8 +185,15 @@ class Timeline(Sequence[Prediction]):
         """Return the answer for the recording as a whole, and for each of several faces."""
         return summarise(self.predictions, self.emotions)
 
+    @staticmethod
+    def _numbers(p: Prediction) -> tuple[float, ...]:
+        row = p.dimensions.get(p.headline)
+        return row.numbers if row else ()
+
     def to_frame(self) -> Any:
         """Return a pandas DataFrame: a row per utterance or slice, a column per emotion or value.
+
+        Where there are dimensions, columns of the headline's valence, arousal and dominance follow.
 
         Raises:
             MissingDependencyError: pandas is not installed.
@@ -191,8 +210,10 @@ class Timeline(Sequence[Prediction]):
             | {"decided": p.decided[0] if p.decided else None, "streams": "+".join(p.streams)}
             | {e: p.probabilities[e] for e in self.emotions}
             | {v.name: p.values[v.name] for v in self.values}
+            | dict(zip(DIMENSIONS, self._numbers(p), strict=False))
             for p in self.rows
         ]
         decided = [] if self.values else ["decided"]
         names = [*self.emotions, *(v.name for v in self.values)]
+        names += DIMENSIONS if any(p.dimensions for p in self) else ()
         return pandas.DataFrame(rows, columns=[*head, *decided, "streams", *names])

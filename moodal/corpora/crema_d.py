@@ -41,13 +41,22 @@ SENTENCES = {
     "WSI": "We'll stop in a couple of minutes.",
 }
 
+VOICE_LEVEL = "voice_level"
+"""The column with the crowd's mean rating of how intense the voice is, from 0 to 100; where the
+votes are tied, a rating for each of the tied emotions, with colons between them."""
+
 # one file of the release ends in a single X
 _NAME = re.compile(
     rf"(?P<actor>\d{{4}})_(?P<sentence>{'|'.join(SENTENCES)})_(?P<emotion>{'|'.join(EMOTIONS)})"
     r"_(?P<level>LO|MD|HI|XX?)"
 )
 _LEVELS = {"LO": "low", "MD": "medium", "HI": "high"}
-_VOTES = {"VoiceVote": "voice_vote", "FaceVote": "face_vote", "MultiModalVote": "multimodal_vote"}
+_VOTES = {
+    "VoiceVote": "voice_vote",
+    "FaceVote": "face_vote",
+    "MultiModalVote": "multimodal_vote",
+    "VoiceLevel": VOICE_LEVEL,
+}
 
 
 def read(root: Path | str) -> Manifest:
@@ -56,8 +65,9 @@ def read(root: Path | str) -> Manifest:
     A recording's name, such as ``1001_DFA_ANG_XX.wav``, says what it shows. Sound is read from
     ``AudioWAV/`` or the folder itself, video from ``VideoFlash/`` or the folder itself.
     ``VideoDemographics.csv`` gives ``sex`` and ``age``, and ``metadata.csv`` or
-    ``processedResults/summaryTable.csv`` the crowd's votes, where they are there; all of these go
-    to the utterances' ``extra``, with the ``level`` acted.
+    ``processedResults/summaryTable.csv`` the crowd's votes and how intense it heard the voice
+    (``voice_level``), where they are there; all of these go to the utterances' ``extra``, with the
+    ``level`` acted.
 
     Returns:
         Audio, video and the sentence as text; labels one-hot [N, 6]; no splits; speakers

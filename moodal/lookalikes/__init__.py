@@ -29,6 +29,7 @@ LOOKALIKES: dict[str, Callable[[Path, int, int], None]] = {
     "meld": meld_files.meld,
     "goemotions": text.goemotions,
     "xed": text.xed,
+    "emobank": text.emobank,
     "crema-d": recordings.crema_d,
     "ravdess": recordings.ravdess,
     "table": recordings.table,

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from moodal.core.errors import writing
+from moodal.corpora import emobank as emobank_files
 from moodal.corpora.goemotions import LABELS, SPLITS
 from moodal.lookalikes.files import generator, staged
 from moodal.lookalikes.signal import FAITHFUL, phase_sizes, primary, several
+from moodal.lookalikes.words import appraisals
 
 WHO = (
     "My brother",
@@ -352,6 +354,30 @@ def xed(out: Path, utterances: int, seed: int) -> None:
         _write(folder / "en-annotated.tsv", "".join(lines))
         plain = [f"9\t{sentence(['neutral'], rng)} {i}\n" for i in range(neutral)]
         _write(folder / "neu_en.txt", "".join(plain))
+
+
+def emobank(out: Path, utterances: int, seed: int) -> None:
+    """Write ``emobank.csv``: sentences whose ratings follow the emotion of their clause.
+
+    The ratings lie about the emotion's appraisals, and those of one sentence in four are another
+    sentence's.
+    """
+    names = [label for label in LABELS if label != "neutral"]
+    with staged(out, utterances, seed) as folder:
+        sizes = phase_sizes(utterances)
+        lines = [",".join(emobank_files.COLUMNS)]
+        for phase, split in emobank_files.SPLITS.items():
+            rng = generator(seed, "emobank", phase)
+            n = sizes[split]
+            shown = rng.integers(len(names), size=n)
+            source = np.where(rng.random(n) < FAITHFUL["text"], np.arange(n), rng.permutation(n))
+            for i in range(n):
+                text = sentence([names[shown[source[i]]]], rng)
+                appraised = np.array(appraisals(names[shown[i]])[:3])
+                ratings = 3 + 1.2 * appraised + rng.normal(0, 0.2, 3)
+                numbers = ",".join(f"{x:.2f}" for x in np.clip(ratings, 1, 5))
+                lines.append(f'{phase}_{i:05d},{phase},{numbers},"{text}"')
+        _write(folder / emobank_files.FILE, "\n".join(lines) + "\n")
 
 
 def _write(path: Path, text: str) -> None:

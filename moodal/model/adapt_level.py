@@ -17,7 +17,7 @@ from rich.progress import track
 from moodal.core.errors import DataError, UsageError
 from moodal.model.adapt import write_adapted
 from moodal.model.fused import FusedScorer
-from moodal.model.info import LevelInfo
+from moodal.model.fusion_info import LevelInfo
 from moodal.model.level import LEAST, STRENGTH
 from moodal.model.levelled import joined, level_note
 from moodal.model.model import Model

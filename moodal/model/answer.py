@@ -11,14 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
+from moodal.core.dimensions import ANSWER, Dimensions
 from moodal.core.records import Frames, ordered
 from moodal.core.timeline import Moment, Prediction, Word
 from moodal.modalities.encoder import Encoder
 from moodal.modalities.infos import info_of
 from moodal.modalities.modality import Absent, Observed, Part
+from moodal.model.coordinates import mapped, unmapped
 from moodal.model.fusion import NEUTRAL
 from moodal.model.observe import Observation
-from moodal.model.scorer import Evidence, Scorer, Scores
+from moodal.model.scorer import Evidence, Readout, Scorer, Scores
 from moodal.model.slices import Slicer, Slices
 from moodal.model.vocabulary import Asked
 
@@ -41,6 +43,25 @@ class Pending:
     observed: Mapping[str, Observed]
     evidence: Evidence
     slices: Slices | None = None
+
+
+@dataclass(frozen=True)
+class _Person:
+    """One person's utterance.
+
+    Attributes:
+        observation: the utterance.
+        observed: modality -> what was observed.
+        track: the number of the face; None where faces are not tracked.
+        states: modality -> states [T, H].
+        readouts: modality -> what was read, from all of the utterance.
+    """
+
+    observation: Observation
+    observed: dict[str, Observed]
+    track: int | None
+    states: dict[str, np.ndarray]
+    readouts: dict[str, Readout]
 
 
 @dataclass
@@ -135,56 +156,49 @@ class Answering:
         self, observation: Observation
     ) -> Iterator[tuple[Prediction, dict[str, Observed], dict[str, np.ndarray]]]:
         """Yield what is known of each person's utterance, what was observed, and its states."""
-        parts = [part for person in self._observed(observation) for part in self._parts_of(*person)]
-        if len(parts) > 1:
-            parts.sort(key=lambda part: part[0].segment.start or 0.0)
-        for own, observed, track, states in parts:
+        persons = [part for person in self._observed(observation) for part in self._parts(person)]
+        if len(persons) > 1:
+            persons.sort(key=lambda person: person.observation.segment.start or 0.0)
+        for one in persons:
             self.count += 1
-            yield self._about(own, observed, ordered(states), track), observed, states
+            about = self._about(one.observation, one.observed, ordered(one.states), one.track)
+            yield _with_readouts(about, one.readouts), one.observed, one.states
 
-    def _observed(
-        self, observation: Observation
-    ) -> Iterator[tuple[Observation, dict[str, Observed], int | None, dict[str, np.ndarray]]]:
-        """Yield what was observed of each person, the person, and the states."""
+    def _observed(self, observation: Observation) -> Iterator[_Person]:
+        """Yield what was observed of each person, and what was read from it."""
         for track, observed in _by_track(observation.observed):
-            states = {
-                m: self.scorer.states(m, self.encoders[m].encode(o.item))
-                for m, o in observed.items()
+            readouts = {
+                m: self.scorer.read(m, self.encoders[m].encode(o.item)) for m, o in observed.items()
             }
-            states = {m: s for m, s in states.items() if len(s)}
+            states = {m: one.states for m, one in readouts.items() if len(one.states)}
             enough = set(self.scorer.modalities) <= set(states)
             if self.scorer.complete and not enough:
                 self.incomplete += 1
                 continue
             if states:
-                yield observation, observed, track, {m: states[m] for m in ordered(states)}
+                own = {m: states[m] for m in ordered(states)}
+                yield _Person(observation, observed, track, own, readouts)
 
-    def _parts_of(
-        self,
-        observation: Observation,
-        observed: dict[str, Observed],
-        track: int | None,
-        states: dict[str, np.ndarray],
-    ) -> Iterator[tuple[Observation, dict[str, Observed], int | None, dict[str, np.ndarray]]]:
+    def _parts(self, person: _Person) -> Iterator[_Person]:
         """Divide a silent stretch where its answer changes; any other utterance stays whole."""
-        segment = observation.segment
+        segment, observed, states = person.observation.segment, person.observed, person.states
         start, end = segment.start, segment.end
         spans = []
         if segment.divisible and not self.asked.values and start is not None and end is not None:
             spans = self._slicer.same_answers(observed, states, start, end)
         if len(spans) < 2:
-            yield observation, observed, track, states
+            yield person
             return
         for first, last in spans:
             own = {m: o.during(first, last) for m, o in observed.items()}
             parts = {m: self._slicer.part(m, observed[m], states[m], first, last) for m in states}
-            yield (
-                dataclasses.replace(
-                    observation, segment=dataclasses.replace(segment, start=first, end=last)
-                ),
+            part = dataclasses.replace(segment, start=first, end=last)
+            yield _Person(
+                dataclasses.replace(person.observation, segment=part),
                 {m: o for m, o in own.items() if not isinstance(o, Absent)},
-                track,
+                person.track,
                 {m: part for m, part in parts.items() if not isinstance(part, Absent)},
+                person.readouts,
             )
 
     def _about(
@@ -232,6 +246,7 @@ class Answering:
             decided=tuple(e for e, i in self._columns().items() if scores.decided[0, i]),
             shares={m: self._named(share) for m, share in shares.items()},
             bias=self._named(bias[0]),
+            dimensions=self._dimensions(about, scores),
             sources={name: sources[word] for name, word in self.asked.shown.items()},
             words=self._words(parts) or about.words,
             moments=self._moments(parts),
@@ -244,6 +259,22 @@ class Answering:
                 for m, share in shares.items()
             },
         )
+
+    def _dimensions(self, about: Prediction, scores: Scores) -> dict[str, Dimensions]:
+        """Return the dimensions of each modality, learned or else mapped, and of the answer."""
+        emotions, several = self.scorer.mappable(self.asked), len(about.streams) > 1
+        rows = dict(about.dimensions)
+        if emotions and not unmapped(emotions):
+            columns = [self.asked.words.index(emotion) for emotion in emotions]
+            sources = {m: scores.alone[m][0] for m in about.streams if m in scores.alone}
+            if several:
+                sources[ANSWER] = scores.probabilities[0]
+            else:
+                sources[about.streams[0]] = scores.probabilities[0]
+            for name, values in sources.items():
+                own = dict(zip(emotions, values[columns].tolist(), strict=True))
+                rows.setdefault(name, mapped(own))
+        return {name: rows[name] for name in (*about.streams, ANSWER) if name in rows}
 
     def _disagreement(self, scores: Scores, modalities: Sequence[str]) -> Iterator[str]:
         """Yield a sentence for each pair of modalities that are sure of different emotions."""
@@ -293,6 +324,33 @@ class Answering:
 def _one(states: Mapping[str, np.ndarray]) -> dict[str, Frames]:
     """Return the states of one utterance as sequences."""
     return {m: Frames.from_list([own]) for m, own in states.items()}
+
+
+def undimensioned(scorer: Scorer, asked: Asked) -> str:
+    """Say why answers have no dimensions mapped from probabilities; "" if they have."""
+    emotions = scorer.mappable(asked)
+    if asked.values:
+        return ""
+    if not emotions:
+        return (
+            "There are no valence, arousal and dominance: they are mapped from probabilities that "
+            "add up to 1, of all emotions of the model."
+        )
+    if missing := unmapped(emotions):
+        return (
+            "There are no valence, arousal and dominance: no coordinates are published for "
+            f"{', '.join(missing)}."
+        )
+    return ""
+
+
+def _with_readouts(about: Prediction, readouts: Mapping[str, Readout]) -> Prediction:
+    """Return the prediction with what heads learned to read."""
+    return dataclasses.replace(
+        about,
+        dimensions={m: one.dimensions for m, one in readouts.items() if one.dimensions},
+        intensity={m: one.intensity for m, one in readouts.items() if one.intensity is not None},
+    )
 
 
 Shares = Sequence[tuple[Part, np.ndarray]]

@@ -5,7 +5,8 @@
     weights.safetensors  the weights of the system, or of the fused branches
     vectors.safetensors  emotion vectors, feature scales and hashes of the training rows
     README.md            the model card
-    *.onnx, ...          of a fused artefact: a graph for each modality, and pictures of the card
+    *.onnx, ...          of a fused artefact: a graph for each modality, the weights of heads with
+                         their licences, and pictures of the card
 
 No file is a pickle, reading runs no code, and no file is read that artefact.json does not list.
 """
@@ -108,6 +109,15 @@ class Artefact:
         of the training rows; of a fused artefact also ``words`` [W, d].
         """
         return self._tensors(VECTORS)
+
+    def tensors(self, name: str) -> dict[str, np.ndarray]:
+        """Load the tensors of a further file, such as that of a head.
+
+        Raises:
+            DataError: artefact.json lists no such file, or it cannot be read.
+        """
+        self.file(name)
+        return self._tensors(name)
 
     def word_vectors(self) -> dict[str, np.ndarray]:
         """Load the vectors [d] of all words that a fused artefact carries, by word.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -145,7 +146,7 @@ def _limited(seconds: float | None, job: Job) -> Iterator[None]:
     if seconds is None:
         yield
         return
-    if not hasattr(signal, "setitimer") or current_thread() is not main_thread():
+    if sys.platform == "win32" or current_thread() is not main_thread():
         raise UsageError("A time limit needs the main thread of a Unix system.")
 
     def stop(*_: object) -> None:

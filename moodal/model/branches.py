@@ -29,6 +29,11 @@ SHORTEST = 800
 """The least number of samples (50 ms); shorter sounds are padded with silence."""
 
 
+STEPS, LAYERS = "steps", "layers"
+"""The outputs of a graph: the states, and in some graphs the states of its last layers side by
+side, which heads read."""
+
+
 @dataclass(frozen=True)
 class Branch:
     """The network of one modality; threads may share it, and it can be copied and pickled.
@@ -93,8 +98,23 @@ class Branch:
         Raises:
             DataError: the graph reads other frames, or returns states of another shape.
         """
+        return self._outputs(frames, (STEPS,))[0]
+
+    def features(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute states [T', H], and the features [T', F] that heads read.
+
+        The features are the graph's output `LAYERS`, or the states where it has none.
+
+        Raises:
+            DataError: as `states`.
+        """
+        outputs = self._outputs(frames, (STEPS, LAYERS))
+        return outputs[0], outputs[-1]
+
+    def _outputs(self, frames: np.ndarray, names: Sequence[str]) -> list[np.ndarray]:
+        """Compute those of the named outputs that the graph has; the states are the first."""
         if not len(frames):
-            return np.zeros((0, len(self.map)), np.float32)
+            return [np.zeros((0, len(self.map)), np.float32)]
         network = self._session.get()
         name = input_of(network)
         if name not in (self.input or name, "frames"):
@@ -103,20 +123,19 @@ class Branch:
                 "copy the artefact again."
             )
         if INPUTS[name].padded and not frames.any():
-            return np.zeros((0, len(self.map)), np.float32)
-        count = max(1, -(-len(frames) // (INPUTS[name].window or len(frames))))
+            return [np.zeros((0, len(self.map)), np.float32)]
         try:
-            parts = [run(network, part) for part in np.array_split(frames, count)]
+            whole = _in_windows(network, frames, names)
         except Exception as error:  # onnxruntime's own classes, which it does not export
             first = (str(error).splitlines() or ["no reason given"])[0]
             raise DataError(f"{self.graph} cannot be run ({first[:160]}).") from None
-        states = np.concatenate(parts)
+        states = whole[0]
         if states.shape[1:] != (len(self.map),) or not np.isfinite(states).all():
             raise DataError(
                 f"{self.graph} does not give {len(self.map)} finite numbers a step, as its "
                 f"{self.modality} branch needs; copy the artefact again."
             )
-        return states
+        return whole
 
 
 def _ids(frames: np.ndarray) -> Iterator[np.ndarray]:
@@ -189,16 +208,45 @@ def input_of(network: Any) -> str:
 
 def run(network: Any, frames: np.ndarray) -> np.ndarray:
     """Compute the states [T', H] of frames [T, D], T above 0, with an ONNX Runtime session."""
+    return outputs(network, frames, (STEPS,))[0]
+
+
+def outputs(network: Any, frames: np.ndarray, names: Sequence[str]) -> list[np.ndarray]:
+    """Compute the outputs [T', ...] of frames [T, D], T above 0: the first, and others by name.
+
+    Args:
+        names: those that are computed where the graph has them; a graph's first output always is.
+    """
     name = input_of(network)
     chosen = INPUTS[name]
-    outputs = [network.run(None, {name: part})[0] for part in chosen.arrays(frames)]
-    return np.concatenate([states[0] if chosen.batched else states for states in outputs])
+    first, *others = [output.name for output in network.get_outputs()]
+    wanted = [first, *(other for other in others if other in names)]
+    calls = [network.run(wanted, {name: part}) for part in chosen.arrays(frames)]
+    return [
+        np.concatenate([values[0] if chosen.batched else values for values in output])
+        for output in zip(*calls, strict=True)
+    ]
 
 
-def session(path: str, threads: int = 1, *, unpacked: bool = False) -> Any:
+def features_of(network: Any, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute states and features as `Branch.features` does, with a session of ONNX Runtime."""
+    whole = _in_windows(network, frames, (STEPS, LAYERS))
+    return whole[0], whole[-1]
+
+
+def _in_windows(network: Any, frames: np.ndarray, names: Sequence[str]) -> list[np.ndarray]:
+    """Compute outputs as `outputs` does, of at most a window of frames at once."""
+    window = INPUTS[input_of(network)].window or len(frames)
+    pieces = np.array_split(frames, max(1, -(-len(frames) // window)))
+    parts = [outputs(network, piece, names) for piece in pieces]
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def session(path: str | bytes, threads: int = 1, *, unpacked: bool = False) -> Any:
     """Open an ONNX Runtime session.
 
     Args:
+        path: the file, or its content.
         unpacked: whether 8-bit weights are converted to 32 bits when the graph is opened. The
             runtime's kernels are faster so for convolutions, and slower for matrices.
 
@@ -215,16 +263,21 @@ def session(path: str, threads: int = 1, *, unpacked: bool = False) -> Any:
     # threads that wait by spinning take the cores of the decoder and of other networks
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.disable_quant_qdq", "1" if unpacked else "0")
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"Cannot read {path}: {error.strerror or error}.") from None
-    require_safe(content, path)
+    name = path if isinstance(path, str) else "The graph"
+    content = _content(path) if isinstance(path, str) else path
+    require_safe(content, name)
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes, which it does not export
         first = (str(error).splitlines() or ["damaged"])[0]
-        raise DataError(f"{path} cannot be run ({first[:160]}); copy the artefact again.") from None
+        raise DataError(f"{name} cannot be run ({first[:160]}); copy the artefact again.") from None
+
+
+def _content(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror or error}.") from None
 
 
 def read_branches(artefact: Artefact, threads: int = 1) -> dict[str, Branch]:

@@ -8,7 +8,8 @@ from typing import Any
 from moodal.core.emotions import Value
 from moodal.evaluation.report.card import Card, TrainingCorpus, model_card
 from moodal.evaluation.report.cells import bullets, table
-from moodal.model.info import ArtefactInfo, BranchInfo, ChannelInfo, FusedBody, FusionFigures
+from moodal.model.fusion_info import ChannelInfo, FusionFigures
+from moodal.model.info import ArtefactInfo, BranchInfo, FusedBody
 
 RELIABILITY = "reliability.png"
 """The figure of a fused artefact's calibration on its card."""
@@ -101,7 +102,13 @@ def _fused(info: ArtefactInfo, body: FusedBody) -> Card:
         corpora=corpora,
         encoders=_encoders(info),
         limits=[*info.limits, *(f"{stamp.rstrip('.')}." for stamp in info.protocol.stamps)],
-        measured=[*_branches(body), *_sets(body), *_people(body), _making(info, body)],
+        measured=[
+            *_branches(body),
+            *_sets(body),
+            *_heads(body),
+            *_people(body),
+            _making(info, body),
+        ],
         use="moodal predict RECORDING --artefact ARTEFACT",
     )
 
@@ -224,6 +231,37 @@ def _regimes(channel: ChannelInfo) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def _heads(body: FusedBody) -> Iterator[str]:
+    """Write the section on the heads of dimensions and intensity."""
+    if not body.heads:
+        return
+    rows = [["Head", "Learned from", "Rows", "r, validation", "r, test", "File, licence"]]
+    for kind, modality, head in body.heads:
+        rows.append(
+            [
+                f"{kind} of {modality}",
+                head.corpus,
+                f"{head.rows.get('train', 0):,}",
+                ", ".join(head_figures(head.valid)),
+                ", ".join(head_figures(head.test)),
+                f"{head.file}: {head.licence}",
+            ]
+        )
+    yield (
+        "Numbers that heads read from the states of a branch, with Pearson's r between them and "
+        "the ratings; the validation rows chose the settings. Dimensions of other modalities are "
+        "mapped from probabilities by published coordinates, and no correlation is claimed for "
+        "them (docs/dimensions.md). Each head lies in a file of its own, under the licence of its "
+        "corpus.\n"
+    )
+    yield table(rows, right=False)
+
+
+def head_figures(correlations: Mapping[str, float]) -> list[str]:
+    """List Pearson's r of each value: "valence 0.72"."""
+    return [f"{name} {r:.2f}" for name, r in correlations.items()]
 
 
 def _people(body: FusedBody) -> Iterator[str]:

@@ -33,7 +33,7 @@ import numpy as np
 from moodal.core.records import Frames, ordered
 from moodal.model.chain import smooth
 from moodal.model.fusion import NEUTRAL, FusedScores, key, probabilities
-from moodal.model.info import ChannelInfo
+from moodal.model.fusion_info import ChannelInfo
 
 LARGEST = 100.0
 """The log ratio above which an adapted word counts no more: no product of modalities overflows."""

@@ -11,15 +11,10 @@ from itertools import chain, combinations
 
 import numpy as np
 
+from moodal.core.dimensions import DIMENSIONS, INTENSITY
 from moodal.model.fusion import NEUTRAL, key
-from moodal.model.info import (
-    ACTIVATIONS,
-    ArtefactInfo,
-    BranchInfo,
-    ChannelInfo,
-    FusedBody,
-    FusionWeights,
-)
+from moodal.model.fusion_info import ChannelInfo, FusionWeights
+from moodal.model.info import ACTIVATIONS, ArtefactInfo, BranchInfo, FusedBody
 
 LARGEST = 1e6
 """The limit of a weight or vector; larger ones would overflow in a sum."""
@@ -29,7 +24,7 @@ def contradiction(info: ArtefactInfo) -> str:
     """Return the first contradiction within a description; "" if it has none."""
     faults = [_labels(info), _streams(info), _training(info)]
     if isinstance(info.body, FusedBody):
-        own = (_fusion(info.body), _level(info.body))
+        own = (_fusion(info.body), _level(info.body), _heads(info, info.body))
         faults += [_words(info, info.body), _branches(info, info.body), *own]
     return next(chain.from_iterable(faults), "")
 
@@ -150,6 +145,22 @@ def _branches(info: ArtefactInfo, body: FusedBody) -> Iterator[str]:
             yield f"{place}.learned has none of the basic emotions"
         if branch.graph not in info.files:
             yield f"{place}.graph is {branch.graph}, which files does not list"
+
+
+def _heads(info: ArtefactInfo, body: FusedBody) -> Iterator[str]:
+    """Check that each head has its modality, its files, and the values of its kind."""
+    for kind, modality, head in body.heads:
+        place = f"body.{kind}.{modality}"
+        if modality not in body.branches:
+            yield f"{place} is not in body.branches"
+        for file in (head.file, head.terms):
+            if file not in info.files:
+                yield f"{place} names {file}, which files does not list"
+        expected = DIMENSIONS if kind == "dimensions" else (INTENSITY,)
+        if tuple(value.name for value in head.values) != expected:
+            yield f"{place}.values must be {', '.join(expected)}"
+        if any(low >= high for low, high in head.ranges):
+            yield f"{place}.values must go from a lower to a higher number"
 
 
 def _fusion(body: FusedBody) -> Iterator[str]:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from moodal.core.emotions import RANGES
-from moodal.model.info import ACTIVATIONS, FusionFigures
+from moodal.model.fusion_info import FusionFigures
+from moodal.model.info import ACTIVATIONS
 
 
 def from_format_1(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from moodal.core.dimensions import DIMENSIONS, INTENSITY, Dimensions
 from moodal.core.emotions import Task
 from moodal.core.errors import UsageError
 from moodal.core.records import Frames, ordered
@@ -20,10 +21,11 @@ from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
 from moodal.model.channel import Channel, ChannelFusion
 from moodal.model.fusion import Fusion, Weights, key
+from moodal.model.heads import Head, read_head
 from moodal.model.level import STRENGTH, Level, cross_fitted, level_of
 from moodal.model.priors import LEVEL, prior_of
 from moodal.model.rows import RowEncoder
-from moodal.model.scorer import Evidence, Scores
+from moodal.model.scorer import Evidence, Readout, Scores
 from moodal.model.states import States
 from moodal.model.vocabulary import Asked, ask, sources
 
@@ -50,6 +52,7 @@ class FusedScorer:
         complete: whether every utterance needs all modalities.
         prior: basic emotion -> its probability before anything is observed; None: all alike.
         assumes: the name of the prior; "" for that of training.
+        dimension_heads, intensity_heads: modality -> its head, of those that have one.
     """
 
     artefact: Artefact
@@ -57,6 +60,8 @@ class FusedScorer:
     complete: bool = False
     prior: Mapping[str, float] | None = None
     assumes: str = ""
+    dimension_heads: Mapping[str, Head] = field(default_factory=dict)
+    intensity_heads: Mapping[str, Head] = field(default_factory=dict)
 
     @classmethod
     def of(cls, artefact: Artefact, threads: int = 1) -> FusedScorer:
@@ -66,7 +71,14 @@ class FusedScorer:
             DataError: it is no fused artefact.
         """
         assumes = LEVEL if artefact.fused.channel else ""
-        return cls(artefact, read_branches(artefact, threads), assumes=assumes)
+        body = artefact.fused
+        return cls(
+            artefact,
+            read_branches(artefact, threads),
+            assumes=assumes,
+            dimension_heads={m: read_head(artefact, one) for m, one in body.dimensions.items()},
+            intensity_heads={m: read_head(artefact, one) for m, one in body.intensity.items()},
+        )
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -134,6 +146,25 @@ class FusedScorer:
     def states(self, modality: str, frames: np.ndarray) -> np.ndarray:
         """Compute the states [T', H] of a branch."""
         return self.branches[modality].states(frames)
+
+    def read(self, modality: str, frames: np.ndarray) -> Readout:
+        """Compute the states of one utterance, and what the heads read from its features."""
+        dimensions = self.dimension_heads.get(modality)
+        intensity = self.intensity_heads.get(modality)
+        if dimensions is None and intensity is None:
+            return Readout(self.states(modality, frames))
+        states, features = self.branches[modality].features(frames)
+        if not len(states):
+            return Readout(states)
+        return Readout(
+            states,
+            None if dimensions is None else _learned(dimensions.read(features)),
+            None if intensity is None else intensity.read(features)[INTENSITY],
+        )
+
+    def mappable(self, asked: Asked) -> tuple[str, ...]:
+        """Return the basic emotions, which every question compares with."""
+        return self.basics
 
     def prepared(self, frames: Mapping[str, Frames], aligned: bool = False) -> dict[str, Frames]:
         """Compute the mean state of each utterance; every logit is linear in it."""
@@ -411,6 +442,11 @@ class FusedScorer:
     def adaptable(self) -> Mapping[str, Branch]:
         """Return all branches: each can learn words."""
         return self.branches
+
+
+def _learned(numbers: Mapping[str, float]) -> Dimensions:
+    valence, arousal, dominance = (numbers[name] for name in DIMENSIONS)
+    return Dimensions(valence, arousal, dominance, "learned")
 
 
 def _is_known(sources: Mapping[str, str]) -> bool:

@@ -26,7 +26,7 @@ import numpy as np
 
 from moodal.core.errors import UsageError
 from moodal.core.records import Frames, ordered
-from moodal.model.info import FusionWeights
+from moodal.model.fusion_info import FusionWeights
 
 NEUTRAL = "neutral"
 """The word with separate weights: neutral words do not imply a neutral voice or face."""

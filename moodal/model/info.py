@@ -11,15 +11,24 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
-from moodal.core.emotions import Targets, Task, Values
+from moodal.core.emotions import Task
 from moodal.core.manifest import MADE_UP
 from moodal.core.records import ModalityInfo
 from moodal.core.version import __version__
 from moodal.evaluation.report.artefact import ReportedArtefact
 from moodal.modalities import MODALITIES
 from moodal.modalities.infos import info_of
+from moodal.model.fusion_info import ChannelInfo, FusionWeights, LevelInfo
+from moodal.model.value_info import (
+    Count,
+    HeadInfo,
+    Info,
+    Name,
+    Probability,
+    ValueInfo,
+)
 
 FORMAT = 2
 """The format that is written."""
@@ -31,20 +40,6 @@ ACTIVATIONS: dict[str, Activation] = {
     "regression": "identity",
 }
 """Task -> how scores become the probabilities of reports and thresholds."""
-
-Count = Annotated[int, Field(ge=0)]
-Name = Annotated[str, Field(min_length=1)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-Weight = Annotated[float, Field(ge=0, le=1000)]
-Bias = Annotated[float, Field(ge=-1000, le=1000)]
-
-
-class Info(BaseModel):
-    """A part of an artefact's description: no unknown keys, no conversions, all numbers finite."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
-    )
 
 
 class EncoderInfo(Info):
@@ -115,20 +110,6 @@ class ProtocolInfo(Info):
     stamps: tuple[str, ...] = ()
     checkpoint: str = ""
     settings: dict[str, JsonValue] = {}
-
-
-class ValueInfo(Info):
-    """The name and the range of a value, see `moodal.core.emotions.Value`."""
-
-    name: Name
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, space: Targets) -> tuple[ValueInfo, ...]:
-        """Return the ranges of a space of values; none of emotions."""
-        ranges = space.ranges() if isinstance(space, Values) else []
-        return tuple(cls(**value) for value in ranges)
 
 
 class LabelCounts(Info):
@@ -238,108 +219,6 @@ class BranchInfo(Info):
     graph_agrees: AgreementInfo | None = None
 
 
-class FusionFigures(Info):
-    """The measured figures of one set of modalities on test rows.
-
-    Attributes:
-        made_up: whether the rows were combined from several corpora.
-        ece: the calibration error.
-        reliability: the mean probability, accuracy and number of rows of each bin.
-        decided: the share of rows that are decided.
-        decided_accuracy: the accuracy of decided rows; None without any.
-    """
-
-    made_up: bool
-    rows: Count
-    accuracy: Probability
-    ece: Probability
-    reliability: tuple[tuple[Probability, Probability, Count], ...]
-    decided: Probability
-    decided_accuracy: Probability | None
-
-
-class FusionWeights(Info):
-    """The weights by which one set of modalities is summed, see `moodal.model.fusion`.
-
-    Attributes:
-        weights: modality -> a.
-        neutral: modality -> a for the word neutral.
-        bias: basic emotion -> b.
-        other: b of any other word.
-        threshold: no emotion is decided where the highest probability is below it.
-        measured: the figures of the set; None if not measured.
-    """
-
-    weights: dict[str, Weight]
-    neutral: dict[str, Weight]
-    bias: dict[str, Bias]
-    other: Bias
-    threshold: Probability
-    measured: FusionFigures | None = None
-
-
-class RegimeFigures(Info):
-    """The figures of composed test utterances in which the same modalities tell.
-
-    Attributes:
-        present, telling: the modalities that are present, and those of them that tell.
-        loss: the mean negative log likelihood.
-        alone: modality -> the accuracy of its own answer.
-    """
-
-    present: tuple[str, ...]
-    telling: tuple[str, ...]
-    rows: Count
-    accuracy: Probability
-    ece: Probability
-    loss: float
-    alone: dict[str, Probability] = {}
-
-
-class ChannelInfo(Info):
-    """The parameters of the channel model, see `moodal.model.channel`.
-
-    Attributes:
-        sharpness, floor, expected, telling, certainty: as in `moodal.model.channel.Channel`.
-        others: other word -> the logarithm of its prior odds against the basic emotions.
-        other: the same for words that are not named.
-        threshold: no emotion is decided where the highest probability is below it.
-        trained: basic emotion -> its share in the trainings, the prior "training".
-        measured: set of modalities -> the figures of composed test utterances.
-        regimes: name -> the figures of each regime.
-    """
-
-    sharpness: dict[str, Weight]
-    floor: dict[str, Annotated[float, Field(ge=0, lt=1)]]
-    expected: dict[str, Bias]
-    telling: dict[str, tuple[Probability, Probability]]
-    certainty: dict[str, Weight] = {}
-    others: dict[str, Bias] = {}
-    other: Bias
-    threshold: Probability
-    trained: dict[str, Annotated[float, Field(gt=0, le=1)]]
-    measured: dict[str, FusionFigures] = {}
-    regimes: dict[str, RegimeFigures] = {}
-
-
-class LevelInfo(Info):
-    """The level of a channel of recordings, see `moodal.model.adapt_level`.
-
-    Attributes:
-        source: a name for the recordings that gave it.
-        prior: the name of the prior that it presumes.
-        strength: the part of the estimated shift that is taken off.
-        utterances: modality -> the number of utterances that gave it.
-        shifts: modality -> basic emotion -> what is added to the log likelihood ratio, in nats.
-    """
-
-    source: str = ""
-    prior: Name
-    strength: Probability
-    utterances: dict[str, Count]
-    shifts: dict[str, dict[str, Bias]] = Field(min_length=1)
-
-
 class FusedBody(Info):
     """A fused artefact: a branch per modality and the parameters of their fusion.
 
@@ -350,6 +229,8 @@ class FusedBody(Info):
         fusion: set of modalities -> the weights of their sum, see `moodal.model.fusion`.
         channel: the parameters of the channel model, in place of ``fusion``.
         level: the level of the channel of recordings that it was adapted to.
+        dimensions: modality -> the head of its valence, arousal and dominance.
+        intensity: modality -> the head of its intensity.
     """
 
     kind: Literal["fused"] = "fused"
@@ -361,6 +242,14 @@ class FusedBody(Info):
     fusion: dict[str, FusionWeights] = {}
     channel: ChannelInfo | None = None
     level: LevelInfo | None = None
+    dimensions: dict[str, HeadInfo] = {}
+    intensity: dict[str, HeadInfo] = {}
+
+    @property
+    def heads(self) -> list[tuple[str, str, HeadInfo]]:
+        """The heads: what each tells ("dimensions" or "intensity"), its modality, the head."""
+        kinds = {"dimensions": self.dimensions, "intensity": self.intensity}
+        return [(kind, m, head) for kind, heads in kinds.items() for m, head in heads.items()]
 
     @property
     def decides(self) -> dict[str, float]:

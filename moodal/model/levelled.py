@@ -11,7 +11,7 @@ from moodal.core.records import Frames, ordered
 from moodal.core.timeline import Prediction, Timeline
 from moodal.modalities.encoder import Encoder
 from moodal.model.answer import Answering, Pending
-from moodal.model.info import LevelInfo
+from moodal.model.fusion_info import LevelInfo
 from moodal.model.level import STRENGTH
 from moodal.model.scorer import Evidence, Scorer
 from moodal.model.vocabulary import Asked

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from moodal.core.dimensions import Dimensions
 from moodal.core.emotions import Task
 from moodal.core.records import Frames
 from moodal.evaluation.report.thresholds import Thresholds
@@ -66,6 +67,21 @@ class Scores:
             sets=self.sets[i : i + 1],
             alone={m: own[one] for m, own in self.alone.items()},
         )
+
+
+@dataclass(frozen=True)
+class Readout:
+    """The output of a network for one modality of one utterance.
+
+    Attributes:
+        states: [T', H], see `Scorer.states`; [0, H] where nothing is observed.
+        dimensions: that a head has learned to read from it; None without such a head.
+        intensity: the same, from 0 to 1.
+    """
+
+    states: np.ndarray
+    dimensions: Dimensions | None = None
+    intensity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +161,18 @@ class Scorer(Protocol):
         """Compute the states [T', H] of one utterance's frames [T, D].
 
         For a sum over steps these are the network's states; for any other system the frames.
+        """
+        ...
+
+    def read(self, modality: str, frames: np.ndarray) -> Readout:
+        """Compute the states of one utterance, and what heads read from them."""
+        ...
+
+    def mappable(self, asked: Asked) -> tuple[str, ...]:
+        """Return the words of a question whose probabilities add up to 1, for `mapped`.
+
+        They do not depend on which words are asked for. None: the network has no such words, or
+        not all of them were asked for.
         """
         ...
 

@@ -16,6 +16,7 @@ import numpy as np
 from moodal.core.records import Frames, ordered
 from moodal.core.timeline import Prediction
 from moodal.modalities.encoder import Encoder
+from moodal.modalities.infos import info_of
 from moodal.modalities.modality import Absent, Observed
 from moodal.model.chain import slice_edges
 from moodal.model.scorer import Evidence, Scorer
@@ -88,6 +89,12 @@ class Slicer:
                     streams=ordered(seen),
                     absent={**about.absent, **why},
                     track=about.track,
+                    # words hold for the whole utterance
+                    dimensions={
+                        m: row
+                        for m, row in about.dimensions.items()
+                        if m in seen and info_of(m).medium == "text"
+                    },
                 )
             )
         if not rows:

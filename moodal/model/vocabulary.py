@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from moodal.core.dimensions import DIMENSIONS
 from moodal.core.emotions import Value
-from moodal.core.errors import SpaceError
+from moodal.core.errors import SpaceError, UsageError
 
 LONGEST = 60
 """The most characters of a word or phrase in a question."""
@@ -55,11 +56,17 @@ def ask(
 
     Raises:
         SpaceError: a word is empty, too long, or asked for twice.
+        UsageError: a word is the name of a dimension.
         MissingDependencyError: a word is new, and the encoder of its vector is not installed.
     """
     if isinstance(emotions, str):
         emotions = emotions.split(",")
     names = [clean(name) for name in emotions or basics]
+    if dimensions := [name for name in names if name in DIMENSIONS and name not in known]:
+        raise UsageError(
+            f"{dimensions[0]} is a dimension, no emotion: every answer has it without asking "
+            "(`dimensions`); leave it out of --emotions."
+        )
     twice = sorted({x for x in names if names.count(x) > 1})
     if twice:
         raise SpaceError(f"An emotion is asked for twice: {', '.join(twice)}.")

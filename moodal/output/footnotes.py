@@ -16,6 +16,10 @@ _SOURCES = {
 }
 
 
+MAPPED = "mapped from probabilities"
+"""How dimensions without ratings are known."""
+
+
 def footnotes(t: Timeline) -> Iterator[str]:
     """Yield what is absent or guessed, each flag once, the notes, and the artefact's name."""
     shown = streams_of(t)
@@ -35,6 +39,7 @@ def footnotes(t: Timeline) -> Iterator[str]:
     for (stream, why), numbers in missing.items():
         yield f"{_numbers(numbers, len(t))}: without {_named(shown[stream])}, {why}."
     yield from _sources(t)
+    yield from _dimensions(t)
     for flag, numbers in flags.items():
         yield f"{_numbers(numbers, len(t))}: {flag}"
     yield from t.notes
@@ -62,6 +67,24 @@ def _sources(t: Timeline) -> Iterator[str]:
         streams_by_line.setdefault(line, []).append(_named(shown[stream]))
     for line, names in streams_by_line.items():
         yield f"{_capital(_and(names))}: {line}."
+
+
+def _dimensions(t: Timeline) -> Iterator[str]:
+    """Yield how the headline's dimensions are known, and of which streams the intensity is."""
+    shown, numbers = streams_of(t), dict[str, list[int]]()
+    for i, p in enumerate(t, 1):
+        if row := p.dimensions.get(p.headline):
+            stream = shown.get(p.headline)
+            place = f"those of {_named(stream)}" if stream else "those of the fused answer"
+            ratings = f"ratings, from {_named(stream)}" if stream else "ratings"
+            how = f"learned from {ratings}" if row.known == "learned" else f"{MAPPED}, {place}"
+            numbers.setdefault(how, []).append(i)
+    name = "valence, arousal and dominance (V, A, D; −1 to 1)"
+    for how, own in numbers.items():
+        whole = len(own) == len(t)
+        yield f"{_capital(name)}: {how}." if whole else f"{_numbers(own, len(t))}: {name}: {how}."
+    if streams := list(dict.fromkeys(s for p in t for s in p.intensity)):
+        yield f"Intensity (I; 0 to 1): of {_and([_named(shown[s]) for s in streams])}."
 
 
 def _named(stream: ModalityInfo) -> str:

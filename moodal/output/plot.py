@@ -114,6 +114,9 @@ def _panels(t: Timeline, lanes: Sequence[timed.Lane], length: float) -> Iterator
         yield _Panel("value", 0.85 + 0.15 * bool(lane.name), (lane, value))
     for lane in fine if not t.values else ():
         yield _Panel("emotions", 0.34 * (len(t.emotions) + 0.5) + 0.2 * bool(lane.name), lane)
+    for lane in lanes:
+        if any(c.prediction.dimensions or c.prediction.intensity for c in lane.annotations):
+            yield _Panel("dimensions", 1.2, lane)
     faces = place_faces(t, (WIDTH - LEFT - RIGHT) / length)
     if faces:
         yield _Panel("faces", FACE, faces)

@@ -9,6 +9,7 @@ from unicodedata import east_asian_width
 
 import numpy as np
 
+from moodal.core.dimensions import DIMENSIONS
 from moodal.core.emotions import Value
 from moodal.core.timeline import Timeline
 from moodal.output.formats import timed
@@ -31,6 +32,9 @@ WIDTH, LEFT, RIGHT = 10.0, 1.45, 0.25
 
 FACE = 0.6
 """Inches: the height of a thumbnail with the line to its time."""
+
+DIMENSION_COLOURS = ("#0072B2", "#D55E00", "#009E73")
+"""The colours of valence, arousal and dominance."""
 
 _SIGNS = 16.5  # characters of 7 points in an inch; a cautious estimate
 
@@ -131,6 +135,39 @@ def _value(axis: Any, t: Timeline, content: tuple[timed.Lane, Value], inch: floa
     axis.tick_params(axis="y", length=3, labelsize=7)
     name = plain(value.name)
     _name(axis, f"{name}\n({lane.name})" if lane.name else name, pad=0.45)
+
+
+def _dimensions(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
+    """Draw the headline's dimensions as lines from -1 to 1, dotted where they are mapped.
+
+    The intensity of the voice is a pale area from 0 to 1.
+    """
+    rows = [(c, c.prediction.dimensions.get(c.prediction.headline)) for c in lane.annotations]
+    axis.axhline(0, color="#BBBBBB", lw=0.7, zorder=0)
+    for annotation in lane.annotations:
+        for number in annotation.prediction.intensity.values():
+            span = np.array([annotation.start / 1000]), np.array([annotation.end / 1000])
+            _boxes(axis, *span, np.array([number]), 0.0, facecolor="#DDDDDD", linewidth=0, zorder=0)
+    for i, name in enumerate(DIMENSIONS):
+        colour = DIMENSION_COLOURS[i]
+        for known, style in (("learned", "-"), ("mapped", (0, (1, 0.6)))):
+            kept = [
+                (c.start / 1000, c.end / 1000, row.numbers[i])
+                for c, row in rows
+                if row and row.known == known
+            ]
+            if kept:
+                start, end, numbers = map(np.array, zip(*kept, strict=True))
+                axis.hlines(numbers, start, end, color=colour, lw=2, ls=style)
+        axis.plot([], [], color=colour, lw=2, label=name)
+    axis.set_ylim(-1.05, 1.65)
+    axis.set_yticks([-1, 0, 1])
+    axis.tick_params(axis="y", length=3, labelsize=7)
+    axis.legend(loc="upper right", ncols=3, fontsize=7, frameon=False, borderaxespad=0)
+    mapped = any(row and row.known == "mapped" for _, row in rows)
+    head = "dimensions" + ("\n(dots: mapped)" if mapped else "")
+    grey = "\n(grey: intensity)" if any(c.prediction.intensity for c in lane.annotations) else ""
+    _name(axis, f"{head}{grey}" + (f"\n({lane.name})" if lane.name else ""), pad=0.45)
 
 
 def _boxes(
@@ -339,6 +376,7 @@ def _name(axis: Any, name: str, pad: float = 0.12) -> None:
 DRAW = {
     "emotions": _emotions,
     "value": _value,
+    "dimensions": _dimensions,
     "faces": _faces,
     "sound": _sound,
     "words": _transcript,

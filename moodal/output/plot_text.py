@@ -12,6 +12,7 @@ from moodal.output.style import (
     GREY,
     UNSURE,
     colours,
+    dimension_texts,
     numeral,
     percent,
     plain,
@@ -64,6 +65,10 @@ def draw(figure: Any, timeline: Timeline, title: str, foot: Sequence[str], width
         lines = _sentence(page, p, flow, top, indent, colour[shown_emotion(p)], strongest)
         if len(p.shares) > 1:
             _share_line(page, p, labels, top + _LINE * (lines + 0.5), _LEFT + indent)
+            lines += 1
+        if texts := dimension_texts(p):
+            y = top + _LINE * (lines + 0.5)
+            page.text(_LEFT + indent, y, ", ".join(texts), fontsize=7, color="#444444", va="center")
         if timeline.values:
             _scales(page, timeline, p, top, width)
         else:
@@ -112,6 +117,7 @@ def _wide(figure: Any, text: str) -> float:
 
 def _height(p: Prediction, flow: Flow, face: bool) -> float:
     lines = (flow[-1][1] + 1 if flow else 1) + (len(p.shares) > 1)
+    lines += bool(p.dimensions or p.intensity)
     bars = len(p.values) or min(3, len(p.probabilities))
     return max(_LINE * lines, _BAR * bars, 0.6 if face else 0.0) + 0.2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from moodal.core.dimensions import DIMENSIONS
 from moodal.core.emotions import Value
 from moodal.core.guard import plain as plain
 from moodal.core.records import BUILT_IN, ModalityInfo, ordered
@@ -98,6 +99,17 @@ def numeral(value: Value, number: float) -> str:
     """
     sign = "+" if value.low < 0 else ""
     return f"{round(number, 2) + 0.0:{sign}.2f}".replace("-", "−")
+
+
+def dimension_texts(p: Prediction) -> list[str]:
+    """Return the headline's dimensions and the intensities, abbreviated: "V −0.42"."""
+    row = p.dimensions.get(p.headline)
+    numbers = row.numbers if row else ()
+    texts = [
+        f"{name[0].upper()} {numeral(Value.of(name), number)}"
+        for name, number in zip(DIMENSIONS, numbers, strict=bool(row))
+    ]
+    return texts + [f"I {number:.2f}" for number in p.intensity.values()]
 
 
 def interval(value: Value) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from moodal.core.dimensions import DIMENSIONS
 from moodal.core.emotions import Value
 from moodal.core.summary import DecidedMoment, RecordingSummary, ValueSummary
 from moodal.core.timeline import Timeline
@@ -39,6 +40,15 @@ def _emotions(timeline: Timeline, summary: RecordingSummary, name: str) -> Itera
     decided = _percentages({**summary.decided, UNSURE: summary.undecided or 0.0})
     yield f"{name}, of {whole}: {decided}."
     yield f"{name}, mean probability: {_percentages(summary.probabilities)}."
+    headlines = {p.headline for p in timeline}
+    for row, means in summary.dimensions.items():
+        if row not in headlines:
+            continue
+        numbers = zip(DIMENSIONS, means.numbers, strict=True)
+        texts = (f"{value} {numeral(Value.of(value), number)}" for value, number in numbers)
+        yield f"{name}, mean dimensions ({row}, {means.known}): {', '.join(texts)}."
+    for stream, number in summary.intensity.items():
+        yield f"{name}, mean intensity ({stream}): {number:.2f}."
     if summary.telling:
         moments = ", ".join(_moment(timeline, moment) for moment in summary.telling)
         yield f"{name}, most telling: {moments}."

@@ -12,6 +12,7 @@ from moodal.output.style import (
     UNSURE,
     clock,
     colours,
+    dimension_texts,
     ink,
     interval,
     label,
@@ -232,7 +233,9 @@ def _table(timeline: Timeline, pen: _Pen, width: int) -> Any:
         table.add_column("face", no_wrap=True)
     if spoken:
         table.add_column("words", ratio=1, overflow="fold")
-    for name in [plain(v.name) for v in timeline.values] or ["decided", "its shares"]:
+    dimensioned = any(p.dimensions or p.intensity for p in timeline)
+    answers = ["decided", "its shares", *(["dimensions"] if dimensioned else [])]
+    for name in [plain(v.name) for v in timeline.values] or answers:
         table.add_column(name, no_wrap=True, justify="right" if timeline.values else "left")
     shown: set[str] = set()
     for number, p in numbered(timeline):
@@ -249,8 +252,10 @@ def _table(timeline: Timeline, pen: _Pen, width: int) -> Any:
         if timeline.values:
             row += [pen.encodable(numeral(v, p.values[v.name])) for v in timeline.values]
         else:
-            shares = ("  " if wide else "\n").join(_shares(p, pen)) or "–"
-            row += [_decided(p, pen), Text(pen.encodable(shares))]
+            between = "  " if wide else "\n"
+            cells = [_shares(p, pen), *([dimension_texts(p)] if dimensioned else [])]
+            texts = [Text(pen.encodable(between.join(cell) or "–")) for cell in cells]
+            row += [_decided(p, pen), *texts]
         table.add_row(*row)
     return table
 

@@ -25,9 +25,9 @@ from moodal.model.info import (
     ProtocolInfo,
     SystemBody,
     ThresholdInfo,
-    ValueInfo,
     modality_infos,
 )
+from moodal.model.value_info import ValueInfo
 from moodal.published import eea_weights, mmer_weights
 from moodal.published.imported import Imported
 from moodal.train.export.artefact import export

@@ -16,8 +16,8 @@ from moodal.model.info import (
     ProtocolInfo,
     SystemBody,
     ThresholdInfo,
-    ValueInfo,
 )
+from moodal.model.value_info import ValueInfo
 
 INFO = ArtefactInfo(
     body=SystemBody(name="eea", config={}),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from moodal.evaluation.report.calibration import reliability_panels
 from moodal.model.card import RELIABILITY, card_of, measured_sets
-from moodal.model.info import AgreementInfo, DataInfo, FusionFigures, GroupInfo
+from moodal.model.fusion_info import FusionFigures
+from moodal.model.info import AgreementInfo, DataInfo, GroupInfo
 
 FIGURES = FusionFigures(
     made_up=True,

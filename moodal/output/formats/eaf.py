@@ -31,6 +31,7 @@ def to_eaf(timelines: Sequence[Timeline]) -> str:
 
     A model of values gives a tier per value, called as the value, instead of emotions. Where
     utterances have slices, a tier of these lies between the utterance and its emotions or values.
+    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`.
     The emotion tier has a vocabulary of the emotions, to choose from when correcting. Overlapping
     utterances, such as those of several faces, get separate tiers, "utterance (face 2)".
 
@@ -62,6 +63,8 @@ def to_eaf(timelines: Sequence[Timeline]) -> str:
         for e in timeline.emotions:
             values = (f"{p.probabilities[e]:.2f}" for p in predictions)
             page.dependent_tier(f"P({e}){name}", "probability", parent, ids, values)
+        for tier, texts in timed.dimension_tiers(timeline, lane):
+            page.dependent_tier(f"{tier}{name}", "dimension", parent, ids, texts)
     return page.text()
 
 
@@ -90,6 +93,7 @@ class _Page:
         self.annotations = 0
         self.emotions, self.values = timeline.emotions, timeline.values
         self.sliced = timeline.step is not None
+        self.dimensions = any(p.dimensions or p.intensity for p in timeline)
 
     def timed_tier(
         self, name: str, kind: str, spans: Iterable[tuple[int, int, str]], parent: str = ""
@@ -156,6 +160,8 @@ class _Page:
         else:
             kinds["emotion"] = {**associated, "CONTROLLED_VOCABULARY_REF": _VOCABULARY}
             kinds["probability"] = associated
+        if self.dimensions:
+            kinds["dimension"] = associated
         for name, more in kinds.items():
             first = {"LINGUISTIC_TYPE_ID": name, "GRAPHIC_REFERENCES": "false"}
             ET.SubElement(self.root, "LINGUISTIC_TYPE", first | more)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from moodal.core.dimensions import DIMENSIONS, Dimensions, headline
 from moodal.core.emotions import Value, Values
 from moodal.core.errors import DataError
 from moodal.core.records import BUILT_IN, ModalityInfo
@@ -107,8 +108,15 @@ def _rounded_prediction(p: Prediction) -> Prediction:
         end=_seconds(p.end, p.id),
         probabilities=_rounded(p.probabilities, 4, p.id),
         values=_rounded(p.values, 4, p.id),
+        dimensions={s: _round_row(row) for s, row in p.dimensions.items()},
+        intensity=_rounded(p.intensity, 4, p.id),
         slices=tuple(map(_rounded_prediction, p.slices)),
     )
+
+
+def _round_row(row: Dimensions) -> Dimensions:
+    valence, arousal, dominance = (round(number, 4) + 0.0 for number in row.numbers)
+    return Dimensions(valence, arousal, dominance, row.known)
 
 
 def _summary(summary: RecordingSummary) -> dict[str, Any]:
@@ -126,9 +134,18 @@ def _summary(summary: RecordingSummary) -> dict[str, Any]:
         "telling": [asdict(moment) for moment in summary.telling],
         "first": [asdict(moment) for moment in summary.first],
         **({"values": values} if values else {}),
+        **_summary_dimensions(summary),
         **({} if summary.track is None else {"track": summary.track}),
         **({"tracks": tracks} if tracks else {}),
     }
+
+
+def _summary_dimensions(summary: RecordingSummary) -> dict[str, Any]:
+    """Return the mean dimensions and intensity of each stream, of a model that has them."""
+    rows = _dimensions(summary.dimensions, "summary")
+    means = {"dimensions": rows["dimensions"]} if rows else {}
+    intensity = {s: round(number, 4) for s, number in summary.intensity.items()}
+    return {**means, **({"intensity": intensity} if intensity else {})}
 
 
 def _others(t: Timeline) -> dict[str, Any]:
@@ -195,7 +212,21 @@ def _utterance(p: Prediction, word_stream: str) -> dict[str, Any]:
         **({"values": _rounded(p.values, 4, p.id)} if p.values else {}),
         **({"alone": {s: _rounded(v, 4, p.id) for s, v in p.alone.items()}} if p.alone else {}),
         **({"slices": [_utterance(s, word_stream) for s in p.slices]} if p.slices else {}),
+        **_dimensions(p.dimensions, p.id),
+        **({"intensity": _rounded(p.intensity, 4, p.id)} if p.intensity else {}),
     }
+
+
+def _dimensions(rows: Mapping[str, Dimensions], place: str) -> dict[str, Any]:
+    """Return the dimensions by stream, and the name of the row that stands for all."""
+    if not rows:
+        return {}
+    written = {
+        name: {**_rounded(dict(zip(DIMENSIONS, row.numbers, strict=True)), 4, place)}
+        | {"known": row.known}
+        for name, row in rows.items()
+    }
+    return {"dimensions": written, "headline": headline(rows)}
 
 
 def _remainder(
@@ -264,7 +295,8 @@ def _timeline(recording: Mapping[str, Any]) -> Timeline:
 
 
 def _prediction(utterance: Mapping[str, Any]) -> Prediction:
-    fields = {k: v for k, v in utterance.items() if k != "logits"}
+    fields = {k: v for k, v in utterance.items() if k not in ("logits", "headline")}
+    fields["dimensions"] = {s: Dimensions(**row) for s, row in fields["dimensions"].items()}
     fields |= {k: tuple(fields[k]) for k in ("decided", "streams", "flags")}
     fields["slices"] = tuple(_prediction(s) for s in fields["slices"])
     fields["words"] = tuple(Word(**w) for w in fields["words"])

@@ -18,6 +18,7 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Nats = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Dimension = Annotated[float, Field(ge=-1, le=1)]
 ByEmotion = dict[str, Nats]
 
 
@@ -57,6 +58,17 @@ class ValuePart(_Part):
         if self.low >= self.high:
             raise ValueError("low must be below high")
         return self
+
+
+class DimensionsPart(_Part):
+    """Valence, arousal and dominance of an utterance, or their means over a recording."""
+
+    valence: Dimension = Field(description="from unpleasant to pleasant, -1 to 1")
+    arousal: Dimension = Field(description="from calm to excited, -1 to 1")
+    dominance: Dimension = Field(description="from controlled to in control, -1 to 1")
+    known: Literal["learned", "mapped"] = Field(
+        description="learned from ratings, or mapped from probabilities by published coordinates"
+    )
 
 
 class UtterancePart(_Part):
@@ -105,6 +117,16 @@ class UtterancePart(_Part):
         default=[],
         description="the answers every `step` seconds, in the order of time; only where asked for",
     )
+    dimensions: dict[str, DimensionsPart] = Field(
+        default={},
+        description="stream, or answer for the fused answer of several -> its dimensions",
+    )
+    headline: str = Field(
+        default="", description="the key of dimensions that stands for the utterance"
+    )
+    intensity: dict[str, Share] = Field(
+        default={}, description="stream -> how strong the expression is, 0 to 1"
+    )
 
 
 class DecidedMomentPart(_Part):
@@ -151,6 +173,13 @@ class SummaryPart(_Part):
     )
     values: dict[str, ValueSummaryPart] = Field(
         default={}, description="value -> its mean and ends; only of a model of values"
+    )
+    dimensions: dict[str, DimensionsPart] = Field(
+        default={},
+        description="stream, or answer -> means, weighted by the utterances' seconds",
+    )
+    intensity: dict[str, Share] = Field(
+        default={}, description="stream -> mean, weighted by the utterances' seconds"
     )
     track: int | None = Field(
         default=None, description="number of the tracked face; null for the whole recording"

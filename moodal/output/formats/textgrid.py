@@ -16,6 +16,7 @@ def to_textgrid(timelines: Sequence[Timeline]) -> str:
 
     A model of values gives a tier per value, called as the value, instead of emotions. Of
     utterances with slices, the tiers of emotions and values have an interval per slice.
+    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`.
 
     Overlapping utterances, such as those of several faces, get separate tiers, whose names end
     in "(face 2)" or "(layer 2)".
@@ -64,6 +65,9 @@ def _tiers(lane: timed.Lane, timeline: Timeline) -> Iterator[tuple[str, list[Int
             f"P({e})",
             [(c.start, c.end, f"{c.prediction.probabilities[e]:.2f}") for c in annotations],
         )
+    for name, texts in timed.dimension_tiers(timeline, lane):
+        spans = zip(annotations, texts, strict=True)
+        yield name, [(c.start, c.end, text) for c, text in spans]
 
 
 def _filled(intervals: Iterable[Interval], end: int) -> Iterator[Interval]:

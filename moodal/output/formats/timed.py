@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
+from moodal.core.dimensions import DIMENSIONS, INTENSITY
 from moodal.core.emotions import Value
 from moodal.core.errors import UsageError
+from moodal.core.records import ordered
 from moodal.core.timeline import Prediction, Timeline
 
 
@@ -115,6 +117,24 @@ def words(lane: Lane) -> list[tuple[int, int, str]]:
                 timed_words.append((start, end, word.text))
                 last = end
     return timed_words
+
+
+def dimension_tiers(timeline: Timeline, lane: Lane) -> Iterator[tuple[str, list[str]]]:
+    """Yield the tiers of dimensions and intensity: name, and a text for each annotation.
+
+    The tiers of the dimensions hold the headline's numbers, and "dimensions" tells how they are
+    known, such as "learned from text". Nothing is yielded where no utterance has any.
+    """
+    predictions = [c.prediction for c in lane.annotations]
+    if any(p.dimensions for p in timeline):
+        rows = [p.dimensions.get(p.headline) for p in predictions]
+        for i, name in enumerate(DIMENSIONS):
+            yield name, [f"{row.numbers[i]:.2f}" if row else "" for row in rows]
+        known = zip(rows, predictions, strict=True)
+        yield "dimensions", [f"{row.known} from {p.headline}" if row else "" for row, p in known]
+    for stream in ordered(s for p in timeline for s in p.intensity):
+        numbers = [p.intensity.get(stream) for p in predictions]
+        yield f"{INTENSITY} ({stream})", ["" if n is None else f"{n:.2f}" for n in numbers]
 
 
 def value_tier(value: Value) -> str:

@@ -20,7 +20,7 @@ from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch
 from moodal.model.level import STRENGTH
 from moodal.model.rows import RowEncoder
-from moodal.model.scorer import Evidence, Scores
+from moodal.model.scorer import Evidence, Readout, Scores
 from moodal.model.vocabulary import Asked, clean
 from moodal.train.data.characters import clean as spelled
 from moodal.train.data.dataset import Scale, TensorData, trimmed
@@ -237,6 +237,16 @@ class SystemScorer:
     def states(self, modality: str, frames: np.ndarray) -> np.ndarray:
         """Return the frames without padding: what they tell depends on the other modalities."""
         return np.asarray(self.prepared({modality: Frames.from_list([frames])})[modality].values)
+
+    def read(self, modality: str, frames: np.ndarray) -> Readout:
+        """Return the frames without padding; a system has no heads."""
+        return Readout(self.states(modality, frames))
+
+    def mappable(self, asked: Asked) -> tuple[str, ...]:
+        """Return the labels, if the system chooses one of them and all were asked for."""
+        info = self.artefact.info
+        whole = info.task == "single" and set(asked.words) == set(info.labels)
+        return info.labels if whole else ()
 
     def prepared(self, frames: Mapping[str, Frames], aligned: bool = False) -> dict[str, Frames]:
         """Return the frames, without padding if the training cut it off."""

@@ -31,10 +31,10 @@ from moodal.model.info import (
     ProtocolInfo,
     SystemBody,
     ThresholdInfo,
-    ValueInfo,
     WordInfo,
     modality_infos,
 )
+from moodal.model.value_info import ValueInfo
 from moodal.train.experiment import companions
 from moodal.train.experiment.run import Trained
 from moodal.train.export.artefact import export

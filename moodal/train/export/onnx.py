@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moodal.core.errors import MissingDependencyError, UsageError, installation
+from moodal.model.branches import LAYERS
 from moodal.train.backbones.face import SIDE, FaceNetwork
 from moodal.train.backbones.frames import FrameNetwork
 from moodal.train.backbones.text import TextBackbone
@@ -303,6 +304,31 @@ def in_8_bits(content: bytes) -> bytes:
     del graph.initializer[:], graph.node[:]
     graph.initializer.extend(kept)
     graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def with_layers(content: bytes) -> bytes:
+    """Add the output "layers" to a graph of a post-norm transformer: [..., T, layers x H].
+
+    It holds the embeddings and the states of all layers side by side, the last layer last. Each
+    layer ends in the second of its two normalisations. The nodes and weights stay as they are; a
+    graph that has the output already, or no such layers, is returned as it is.
+    """
+    import onnx
+    from onnx import TensorProto, helper
+
+    model = onnx.load_from_string(content)
+    graph = model.graph
+    norms = [node.output[0] for node in graph.node if node.op_type == "LayerNormalization"]
+    ends = norms[::2]  # that of the embeddings, then every second
+    if LAYERS in [output.name for output in graph.output] or len(norms) < 3:
+        return content
+    if len(norms) % 2 == 0 or ends[-1] != graph.output[0].name:
+        return content
+    graph.node.append(helper.make_node("Concat", ends, [LAYERS], axis=-1))
+    shape = [None] * len(graph.output[0].type.tensor_type.shape.dim)
+    graph.output.append(helper.make_tensor_value_info(LAYERS, TensorProto.FLOAT, shape))
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 

@@ -3,6 +3,7 @@
     prepare  each modality's corpus, with the encoder that prediction uses
     train    each branch (`moodal.train.fuse.train_branch`)
     fuse     fit and calibrate the fusion weights (`moodal.train.fuse.fit_weights`)
+    heads    fit dimensions and intensity (`moodal.train.fuse.fit_heads`)
     export   write the graphs, keys, words and card
 
 Features, trainings and states are kept under ``work`` and reused, and a training that was killed
@@ -31,6 +32,7 @@ from moodal.modalities.infos import info_of
 from moodal.modalities.text.emotion_vectors import word_vectors
 from moodal.model import artefact
 from moodal.model.card import RELIABILITY, card_of, measured_sets
+from moodal.model.fusion_info import FusionFigures, FusionWeights
 from moodal.model.info import (
     AgreementInfo,
     ArtefactInfo,
@@ -38,8 +40,6 @@ from moodal.model.info import (
     DataInfo,
     EncoderInfo,
     FusedBody,
-    FusionFigures,
-    FusionWeights,
     GroupInfo,
     GuessInfo,
     ProtocolInfo,
@@ -52,6 +52,7 @@ from moodal.train.fuse import fit_weights
 from moodal.train.fuse.agreement import agreement
 from moodal.train.fuse.branch_scores import BranchScores, score_branch, with_spoken_evidence
 from moodal.train.fuse.channel_figures import fit_channel_info
+from moodal.train.fuse.fit_heads import fit_heads, graphs_of, require_heads
 from moodal.train.fuse.kept_branch import keep_branch
 from moodal.train.fuse.train_branch import (
     VECTORS,
@@ -88,6 +89,7 @@ def compose(
         DataError: a corpus that is missing or damaged.
     """
     recipe, folder = load_fusion(path, overrides), Path(work)
+    require_heads(recipe, Path(data))
     learned = branches_of(recipe, Path(path), Path(data), folder, tell)
     recipe = _completed(recipe, learned)
     tell("fusing")
@@ -101,8 +103,14 @@ def compose(
         s: one.guess or GuessInfo(**score_unseen_words(one, scores[s], recipe.parts[s].prefix))
         for s, one in learned.items()
     }
+    graphs = graphs_of(learned, recipe)
+    if recipe.dimensions or recipe.intensity:
+        tell("fitting heads")
+    heads = fit_heads(learned, graphs, recipe, Path(data))
+    fitted |= {"dimensions": heads.dimensions, "intensity": heads.intensity}
     tell("exporting")
-    return _write(recipe, learned, scores, fitted, guesses, Path(out), commit)
+    files = {**heads.files, **{f"{s}.onnx": content for s, content in graphs.items()}}
+    return _write(recipe, learned, scores, fitted, guesses, files, Path(out), commit)
 
 
 def branches_of(
@@ -252,11 +260,11 @@ def _write(
     scores: Mapping[str, BranchScores],
     fitted: Mapping[str, Any],
     guesses: Mapping[str, GuessInfo],
+    files: dict[str, bytes],
     out: Path,
     commit: str,
 ) -> Path:
     weights: dict[str, np.ndarray] = {}
-    files: dict[str, bytes] = {}
     branches: dict[str, BranchInfo] = {}
     words = list(dict.fromkeys([*recipe.basics, *(w for s in scores.values() for w in s.shares)]))
     for stream, one in learned.items():
@@ -266,8 +274,7 @@ def _write(
             weights[f"{stream}.bias"] = maps["bias"]
         weights[f"{stream}.mean"] = scores[stream].mean
         weights[f"{stream}.covariance"] = scores[stream].covariance
-        content = one.graph(recipe.parts[stream].bits)
-        files[f"{stream}.onnx"] = content
+        content = files[f"{stream}.onnx"]
         branches[stream] = BranchInfo(
             graph=f"{stream}.onnx",
             learned=scores[stream].shares,

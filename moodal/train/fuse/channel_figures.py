@@ -15,7 +15,7 @@ from moodal.core.recipe import FusionRecipe
 from moodal.evaluation.metrics.calibration import binned, calibration_error
 from moodal.model.channel import Channel, log_ratios
 from moodal.model.fusion import key
-from moodal.model.info import ChannelInfo, FusionFigures, RegimeFigures
+from moodal.model.fusion_info import ChannelInfo, FusionFigures, RegimeFigures
 from moodal.train.fuse.branch_scores import BranchScores
 from moodal.train.fuse.fit_channel import Setting, fit_channel, log_probabilities
 from moodal.train.fuse.fit_weights import EvidenceRows, figures, prior_odds

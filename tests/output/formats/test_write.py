@@ -54,7 +54,7 @@ def test_a_recording_is_not_overwritten(made, tmp_path):
 
 
 def test_unknown_formats_and_places_that_cannot_be(made, tmp_path):
-    with pytest.raises(UsageError, match="no format 'xml'; there are json, csv, srt"):
+    with pytest.raises(UsageError, match="no format 'xml'; there are json, jsonl, csv, srt"):
         write(made.timeline(), "xml", tmp_path / "a")
     with pytest.raises(UsageError, match="no format 'xml'"):
         render(made.timeline(), "xml")

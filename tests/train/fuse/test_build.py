@@ -8,7 +8,7 @@ import pytest
 
 import moodal
 from moodal.cli.main import main
-from moodal.core.errors import UsageError
+from moodal.core.errors import DataError, UsageError
 from moodal.corpora import fer2013
 from moodal.lookalikes import LOOKALIKES
 from moodal.model.evaluate import evaluate, rows_of
@@ -58,11 +58,22 @@ def faces(folder, n=90):
             csv.writer(plus).writerow([usage, "x.png", *votes])
 
 
+def levels(folder):
+    """Add what raters heard in CREMA-D's clips, as its metadata.csv has it."""
+    with open(folder / "metadata.csv", "w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["path", "VoiceVote", "VoiceLevel"])
+        for i, path in enumerate(sorted((folder / "AudioWAV").iterdir())):
+            table.writerow([f"AudioWAV/{path.name}", "NAD"[i % 3], 30 + i])
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("compose")
     LOOKALIKES["goemotions"](root / "data/goemotions", 220, 1)
     LOOKALIKES["crema-d"](root / "data/crema_d", 60, 1)
+    LOOKALIKES["emobank"](root / "data/emobank", 60, 1)
+    levels(root / "data/crema_d")
     faces(root / "data/fer2013")
     own = "\n".join(f'"FER2013 {w}" = ["{w} face"]' for w in fer2013.EMOTIONS)
     recipes = {
@@ -103,6 +114,9 @@ def made(tmp_path_factory):
                 ("face", "fer2013-both", "fer2013", "", "FER2013 ", 32),
             )
         )
+        + "[dimensions.text]\ncorpus = 'emobank'\nroot = 'emobank'\nlicence = 'CC BY-SA 4.0'\n"
+        + "[intensity.speech]\ncorpus = 'crema-d'\nroot = 'crema_d'\ncolumn = 'voice_level'\n"
+        + "licence = 'ODbL 1.0'\n"
     )
     told = []
     where = {"data": root / "data", "work": root / "work"}
@@ -117,6 +131,7 @@ def test_it_predicts(made):
         "speech: crema-d",
         "face: fer2013-both",
         "fusing",
+        "fitting heads",
         "exporting",
     ]
     model = moodal.load(root / "artefact", threads=1)
@@ -141,6 +156,59 @@ def test_the_card_and_the_sets(made):
     for words in ("Not to be used for", "reliability.png", "goemotions", "made up", "sex: female"):
         assert words in card, words
     assert (root / "artefact/reliability.png").stat().st_size > 1000
+
+
+def test_heads_lie_in_files_of_their_own(made):
+    root, _, _ = made
+    about = json.loads((root / "artefact/artefact.json").read_text())
+    head = about["body"]["dimensions"]["text"]
+    assert head["file"] == "dimensions-emobank.safetensors"
+    assert head["licence"] == "CC BY-SA 4.0"
+    assert set(head["test"]) == {"valence", "arousal", "dominance"}
+    assert {head["file"], head["terms"], "intensity-crema-d.safetensors"} <= set(about["files"])
+    assert "CC BY-SA 4.0" in (root / "artefact" / head["terms"]).read_text()
+    card = (root / "artefact/README.md").read_text()
+    assert "dimensions-emobank.safetensors: CC BY-SA 4.0" in card
+    model = moodal.load(root / "artefact", threads=1)
+    [utterance] = model.predict(text="I am so happy today!")
+    assert utterance.dimensions["text"].known == "learned"
+    noise = np.random.default_rng(0).normal(size=16000).astype(np.float32) / 20
+    [heard] = model.predict(noise, rate=16000, whole=True)
+    assert 0 <= heard.intensity["speech"] <= 1
+    assert heard.dimensions["speech"].known == "mapped"
+
+
+def test_features_of_training_and_prediction_agree(made):
+    root, _, _ = made
+    model = moodal.load(root / "artefact", threads=1)
+    [path] = (root / "work/text").glob("features-emobank-*.npy")
+    kept = np.load(path)
+    [text] = [u.text for u in rows_of("emobank", root / "data/emobank").utterances][:1]
+    states, features = model.scorer.branches["text"].features(model.encoders["text"].encode(text))
+    np.testing.assert_allclose(features.mean(0), kept[0], atol=1e-5)
+    np.testing.assert_array_equal(features[:, -states.shape[1] :], states)  # the last layer
+    assert features.shape[1] == 2 * states.shape[1]  # the embeddings and one layer
+
+
+def test_heads_are_checked(made, tmp_path):
+    root, where, _ = made
+    text = (root / "tiny.toml").read_text()
+    for old, new, named in (
+        ("[dimensions.text]", "[dimensions.smell]", "smell, which is not in parts"),
+        ("column = 'voice_level'", "", "lacks the column"),
+        (
+            "corpus = 'emobank'\nroot = 'emobank'",
+            "corpus = 'goemotions'\nroot = 'goemotions'",
+            "needs valence, arousal, dominance",
+        ),
+        ("corpus = 'emobank'", "corpus = 'emobanc'", "no corpus emobanc"),
+    ):
+        (root / "wrong.toml").write_text(text.replace(old, new))
+        with pytest.raises(UsageError, match=named):
+            compose(root / "wrong.toml", tmp_path / "wrong", **where, tell=lambda _: None)
+    (root / "wrong.toml").write_text(text.replace("'voice_level'", "'volume'"))
+    with pytest.raises(DataError, match="crema-d has no numbers in a column volume"):
+        compose(root / "wrong.toml", tmp_path / "wrong", **where, tell=lambda _: None)
 
 
 def test_what_is_kept_is_not_done_again(made):

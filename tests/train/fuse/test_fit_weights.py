@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from moodal.model.fusion import Fusion, Weights
-from moodal.model.info import FusionWeights
+from moodal.model.fusion_info import FusionWeights
 from moodal.train.fuse import fit_weights
 
 BASICS = ("anger", "happiness", "neutral")
