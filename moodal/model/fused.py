@@ -10,24 +10,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moodal.core.dimensions import DIMENSIONS, INTENSITY, Dimensions
+from moodal.core.dimensions import INTENSITY
 from moodal.core.emotions import Task
 from moodal.core.errors import UsageError
 from moodal.core.records import Frames, ordered
 from moodal.evaluation.report.scores import sigmoid
 from moodal.evaluation.report.thresholds import Thresholds, fixed
-from moodal.modalities.face.pixels import TOGETHER
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
 from moodal.model.channel import Channel, ChannelFusion
 from moodal.model.fusion import Fusion, Weights, key
-from moodal.model.heads import Head, read_head
+from moodal.model.heads import Head, learned_dimensions, read_head
 from moodal.model.level import STRENGTH, Level, cross_fitted, level_of
 from moodal.model.priors import LEVEL, prior_of
 from moodal.model.rows import RowEncoder
 from moodal.model.scorer import Evidence, Readout, Scores
-from moodal.model.states import States
-from moodal.model.vocabulary import Asked, ask, sources
+from moodal.model.states import States, mean_states
+from moodal.model.vocabulary import Asked, ask, is_known, sources
 
 
 class _Ratios(NamedTuple):
@@ -158,7 +157,7 @@ class FusedScorer:
             return Readout(states)
         return Readout(
             states,
-            None if dimensions is None else _learned(dimensions.read(features)),
+            None if dimensions is None else learned_dimensions(dimensions.read(features)),
             None if intensity is None else intensity.read(features)[INTENSITY],
         )
 
@@ -168,19 +167,10 @@ class FusedScorer:
 
     def prepared(self, frames: Mapping[str, Frames], aligned: bool = False) -> dict[str, Frames]:
         """Compute the mean state of each utterance; every logit is linear in it."""
-        return {modality: self._pooled(modality, own) for modality, own in frames.items()}
-
-    def _pooled(self, modality: str, frames: Frames) -> Frames:
-        branch = self.branches[modality]
-        if self.artefact.info.modality(modality).medium == "pictures":
-            return _mean_of_pictures(branch, frames)
-        means = [
-            branch.states(np.asarray(values, np.float32)).mean(0, keepdims=True)
-            if len(values)
-            else np.zeros((0, len(branch.map)), np.float32)
-            for values in frames
-        ]
-        return Frames.from_list([np.asarray(mean, np.float32) for mean in means])
+        return {
+            m: mean_states(self.branches[m], own, self.artefact.info.modality(m).medium)
+            for m, own in frames.items()
+        }
 
     def row_encoder(self, frames: RowEncoder) -> RowEncoder:
         """Return the encoder of a row's mean state."""
@@ -378,7 +368,7 @@ class FusedScorer:
                 {m: Frames(steps[m][own_steps[m]], lengths[m][rows]) for m in chosen},
                 {m: level[m][rows] for m in chosen if m in level},
             )
-            guessed[rows] = [not _is_known(sources[word]) for word in asked.words]
+            guessed[rows] = [not is_known(sources[word]) for word in asked.words]
             total[rows], bias[rows] = fused.logits, fused.bias
             probabilities[rows] = fused.probabilities
             thresholds[rows] = fusion.threshold_of(chosen)
@@ -444,16 +434,6 @@ class FusedScorer:
         return self.branches
 
 
-def _learned(numbers: Mapping[str, float]) -> Dimensions:
-    valence, arousal, dominance = (numbers[name] for name in DIMENSIONS)
-    return Dimensions(valence, arousal, dominance, "learned")
-
-
-def _is_known(sources: Mapping[str, str]) -> bool:
-    """Return whether any modality learned a word, in training or by adaptation."""
-    return any(source in ("learned", "adapted") for source in sources.values())
-
-
 def _required(asked: Asked) -> np.ndarray:
     assert asked.vectors is not None, "a fused artefact's questions have vectors"
     return asked.vectors
@@ -464,19 +444,3 @@ def _sums(steps: np.ndarray, frames: Frames) -> np.ndarray:
     totals = np.zeros((len(frames), steps.shape[1]), steps.dtype)
     np.add.at(totals, np.repeat(np.arange(len(frames)), frames.lengths), steps)
     return totals
-
-
-def _mean_of_pictures(branch: Branch, frames: Frames) -> Frames:
-    """Compute the mean states of sequences of pictures, many sequences in one batch."""
-    means = np.zeros((int((frames.lengths > 0).sum()), len(branch.map)), np.float32)
-    some = np.flatnonzero(frames.lengths)
-    reached = 0
-    for rows in np.array_split(some, max(1, len(some) // (8 * TOGETHER))):
-        if not len(rows):
-            continue
-        portion = frames.select(rows)
-        states = branch.states(np.asarray(portion.values, np.float32))
-        sums = np.add.reduceat(states, portion.offsets[:-1])
-        means[reached : reached + len(rows)] = sums / portion.lengths[:, None]
-        reached += len(rows)
-    return Frames(means, (frames.lengths > 0).astype(np.int64))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from moodal.core.dimensions import DIMENSIONS, Dimensions
 from moodal.core.errors import DataError
 from moodal.model.artefact import Artefact
 from moodal.model.value_info import HeadInfo
@@ -92,3 +93,9 @@ def _fault(tensors: Mapping[str, np.ndarray], count: int) -> str:
         if tensors[name].shape != shape or tensors[name].dtype.kind != "f":
             return f"the tensor {name} is {list(tensors[name].shape)}; {list(shape)} is needed"
     return "" if (tensors["deviation"] > 0).all() else "the tensor deviation must be above 0"
+
+
+def learned_dimensions(numbers: Mapping[str, float]) -> Dimensions:
+    """Return what a head of dimensions read, marked as learned."""
+    valence, arousal, dominance = (numbers[name] for name in DIMENSIONS)
+    return Dimensions(valence, arousal, dominance, "learned")

@@ -13,7 +13,9 @@ from typing import ClassVar
 import numpy as np
 
 from moodal.core.errors import DataError
+from moodal.core.records import Frames
 from moodal.modalities.encoder import Item
+from moodal.modalities.face.pixels import TOGETHER
 from moodal.model import artefact as artefacts
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
@@ -86,3 +88,38 @@ def _branch(folder: str, modality: str, network: str) -> Branch:
     if not artefact.info.files[graph].startswith(network):
         raise DataError(f"{folder} was replaced while it was in use; load it again.")
     return read_branches(artefact)[modality]
+
+
+def mean_states(branch: Branch, frames: Frames, medium: str) -> Frames:
+    """Compute the mean state [1, H] of each utterance; none of an empty one.
+
+    Args:
+        branch: the network.
+        frames: the frames of n utterances.
+        medium: of the modality; pictures are computed many utterances at a time.
+    """
+    if medium == "pictures":
+        return _mean_of_pictures(branch, frames)
+    means = [
+        branch.states(np.asarray(values, np.float32)).mean(0, keepdims=True)
+        if len(values)
+        else np.zeros((0, len(branch.map)), np.float32)
+        for values in frames
+    ]
+    return Frames.from_list([np.asarray(mean, np.float32) for mean in means])
+
+
+def _mean_of_pictures(branch: Branch, frames: Frames) -> Frames:
+    """Compute the mean states of sequences of pictures, many sequences in one batch."""
+    means = np.zeros((int((frames.lengths > 0).sum()), len(branch.map)), np.float32)
+    some = np.flatnonzero(frames.lengths)
+    reached = 0
+    for rows in np.array_split(some, max(1, len(some) // (8 * TOGETHER))):
+        if not len(rows):
+            continue
+        portion = frames.select(rows)
+        states = branch.states(np.asarray(portion.values, np.float32))
+        sums = np.add.reduceat(states, portion.offsets[:-1])
+        means[reached : reached + len(rows)] = sums / portion.lengths[:, None]
+        reached += len(rows)
+    return Frames(means, (frames.lengths > 0).astype(np.int64))

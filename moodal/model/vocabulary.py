@@ -137,3 +137,8 @@ def sources(
         stream: "absent" if how == "guess" and better and not weights[stream] else how
         for stream, how in known.items()
     }
+
+
+def is_known(sources: Mapping[str, str]) -> bool:
+    """Return whether any modality learned a word, in training or by adaptation."""
+    return any(source in ("learned", "adapted") for source in sources.values())

@@ -62,9 +62,11 @@ def test_what_lasts_becomes_surer_and_a_slip_is_mended():
     values = np.zeros((9, 3))
     values[:, 0] = 1.0
     values[4] = [0.0, 0.5, 0.0]
-    smoothed = smooth(values, np.arange(3), np.ones(9), np.arange(9) / 2)
+    smoothed = smooth(values, np.arange(3), np.ones(9), np.arange(9) / 2, switch=0.3)
     assert smoothed.argmax(1).tolist() == [0] * 9
     assert (smoothed[:4, 0] - smoothed[:4, 1] > 1.0).all()
+    free = smooth(values, np.arange(3), np.ones(9), np.arange(9) / 2, switch=0.999)
+    assert free[4].argmax() == 1
 
 
 @pytest.mark.parametrize("step", [0.25, 0.5, 1.0])

@@ -114,7 +114,9 @@ def test_a_word_does_not_depend_on_what_else_is_asked(model, wav):
     basics = model.predict(path, **options)[0]
     assert many.probabilities["relieved"] == pytest.approx(alone.probabilities["relieved"])
     assert many.probabilities["fear"] == pytest.approx(basics.probabilities["fear"])
-    assert many.shares["text"]["relieved"] == pytest.approx(alone.shares["text"]["relieved"])
+    assert many.shares["text"]["relieved"] == pytest.approx(
+        alone.shares["text"]["relieved"], rel=1e-5
+    )
 
 
 def test_the_order_of_emotions_does_not_matter(model):
@@ -242,7 +244,7 @@ def test_a_hundred_thousand_words_are_quick(model):
     assert time.perf_counter() - started < 15
     blanks = model.predict(text="word " * 20_000)
     assert 150 < len(blanks) < 250
-    assert len(model.predict(text="x" * 100_000)) > 100
+    assert model.predict(text="x" * 100_000).absent["text"] == "no known words"
 
 
 def test_one_bad_file_does_not_stop_the_rest(model, wav, tmp_path):
@@ -329,5 +331,5 @@ def test_other_encoders_and_other_systems_are_refused(tiny, tmp_path):
 def test_a_graph_that_cannot_run_is_one_sentence(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(tiny, "_text", lambda: b"no graph at all")
     broken = moodal.load(tiny.write_tiny(tmp_path / "a", ["text"]))
-    with pytest.raises(DataError, match="cannot be run"):
+    with pytest.raises(DataError, match="is not run: it is no ONNX graph"):
         broken.predict(text=SAID)
