@@ -43,7 +43,7 @@ _NO_SEPARATORS = re.compile(r'"[^"]*"|\[[^\[\]]*\]')
 _JUNK = re.compile(r"unnamed: \d+(_level_\d+)?")
 """The names, in lower case, that pandas gives to columns without one."""
 
-_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+(e[-+]?\d+)?", re.I)
+_DECIMAL_COMMA = re.compile(r"[-+]?\d{0,15},\d{1,20}(e[-+]?\d{1,3})?", re.I)
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 
@@ -108,6 +108,8 @@ def iterate(path: Path, decode: Callable[[bytes], str] | None = None) -> Iterato
         DataError: as `read_table`, but a table without rows yields none.
     """
     kind = ENDINGS.get(path.suffix.lower())
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is a folder, a pipe or a device, not a table; name a file.")
     if kind is None:
         raise DataError(f"{path} is no table that is read here; use one of {', '.join(ENDINGS)}.")
     rows = kind(path) if decode is None or kind not in (_csv, _tsv) else _csv(path, decode=decode)
@@ -117,6 +119,8 @@ def iterate(path: Path, decode: Callable[[bytes], str] | None = None) -> Iterato
             yield {name: cell for name, cell in named.items() if not _is_junk(name)}
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text ({error}); save it as UTF-8.") from None
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror or error}.") from None
 
 
 def number(value: str | None) -> float | None:
@@ -235,6 +239,8 @@ def _jsonl(path: Path) -> Iterator[dict[str, Any]]:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
                 raise DataError(f"{path}, line {number} is not JSON ({error}).") from None
+            except RecursionError:
+                raise DataError(f"{path}, line {number} is nested too deep.") from None
             if not isinstance(row, dict):
                 raise DataError(f"{path}, line {number} is not an object like {{'id': ...}}.")
             yield row

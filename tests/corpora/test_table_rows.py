@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,14 @@ def test_decimal_commas_are_read_in_columns_of_numbers_alone(tmp_path: Path) -> 
     assert [row["end"] for row in read_rows(ambiguous)] == ["1,234", "5"]
     milliseconds = _with(tmp_path / "t.csv", "id;end\na;1,234\nb;5\n")
     assert [row["end"] for row in read_rows(milliseconds)] == ["1.234", "5"]
+
+
+def test_what_is_no_table_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "t.csv")
+    (tmp_path / "t.jsonl").write_text("[" * 100_000)
+    (tmp_path / "t.tsv").mkdir()
+    for name, words in (("t.csv", "a pipe"), ("t.tsv", "a folder"), ("t.jsonl", "nested too deep")):
+        with pytest.raises(DataError, match=words):
+            read_rows(tmp_path / name)
+    with pytest.raises(DataError, match=r"Cannot read .*gone\.csv: No such file"):
+        read_rows(tmp_path / "gone.csv")
