@@ -317,3 +317,19 @@ def test_what_was_changed_in_a_table_is_noted(tmp_path: Path) -> None:
     assert table.read(path).notes == (
         "Cells with a word for a missing value were read as empty: 'NaN' (1), 'n/a' (1).",
     )
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "sep=;"])
+def test_a_table_is_the_same_with_other_separators(tmp_path: Path, mark: str) -> None:
+    text = "id,text,label,speaker,split\n1,I am so happy,happy,anna,train\n2,Bus,neutral,ben,test\n"
+    first = table.read(csv(tmp_path, text)).fingerprint
+    line, sign = (f"{mark}\r\n", mark[-1]) if mark.startswith("sep") else ("", mark)
+    again = csv(tmp_path, "\ufeff" + line + text.replace(",", sign).replace("\n", "\r\n"))
+    assert table.read(again).fingerprint == first
+
+
+def test_words_for_missing_values_leave_times_and_recordings_out(tmp_path: Path) -> None:
+    text = "id,text,audio,label,start,end\n1,hello,nan,happy,nan,NaN\n2,bye,<NA>,sad,,#N/A\n"
+    manifest = table.read(csv(tmp_path, text))
+    assert [u.media for u in manifest.utterances] == [{"text": "hello"}, {"text": "bye"}]
+    assert manifest.space.labels == ("happy", "sad")

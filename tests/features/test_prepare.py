@@ -13,6 +13,7 @@ from rich.console import Console
 
 from moodal.core import manifest as manifests
 from moodal.core.errors import DataError, OutputError, UsageError
+from moodal.corpora import meld
 from moodal.features import encode
 from moodal.features.prepare import as_json, findings_table, prepare
 from moodal.lookalikes import LOOKALIKES
@@ -141,6 +142,27 @@ def test_a_clip_that_cannot_be_read_is_left_out_and_named(tmp_path: Path, conten
     with pytest.raises(DataError, match=f"media cannot be read: {files[0].stem}"):
         prepare("crema-d", root, tmp_path / "again", encoders={"text": "none"})
     assert not (tmp_path / "again").exists()
+
+
+def test_meld_with_a_cut_clip_and_one_of_another_length(tmp_path: Path) -> None:
+    clip = (Path(__file__).parents[2] / "examples" / "clip.mp4").read_bytes()
+    head = "Utterance,Speaker,Emotion,Dialogue_ID,Utterance_ID,StartTime,EndTime\n"
+    for part, place in meld.FOLDERS.items():
+        (tmp_path / place).mkdir()
+        text = head
+        for u in range(4):
+            end = "01:00:00,100" if (part, u) == ("test", 1) else "01:00:05,000"
+            text += f'words {u},Ann,joy,125,{u},"00:59:58,500","{end}"\n'
+            content = clip[: len(clip) // 3] if (part, u) == ("train", 3) else clip
+            (tmp_path / place / f"dia125_utt{u}.mp4").write_bytes(content)
+        (tmp_path / f"{part}_sent_emo.csv").write_text(text)
+    manifest, findings = prepare("meld", tmp_path, tmp_path / "out")
+    assert len(manifest) == 12
+    assert int((manifest.features["speech"].lengths > 0).sum()) == 11
+    details = {f.what: f.detail for f in findings if f.level == "warning"}
+    assert "1 media cannot be read: train_dia125_utt3 (" in details["media"]
+    assert ": test_dia125_utt1 (6.6 s; from its start to its end 1.6 s)." in details["lengths"]
+    assert not any("can be read" in f.detail for f in findings if f.level == "ok")
 
 
 def test_missing_files_are_an_error_before_anything_is_encoded(
