@@ -117,7 +117,11 @@ def _table(root: Path) -> Path:
         return root
     if not root.is_dir():
         raise DataError(f"{root} does not exist; give a table, or the folder that holds one.")
-    tables = [p for p in sorted(root.iterdir()) if p.suffix.lower() in ENDINGS]
+    tables = [
+        p
+        for p in sorted(root.iterdir())
+        if p.suffix.lower() in ENDINGS and not p.name.startswith(".")  # files of macOS
+    ]
     if len(tables) != 1:
         listed = shortened([p.name for p in tables], 5) or "none"
         raise DataError(

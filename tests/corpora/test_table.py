@@ -333,3 +333,9 @@ def test_words_for_missing_values_leave_times_and_recordings_out(tmp_path: Path)
     manifest = table.read(csv(tmp_path, text))
     assert [u.media for u in manifest.utterances] == [{"text": "hello"}, {"text": "bye"}]
     assert manifest.space.labels == ("happy", "sad")
+
+
+def test_hidden_files_of_a_folder_are_no_tables(tmp_path: Path) -> None:
+    csv(tmp_path, "id,text,label\na,x,sad\n")
+    (tmp_path / "._table.csv").write_bytes(b"\x00\x05\x16\x07")
+    assert len(table.read(tmp_path)) == 1
