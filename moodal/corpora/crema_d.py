@@ -15,7 +15,8 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Utterance, media_of
-from moodal.corpora.find import AUDIO, VIDEO, folder, recordings, rows, shortened
+from moodal.corpora.find import AUDIO, VIDEO, decoded, folder, recordings, shortened
+from moodal.corpora.table_rows import Row, read_rows
 
 EMOTIONS = {
     "ANG": "anger",
@@ -52,10 +53,10 @@ _NAME = re.compile(
 )
 _LEVELS = {"LO": "low", "MD": "medium", "HI": "high"}
 _VOTES = {
-    "VoiceVote": "voice_vote",
-    "FaceVote": "face_vote",
-    "MultiModalVote": "multimodal_vote",
-    "VoiceLevel": VOICE_LEVEL,
+    "voicevote": "voice_vote",
+    "facevote": "face_vote",
+    "multimodalvote": "multimodal_vote",
+    "voicelevel": VOICE_LEVEL,
 }
 
 
@@ -128,13 +129,17 @@ def read(root: Path | str) -> Manifest:
     )
 
 
+def _rows(path: Path) -> list[Row]:
+    """Read the rows of a table that may be missing."""
+    return read_rows(path, decoded) if path.exists() else []
+
+
 def _actors(root: Path) -> dict[str, dict[str, str]]:
     """Read actor -> sex and age from the release's VideoDemographics.csv or from metadata.csv."""
     actors: dict[str, dict[str, str]] = {}
-    for row in rows(root / "VideoDemographics.csv") + rows(root / "metadata.csv"):
-        lower = {str(k).lower(): v for k, v in row.items()}
-        person = {"sex": lower.get("sex") or lower.get("gender"), "age": lower.get("age")}
-        actor = lower.get("actorid") or lower.get("speaker")
+    for row in _rows(root / "VideoDemographics.csv") + _rows(root / "metadata.csv"):
+        person = {"sex": row.get("sex") or row.get("gender"), "age": row.get("age")}
+        actor = row.get("actorid") or row.get("speaker")
         if actor:
             actors.setdefault(actor, {k: v.lower() for k, v in person.items() if v})
     return actors
@@ -143,8 +148,9 @@ def _actors(root: Path) -> dict[str, dict[str, str]]:
 def _votes(root: Path) -> dict[str, dict[str, str]]:
     """Read recording -> the raters' majority by voice, by face and by both, as letters."""
     votes = {}
-    for row in rows(root / "metadata.csv") + rows(root / "processedResults" / "summaryTable.csv"):
-        name = row.get("path") or row.get("FileName")
+    for row in _rows(root / "metadata.csv") + _rows(root / "processedResults" / "summaryTable.csv"):
+        name = row.get("path") or row.get("filename")
         if name:
-            votes[Path(name).stem] = {ours: row[v] for v, ours in _VOTES.items() if row.get(v)}
+            stem = Path(name.replace("\\", "/")).stem
+            votes[stem] = {ours: v for theirs, ours in _VOTES.items() if (v := row.get(theirs))}
     return votes

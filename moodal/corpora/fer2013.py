@@ -7,7 +7,6 @@ with Crowd-Sourced Label Distribution", ICMI 2016.
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Frames, Utterance
 from moodal.corpora.published.features import as_given
+from moodal.corpora.table_rows import Row, iterate, number, read_rows
 
 SIDE = 48
 """Pixels of a face's side."""
@@ -30,6 +30,9 @@ _OWN = {"angry": "anger", "happy": "happiness", "sad": "sadness"}
 
 VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 """FER+'s, in the order of its columns; "unknown" and "NF" (no face) follow."""
+COUNTED = (*VOTES, "unknown", "NF")
+"""The columns of FER+'s counts."""
+
 SPLITS = {
     "train": "train",
     "Training": "train",
@@ -55,15 +58,16 @@ def read(root: Path | str) -> Manifest:
     """Read FER2013: 35,887 grey faces of 48 x 48 pixels, each with one of 7 emotions.
 
     Labels are one-hot [N, 7]. The files are ``fer2013.csv`` (emotion, pixels, Usage), with an
-    optional ``fer2013new.csv`` that holds FER+'s votes; or ``images.npz`` with ``metadata.csv``.
-    Blank pictures are left out, and so are training pictures that occur in another split, too;
-    the notes count both.
+    optional ``fer2013new.csv`` that holds FER+'s votes, whose Usage and Image name must be those of
+    the same rows; or ``images.npz`` with ``metadata.csv``, whose column ``row`` numbers the
+    pictures. Blank pictures are left out, and so are training pictures that occur in another
+    split, too; the notes count both.
 
     Returns:
         The stream face: each picture is one step of 2,304 values, grey from 0 to 1, row by row.
 
     Raises:
-        DataError: the files are missing, or a row is damaged.
+        DataError: the files are missing or do not belong together, or a row is damaged.
     """
     faces, notes = _usable(root)
     labels = np.eye(len(EMOTIONS), dtype=np.float32)[[EMOTIONS.index(f.label) for _, f in faces]]
@@ -203,48 +207,105 @@ def _packed(root: Path) -> Iterator[_Face]:
 
     with np.load(root / "images.npz", allow_pickle=False) as arrays:
         jpeg, offsets = arrays["jpeg"], arrays["offsets"]
-    with open(root / "metadata.csv", encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    if len(rows) != len(offsets) - 1:
-        raise DataError(
-            f"{root}: metadata.csv has {len(rows)} rows for {len(offsets) - 1} pictures; take "
-            "both from one copy."
-        )
+    rows = _in_order(root, read_rows(root / "metadata.csv"), len(offsets) - 1)
     for i, row in enumerate(rows):
         picture = Image.open(io.BytesIO(jpeg[offsets[i] : offsets[i + 1]].tobytes())).convert("L")
         if picture.size != (SIDE, SIDE):
             raise DataError(f"{root}/images.npz: picture {i} is {picture.size}, not 48 x 48.")
-        counts = [row.get(f"fp_{name}", "") for name in (*VOTES, "unknown", "NF")]
-        votes = np.array([float(x) for x in counts]) if all(counts) else None
+        counts = [row.get(f"fp_{name.lower()}") for name in COUNTED]
+        try:
+            votes = np.array([float(x or 0) for x in counts if all(counts)])
+            split, label = SPLITS[str(row["split"])], _label(str(row["label"]))
+        except (KeyError, ValueError) as error:
+            raise DataError(
+                f"{root}/metadata.csv, row {i + 1}: expected label, split and votes as numbers "
+                f"({error!r}); correct that row."
+            ) from None
         yield _Face(
             np.asarray(picture, np.uint8),
-            SPLITS[row["split"]],
-            _label(row["label"]),
-            np.zeros(10) if votes is None else votes,
+            split,
+            label,
+            votes if len(votes) else np.zeros(len(COUNTED)),
             row.get("dup_across_splits") == "1",
         )
 
 
+def _in_order(root: Path, rows: list[Row], pictures: int) -> list[Row]:
+    """Return the rows of ``metadata.csv`` in the order of the pictures, by their column ``row``.
+
+    Raises:
+        DataError: there are not as many rows as pictures, or not one of each number.
+    """
+    if len(rows) != pictures:
+        raise DataError(
+            f"{root}: metadata.csv has {len(rows)} rows for {pictures} pictures; take "
+            "both from one copy."
+        )
+    if not any("row" in row for row in rows):
+        return rows
+    by_number = {number(row.get("row")): row for row in rows}
+    if by_number.keys() != set(range(pictures)):
+        raise DataError(
+            f"{root}: the column row of metadata.csv does not number the pictures from 0 to "
+            f"{pictures - 1}; take both from one copy."
+        )
+    return [by_number[i] for i in range(pictures)]
+
+
 def _table(root: Path) -> Iterator[_Face]:
     """Yield the faces of the published CSV, whose pixels are a text of 2,304 numbers."""
-    votes = None
-    if (root / "fer2013new.csv").exists():
-        with open(root / "fer2013new.csv", encoding="utf-8", newline="") as file:
-            votes = [np.array([float(x or 0) for x in r[2:12]]) for r in list(csv.reader(file))[1:]]
-    with open(root / "fer2013.csv", encoding="utf-8", newline="") as file:
-        for i, row in enumerate(csv.DictReader(file)):
-            named = {k.strip(): v for k, v in row.items()}
-            try:
-                pixels = np.array(named["pixels"].split(), np.uint8).reshape(SIDE, SIDE)
-                label, split = EMOTIONS[int(named["emotion"])], SPLITS[named["Usage"].strip()]
-            except (KeyError, ValueError, IndexError, AttributeError) as error:
-                raise DataError(
-                    f"{root}/fer2013.csv, row {i + 1}: expected emotion (0 to 6), 2,304 pixels "
-                    f"and Usage ({error!r}); correct that row."
-                ) from None
-            if votes is not None and i >= len(votes):
-                raise DataError(f"{root}: fer2013new.csv has fewer rows than fer2013.csv.")
-            yield _Face(pixels, split, label, None if votes is None else votes[i], False)
+    path = root / "fer2013new.csv"
+    votes = list(iterate(path)) if path.exists() else None
+    count = 0
+    for i, row in enumerate(iterate(root / "fer2013.csv")):
+        try:
+            pixels = np.array(str(row["pixels"]).split(), np.uint8).reshape(SIDE, SIDE)
+            label, usage = EMOTIONS[int(str(row["emotion"]))], str(row["usage"])
+            split = SPLITS[usage]
+        except (KeyError, ValueError, IndexError, AttributeError) as error:
+            raise DataError(
+                f"{root}/fer2013.csv, row {i + 1}: expected emotion (0 to 6), 2,304 pixels "
+                f"and Usage ({error!r}); correct that row."
+            ) from None
+        counts = None if votes is None else _votes(path, votes, i, usage)
+        yield _Face(pixels, split, label, counts, False)
+        count = i + 1
+    if votes is not None and len(votes) > count:
+        raise DataError(
+            f"{path} has {len(votes)} rows and fer2013.csv {count}: the two files do not belong "
+            "together; take the published ones."
+        )
+
+
+def _votes(path: Path, rows: Sequence[Row], i: int, usage: str) -> np.ndarray:
+    """Return the ten counts of the picture in row ``i`` of fer2013.csv.
+
+    Each row of FER+ names the split of its picture and, unless it shows no face, the picture.
+
+    Raises:
+        DataError: that row is of another picture, or lacks counts.
+    """
+    apart = "the two files do not belong together; take the published ones"
+    if i >= len(rows):
+        raise DataError(f"{path} has fewer rows than fer2013.csv: {apart}.")
+    row, name = rows[i], f"fer{i:07d}.png"
+    if row.get("usage") != usage:
+        raise DataError(
+            f"{path}, row {i + 1} is of {row.get('usage') or 'no split'}, fer2013.csv's row "
+            f"{i + 1} of {usage}: {apart}."
+        )
+    if row.get("image name") not in (None, name):
+        raise DataError(
+            f"{path}, row {i + 1} is of {row['image name']}, and that row of fer2013.csv is "
+            f"{name}: {apart}."
+        )
+    try:
+        return np.array([float(row[name.lower()] or 0) for name in COUNTED])
+    except (KeyError, ValueError) as error:
+        raise DataError(
+            f"{path}, row {i + 1}: expected numbers of votes in the columns "
+            f"{', '.join(COUNTED)} ({error!r}); correct that row."
+        ) from None
 
 
 def _label(name: str) -> str:

@@ -1,9 +1,10 @@
-"""Helpers of readers: recordings in folders, small tables, texts of unknown encoding."""
+"""Helpers of readers: recordings in folders, paths in tables, texts of unknown encoding."""
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -39,19 +40,46 @@ def recordings(places: Iterable[Path], endings: tuple[str, ...]) -> dict[str, Pa
     return dict(sorted(paths.items()))
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    """Read the rows of a CSV file by column name; a missing file has none.
+class Paths:
+    """The files of a folder by the paths that a table gives, also where these are spelt otherwise.
 
-    Raises:
-        DataError: the file is not UTF-8 text.
+    A table made on Windows separates folders by backslashes, and one made on a Mac may spell "é"
+    as two characters; neither is the name of the file elsewhere.
     """
-    if not path.exists():
-        return []
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            return list(csv.DictReader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is not a CSV table in UTF-8 ({error}).") from None
+
+    def __init__(self, root: Path):
+        self.root = root
+        self._names: dict[Path, dict[str, str]] = {}
+
+    def found(self, path: str) -> str:
+        """Return the path of the file that is meant, or ``path`` itself if there is none."""
+        # an impossible or forbidden name is refused where it is opened
+        with contextlib.suppress(OSError, ValueError):
+            for spelling in dict.fromkeys((path, path.replace("\\", "/"))):
+                if (self.root / spelling).exists():
+                    return spelling if spelling == path else Path(spelling).as_posix()
+                if (actual := self._actual(spelling)) is not None:
+                    return actual
+        return path
+
+    def _actual(self, path: str) -> str | None:
+        """Return a path with the names of its folders and file as the disk spells them."""
+        actual = Path()
+        for part in Path(path).parts:
+            if not (self.root / actual / part).exists():
+                name = self._listed(self.root / actual).get(unicodedata.normalize("NFC", part))
+                if name is None:
+                    return None
+                part = name
+            actual = actual / part
+        return actual.as_posix()
+
+    def _listed(self, folder: Path) -> dict[str, str]:
+        """Return the composed form of each name in a folder -> the name."""
+        if folder not in self._names:
+            names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+            self._names[folder] = {unicodedata.normalize("NFC", name): name for name in names}
+        return self._names[folder]
 
 
 def text_lines(path: Path) -> list[str]:

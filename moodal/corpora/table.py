@@ -11,9 +11,10 @@ from pathlib import Path
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import STREAMS, Clip, Medium, Utterance, media_of
-from moodal.corpora.find import shortened
+from moodal.corpora.checks.spellings import same_emotion
+from moodal.corpora.find import Paths, shortened
 from moodal.corpora.table_labels import label_columns, problems, refuse
-from moodal.corpora.table_rows import ENDINGS, Row, number, read_rows
+from moodal.corpora.table_rows import ENDINGS, Row, number, read_rows, read_table
 
 SOUND = ("audio", "speech")
 PICTURES = ("video", "image", "face")
@@ -65,7 +66,8 @@ def read(root: Path | str) -> Manifest:
             are named.
     """
     path = _table(Path(root))
-    rows = read_rows(path)
+    content = read_table(path)
+    rows = content.rows
     columns = list(dict.fromkeys(key for row in rows for key in row))
     _require(path, columns)
     free = [c for c in columns if c not in RESERVED and not _is_media(c)]
@@ -74,12 +76,13 @@ def read(root: Path | str) -> Manifest:
     refuse(path, rows, problems(rows, _problem_of_row))
     space, labels = targets.read(path, rows)
     kept = {*RESERVED, *targets.columns, *filter(_is_media, columns)}
+    paths = Paths(path.parent)
     return Manifest(
         corpus="table",
         space=space,
-        utterances=tuple(_utterance(row, kept) for row in rows),
+        utterances=tuple(_utterance(row, kept, paths) for row in rows),
         labels=labels,
-        notes=(targets.note,) if targets.note else (),
+        notes=tuple(note for note in (targets.note, *content.notes) if note),
         root=str(path.parent.resolve()),
     )
 
@@ -90,19 +93,21 @@ def examples(path: Path | str, word: str) -> tuple[list[Utterance], list[Utteran
     Without a column ``label`` all rows show it. Columns are those of `read`; ``id`` is optional.
 
     Raises:
-        DataError: as `read`.
+        DataError: as `read`, or a label looks like another name of ``word``.
     """
     path = Path(path)
     rows = [{"id": str(i), **row} for i, row in enumerate(read_rows(path), 1)]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     _require(path, columns)
     refuse(path, rows, problems(rows, _problem_of_row))
+    refuse(path, rows, problems(rows, lambda row: _problem_of_label(row, word)))
     kept = {*RESERVED, *filter(_is_media, columns)}
+    paths = Paths(path.parent)
     shown: list[Utterance] = []
     others: list[Utterance] = []
     for row in rows:
         shows = (row.get("label") or word).lower() == word
-        (shown if shows else others).append(_utterance(row, kept))
+        (shown if shows else others).append(_utterance(row, kept, paths))
     return shown, others
 
 
@@ -112,7 +117,11 @@ def _table(root: Path) -> Path:
         return root
     if not root.is_dir():
         raise DataError(f"{root} does not exist; give a table, or the folder that holds one.")
-    tables = [p for p in sorted(root.iterdir()) if p.suffix.lower() in ENDINGS]
+    tables = [
+        p
+        for p in sorted(root.iterdir())
+        if p.suffix.lower() in ENDINGS and not p.name.startswith(".")  # files of macOS
+    ]
     if len(tables) != 1:
         listed = shortened([p.name for p in tables], 5) or "none"
         raise DataError(
@@ -159,7 +168,7 @@ def _problem_of_row(row: Row) -> str | None:
     for key in ("start", "end"):
         value = row.get(key)
         if value is not None and ((time := number(value)) is None or time < 0):
-            return f"has {key} {value!r}, which is no time in seconds"
+            return f"has {key} {value!r}, which is no time in seconds, such as 12.5"
     start, end = number(row.get("start")), number(row.get("end"))
     if end is not None and (start or 0.0) >= end:
         return f"starts at {start or 0.0:g} s and ends at {end:g} s"
@@ -175,7 +184,17 @@ def _problem_of_row(row: Row) -> str | None:
     return None
 
 
-def _utterance(row: Row, kept: set[str]) -> Utterance:
+def _problem_of_label(row: Row, word: str) -> str | None:
+    label = (row.get("label") or word).lower()
+    if label != word and word and same_emotion(label, word):
+        return (
+            f"has the label {label!r}, which looks like another name of {word}; write {word}, or "
+            "leave the row out"
+        )
+    return None
+
+
+def _utterance(row: Row, kept: set[str], paths: Paths) -> Utterance:
     split = row.get("split")
     return Utterance(
         str(row["id"]),
@@ -183,18 +202,18 @@ def _utterance(row: Row, kept: set[str]) -> Utterance:
         speaker=row.get("speaker"),
         session=row.get("session"),
         dialogue=row.get("dialogue"),
-        media=_media(row),
-        views=_views(row),
+        media=_media(row, paths),
+        views=_views(row, paths),
         extra={k: v for k, v in row.items() if k not in kept and v is not None},
     )
 
 
-def _media(row: Row) -> dict[str, Medium]:
+def _media(row: Row, paths: Paths) -> dict[str, Medium]:
     """Return the media of a row; a video without a separate recording is its sound, too."""
     times = number(row.get("start")), number(row.get("end"))
 
     def clip(path: str | None) -> Clip | None:
-        return None if path is None else Clip(path, *times)
+        return None if path is None else Clip(paths.found(path), *times)
 
     film = clip(row.get("video"))
     picture = row.get("image") or row.get("face")
@@ -206,16 +225,16 @@ def _media(row: Row) -> dict[str, Medium]:
     return media_of(
         text=row.get("text"),
         speech=clip(row.get("audio") or row.get("speech")) or film,
-        face=Clip(picture) if picture else film,
+        face=Clip(paths.found(picture)) if picture else film,
         **others,
     )
 
 
-def _views(row: Row) -> dict[str, tuple[Medium, ...]]:
+def _views(row: Row, paths: Paths) -> dict[str, tuple[Medium, ...]]:
     text = row.get("augmented_text")
-    paths = (path.strip() for path in (row.get("augmented_audio") or "").split(";"))
+    names = (name.strip() for name in (row.get("augmented_audio") or "").split(";"))
     views: dict[str, tuple[Medium, ...]] = {
         "text": () if text is None else (text,),
-        "speech": tuple(Clip(path) for path in paths if path),
+        "speech": tuple(Clip(paths.found(name)) for name in names if name),
     }
     return {modality: media for modality, media in views.items() if media}

@@ -14,10 +14,12 @@ import numpy as np
 
 from moodal.core.errors import AbsentError, DataError, MoodalError, UsageError
 from moodal.core.manifest import Manifest
-from moodal.core.records import Frames
+from moodal.core.records import Clip, Frames, Utterance
+from moodal.features.measures import Measures
 from moodal.features.store import FeatureStore, item_of
 from moodal.modalities.encoder import Encoder, Item
 from moodal.modalities.infos import info_of
+from moodal.modalities.speech.samples import samples_of
 
 PACK = {"text": 256, "sound": 16, "pictures": 4}
 """Medium -> items encoded and kept at a time: what a kill may lose, per process."""
@@ -27,6 +29,9 @@ ATTEMPTS = 3
 
 Result = tuple[str, np.ndarray | str]
 """A key with its features [T, D], or with the reason for their absence in one sentence."""
+
+Pack = tuple[list[Result], dict[str, np.ndarray]]
+"""The results of some items, and what a companion encoder gave: key -> [T, D]."""
 
 
 def encode_corpus(
@@ -42,14 +47,16 @@ def encode_corpus(
     Equal texts and clips are encoded once. With a store, stored features are read, and missing ones
     are computed and stored pack by pack, so that a run that was stopped continues.
     An utterance without the medium, whose film has no sound, or in whose text an encoder
-    knows no word, has length 0: the stream is absent in it.
+    knows no word, has length 0: the stream is absent in it. With a store, length and peak of every
+    sound are measured while it is encoded, and stored for `moodal.features.measures`.
 
     Args:
         manifest: a corpus whose utterances have media of these streams.
         encoders: stream -> encoder of that stream.
         store: where features are stored; None stores nothing.
         jobs: number of processes; 1 is this process.
-        skip_unreadable: whether unreadable media become absent streams and a note.
+        skip_unreadable: whether unreadable media are taken out of their utterances, with a note
+            that counts them; it is an error if no medium of a stream can be read.
 
     Raises:
         DataError: media cannot be read, all of them in one sentence: before anything is computed
@@ -57,32 +64,61 @@ def encode_corpus(
         UsageError: an encoder is given for a stream that it does not read.
     """
     features, specs = dict(manifest.features), dict(manifest.encoders)
-    notes = list(manifest.notes)
+    notes, utterances = list(manifest.notes), list(manifest.utterances)
     for stream, encoder in encoders.items():
         if encoder.stream != stream:
             raise UsageError(
                 f"Encoder {encoder.spec()['name']} reads {encoder.stream}, not {stream}."
             )
-        frames, unreadable = encode_items(
-            encoder,
-            [item_of(u, stream, manifest.root) for u in manifest.utterances],
-            store,
-            jobs,
-            f"{manifest.corpus} {stream}",
-            skip_unreadable=skip_unreadable,
-            names=[u.id for u in manifest.utterances],
-        )
+        what = f"{manifest.corpus} {stream}"
+        names = [u.id for u in manifest.utterances]
+        items = [item_of(u, stream, manifest.root) for u in manifest.utterances]
+        settle = _ignored if skip_unreadable else _refusing(what, names)
+        heard = Measures() if store and info_of(stream).medium == "sound" else None
+        frames, lost = encode_each(encoder, items, store, jobs, what, settle, heard)
         features[stream], specs[stream] = frames, encoder.spec()
-        if unreadable:
-            notes.append(f"{stream}: {unreadable}; left out as absent.")
-        if not frames.lengths.any():
+        if lost and frames.lengths.any():
+            reasons = {names[row]: reason for row, reason in lost.items()}
+            notes.append(f"{stream}: {_listed(reasons)}; left out as absent.")
+            utterances = [
+                _without(u, stream) if row in lost else u for row, u in enumerate(utterances)
+            ]
+        elif lost:
+            _refusing(what, names)(lost)
+        elif not frames.lengths.any():
             raise DataError(
                 f"{manifest.corpus}: not one utterance has {stream} that "
                 f"{encoder.spec()['name']} can encode; leave that stream out."
             )
     return dataclasses.replace(
-        manifest, features=features, encoders=specs, notes=tuple(notes), aligned=False
+        manifest,
+        utterances=tuple(utterances),
+        features=features,
+        encoders=specs,
+        notes=tuple(notes),
+        aligned=False,
     )
+
+
+def _without(utterance: Utterance, modality: str) -> Utterance:
+    """Return an utterance without the medium of a modality."""
+    media = {name: medium for name, medium in utterance.media.items() if name != modality}
+    return dataclasses.replace(utterance, media=media)
+
+
+def _ignored(lost: Mapping[int, str]) -> None:
+    """Go on without the rows that are lost."""
+
+
+def _refusing(what: str, names: Sequence[str]) -> Callable[[Mapping[int, str]], None]:
+    """Return a function that refuses lost rows, all of them in one sentence."""
+
+    def refuse(lost: Mapping[int, str]) -> None:
+        if lost:
+            reasons = {names[row]: reason for row, reason in lost.items()}
+            raise DataError(f"{what}: {_listed(reasons)}; correct or remove them.")
+
+    return refuse
 
 
 def encode_items(
@@ -113,12 +149,7 @@ def encode_items(
         DataError: media cannot be read, see `encode_corpus`.
     """
     labels = [names[row] if names else f"number {row}" for row in range(len(items))]
-
-    def settle(lost: Mapping[int, str]) -> None:
-        if lost and not skip_unreadable:
-            reasons = {labels[row]: reason for row, reason in lost.items()}
-            raise DataError(f"{what}: {_listed(reasons)}; correct or remove them.")
-
+    settle = _ignored if skip_unreadable else _refusing(what, labels)
     frames, lost = encode_each(encoder, items, store, jobs, what, settle)
     reasons = {labels[row]: reason for row, reason in lost.items()}
     return frames, _listed(reasons) if reasons else ""
@@ -130,31 +161,25 @@ def encode_each(
     store: FeatureStore | None = None,
     jobs: int = 1,
     what: str = "items",
-    settle: Callable[[Mapping[int, str]], None] = lambda lost: None,
+    settle: Callable[[Mapping[int, str]], None] = _ignored,
+    companion: Encoder | None = None,
 ) -> tuple[Frames, dict[int, str]]:
     """Encode items as `encode_items` does, and return the reason for each unreadable row.
 
     Args:
         settle: called with row -> reason, before anything is computed and afterwards; it may raise.
+        companion: another encoder of sound, whose frames of each clip that is decoded are stored.
     """
     # Without a store, its keys are still used to find equal media; nothing is written.
     keeper = store or FeatureStore("unused")
-    media: dict[str, Item] = {}
-    keys: dict[int, str] = {}
-    lost: dict[int, str] = {}
-    for row, item in enumerate(items):
-        if item is None:
-            continue
-        try:
-            keys[row] = keeper.key(item)
-            media[keys[row]] = item
-        except DataError as error:
-            lost[row] = str(error)
+    media, keys, lost = _keyed(items, keeper)
     if store:
         store.remember()
 
     def unreadable(failed: Mapping[str, str]) -> dict[int, str]:
-        lost.update((row, failed[key]) for row, key in keys.items() if key in failed)
+        for row, key in keys.items():
+            if key in failed and row not in lost:
+                lost[row] = _reason(encoder, items[row], media[key], failed[key])
         return {row: lost[row] for row in sorted(lost)}
 
     failed: dict[str, str] = {}
@@ -166,12 +191,14 @@ def encode_each(
         failed |= _refused(encoder, missing)
         settle(unreadable(failed))
         work = [(key, item) for key, item in missing.items() if key not in failed]
-        for results in _computed(encoder, work, jobs, what):
+        for results, further in _computed(encoder, work, jobs, what, companion):
             fresh = {key: value for key, value in results if not isinstance(value, str)}
             failed.update((key, value) for key, value in results if isinstance(value, str))
             stored |= {key: len(value) for key, value in fresh.items()}
             if store:
                 store.write(encoder, fresh)
+                if companion is not None:
+                    store.write(companion, further)
             else:
                 held.update(fresh)
         settle(unreadable(failed))
@@ -185,6 +212,23 @@ def encode_each(
     raise DataError(
         f"The feature store in {keeper.folder} cannot be read; delete it or name another."
     )
+
+
+def _keyed(
+    items: Sequence[Item | None], store: FeatureStore
+) -> tuple[dict[str, Item], dict[int, str], dict[int, str]]:
+    """Return key -> the first item of that content, row -> key, and row -> why it has none."""
+    media: dict[str, Item] = {}
+    keys: dict[int, str] = {}
+    lost: dict[int, str] = {}
+    for row, item in enumerate(items):
+        if item is not None:
+            try:
+                keys[row] = store.key(item)
+                media.setdefault(keys[row], item)
+            except DataError as error:
+                lost[row] = str(error)
+    return media, keys, lost
 
 
 def _taken(held: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
@@ -231,6 +275,20 @@ def _refused(encoder: Encoder, items: Mapping[str, Item]) -> dict[str, str]:
     return refused
 
 
+def _reason(encoder: Encoder, item: Item | None, first: Item, reason: str) -> str:
+    """Return why an item cannot be read, given the reason for one of equal content.
+
+    Media of equal content are read once, but each is refused by its own path.
+    """
+    if isinstance(item, Clip) and isinstance(first, Clip) and item != first:
+        try:
+            encoder.check(item)
+            encoder.encode(item)
+        except DataError as error:
+            return str(error)
+    return reason
+
+
 def _listed(unreadable: Mapping[str, str]) -> str:
     """Name the first three unreadable media with their reasons, and count the rest."""
     first = [f"{name} ({reason.rstrip('.')})" for name, reason in list(unreadable.items())[:3]]
@@ -239,24 +297,29 @@ def _listed(unreadable: Mapping[str, str]) -> str:
 
 
 def _computed(
-    encoder: Encoder, items: Sequence[tuple[str, Item]], jobs: int, what: str
-) -> Iterator[list[Result]]:
+    encoder: Encoder,
+    items: Sequence[tuple[str, Item]],
+    jobs: int,
+    what: str,
+    companion: Encoder | None,
+) -> Iterator[Pack]:
     """Yield the results of the items pack by pack, in the order in which they finish."""
     size = PACK.get(info_of(encoder.stream).medium, 16)
     packs = [items[i : i + size] for i in range(0, len(items), size)]
     with _progress(what, len(items)) as advance:
         if jobs == 1 or len(packs) < 2:
             for pack in packs:
-                yield encode_pack(encoder, pack)
+                yield encode_pack(encoder, pack, companion)
                 advance(len(pack))
             return
         # spawn, since a fork would copy locks that numerical libraries hold.
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(min(jobs, len(packs)), mp_context=context)
         try:
-            for task in as_completed([pool.submit(encode_pack, encoder, pack) for pack in packs]):
-                results = task.result()
-                yield results
+            tasks = [pool.submit(encode_pack, encoder, pack, companion) for pack in packs]
+            for task in as_completed(tasks):
+                results, further = task.result()
+                yield results, further
                 advance(len(results))
         except BrokenProcessPool:
             raise MoodalError(
@@ -268,21 +331,30 @@ def _computed(
             pool.shutdown(cancel_futures=True)
 
 
-def encode_pack(encoder: Encoder, pack: Sequence[tuple[str, Item]]) -> list[Result]:
-    """Encode a pack of items in one batch, or one by one where an item cannot be read."""
+def encode_pack(
+    encoder: Encoder, pack: Sequence[tuple[str, Item]], companion: Encoder | None = None
+) -> Pack:
+    """Encode a pack of items in one batch, or one by one where an item cannot be read.
+
+    With a companion, each clip of sound is decoded once and encoded by both.
+    """
     if type(encoder).encode_many is not Encoder.encode_many:  # else nothing is faster together
         with contextlib.suppress(DataError):
             arrays = encoder.encode_many([item for _, item in pack])
-            return [(key, array) for (key, _), array in zip(pack, arrays, strict=True)]
+            return [(key, array) for (key, _), array in zip(pack, arrays, strict=True)], {}
     results: list[Result] = []
+    further: dict[str, np.ndarray] = {}
     for key, item in pack:
         try:
+            if companion is not None and isinstance(item, Clip):
+                item = samples_of(item)
+                further[key] = companion.encode(item)
             results.append((key, encoder.encode(item)))
         except AbsentError:
             results.append((key, np.zeros((0, encoder.width), encoder.dtype)))
         except DataError as error:
             results.append((key, str(error)))
-    return results
+    return results, further
 
 
 @contextlib.contextmanager

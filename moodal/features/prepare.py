@@ -18,6 +18,7 @@ from moodal.core.errors import DataError, OutputError, UsageError, writing
 from moodal.core.manifest import MADE_UP, MARK, Manifest
 from moodal.core.records import ordered
 from moodal.corpora.checks.check import Finding, check
+from moodal.corpora.checks.recordings import missing_media
 from moodal.corpora.checks.values import value_findings
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ def prepare(
     _require_place(out)
     manifest = CORPORA[corpus](root)
     _require_same_corpus(out, manifest.corpus)
-    # values are checked now, before hours of encoding
-    _refuse(corpus, root, list(value_findings(manifest)))
+    # values and paths are checked now, before hours of encoding
+    _refuse(corpus, root, [*value_findings(manifest), *missing_media(manifest)])
     if ((root if root.is_dir() else root.parent) / MARK).exists():
         manifest = dataclasses.replace(manifest, notes=(*manifest.notes, MADE_UP))
     keeper = FeatureStore(store or out.parent / STORE)
@@ -97,8 +98,11 @@ def prepare(
         # views that came as features do not fit the features of another encoder
         kept = {s: v for s, v in manifest.views.items() if s not in used}
         manifest = dataclasses.replace(manifest, views=kept)
-    notes = [Finding("note", "corpus", note) for note in manifest.notes]
-    findings = [*notes, *findings, *check(manifest)]
+    warned = {f.detail for f in findings if f.what == "media"}
+    notes = [Finding("note", "corpus", n) for n in manifest.notes if n not in warned]
+    # what was lost in decoding contradicts that every file can be read
+    checked = [f for f in check(manifest) if not (warned and (f.level, f.what) == ("ok", "media"))]
+    findings = [*notes, *findings, *checked]
     _refuse(corpus, root, findings)
     manifest.write(out)
     return manifest, findings
@@ -184,8 +188,30 @@ def _encoded(
         if stream not in dropped
     }
     if used:
-        manifest = encode_corpus(manifest, used, store, jobs)
+        noted = len(manifest.notes)
+        manifest = encode_corpus(manifest, used, store, jobs, skip_unreadable=True)
+        findings += [Finding("warning", "media", note) for note in manifest.notes[noted:]]
+        findings += _heard(manifest, used, store, jobs)
     return manifest, used, findings
+
+
+def _heard(
+    manifest: Manifest, encoders: Mapping[str, Encoder], store: FeatureStore, jobs: int
+) -> list[Finding]:
+    """Examine the sounds that were encoded; a store from before is measured now."""
+    from moodal.features.encode import encode_items
+    from moodal.features.measures import Measures, sound_findings
+    from moodal.features.store import item_of
+    from moodal.modalities.infos import info_of
+
+    findings: list[Finding] = []
+    for stream in encoders:
+        if info_of(stream).medium == "sound":
+            items = [item_of(u, stream, manifest.root) for u in manifest.utterances]
+            what = f"{manifest.corpus} {stream} (measuring)"
+            measures, _ = encode_items(Measures(), items, store, jobs, what, skip_unreadable=True)
+            findings += sound_findings(manifest, stream, list(measures))
+    return findings
 
 
 def _with_views(

@@ -13,7 +13,7 @@ import numpy as np
 from moodal.core.errors import AbsentError, DataError
 from moodal.media.decoder import decode, sound_seconds
 from moodal.media.samples import Damage
-from moodal.media.sniff import as_text, read_head
+from moodal.media.sniff import as_text, read_head, refuse_other
 
 SLACK = 0.1
 """Seconds by which a span may overrun its file: annotations are rounded, files are not."""
@@ -90,8 +90,12 @@ def _seconds(path: Path) -> float:
     Raises:
         DataError: it has no sound that can be read.
     """
-    if as_text(read_head(path)) is not None:
-        raise _unreadable(path)
+    head = read_head(path)
+    refuse_other(path, head)
+    if as_text(head) is not None:
+        raise DataError(
+            f"Cannot read audio {path}: it is a text, not a recording; copy or download it again."
+        )
     try:
         seconds = sound_seconds(path)
     except AbsentError:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from moodal.core.errors import DataError, MissingDependencyError
-from moodal.media.sniff import as_text, is_mpeg_audio, jpeg_size, other_kind, png_size, read_head
+from moodal.media.sniff import as_text, is_mpeg_audio, jpeg_size, png_size, read_head, refuse_other
 from moodal.media.subtitles import read_subtitles
 
 Kind = Literal["audio", "video", "image", "text", "subtitles"]
@@ -192,13 +192,9 @@ def probe(path: Path | str) -> Media:
     path = Path(path)
     head = read_head(path)
     picture = picture_format(path)
-    if picture is None and (other := other_kind(head)):
-        raise DataError(
-            f"{path} is {other}, not a recording, picture, text or subtitles; "
-            f"leave it out, or give what is in it."
-        )
-    if picture:
+    if picture is not None:
         return _image(path, head, picture)
+    refuse_other(path, head)
     text = as_text(head)
     if text is not None:
         return _text(path, text)

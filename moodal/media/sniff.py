@@ -94,9 +94,46 @@ def other_kind(head: bytes) -> str | None:
         return "a program"
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"avif", b"msf1"):
         return "a HEIC or AVIF picture (convert it to JPEG)"
-    if _MARKUP.match(_without_comments(head.removeprefix(codecs.BOM_UTF8))):
+    if is_markup(head):
         return "a web page or another marked-up document"
     return None
+
+
+_POINTERS: tuple[tuple[bytes, str, str], ...] = (
+    (b"version https://git-lfs.github.com/spec/", "Git LFS", "git lfs pull"),
+    (b"/annex/objects/", "git-annex", "git annex get"),
+    (b"../.git/annex/objects/", "git-annex", "git annex get"),
+)
+"""First bytes of the small texts that stand for a file in a repository, and the cure of each."""
+
+
+def refuse_other(path: Path, head: bytes) -> None:
+    """Refuse a file that is no recording, picture, text or subtitles, by its first bytes.
+
+    Raises:
+        DataError: it is of another kind, or stands in place of the file that is meant: a pointer of
+            Git LFS or git-annex, or the web page that a download gave instead.
+    """
+    for magic, name, cure in _POINTERS:
+        if head.startswith(magic):
+            raise DataError(
+                f"{path} is a {name} pointer, not the file itself: run `{cure}` in its repository."
+            )
+    if is_markup(head):
+        raise DataError(
+            f"{path} is a web page or another marked-up document, not a recording, picture, text "
+            f"or subtitles; if it was downloaded, download it again, else leave it out."
+        )
+    if other := other_kind(head):
+        raise DataError(
+            f"{path} is {other}, not a recording, picture, text or subtitles; "
+            f"leave it out, or give what is in it."
+        )
+
+
+def is_markup(head: bytes) -> bool:
+    """Return whether a file begins as HTML, XML or SVG do."""
+    return _MARKUP.match(_without_comments(head.removeprefix(codecs.BOM_UTF8))) is not None
 
 
 def _without_comments(head: bytes) -> bytes:

@@ -17,6 +17,7 @@ import numpy as np
 
 from moodal.core.errors import DataError, MissingDependencyError, UsageError
 from moodal.media.probe import SAFE, picture_format
+from moodal.media.sniff import read_head, refuse_other
 
 LARGEST = 130_000_000
 """Pixels of a picture beyond which its header is not believed (8K video has 33 million)."""
@@ -282,6 +283,8 @@ def _opened(path: Path | str) -> _Film:
         raise DataError(f"There is no video file {path}.")
     if not path.stat().st_size:
         raise DataError(f"Video {path} is empty (0 bytes).")
+    if picture_format(path) is None:
+        refuse_other(path, read_head(path))
     try:
         import av
     except ModuleNotFoundError:

@@ -22,7 +22,7 @@ from moodal.media.blocks import Block, Envelope
 from moodal.media.recording import Recording
 from moodal.media.subtitles import read_subtitles
 from moodal.modalities.modality import Absent, Modality, Observed
-from moodal.modalities.speech.spoken import QUIET
+from moodal.modalities.speech.spoken import is_silent
 from moodal.modalities.text.observe import sentences
 from moodal.modalities.text.treebank import read_text
 from moodal.model.absences import Absences
@@ -334,7 +334,7 @@ class _Reading:
         if self.recording.kind != "image":
             ends.append(self.film.end or 0.0)
         duration = max(ends) or self.recording.seconds or None
-        self.absences.conclude(silent=self.envelope.peak < QUIET)
+        self.absences.conclude(silent=is_silent(self.envelope.peak))
         return Summary(
             duration,
             dict(self.absences.absent),

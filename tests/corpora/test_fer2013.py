@@ -39,8 +39,8 @@ def root(tmp_path):
     with open(tmp_path / "fer2013new.csv", "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["Usage", "Image name", *fer2013.VOTES, "unknown", "NF"])
-        for usage, votes in zip(USAGE, VOTES, strict=True):
-            writer.writerow([usage, "x.png", *votes])
+        for i, (usage, votes) in enumerate(zip(USAGE, VOTES, strict=True)):
+            writer.writerow([usage, f"fer{i:07d}.png" if i else "", *votes])
     return tmp_path
 
 
@@ -105,6 +105,44 @@ def test_packed_pictures(tmp_path):
     manifest = fer2013.read(tmp_path)
     assert [u.split for u in manifest.utterances] == ["train", "valid", "test"]
     assert len(fer2013.read_plus(tmp_path)) == 2  # the third has no votes
+    numbered = [[*r, "0", number] for r, number in zip(rows, (2, 0, 1), strict=True)]
+    with open(tmp_path / "metadata.csv", "w", newline="") as file:
+        csv.writer(file).writerows([[*head, "dup_across_splits", "row"], *numbered])
+    manifest = fer2013.read(tmp_path)
+    assert [u.split for u in manifest.utterances] == ["valid", "test", "train"]
+    numbered[0][-1] = 1
+    with open(tmp_path / "metadata.csv", "w", newline="") as file:
+        csv.writer(file).writerows([[*head, "dup_across_splits", "row"], *numbered])
+    with pytest.raises(DataError, match="does not number the pictures from 0 to 2"):
+        fer2013.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda rows: rows[:2] + rows[3:],
+            r"row 2 is of PublicTest, fer2013.csv's row 2 of Training: the two files do not belong",
+        ),
+        (lambda rows: [rows[0], rows[2], rows[1], *rows[3:]], "row 1 is of fer0000001.png"),
+        (lambda rows: [*rows, rows[-1]], "has 7 rows and fer2013.csv 6"),
+        (lambda rows: rows[:-1], "has fewer rows than fer2013.csv"),
+        (lambda rows: [*rows[:2], rows[2].replace(",10,", ",ten,"), *rows[3:]], "row 2: expected"),
+        (lambda rows: [rows[0].replace(",NF", ",none"), *rows[1:]], "row 1: expected .*'nf'"),
+    ],
+)
+def test_votes_of_other_pictures_are_refused(root, change, message):
+    path = root / "fer2013new.csv"
+    path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
+    with pytest.raises(DataError, match=message):
+        fer2013.read_plus(root)
+
+
+def test_votes_may_be_separated_by_semicolons(root):
+    first = fer2013.read_plus(root).fingerprint
+    path = root / "fer2013new.csv"
+    path.write_text(path.read_text().replace(",", ";"))
+    assert fer2013.read_plus(root).fingerprint == first
 
 
 def test_mistakes_are_named(root, tmp_path):

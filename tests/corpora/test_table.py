@@ -168,7 +168,7 @@ def test_a_folder_with_one_table(tmp_path: Path) -> None:
         ("id,text,label\n,x,sad\n", r"row 1 \(no id\) has no id"),
         ("id,text,start,label\na,x,1:20,sad\n", r"row 1 \(a\) has start '1:20'"),
         ("id,text,end,label\na,x,-2,sad\n", r"row 1 \(a\) has end '-2'"),
-        ("id,text,end,label\na,x,nan,sad\n", r"row 1 \(a\) has end 'nan'"),
+        ("id,text,end,label\na,x,inf,sad\n", r"row 1 \(a\) has end 'inf'"),
         ("id,text,start,end,label\na,x,3,2.5,sad\n", "starts at 3 s and ends at 2.5 s"),
         ("id,text,start,end,label\na,x,,0,sad\n", "starts at 0 s and ends at 0 s"),
         ("id,text,split,label\na,x,fold1,sad\n", "has split 'fold1', not train, valid or test"),
@@ -186,6 +186,9 @@ def test_a_folder_with_one_table(tmp_path: Path) -> None:
         ("id,text,V,A,D\na,x,3,2,1\n", r"such as value:valence\[1,5\]"),
         ("id,text,label\na,well, well,sad\n", "row 1: more cells than columns"),
         ("id,text,Text,label\na,x,y,sad\n", "two columns 'text'"),
+        ("id;text;label\na;well; well;sad\n", "quotes around text that holds semicolons"),
+        ('id,text,end,label\na,x,"1,234",sad\n', r"row 1 \(a\) has end '1,234', which is no time"),
+        ("id,text,label\na,x,n/a\nb,y,NaN\n", r"row 1 \(a\) has no label, row 2 \(b\) has no"),
         ('id,text,label\na,"x,sad\n', "row 1: unexpected end of data"),
     ],
 )
@@ -259,6 +262,8 @@ def test_examples_of_a_word_need_no_id_and_no_label(tmp_path: Path) -> None:
     path = csv(tmp_path, "id,text,label\na,Phew.,Relieved\nb,No!,anger\nc,Oh.,\n")
     shown, others = table.examples(path, "relieved")
     assert ([u.id for u in shown], [u.id for u in others]) == (["a", "c"], ["b"])
+    with pytest.raises(DataError, match=r"row 2 \(2\) has the label 'happiness', which looks like"):
+        table.examples(csv(tmp_path, "text,label\nOh.,happy\nAh.,Happiness\n"), "happy")
     with pytest.raises(DataError, match="none of the columns"):
         table.examples(csv(tmp_path, "words\nPhew.\n"), "relieved")
 
@@ -291,3 +296,46 @@ def test_another_modality_has_a_column_of_its_name(tmp_path: Path) -> None:
 def test_built_in_modalities_have_their_own_columns(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=r"has a column 'media:.*text, audio and video have"):
         table.read(csv(tmp_path, f"id,{name},label\na,a.wav,sad\n"))
+
+
+def test_paths_of_other_systems_name_the_files_that_are_meant(tmp_path: Path) -> None:
+    (tmp_path / "Andr\u00e9").mkdir()
+    (tmp_path / "Andr\u00e9" / "cafe\u0301.wav").touch()
+    rows = ("Andre\u0301\\cafe\u0301.wav", "Andr\u00e9/caf\u00e9.wav", "gone\\b.wav")
+    text = "id,audio,label\n" + "".join(f"{i},{path},sad\n" for i, path in enumerate(rows))
+    manifest = table.read(csv(tmp_path, text))
+    paths = [u.media["speech"].path for u in manifest.utterances]  # type: ignore[union-attr]
+    assert paths == ["Andr\u00e9/cafe\u0301.wav"] * 2 + ["gone\\b.wav"]
+    shown, _ = table.examples(csv(tmp_path, f"audio\n{rows[0]}\n"), "sad")
+    assert shown[0].media == {"speech": Clip(paths[0])}
+
+
+def test_what_was_changed_in_a_table_is_noted(tmp_path: Path) -> None:
+    path = csv(tmp_path, "id;text;end;label\na;x;1,5;sad\nb;z;;sad\nc;y;2;sad\n")
+    assert table.read(path).notes == ("Decimal commas were read as such in: end.",)
+    path = csv(tmp_path, "id,text,audio,label\na,x,NaN,sad\nb,y,,sad\nc,z,n/a,joy\n")
+    assert table.read(path).notes == (
+        "Cells with a word for a missing value were read as empty: 'NaN' (1), 'n/a' (1).",
+    )
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "sep=;"])
+def test_a_table_is_the_same_with_other_separators(tmp_path: Path, mark: str) -> None:
+    text = "id,text,label,speaker,split\n1,I am so happy,happy,anna,train\n2,Bus,neutral,ben,test\n"
+    first = table.read(csv(tmp_path, text)).fingerprint
+    line, sign = (f"{mark}\r\n", mark[-1]) if mark.startswith("sep") else ("", mark)
+    again = csv(tmp_path, "\ufeff" + line + text.replace(",", sign).replace("\n", "\r\n"))
+    assert table.read(again).fingerprint == first
+
+
+def test_words_for_missing_values_leave_times_and_recordings_out(tmp_path: Path) -> None:
+    text = "id,text,audio,label,start,end\n1,hello,nan,happy,nan,NaN\n2,bye,<NA>,sad,,#N/A\n"
+    manifest = table.read(csv(tmp_path, text))
+    assert [u.media for u in manifest.utterances] == [{"text": "hello"}, {"text": "bye"}]
+    assert manifest.space.labels == ("happy", "sad")
+
+
+def test_hidden_files_of_a_folder_are_no_tables(tmp_path: Path) -> None:
+    csv(tmp_path, "id,text,label\na,x,sad\n")
+    (tmp_path / "._table.csv").write_bytes(b"\x00\x05\x16\x07")
+    assert len(table.read(tmp_path)) == 1

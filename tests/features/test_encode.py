@@ -148,7 +148,7 @@ def test_clips_are_found_from_the_root_and_encoded_by_two_processes(tmp_path, sp
     assert frames.lengths[34] == 0
     np.testing.assert_array_equal(frames[35], frames[3])
     assert len(frames[36]) < len(frames[0])
-    assert len(list(store.folder.rglob("*.npz"))) == 3  # 36 different clips, 16 a pack
+    assert len(list(store.folder.glob("egemaps-*/*.npz"))) == 3  # 36 different clips, 16 a pack
 
 
 def test_unreadable_media_are_named_together_before_any_work(tmp_path, speech, monkeypatch):
@@ -167,15 +167,36 @@ def test_unreadable_media_are_named_together_before_any_work(tmp_path, speech, m
     assert worked == []
 
 
+@pytest.mark.parametrize("content", [b"version https://git-lfs.github.com/spec/v1\n", b"", None])
+def test_each_unreadable_row_names_its_own_path(tmp_path, speech, content):
+    names = ("one.wav", "two.wav", "three.wav")
+    if content is None:  # damage that shows only in decoding
+        import soundfile
+
+        soundfile.write(tmp_path / "whole.flac", soundfile.read(speech("good.wav"))[0], 16000)
+        content, names = (tmp_path / "whole.flac").read_bytes()[:9000], ("a.flac", "b.flac")
+    for name in names:
+        (tmp_path / name).write_bytes(content)
+    lost = encoding.encode_each(
+        build("egemaps"), [Clip(str(tmp_path / name)) for name in names], FeatureStore(tmp_path)
+    )[1]
+    assert len(lost) == len(names)
+    assert all(f"{tmp_path / name}" in lost[row] for row, name in enumerate(names))
+
+
 def test_unreadable_media_can_be_left_out_with_a_note(tmp_path, speech):
     speech("good.wav")
     manifest = clips(tmp_path, "good.wav", "gone.wav")
     out = encode_corpus(manifest, {"speech": build("egemaps")}, skip_unreadable=True)
     assert out.features["speech"].lengths.tolist()[1] == 0
     assert out.features["speech"].lengths[0] > 0
+    assert [list(u.media) for u in out.utterances] == [["speech"], []]
     (note,) = out.notes
     assert "1 media cannot be read" in note
     assert "left out" in note
+    nothing = clips(tmp_path, "gone.wav", "away.wav")
+    with pytest.raises(DataError, match=r"2 media cannot be read: u0 \(.*gone.*u1 \(.*away"):
+        encode_corpus(nothing, {"speech": build("egemaps")}, skip_unreadable=True)
 
 
 def test_damage_found_only_while_decoding_is_reported_after_the_rest_is_stored(tmp_path, speech):

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from rich.console import Console
 
 from moodal.core import manifest as manifests
 from moodal.core.errors import DataError, OutputError, UsageError
+from moodal.corpora import meld
 from moodal.features import encode
 from moodal.features.prepare import as_json, findings_table, prepare
 from moodal.lookalikes import LOOKALIKES
@@ -120,13 +122,76 @@ def test_errors_of_the_check_stop_it_before_writing(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_media_that_cannot_be_read_stop_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"RIFF", b"version https://git-lfs.github.com/spec/v1\n"])
+def test_a_clip_that_cannot_be_read_is_left_out_and_named(tmp_path: Path, content: bytes) -> None:
     root = lookalike(tmp_path / "data", "crema-d", 12)
-    first = next((root / "AudioWAV").iterdir())
-    first.write_bytes(b"RIFF")
-    with pytest.raises(DataError, match=first.stem):
-        prepare("crema-d", root, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    files = sorted((root / "AudioWAV").iterdir())
+    files[0].write_bytes(content)
+    manifest, findings = prepare("crema-d", root, tmp_path / "out", encoders={"text": "none"})
+    (found,) = [f for f in findings if f.what == "media" and f.level == "warning"]
+    assert f"speech: 1 media cannot be read: {files[0].stem} ({files[0]}" in found.detail or (
+        f"speech: 1 media cannot be read: {files[0].stem} (Cannot read audio {files[0]}"
+        in found.detail
+    )
+    row = [u.id for u in manifest.utterances].index(files[0].stem)
+    assert "speech" not in manifest.utterances[row].media
+    assert manifest.features["speech"].lengths[row] == 0
+    assert manifests.read(tmp_path / "out").fingerprint == manifest.fingerprint
+    for path in files:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=f"media cannot be read: {files[0].stem}"):
+        prepare("crema-d", root, tmp_path / "again", encoders={"text": "none"})
+    assert not (tmp_path / "again").exists()
+
+
+def test_meld_with_a_cut_clip_and_one_of_another_length(tmp_path: Path) -> None:
+    clip = (Path(__file__).parents[2] / "examples" / "clip.mp4").read_bytes()
+    head = "Utterance,Speaker,Emotion,Dialogue_ID,Utterance_ID,StartTime,EndTime\n"
+    for part, place in meld.FOLDERS.items():
+        (tmp_path / place).mkdir()
+        text = head
+        for u in range(4):
+            end = "01:00:00,100" if (part, u) == ("test", 1) else "01:00:05,000"
+            text += f'words {u},Ann,joy,125,{u},"00:59:58,500","{end}"\n'
+            content = clip[: len(clip) // 3] if (part, u) == ("train", 3) else clip
+            (tmp_path / place / f"dia125_utt{u}.mp4").write_bytes(content)
+        (tmp_path / f"{part}_sent_emo.csv").write_text(text)
+    manifest, findings = prepare("meld", tmp_path, tmp_path / "out")
+    assert len(manifest) == 12
+    assert int((manifest.features["speech"].lengths > 0).sum()) == 11
+    details = {f.what: f.detail for f in findings if f.level == "warning"}
+    assert "1 media cannot be read: train_dia125_utt3 (" in details["media"]
+    assert ": test_dia125_utt1 (6.6 s; from its start to its end 1.6 s)." in details["lengths"]
+    assert not any("can be read" in f.detail for f in findings if f.level == "ok")
+
+
+def test_missing_files_are_an_error_before_anything_is_encoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "t.csv").write_text("id,text,audio,label\na,oh,a.wav,joy\n")
+    monkeypatch.setattr(encode, "encode_corpus", lambda *_, **__: pytest.fail("encoded"))
+    with pytest.raises(DataError, match=r"1 of 1 media files are missing: a\.wav"):
+        prepare("table", tmp_path / "t.csv", tmp_path / "out")
+
+
+def test_silence_is_named_also_from_a_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = lookalike(tmp_path / "data", "crema-d", 12)
+    quiet = sorted((root / "AudioWAV").iterdir())[0]
+    soundfile.write(quiet, np.full(32000, 5e-5), 16000)
+    only = {"text": "none"}
+    _, findings = prepare("crema-d", root, tmp_path / "a", encoders=only)
+    (found,) = [f for f in findings if f.what == "silence"]
+    assert found.level == "warning"
+    assert f"1 recording is silent: {quiet.stem};" in found.detail
+    monkeypatch.setattr(encode, "_computed", lambda _, work, *__: [1 / 0] if work else [])
+    _, again = prepare("crema-d", root, tmp_path / "b", encoders=only)
+    assert again == findings
+    monkeypatch.undo()
+    for shelf in (tmp_path / "feature-store").glob("measures-*"):
+        shutil.rmtree(shelf)  # a store of an earlier version
+    assert prepare("crema-d", root, tmp_path / "c", encoders=only)[1] == findings
 
 
 @pytest.mark.parametrize(
@@ -165,7 +230,7 @@ def test_nothing_is_encoded_for_a_place_that_cannot_be_written(
 ) -> None:
     root = lookalike(tmp_path / "data", "table", 12)
     (tmp_path / "file").touch()
-    monkeypatch.setattr(encode, "encode_corpus", lambda *_: pytest.fail("encoded"))
+    monkeypatch.setattr(encode, "encode_corpus", lambda *_, **__: pytest.fail("encoded"))
     with pytest.raises(OutputError, match="a part of that path is a file"):
         prepare("table", root, tmp_path / "file" / "out")
 

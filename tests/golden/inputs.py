@@ -115,7 +115,7 @@ def write_faces(folder: Path, count: int = 56) -> None:
         usage = ("Training", "Training", "PublicTest", "PrivateTest")[number // 7 % 4]
         votes = [10 * (name == FER2013[emotion]) for name in VOTES]
         own.append([str(emotion), " ".join(map(str, picture.ravel())), usage])
-        plus.append([usage, "x.png", *map(str, votes), "0", "0"])
+        plus.append([usage, f"fer{number:07d}.png", *map(str, votes), "0", "0"])
     for name, rows in (("fer2013.csv", own), ("fer2013new.csv", plus)):
         with open(folder / name, "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(rows)

@@ -101,7 +101,11 @@ def test_a_span_that_the_file_does_not_have_is_refused(wav, span, words, look):
     [
         (None, "There is no file .*clip.wav"),
         (b"", r"is empty \(0 bytes\)"),
-        (b"these are words, not a sound" * 20, "not a WAV, FLAC, Ogg, MP3 or AIFF file"),
+        (b"these are words, not a sound" * 20, "it is a text, not a recording; copy or download"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "run `git lfs pull`"),
+        (b"/annex/objects/SHA256E-s9--1.wav\n", "run `git annex get`"),
+        (b"<!-- error -->\n<!DOCTYPE html><html>404</html>", "web page .*download it again"),
+        (b"%PDF-1.7 ", "is a PDF document"),
         (b"RIFF\xff\xff", "Cannot read audio"),
     ],
 )
@@ -288,6 +292,6 @@ def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingDependencyError, match=r"clip\.mp4 wants the package av"):
         read_audio(path)
-    with pytest.raises(DataError, match="not a WAV"):
+    with pytest.raises(DataError, match="not a recording"):
         read_audio(tmp_path / "words.wav")
     assert len(read_audio(tmp_path / "good.wav")) == 1600

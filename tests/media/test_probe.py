@@ -154,6 +154,8 @@ def others(folder):
         "a.so": (b"\x7fELF\x02\x01" + bytes(200), "program"),
         "a.html": (b"<!DOCTYPE html>\n<html><body>Hi</body></html>", "web page"),
         "c.txt": (b"  <html><p>Hi", "web page"),
+        "p.wav": (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git lfs pull"),
+        "q.mp4": (b"../.git/annex/objects/x/y/SHA256E-s1--1.mp4", "git annex get"),
         "a.wav": (b"these are words, not sound", "holds text"),
         "a.csv": (b"id,text\n1,hello\n", "table"),
         "a.m3u8": (b"#EXTM3U\n#EXTINF:3,\na.wav\n", "playlist"),

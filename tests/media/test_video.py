@@ -246,3 +246,17 @@ def test_only_one_picture_is_held(tmp_path):
         sizes.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert sizes[1] < 1.5 * sizes[0] + 60_000
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "run `git lfs pull`"),
+        (b"<html><body>404</body></html>", "download it again"),
+    ],
+)
+def test_what_stands_in_place_of_a_film_is_named(tmp_path, content, words):
+    (tmp_path / "clip.mp4").write_bytes(content)
+    for look in (check_video, lambda path: list(frames(path, 5.0))):
+        with pytest.raises(DataError, match=words):
+            look(tmp_path / "clip.mp4")

@@ -16,6 +16,7 @@ from moodal.corpora.checks.duplicates import duplicates
 from moodal.corpora.checks.expected_counts import PUBLISHED
 from moodal.corpora.checks.finding import Finding, Level, splits
 from moodal.corpora.checks.recordings import media
+from moodal.corpora.checks.spellings import spelling_findings
 from moodal.corpora.checks.values import value_findings
 from moodal.corpora.find import shortened
 
@@ -46,8 +47,8 @@ def check(manifest: Manifest) -> list[Finding]:
 
     They compare counts with published totals, and look for missing or unreadable media files,
     duplicates across splits or with different labels, empty rows, values that are not finite,
-    constant columns, rows and splits without an emotion, and speakers in several splits. Every
-    feature is read once.
+    constant columns, rows and splits without an emotion, one emotion under several names, and
+    speakers in several splits. Every feature is read once.
     """
     if not len(manifest):
         return [Finding("error", "utterances", "The corpus has no utterance.")]
@@ -162,6 +163,7 @@ def _labels(manifest: Manifest) -> Iterator[Finding]:
     if isinstance(space, Values):
         yield from value_findings(manifest)
         return
+    yield from spelling_findings(manifest)
     for split, rows in splits(manifest).items():
         labels = manifest.labels[rows]
         none = int((~(labels > 0).any(1)).sum())

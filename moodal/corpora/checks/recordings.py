@@ -11,26 +11,26 @@ from pathlib import Path
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip
 from moodal.corpora.checks.duplicates import repeated
-from moodal.corpora.checks.finding import Finding
+from moodal.corpora.checks.finding import Finding, Level
 from moodal.corpora.find import shortened
 
 
 def media(manifest: Manifest) -> Iterator[Finding]:
-    """Find media files that are missing, cannot be read, or have equal content."""
-    clips: dict[str, list[int]] = defaultdict(list)
-    for row, u in enumerate(manifest.utterances):
-        media = chain(u.media.values(), *u.views.values())
-        for path in dict.fromkeys(m.path for m in media if isinstance(m, Clip)):
-            clips[path].append(row)
+    """Find media files that are missing, cannot be read, or have equal content.
+
+    Missing files are an error, as are unreadable ones if there are no others.
+    """
+    clips = _clips(manifest)
     if not clips:
         return
     root = Path(manifest.root or ".")
+    yield from missing_media(manifest)
     missing = [path for path in clips if not (root / path).is_file()]
     broken = [path for path in clips if path not in set(missing) and not _readable(root / path)]
-    for bad, how in ((missing, "missing"), (broken, "not readable")):
-        if bad:
-            detail = f"{len(bad)} of {len(clips)} media files are {how}: {shortened(bad, 4)}."
-            yield Finding("error", "media", detail)
+    if broken:
+        detail = f"{len(broken)} of {len(clips)} media files are not readable: "
+        level: Level = "error" if len(broken) == len(clips) else "warning"
+        yield Finding(level, "media", f"{detail}{shortened(broken, 4)}.")
     if not missing and not broken:
         yield Finding("ok", "media", f"All {len(clips)} media files exist and can be read.")
     alone = {p: rows[0] for p, rows in clips.items() if len(rows) == 1}
@@ -39,6 +39,25 @@ def media(manifest: Manifest) -> Iterator[Finding]:
     for path, digest in _same(root, good).items():
         digests[alone[path]] = digest
     yield from repeated(manifest, digests, "media file")
+
+
+def missing_media(manifest: Manifest) -> Iterator[Finding]:
+    """Find media files that do not exist."""
+    root, clips = Path(manifest.root or "."), _clips(manifest)
+    missing = [path for path in clips if not (root / path).is_file()]
+    if missing:
+        detail = f"{len(missing)} of {len(clips)} media files are missing: {shortened(missing, 4)}"
+        yield Finding("error", "media", f"{detail}.")
+
+
+def _clips(manifest: Manifest) -> dict[str, list[int]]:
+    """List the media files: path -> the rows that name it."""
+    clips: dict[str, list[int]] = defaultdict(list)
+    for row, u in enumerate(manifest.utterances):
+        media = chain(u.media.values(), *u.views.values())
+        for path in dict.fromkeys(m.path for m in media if isinstance(m, Clip)):
+            clips[path].append(row)
+    return clips
 
 
 def _readable(path: Path) -> bool:

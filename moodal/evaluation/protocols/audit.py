@@ -12,12 +12,13 @@ import hashlib
 import unicodedata
 import weakref
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from moodal.core.emotions import Values
 from moodal.core.manifest import Manifest
 from moodal.core.records import Frames
 
@@ -69,19 +70,22 @@ def audit(
     valid_rows: Sequence[int] | np.ndarray,
     test_rows: Sequence[int] | np.ndarray,
     streams: Sequence[str] | None = None,
+    unseen: Collection[str] = (),
 ) -> list[AuditFinding]:
-    """List what each pair of train, validation and test has in common.
+    """List what each pair of train, validation and test has in common, and what one side lacks.
 
     The audit compares ids, speakers, sessions, dialogues, scripts (``extra["script"]``), texts
-    (without case and punctuation) and, for each stream, features that are bitwise equal. It adds
-    the notes of the corpus, e.g. about features that contain the label. Shared scripts and texts
-    are a warning for a system that reads words, otherwise a note.
+    (without case and punctuation) and, for each stream, features that are bitwise equal. Shared
+    scripts and texts are a warning for a system that reads words, otherwise a note. The audit also
+    names emotions that are tested and never trained (a warning), or trained and never tested, and
+    adds the notes of the corpus, e.g. about features that contain the label.
 
     Args:
         manifest: the corpus.
         train_rows, valid_rows, test_rows: rows of the manifest.
         streams: the streams that the system reads (default: all of the corpus); "text" also for a
             system that learns to transcribe.
+        unseen: emotions that the protocol keeps from training on purpose.
 
     Returns:
         Findings, errors first. A side without rows is skipped. Validation on the test rows is one
@@ -98,6 +102,7 @@ def audit(
     for check in _checks(manifest, manifest.features if streams is None else streams):
         keys = {side: check.key(manifest, r) for side, r in rows.items() if len(r)}
         findings += (f for a, b in pairs if (f := _shared(check, a, b, keys, manifest, rows[b])))
+    findings += _emotions(manifest, rows["train"], rows["test"], unseen)
     findings += _unknown(manifest, rows["test"])
     findings += (AuditFinding("note", "notes", "all rows", 1, 1.0, (), n) for n in manifest.notes)
     return sorted(findings, key=lambda f: ("error", "warning", "note").index(f.level))
@@ -222,6 +227,60 @@ def _selected_on_test(manifest: Manifest, rows: np.ndarray) -> AuditFinding:
         "test, so the figures are too high."
     )
     return AuditFinding("error", "ids", "valid and test", len(rows), 1.0, ids, detail)
+
+
+def _emotions(
+    manifest: Manifest, train: np.ndarray, test: np.ndarray, unseen: Collection[str]
+) -> Iterator[AuditFinding]:
+    """Report emotions that only the training rows or only the test rows have."""
+    if isinstance(manifest.space, Values) or not (len(train) and len(test)):
+        return
+    counts = {
+        side: (manifest.labels[rows] > 0).sum(0).tolist()
+        for side, rows in (("train", train), ("test", test))
+    }
+    levels: tuple[tuple[str, str, Level], ...] = (
+        ("train", "test", "warning"),
+        ("test", "train", "note"),
+    )
+    for lacking, having, level in levels:
+        columns = [
+            column
+            for column, label in enumerate(manifest.space.labels)
+            if counts[having][column] and not counts[lacking][column] and label not in unseen
+        ]
+        if not columns:
+            continue
+        names = [manifest.space.labels[column] for column in columns]
+        rows = test if having == "test" else train
+        hit = int((manifest.labels[rows][:, columns] > 0).any(1).sum())
+        one = len(names) == 1
+        consequence = (
+            f"figures of {'it' if one else 'them'}, and the means over all emotions, are of "
+            f"{'an emotion that was' if one else 'emotions that were'} never learned"
+            if having == "test"
+            else f"{'it has' if one else 'they have'} no figures, and the means are over the others"
+        )
+        detail = (
+            f"The {lacking} rows have no {_listed(names)} ({hit:,} {having} "
+            f"row{'s' * (hit != 1)} {'have' if hit != 1 else 'has'} {'it' if one else 'them'}): "
+            f"{consequence}."
+        )
+        share = float((manifest.labels[test][:, columns] > 0).any(1).mean())
+        yield AuditFinding(
+            level, "emotions", "train and test", len(names), share, tuple(names[:3]), detail
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Join the first names, and count the others.
+
+    >>> _listed(["fear", "joy"])
+    'fear and joy'
+    """
+    shown, others = list(names[:5]), len(names) - 5
+    last = f"{others} more" if others > 0 else shown.pop()
+    return " and ".join(filter(None, (", ".join(shown), last)))
 
 
 def _unknown(manifest: Manifest, rows: np.ndarray) -> list[AuditFinding]:

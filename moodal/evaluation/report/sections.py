@@ -90,7 +90,8 @@ def audit_lines(findings: Sequence[Mapping[str, Any]]) -> list[str]:
     """Describe each finding in one line; findings of several folds share a line."""
     by_kind: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for f in findings:
-        kind = f.get("between", ""), f["what"], *([f["detail"]] if f["what"] == "notes" else [])
+        own = [f["detail"]] if f["what"] in ("notes", "emotions") else []
+        kind = f.get("between", ""), f["what"], *own
         by_kind.setdefault((f["level"], *kind), []).append(f)
     return [_finding(group) for group in by_kind.values()]
 
@@ -98,7 +99,8 @@ def audit_lines(findings: Sequence[Mapping[str, Any]]) -> list[str]:
 def _finding(findings: Sequence[Mapping[str, Any]]) -> str:
     """Describe one finding, or the same finding in several folds."""
     first = findings[0]
-    shown = "; ".join(f"`{str(e)[:60]}`" for e in first.get("examples", ()))
+    examples = () if first["what"] == "emotions" else first.get("examples", ())  # already named
+    shown = "; ".join(f"`{str(e)[:60]}`" for e in examples)
     line = f"{first['level']}: {first['detail']}" + (f" For example {shown}." if shown else "")
     if len(findings) > 1 and first["what"] != "notes":
         shares = sorted(f["share"] for f in findings)

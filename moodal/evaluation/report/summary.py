@@ -180,7 +180,7 @@ def combine(
     ]
     decided = {key: np.concatenate([d[key] for d in per_fold]) for key in per_fold[0]}
     unseen = list(dict.fromkeys(x for r in reports for x in r["protocol"]["unseen"]))
-    audit = [f for r in reports for f in r["protocol"]["audit"]]
+    audit = [_of_fold(f, r) for r in reports for f in r["protocol"]["audit"]]
     marks = dict.fromkeys([*stamps, *(s for r in reports for s in r["protocol"]["stamps"])])
     chosen = Thresholds(np.zeros(len(pooled.labels)), "those of each fold, see the folds' reports")
     context = ReportContext(list(marks), audit, unseen, extras or {})
@@ -233,7 +233,7 @@ def combine(
     report["folds"] = [
         {
             "subset": r["subset"],
-            "name": r["extras"].get("experiment", r["subset"]),
+            "name": _name(r),
             "rows": r["rows"],
         }
         for r in reports
@@ -390,6 +390,18 @@ def _group_entries(
     """Collect a group's entries from the folds that have rows of it."""
     entries = (r.get("groups", {}).get(column, {}).get(value) for r in reports)
     return [entry for entry in entries if entry is not None]
+
+
+def _name(report: Mapping[str, Any]) -> str:
+    """Return the name of a fold."""
+    return str(report["extras"].get("experiment", report["subset"]))
+
+
+def _of_fold(finding: Mapping[str, Any], report: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a finding of the audit with its fold's name, if it is about the fold's emotions."""
+    if finding["what"] != "emotions":
+        return finding
+    return {**finding, "detail": f"{_name(report)}: {finding['detail']}"}
 
 
 def _folds(key: str, reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

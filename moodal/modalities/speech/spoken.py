@@ -79,4 +79,9 @@ def cut(samples: np.ndarray, seconds: tuple[float, float]) -> np.ndarray:
 
 def audible(samples: np.ndarray) -> bool:
     """Return whether samples [n] at 16 kHz are long and loud enough to be judged."""
-    return len(samples) >= SHORTEST * RATE and bool(np.abs(samples).max() > QUIET)
+    return len(samples) >= SHORTEST * RATE and not is_silent(float(np.abs(samples).max()))
+
+
+def is_silent(peak: float) -> bool:
+    """Return whether a sound is silence, by its highest absolute sample."""
+    return peak <= QUIET

@@ -164,7 +164,7 @@ def train_experiment(plan: Plan, run: Run) -> results.FinishedExperiment | None:
     """
     experiment = run.experiment
     rows = (experiment.shown, experiment.valid, experiment.test)
-    findings = audit(plan.manifest, *rows, plan.inputs)
+    findings = audit(plan.manifest, *rows, plan.inputs, experiment.unseen)
     trained = run.train()
     nulls = null_tests.null_tests(trained)
     logits = {"test": trained.scores(experiment.test)}

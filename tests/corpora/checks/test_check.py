@@ -235,7 +235,11 @@ def test_media_files_missing_broken_and_the_same(tmp_path):
     (tmp_path / "2.wav").write_bytes(b"")
     assert _details(manifest, "media") == [
         ("error", "1 of 4 media files are missing: 0.wav."),
-        ("error", "2 of 4 media files are not readable: 1.wav, 2.wav."),
+        ("warning", "2 of 4 media files are not readable: 1.wav, 2.wav."),
+    ]
+    nothing = manifest.select([1, 2])
+    assert _details(nothing, "media") == [
+        ("error", "2 of 2 media files are not readable: 1.wav, 2.wav.")
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import EmotionSpace, Values
 from moodal.core.manifest import Manifest
 from moodal.core.records import Frames, Utterance, media_of
 from moodal.evaluation.protocols import audit as audits
@@ -197,3 +197,40 @@ def test_long_rows_cost_a_look(rows, monkeypatch):
     values = np.random.default_rng(0).normal(size=(rows * 50, 8)).astype(np.float32)
     monkeypatch.setattr(audits.hashlib, "blake2b", None)  # nothing is hashed where none agree
     assert set(audits.digests(Frames(values, np.full(rows, 50)))) == {None}
+
+
+def _labelled(*labels: str, task: str = "single") -> Manifest:
+    """Give each of the ten utterances the emotions of its letters."""
+    space = EmotionSpace(["anger", "fear", "joy"], task)
+    rows = [[float(name[0] in row) for name in space.labels] for row in labels]
+    return dataclasses.replace(_manifest(), space=space, labels=np.array(rows, np.float32))
+
+
+def test_an_emotion_that_only_the_test_rows_have_is_a_warning():
+    manifest = _labelled(*"ajaj", *"aj", *"jffj")
+    (finding,) = [f for f in audit(manifest, TRAIN, VALID, TEST) if f.what == "emotions"][:1]
+    assert (finding.level, finding.between, finding.count) == ("warning", "train and test", 1)
+    assert (finding.examples, finding.share) == (("fear",), 0.5)
+    assert finding.detail == (
+        "The train rows have no fear (2 test rows have it): figures of it, and the means over all "
+        "emotions, are of an emotion that was never learned."
+    )
+    chosen = audit(manifest, TRAIN, VALID, TEST, unseen=("fear",))
+    assert [f.level for f in chosen if f.what == "emotions"] == ["note"]
+
+
+def test_an_emotion_that_only_the_training_rows_have_is_a_note():
+    manifest = _labelled("af", "j", "j", "j", "j", "j", *"jjjj", task="multi")
+    (finding,) = [f for f in audit(manifest, TRAIN, VALID, TEST) if f.what == "emotions"]
+    assert (finding.level, finding.count, finding.share) == ("note", 2, 0.0)
+    assert finding.detail == (
+        "The test rows have no anger and fear (1 train row has them): they have no figures, and "
+        "the means are over the others."
+    )
+
+
+def test_equal_emotions_on_both_sides_are_no_finding():
+    manifest = _labelled(*"afjj", *"jj", *"afjj")
+    assert not [f for f in audit(manifest, TRAIN, VALID, TEST) if f.what == "emotions"]
+    values = dataclasses.replace(_manifest(), space=Values(["valence"]))
+    assert not [f for f in audit(values, TRAIN, VALID, TEST) if f.what == "emotions"]

@@ -194,6 +194,23 @@ def test_folds_pool_and_average(predictions, task):
         assert entry["all"]["baselines"]["majority"] == pytest.approx(expected)
 
 
+def test_the_pooled_report_says_which_fold_lacks_an_emotion(predictions):
+    tests = [predictions("single", seed=s, subset=f"fold {s}") for s in (1, 2)]
+    common = {"level": "warning", "between": "train and test", "count": 1, "share": 0.1}
+    found = [
+        {**common, "what": "emotions", "examples": ["joy"], "detail": "No joy."},
+        {**common, "what": "speakers", "examples": ["ann"], "detail": "Ann is in both."},
+    ]
+    reports = [
+        _report(tests[0], draws=0, context=ReportContext(audit=found)),
+        _report(tests[1], draws=0, context=ReportContext(extras={"experiment": "fold-1"})),
+    ]
+    assert [f["detail"] for f in combine(reports, tests, draws=0)["protocol"]["audit"]] == [
+        "fold 1: No joy.",
+        "Ann is in both.",
+    ]
+
+
 def test_baselines_of_folds_are_of_the_pooled_rows(predictions):
     """A fold without an emotion does not raise the majority's balanced accuracy above chance."""
     tests = [predictions("single", seed=s, subset=f"fold {s}") for s in (1, 2)]

@@ -55,7 +55,7 @@ def faces(folder, n=90):
             votes = np.zeros(10, int)
             votes[fer2013.VOTES.index(fer2013.EMOTIONS[k])] = 10
             csv.writer(own).writerow([k, " ".join(map(str, picture.ravel())), usage])
-            csv.writer(plus).writerow([usage, "x.png", *votes])
+            csv.writer(plus).writerow([usage, f"fer{i:07d}.png", *votes])
 
 
 def levels(folder):
