@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
@@ -123,6 +124,25 @@ class Prediction:
         """The most probable emotion, whether or not the model abstains; "" if there are none."""
         return max(self.probabilities, key=lambda e: self.probabilities[e], default="")
 
+    @property
+    def probability(self) -> float | None:
+        """The probability of `top`; None if there are no emotions."""
+        return self.probabilities.get(self.top)
+
+    def __repr__(self) -> str:
+        time = "" if self.start is None or self.end is None else f"{self.start:g}-{self.end:g} s, "
+        return f"Prediction({self.id!r}, {time}{self._said})"
+
+    @property
+    def _said(self) -> str:
+        """The answer in a few words."""
+        if self.values:
+            return ", ".join(f"{name} {number:g}" for name, number in self.values.items())
+        if not self.top:
+            return "nothing"
+        decided = " and ".join(self.decided) or f"unsure, {self.top}"
+        return f"{decided} {self.probability:.0%}"
+
 
 @dataclass(frozen=True)
 class Timeline(Sequence[Prediction]):
@@ -181,6 +201,21 @@ class Timeline(Sequence[Prediction]):
         """
         return tuple(row for p in self.predictions for row in p.slices or (p,))
 
+    def __repr__(self) -> str:
+        long = "" if self.duration is None else f", {self.duration:g} s"
+        count = f"{len(self)} utterance{'' if len(self) == 1 else 's'}"
+        return f"Timeline({self.path!r}{long}, {count})"
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks."""
+        head = "<tr><th>start</th><th>end</th><th>text</th><th>answer</th></tr>"
+        rows = (
+            f"<tr><td>{_shown(p.start)}</td><td>{_shown(p.end)}</td>"
+            f"<td>{html.escape(p.text or '')}</td><td>{html.escape(p._said)}</td></tr>"
+            for p in self.rows
+        )
+        return f"<p>{html.escape(repr(self))}</p><table>{head}{''.join(rows)}</table>"
+
     def summary(self) -> RecordingSummary:
         """Return the answer for the recording as a whole, and for each of several faces."""
         return summarise(self.predictions, self.emotions)
@@ -217,3 +252,7 @@ class Timeline(Sequence[Prediction]):
         names = [*self.emotions, *(v.name for v in self.values)]
         names += DIMENSIONS if any(p.dimensions for p in self) else ()
         return pandas.DataFrame(rows, columns=[*head, *decided, "streams", *names])
+
+
+def _shown(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.1f}"

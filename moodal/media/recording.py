@@ -39,7 +39,8 @@ Bytes = bytes | bytearray | memoryview
 
 Source = Path | str | Bytes | np.ndarray | Readable | Iterable[np.ndarray] | None
 """What a recording may be: a path, the bytes of a file, a binary file object, samples [n] or
-[n, channels], or an iterable of such arrays as they are recorded."""
+[n, channels], a picture [height, width, 3] uint8, or an iterable of arrays of samples as they are
+recorded."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,9 @@ def opened(source: Source, rate: int | None = None, name: str | None = None) -> 
     """
     if isinstance(source, Path | str):
         yield _file(Path(source), str(source) if name is None else name)
+    elif isinstance(source, np.ndarray) and source.ndim == 3:
+        picture = _picture(source)
+        yield Recording(name or "", "image", pictures=lambda fps, longest, damage: iter([picture]))
     elif isinstance(source, np.ndarray):
         samples, at = source, _required(rate)
         yield Recording(
@@ -106,7 +110,23 @@ def opened(source: Source, rate: int | None = None, name: str | None = None) -> 
 def _required(rate: int | None) -> int:
     if rate is None:
         raise UsageError("Samples need their rate, samples per second, e.g. rate=16000.")
-    return rate
+    if isinstance(rate, bool) or not isinstance(rate, int | float | np.number):
+        raise UsageError(f"rate is a number of samples per second; got {rate!r}.")
+    return int(rate) if rate == rate and abs(rate) < float("inf") else 0
+
+
+def _picture(array: np.ndarray) -> Picture:
+    """Take an array as a picture.
+
+    Raises:
+        DataError: its shape or type is another.
+    """
+    if array.dtype != np.uint8 or array.shape[2] not in (3, 4) or not array.size:
+        raise DataError(
+            f"A picture is an array [height, width, 3] of uint8 (RGB), not {list(array.shape)} of "
+            f"{array.dtype}."
+        )
+    return Picture(0.0, np.ascontiguousarray(array[..., :3]))
 
 
 def _bytes(piece: Any) -> bytes:

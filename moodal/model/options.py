@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from moodal.core.errors import UsageError
 from moodal.modalities import MODALITIES
@@ -48,6 +51,8 @@ class Options:
     level_strength: float = STRENGTH
 
     def __post_init__(self) -> None:
+        for option in fields(self):
+            _require_type(type(self), option.name, getattr(self, option.name))
         if not 0 < self.level_strength <= 1:
             raise UsageError(
                 f"level_strength is above 0 and at most 1; got {self.level_strength:g}."
@@ -113,6 +118,11 @@ class PredictOptions(Options):
             raise UsageError(
                 f"step is {SHORTEST_STEP:g} to {LONGEST_STEP:g} seconds; got {self.step:g}."
             )
+        if self.text is not None and not _is_valid(self.text):
+            raise UsageError(
+                "The text holds half of a character (a lone surrogate); read it as UTF-8, or use "
+                'text.encode("utf-8", "replace").decode().'
+            )
         if self.text is not None and self.subtitles is not None:
             raise UsageError("Give the text or the subtitles, not both.")
         if not 0 < self.fps <= 60:
@@ -157,6 +167,50 @@ def gathered(kind: type[Kind], options: Kind | None, more: Mapping[str, Any]) ->
     if options is not None and more:
         raise UsageError("Give options, or their fields by name, not both.")
     return options or kind(**more)
+
+
+_FORMS = {
+    "text": "a text",
+    "emotions": "a list of words, or one text with commas",
+    "streams": "a list of modalities, or one text with commas",
+    "subtitles": "the path of a file",
+    "store": "the path of a folder",
+    "prior": "the name of a prior, a .toml file, or emotion -> share",
+    "media": "modality -> path",
+    "names": "the corpus's name -> the model's",
+    "where": "column -> value",
+    "by": "a list of columns",
+    "level": "true or false, or the name of a column",
+}
+"""Option -> what it may be, for messages."""
+
+
+@cache
+def _checker(kind: type[Options], name: str) -> TypeAdapter[Any]:
+    adapter: TypeAdapter[Any] = TypeAdapter(get_type_hints(kind)[name])
+    return adapter
+
+
+def _require_type(kind: type[Options], name: str, value: object) -> None:
+    """Check the type of an option, which Python itself does not.
+
+    Raises:
+        UsageError: it is of another type.
+    """
+    try:
+        _checker(kind, name).validate_python(value, strict=True)  # type: ignore[arg-type]
+    except ValidationError as error:
+        wanted = _FORMS.get(name) or error.errors()[0]["msg"].removeprefix("Input should be ")
+        shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:57]}..."
+        raise UsageError(f"{name} must be {wanted}; got {shown}.") from None
+
+
+def _is_valid(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _listed(names: Sequence[str] | str | None) -> list[str] | None:

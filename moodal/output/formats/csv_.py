@@ -29,6 +29,9 @@ _HEAD = (
     "flags",
 )
 
+NOTHING = Prediction("", {})
+"""Stands for the utterances of a recording that has none."""
+
 _SUMMARY_HEAD = ("recording", "track", "utterances", "seconds", "undecided", "telling")
 _VALUE_ENDS = ("mean", "lowest", "lowest_start", "highest", "highest_start")
 
@@ -41,7 +44,8 @@ def to_csv(timelines: Sequence[Timeline]) -> str:
     value; they are empty for a recording without that emotion, stream or value. Where a recording
     has dimensions, ``valence``, ``arousal`` and ``dominance`` of the headline, ``dimensions`` (how
     they are known, and from what), the same three of each stream, and ``intensity_STREAM`` follow.
-    A text that a spreadsheet would take for a formula begins with an apostrophe.
+    A recording in which there is nothing to judge keeps a row without an id, which says why. A
+    text that a spreadsheet would take for a formula begins with an apostrophe.
     """
     several = [timelines] if isinstance(timelines, Timeline) else timelines
     emotions = list(dict.fromkeys(e for t in several for e in t.emotions))
@@ -58,7 +62,7 @@ def to_csv(timelines: Sequence[Timeline]) -> str:
     names += dimensions.names
     table.writerow([*_HEAD, *map(plain, names)])
     for timeline in several:
-        for p in timeline.rows:
+        for p in timeline.rows or (NOTHING,):
             numbers = [
                 *_numbers(p, emotions, streams),
                 *(_number(p.values.get(v), 4) for v in values),

@@ -188,3 +188,14 @@ def test_slices_are_rows_in_place_of_their_utterance(made):
         row["p_sadness"]
         != next(csv.DictReader(io.StringIO(to_summary_csv([made.timeline()]))))["p_sadness"]
     )
+
+
+def test_a_recording_with_nothing_to_judge_keeps_a_row_that_says_why(made):
+    empty = dataclasses.replace(
+        made.timeline(), path="silent.wav", predictions=(), absent={"speech": "silence"}
+    )
+    rows = list(csv.DictReader(io.StringIO(to_csv([made.timeline(), empty]))))
+    assert rows[-1]["recording"] == "silent.wav"
+    assert (rows[-1]["id"], rows[-1]["decided"], rows[-1]["p_anger"]) == ("", "", "")
+    assert rows[-1]["absent"] == "speech: silence"
+    assert [row["recording"] for row in rows].count("silent.wav") == 1
