@@ -123,8 +123,8 @@ def _picture(array: np.ndarray) -> Picture:
     """
     if array.dtype != np.uint8 or array.shape[2] not in (3, 4) or not array.size:
         raise DataError(
-            f"A picture is an array [height, width, 3] of uint8 (RGB), not {list(array.shape)} of "
-            f"{array.dtype}."
+            f"A picture is an array [height, width, 3] of uint8 (RGB), and samples are [n] or [n, "
+            f"channels]; got {list(array.shape)} of {array.dtype}."
         )
     return Picture(0.0, np.ascontiguousarray(array[..., :3]))
 

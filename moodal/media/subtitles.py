@@ -108,6 +108,7 @@ def parse_subtitles(
         elif times is not None and not skipping and not _names_next(lines, number, web):
             words.append(line)
     close()
+    cues = [cue for cue in map(_named, cues) if cue.text]
     if not cues:
         why = f" ({wrong[0]})" if wrong else ""
         raise DataError(
@@ -117,8 +118,7 @@ def parse_subtitles(
     if wrong and on_damage is not None:
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         on_damage(f"{name}: left out {wrong[0]}{more}")
-    named = [_named(cue) for cue in cues]
-    return sorted((cue for cue in named if cue.text), key=lambda cue: cue.start)
+    return sorted(cues, key=lambda cue: cue.start)
 
 
 def _named(cue: Cue) -> Cue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from moodal.model.scorer import ModelParts
 
 Example = dict[str, str | Clip]
 """Modality -> the text or clip that its branch reads."""
+
+log = logging.getLogger(__name__)
 
 
 def mean_states(
@@ -69,7 +72,8 @@ def _in_file(path: Path, word: str) -> tuple[list[Example], list[Example]]:
         return [_of_row(u, root) for u in shown], [_of_row(u, root) for u in others]
     media = probe(path)
     if media.kind == "subtitles":
-        return [_of("text", cue.text) for cue in read_subtitles(path)], []
+        cues = read_subtitles(path, on_damage=log.warning)
+        return [_of("text", cue.text) for cue in cues], []
     if media.kind == "text":
         return [_of("text", line) for line in read_text(path).splitlines() if line.strip()], []
     example: Example = {}

@@ -105,7 +105,8 @@ def observe(
         assert recording.path is not None
         reading.absences.record_missing("sound", "subtitles have no sound")
         reading.absences.record_missing("pictures", "no pictures")
-        yield from reading.segments(Cues(read_subtitles(recording.path)).begin())
+        cues = read_subtitles(recording.path, on_damage=reading.absences.note)
+        yield from reading.segments(Cues(cues).begin())
     else:
         yield from reading.run()
     yield reading.summary()
@@ -197,7 +198,9 @@ class _Reading:
     def _opened(self) -> tuple[Segmentation, Iterator[Block]]:
         """Open the sound, and choose the segmentation of the recording."""
         options, recording = self.options, self.recording
-        cues = None if options.subtitles is None else Cues(read_subtitles(options.subtitles))
+        cues = None
+        if options.subtitles is not None:
+            cues = Cues(read_subtitles(options.subtitles, on_damage=self.absences.note))
         without: Segmentation = cues or Segmentation()
         if recording.sound is None:
             still = recording.kind == "image"

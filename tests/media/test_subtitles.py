@@ -77,6 +77,7 @@ def test_blank_lines_and_missing_numbers():
         ("2\n00:00:09,0 --> 00:00:03,0\nno\n", r"line 2, whose cue ends \(3 s\) before it starts"),
         ("1\n00:00:61,000 --> 00:02:00,000\nno\n", r"line 2"),
         ("just words\n", "holds no subtitles"),
+        ("1\n00:00:01,0 --> 00:00:02,0\nANNA:\n", "holds no subtitles"),
         ("WEBVTT\n\n00:01.000 --> 00:02.000\n\n", "holds no subtitles"),
     ],
 )

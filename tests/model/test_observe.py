@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import moodal
 from moodal.core.errors import DataError, UsageError
 from moodal.core.records import RATE
 from moodal.lookalikes.face import draw_face
@@ -367,3 +368,13 @@ def test_a_cry_is_a_voice_without_words_and_silence_around_it_has_a_face(tmp_pat
     assert cried.observed["speech"][0].flags[0] == CRY
     assert cried.absent == {"text": "no words"}
     assert "speech" not in summary.absent
+
+
+def test_bad_lines_of_subtitles_are_named_in_a_note(tmp_path):
+    path = tmp_path / "a.srt"
+    path.write_text(
+        "1\n00:00:01,0 --> 00:00:02,0\nSo good.\n\n2\n00:00:0x,0 --> 00:00:04,0\nlost\n"
+    )
+    timeline = moodal.load().predict(path)
+    assert [p.text for p in timeline] == ["So good."]
+    assert [n for n in timeline.notes if "a.srt: left out line 6" in n]
