@@ -248,12 +248,16 @@ def announced_end(container: Any, stream: Any) -> float:
 
 
 def counted_end(container: Any, stream: Any) -> float:
-    """Return the second at which the last packet ends."""
+    """Return the second at which the last packet ends; recordings may lie end to end."""
     import av
 
-    end = 0
+    end = shift = 0
+    second = round(1 / stream.time_base) if stream.time_base else 1
     with contextlib.suppress(av.FFmpegError, ValueError):
         for packet in container.demux(stream):
-            if packet.pts is not None:
-                end = max(end, packet.pts + (packet.duration or 0))
+            if packet.pts is None:
+                continue
+            if packet.pts + shift < end - second:  # another recording begins
+                shift = end - packet.pts
+            end = max(end, packet.pts + shift + (packet.duration or 0))
     return float(end * stream.time_base) if stream.time_base else 0.0
