@@ -70,6 +70,11 @@ def predict_arguments(parser: Arguments) -> None:
         metavar="MODALITY=FILE",
         help="a further file of the recording that this modality reads; may be repeated",
     )
+    parser.add_argument(
+        "--track",
+        metavar="N|LANGUAGE",
+        help="sound track of a file with several (default: the one that the file marks as default)",
+    )
     parser.add_argument("--vectors", help="word vectors for emotions that are new to the artefact")
     parser.add_argument(
         "--level",
@@ -154,6 +159,7 @@ def options_of(args: argparse.Namespace) -> PredictOptions:
         step=args.step,
         media=dict(pair(text, "--media") for text in args.media),
         vectors=args.vectors,
+        track=args.track,
         prior=args.prior,
         level=args.level,
         level_strength=args.level_strength,

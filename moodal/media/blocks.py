@@ -17,7 +17,7 @@ import numpy as np
 from moodal.core.errors import DataError
 from moodal.core.records import RATE
 from moodal.media.decoder import decode, gain_of, mixed
-from moodal.media.samples import CHUNK, Damage, Piece, as_float
+from moodal.media.samples import CHUNK, Damage, Piece, Track, as_float
 
 ENVELOPE = 100
 """Stretches a second of the drawn waveform, at most."""
@@ -39,6 +39,7 @@ def blocks(
     start: float | None = None,
     end: float | None = None,
     *,
+    track: Track = None,
     on_damage: Callable[[str], None] | None = None,
 ) -> Iterator[Block]:
     """Yield the sound of a file block by block; blocks lie end to end.
@@ -52,9 +53,12 @@ def blocks(
         seconds: length of a block; the last may be shorter.
         start: second from which, None for the beginning.
         end: second until which, None for the end; one past the end is taken as the end.
+        track: the sound track of a file with several: its number from 1, or its language; None:
+            the one that the file marks as its default, or the first.
         on_damage: called with one sentence for each kind of damage, after the last block.
 
     Raises:
+        UsageError: there is no such track.
         DataError: there is no such file, or nothing in it, or in that span, can be decoded.
     """
     path, begin = Path(path), 0.0 if start is None else float(start)
@@ -63,7 +67,8 @@ def blocks(
         raise DataError(f"Audio {path} has no span {begin}-{stop} s; name one within it.")
     damage = Damage()
     is_empty = True
-    for block in _even(_resampled(decode(path, begin, stop, damage), rate), begin, rate, seconds):
+    sound = decode(path, begin, stop, damage, track)
+    for block in _even(_resampled(sound, rate), begin, rate, seconds):
         is_empty = False
         yield block
     if is_empty:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from moodal.core.errors import AbsentError
+from moodal.core.errors import AbsentError, UsageError
 from moodal.media.clock import Clock, Tally
 from moodal.media.probe import RATES, open_container
-from moodal.media.samples import CHUNK, Damage, Piece, as_float, finite
+from moodal.media.samples import CHUNK, Damage, Piece, Track, as_float, finite
 
 RUN_UP = 0.5
 """Seconds before a span from which decoding starts, since codecs need a run-up."""
@@ -63,9 +63,19 @@ class ContainerDecoder:
         begin, stop: seconds.
         damage: collects what is wrong with the file.
         rate: samples per second of the pieces; 0 for the file's own.
+        track: the track, see `sound_stream`.
     """
 
-    def __init__(self, path: Path, begin: float, stop: float, damage: Damage, rate: int = 0):
+    def __init__(
+        self,
+        path: Path,
+        begin: float,
+        stop: float,
+        damage: Damage,
+        rate: int = 0,
+        track: Track = None,
+    ):
+        self.track = track
         self.path, self.begin, self.stop, self.damage, self.rate = path, begin, stop, damage, rate
         self._tally = Tally()
         self._packer: tuple[Any, Any] | None = None
@@ -78,8 +88,8 @@ class ContainerDecoder:
             AbsentError: it has pictures, but no sound.
         """
         with open_container(self.path) as file:
-            stream = sound_stream(self.path, file)
-            if (count := len(known_tracks(file))) > 1:
+            stream = sound_stream(self.path, file, self.track)
+            if (count := len(known_tracks(file))) > 1 and self.track is None:
                 place = known_tracks(file).index(stream) + 1
                 self.damage.remarks.append(f"of {count} sound tracks, number {place} was read")
             origin = _origin(file)
@@ -193,11 +203,17 @@ class ContainerDecoder:
             )
 
 
-def sound_stream(path: Path, container: Any) -> Any:
+def sound_stream(path: Path, container: Any, track: Track = None) -> Any:
     """Return the sound track of a known codec that the file marks as its default, or the first.
 
+    Args:
+        path: the file, for messages.
+        container: the opened file.
+        track: another one: its number from 1, or its language as the file names it ("eng").
+
     Raises:
-        AbsentError: there is none.
+        AbsentError: there is no sound.
+        UsageError: there is no such track.
     """
     from av.stream import Disposition
 
@@ -205,8 +221,26 @@ def sound_stream(path: Path, container: Any) -> Any:
     if not tracks:
         has = "sound of an unknown codec only" if container.streams.audio else "no sound"
         raise AbsentError(f"{path} holds {has}; leave it out, or name its recording.")
+    if track is not None:
+        return _chosen(path, tracks, track)
     # Every track of some files is a default one, or none is: then the first.
     return next((t for t in tracks if t.disposition & Disposition.default), tracks[0])
+
+
+def _chosen(path: Path, tracks: Sequence[Any], track: int | str) -> Any:
+    """Return the track of a number or language.
+
+    Raises:
+        UsageError: there is none.
+    """
+    text = str(track).strip().lower()
+    if text.isdecimal() and 1 <= int(text) <= len(tracks):
+        return tracks[int(text) - 1]
+    languages = [str(t.metadata.get("language", "")).lower() for t in tracks]
+    if text and text in languages:
+        return tracks[languages.index(text)]
+    known = ", ".join(f"{n} ({own})" if own else str(n) for n, own in enumerate(languages, 1))
+    raise UsageError(f"{path} has no sound track {track}; it has {known}.")
 
 
 def known_tracks(container: Any) -> list[Any]:

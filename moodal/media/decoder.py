@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from moodal.core.errors import DataError
+from moodal.core.errors import DataError, UsageError
 from moodal.core.files import version_of
 from moodal.media.container import (
     ContainerDecoder,
@@ -26,14 +26,16 @@ from moodal.media.container import (
 )
 from moodal.media.downmix import Downmix, Offset
 from moodal.media.probe import open_container, open_soundfile
-from moodal.media.samples import CHUNK, Damage, Piece, finite
+from moodal.media.samples import CHUNK, Damage, Piece, Track, finite
 from moodal.media.sniff import read_head
 
 LARGEST_PEAK = 8.0
 """The highest sample of a floating type that may come from a mix; above, integers were stored."""
 
 
-def decode(path: Path, begin: float, stop: float, damage: Damage) -> Iterator[Piece]:
+def decode(
+    path: Path, begin: float, stop: float, damage: Damage, track: Track = None
+) -> Iterator[Piece]:
     """Decode a file from second ``begin`` to ``stop`` into pieces [n] that lie end to end.
 
     Channels are mixed (`moodal.media.downmix`); gaps, and samples that are no numbers, are
@@ -43,8 +45,10 @@ def decode(path: Path, begin: float, stop: float, damage: Damage) -> Iterator[Pi
         path: any file that libsndfile or FFmpeg reads.
         begin, stop: seconds; ``stop`` may lie past the end.
         damage: collects what is wrong with the file.
+        track: the sound track of a file with several, see `moodal.media.container.sound_stream`.
 
     Raises:
+        UsageError: there is no such track.
         DataError: there is no such file, nothing in it can be decoded, or its samples lie far
             outside -1 to 1.
         AbsentError: it has pictures, but no sound.
@@ -54,10 +58,12 @@ def decode(path: Path, begin: float, stop: float, damage: Damage) -> Iterator[Pi
         damage.remarks.append("the file is cut short")
     file = open_soundfile(path, head)
     if file is None:
-        pieces = ContainerDecoder(path, begin, stop, damage).pieces()
+        pieces = ContainerDecoder(path, begin, stop, damage, track=track).pieces()
         yield from mixed(pieces, damage, _gain(path))
         return
     with file:
+        if track not in (None, 1, "1"):
+            raise UsageError(f"{path} has no sound track {track}; it has one.")
         gain = _gain(path) if file.subtype in ("FLOAT", "DOUBLE") else 1.0
         yield from mixed(_soundfile_pieces(path, file, begin, stop, damage), damage, gain)
 

@@ -18,6 +18,7 @@ import numpy as np
 from moodal.core.errors import DataError, MoodalError, UsageError
 from moodal.media.blocks import Block, array_blocks, blocks, live_blocks
 from moodal.media.probe import Kind, probe
+from moodal.media.samples import Track
 from moodal.media.video import Picture, frames
 
 SECONDS = 1.0
@@ -65,20 +66,23 @@ class Recording:
 
 
 @contextlib.contextmanager
-def opened(source: Source, rate: int | None = None, name: str | None = None) -> Iterator[Recording]:
+def opened(
+    source: Source, rate: int | None = None, name: str | None = None, track: Track = None
+) -> Iterator[Recording]:
     """Open a recording of any kind; what is copied for it is deleted in the end.
 
     Args:
         source: see `Source`.
         rate: samples per second of arrays.
         name: by which it goes in answers and messages; default: its path.
+        track: the sound track of a file with several, see `moodal.media.blocks.blocks`.
 
     Raises:
         DataError: it cannot be read.
         UsageError: it is of no kind that is known, or samples without a rate.
     """
     if isinstance(source, Path | str):
-        yield _file(Path(source), str(source) if name is None else name)
+        yield _file(Path(source), str(source) if name is None else name, track)
     elif isinstance(source, np.ndarray) and source.ndim == 3:
         picture = _picture(source)
         yield Recording(name or "", "image", pictures=lambda fps, longest, damage: iter([picture]))
@@ -88,7 +92,7 @@ def opened(source: Source, rate: int | None = None, name: str | None = None) -> 
             name or "", "audio", sound=lambda damage: array_blocks(samples, at, on_damage=damage)
         )
     elif isinstance(source, Bytes):
-        with _copied([bytes(source)], name) as recording:
+        with _copied([bytes(source)], name, track) as recording:
             yield recording
     elif isinstance(source, Iterable) and not hasattr(source, "read"):
         stream = iter(source)
@@ -98,7 +102,7 @@ def opened(source: Source, rate: int | None = None, name: str | None = None) -> 
         )
     elif callable(read := getattr(source, "read", None)):
         pieces = itertools.takewhile(len, (_bytes(read(1 << 20)) for _ in itertools.count()))
-        with _copied(pieces, name) as recording:
+        with _copied(pieces, name, track) as recording:
             yield recording
     else:
         raise UsageError(
@@ -136,7 +140,7 @@ def _bytes(piece: Any) -> bytes:
 
 
 @contextlib.contextmanager
-def _copied(pieces: Iterable[bytes], name: str | None) -> Iterator[Recording]:
+def _copied(pieces: Iterable[bytes], name: str | None, track: Track) -> Iterator[Recording]:
     """Lay bytes down as a file, since many formats cannot be read from front to back."""
     label = name or "the recording"
     with tempfile.TemporaryDirectory(prefix="moodal-") as folder:
@@ -146,19 +150,19 @@ def _copied(pieces: Iterable[bytes], name: str | None) -> Iterator[Recording]:
         if not path.stat().st_size:
             raise DataError(f"{label} is empty (0 bytes).")
         try:
-            yield _file(path, name or "")
+            yield _file(path, name or "", track)
         except MoodalError as error:
             raise type(error)(str(error).replace(str(path), label)) from None
 
 
-def _file(path: Path, name: str) -> Recording:
+def _file(path: Path, name: str, track: Track = None) -> Recording:
     media = probe(path)
     sound: Callable[[OnDamage], Iterator[Block]] | None = None
     pictures: Callable[[float, int, OnDamage], Iterator[Picture]] | None = None
     if media.has_audio:
 
         def sound(damage: OnDamage) -> Iterator[Block]:
-            return blocks(path, seconds=SECONDS, on_damage=damage)
+            return blocks(path, seconds=SECONDS, track=track, on_damage=damage)
 
     if media.has_video or media.kind == "image":
 

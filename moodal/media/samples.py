@@ -9,6 +9,9 @@ import numpy as np
 CHUNK = 65536
 """Samples, at the file's own rate, that are read at once."""
 
+Track = int | str | None
+"""A sound track: its number from 1, or its language as the file names it; None: the default one."""
+
 Piece = tuple[int, np.ndarray]
 """Samples per second, and samples: [n, channels] as they are decoded, [n] when they are mixed."""
 

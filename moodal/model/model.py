@@ -322,7 +322,7 @@ class Model:
             observations = observe_text(options.text, modalities, options)
             yield from self._answered(recording, observations, options, asked, weigh)
             return
-        with opened(source, rate, name) as recording:
+        with opened(source, rate, name, options.track) as recording:
             observations = observe(recording, modalities, options, transcribe)
             yield from self._answered(recording, observations, options, asked, weigh)
 

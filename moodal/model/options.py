@@ -100,6 +100,8 @@ class PredictOptions(Options):
             each tracked face.
         fps: the number of pictures per second that are analysed.
         media: modality -> a further file of the recording.
+        track: the sound track of a file with several: its number from 1, or its language as the
+            file names it; None: the one that the file marks as its default, or the first.
         step: seconds of the slices into which each utterance is divided besides, 0.25 to 5; None
             for none.
     """
@@ -110,6 +112,7 @@ class PredictOptions(Options):
     faces: Faces = "main"
     fps: float = 5.0
     media: Mapping[str, str] = field(default_factory=dict)
+    track: int | str | None = None
     step: float | None = None
 
     def __post_init__(self) -> None:
@@ -177,6 +180,7 @@ _FORMS = {
     "store": "the path of a folder",
     "prior": "the name of a prior, a .toml file, or emotion -> share",
     "media": "modality -> path",
+    "track": "a number from 1, or a language",
     "names": "the corpus's name -> the model's",
     "where": "column -> value",
     "by": "a list of columns",

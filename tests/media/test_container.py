@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 import moodal
+from moodal.core.errors import UsageError
 from moodal.media.audio import check_audio, read_audio
 from moodal.media.blocks import blocks
 
@@ -57,6 +58,21 @@ def test_the_default_track_is_heard_and_named(tmp_path, default, loud):
     samples, notes = heard(mux(tmp_path / "a.mka", [np.zeros_like(x), x], default=default))
     assert (np.abs(samples).max() > 0.05) == loud
     assert notes == [f"of 2 sound tracks, number {(default or 0) + 1} was read"]
+
+
+def test_a_track_is_chosen_by_number_or_language(tmp_path):
+    x = voice()
+    path = mux(tmp_path / "a.mka", [np.zeros_like(x), x], default=0)
+    assert not moodal.load().predict(path, asr=False, whole=True).predictions
+    assert moodal.load().predict(path, asr=False, whole=True, track=2).predictions
+    samples = np.concatenate([b.samples for b in blocks(path, track="2")])
+    assert np.abs(samples).max() > 0.05
+    for wrong in (0, 3, "eng", "x"):
+        with pytest.raises(UsageError, match=f"no sound track {wrong}; it has 1, 2"):
+            list(blocks(path, track=wrong))
+    soundfile.write(tmp_path / "a.wav", x, RATE)
+    with pytest.raises(UsageError, match="it has one"):
+        list(blocks(tmp_path / "a.wav", track=2))
 
 
 @pytest.mark.parametrize("ending", ["mka", "mp4", "ts"])
