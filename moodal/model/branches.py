@@ -267,7 +267,10 @@ def session(path: str | bytes, threads: int = 1, *, unpacked: bool = False) -> A
     content = _content(path) if isinstance(path, str) else path
     require_safe(content, name)
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # without a fallback, which would print of its own accord
+        return onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
     except Exception as error:  # onnxruntime's own classes, which it does not export
         first = (str(error).splitlines() or ["damaged"])[0]
         raise DataError(f"{name} cannot be run ({first[:160]}); copy the artefact again.") from None
