@@ -7,16 +7,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from moodal.cli.common import Arguments, prior_arguments
+from moodal.cli.common import Arguments, prior_arguments, tell
 from moodal.core.errors import UsageError
 from moodal.core.guard import line
 
 
 def adapt_arguments(parser: Arguments) -> None:
     """Add the arguments of `adapt`."""
-    parser.add_argument("word", nargs="?", help="the emotion word, e.g. relieved")
     parser.add_argument(
-        "clips", nargs="*", help="recordings, texts or pictures that show the emotion"
+        "clips",
+        nargs="*",
+        metavar="WORD CLIP",
+        help="the emotion word, e.g. relieved, and recordings, texts or pictures that show it",
     )
     parser.add_argument(
         "--unlabelled",
@@ -45,10 +47,10 @@ def adapt_arguments(parser: Arguments) -> None:
 def adapt(args: argparse.Namespace) -> Any:
     """Adapt the artefact and return its folder, and the word or the level that it learned."""
     if args.unlabelled:
-        if args.word or args.negatives or args.replace:
+        if args.clips or args.negatives or args.replace:
             raise UsageError("--unlabelled takes no word, --negatives or --replace; adapt twice.")
         return _adapt_level(args)
-    if not args.clips:
+    if len(args.clips) < 2:
         raise UsageError("Name a word and clips that show it, or recordings with --unlabelled.")
     if args.prior is not None:
         raise UsageError("--prior belongs to --unlabelled; a word has no prior.")
@@ -63,11 +65,11 @@ def _adapt_word(args: argparse.Namespace) -> Any:
 
     left_out: list[Path] = []
     negatives = recordings(args.negatives, left_out)
-    clips = recordings(args.clips, left_out)
+    clips = recordings(args.clips[1:], left_out)
     if left_out:
         print(line(f"moodal: {tell_left_out(left_out)}"), file=sys.stderr)
     model = load(args.artefact)
-    word = known_as(model, args.word, args.replace)
+    word = known_as(model, args.clips[0], args.replace)
     folder = adapt(
         model,
         word,
@@ -79,7 +81,7 @@ def _adapt_word(args: argparse.Namespace) -> Any:
     examples = read(folder).info.data.adapted[word]
     if not args.json:
         counts = ", ".join(counted(examples))
-        print(f"{folder} learned {word} from {counts}; use it with --artefact.")
+        tell(f"{folder} learned {word} from {counts}; use it with --artefact.")
     return {"artefact": str(folder), "word": word, "clips": examples}
 
 
@@ -103,5 +105,5 @@ def _adapt_level(args: argparse.Namespace) -> Any:
     level = read(folder).fused.level
     assert level is not None
     if not args.json:
-        print(f"{folder}: {level_note(level)} Use it with --artefact.")
+        tell(f"{folder}: {level_note(level)} Use it with --artefact.")
     return {"artefact": str(folder), "level": level.model_dump(mode="json")}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from moodal.core.errors import UsageError
+from moodal.core.guard import line
 
 Arguments = argparse.ArgumentParser
 
@@ -50,7 +51,7 @@ def pair(text: str, option: str) -> tuple[str, str]:
 def tell(message: Any) -> None:
     """Print a sentence as plain text (brackets in a path are no markup), or draw a table."""
     if isinstance(message, str):
-        print(message)
+        print(line(message))
         return
     from rich import print as rich_print
 

@@ -108,7 +108,8 @@ def _matching_files(name: str, left_out: list[Path]) -> list[Path]:
         if name and path.is_dir():
             files = [p for p in sorted(path.rglob("*")) if _counts(p, path)]
             contents = [p for p in files if _wanted(p)]
-            left_out += [p for p in files if p not in set(contents)]
+            wanted = set(contents)
+            left_out += [p for p in files if p not in wanted]
             if not contents:
                 raise DataError(
                     f"{name} contains no recording, text or picture that moodal can read."

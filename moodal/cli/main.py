@@ -163,7 +163,8 @@ def user_errors(program: str, resumable: bool = False) -> Iterator[None]:
     except OSError as error:  # of standard output: files are written by `replacing`
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF):
             raise
-        reason = "the disk is full" if error.errno != errno.EBADF else "it is closed"
+        reasons = {errno.EIO: "an input/output error", errno.EBADF: "it is closed"}
+        reason = reasons.get(error.errno, "the disk is full")
         print(f"{program}: Cannot write standard output: {reason}.", file=sys.stderr)
         _silence_standard_output()
         sys.exit(OutputError.exit_code)
@@ -174,6 +175,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     top = parser()
     args, rest = top.parse_known_args(argv)
     overrides = [word for word in rest if "=" in word and not word.startswith("-")]
+    if "clips" in vars(args):  # of adapt, which may stand on both sides of an option
+        args.clips += [word for word in rest if not word.startswith("-")]
+        rest = [word for word in rest if word.startswith("-")]
     if rest and (len(overrides) < len(rest) or "overrides" not in vars(args)):
         top.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:

@@ -6,18 +6,23 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moodal.cli.common import Arguments, prior_arguments
-from moodal.core.errors import DataError, LeftOutError, UsageError, writing
+from moodal.core.errors import DataError, LeftOutError, OutputError, UsageError, writing
+from moodal.core.files import replacing
 from moodal.core.guard import line
 
 if TYPE_CHECKING:
     from moodal.core.timeline import Timeline
     from moodal.model.batch import Job
+    from moodal.model.model import Model
     from moodal.model.options import PredictOptions
+
+
+LONGEST_TIMEOUT = 7 * 86400.0
 
 
 class FormatNames(Collection[str]):
@@ -188,9 +193,10 @@ def predict(args: argparse.Namespace) -> Any:
             jobs = [Job(path, str(path)) for path in recordings(args.inputs, left_out)]
             if len(jobs) > 1:
                 _require_for_several(args, len(jobs))
-            if args.format == "srt" and args.out:
+            if args.format in ("srt", "jsonl") and args.out:
                 _require_other_file(args, [job.path for job in jobs if job.path])
-        results = _Results(args, len(jobs), left_out)
+        results = _Results(args, len(jobs), left_out, loader)
+        results.begin()
         waiting = results.resumed(jobs) if args.resume else jobs
         try:
             for answer in predict_all(waiting, loader, options, args.jobs, args.timeout):
@@ -207,11 +213,32 @@ class _Results:
     JSON lines are written as each recording ends; everything else at the end.
     """
 
-    def __init__(self, args: argparse.Namespace, count: int, left_out: Sequence[Path]):
-        self.args, self.count, self.left_out = args, count, left_out
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        count: int,
+        left_out: Sequence[Path],
+        load: Callable[[], Model],
+    ):
+        self.args, self.count, self.left_out, self.load = args, count, left_out, load
         self.timelines: list[Timeline] = []
         self.failed: list[DataError] = []
         self.lines: Any = None
+
+    def begin(self) -> None:
+        """Empty the file of JSON lines, unless a run is resumed.
+
+        Raises:
+            OutputError: it cannot be written, or is no regular file.
+        """
+        if self.args.format != "jsonl" or not self.args.out:
+            return
+        path = Path(self.args.out)
+        if path.exists() and not path.is_file():
+            raise OutputError(f"{path} is a pipe or a device; name a file, or leave --out out.")
+        if not self.args.resume:
+            with replacing(path) as part:
+                part.touch()
 
     def resumed(self, jobs: Sequence[Job]) -> list[Job]:
         """Take the recordings of an earlier, stopped run from its JSON lines; return the others.
@@ -226,11 +253,34 @@ class _Results:
         path = Path(self.args.out)
         if not path.exists():
             return list(jobs)
-        text = path.read_text(encoding="utf-8")
-        self.timelines = from_jsonl(text, str(path))
-        os.truncate(path, len(text[: text.rfind("\n") + 1].encode()))
+        content = path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        try:
+            self.timelines = from_jsonl(whole.decode("utf-8"), str(path))
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} is not UTF-8 ({error}); name another --out.") from None
+        self._require_same_question(path)
+        os.truncate(path, len(whole))
         finished = {timeline.path for timeline in self.timelines}
-        return [job for job in jobs if job.name not in finished]
+        return [job for job in jobs if _as_written(job.name) not in finished]
+
+    def _require_same_question(self, path: Path) -> None:
+        """Check that the finished recordings were asked the same by the same model.
+
+        Raises:
+            DataError: they were not.
+        """
+        model = self.load().under(self.args.prior)
+        asked = model.ask(options_of(self.args).words, self.args.vectors)
+        emotions = () if asked.values else tuple(asked.shown)
+        here = (model.info.digest, emotions, model.scorer.assumes, self.args.step)
+        for timeline in self.timelines:
+            there = (timeline.artefact["digest"], timeline.emotions, timeline.prior, timeline.step)
+            if there != here:
+                raise DataError(
+                    f"{path} holds answers of another model, or to other emotions, priors or "
+                    "steps; name another --out."
+                )
 
     def add(self, answer: Timeline | DataError) -> None:
         """Keep an answer, and write its line."""
@@ -251,9 +301,8 @@ class _Results:
             return
         with writing(self.args.out):
             if self.lines is None:
-                path = Path(self.args.out)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self.lines = open(path, "a" if self.args.resume else "w", encoding="utf-8")  # noqa: SIM115
+                Path(self.args.out).parent.mkdir(parents=True, exist_ok=True)
+                self.lines = open(self.args.out, "a", encoding="utf-8")  # noqa: SIM115
             self.lines.write(text)
             self.lines.flush()
 
@@ -290,6 +339,11 @@ class _Results:
             print(line(f"moodal: {tell_left_out(self.left_out)}"), file=sys.stderr)
 
 
+def _as_written(name: str) -> str:
+    """Return a path's name as JSON holds it: what is no UTF-8 is a question mark."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def _require(args: argparse.Namespace) -> None:
     if not args.inputs and args.text is None:
         raise UsageError("Name a recording, a folder or -, or pass a text with --text.")
@@ -307,8 +361,10 @@ def _require(args: argparse.Namespace) -> None:
         and (Path(args.out).is_dir() or args.out.endswith(("/", "\\")))
     ):
         raise UsageError(f"--format jsonl is one file; name it, such as {args.out}/answers.jsonl.")
-    if args.timeout is not None and args.timeout <= 0:
-        raise UsageError(f"--timeout must be more than 0 seconds; got {args.timeout:g}.")
+    if args.timeout is not None and not 0 < args.timeout <= LONGEST_TIMEOUT:
+        raise UsageError(
+            f"--timeout is above 0 and at most a week of seconds; got {args.timeout:g}."
+        )
     if args.summary and args.format != "csv":
         raise UsageError("--summary needs --format csv; json and the table have it without asking.")
     if args.json and args.format not in (None, "json"):
@@ -336,10 +392,12 @@ def _require_for_several(args: argparse.Namespace, count: int) -> None:
 
 
 def _require_other_file(args: argparse.Namespace, paths: Sequence[Path]) -> None:
-    """Check that the output does not overwrite the subtitles that the prediction reads."""
+    """Check that the output overwrites no recording, and no subtitles that are read."""
     from moodal.media.subtitles import subtitles_of
 
     for path in paths:
+        if path.resolve() == Path(args.out).resolve():
+            raise UsageError(f"{args.out} is the recording itself; choose another --out.")
         subtitles = args.subtitles or subtitles_of(path)
         if subtitles and Path(args.out).resolve() == subtitles.resolve():
             raise UsageError(f"{args.out} contains the subtitles of {path}; choose another --out.")

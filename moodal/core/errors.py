@@ -101,8 +101,9 @@ def writing(path: Path | str) -> Iterator[None]:
             errno.EROFS: "that disk is read-only; choose another place",
             errno.ENOTDIR: "a part of that path is a file, not a folder",
         }
-        known = reasons.get(error.errno or 0) if isinstance(error, OSError) else None
-        reason = known or (FULL if _is_full(path, error) else str(error))
+        number = error.errno if isinstance(error, OSError) else None
+        full = not number and _is_full(path, error)  # h5py and others give no number
+        reason = FULL if full else reasons.get(number or 0, str(error))
         raise OutputError(f"Cannot write {path}: {reason}.") from error
 
 

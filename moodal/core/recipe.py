@@ -290,6 +290,8 @@ class FusionRecipe(Strict):
         for kind, heads in (("dimensions", self.dimensions), ("intensity", self.intensity)):
             if other := [m for m in heads if m not in self.parts]:
                 raise ValueError(f"{kind} has {', '.join(other)}, which is not in parts")
+            if len({head.corpus for head in heads.values()}) < len(heads):
+                raise ValueError(f"the heads of {kind} need a corpus each, whose file they are")
         for modality, head in self.intensity.items():
             if not head.column:
                 raise ValueError(f"intensity.{modality} lacks the column of its numbers")

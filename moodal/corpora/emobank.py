@@ -7,7 +7,7 @@ reader's perspective, from 1 to 5.
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,10 @@ from moodal.core.emotions import Values
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Utterance
+from moodal.corpora.table_rows import Row, iterate
 
 FILE = "emobank.csv"
-COLUMNS = ("id", "split", "V", "A", "D", "text")
+COLUMNS = ("id", "split", "v", "a", "d", "text")
 SPLITS = {"train": "train", "dev": "valid", "test": "test"}
 LOW, HIGH = 1.0, 5.0
 """The ends of the scale of the ratings; its middle, 3, is 0 here."""
@@ -40,15 +41,15 @@ def read(root: Path | str) -> Manifest:
     """
     path = Path(root) / FILE
     utterances, labels = [], []
-    for number, row in enumerate(_rows(path), 2):
+    for number, row in _rows(path):
         place = f"{path}, row {number}"
         if row["split"] not in SPLITS:
             raise DataError(
                 f"{place}: the split is {row['split']!r}; it must be {', '.join(SPLITS)}."
             )
-        labels.append([_number(row[column], column, place) for column in "VAD"])
-        split, media = SPLITS[row["split"]], {"text": row["text"]}
-        utterances.append(Utterance(row["id"], split=split, media=media))
+        labels.append([_number(row[column], column.upper(), place) for column in "vad"])
+        split, media = SPLITS[row["split"]], {"text": row["text"] or ""}
+        utterances.append(Utterance(row["id"] or str(number), split=split, media=media))
     return Manifest(
         corpus="emobank",
         space=Values(DIMENSIONS),
@@ -59,25 +60,24 @@ def read(root: Path | str) -> Manifest:
     )
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            table = csv.DictReader(file)
-            rows = [{k: v or "" for k, v in row.items() if k is not None} for row in table]
-            columns = table.fieldnames or ()
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing; EmoBank is this one file.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as CSV in UTF-8 ({error}).") from None
-    if missing := [name for name in COLUMNS if name not in columns]:
-        raise DataError(f"{path} has no column {', '.join(missing)}; it needs {','.join(COLUMNS)}.")
-    return rows
+def _rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """Yield the rows with their numbers from 1, below the header."""
+    if not path.exists():
+        raise DataError(f"{path} is missing; EmoBank is this one file.")
+    number = 0
+    for number, row in enumerate(iterate(path), 1):
+        if missing := [name for name in COLUMNS if name not in row]:
+            needed = ",".join(COLUMNS)
+            raise DataError(f"{path} has no column {', '.join(missing)}; it needs {needed}.")
+        yield number, row
+    if not number:
+        raise DataError(f"{path} has no rows; fetch it again.")
 
 
-def _number(text: str, column: str, place: str) -> float:
+def _number(text: str | None, column: str, place: str) -> float:
     """Return a rating from -1 to 1."""
     try:
-        rating = float(text)
+        rating = float(text or "")
     except ValueError:
         raise DataError(f"{place}: {column} is {text!r}, which is no number.") from None
     if not LOW <= rating <= HIGH:

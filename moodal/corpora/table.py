@@ -180,7 +180,8 @@ def _problem_of_row(row: Row) -> str | None:
         if len(filled) > 1:
             return f"has {' and '.join(filled)}, of which one is read"
     if all(value is None for column, value in row.items() if _is_media(column)):
-        return f"has none of {', '.join(CONTENT)}"
+        words = "words for missing values, such as NA, count as empty"
+        return f"has none of {', '.join(CONTENT)} ({words})"
     return None
 
 

@@ -79,7 +79,7 @@ def read_table(path: Path, decode: Callable[[bytes], str] | None = None) -> Tabl
     rows: list[Row] = []
     for raw in iterate(path, decode):
         for column, value in raw.items():
-            if value in MISSING:
+            if value in MISSING and column != "id":
                 missing[str(value)] += 1
                 raw[column] = None
         if any(value is not None for value in raw.values()):
@@ -157,12 +157,14 @@ def _separator(path: Path, decode: Callable[[bytes], str] | None) -> str | None:
 def _decimal_points(rows: Sequence[Row], separator: str | None) -> list[str]:
     """Replace decimal commas in columns of numbers in place, and return these columns.
 
-    Unless the cells are separated by other signs, as where commas are decimal, a column in which
-    every comma may separate thousands, such as 1,234, is left as it is.
+    Unless the cells are separated by semicolons, as where commas are decimal, a column in which
+    every comma may separate thousands, such as 1,234, is left as it is. Labels are words.
     """
-    certain = separator not in (",", None)
+    certain = separator == ";"
     changed = []
-    for column in dict.fromkeys(key for row in rows for key in row if key not in ("id", "text")):
+    for column in dict.fromkeys(
+        key for row in rows for key in row if key not in ("id", "text", "label")
+    ):
         cells = [cell for row in rows if (cell := row.get(column)) is not None]
         commas = [cell for cell in cells if _DECIMAL_COMMA.fullmatch(cell)]
         numbers = len(commas) + sum(number(cell) is not None for cell in cells)

@@ -55,7 +55,7 @@ class Downmix:
                 yield rate, samples[:, 0]
                 continue
             self._waiting = np.concatenate([self._waiting, samples])
-            size = round(rate * HOP)
+            size = max(1, round(rate * HOP))
             whole = len(self._waiting) // size * size
             if whole:
                 yield rate, self._mix(self._waiting[:whole].reshape(-1, size, channels))
@@ -140,7 +140,7 @@ class Offset:
         """Return the median of the means of short stretches, 0 where it is small."""
         rate = pieces[0][0]
         samples = np.concatenate([own for _, own in pieces])[: round(OFFSET_SECONDS * rate)]
-        size = round(rate * HOP)
+        size = max(1, round(rate * HOP))
         whole = len(samples) // size * size
         means = samples[:whole].reshape(-1, size).mean(1, dtype=np.float64)
         if len(means) < FEWEST:

@@ -124,15 +124,25 @@ def parse_subtitles(
 def _named(cue: Cue) -> Cue:
     """Take a speaker's name, and the dash before a turn, off the words of a cue."""
     text = _TURN.sub("\n", cue.text)
-    names = [bracketed or plain for bracketed, plain in _NAME.findall(text) if _is_name(plain)]
-    text = _NAME.sub(lambda m: "\n" if _is_name(m[2]) else m[0], text)
+    words = _NAME.sub("", text)
+    found = [m for m in _NAME.finditer(text) if _is_name(m[2], words)]
+    names = [m[1] or m[2] for m in found]
+    text = _NAME.sub(lambda m: "\n" if _is_name(m[2], words) else m[0], text)
     speaker = cue.speaker or ", ".join(dict.fromkeys(name.strip() for name in names)) or None
     return Cue(cue.start, cue.end, " ".join(text.split()), speaker)
 
 
-def _is_name(text: str | None) -> bool:
-    """Return whether words before a colon are a name: in capitals, as subtitles write it."""
-    return text is None or text == "" or text.isupper()
+_SENTENCE = frozenset(["I", "WE", "YOU", "HE", "SHE", "THEY", "IT", "THIS", "THAT"])
+
+
+def _is_name(text: str | None, rest: str = "") -> bool:
+    """Return whether words before a colon are a name: in capitals, as subtitles write it.
+
+    In a cue in capitals alone, and after a pronoun, they are words.
+    """
+    if not text:
+        return True
+    return text.isupper() and not rest.isupper() and text.split()[0] not in _SENTENCE
 
 
 def _names_next(lines: list[str], number: int, web: bool) -> bool:

@@ -16,6 +16,7 @@ from rich.progress import track
 
 from moodal.core.errors import DataError, UsageError
 from moodal.model.adapt import write_adapted
+from moodal.model.batch import with_subtitles
 from moodal.model.fused import FusedScorer
 from moodal.model.fusion_info import LevelInfo
 from moodal.model.level import LEAST, STRENGTH
@@ -52,6 +53,8 @@ def adapt_level(
             evidence of each modality.
         DataError: no modality has enough utterances.
     """
+    if not 0 < strength <= 1:
+        raise UsageError(f"strength is above 0 and at most 1; got {strength:g}.")
     artefact = model.artefact
     if Path(out).resolve() == artefact.folder.resolve():
         raise UsageError(f"{out} is the artefact that is adapted; choose another --out.")
@@ -85,7 +88,8 @@ def _evidence(model: Model, recordings: Sequence[Path | str]) -> list[Evidence]:
     console = Console(stderr=True)
     for recording in track(recordings, "reading recordings", console=console, transient=True):
         try:
-            weighed = model.weigh(recording, options=PredictOptions())
+            options = with_subtitles(PredictOptions(), Path(recording))
+            weighed = model.weigh(recording, options=options)
         except DataError as error:
             log.warning("Left out: %s", error)
             continue

@@ -109,10 +109,16 @@ def _levelled(
     return [next(timelines) if isinstance(a, Weighed) else a for a in answers]
 
 
-def _one(model: Model, job: Job, options: PredictOptions) -> Timeline | Weighed | DataError:
+def with_subtitles(options: PredictOptions, path: Path | None) -> PredictOptions:
+    """Return the options of a recording: subtitles beside it are used if no words are given."""
     words = options.text is not None or options.subtitles or options.whole
-    if job.path is not None and not words:
-        options = dataclasses.replace(options, subtitles=_subtitles(job.path))
+    if path is None or words:
+        return options
+    return dataclasses.replace(options, subtitles=_subtitles(path))
+
+
+def _one(model: Model, job: Job, options: PredictOptions) -> Timeline | Weighed | DataError:
+    options = with_subtitles(options, job.path)
     try:
         if options.level:
             weighed = model.weigh(job.path, options=options)
@@ -135,6 +141,10 @@ def _subtitles(path: Path) -> Path | None:
     return subtitles if timed else None
 
 
+class _TimeUpError(BaseException):
+    """The time of a recording is up; no reader takes this for damage of a file."""
+
+
 @contextlib.contextmanager
 def _limited(seconds: float | None, job: Job) -> Iterator[None]:
     """Stop what takes longer than some seconds.
@@ -150,12 +160,16 @@ def _limited(seconds: float | None, job: Job) -> Iterator[None]:
         raise UsageError("A time limit needs the main thread of a Unix system.")
 
     def stop(*_: object) -> None:
-        raise DataError(f"{job.name} took longer than {seconds:g} s; raise --timeout, or cut it.")
+        raise _TimeUpError
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
+    except _TimeUpError:
+        raise DataError(
+            f"{job.name} took longer than {seconds:g} s; raise --timeout, or cut it."
+        ) from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

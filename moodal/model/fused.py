@@ -277,7 +277,13 @@ class FusedScorer:
         values = {m: own.values for m, own in ratios.items()}
         learned = {m: own.learned for m, own in ratios.items()}
         prior = np.array([self.shares[b] for b in self.basics])
-        return cross_fitted(values, learned, prior, recordings, channels, strength)
+        levels = cross_fitted(values, learned, prior, recordings, channels, strength)
+        stored = self._stored(len(recordings))
+        # where there are too few others, the level that the artefact was adapted to remains
+        return {
+            m: np.where(own.any(1, keepdims=True), own, stored[m]) if m in stored else own
+            for m, own in levels.items()
+        }
 
     def level(
         self, evidence: Evidence, asked: Asked, strength: float = STRENGTH

@@ -39,8 +39,16 @@ def level_all(
     encoders: Mapping[str, Encoder],
     recordings: Sequence[Weighed],
     strength: float = STRENGTH,
+    stored: LevelInfo | None = None,
 ) -> Iterator[tuple[Weighed, tuple[Prediction, ...], str]]:
-    """Yield each recording with its levelled predictions and a sentence about its level."""
+    """Yield each recording with its levelled predictions and a sentence about its level.
+
+    Args:
+        scorer, encoders: the model.
+        recordings: the recordings of one channel.
+        strength: the part of the shift that is taken off.
+        stored: the level of the artefact, which remains where there are too few utterances.
+    """
     every = [pending for one in recordings for pending in one.pending]
     names = [str(number) for number, one in enumerate(recordings) for _ in one.pending]
     levels: dict[str, np.ndarray] = {}
@@ -56,7 +64,8 @@ def level_all(
             answering.finish(pending, {m: own[[row]] for m, own in levels.items()})
             for row, pending in zip(rows, one.pending, strict=True)
         )
-        yield one, predictions, _note({m: own[list(rows)] for m, own in levels.items()}, one)
+        own = {m: level[list(rows)] for m, level in levels.items()}
+        yield one, predictions, _note(own, one, stored)
         reached = rows.stop
 
 
@@ -76,7 +85,7 @@ def joined(parts: Sequence[Evidence]) -> Evidence:
     return Evidence(logits, steps)
 
 
-def _note(levels: Mapping[str, np.ndarray], one: Weighed) -> str:
+def _note(levels: Mapping[str, np.ndarray], one: Weighed, stored: LevelInfo | None) -> str:
     """Say what was taken off, on average over the utterances of a recording."""
     basics = one.asked.words[: next((v.shape[1] for v in levels.values()), 0)]
     shifts = {
@@ -84,16 +93,31 @@ def _note(levels: Mapping[str, np.ndarray], one: Weighed) -> str:
         for modality, values in levels.items()
         if len(values) and np.abs(values).max()
     }
+    if stored is not None and all(
+        _is_stored(own, stored.shifts.get(m)) for m, own in shifts.items()
+    ):
+        return level_note(stored)
     if not shifts:
         return NONE
     return f"Levelled by other utterances of the channel (nats): {_shown(shifts)}."
 
 
-def level_note(level: LevelInfo) -> str:
-    """Say what the level that an artefact was adapted to takes off."""
+def _is_stored(shifts: Mapping[str, float], stored: Mapping[str, float] | None) -> bool:
+    """Return whether shifts are those that an artefact was adapted to."""
+    return stored is not None and all(abs(shifts[e] - stored[e]) < 1e-9 for e in shifts)
+
+
+def level_note(level: LevelInfo, prior: str | None = None) -> str:
+    """Say what the level that an artefact was adapted to takes off.
+
+    Args:
+        level: the level.
+        prior: that of the answers; where it is another than the level presumes, this is said.
+    """
     counts = " and ".join(f"{n} utterances of {m}" for m, n in level.utterances.items())
     source = f" in {level.source}" if level.source else ""
-    return f"Levelled by {counts}{source} (nats): {_shown(level.shifts)}."
+    other = f" It presumes the prior {level.prior}." if prior not in (None, level.prior) else ""
+    return f"Levelled by {counts}{source} (nats): {_shown(level.shifts)}.{other}"
 
 
 def _shown(shifts: Mapping[str, Mapping[str, float]]) -> str:

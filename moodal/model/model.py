@@ -27,6 +27,7 @@ from moodal.modalities.encoder import Encoder
 from moodal.modalities.modality import Modality, Settings
 from moodal.model.answer import UNASKED, Answering, Pending, recording_name
 from moodal.model.artefact import Artefact
+from moodal.model.fusion_info import LevelInfo
 from moodal.model.info import ArtefactInfo
 from moodal.model.level import STRENGTH
 from moodal.model.levelled import Weighed, level_all, level_note
@@ -222,9 +223,14 @@ class Model:
                 notes=(*one.timeline.notes, note),
             )
             for one, predictions, note in level_all(
-                self.scorer, self.encoders, recordings, strength
+                self.scorer, self.encoders, recordings, strength, self._stored_level
             )
         ]
+
+    @property
+    def _stored_level(self) -> LevelInfo | None:
+        """The level that the artefact was adapted to."""
+        return self.info.body.level if self.info.body.kind == "fused" else None
 
     def predict_many(
         self, sources: Sequence[Path | str], **options: Any
@@ -359,10 +365,9 @@ class Model:
         asked: Asked,
     ) -> Timeline:
         used = {m for p in predictions for m in p.streams}
-        body = self.info.body
-        level = body.level if body.kind == "fused" and not options.level else None
+        level = None if options.level else self._stored_level
         own_notes = [
-            *([level_note(level)] if level else []),
+            *([level_note(level, self.scorer.assumes)] if level else []),
             *([MADE_UP_MODEL] * self.info.made_up),
         ]
         absent = {m: why for m, why in summary.absent.items() if m not in used}

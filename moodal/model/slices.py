@@ -89,7 +89,8 @@ class Slicer:
                     streams=ordered(seen),
                     absent={**about.absent, **why},
                     track=about.track,
-                    # words hold for the whole utterance
+                    # words, and the intensity of a voice, hold for the whole utterance
+                    intensity={m: n for m, n in about.intensity.items() if m in seen},
                     dimensions={
                         m: row
                         for m, row in about.dimensions.items()

@@ -89,6 +89,8 @@ def clean(name: str) -> str:
         SpaceError: it is empty, overlong, or has no letter.
     """
     word = " ".join(name.lower().split())
+    if word != word.encode("utf-8", "replace").decode():
+        raise SpaceError(f"{name!r} holds half of a character; write the word in UTF-8.")
     if not word or not any(c.isalpha() for c in word):
         raise SpaceError(
             f"{name!r} is no emotion word; --emotions takes words with commas between."

@@ -28,9 +28,9 @@ def test_ratings_become_numbers_from_minus_one_to_one(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("a,train,3,3,5.5,Hm\n", "row 2: D is 5.5, outside of 1 to 5"),
-        ("a,train,3,x,5,Hm\n", "row 2: A is 'x', which is no number"),
-        ("a,train,3,3,5,Hm\nb,valid,3,3,3,Hm\n", "row 3: the split is 'valid'; it must be train"),
+        ("a,train,3,3,5.5,Hm\n", "row 1: D is 5.5, outside of 1 to 5"),
+        ("a,train,3,x,5,Hm\n", "row 1: A is 'x', which is no number"),
+        ("a,train,3,3,5,Hm\nb,valid,3,3,3,Hm\n", "row 2: the split is 'valid'; it must be train"),
     ],
 )
 def test_a_row_that_is_none_is_named(tmp_path, rows, message):
@@ -41,6 +41,6 @@ def test_a_row_that_is_none_is_named(tmp_path, rows, message):
 def test_a_missing_file_or_column_is_named(tmp_path):
     with pytest.raises(DataError, match=r"emobank\.csv is missing"):
         emobank.read(tmp_path)
-    (tmp_path / "emobank.csv").write_text("id,split,V,A,text\n", encoding="utf-8")
-    with pytest.raises(DataError, match="has no column D"):
+    (tmp_path / "emobank.csv").write_text("id,split,V,A,text\na,train,3,3,Hm\n", encoding="utf-8")
+    with pytest.raises(DataError, match="has no column d"):
         emobank.read(tmp_path)

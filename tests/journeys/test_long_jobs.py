@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import pytest
 
 from moodal.cli.main import main
-from moodal.core.errors import DataError, UsageError
+from moodal.core.errors import DataError, OutputError, UsageError
 from moodal.output.formats import from_jsonl
 
 TEXTS = ["I am so glad.", "Leave me alone!", "I miss her so much.", "What is that noise?"]
@@ -124,3 +125,67 @@ def test_lines_of_something_else_are_refused():
         with pytest.raises(DataError, match=r"a\.jsonl, line 1"):
             from_jsonl(text, "a.jsonl")
     assert from_jsonl('{"cut', "a.jsonl") == []
+
+
+def test_the_recording_itself_is_never_overwritten(folder, capsys):
+    path = folder / "0.txt"
+    with pytest.raises(SystemExit) as stopped:
+        main(["predict", str(path), "--format", "jsonl", "--out", str(path)])
+    assert stopped.value.code == UsageError.exit_code
+    assert path.read_text() == TEXTS[0]
+
+
+def test_a_line_cut_within_a_character_is_written_again(folder, tmp_path):
+    (folder / "1.txt").write_text("Wie schön, I am glad, über alles!", encoding="utf-8")
+    out = tmp_path / "a.jsonl"
+    command = ["predict", str(folder), "--format", "jsonl", "--out", str(out)]
+    main(command)
+    whole = out.read_bytes()
+    out.write_bytes(whole[: whole.index("ö".encode()) + 1])
+    main([*command, "--resume"])
+    assert out.read_bytes() == whole
+
+
+def test_answers_to_another_question_are_not_resumed(folder, tmp_path, capsys):
+    out = tmp_path / "a.jsonl"
+    command = ["predict", str(folder), "--format", "jsonl", "--out", str(out)]
+    main(command)
+    whole = out.read_bytes()
+    for other in (["--emotions", "relieved"], ["--prior", "talk"], ["--step", "1"]):
+        with pytest.raises(SystemExit) as stopped:
+            main([*command, "--resume", *other])
+        assert stopped.value.code == DataError.exit_code
+    assert out.read_bytes() == whole
+
+
+def test_old_lines_are_gone_and_pipes_are_refused(tmp_path, capsys):
+    (tmp_path / "broken.wav").write_bytes(b"RIFF\x00\x01")
+    out = tmp_path / "a.jsonl"
+    out.write_text("old\n")
+    command = ["predict", str(tmp_path / "broken.wav"), "--format", "jsonl", "--out"]
+    with pytest.raises(SystemExit):
+        main([*command, str(out)])
+    assert out.read_text() == ""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, str(tmp_path / "pipe"), "--resume"])
+    assert stopped.value.code == OutputError.exit_code
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer of Unix")
+def test_no_reader_takes_the_end_of_its_time_for_damage(tmp_path, capsys, monkeypatch):
+    from moodal.media import decoder
+
+    def endless(*_, **__):
+        try:
+            time.sleep(30)
+        except Exception as error:
+            raise DataError("damaged") from error
+
+    monkeypatch.setattr(decoder, "open_soundfile", endless)
+    (tmp_path / "a.txt").write_text("Hi.")
+    (tmp_path / "b.wav").write_bytes(b"RIFF" + bytes(4) + b"WAVEfmt " + bytes(100))
+    out = tmp_path / "a.csv"
+    main(["predict", str(tmp_path), "--format", "csv", "--out", str(out), "--timeout", "2"])
+    assert "b.wav" not in out.read_text()
+    assert "skipped" in capsys.readouterr().err

@@ -112,6 +112,8 @@ def test_a_bad_line_loses_its_cue_alone_and_is_named():
         (">> REPORTER: Well", "Well", "REPORTER"),
         ("-5 degrees: cold", "-5 degrees: cold", None),
         ("He said: no", "He said: no", None),
+        ("STOP: GO AWAY", "STOP: GO AWAY", None),
+        ("I SAID: no", "I SAID: no", None),
         ("At 10:30 I left", "At 10:30 I left", None),
     ],
 )

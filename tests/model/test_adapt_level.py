@@ -69,7 +69,8 @@ def test_every_answer_says_so_but_one_that_is_levelled_anew(model, levelled):
     [note] = levelled.predict(text="I am glad.").notes
     assert note.startswith(f"Levelled by {len(CHEERFUL)} utterances of text in chats (nats): text")
     assert not any(n.startswith("Levelled by 12") for n in model.predict(text="Hi.").notes)
-    anew = levelled.predict(text="I am glad.", level=True).notes
+    many = " ".join(f"I am glad about number {n}." for n in range(12))
+    anew = levelled.predict(text=many, level=True).notes
     assert not any("in chats" in note for note in anew)
 
 
@@ -119,3 +120,24 @@ def test_the_command_adapts_and_refuses_what_does_not_go_together(folder, tmp_pa
             main(["adapt", *wrong, "--out", str(tmp_path / "other")])
         assert stopped.value.code == UsageError.exit_code
         assert "moodal: " in capsys.readouterr().err
+
+
+def test_options_may_stand_between_the_word_and_the_clips(tmp_path, capsys):
+    for n in range(3):
+        (tmp_path / f"{n}.txt").write_text(f"I am so relieved that it is over {n}.")
+    clips = [str(tmp_path / f"{n}.txt") for n in range(3)]
+    main(["adapt", "relieved", "--out", str(tmp_path / "out"), *clips])
+    assert "learned relieved from 3 clips of text" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("strength", [0, 7, float("nan")])
+def test_a_strength_outside_of_its_range_is_refused_before_anything_is_read(model, strength):
+    with pytest.raises(UsageError, match="strength is above 0"):
+        model.adapt_level(["missing.wav"], "out", strength=strength)
+
+
+def test_recordings_that_are_few_keep_the_stored_level(levelled):
+    text = "I am glad."
+    plain, anew = levelled.predict(text=text), levelled.predict(text=text, level=True)
+    assert dict(anew[0].probabilities) == pytest.approx(dict(plain[0].probabilities))
+    assert any("in chats" in note for note in anew.notes)

@@ -26,7 +26,8 @@ def media(manifest: Manifest) -> Iterator[Finding]:
     root = Path(manifest.root or ".")
     yield from missing_media(manifest)
     missing = [path for path in clips if not (root / path).is_file()]
-    broken = [path for path in clips if path not in set(missing) and not _readable(root / path)]
+    absent = set(missing)
+    broken = [path for path in clips if path not in absent and not _readable(root / path)]
     if broken:
         detail = f"{len(broken)} of {len(clips)} media files are not readable: "
         level: Level = "error" if len(broken) == len(clips) else "warning"

@@ -27,8 +27,9 @@ UNKNOWN = 100
 MANY_UNKNOWN = 0.3
 """The share of unknown pieces from which a text is flagged."""
 
-WRAPPED = 50
-"""A line of at least so many characters without a mark at its end was wrapped by its editor."""
+WRAPPED, SHORT = 50, 25
+"""A line of at least so many characters without a mark at its end was wrapped by its editor; one
+that is shorter, but not by much, if the next one begins with a small letter."""
 
 LONGEST = 600
 """The approximate largest number of characters of a sentence; longer ones are cut at spaces."""
@@ -131,15 +132,16 @@ def sentences(text: str) -> list[str]:
 def _unwrapped(text: str) -> str:
     """Join lines that an editor wrapped: the text of a paragraph does not end with its line.
 
-    A line continues where it has no mark at its end, and the next one begins with a small letter
-    or this one is long. Lists of short lines that begin with capitals stay apart.
+    A line continues where it has no mark at its end and is long, or not short and the next one
+    begins with a small letter. Short lines are lines of a list, or of a chat.
     """
     lines = text.splitlines()
     pieces = lines[:1]
     for before, line in itertools.pairwise(lines):
         end, start = before.rstrip(), line.lstrip()
         continues = end and start and (end[-1].isalnum() or end[-1] in ",-–—")
-        if continues and start[0].isalnum() and (start[0].islower() or len(end) >= WRAPPED):
+        least = SHORT if start[:1].islower() else WRAPPED
+        if continues and start[0].isalnum() and len(end) >= least:
             pieces += [" ", start]
         else:
             pieces += ["\n", line]

@@ -125,12 +125,12 @@ def dimension_tiers(timeline: Timeline, lane: Lane) -> Iterator[tuple[str, list[
     The tiers of the dimensions hold the headline's numbers, and "dimensions" tells how they are
     known, such as "learned from text". Nothing is yielded where no utterance has any.
     """
-    predictions = [c.prediction for c in lane.annotations]
+    predictions = [c.prediction for c in rows(lane).annotations]
     if any(p.dimensions for p in timeline):
-        rows = [p.dimensions.get(p.headline) for p in predictions]
+        headlines = [p.dimensions.get(p.headline) for p in predictions]
         for i, name in enumerate(DIMENSIONS):
-            yield name, [f"{row.numbers[i]:.2f}" if row else "" for row in rows]
-        known = zip(rows, predictions, strict=True)
+            yield name, [f"{row.numbers[i]:.2f}" if row else "" for row in headlines]
+        known = zip(headlines, predictions, strict=True)
         yield "dimensions", [f"{row.known} from {p.headline}" if row else "" for row, p in known]
     for stream in ordered(s for p in timeline for s in p.intensity):
         numbers = [p.intensity.get(stream) for p in predictions]

@@ -122,7 +122,11 @@ def test_any_characters_are_read():
         ('"Go." "No!" (Yes.) So', ['"Go."', '"No!"', "(Yes.)", "So"]),
         ("It costs 3.5 or 4.", ["It costs 3.5 or 4."]),
         ("A line\nAnother\r\nThird\n\n\nlast", ["A line", "Another", "Third", "last"]),
-        ("it goes on\nhere and\r\nhere.\n\nEnd", ["it goes on here and here.", "End"]),
+        (
+            "it goes on and on until here\nand then to the very end\r\nof it.\n\nEnd",
+            ["it goes on and on until here and then to the very end", "of it.", "End"],
+        ),
+        ("i'm so happy\ni hate this\nwhatever", ["i'm so happy", "i hate this", "whatever"]),
         (
             "A line so long that an editor wrapped it before the\nName. Yes",
             ["A line so long that an editor wrapped it before the Name.", "Yes"],
@@ -172,9 +176,9 @@ def test_a_long_one_is_cut_between_words(words):
 
 @pytest.mark.parametrize("text", ["x", ". ", "word ", "Hi. . ", "\n", "! \n", '."', "a.\"' \n"])
 def test_a_hundred_thousand_of_anything_take_no_time(text):
-    started = time.perf_counter()
+    started = time.process_time()
     assert all(len(s) <= LONGEST for s in sentences(text * 100_000))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_of_a_text_of_megabytes_the_beginning_is_read():

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from moodal.core.emotions import Value
-from moodal.output.formats import timed, to_eaf, to_textgrid
+from moodal.output.formats import render, timed, to_eaf, to_textgrid
 
 
 def _tiers(text):
@@ -224,3 +224,9 @@ def test_slices_lie_between_an_elan_utterance_and_its_emotions(made):
     assert kind.get("CONSTRAINTS") == "Included_In"
     plain = ET.fromstring(to_eaf(made.timeline()))
     assert not [t for t in plain.iter("TIER") if t.get("TIER_ID") == "slice"]
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl", "csv", "textgrid", "eaf"])
+def test_slices_and_dimensions_go_together(made, format):
+    timeline = made.dimensioned(made.sliced())
+    assert render([timeline], format)
