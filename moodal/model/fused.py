@@ -21,7 +21,7 @@ from moodal.model.branches import Branch, read_branches
 from moodal.model.channel import Channel, ChannelFusion
 from moodal.model.fusion import Fusion, Weights, key
 from moodal.model.heads import Head, learned_dimensions, read_head
-from moodal.model.level import STRENGTH, Level, cross_fitted, level_of
+from moodal.model.level import STRENGTH, Level, cross_fitted, level_of, with_stored
 from moodal.model.priors import LEVEL, prior_of
 from moodal.model.rows import RowEncoder
 from moodal.model.scorer import Evidence, Readout, Scores
@@ -278,12 +278,7 @@ class FusedScorer:
         learned = {m: own.learned for m, own in ratios.items()}
         prior = np.array([self.shares[b] for b in self.basics])
         levels = cross_fitted(values, learned, prior, recordings, channels, strength)
-        stored = self._stored(len(recordings))
-        # where there are too few others, the level that the artefact was adapted to remains
-        return {
-            m: np.where(own.any(1, keepdims=True), own, stored[m]) if m in stored else own
-            for m, own in levels.items()
-        }
+        return with_stored(levels, self._stored(len(recordings)))
 
     def level(
         self, evidence: Evidence, asked: Asked, strength: float = STRENGTH

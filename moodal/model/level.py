@@ -90,6 +90,16 @@ def cross_fitted(
     return levels
 
 
+def with_stored(
+    levels: Mapping[str, np.ndarray], stored: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return levels [n, K] with those that an artefact was adapted to where others gave none."""
+    return {
+        m: np.where(own.any(1, keepdims=True), own, stored[m]) if m in stored else own
+        for m, own in levels.items()
+    }
+
+
 class Level(NamedTuple):
     """The level that utterances gave.
 
