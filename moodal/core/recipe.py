@@ -130,8 +130,7 @@ class Train(Strict):
     """Learning rate of a pre-trained backbone's parameters (0: the same as lr)."""
     backbone_start: float = Field(default=0.0, ge=0, lt=1, exclude_if=operator.not_)
     """Share of all steps during which a pre-trained backbone keeps its weights, so that the new
-    layers fit first (Kumar et al., ICLR 2022). It is not written where it is 0, so that runs from
-    before this key still match their recipes."""
+    layers fit first (Kumar et al., ICLR 2022). 0 is not written, so that older runs still match."""
     warmup: float = Field(default=0.0, ge=0, lt=1)
     """Share of all steps during which the learning rate rises from 0."""
     decay: Literal["plateau", "linear"] = "plateau"
