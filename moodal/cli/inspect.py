@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from moodal.cli.common import Arguments, default_artefact
 from moodal.core.errors import DataError
 from moodal.core.files import load_json
+from moodal.core.guard import line
 
 if TYPE_CHECKING:
     from moodal.model.artefact import Artefact
@@ -60,7 +61,7 @@ def _show_summary(content: dict[str, Any]) -> None:
     table.add_column(overflow="fold")
     for name, value in content.items():
         if value not in ("", None, [], {}):
-            table.add_row(Text(name), Text(_in_words(value)))
+            table.add_row(Text(line(name)), Text(line(_in_words(value))))
     Console().print(table)
 
 

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import errno
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -118,6 +119,7 @@ def parser() -> Arguments:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command; a user's error ends it with one sentence and an exit code."""
     args = _parse(argv)
+    logging.lastResort = _guarded_handler()
     with user_errors("moodal", COMMANDS[args.command].resumable):
         answer = COMMANDS[args.command].run(args)
         if args.json and answer is not None:
@@ -125,6 +127,20 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.stdout.write("\n")
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where a full disk is one sentence
+
+
+class _GuardedFormatter(logging.Formatter):
+    """Writes warnings without what would control a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return line(super().format(record))
+
+
+def _guarded_handler() -> logging.Handler:
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(_GuardedFormatter())
+    return handler
 
 
 def _silence_standard_output() -> None:

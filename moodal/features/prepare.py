@@ -15,6 +15,7 @@ import numpy as np
 from moodal.core import manifest as manifests
 from moodal.core.emotions import Values
 from moodal.core.errors import DataError, OutputError, UsageError, writing
+from moodal.core.guard import line
 from moodal.core.manifest import MADE_UP, MARK, Manifest
 from moodal.core.records import ordered
 from moodal.corpora.checks.check import Finding, check
@@ -265,7 +266,8 @@ def findings_table(manifest: Manifest, findings: Sequence[Finding]) -> list[Tabl
     for label, name in zip(manifest.space.labels, shown, strict=True):
         cells = (c["labels"][label] for c in counts.values())
         labels.add_row(
-            Text(str(name)), *(f"{x:,.3g}" if isinstance(x, float) else f"{x:,}" for x in cells)
+            Text(line(str(name))),
+            *(f"{x:,.3g}" if isinstance(x, float) else f"{x:,}" for x in cells),
         )
 
     details = Table(title="Findings", show_lines=False)
@@ -273,7 +275,7 @@ def findings_table(manifest: Manifest, findings: Sequence[Finding]) -> list[Tabl
         details.add_column(column, overflow="fold")
     for finding in findings:
         level = Text(finding.level, _COLOURS[finding.level])
-        details.add_row(level, Text(finding.what), Text(finding.detail))
+        details.add_row(level, Text(finding.what), Text(line(finding.detail)))
     return [streams, labels, details]
 
 

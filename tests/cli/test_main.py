@@ -1,6 +1,7 @@
 """The command line: what it prints is what is meant, letter by letter."""
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -131,3 +132,19 @@ def test_escape_codes_of_names_do_not_reach_the_terminal(capsys):
     message = capsys.readouterr().err
     assert "\x1b" not in message
     assert "\x07" not in message
+
+
+def test_escape_codes_of_tables_and_warnings_do_not_reach_the_terminal(tmp_path, capsys):
+    table = tmp_path / "t.csv"
+    table.write_text("id,text,label\na\x1b[31m,so good,joy\x1b]0;x\x07\nb,so sad,sad\n")
+    main(["prepare", "table", str(table), str(tmp_path / "out"), "--encoder", "text=none"])
+    for n in range(8):
+        (tmp_path / f"{n}.txt").write_text("I am so glad.")
+    (tmp_path / "x\x1b[31m.wav").write_bytes(b"RIFF\x00\x01")
+    main(["adapt", "--unlabelled", str(tmp_path), "--out", str(tmp_path / "a\x1b[31m")])
+    told = "".join(capsys.readouterr())
+    assert "\x1b]0" not in told
+    assert "\x1b[31m" not in told
+    assert "\x07" not in told
+    record = logging.LogRecord("moodal", logging.WARNING, "", 0, "x\x1b[31m %s", ("y\x07",), None)
+    assert logging.lastResort.format(record) == "x[31m y"

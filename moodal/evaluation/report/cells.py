@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from moodal.core.guard import line
+
 Rows = Sequence[Sequence[str]]
 
 UNDEFINED = "undefined"
@@ -60,9 +62,9 @@ def grid(title: str, rows: Rows) -> Any:
     built = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE)
     for i, column in enumerate(zip(*rows, strict=True)):
         wide = max(len(c) for c in column[1:]) if i else None
-        name = "\n".join(column[0].replace("-", " ").split())
+        name = "\n".join(line(column[0]).replace("-", " ").split())
         # Text, as "[" would be read as markup
         built.add_column(Text(name), justify="right" if i else "left", min_width=wide)
     for row in rows[1:]:
-        built.add_row(*map(Text, row))
+        built.add_row(*(Text(line(cell)) for cell in row))
     return built
