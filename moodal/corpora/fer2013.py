@@ -285,19 +285,19 @@ def _votes(path: Path, rows: Sequence[Row], i: int, usage: str) -> np.ndarray:
     Raises:
         DataError: that row is of another picture, or lacks counts.
     """
-    apart = "the two files do not belong together; take the published ones"
+    cure = "the two files do not belong together; take the published ones"
     if i >= len(rows):
-        raise DataError(f"{path} has fewer rows than fer2013.csv: {apart}.")
+        raise DataError(f"{path} has fewer rows than fer2013.csv: {cure}.")
     row, name = rows[i], f"fer{i:07d}.png"
     if row.get("usage") != usage:
         raise DataError(
             f"{path}, row {i + 1} is of {row.get('usage') or 'no split'}, fer2013.csv's row "
-            f"{i + 1} of {usage}: {apart}."
+            f"{i + 1} of {usage}: {cure}."
         )
     if row.get("image name") not in (None, name):
         raise DataError(
             f"{path}, row {i + 1} is of {row['image name']}, and that row of fer2013.csv is "
-            f"{name}: {apart}."
+            f"{name}: {cure}."
         )
     try:
         return np.array([float(row[name.lower()] or 0) for name in COUNTED])

@@ -74,8 +74,8 @@ def encode_corpus(
         names = [u.id for u in manifest.utterances]
         items = [item_of(u, stream, manifest.root) for u in manifest.utterances]
         settle = _ignored if skip_unreadable else _refusing(what, names)
-        heard = Measures() if store and info_of(stream).medium == "sound" else None
-        frames, lost = encode_each(encoder, items, store, jobs, what, settle, heard)
+        measures = Measures() if store and info_of(stream).medium == "sound" else None
+        frames, lost = encode_each(encoder, items, store, jobs, what, settle, measures)
         features[stream], specs[stream] = frames, encoder.spec()
         if lost and frames.lengths.any():
             reasons = {names[row]: reason for row, reason in lost.items()}

@@ -1,7 +1,7 @@
-"""Length and peak of the sounds of a corpus: which are silent, and which are not as long as told.
+"""Length and peak of the sounds of a corpus: silence, and lengths unlike the table's.
 
 Both are measured while a corpus is encoded (`moodal.features.encode`) and kept in the feature
-store, so that nothing is decoded twice.
+store; an encoder that reads many clips at once leaves them to a second reading.
 """
 
 from __future__ import annotations
@@ -84,11 +84,11 @@ def sound_findings(
             f"{_count(len(silent), 'recording is', 'recordings are')} silent: "
             f"{shortened(silent, 4)}; leave out rows that nobody can hear.",
         )
-    told = {row: stated_seconds(manifest.utterances[row], modality) for row in known}
+    stated_of = {row: stated_seconds(manifest.utterances[row], modality) for row in known}
     far = [
         f"{names[row]} ({seconds:.1f} s; from its start to its end {stated:.1f} s)"
         for row, (seconds, _) in known.items()
-        if (stated := told[row]) is not None and _far(seconds, stated)
+        if (stated := stated_of[row]) is not None and _far(seconds, stated)
     ]
     if far:
         yield Finding(
@@ -102,7 +102,7 @@ def sound_findings(
     long = [
         f"{names[row]} ({seconds:.1f} s)"
         for row, (seconds, _) in known.items()
-        if told[row] is None and seconds > max(MINUTE, OUTLIER * median)
+        if stated_of[row] is None and seconds > max(MINUTE, OUTLIER * median)
     ]
     if long:
         yield Finding(

@@ -102,7 +102,7 @@ def mixed(pieces: Iterable[Piece], damage: Damage, gain: float = 1.0) -> Iterato
 
     Args:
         pieces: the samples of all channels.
-        damage: is told what was mended, and how many samples were not finite.
+        damage: collects what was mended, and how many samples were not finite.
         gain: by which the samples are multiplied.
     """
     if gain != 1:

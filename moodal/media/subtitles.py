@@ -215,8 +215,8 @@ def subtitles_of(path: Path) -> Path | None:
         if near.is_file():
             return near
     try:
-        beside = sorted(path.parent.glob(f"{glob.escape(path.stem)}.*.[sSvV][rRtT][tT]"))
+        named = sorted(path.parent.glob(f"{glob.escape(path.stem)}.*.[sSvV][rRtT][tT]"))
     except OSError:
         return None
-    languages = [p for p in beside if _LANGUAGE.fullmatch(p.stem.removeprefix(f"{path.stem}."))]
+    languages = [p for p in named if _LANGUAGE.fullmatch(p.stem.removeprefix(f"{path.stem}."))]
     return min(languages, key=lambda p: (".en" not in p.stem.lower(), p.name), default=None)

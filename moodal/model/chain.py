@@ -2,9 +2,9 @@
 
 The voice is judged in overlapping windows, one for each slice of an utterance. A hidden Markov
 chain (Rabiner 1989) joins them: its states are the basic emotions that the modality learned, all
-alike at the beginning; within d seconds an emotion stays with probability (1 - q)^d, and changes
-into each other one alike. Forward-backward smoothing gives the probability of each state in each
-slice, given all windows of the utterance:
+equally probable at first; within d seconds an emotion stays with probability (1 - q)^d, and
+otherwise changes into any other one with the same probability. Forward-backward smoothing gives
+the probability of each state in each slice, given all windows of the utterance:
 
     gamma_t(y)  ~  sum over paths with y at t of product over t of r_t(y_t)^v T(y_t | y_t-1)
 

@@ -120,8 +120,8 @@ class Pauses(Segmentation):
         """Return the speech that ends with the sound, or the cry that the sound is."""
         segments = self._segments(self.segmenter.finish())
         if self.cries.possible and (cry := self.cries.finish()):
-            heard = (cry.start, cry.end)
-            segments.append(Segment(*heard, text="", speech=heard, cry=True))
+            span = (cry.start, cry.end)
+            segments.append(Segment(*span, text="", speech=span, cry=True))
         return segments
 
     def _segments(self, spans: Sequence[Span]) -> list[Segment]:
@@ -169,8 +169,8 @@ class Whole(Segmentation):
         extent = cry or utterance_extent(self.speech, seconds)
         bounds = Span(0.0, seconds) if self.silence else extent
         spoken = self.silence or bool(self.speech) or cry is not None
-        heard = (extent.start, extent.end)
-        segment = Segment(bounds.start, bounds.end, self.text, spoken=spoken, speech=heard)
+        span = (extent.start, extent.end)
+        segment = Segment(bounds.start, bounds.end, self.text, spoken=spoken, speech=span)
         return [replace(segment, cry=cry is not None)]
 
 

@@ -254,7 +254,7 @@ def _intensities(branch: FusedBranch, graph: bytes, part: HeadPart, data: Path) 
 
     The split is that of the branch, so that the test rows are of speakers whom it never heard.
     """
-    told = {
+    known = {
         utterance.id: number
         for utterance in _read(part, data).utterances
         if (number := intensity_of(utterance.extra, part.column)) is not None
@@ -262,13 +262,13 @@ def _intensities(branch: FusedBranch, graph: bytes, part: HeadPart, data: Path) 
     experiment, frames = branch.experiment, branch.experiment.manifest.features[branch.stream]
     own = {"train": experiment.train, "valid": experiment.valid, "test": experiment.test}
     ids = [utterance.id for utterance in experiment.manifest.utterances]
-    rows = {p: [int(i) for i in own[p] if ids[i] in told and len(frames[int(i)])] for p in PARTS}
+    rows = {p: [int(i) for i in own[p] if ids[i] in known and len(frames[int(i)])] for p in PARTS}
     _require_rows(part, rows)
     means = {
         p: _stored(branch, graph, experiment.manifest.select(chosen), _frames_of(branch, chosen))
         for p, chosen in rows.items()
     }
-    numbers = {p: np.array([[told[ids[i]]] for i in chosen]) for p, chosen in rows.items()}
+    numbers = {p: np.array([[known[ids[i]]] for i in chosen]) for p, chosen in rows.items()}
     return HeadRows(means, numbers)
 
 
@@ -287,11 +287,11 @@ def intensity_of(extra: Mapping[str, str], column: str) -> float | None:
         return None
     if len(votes) != len(ratings):
         votes = votes[:1] * len(ratings)
-    heard = [
+    levels = [
         0.0 if vote == NEUTRAL_VOTE else float(rating) / 100
         for vote, rating in zip(votes, ratings, strict=True)
     ]
-    return sum(heard) / len(heard)
+    return sum(levels) / len(levels)
 
 
 def _frames_of(branch: FusedBranch, rows: Sequence[int]) -> Callable[[], list[np.ndarray]]:
