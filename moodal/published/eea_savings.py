@@ -12,26 +12,37 @@ import argparse
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from moodal.core import manifest as manifests
 from moodal.core.errors import DataError
 from moodal.core.files import replacing
+from moodal.evaluation.metrics import METRICS, decide, mean_defined
 from moodal.evaluation.protocols import zero_shot
+from moodal.evaluation.report import scores
 from moodal.features import prepare
 from moodal.published import eea_weights
 from moodal.published.command import best_epoch, write_pickle
 from moodal.train.export import artefact
 
 FIGURES = {
-    "wacc": ("weighted_accuracy", "binary_accuracy_each"),
-    "f1": ("weighted_f1", "weighted_f1_each"),
-    "auc": ("auc",),
-    "mae": ("mae",),
+    "mosei_emo": ("weighted_accuracy", "weighted_f1", "auc"),
+    "iemocap": ("binary_accuracy", "weighted_f1", "auc"),
 }
-"""A figure's name in the authors' file names -> the metrics that it may be."""
+"""--dataset -> the metrics of each emotion, in the authors' order; else they are of sentiment."""
+
+MATCHES = {"mosei_emo": ("exact_match", "subset_match", "intersect_match_published")}
+"""--dataset -> the metrics of whole rows that follow those of each emotion."""
+
+NAMES = {
+    "mosei_emo": ("wacc", "f1", "auc"),
+    "iemocap": ("wacc", "f1"),
+}
+"""--dataset -> how file names call the first of `FIGURES`; the authors call accuracy wacc, too."""
 
 
 def prepared(args: argparse.Namespace, name: str, out: Path) -> Path:
@@ -85,51 +96,71 @@ def write(
     space = trained.space.select(trained.info.trained)
     widths = {**eea_weights.PUBLISHED_WIDTHS, **trained.info.widths}
     state = OrderedDict(eea_weights.to_authors(system, space, widths))
-    test, epochs = figures(report), report["extras"]["epochs"]
+    scored, epochs = scores.load(run), report["extras"]["epochs"]
+    test = figures(args, scored.logits, scored.targets)
     best = int(best_epoch(report)["epoch"]) + 1
     name = _name(args, test, best)
     stats = {
         "args": {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()},
         "train_stats": [row["train_loss"] for row in epochs],
         "valid_stats": [row["valid_loss"] for row in epochs],
-        "test_stats": list(test.values()),  # of the best epoch only: test is scored once
+        "test_stats": test,  # of the best epoch only: test is scored once
         "best_epoch": best,
     }
     yield write_pickle(state, folder / "models" / f"{name}.pt")
     yield write_pickle(stats, folder / "stats" / f"{name}.pt")
-    rows = "".join("".join(f"{x:.4f}," for x in row) for row in test.values())
+    rows = "".join("".join(f"{x:.4f}," for x in row) for row in test)
     path = folder / "csv" / f"{name}.csv"
     with replacing(path) as part:
         part.write_text(f"{rows}\n{stats['args']}\n", encoding="utf-8")
     yield path
 
 
-def figures(report: Mapping[str, Any]) -> dict[str, list[float]]:
-    """Collect metric -> its values per emotion and their mean, in the authors' order.
+def figures(args: argparse.Namespace, logits: np.ndarray, targets: np.ndarray) -> list[list[float]]:
+    """Compute the figures of some rows as the authors' code did, in its order.
 
-    Undefined values are nan.
+    Each emotion is decided by itself, where its sigmoid exceeds --threshold. Undefined values are
+    nan, and a mean is over the defined ones.
+
+    Args:
+        args: the command's arguments.
+        logits, targets: [N, C].
+
+    Returns:
+        Of MOSEI's emotions the weighted accuracy, weighted F1 and AUC, each of every emotion and
+        their mean, and [exact, subset, intersect]; of IEMOCAP the accuracy, weighted F1 and AUC;
+        of sentiment the one row [MAE, Acc2, Acc5, Acc7, F1, correlation], Acc2 and F1 without
+        zeros if --exclude-zero is given.
     """
-    keys = ("weighted_accuracy", "binary_accuracy_each", "weighted_f1", "weighted_f1_each", "auc")
-    metrics = {key: report["metrics"][key] for key in keys if key in report["metrics"]}
-    entries = {
-        key: [*(entry["emotions"][x] for x in report["labels"]), entry["mean"]]
-        for key, entry in metrics.items()
-        if "emotions" in entry
-    }
-    if not entries:  # sentiment
-        entries = {k: [entry["mean"]] for k, entry in report["metrics"].items() if "mean" in entry}
-    return {
-        key: [float("nan") if e["value"] is None else e["value"] for e in row]
-        for key, row in entries.items()
-    }
+    if args.dataset not in FIGURES:
+        zeros = "_nonzero" if args.exclude_zero else ""
+        keys = ("mae", f"acc2{zeros}", "acc5", "acc7", "pearson")
+        values = [float(METRICS[key].measure(targets, scores=logits)[0]) for key in keys]
+        return [[*values[:-1], _sign_f1(args, logits, targets), values[-1]]]
+    decisions = decide(scores.sigmoid(logits), args.threshold)
+    rows = []
+    for key in FIGURES[args.dataset]:
+        value = METRICS[key].measure(targets, scores=logits, decisions=decisions)
+        rows.append([*map(float, value), float(mean_defined(value[np.isfinite(value)]))])
+    if keys := MATCHES.get(args.dataset):
+        rows.append([float(METRICS[key].measure(targets, decisions=decisions)) for key in keys])
+    return rows
 
 
-def _name(args: argparse.Namespace, test: Mapping[str, list[float]], best: int) -> str:
+def _sign_f1(args: argparse.Namespace, values: np.ndarray, targets: np.ndarray) -> float:
+    """Compute the weighted F1 of signs as published: weighted by the predicted signs' counts."""
+    rows = (targets[:, 0] != 0) | (not args.exclude_zero)
+    predicted, true = ((x[rows, :1] > 0).astype(np.float64) for x in (values, targets))
+    return float(METRICS["weighted_f1"].measure(predicted, decisions=true)[0])
+
+
+def _name(args: argparse.Namespace, test: Sequence[Sequence[float]], best: int) -> str:
     """Compose the authors' file name: model, figures, epoch, seed, widths, modalities, protocol."""
     parts = [args.model, *([args.fusion] if args.model == "rnn" else [])]
-    for short, keys in FIGURES.items():
-        key = next((key for key in keys if key in test), None)
-        parts += [f"{short}_{test[key][-1]:.4f}"] if key else []
+    if args.dataset in NAMES:
+        parts += [f"{short}_{test[i][-1]:.4f}" for i, short in enumerate(NAMES[args.dataset])]
+    else:
+        parts += [f"mae_{test[0][0]:.4f}"]
     parts += [f"ep{best}", f"rand{args.seed}", str(args.hidden_sizes), args.modalities]
     parts += ["gru"] * args.gru + ["bi"] * args.bidirectional
     parts += [f"zsl{args.zsl}"] * (args.zsl != -1) + [f"fsl{args.fsl}"] * (args.fsl != -1)
