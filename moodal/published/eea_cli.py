@@ -18,7 +18,7 @@ from typing import Any
 import moodal
 from moodal.core.errors import UsageError
 from moodal.core.records import STREAMS
-from moodal.evaluation.report import tables
+from moodal.evaluation.report import scores, tables
 from moodal.published import eea_savings
 from moodal.published.command import recipe_values, write_recipe
 from moodal.published.import_checkpoint import import_checkpoint, streams_of
@@ -253,6 +253,7 @@ def _import(args: argparse.Namespace, folder: Path, prepared: Mapping[str, Path]
         args.modalities,
         widths={s: f.width for s, f in corpus.features.items()},
         heads=_heads(args),
+        threshold=args.threshold,
     )
     return out
 
@@ -269,6 +270,9 @@ def _score(args: argparse.Namespace, folder: Path, prepared: Mapping[str, Path])
     model = moodal.load(artefact)
     emotions = None if args.model == "eea" else list(model.info.labels)
     tables.show(model.evaluate(corpus, out, split=split, vectors=vectors, emotions=emotions))
+    scored = scores.load(out)
+    rows = eea_savings.figures(args, scored.logits, scored.targets)
+    print("".join(f"{x:.4f}," for row in rows for x in row))
     words = ["--vectors", vectors] if vectors else []
     words += ["--emotions", ",".join(emotions)] if emotions else []
     _print_same("evaluate", artefact, corpus, "--split", split, *words, "--out", out)

@@ -1,6 +1,7 @@
 """The authors' command line runs its examples as written, and writes and reads their files."""
 
 import argparse
+import json
 import os
 import pickle
 import re
@@ -89,6 +90,15 @@ def test_its_own_checkpoint_is_loaded_scored_and_imported(place, tmp_path):
         assert "AUC" in scored.stdout
         same = the_same(scored)
         assert (same.split, same.vectors) == (flag[2:], VECTORS)
+    numbers = (place / path.replace("models", "csv")).with_suffix(".csv").read_text().splitlines()
+    assert len(numbers[0].rstrip(",").split(",")) == 24
+    assert numbers[0] in scored.stdout.splitlines()  # as written after training
+    scored = main_py(place, f"{SMALL} {model} --test --ckpt='{path}' --threshold=0.97")
+    assert numbers[0] not in scored.stdout
+    report = json.loads((place / the_same(scored).out / "report.json").read_text())
+    assert set(report["thresholds"]["values"].values()) == {0.97}
+    wrong = main_py(place, f"{SMALL} {model} --test --ckpt='{path}' --threshold=97")
+    assert (wrong.returncode, "A threshold is a probability" in wrong.stderr) == (2, True)
     out = tmp_path / "artefact"
     labels = "anger,disgust,fear,happy,sad,surprise"
     cli.main(["import", str(place / path), str(out), "--labels", labels])

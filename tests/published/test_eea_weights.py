@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from moodal.core.emotions import EmotionSpace, Values
-from moodal.core.errors import DataError, SpaceError
+from moodal.core.errors import DataError, SpaceError, UsageError
 from moodal.published.eea_weights import PUBLISHED_WIDTHS, to_authors
 from moodal.published.import_checkpoint import import_checkpoint, recognise
 from moodal.train.export.artefact import load
@@ -141,6 +141,16 @@ def test_a_space_that_does_not_fit_is_refused() -> None:
     _, late = build("rnn", {"fusion": "lf", "hidden": HIDDEN}, ALL)
     with pytest.raises(SpaceError, match="not for angry, sad"):
         to_authors(late, EmotionSpace(["angry", "sad"]))
+
+
+def test_the_threshold_of_an_import_is_that_of_every_emotion(tmp_path) -> None:
+    _, system = build("eea", {"hidden": HIDDEN}, ALL)
+    torch.save(to_authors(system, SPACE), tmp_path / "model.pt")
+    words = (tmp_path / "model.pt", tmp_path / "out", SPACE.labels)
+    info = import_checkpoint(*words, threshold=0.3)
+    assert (info.thresholds.values, info.thresholds.source) == ((0.3, 0.3), "fixed at 0.3")
+    with pytest.raises(UsageError, match="from 0 to 1; got 3"):
+        import_checkpoint(*words, threshold=3.0)
 
 
 def test_a_checkpoint_of_sentiment_has_its_range_and_other_values_are_refused(tmp_path) -> None:
