@@ -74,6 +74,20 @@ def test_another_order_of_streams_becomes_theirs() -> None:
             to_authors(other, SPACE)
 
 
+def test_an_eea_of_three_modalities_is_read_with_fewer_which_weigh_the_same() -> None:
+    _, system = build("eea", {"hidden": HIDDEN}, ALL)
+    with torch.no_grad():
+        system.weight.copy_(torch.tensor([0.7, 0.2, 0.1]))
+    state = to_authors(system, SPACE)
+    imported = recognise(state, streams=["speech", "text"])
+    assert tuple(imported.widths) == imported.config["streams"] == ("text", "speech")
+    assert imported.state["weight"].tolist() == [0.5, 0.5]
+    assert not [name for name in imported.state if "face" in name]
+    for name, value in imported.state.items():
+        assert name == "weight" or torch.equal(value, system.state_dict()[name])
+    assert "weight" not in recognise(state, streams=["face"]).state
+
+
 def test_an_eea_of_fewer_modalities_has_zeros_for_the_others() -> None:
     _, system = build("eea", {"hidden": HIDDEN}, ("speech",))
     state = to_authors(system, SPACE)
