@@ -81,6 +81,18 @@ def with_extra(prepared: Mapping[str, Path], unseen: str | None, folder: Path) -
     return out
 
 
+def without(corpus: Path, unseen: str, folder: Path) -> Path:
+    """Return the corpus without an emotion, and without its rows in training and validation."""
+    out = folder / "prepared" / f"{corpus.name}-without-{unseen}"
+    if not (out / "manifest.json").exists():
+        manifest = manifests.read(corpus)
+        tested = np.array([u.split == "test" for u in manifest.utterances])
+        kept = tested | (manifest.labels[:, manifest.space.index(unseen)] == 0)
+        others = [x for x in manifest.space.labels if x != unseen]
+        manifest.select(np.flatnonzero(kept)).only(others).write(out)
+    return out
+
+
 def stem(args: argparse.Namespace) -> str:
     """Name the run of these arguments, and of no others."""
     arguments = {k: str(v) for k, v in vars(args).items() if k != "verbose"}
@@ -139,8 +151,8 @@ def figures(args: argparse.Namespace, logits: np.ndarray, targets: np.ndarray) -
         return [[*values[:-1], _sign_f1(args, logits, targets), values[-1]]]
     decisions = decide(scores.sigmoid(logits), args.threshold)
     rows = []
-    for key in FIGURES[args.dataset]:
-        value = METRICS[key].measure(targets, scores=logits, decisions=decisions)
+    for metric in FIGURES[args.dataset]:
+        value = METRICS[metric].measure(targets, scores=logits, decisions=decisions)
         rows.append([*map(float, value), float(mean_defined(value[np.isfinite(value)]))])
     if keys := MATCHES.get(args.dataset):
         rows.append([float(METRICS[key].measure(targets, decisions=decisions)) for key in keys])

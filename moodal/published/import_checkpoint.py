@@ -119,9 +119,7 @@ def import_checkpoint(
         encoders={s: _encoder(s, width) for s, width in imported.widths.items()},
         modalities=modality_infos(imported.widths),
         activation=ACTIVATIONS[task],
-        thresholds=ThresholdInfo(
-            values=tuple(map(float, decided.values)), source=decided.source
-        ),
+        thresholds=ThresholdInfo(values=tuple(map(float, decided.values)), source=decided.source),
         protocol=ProtocolInfo(
             name=IMPORTED, checkpoint=Path(checkpoint).name, stamps=_stamps(imported)
         ),

@@ -115,7 +115,7 @@ def test_its_own_checkpoint_is_loaded_scored_and_imported(place, tmp_path):
         "--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei --fsl=0 --loss=bce --cap -hss 300 8 8 --gru",  # noqa: E501
         "--model=eea --dataset=iemocap --data-folder=data/iemocap --zsl=5 --loss=bce -hss 300 8 8 -mod=ta",  # noqa: E501
         "--model=rnn --fusion=lf --dataset=mosei_emo --data-folder=data/cmu-mosei --loss=bce --optim=sgd --verbose",  # noqa: E501
-        "--model=mult --dataset=iemocap --data-folder=data/iemocap --loss=bce",
+        "--model=mult --dataset=iemocap --data-folder=data/iemocap --loss=bce --zsl=2",
     ],
 )
 def test_the_other_flags(place, words):
