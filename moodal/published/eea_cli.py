@@ -24,7 +24,7 @@ from moodal.corpora.published import iemocap_eea, iemocap_nine
 from moodal.corpora.unpickle import load
 from moodal.evaluation.report import scores, tables
 from moodal.modalities.text.emotion_vectors import word_vectors
-from moodal.published import eea_savings
+from moodal.published import eea_savings, eea_weights
 from moodal.published.command import recipe_values, write_recipe
 from moodal.published.import_checkpoint import import_checkpoint, streams_of
 
@@ -226,7 +226,8 @@ def _system(args: argparse.Namespace) -> dict[str, Any]:
     if args.model == "transformer":
         return common
     if args.model == "mult":
-        return common | {"width": args.hidden_dim, "heads": _heads(args)}
+        own = {} if args.dataset in ZERO_SHOT else eea_weights.MULT_OF_SENTIMENT
+        return common | {"width": args.hidden_dim, "heads": _heads(args), **own}
     rnn = common | {
         "hidden": dict(zip(("text", "speech", "face"), args.hidden_sizes, strict=True)),
         "layers": args.num_layers,

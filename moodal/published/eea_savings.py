@@ -154,8 +154,8 @@ def figures(args: argparse.Namespace, logits: np.ndarray, targets: np.ndarray) -
     for metric in FIGURES[args.dataset]:
         value = METRICS[metric].measure(targets, scores=logits, decisions=decisions)
         rows.append([*map(float, value), float(mean_defined(value[np.isfinite(value)]))])
-    if keys := MATCHES.get(args.dataset):
-        rows.append([float(METRICS[key].measure(targets, decisions=decisions)) for key in keys])
+    if matches := MATCHES.get(args.dataset):
+        rows.append([float(METRICS[key].measure(targets, decisions=decisions)) for key in matches])
     return rows
 
 

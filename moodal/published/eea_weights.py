@@ -36,6 +36,14 @@ IGNORED = re.compile(r"(^|\.)(version|_float_tensor)$")
 """Constants that MulT's modules register as state."""
 
 
+MULT_OF_SENTIMENT = {
+    "attention_dropout": {"text": 0.2, "speech": 0.0, "face": 0.0},
+    "embed_dropout": 0.2,
+    "attention_mask": True,
+}
+"""The authors' values of MulT for MOSI and MOSEI sentiment, where `mult.Config` has IEMOCAP's."""
+
+
 def from_authors(
     weights: dict[str, Tensor],
     streams: tuple[str, ...] | None = None,

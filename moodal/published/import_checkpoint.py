@@ -104,7 +104,10 @@ def import_checkpoint(
     else:
         space = EmotionSpace(labels, task, vectors, source)
     entry = SYSTEMS[imported.name]
-    settings = entry.Config(**imported.config)
+    config = imported.config
+    if imported.name == "mult" and task == "regression":
+        config |= eea_weights.MULT_OF_SENTIMENT  # no shape shows that the mask was on
+    settings = entry.Config(**config)
     system = entry.build(settings, imported.widths, space)
     system.load_state_dict(imported.state)
     settings = system.portable

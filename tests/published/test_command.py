@@ -12,6 +12,7 @@ from moodal.core.errors import UsageError
 from moodal.core.recipe import Recipe
 from moodal.published import eea_cli, mmer_cli
 from moodal.published.command import best_epoch, write_recipe
+from moodal.train.systems import SYSTEMS
 
 EEA = ["-bs=64", "-lr=1e-3", "-ep=10"]
 MMER = [
@@ -79,6 +80,23 @@ def test_flags_set_the_recipe_of_eea() -> None:
     }
     with pytest.raises(UsageError, match="mosi has a sentiment"):
         eea("--model=eea", "--dataset=mosi")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "heads", "dropouts", "mask"),
+    [
+        ("iemocap", 10, (0.25, 0.3), False),
+        ("mosi", 10, (0.2, 0.2), True),
+        ("mosei_senti", 8, (0.2, 0.2), True),
+    ],
+)
+def test_mult_has_the_values_of_the_dataset(dataset, heads, dropouts, mask) -> None:
+    section = eea("--model=mult", f"--dataset={dataset}")["system"]
+    config = SYSTEMS["mult"].Config(**{k: v for k, v in section.items() if k != "name"})
+    assert (config.heads, config.layers, config.attention_mask) == (heads, 4, mask)
+    assert (config.attention_dropout["text"], config.embed_dropout) == dropouts
+    assert config.attention_dropout["speech"] == config.attention_dropout["face"] == 0.0
+    assert config.relu_dropout == config.residual_dropout == config.out_dropout == 0.1
 
 
 def test_each_mmer_has_its_own_defaults_which_flags_replace() -> None:

@@ -157,6 +157,20 @@ def test_a_space_that_does_not_fit_is_refused() -> None:
         to_authors(late, EmotionSpace(["angry", "sad"]))
 
 
+def test_mult_of_sentiment_attends_to_no_later_steps(tmp_path) -> None:
+    sentiment = Values(["sentiment"])
+    settings = SYSTEMS["mult"].Config(width=10, last_column=True, attention_mask=True)
+    system = SYSTEMS["mult"].build(settings, PUBLISHED_WIDTHS, sentiment)
+    torch.save(to_authors(system, sentiment), tmp_path / "model.pt")
+    info = import_checkpoint(tmp_path / "model.pt", tmp_path / "out", ["sentiment"], "regression")
+    assert info.body.config["attention_mask"] is True
+    assert info.body.config["embed_dropout"] == 0.2
+    _, emotions = build("mult", {"width": 10}, ALL)
+    torch.save(to_authors(emotions, SPACE), tmp_path / "model.pt")
+    info = import_checkpoint(tmp_path / "model.pt", tmp_path / "other", SPACE.labels)
+    assert info.body.config["attention_mask"] is False
+
+
 def test_the_threshold_of_an_import_is_that_of_every_emotion(tmp_path) -> None:
     _, system = build("eea", {"hidden": HIDDEN}, ALL)
     torch.save(to_authors(system, SPACE), tmp_path / "model.pt")
