@@ -154,6 +154,9 @@ class Train(Strict):
     """Epochs without a better average on validation before training stops (0: never)."""
     select: str = "weighted_accuracy"
     """The validation metric that chooses the epoch, "loss", or "last" (no choice)."""
+    record: list[str] = Field(default_factory=list, exclude_if=operator.not_)
+    """Further validation metrics that every epoch records, of each emotion or value. Left out of a
+    written recipe where there are none, as ``backbone_start``."""
     select_on: Literal["valid", "test"] = "valid"
     """"test" is the protocol of some papers; results selected so are marked in the report."""
     seed: int = Field(default=0, ge=0, le=SEEDS)

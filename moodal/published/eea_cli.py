@@ -199,6 +199,7 @@ def _recipe(args: argparse.Namespace, prepared: Mapping[str, Path]) -> dict[str,
         "data.trim_padding": False,
         "system": _system(args),
         "train.select": SELECT.get(args.dataset, "loss"),
+        "train.record": list(eea_savings.recorded(args)),
         "train.accelerator": _device(args.cuda),
         "report.thresholds": "fixed",
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -112,11 +113,13 @@ def write(
     test = figures(args, scored.logits, scored.targets)
     best = int(best_epoch(report)["epoch"]) + 1
     name = _name(args, test, best)
+    validated = [validation_figures(args, row, trained.info.trained) for row in epochs]
     stats = {
         "args": {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()},
         "train_stats": [row["train_loss"] for row in epochs],
-        "valid_stats": [row["valid_loss"] for row in epochs],
-        "test_stats": test,  # of the best epoch only: test is scored once
+        "valid_stats": validated,
+        "test_stats": [test if i == best else None for i in range(1, len(epochs) + 1)],
+        "best_valid_stats": best_of(args, validated),
         "best_epoch": best,
     }
     yield write_pickle(state, folder / "models" / f"{name}.pt")
@@ -126,6 +129,44 @@ def write(
     with replacing(path) as part:
         part.write_text(f"{rows}\n{stats['args']}\n", encoding="utf-8")
     yield path
+
+
+def recorded(args: argparse.Namespace) -> tuple[str, ...]:
+    """Return the metrics that `validation_figures` reads, for the recipe's ``train.record``."""
+    if args.dataset in FIGURES:
+        return (*FIGURES[args.dataset], *MATCHES.get(args.dataset, ()))
+    zeros = "_nonzero" if args.exclude_zero else ""
+    return ("mae", f"acc2{zeros}", "acc5", "acc7", f"sign_f1{zeros}", "pearson")
+
+
+def validation_figures(
+    args: argparse.Namespace, row: Mapping[str, float], labels: Sequence[str]
+) -> list[list[float]]:
+    """Return the validation figures of an epoch in the layout of `figures`, decided at 0.5.
+
+    Args:
+        args: the command's arguments.
+        row: of the learning curves, see `moodal.train.engine.selection.recorded`.
+        labels: the trained emotions.
+    """
+    if args.dataset not in FIGURES:
+        return [[row.get(f"valid/{key}/{labels[0]}", math.nan) for key in recorded(args)]]
+    rows = []
+    for metric in FIGURES[args.dataset]:
+        values = np.array([row.get(f"valid/{metric}/{label}", math.nan) for label in labels])
+        rows.append([*map(float, values), float(mean_defined(values[np.isfinite(values)]))])
+    if matches := MATCHES.get(args.dataset):
+        rows.append([row.get(f"valid/{key}", math.nan) for key in matches])
+    return rows
+
+
+def best_of(args: argparse.Namespace, epochs: Sequence[list[list[float]]]) -> list[list[float]]:
+    """Return the best of each figure over all epochs: the highest, of MAE the lowest."""
+    rows = [np.array(row) for row in zip(*epochs, strict=True)]
+    best = [np.fmax.reduce(row, axis=0) for row in rows]
+    if args.dataset not in FIGURES:
+        best[0][0] = np.fmin.reduce(rows[0][:, 0])
+    return [[float(value) for value in row] for row in best]
 
 
 def figures(args: argparse.Namespace, logits: np.ndarray, targets: np.ndarray) -> list[list[float]]:

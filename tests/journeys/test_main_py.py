@@ -123,7 +123,14 @@ def test_the_other_flags(place, words):
     assert done.returncode == 0, done.stderr
     path = Path(re.findall(r"Written: (.+stats.+)", done.stdout)[0])
     stats = pickle.loads((place / path).read_bytes())  # written a moment ago by the test itself
-    assert set(stats) >= {"args", "train_stats", "valid_stats", "test_stats", "best_epoch"}
+    parts = ("train_stats", "valid_stats", "test_stats", "best_valid_stats")
+    assert set(stats) == {"args", "best_epoch", *parts}
+    kept = stats["best_epoch"] - 1
+    assert len(stats["valid_stats"]) == len(stats["test_stats"]) == 2
+    rows = stats["test_stats"][kept], stats["valid_stats"][kept], stats["best_valid_stats"]
+    assert {len(row) for row in rows} == {4 if "mosei" in words else 3}
+    select = stats["valid_stats"][kept][0][-1]
+    assert select == stats["best_valid_stats"][0][-1]  # by which the epoch was chosen
     if "--zsl=2" in words:
         assert path.stem.endswith("zsl2")
         model = next((place / path).parents[1].glob("models/*zsl2.pt"))

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from moodal.published import eea_cli
-from moodal.published.eea_savings import _name, figures
+from moodal.published.eea_savings import _name, best_of, figures, recorded, validation_figures
 
 CASE = Path(__file__).parents[1] / "parity" / "metrics.safetensors"
 """Scores, and what the authors' code computed of them."""
@@ -61,6 +61,28 @@ def test_sentiment_is_one_row_with_or_without_zeros(flags, key) -> None:
     (row,) = figures(args, predicted.astype(float), truth.astype(float))
     names = ("mae", "acc2", "acc5", "acc7", "f1", "corr")
     np.testing.assert_allclose(row, [theirs[key][name] for name in names], atol=1e-6)
+
+
+def test_validation_figures_of_epochs_have_the_layout_of_the_test() -> None:
+    args, labels = arguments("--dataset=iemocap"), ["sad", "happy"]
+    keys = [f"valid/{m}/{x}" for m in ("binary_accuracy", "weighted_f1", "auc") for x in labels]
+    epochs = [dict(zip(keys, row, strict=True)) for row in ([0.5, 0.7, 0, 1, 1, 1], [0.9, 0.1] * 3)]
+    del epochs[1]["valid/auc/sad"]
+    rows = [validation_figures(args, row, labels) for row in epochs]
+    np.testing.assert_allclose(rows[0], [[0.5, 0.7, 0.6], [0, 1, 0.5], [1, 1, 1]])
+    np.testing.assert_allclose(rows[1][2], [math.nan, 0.1, 0.1])
+    best = best_of(args, rows)
+    np.testing.assert_allclose(best, [[0.9, 0.7, 0.6], [0.9, 1, 0.5], [1, 1, 1]])
+    assert recorded(args) == ("binary_accuracy", "weighted_f1", "auc")
+
+
+def test_the_best_sentiment_has_the_lowest_error() -> None:
+    args = arguments("--dataset=mosi", "--exclude-zero")
+    names = recorded(args)
+    assert names[:2] == ("mae", "acc2_nonzero")
+    epochs = [{f"valid/{name}/sentiment": value for name in names} for value in (0.25, 0.75)]
+    rows = [validation_figures(args, row, ["sentiment"]) for row in epochs]
+    assert best_of(args, rows) == [[0.25, 0.75, 0.75, 0.75, 0.75, 0.75]]
 
 
 def test_the_threshold_moves_the_decisions() -> None:
