@@ -11,4 +11,4 @@ here=$(dirname "$0")
 python=python
 [ -x "$here/.venv/bin/python" ] && python="$here/.venv/bin/python"
 exec "$python" "$here/main_mmer.py" --run mmer --data_path_audio "$audio" \
-  --data_path_roberta "$roberta" --csv_path "$csv" --saving_path "$save" "$@"
+  --data_path_roberta "$roberta" --csv_path "$csv" --save_path "$save" "$@"

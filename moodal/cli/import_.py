@@ -40,6 +40,12 @@ def import_arguments(parser: Arguments) -> None:
         type=int,
         help="attention heads of MulT (default: 10; 8 for MOSEI sentiment) or MMER (default: 12)",
     )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=0.5,
+        help="probability above which each emotion is decided (default: 0.5)",
+    )
 
 
 def import_(args: argparse.Namespace) -> Any:
@@ -55,6 +61,7 @@ def import_(args: argparse.Namespace) -> Any:
         args.modalities,
         widths=dict(zip(STREAMS, args.widths, strict=True)) if args.widths else None,
         heads=args.heads,
+        threshold=args.threshold,
     )
     if not args.json:
         tell(f"Written to {args.out}: {info.name} with the emotions {', '.join(info.labels)}.")

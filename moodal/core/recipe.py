@@ -76,8 +76,7 @@ class Split(Strict):
     only: list[int] = Field(default_factory=list)
     """Run only these folds, counted from 0."""
     valid_share: float = Field(default=0.15, gt=0, lt=1)
-    """Share of the training rows used for validation; whole groups are taken until it is
-    reached."""
+    """Share of the training rows for validation; whole groups are taken until it is reached."""
     seed: int = Field(default=0, ge=0, le=SEEDS)
     file: str = ""
     """A JSON file of test folds ({fold: [utterance ids]}) to use instead of computed folds."""
@@ -122,9 +121,8 @@ class Train(Strict):
     accumulate: int = Field(default=1, ge=1)
     """Batches whose gradients are added before one step."""
     max_frames: int = Field(default=0, ge=0)
-    """Limit of longest sequence times rows in one computation (0: a whole batch). One step still
-    uses batch_size x accumulate rows; they are divided by length into pieces, whose gradients
-    are added."""
+    """Limit of longest sequence times rows in one computation (0: a whole batch). A step still
+    has batch_size x accumulate rows, divided by length into pieces whose gradients are added."""
     lr: float = Field(default=1e-3, gt=0)
     backbone_lr: float = Field(default=0.0, ge=0)
     """Learning rate of a pre-trained backbone's parameters (0: the same as lr)."""
@@ -152,6 +150,8 @@ class Train(Strict):
     """Epochs without a better average on validation before training stops (0: never)."""
     select: str = "weighted_accuracy"
     """The validation metric that chooses the epoch, "loss", or "last" (no choice)."""
+    record: list[str] = Field(default_factory=list, exclude_if=operator.not_)
+    """Further validation metrics that every epoch records, of each emotion or value."""
     select_on: Literal["valid", "test"] = "valid"
     """"test" is the protocol of some papers; results selected so are marked in the report."""
     seed: int = Field(default=0, ge=0, le=SEEDS)

@@ -18,7 +18,7 @@ ConstantOfShape Conv ConvInteger Cos CumSum DequantizeLinear Div DynamicQuantize
 Elu Equal Erf Exp Expand Flatten Floor GRU Gather GatherElements GatherND Gelu Gemm
 GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual GroupNormalization HardSigmoid Identity
 InstanceNormalization IsInf IsNaN LSTM LayerNormalization LeakyRelu Less LessOrEqual Log
-LogSoftmax MatMul MatMulInteger Max MaxPool Min Mod Mul Neg Not OneHot Or PRelu Pad Pow
+LogSoftmax MatMul MatMulInteger Max MaxPool Min Mod Mul Neg NonZero Not OneHot Or PRelu Pad Pow
 QLinearConv QLinearMatMul QuantizeLinear RNN Range Reciprocal ReduceL1 ReduceL2 ReduceLogSumExp
 ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round ScatterND
 Shape Sigmoid Sign Sin Size Slice Softmax Softplus Split Sqrt Squeeze Sub Tanh Tile Transpose

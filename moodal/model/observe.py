@@ -317,7 +317,7 @@ class _Reading:
 
     def _observe(self, segment: Segment) -> Observation:
         """Observe a segment with every modality."""
-        media = {name: Clip(path) for name, path in self.options.media.items()}
+        media = {name: Clip(str(path)) for name, path in self.options.media.items()}
         window = segment.window(self._heard(segment), media)
         observed: dict[str, Sequence[Observed]] = {}
         absent: dict[str, str] = {}

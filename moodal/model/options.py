@@ -111,7 +111,7 @@ class PredictOptions(Options):
     whole: bool = False
     faces: Faces = "main"
     fps: float = 5.0
-    media: Mapping[str, str] = field(default_factory=dict)
+    media: Mapping[str, Path | str] = field(default_factory=dict)
     track: int | str | None = None
     step: float | None = None
 

@@ -15,19 +15,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import moodal
 from moodal.core.errors import UsageError
 from moodal.core.records import STREAMS
-from moodal.evaluation.report import tables
-from moodal.published import eea_savings
+from moodal.corpora.published import iemocap_eea, iemocap_nine
+from moodal.corpora.unpickle import load
+from moodal.evaluation.report import scores, tables
+from moodal.modalities.text.emotion_vectors import word_vectors
+from moodal.published import eea_savings, eea_weights
 from moodal.published.command import recipe_values, write_recipe
 from moodal.published.import_checkpoint import import_checkpoint, streams_of
 
 ZERO_SHOT = {
     "mosei_emo": dict(enumerate(("anger", "disgust", "fear", "happy", "sad", "surprise"))),
-    "iemocap": {1: "excited", 4: "surprised", 5: "frustrated"},
+    "iemocap": dict(enumerate(iemocap_nine.EMOTIONS)),
 }
 """The emotion that --zsl and --fsl mean by a number."""
+
+CLOSED = ("rnn", "mult", "transformer")
+"""The models that score only emotions that they were trained on."""
 
 CORPORA = {
     ("mosei_emo", True): "mosei",
@@ -156,11 +164,18 @@ def _prepare(args: argparse.Namespace, folder: Path) -> dict[str, Path]:
     corpus = "iemocap9" if args.iemocap9 else CORPORA.get((args.dataset, args.aligned))
     if corpus is None:
         raise UsageError(f"{args.dataset} has no unaligned version; add --aligned.")
-    extra = args.dataset == "iemocap" and max(args.zsl, args.fsl, args.zsl_test) >= 0
-    return {
+    unseen = _unseen(args)
+    own = iemocap_nine.EMOTIONS if args.iemocap9 else iemocap_eea.EMOTIONS
+    extra = args.dataset == "iemocap" and unseen and unseen not in own
+    prepared = {
         name: eea_savings.prepared(args, name, folder / "prepared" / name)
         for name in ([corpus, "iemocap9"] if extra else [corpus])
     }
+    if unseen and args.zsl >= 0 and args.model in CLOSED:
+        if extra:
+            return {corpus: eea_savings.with_extra(prepared, unseen, folder)}
+        return {corpus: eea_savings.without(prepared[corpus], unseen, folder)}
+    return prepared
 
 
 def _unseen(args: argparse.Namespace) -> str | None:
@@ -184,6 +199,7 @@ def _recipe(args: argparse.Namespace, prepared: Mapping[str, Path]) -> dict[str,
         "data.trim_padding": False,
         "system": _system(args),
         "train.select": SELECT.get(args.dataset, "loss"),
+        "train.record": list(eea_savings.recorded(args)),
         "train.accelerator": _device(args.cuda),
         "report.thresholds": "fixed",
     }
@@ -193,10 +209,10 @@ def _recipe(args: argparse.Namespace, prepared: Mapping[str, Path]) -> dict[str,
                 f"eea scores emotions; {args.dataset} has a sentiment. Use rnn or mult."
             )
         settings["space"] = {"vectors": args.glove_emo_path, "capitalised": args.cap}
-    if unseen:
+    if unseen and not (args.zsl >= 0 and args.model in CLOSED):
         name = "zero_shot" if args.zsl >= 0 else "few_shot"
         settings["protocol"] = {"name": name, "unseen": [unseen]}
-        if args.dataset == "iemocap":
+        if len(prepared) > 1:
             settings["protocol.append_from"] = str(prepared["iemocap9"])
     return recipe_values(args, KEYS, settings)
 
@@ -211,7 +227,8 @@ def _system(args: argparse.Namespace) -> dict[str, Any]:
     if args.model == "transformer":
         return common
     if args.model == "mult":
-        return common | {"width": args.hidden_dim, "heads": _heads(args)}
+        own = {} if args.dataset in ZERO_SHOT else eea_weights.MULT_OF_SENTIMENT
+        return common | {"width": args.hidden_dim, "heads": _heads(args), **own}
     rnn = common | {
         "hidden": dict(zip(("text", "speech", "face"), args.hidden_sizes, strict=True)),
         "layers": args.num_layers,
@@ -239,22 +256,54 @@ def _device(cuda: str) -> str:
 
 
 def _import(args: argparse.Namespace, folder: Path, prepared: Mapping[str, Path]) -> Path:
-    """Import the checkpoint as an artefact; its emotions are the corpus's, less the unseen one."""
+    """Import the checkpoint as an artefact, see `_trained`."""
     from moodal.core import manifest
 
     corpus = manifest.read(next(iter(prepared.values())))
-    unseen = _unseen(args)
     out = folder / "imported" / Path(args.ckpt).stem
     import_checkpoint(
         args.ckpt,
         out,
-        [x for x in corpus.space.labels if x != unseen],
+        _trained(args, corpus.space.labels),
         corpus.space.task,
         args.modalities,
         widths={s: f.width for s, f in corpus.features.items()},
         heads=_heads(args),
+        threshold=args.threshold,
     )
     return out
+
+
+def _trained(args: argparse.Namespace, labels: Sequence[str]) -> list[str]:
+    """Return the emotions that the checkpoint was trained on.
+
+    They are those of the corpus, without the unseen one or with it, whichever are as many as the
+    checkpoint's; else those whose vectors an EEA holds.
+
+    Args:
+        labels: the emotions of the corpus.
+    """
+    state = load.load_state(Path(args.ckpt))
+    names = ("textEmoEmbs.weight", "out.3.bias", "out.bias", "out_layer.bias")
+    outputs = next((len(state[name]) for name in names if name in state), 0)
+    unseen = _unseen(args)
+    without = [x for x in labels if x != unseen]
+    for emotions in (without, [*labels], [*labels, *([unseen] if unseen else [])]):
+        if len(emotions) == outputs:
+            return emotions
+    vectors = state.get("textEmoEmbs.weight")
+    if vectors is None:
+        return without
+    known = word_vectors(args.glove_emo_path).vectors(labels, capitalised=args.cap)
+    if vectors.shape[1] != known.shape[1]:
+        return without
+    equal = np.isclose(np.asarray(vectors)[:, None], known[None]).all(2)
+    if not (equal.sum(1) == 1).all():
+        raise UsageError(
+            f"{args.ckpt} has {outputs} emotions, and {args.glove_emo_path} does not tell which of "
+            f"{', '.join(labels)} they are; name the unseen one with --zsl-test."
+        )
+    return [labels[column] for column in equal.argmax(1)]
 
 
 def _score(args: argparse.Namespace, folder: Path, prepared: Mapping[str, Path]) -> None:
@@ -269,6 +318,9 @@ def _score(args: argparse.Namespace, folder: Path, prepared: Mapping[str, Path])
     model = moodal.load(artefact)
     emotions = None if args.model == "eea" else list(model.info.labels)
     tables.show(model.evaluate(corpus, out, split=split, vectors=vectors, emotions=emotions))
+    scored = scores.load(out)
+    rows = eea_savings.figures(args, scored.logits, scored.targets)
+    print("".join(f"{x:.4f}," for row in rows for x in row))
     words = ["--vectors", vectors] if vectors else []
     words += ["--emotions", ",".join(emotions)] if emotions else []
     _print_same("evaluate", artefact, corpus, "--split", split, *words, "--out", out)

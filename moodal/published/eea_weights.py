@@ -36,6 +36,14 @@ IGNORED = re.compile(r"(^|\.)(version|_float_tensor)$")
 """Constants that MulT's modules register as state."""
 
 
+MULT_OF_SENTIMENT = {
+    "attention_dropout": {"text": 0.2, "speech": 0.0, "face": 0.0},
+    "embed_dropout": 0.2,
+    "attention_mask": True,
+}
+"""The authors' values of MulT for MOSI and MOSEI sentiment, where `mult.Config` has IEMOCAP's."""
+
+
 def from_authors(
     weights: dict[str, Tensor],
     streams: tuple[str, ...] | None = None,
@@ -46,7 +54,8 @@ def from_authors(
 
     Args:
         streams: the modalities it was trained on, in the order of `STREAMS`; by default all three.
-            They must be named for an EEA of fewer: the file has their number only.
+            They must be named for an EEA of fewer: the file has their number only. Of an EEA of
+            all three, fewer may be named; as in the published code, they then weigh the same.
         widths: stream -> D, for early fusion, whose file has only their sum.
         heads: of MulT, which no shape shows; by default the authors' 10 (they had 8 for MOSEI
             sentiment).
@@ -109,7 +118,7 @@ def _eea(weights: dict[str, Tensor], streams: tuple[str, ...] | None) -> Importe
     vectors = weights["textEmoEmbs.weight"]
     total = weights["modality_weights.weight"].numel()
     streams = streams or (STREAMS if total == len(STREAMS) else ())
-    if len(streams) != total:
+    if len(streams) != total and (total != len(STREAMS) or not streams):
         raise DataError(
             f"This EEA was trained on {total} of the three modalities, and the file does not say "
             "which: name them."
@@ -119,9 +128,19 @@ def _eea(weights: dict[str, Tensor], streams: tuple[str, ...] | None) -> Importe
         if m in AFFINE:
             for part in ("weight", "bias"):
                 state[f"affine.{m}.{part}"] = weights[f"{AFFINE[m]}.{part}"]
-    if total > 1:
-        state["weight"] = weights["modality_weights.weight"].flatten()
+    if len(streams) > 1:
+        learned = weights["modality_weights.weight"].flatten()
+        state["weight"] = learned if len(streams) == total else _equal_weights(len(streams))
     return Imported("eea", config, widths, state, vectors, len(vectors))
+
+
+def _equal_weights(count: int) -> Tensor:
+    """Return the weights of ``count`` modalities before training, 1 / count each.
+
+    The published code has them where a checkpoint is tested with fewer modalities than it was
+    trained on.
+    """
+    return torch.full((count,), 1 / count)
 
 
 def _early(

@@ -13,6 +13,7 @@ from moodal.core.emotions import EmotionSpace, Targets, Task, Values
 from moodal.core.errors import DataError, MoodalError, SpaceError, UsageError
 from moodal.core.records import STREAMS
 from moodal.corpora.unpickle import load
+from moodal.evaluation.report.thresholds import fixed
 from moodal.modalities.speech.samples import Wave
 from moodal.model.artefact import read
 from moodal.model.info import (
@@ -57,6 +58,7 @@ def import_checkpoint(
     modalities: str | None = None,
     widths: Mapping[str, int] | None = None,
     heads: int | None = None,
+    threshold: float = 0.5,
 ) -> ArtefactInfo:
     """Write the artefact of a checkpoint that the authors' code saved.
 
@@ -69,6 +71,7 @@ def import_checkpoint(
             sum (default: CMU-MOSEI's).
         heads: of MulT and of MMER's systems, which no file holds (default: 10 and 12; theirs
             of MulT were 8 for MOSEI sentiment).
+        threshold: the probability above which each emotion is decided, 0 to 1.
 
     Returns:
         The artefact's description.
@@ -76,7 +79,9 @@ def import_checkpoint(
     Raises:
         UnsafeFileError: the file would run code.
         SpaceError: its outputs are not as many as the labels.
+        UsageError: ``threshold`` is no probability.
     """
+    decided = fixed(labels, threshold)
     state = load.load_state(Path(checkpoint))
     imported = recognise(
         state,
@@ -99,7 +104,10 @@ def import_checkpoint(
     else:
         space = EmotionSpace(labels, task, vectors, source)
     entry = SYSTEMS[imported.name]
-    settings = entry.Config(**imported.config)
+    config = imported.config
+    if imported.name == "mult" and task == "regression":
+        config |= eea_weights.MULT_OF_SENTIMENT  # no shape shows that the mask was on
+    settings = entry.Config(**config)
     system = entry.build(settings, imported.widths, space)
     system.load_state_dict(imported.state)
     settings = system.portable
@@ -114,7 +122,7 @@ def import_checkpoint(
         encoders={s: _encoder(s, width) for s, width in imported.widths.items()},
         modalities=modality_infos(imported.widths),
         activation=ACTIVATIONS[task],
-        thresholds=ThresholdInfo(values=(0.5,) * len(labels), source="fixed at 0.5"),
+        thresholds=ThresholdInfo(values=tuple(map(float, decided.values)), source=decided.source),
         protocol=ProtocolInfo(
             name=IMPORTED, checkpoint=Path(checkpoint).name, stamps=_stamps(imported)
         ),

@@ -64,28 +64,45 @@ def parser() -> argparse.ArgumentParser:
     add("--data_path_audio", type=Path, required=True, help="folder of <FileName>.wav")
     add("--data_path_roberta", type=Path, help="folder of <FileName>.npy [1, L, 768]; mmer only")
     add("--csv_path", type=Path, required=True, help="iemocap.csv")
-    add("--saving_path", type=Path, required=True, help="folder for models, stats and reports")
+    add(
+        *("--save_path", "--saving_path"),
+        type=Path,
+        default=Path(),
+        help="folder for models, stats and reports (default: this one)",
+    )
     add("--data_path_audio_augmented", type=Path, help="2023: re-synthesised speech")
     add("--data_path_roberta_augmented", type=Path, help="2023: back-translated texts' states")
     add(
         "--run",
         default="mmer",
-        choices=("mmer", "cai_sota", "unimodal_baseline"),
-        help="which system",
+        choices=("mmer", "cai_sota", "unimodal_baseline", "baseline"),
+        help="which system; baseline is unimodal_baseline",
     )
     add("--form", default="2022", choices=("2022", "2023"), help="of mmer")
-    add("--alpha", type=float, help="weight of CTC; default 0.001 for mmer, 0.1 for cai_sota")
+    add(
+        "--alpha",
+        type=float,
+        help="weight of CTC; default 0.001 for mmer, 0.1 for cai_sota; of no effect elsewhere",
+    )
     add("--lambda_value", type=float, help="2023: weight of the auxiliary losses; default 0.1")
     add("--epochs", type=int, default=100)
     add("--learning_rate", type=float, help="default 1e-5; 5e-5 in the 2023 form")
     add("--batch_size", type=int, default=2)
-    add("--accum_grad", type=int, default=4, help="batches whose gradients are added")
+    add(
+        *("--accum_grad", "--accum_iter"),
+        type=int,
+        default=4,
+        help="batches whose gradients are added",
+    )
     add(
         "--config",
         default="",
         help=f"speech backbone, a name or a folder; default {PUBLISHED}, or where that is not "
-        f"available {EMBEDDED}, which a package of moodal contains (the reports say which)",
+        f"available {EMBEDDED}, which a package of moodal contains (the reports say which); the "
+        "authors' .yaml file is accepted, and its values are not used, as in their code",
     )
+    add("--bert_config", help="accepted and not used: the sizes are those of the paper")
+    add("--num_workers", type=int, help="accepted and not used: see --jobs")
     add("--layers", type=int, default=0, help="transformer layers of it that are used (0: all)")
     add("--sessions", type=int, nargs="*", default=[], help="held out, e.g. 1 3 (default: each)")
     add("--seed", type=int, default=0)
@@ -110,21 +127,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.run == "mmer" and args.data_path_roberta is None:
         raise UsageError("mmer reads RoBERTa's states: give --data_path_roberta.")
     _require_used_weights(args)
-    backbone, notice = _backbone(args.config)
+    for unused in _unused(args):
+        print(f"main_mmer.py: {unused}", file=sys.stderr, flush=True)
+    backbone, notice = _backbone(_asked_backbone(args.config))
     if notice:
         print(f"main_mmer.py: {notice}", file=sys.stderr, flush=True)
     prepared = _prepare(args, backbone, notice)
-    out = args.saving_path / "run"
+    out = args.save_path / "run"
     recipe = recipe_of(args, backbone, prepared)
     train_recipe(recipe, out, jobs=args.jobs)
-    for path in mmer_savings.write(args.saving_path, out, recipe):
+    # their code of 2022 wrote into a folder of the system, that of 2023 did not
+    folder = args.save_path if args.form == "2023" else args.save_path / args.run
+    for path in mmer_savings.write(folder, out, recipe):
         print(path)
     print(out / "report.md")
 
 
 def _system(args: argparse.Namespace) -> Mapping[str, Any]:
     """Return the recipe keys that the chosen system sets."""
-    return SYSTEMS[args.run, args.form if args.run == "mmer" else ""]
+    name = "unimodal_baseline" if args.run == "baseline" else args.run
+    return SYSTEMS[name, args.form if name == "mmer" else ""]
 
 
 def _require_used_weights(args: argparse.Namespace) -> None:
@@ -134,12 +156,41 @@ def _require_used_weights(args: argparse.Namespace) -> None:
         UsageError: it has not.
     """
     system = _system(args)
-    if args.alpha is not None and "system.alpha" not in system:
-        late = args.run == "mmer"
-        what = "mmer of 2023 has --lambda_value" if late else "unimodal_baseline has no CTC"
-        raise UsageError(f"--alpha is of no effect here: {what}.")
+    if args.alpha is not None and "system.lambda" in system:
+        raise UsageError("--alpha is of no effect here: mmer of 2023 has --lambda_value.")
     if args.lambda_value is not None and "system.lambda" not in system:
         raise UsageError("--lambda_value is of mmer's form of 2023: add --form 2023, or leave it.")
+
+
+def _unused(args: argparse.Namespace) -> list[str]:
+    """List the flags that are given and change nothing, a sentence each, as in their code."""
+    sentences = []
+    if args.alpha is not None and args.run in ("unimodal_baseline", "baseline"):
+        sentences.append("--alpha changes nothing: unimodal_baseline has no CTC.")
+    if _is_yaml(args.config):
+        sentences.append(f"no value of {args.config} is used, as in the authors' code.")
+    if args.bert_config is not None:
+        sentences.append("--bert_config changes nothing: the sizes are those of the paper.")
+    return sentences
+
+
+def _is_yaml(config: str) -> bool:
+    return config.endswith((".yaml", ".yml"))
+
+
+def _asked_backbone(config: str) -> str:
+    """Return the speech backbone that --config names; the authors' own file names none.
+
+    Raises:
+        UsageError: a .yaml file is named and is not there.
+    """
+    if not _is_yaml(config):
+        return config
+    if not Path(config).is_file():
+        raise UsageError(
+            f"--config {config} is not there; name the authors' file, or a speech backbone."
+        )
+    return ""
 
 
 def recipe_of(args: argparse.Namespace, backbone: str, prepared: Path) -> Recipe:
@@ -171,7 +222,10 @@ def recipe_of(args: argparse.Namespace, backbone: str, prepared: Path) -> Recipe
         settings |= {"split.valid_by": "session", "split.valid_share": 0.2}
     if args.sessions:
         settings["split.only"] = _folds(manifests.read(prepared), args.sessions)
-    return parse(Recipe, recipe_values(args, KEYS, settings), "main_mmer.py")
+    flags = argparse.Namespace(**vars(args))
+    if not {"system.alpha", "system.lambda"} & _system(args).keys():
+        flags.alpha = None
+    return parse(Recipe, recipe_values(flags, KEYS, settings), "main_mmer.py")
 
 
 def _folds(manifest: Manifest, sessions: Sequence[int]) -> list[int]:
@@ -223,15 +277,15 @@ def _prepare(args: argparse.Namespace, backbone: str, notice: str) -> Path:
     _require_complete(manifest)
     _folds(manifest, args.sessions)
     encoder = build("wave" if args.faithful else f"speech-backbone:path={backbone}", ENCODERS)
-    out: Path = args.saving_path / "prepared"
+    out: Path = args.save_path / "prepared"
     if (out / "manifest.json").exists():
         earlier = manifests.read(out).encoders.get("speech", {})
         if earlier.get("fingerprint") != encoder.spec()["fingerprint"]:
             raise UsageError(
-                f"{args.saving_path} holds frames of {earlier.get('name')} with other settings; "
-                "choose another --saving_path, or delete that folder."
+                f"{args.save_path} holds frames of {earlier.get('name')} with other settings; "
+                "choose another --save_path, or delete that folder."
             )
-    store = FeatureStore(args.saving_path / "feature-store")
+    store = FeatureStore(args.save_path / "feature-store")
     manifest = encode_corpus(manifest, {"speech": encoder}, store, args.jobs)
     if _system(args).get("data.views"):
         # the authors' views where there are any, else one that is made here

@@ -21,17 +21,20 @@ def write(folder: Path, run: Path, recipe: Recipe) -> Iterator[Path]:
     """Write ``{session}_model.pt``, ``{session}_stats.txt`` and ``metric_report.pkl``.
 
     The authors' ``wa`` is the mean recall of the classes (the field's UA) and their ``ua`` the
-    accuracy (the field's WA): the files keep their names. ``selected_on`` in each says which
-    rows chose the epoch ("test" in the authors' protocol), ``rows`` whose figures a line has.
+    accuracy (the field's WA): the files keep their names. In a line of the stats,
+    ``key_accuracy`` is wa, ``selected_on`` says which rows chose the epoch ("test" in the authors'
+    protocol), and ``rows`` whose figures the line has. The report is a list of {"wa", "ua"}, one
+    per session.
 
     Args:
+        folder: where they are written.
         run: the folder of the run, one folder in it per session.
 
     Yields:
         The path of each file, as it is written.
     """
     manifest = assemble.corpus(recipe)
-    metrics: dict[str, dict[str, float]] = {}
+    metrics: list[dict[str, float]] = []
     experiments = assemble.experiments(recipe, manifest)
     for experiment in experiments:
         session = _session(experiment.manifest.utterances[experiment.test[0]].session)
@@ -45,15 +48,9 @@ def write(folder: Path, run: Path, recipe: Recipe) -> Iterator[Path]:
         yield path
         yield _write_stats(folder / f"{session}_stats.txt", done.report)
         measured = done.report["metrics"]
-        metrics[session] = {
-            "wa": measured["balanced_accuracy"]["all"]["value"],
-            "ua": measured["accuracy"]["all"]["value"],
-        }
-    metrics["mean"] = {
-        key: sum(row[key] for row in metrics.values()) / len(metrics) for key in ("wa", "ua")
-    }
-    about = {"names": "wa: mean recall; ua: accuracy", "selected_on": recipe.train.select_on}
-    yield write_pickle({**about, **metrics}, folder / "metric_report.pkl")
+        wa, ua = (measured[key]["all"]["value"] for key in ("balanced_accuracy", "accuracy"))
+        metrics.append({"wa": wa, "ua": ua})
+    yield write_pickle(metrics, folder / "metric_report.pkl")
 
 
 def _session(name: str | None) -> str:
@@ -71,10 +68,13 @@ def _write_stats(path: Path, report: dict[str, Any]) -> Path:
         for row in report["extras"]["epochs"]:
             line = {
                 "epoch": int(row["epoch"]),
+                "key_accuracy": row["valid_balanced_accuracy"],
+                "report_accuracy": {
+                    "wa": row["valid_balanced_accuracy"],
+                    "ua": row["valid_accuracy"],
+                },
                 "train_loss": row["train_loss"],
                 "val_loss": row["valid_loss"],
-                "wa": row["valid_balanced_accuracy"],
-                "ua": row["valid_accuracy"],
                 "lr": row["lr"],
                 "seconds": row["seconds"],
                 "best": row is best,

@@ -1,6 +1,7 @@
 """The authors' command line runs its examples as written, and writes and reads their files."""
 
 import argparse
+import json
 import os
 import pickle
 import re
@@ -89,6 +90,15 @@ def test_its_own_checkpoint_is_loaded_scored_and_imported(place, tmp_path):
         assert "AUC" in scored.stdout
         same = the_same(scored)
         assert (same.split, same.vectors) == (flag[2:], VECTORS)
+    numbers = (place / path.replace("models", "csv")).with_suffix(".csv").read_text().splitlines()
+    assert len(numbers[0].rstrip(",").split(",")) == 24
+    assert numbers[0] in scored.stdout.splitlines()  # as written after training
+    scored = main_py(place, f"{SMALL} {model} --test --ckpt='{path}' --threshold=0.97")
+    assert numbers[0] not in scored.stdout
+    report = json.loads((place / the_same(scored).out / "report.json").read_text())
+    assert set(report["thresholds"]["values"].values()) == {0.97}
+    wrong = main_py(place, f"{SMALL} {model} --test --ckpt='{path}' --threshold=97")
+    assert (wrong.returncode, "A threshold is a probability" in wrong.stderr) == (2, True)
     out = tmp_path / "artefact"
     labels = "anger,disgust,fear,happy,sad,surprise"
     cli.main(["import", str(place / path), str(out), "--labels", labels])
@@ -105,7 +115,7 @@ def test_its_own_checkpoint_is_loaded_scored_and_imported(place, tmp_path):
         "--model=eea --dataset=mosei_emo --data-folder=data/cmu-mosei --fsl=0 --loss=bce --cap -hss 300 8 8 --gru",  # noqa: E501
         "--model=eea --dataset=iemocap --data-folder=data/iemocap --zsl=5 --loss=bce -hss 300 8 8 -mod=ta",  # noqa: E501
         "--model=rnn --fusion=lf --dataset=mosei_emo --data-folder=data/cmu-mosei --loss=bce --optim=sgd --verbose",  # noqa: E501
-        "--model=mult --dataset=iemocap --data-folder=data/iemocap --loss=bce",
+        "--model=mult --dataset=iemocap --data-folder=data/iemocap --loss=bce --zsl=2",
     ],
 )
 def test_the_other_flags(place, words):
@@ -113,11 +123,19 @@ def test_the_other_flags(place, words):
     assert done.returncode == 0, done.stderr
     path = Path(re.findall(r"Written: (.+stats.+)", done.stdout)[0])
     stats = pickle.loads((place / path).read_bytes())  # written a moment ago by the test itself
-    assert set(stats) >= {"args", "train_stats", "valid_stats", "test_stats", "best_epoch"}
+    parts = ("train_stats", "valid_stats", "test_stats", "best_valid_stats")
+    assert set(stats) == {"args", "best_epoch", *parts}
+    kept = stats["best_epoch"] - 1
+    assert len(stats["valid_stats"]) == len(stats["test_stats"]) == 2
+    rows = stats["test_stats"][kept], stats["valid_stats"][kept], stats["best_valid_stats"]
+    assert {len(row) for row in rows} == {4 if "mosei" in words else 3}
+    select = stats["valid_stats"][kept][0][-1]
+    assert select == stats["best_valid_stats"][0][-1]  # by which the epoch was chosen
     if "--zsl=2" in words:
         assert path.stem.endswith("zsl2")
-        model = next((place / path).parents[1].glob("models/*zsl2.pt"))
-        assert load.load_state(model)["textEmoEmbs.weight"].shape == (5, 300)
+        state = load.load_state(next((place / path).parents[1].glob("models/*zsl2.pt")))
+        # of MOSEI's six without fear, of IEMOCAP's four with it
+        assert len(state["textEmoEmbs.weight" if "eea" in words else "out_layer.bias"]) == 5
 
 
 @pytest.mark.parametrize(

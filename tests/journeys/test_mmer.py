@@ -216,6 +216,8 @@ def test_best_run_runs_as_the_authors_wrote_it(authors_files, tiny, tmp_path, an
         save,
         "--config",
         tiny,
+        "--num_workers",
+        "1",
         "--epochs",
         "1",
         "--device",
@@ -228,20 +230,24 @@ def test_best_run_runs_as_the_authors_wrote_it(authors_files, tiny, tmp_path, an
         [*map(str, words)], capture_output=True, text=True, env=ENVIRONMENT, timeout=600
     )
     assert done.returncode == 0, done.stderr
-    metrics = pickle.loads((save / "metric_report.pkl").read_bytes())
-    for session in (1, 3):
-        state = torch.load(save / f"{session}_model.pt", weights_only=True)
+    files = save / "mmer"
+    metrics = pickle.loads((files / "metric_report.pkl").read_bytes())
+    assert [set(row) for row in metrics] == [{"wa", "ua"}, {"wa", "ua"}]
+    for session, measured in zip((1, 3), metrics, strict=True):
+        state = torch.load(files / f"{session}_model.pt", weights_only=True)
         assert "gate.weight" in state["state_dict"]
-        lines = (save / f"{session}_stats.txt").read_text().splitlines()
+        lines = (files / f"{session}_stats.txt").read_text().splitlines()
         assert [json.loads(line)["epoch"] for line in lines] == [0]
-        assert json.loads(lines[0])["wa"] == pytest.approx(metrics[str(session)]["wa"])
+        line = json.loads(lines[0])
+        assert line["report_accuracy"] == pytest.approx(measured)
+        assert line["key_accuracy"] == line["report_accuracy"]["wa"]
     report = json.loads((save / "run/report.json").read_text())
     assert "the epoch was selected on the test rows" in report["protocol"]["stamps"]
 
     # their checkpoint comes back as an artefact, and scores the session as the run did
     answer(
         "import",
-        save / "1_model.pt",
+        files / "1_model.pt",
         tmp_path / "artefact",
         "--labels",
         "happy,angry,neutral,sad",

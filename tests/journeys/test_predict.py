@@ -219,7 +219,8 @@ def test_answers_do_not_replace_the_words_they_are_made_from(files, refused, tmp
     assert (tmp_path / "a.srt").read_bytes() == CLIP.with_suffix(".srt").read_bytes()
 
 
-def test_the_table_and_the_plot(files, artefact, tmp_path, capsys):
+def test_the_table_and_the_plot(files, artefact, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
     words = ["predict", str(CLIP), "--artefact", str(artefact), "--fps", "1"]
     main([*words, "--plot", str(tmp_path / "a.svg")])
     out = capsys.readouterr().out

@@ -125,7 +125,7 @@ def test_what_is_wrong_with_the_numbers_is_a_sentence_each(clips, tmp_path, fail
     code, sentence = fails("prepare", "table", tmp_path / "values.csv", tmp_path / "p")
     assert code == 3
     assert f"1 utterance has no arousal: {rows[1]['id']};" in sentence
-    assert "And 1 more such finding" in sentence
+    assert "And 2 more such findings" in sentence
     rows[1]["value:arousal"] = "0.1"
     write(tmp_path / "values.csv", rows)
     code, sentence = fails("prepare", "table", tmp_path / "values.csv", tmp_path / "p")

@@ -12,6 +12,7 @@ from moodal.core.errors import UsageError
 from moodal.core.recipe import Recipe
 from moodal.published import eea_cli, mmer_cli
 from moodal.published.command import best_epoch, write_recipe
+from moodal.train.systems import SYSTEMS
 
 EEA = ["-bs=64", "-lr=1e-3", "-ep=10"]
 MMER = [
@@ -81,6 +82,23 @@ def test_flags_set_the_recipe_of_eea() -> None:
         eea("--model=eea", "--dataset=mosi")
 
 
+@pytest.mark.parametrize(
+    ("dataset", "heads", "dropouts", "mask"),
+    [
+        ("iemocap", 10, (0.25, 0.3), False),
+        ("mosi", 10, (0.2, 0.2), True),
+        ("mosei_senti", 8, (0.2, 0.2), True),
+    ],
+)
+def test_mult_has_the_values_of_the_dataset(dataset, heads, dropouts, mask) -> None:
+    section = eea("--model=mult", f"--dataset={dataset}")["system"]
+    config = SYSTEMS["mult"].Config(**{k: v for k, v in section.items() if k != "name"})
+    assert (config.heads, config.layers, config.attention_mask) == (heads, 4, mask)
+    assert (config.attention_dropout["text"], config.embed_dropout) == dropouts
+    assert config.attention_dropout["speech"] == config.attention_dropout["face"] == 0.0
+    assert config.relu_dropout == config.residual_dropout == config.out_dropout == 0.1
+
+
 def test_each_mmer_has_its_own_defaults_which_flags_replace() -> None:
     first, second = mmer(), mmer("--form=2023")
     assert (first.system["name"], first.system["alpha"], first.train.lr) == (
@@ -101,7 +119,6 @@ def test_each_mmer_has_its_own_defaults_which_flags_replace() -> None:
     ("flags", "message"),
     [
         (["--form=2023", "--alpha=0.1"], "mmer of 2023 has --lambda_value"),
-        (["--run=unimodal_baseline", "--alpha=0.1"], "unimodal_baseline has no CTC"),
         (["--lambda_value=0.1"], "add --form 2023"),
         (["--run=cai_sota", "--form=2023", "--lambda_value=0.1"], "add --form 2023"),
     ],
@@ -109,6 +126,31 @@ def test_each_mmer_has_its_own_defaults_which_flags_replace() -> None:
 def test_a_weight_that_the_system_has_not_is_refused(flags, message) -> None:
     with pytest.raises(UsageError, match=message):
         mmer(*flags)
+
+
+@pytest.mark.parametrize("run", ["unimodal_baseline", "baseline"])
+def test_the_baseline_has_two_names_and_no_alpha(run) -> None:
+    recipe = mmer(f"--run={run}", "--alpha=0.1")
+    assert recipe.system["name"] == "unimodal_baseline"
+    assert "alpha" not in recipe.system
+    args = mmer_cli.parser().parse_args([*MMER, f"--run={run}", "--alpha=0.1"])
+    assert mmer_cli._unused(args) == ["--alpha changes nothing: unimodal_baseline has no CTC."]
+
+
+def test_the_flags_of_both_of_their_versions_are_taken(tmp_path) -> None:
+    config = tmp_path / "iemocap-ours.yaml"
+    config.write_text("fusion:\n  hidden_dim: 256\n")
+    files = [f"--config={config}", "--bert_config=config.json", "--num_workers=4"]
+    words = [*MMER[:3], "--save_path=save", *files, "--accum_iter=8"]
+    args = mmer_cli.parser().parse_args(words)
+    assert args.save_path == Path("save")
+    assert mmer_cli.recipe_of(args, "backbone", Path("prepared")).train.accumulate == 8
+    assert mmer_cli._asked_backbone(args.config) == ""
+    assert mmer_cli._asked_backbone("facebook/wav2vec2-base") == "facebook/wav2vec2-base"
+    assert len(mmer_cli._unused(args)) == 2
+    with pytest.raises(UsageError, match="is not there; name the authors' file"):
+        mmer_cli._asked_backbone(str(tmp_path / "other.yaml"))
+    assert mmer_cli.parser().parse_args(MMER[:3]).save_path == Path()
 
 
 def test_the_best_epoch_is_the_one_that_training_kept() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from moodal.core.emotions import EmotionSpace, Values
-from moodal.core.errors import DataError, SpaceError
+from moodal.core.errors import DataError, SpaceError, UsageError
 from moodal.published.eea_weights import PUBLISHED_WIDTHS, to_authors
 from moodal.published.import_checkpoint import import_checkpoint, recognise
 from moodal.train.export.artefact import load
@@ -72,6 +72,20 @@ def test_another_order_of_streams_becomes_theirs() -> None:
         _, other = build("rnn", case, ("face", "text"))
         with pytest.raises(DataError, match="order text, speech, face"):
             to_authors(other, SPACE)
+
+
+def test_an_eea_of_three_modalities_is_read_with_fewer_which_weigh_the_same() -> None:
+    _, system = build("eea", {"hidden": HIDDEN}, ALL)
+    with torch.no_grad():
+        system.weight.copy_(torch.tensor([0.7, 0.2, 0.1]))
+    state = to_authors(system, SPACE)
+    imported = recognise(state, streams=["speech", "text"])
+    assert tuple(imported.widths) == imported.config["streams"] == ("text", "speech")
+    assert imported.state["weight"].tolist() == [0.5, 0.5]
+    assert not [name for name in imported.state if "face" in name]
+    for name, value in imported.state.items():
+        assert name == "weight" or torch.equal(value, system.state_dict()[name])
+    assert "weight" not in recognise(state, streams=["face"]).state
 
 
 def test_an_eea_of_fewer_modalities_has_zeros_for_the_others() -> None:
@@ -141,6 +155,30 @@ def test_a_space_that_does_not_fit_is_refused() -> None:
     _, late = build("rnn", {"fusion": "lf", "hidden": HIDDEN}, ALL)
     with pytest.raises(SpaceError, match="not for angry, sad"):
         to_authors(late, EmotionSpace(["angry", "sad"]))
+
+
+def test_mult_of_sentiment_attends_to_no_later_steps(tmp_path) -> None:
+    sentiment = Values(["sentiment"])
+    settings = SYSTEMS["mult"].Config(width=10, last_column=True, attention_mask=True)
+    system = SYSTEMS["mult"].build(settings, PUBLISHED_WIDTHS, sentiment)
+    torch.save(to_authors(system, sentiment), tmp_path / "model.pt")
+    info = import_checkpoint(tmp_path / "model.pt", tmp_path / "out", ["sentiment"], "regression")
+    assert info.body.config["attention_mask"] is True
+    assert info.body.config["embed_dropout"] == 0.2
+    _, emotions = build("mult", {"width": 10}, ALL)
+    torch.save(to_authors(emotions, SPACE), tmp_path / "model.pt")
+    info = import_checkpoint(tmp_path / "model.pt", tmp_path / "other", SPACE.labels)
+    assert info.body.config["attention_mask"] is False
+
+
+def test_the_threshold_of_an_import_is_that_of_every_emotion(tmp_path) -> None:
+    _, system = build("eea", {"hidden": HIDDEN}, ALL)
+    torch.save(to_authors(system, SPACE), tmp_path / "model.pt")
+    words = (tmp_path / "model.pt", tmp_path / "out", SPACE.labels)
+    info = import_checkpoint(*words, threshold=0.3)
+    assert (info.thresholds.values, info.thresholds.source) == ((0.3, 0.3), "fixed at 0.3")
+    with pytest.raises(UsageError, match="from 0 to 1; got 3"):
+        import_checkpoint(*words, threshold=3.0)
 
 
 def test_a_checkpoint_of_sentiment_has_its_range_and_other_values_are_refused(tmp_path) -> None:

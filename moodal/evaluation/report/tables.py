@@ -125,11 +125,13 @@ def emotions(report: Mapping[str, Any], keys: Sequence[str] | None = None) -> li
 def _columns_of_parts(report: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Collect counts of emotions, or means of values, in training and in the tested rows.
 
-    The tested rows have the name of their split; training is a dash where it is unknown.
+    The tested rows have the name of their split, or "tested" where that is the training's;
+    training is a dash where it is unknown.
     """
     columns = {}
     folds = "folds" in report
-    for part, name in (("train", "train"), ("test", "test" if folds else report["subset"])):
+    subset = "test" if folds else report["subset"]
+    for part, name in (("train", "train"), ("test", "tested" if subset == "train" else subset)):
         known = report.get(part, {})
         mean = " mean" if report["task"] == "regression" else ""
         if "counts" in known:

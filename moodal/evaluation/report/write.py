@@ -138,7 +138,10 @@ def report_on(
         thresholds: None: the artefact's.
     """
     if thresholds is None:
-        values = np.array([artefact.thresholds.get(label, 0.5) for label in test.labels])
+        # a fixed threshold is that of emotions without training rows, too
+        fixed = {*artefact.thresholds.values()} if artefact.source.startswith("fixed") else set()
+        other = fixed.pop() if len(fixed) == 1 else 0.5
+        values = np.array([artefact.thresholds.get(label, other) for label in test.labels])
         thresholds = Thresholds(values, f"the artefact's: {artefact.source}")
     train_targets = _trained_targets(artefact, test)
     extras = {

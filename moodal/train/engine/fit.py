@@ -26,7 +26,7 @@ from moodal.train.data.buckets import steps
 from moodal.train.engine.checkpoint import State, restore, saver
 from moodal.train.engine.logs import Bar, TensorBoard
 from moodal.train.engine.scoring import score, scoring_sizes
-from moodal.train.engine.selection import figure, merit
+from moodal.train.engine.selection import figure, merit, recorded
 from moodal.train.engine.step import COUNTS, parameters, set_rates, step
 from moodal.train.engine.training import Training
 from moodal.train.layers.losses import per_utterance
@@ -208,6 +208,8 @@ class _Loop:
         for name in dict.fromkeys((config.select, *both)):
             if name not in ("loss", "last"):
                 row[f"valid_{name}"] = figure(name, scores, targets.numpy(), space)
+        for name in config.record:
+            row |= recorded(name, scores, targets.numpy(), space)
         return row
 
     def keep_best(self, row: dict[str, float]) -> None:

@@ -68,7 +68,8 @@ class Bar:
 
     def epoch(self, row: dict[str, float]) -> None:
         """Show the figures of an epoch that has ended."""
-        shown = {k: v for k, v in row.items() if k not in ("epoch", "seconds", "lr")}
+        hidden = ("epoch", "seconds", "lr")
+        shown = {k: v for k, v in row.items() if k not in hidden and "/" not in k}
         figures = "  ".join(f"{k} {v:.4f}" for k, v in shown.items())
         self._last_epoch = f"epoch {int(row['epoch']) + 2} "
         now = time.monotonic()

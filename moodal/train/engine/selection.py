@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -47,8 +47,31 @@ def figure(name: str, logits: np.ndarray, targets: np.ndarray, space: Targets) -
     return float(defined.mean())
 
 
-def require(select: str, loss: str, space: Targets) -> None:
-    """Check, before any training, that a metric and a loss are for this corpus.
+def recorded(
+    name: str, logits: np.ndarray, targets: np.ndarray, space: Targets
+) -> dict[str, float]:
+    """Compute a metric on validation of each emotion or value, without those that are undefined.
+
+    Each emotion is decided by itself: probability above 0.5 (logit above 0).
+
+    Args:
+        logits, targets: [n, C].
+
+    Returns:
+        "valid/{metric}/{label}" -> value; of a metric over all rows, "valid/{metric}" -> value.
+    """
+    decisions = (logits > 0).astype(np.float32)
+    values = metrics.METRICS[name].measure(targets, scores=logits, decisions=decisions)
+    if np.ndim(values) == 0:
+        keys = [f"valid/{name}"]
+    else:
+        keys = [f"valid/{name}/{label}" for label in space.labels]
+    pairs = zip(keys, np.atleast_1d(values), strict=True)
+    return {key: float(value) for key, value in pairs if np.isfinite(value)}
+
+
+def require(select: str, loss: str, space: Targets, record: Sequence[str] = ()) -> None:
+    """Check, before any training, that metrics and a loss are for this corpus.
 
     Raises:
         UsageError: one is not; the message lists those that are.
@@ -61,6 +84,10 @@ def require(select: str, loss: str, space: Targets) -> None:
             raise UsageError(
                 f"train.select = {select!r} is not for a {corpus}; choose: {', '.join(known)}."
             )
+    if unknown := [name for name in record if name not in metrics.METRICS]:
+        raise UsageError(
+            f"train.record names {unknown[0]!r}; choose from {', '.join(metrics.METRICS)}."
+        )
     if isinstance(space, Values) and loss not in VALUES:
         raise UsageError(f"train.loss = {loss!r} is for emotions; values take {', '.join(VALUES)}.")
     if not isinstance(space, Values) and loss == "ccc":

@@ -135,7 +135,7 @@ def make_plan(recipe: Recipe, initial: Mapping[str, Tensor] | None = None) -> Pl
         MoodalError: one of them cannot; the message names the wrong key, column or encoder.
     """
     manifest = assemble.corpus(recipe)
-    require(recipe.train.select, recipe.train.loss, manifest.space)
+    require(recipe.train.select, recipe.train.loss, manifest.space, recipe.train.record)
     space = assemble.space_of(recipe, manifest)
     null_tests.require_cosine(recipe, manifest, space)
     require_columns(manifest, recipe.report.by, "report.by")

@@ -142,6 +142,9 @@ class Recurrent(nn.Module):
 
     def _run(self, values: Tensor, layer: int, directions: tuple[str, ...]) -> Tensor:
         """Run PyTorch's kernel over all columns: [B, T, D] -> [B, T, directions H]."""
+        if _lacks_bfloat16(values):
+            with torch.autocast("cpu", enabled=False):
+                return self._run(values.float(), layer, directions)
         flat = [w for direction in directions for w in self.weights(layer, direction)]
         zero = values.new_zeros(len(directions), len(values), self.hidden)
         start = (zero, zero) if self.cell == "lstm" else zero
@@ -183,3 +186,9 @@ def _reversed(values: Tensor, lengths: Tensor) -> Tensor:
     steps = torch.arange(values.shape[1], device=values.device)
     index = (lengths[:, None] - 1 - steps) % values.shape[1]
     return values.gather(1, index[:, :, None].expand_as(values))
+
+
+def _lacks_bfloat16(values: Tensor) -> bool:
+    """Return whether autocast asks a CPU for an LSTM in bfloat16 that it cannot compute."""
+    asked = values.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    return asked and not torch.ops.mkldnn._is_mkldnn_bf16_supported()

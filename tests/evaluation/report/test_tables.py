@@ -139,6 +139,17 @@ def test_training_that_is_unknown_is_a_dash_and_the_tested_rows_have_their_name(
     assert [row[1] for row in rows[1:5]] == ["–"] * 4
 
 
+def test_tested_rows_of_the_training_split_have_a_column_of_their_own(predictions):
+    test = predictions("multi", subset="train")
+    unknown = emotions(summarise(test, draws=0))
+    assert unknown[0][1:3] == ["train", "tested"]
+    assert {row[1] for row in unknown[1:5]} == {"–"}
+    known = emotions(summarise(test, train_targets=np.ones((7, 4)), draws=0))
+    assert [row[1] for row in known[1:5]] == ["7"] * 4
+    counts = [f"{count:,.0f}" for count in test.targets.sum(0)]
+    assert [row[2] for row in known[1:5]] == counts != ["7"] * 4
+
+
 def test_the_terminal_warns_of_few_speakers(predictions, capsys):
     test = predictions("multi", speakers=1)
     show(summarise(test, train_targets=test.targets))

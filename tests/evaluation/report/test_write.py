@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from moodal.core.errors import DataError
 from moodal.evaluation.protocols.audit import AuditFinding
 from moodal.evaluation.report import scores, summary
+from moodal.evaluation.report.artefact import ReportedArtefact
 from moodal.evaluation.report.summary import UNKNOWN, ReportContext, summarise
 from moodal.evaluation.report.thresholds import choose
-from moodal.evaluation.report.write import again, store
+from moodal.evaluation.report.write import again, report_on, store
 
 MARK = "the epoch was selected on the test rows"
 
@@ -92,6 +94,18 @@ def test_predictions_without_a_context_take_it_from_the_report(predictions, tmp_
     bare = summarise(scores.load(tmp_path), draws=0)
     assert "train" not in bare
     assert bare["protocol"]["stamps"] == [UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("source", "other"), [("fixed at 0.3", 0.3), ("chosen for binary_f1 on valid", 0.5)]
+)
+def test_a_fixed_threshold_is_that_of_unseen_emotions(predictions, tmp_path, source, other) -> None:
+    test = predictions("multi", n=20)
+    known = dict.fromkeys(test.labels[:-1], 0.3)
+    artefact = ReportedArtefact("eea", "0" * 64, known, source, test.labels[:-1])
+    corpus = SimpleNamespace(corpus="made up", fingerprint="0" * 32)
+    report = report_on(tmp_path / "out", artefact, corpus, test, ReportContext())
+    assert report["thresholds"]["values"] == {**known, test.labels[-1]: other}
 
 
 def test_a_folder_without_a_report_is_named(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from moodal.core.emotions import EmotionSpace, Values
 from moodal.core.errors import UsageError
-from moodal.train.engine.selection import figure, merit, require
+from moodal.train.engine.selection import figure, merit, recorded, require
 
 LOGITS = np.array([[2.0, -1.0], [-1.0, 3.0], [1.0, 0.5]])
 TARGETS = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
@@ -26,6 +26,18 @@ def test_an_emotion_that_validation_lacks_is_left_out():
     )
     with pytest.raises(UsageError, match="undefined"):
         figure("auc", LOGITS, np.zeros_like(TARGETS), MULTI)
+
+
+def test_recorded_metrics_are_of_each_emotion_without_undefined_ones():
+    rows = recorded("binary_accuracy", LOGITS, TARGETS, SINGLE)
+    expected = {"valid/binary_accuracy/joy": 2 / 3, "valid/binary_accuracy/fear": 1.0}
+    assert rows == pytest.approx(expected)
+    targets = np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    assert recorded("auc", LOGITS, targets, MULTI) == {"valid/auc/fear": 1.0}
+    matched = recorded("exact_match", LOGITS, TARGETS, MULTI)
+    assert matched == pytest.approx({"valid/exact_match": 2 / 3})
+    with pytest.raises(UsageError, match=r"train\.record names 'luck'; choose from"):
+        require("auc", "bce", MULTI, ["auc", "luck"])
 
 
 def test_errors_count_downwards():
