@@ -322,9 +322,21 @@ def work(kind: str, pipe: Connection) -> None:
             outcome = ("traceback", f"{type(error).__name__}: {error}")
         finally:
             signal.alarm(0)
-        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > MOST:
+        if _largest() > MOST:
             outcome = ("over 1.5 GB", outcome[1])
         pipe.send(outcome)
+
+
+def _largest() -> float:
+    """Return the most bytes that this process has held.
+
+    Linux's ru_maxrss would count those of the process that began this one.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        [line] = [x for x in status.read_text().splitlines() if x.startswith("VmHWM:")]
+        return float(line.split()[1]) * 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 class Worker:

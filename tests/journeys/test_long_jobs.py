@@ -86,6 +86,8 @@ def test_an_interruption_keeps_what_was_done(folder, tmp_path):
         "import os, signal\n"
         "from moodal.model.model import Model\n"
         "from moodal.cli.main import main\n"
+        # a job in the background ignores the signal
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "predict = Model.predict\n"
         "def stopped(self, source=None, **options):\n"
         "    if str(source).endswith('2.txt'):\n"
