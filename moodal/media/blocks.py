@@ -16,7 +16,7 @@ import numpy as np
 
 from moodal.core.errors import DataError
 from moodal.core.records import RATE
-from moodal.media.decoder import decode, gain_of, mixed
+from moodal.media.decoder import decode, gain_of, mixed, scaled
 from moodal.media.samples import CHUNK, Damage, Piece, Track, as_float
 
 ENVELOPE = 100
@@ -99,10 +99,9 @@ def array_blocks(
     values = np.asarray(samples)
     if not values.size:
         raise DataError(f"The array {list(values.shape)} holds no samples; record it again.")
-    gain = 1.0
-    if values.dtype.kind == "f":
-        gain = gain_of(np.abs(values[np.isfinite(values)]).max(initial=0), "the array")
-    yield from _array_blocks([values], rate, to, seconds, on_damage, gain)
+    damage = Damage()
+    pieces = scaled(_pieces([values], rate), damage, lambda: _array_gain(values))
+    yield from _mixed_blocks(pieces, damage, to, seconds, on_damage)
 
 
 def live_blocks(
@@ -121,22 +120,31 @@ def live_blocks(
     Raises:
         DataError: the shape, type, rate or size of the values is wrong, or there are none.
     """
-    yield from _array_blocks(arrays, rate, to, seconds, on_damage)
+    pieces = _pieces((_in_range(np.asarray(array)) for array in arrays), rate)
+    yield from _mixed_blocks(pieces, Damage(), to, seconds, on_damage)
 
 
-def _array_blocks(
-    arrays: Iterable[np.ndarray],
-    rate: int,
+def _in_range(values: np.ndarray) -> np.ndarray:
+    """Return an array of samples that were not stored as integers, see `gain_of`."""
+    _array_gain(values)
+    return values
+
+
+def _array_gain(values: np.ndarray) -> float:
+    """Return the gain of an array, see `gain_of`; integers are scaled by their type instead."""
+    if values.dtype.kind != "f":
+        return 1.0
+    return gain_of(np.abs(values[np.isfinite(values)]).max(initial=0), "the array")
+
+
+def _mixed_blocks(
+    pieces: Iterable[Piece],
+    damage: Damage,
     to: int,
     seconds: float,
     on_damage: Callable[[str], None] | None,
-    gain: float = 1.0,
 ) -> Iterator[Block]:
-    if not (np.isfinite(rate) and rate > 0):
-        raise DataError(f"The rate must be samples per second, such as 16000, not {rate}.")
-    damage = Damage()
-    pieces = mixed(_pieces(arrays, rate), damage, gain)
-    yield from _even(_resampled(pieces, to), 0.0, to, seconds)
+    yield from _even(_resampled(mixed(pieces, damage), to), 0.0, to, seconds)
     if on_damage is not None:
         for sentence in damage.sentences:
             on_damage(sentence)
@@ -146,8 +154,10 @@ def _pieces(arrays: Iterable[np.ndarray], rate: int) -> Iterator[Piece]:
     """Yield the pieces [n, channels] of a live stream with their rate.
 
     Raises:
-        DataError: an array is no samples, or the stream ended without any.
+        DataError: the rate is none, an array is no samples, or the stream ended without any.
     """
+    if not (np.isfinite(rate) and rate > 0):
+        raise DataError(f"The rate must be samples per second, such as 16000, not {rate}.")
     count = 0
     for array in arrays:
         for piece in _checked_pieces(np.asarray(array)):
@@ -167,8 +177,6 @@ def _checked_pieces(values: np.ndarray) -> Iterator[np.ndarray]:
         )
     if values.dtype.kind not in "iuf":
         raise DataError(f"Samples must be numbers, not {values.dtype}.")
-    if values.dtype.kind == "f":
-        gain_of(np.abs(values[np.isfinite(values)]).max(initial=0), "the array")
     for i in range(0, len(values), CHUNK):
         piece = values[i : i + CHUNK]
         yield as_float(piece.reshape(len(piece), -1))

@@ -64,6 +64,10 @@ class ContainerDecoder:
         damage: collects what is wrong with the file.
         rate: samples per second of the pieces; 0 for the file's own.
         track: the track, see `sound_stream`.
+
+    Attributes:
+        is_uncoded: whether the track stores samples of a floating type as they are; known from
+            the first piece on.
     """
 
     def __init__(
@@ -75,7 +79,7 @@ class ContainerDecoder:
         rate: int = 0,
         track: Track = None,
     ):
-        self.track = track
+        self.track, self.is_uncoded = track, False
         self.path, self.begin, self.stop, self.damage, self.rate = path, begin, stop, damage, rate
         self._tally = Tally()
         self._packer: tuple[Any, Any] | None = None
@@ -92,6 +96,7 @@ class ContainerDecoder:
             if (count := len(known_tracks(file))) > 1 and self.track is None:
                 place = known_tracks(file).index(stream) + 1
                 self.damage.remarks.append(f"of {count} sound tracks, number {place} was read")
+            self.is_uncoded = stream.codec_context.name.startswith("pcm_f")
             origin = _origin(file)
             announced = announced_end(file, stream)
             exact = file.format.name.startswith("mov")

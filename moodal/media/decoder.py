@@ -8,7 +8,7 @@ beginning of the file, so sound that begins after the picture is preceded by sil
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from moodal.media.container import (
     ContainerDecoder,
     announced_end,
     counted_end,
-    known_tracks,
     sound_stream,
 )
 from moodal.media.downmix import Downmix, Offset
@@ -58,55 +57,75 @@ def decode(
         damage.remarks.append("the file is cut short")
     file = open_soundfile(path, head)
     if file is None:
-        pieces = ContainerDecoder(path, begin, stop, damage, track=track).pieces()
-        yield from mixed(pieces, damage, _gain(path))
+        decoder = ContainerDecoder(path, begin, stop, damage, track=track)
+        sound = scaled(
+            decoder.pieces(), damage, lambda: _gain(path, track) if decoder.is_uncoded else 1.0
+        )
+        yield from mixed(sound, damage)
         return
     with file:
         if track not in (None, 1, "1"):
             raise UsageError(f"{path} has no sound track {track}; it has one.")
-        gain = _gain(path) if file.subtype in ("FLOAT", "DOUBLE") else 1.0
-        yield from mixed(_soundfile_pieces(path, file, begin, stop, damage), damage, gain)
+        sound = _soundfile_pieces(path, file, begin, stop, damage)
+        if file.subtype in ("FLOAT", "DOUBLE"):
+            sound = scaled(sound, damage, lambda: _gain(path, track))
+        yield from mixed(sound, damage)
 
 
-def _gain(path: Path) -> float:
-    """Return the gain of a whole file, whichever span of it is read, see `gain_of`."""
-    return gain_of(_peak(path, version_of(path)), path)
+def _gain(path: Path, track: Track) -> float:
+    """Return the gain of a whole track, whichever span of it is read, see `gain_of`."""
+    return gain_of(_peak(path, version_of(path), track), path)
 
 
 @lru_cache(maxsize=256)
-def _peak(path: Path, version: tuple[int, ...]) -> float:
-    """Return the highest absolute sample of a file of a floating type, 0 for other files.
+def _peak(path: Path, version: tuple[int, ...], track: Track) -> float:
+    """Return the highest absolute sample of a track.
 
     Args:
         path: the file.
         version: of the file, so that one that was replaced is read again.
+        track: the track of a file with several.
     """
-    return max((float(np.abs(finite(x)[0]).max(initial=0)) for x in _floats(path)), default=0.0)
+    sound = _whole(path, track)
+    return max((float(np.abs(finite(x)[0]).max(initial=0)) for x in sound), default=0.0)
 
 
-def _floats(path: Path) -> Iterator[np.ndarray]:
-    """Yield the whole sound of a file that stores samples of a floating type, else nothing."""
+def _whole(path: Path, track: Track) -> Iterator[np.ndarray]:
+    """Yield the whole sound of a track as it is stored."""
     file = open_soundfile(path, read_head(path))
     if file is not None:
         with file:
             yield from file.blocks(CHUNK, dtype="float32")
         return
-    with open_container(path) as container:
-        uncoded = any(t.codec_context.name.startswith("pcm_f") for t in known_tracks(container))
-    if uncoded:
-        yield from (x for _, x in ContainerDecoder(path, 0.0, float("inf"), Damage()).pieces())
+    decoder = ContainerDecoder(path, 0.0, float("inf"), Damage(), track=track)
+    yield from (samples for _, samples in decoder.pieces())
 
 
-def mixed(pieces: Iterable[Piece], damage: Damage, gain: float = 1.0) -> Iterator[Piece]:
+def scaled(pieces: Iterable[Piece], damage: Damage, gain: Callable[[], float]) -> Iterator[Piece]:
+    """Multiply pieces by a gain, which is asked for at the first piece, when the codec is known.
+
+    Args:
+        pieces: the samples.
+        damage: collects what was mended.
+        gain: returns the factor, see `gain_of`.
+    """
+    factor: float | None = None
+    for rate, samples in pieces:
+        if factor is None:
+            factor = gain()
+            if factor != 1:
+                reached = f"samples reach {1 / factor:.2f} of full scale"
+                damage.remarks.append(f"{reached}; they are scaled to 1")
+        yield rate, samples * np.float32(factor) if factor != 1 else samples
+
+
+def mixed(pieces: Iterable[Piece], damage: Damage) -> Iterator[Piece]:
     """Turn pieces [n, channels] into pieces [n] of one channel without an offset.
 
     Args:
         pieces: the samples of all channels.
         damage: collects what was mended, and how many samples were not finite.
-        gain: by which the samples are multiplied.
     """
-    if gain != 1:
-        damage.remarks.append(f"samples reach {1 / gain:.2f} of full scale; they are scaled to 1")
     wrong = 0
 
     def sound() -> Iterator[Piece]:
@@ -114,7 +133,7 @@ def mixed(pieces: Iterable[Piece], damage: Damage, gain: float = 1.0) -> Iterato
         for rate, samples in pieces:
             clean, bad = finite(samples)
             wrong += bad
-            yield rate, clean * np.float32(gain) if gain != 1 else clean
+            yield rate, clean
 
     downmix, offset = Downmix(), Offset()
     yield from offset.removed(downmix.mixed(sound()))
