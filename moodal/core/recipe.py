@@ -7,27 +7,20 @@ or a value of another type is an error of one sentence.
 
 from __future__ import annotations
 
-import difflib
 import operator
 import tomllib
-import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from moodal.core.errors import UsageError
 from moodal.core.files import load_toml
+from moodal.core.strict import Strict, parse
 
 SEEDS = 2**31 - 1
 """The largest seed of a random number generator."""
-
-
-class Strict(BaseModel):
-    """A section of a recipe: no unknown keys, no silent conversions, immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Data(Strict):
@@ -247,14 +240,14 @@ class HeadPart(Strict):
     """A head that reads values from the features of a branch, see `moodal.model.heads`."""
 
     corpus: str
-    """The reader of its corpus, which has a training, a validation and a test split; of an
-    intensity that of its branch, whose split is taken."""
+    """The reader of its corpus, which has a training, a validation and a test split; the reader of
+    an intensity is that of its branch, whose split is taken."""
     root: str
     """The folder of the corpus, relative to the folder of all corpora."""
     licence: str
     """The licence of the corpus, for the model card and the file beside the head's weights."""
     column: str = ""
-    """Of an intensity: the column with its numbers, from 0 to 100."""
+    """The column with the numbers of an intensity, from 0 to 100; dimensions need none."""
 
 
 class FusionRecipe(Strict):
@@ -303,35 +296,6 @@ class FusionRecipe(Strict):
         if "neutral" not in basics:
             raise ValueError("name neutral, which has weights of its own")
         return basics
-
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def parse(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
-    """Validate ``values`` as a ``model``; ``where`` names their source in messages.
-
-    Raises:
-        UsageError: a key is unknown or missing, or a value has the wrong type or range.
-    """
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        if first["type"] == "extra_forbidden":
-            known = _known(model, first["loc"])
-            matches = difflib.get_close_matches(str(first["loc"][-1]), known, 1)
-            hint = (
-                f"did you mean {matches[0]!r}?" if matches else f"known keys: {', '.join(known)}."
-            )
-            raise UsageError(f"{where}: unknown key {key!r}{more}; {hint}") from None
-        if first["type"] == "missing":
-            raise UsageError(f"{where}: key {key!r} is missing{more}.") from None
-        raise UsageError(
-            f"{where}: {key} = {first['input']!r}: {first['msg'].lower()}{more}."
-        ) from None
 
 
 def read(path: Path | str, overrides: Sequence[str] = ()) -> Recipe | FusionRecipe:
@@ -432,19 +396,3 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"x = {text}")["x"]
     except (ValueError, RecursionError):
         return text
-
-
-def _known(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that are valid at ``loc``; none where any would be."""
-    for part in loc[:-1]:
-        field = model.model_fields.get(str(part))
-        annotation = field.annotation if field else None
-        inner = [annotation, *typing.get_args(annotation)]  # of a table of tables: the inner one
-        section = next(
-            (kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)), None
-        )
-        if section is not None:
-            model = section
-        elif typing.get_origin(annotation):
-            return []
-    return list(model.model_fields)

@@ -127,7 +127,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         MoodalError: a user's mistake; main.py makes one sentence and an exit code of it.
     """
-    from moodal.core import recipe as recipes
+    from moodal.core.recipe import Recipe
+    from moodal.core.strict import parse
     from moodal.train.experiment.train import train_recipe
     from moodal.train.export import artefact as export
 
@@ -145,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     initial = None
     if args.ckpt:
         initial = export.load(_import(args, folder, prepared))[0].state_dict()
-    report = train_recipe(recipes.parse(recipes.Recipe, values, str(path)), run, initial)
+    report = train_recipe(parse(Recipe, values, str(path)), run, initial)
     if report is None:
         return
     tables.show(report)

@@ -20,7 +20,8 @@ import numpy as np
 from moodal.core import manifest as manifests
 from moodal.core.errors import DataError, UsageError
 from moodal.core.manifest import MADE_UP, MARK, Manifest
-from moodal.core.recipe import Recipe, parse
+from moodal.core.recipe import Recipe
+from moodal.core.strict import parse
 from moodal.corpora.iemocap import mmer_csv
 from moodal.published.command import recipe_values
 

@@ -10,6 +10,7 @@ import pytest
 from moodal.core import recipe as recipes
 from moodal.core.errors import UsageError
 from moodal.core.recipe import Recipe
+from moodal.core.strict import parse
 from moodal.published import eea_cli, mmer_cli
 from moodal.published.command import best_epoch, write_recipe
 from moodal.train.systems import SYSTEMS
@@ -56,7 +57,7 @@ def test_every_key_is_set_by_a_flag_that_there_is(module) -> None:
 def test_the_recipe_that_is_written_is_the_recipe_that_is_run(flags, tmp_path) -> None:
     values = eea(*flags)
     path = write_recipe(values, tmp_path / "run.toml")
-    assert recipes.load(path) == recipes.parse(Recipe, values, "the values")
+    assert recipes.load(path) == parse(Recipe, values, "the values")
 
 
 def test_flags_set_the_recipe_of_eea() -> None:

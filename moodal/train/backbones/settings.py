@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from moodal.core.errors import UsageError
-from moodal.core.recipe import Strict
+from moodal.core.strict import Strict
 
 
 class Backbone(Strict):

@@ -21,6 +21,7 @@ from moodal.core.errors import DataError, UsageError
 from moodal.core.files import load_json
 from moodal.core.recipe import Recipe, Space
 from moodal.core.records import Frames
+from moodal.core.strict import parse
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.model.info import AgreementInfo, GuessInfo
 from moodal.model.readers import readers
@@ -265,7 +266,7 @@ def finished_branch(source: Path | str, folder: Path | str) -> Learned:
         values = load_json(source / "recipe.json")
     except (OSError, ValueError) as error:
         raise DataError(f"{source}/recipe.json cannot be read: {error}.") from None
-    run = branch_run(recipes.parse(Recipe, values, f"{source}/recipe.json"), folder, str(source))
+    run = branch_run(parse(Recipe, values, f"{source}/recipe.json"), folder, str(source))
     system, artefact, scales = load(source / "artefact")
     if artefact.info.data.fingerprint != run.fingerprint:
         raise DataError(

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from moodal.core.emotions import Targets
 from moodal.core.errors import SpaceError, UsageError
-from moodal.core.recipe import Strict
+from moodal.core.strict import Strict
 from moodal.train.backbones.face import SIDE, FaceNetwork
 from moodal.train.backbones.frames import FrameNetwork
 from moodal.train.backbones.settings import Backbone

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from moodal.core.emotions import Targets
 from moodal.core.errors import MissingStreamError, SpaceError
-from moodal.core.recipe import Strict
+from moodal.core.strict import Strict
 from moodal.train.data.batch import Streams
 from moodal.train.layers.recurrent import Recurrent
 from moodal.train.systems.system import (

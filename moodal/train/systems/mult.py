@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moodal.core.emotions import Targets
-from moodal.core.recipe import Strict
+from moodal.core.strict import Strict
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.layers.attention import CrossEncoder
 from moodal.train.systems.system import (

@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from moodal.core.emotions import Targets
-from moodal.core.recipe import Strict
+from moodal.core.strict import Strict
 from moodal.train.data.batch import Stream, Streams, join_steps
 from moodal.train.layers.attention import AdditiveAttention
 from moodal.train.layers.recurrent import Recurrent

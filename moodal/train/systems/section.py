@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moodal.core import recipe
 from moodal.core.errors import UsageError
-from moodal.core.recipe import Strict
+from moodal.core.strict import Strict, parse
 from moodal.train.systems import SYSTEMS
 
 FORMS = {
@@ -52,4 +51,4 @@ def parse_system(section: Mapping[str, Any], where: str) -> tuple[str, Strict]:
     name = str(values.pop("name", ""))
     if name not in SYSTEMS:
         raise UsageError(f"{where}: no system {name!r}; choose among {', '.join(SYSTEMS)}.")
-    return name, recipe.parse(SYSTEMS[name].Config, values, f"{where}, [system]")
+    return name, parse(SYSTEMS[name].Config, values, f"{where}, [system]")

@@ -1,6 +1,6 @@
 """System: the base class of every model that is trained here, and the checks that systems share.
 
-A system's file is its paper: it holds ``Config`` (a `moodal.core.recipe.Strict` with the paper's
+A system's file is its paper: it holds ``Config`` (a `moodal.core.strict.Strict` with the paper's
 values), the module, which takes plain arguments, and ``build(config, widths, space)``.
 """
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from moodal.core.emotions import Targets
 from moodal.core.errors import DataError, MissingStreamError, SpaceError, UsageError
-from moodal.core.recipe import Strict
+from moodal.core.strict import Strict
 from moodal.train.data.batch import Batch, Streams, Transcripts
 
 

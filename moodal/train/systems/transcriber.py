@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from moodal.core.emotions import Targets
-from moodal.core.recipe import Strict
+from moodal.core.strict import Strict
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.speech import SpeechBackbone, build_speech, speech_features
 from moodal.train.data.batch import Batch, Stream, Streams

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from moodal.core.emotions import Targets
-from moodal.core.recipe import Strict
+from moodal.core.strict import Strict
 from moodal.train.data.batch import Streams, join_steps
 from moodal.train.layers.attention import sinusoids
 from moodal.train.systems.system import (

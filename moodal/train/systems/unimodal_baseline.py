@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moodal.core.emotions import Targets
-from moodal.core.recipe import Strict
+from moodal.core.strict import Strict
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.speech import SpeechBackbone, build_speech, speech_features
 from moodal.train.backbones.text import TextBackbone, build_text, text_features

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from moodal.core import recipe as recipes
 from moodal.core.errors import UsageError
 from moodal.core.recipe import Recipe
+from moodal.core.strict import parse
 from moodal.evaluation.protocols.folds import official
 from moodal.modalities.build import build
 from moodal.train.experiment.null_tests import CosineSource, _texts, require_cosine
@@ -24,7 +24,7 @@ def recipe(cosine: str, name: str = "zero_shot") -> Recipe:
         "system": {"name": "eea"},
         "report": {"cosine": cosine},
     }
-    return recipes.parse(Recipe, values, "test")
+    return parse(Recipe, values, "test")
 
 
 def test_features_are_compared_with_the_vectors_of_the_recipe() -> None:

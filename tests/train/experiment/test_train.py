@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moodal.core import recipe as recipes
 from moodal.core.errors import OutputError, SpaceError, UsageError
 from moodal.core.recipe import Recipe
+from moodal.core.strict import parse
 from moodal.train.engine.fit import launch
 from moodal.train.experiment.train import Plan, claim, make_plan, train_recipe
 
@@ -23,7 +23,7 @@ def recipe(prepared: Path, **sections: object) -> Recipe:
         "train": {"epochs": 2, "select": "loss", "accelerator": "cpu"},
         "report": {"draws": 0, "figures": False},
     }
-    return recipes.parse(Recipe, values | sections, "test")
+    return parse(Recipe, values | sections, "test")
 
 
 @pytest.fixture
