@@ -12,9 +12,9 @@ import os
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from moodal.core.errors import OutputError, writing
 
@@ -28,6 +28,8 @@ def version_of(path: Path | str) -> tuple[int, int, int, int]:
     about = Path(path).stat()
     return about.st_size, about.st_ino, about.st_mtime_ns, about.st_ctime_ns
 
+
+T = TypeVar("T")
 
 LARGEST_TEXT = 64 << 20
 """Bytes of the largest description, recipe or report that is read as a whole."""
@@ -57,10 +59,7 @@ def load_json(path: Path | str, limit: int = LARGEST_TEXT) -> Any:
         OSError: as `load_text`.
         ValueError: it is no JSON, or nested too deep.
     """
-    try:
-        return json.loads(load_text(path, limit))
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
+    return _parsed(json.loads, path, limit)
 
 
 def load_toml(path: Path | str, limit: int = LARGEST_TEXT) -> dict[str, Any]:
@@ -70,8 +69,12 @@ def load_toml(path: Path | str, limit: int = LARGEST_TEXT) -> dict[str, Any]:
         OSError: as `load_text`.
         ValueError: it is no TOML, or nested too deep.
     """
+    return _parsed(tomllib.loads, path, limit)
+
+
+def _parsed(parse: Callable[[str], T], path: Path | str, limit: int) -> T:
     try:
-        return tomllib.loads(load_text(path, limit))
+        return parse(load_text(path, limit))
     except RecursionError:
         raise ValueError("it is nested too deep") from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from moodal.core.records import ordered
 
 if TYPE_CHECKING:
     from moodal.core.timeline import Prediction
+
+T = TypeVar("T")
 
 NEUTRAL = "neutral"
 MOST = 3
@@ -166,30 +168,34 @@ def _probability(row: tuple[int, Prediction]) -> float:
 
 def _dimensions(predictions: Sequence[Prediction], weights: np.ndarray) -> dict[str, Dimensions]:
     """Return the mean of each stream's dimensions; a stream with two scales has none."""
-    means = {}
-    for name in ordered(s for p in predictions for s in p.dimensions):
-        pairs = [
-            (p.dimensions[name], float(weight))
-            for p, weight in zip(predictions, weights, strict=True)
-            if name in p.dimensions
-        ]
-        if len({row.known for row, _ in pairs}) == 1:
-            means[name] = mean([row for row, _ in pairs], [weight for _, weight in pairs])
-    return means
+    weighted = _by_stream([p.dimensions for p in predictions], weights)
+    return {
+        name: mean(rows, own)
+        for name, (rows, own) in weighted.items()
+        if len({row.known for row in rows}) == 1
+    }
 
 
 def _intensity(predictions: Sequence[Prediction], weights: np.ndarray) -> dict[str, float]:
     """Return the mean intensity of each stream."""
-    means = {}
-    for name in ordered(s for p in predictions for s in p.intensity):
-        pairs = [
-            (p.intensity[name], float(weight))
-            for p, weight in zip(predictions, weights, strict=True)
-            if name in p.intensity
-        ]
-        numbers, own = zip(*pairs, strict=True)
-        means[name] = _mean(numbers, np.array(own) / (sum(own) or 1.0))
-    return means
+    weighted = _by_stream([p.intensity for p in predictions], weights)
+    return {
+        name: _mean(numbers, np.array(own) / (sum(own) or 1.0))
+        for name, (numbers, own) in weighted.items()
+    }
+
+
+def _by_stream(
+    rows: Sequence[Mapping[str, T]], weights: np.ndarray
+) -> dict[str, tuple[list[T], list[float]]]:
+    """Gather what utterances tell of each stream, and the weights of those that do."""
+    return {
+        name: (
+            [row[name] for row in rows if name in row],
+            [float(weight) for row, weight in zip(rows, weights, strict=True) if name in row],
+        )
+        for name in ordered(stream for row in rows for stream in row)
+    }
 
 
 def _seconds(predictions: Sequence[Prediction]) -> float | None:

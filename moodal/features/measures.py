@@ -17,6 +17,7 @@ from moodal.core.manifest import Manifest
 from moodal.core.records import RATE, Clip, Utterance
 from moodal.corpora.checks.finding import Finding
 from moodal.corpora.find import shortened
+from moodal.corpora.table_rows import number
 from moodal.modalities.encoder import Encoder, Item, specification
 from moodal.modalities.speech.samples import check_samples, samples_of
 from moodal.modalities.speech.spoken import is_silent
@@ -130,10 +131,7 @@ def _seconds(text: str) -> float | None:
     if clock:
         hours, minutes, seconds = clock.groups()
         return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    return number(text)
 
 
 def _far(seconds: float, stated: float) -> bool:

@@ -47,14 +47,14 @@ def require_safe(content: bytes, name: Path | str) -> None:
         DataError: it has not, or it is no ONNX graph.
     """
     try:
-        fault = next(_faults(content), "")
+        fault = next(_faults(memoryview(content)), "")
     except (IndexError, UnicodeDecodeError):
         fault = "it is no ONNX graph"
     if fault:
         raise DataError(f"{name} is not run: {fault}; copy or export the artefact again.")
 
 
-def _faults(content: bytes) -> Iterator[str]:
+def _faults(content: memoryview) -> Iterator[str]:
     """Yield what makes a graph unsafe."""
     graphs = list(_fields(content, _GRAPH))
     if len(graphs) != 1:
@@ -70,7 +70,7 @@ def _faults(content: bytes) -> Iterator[str]:
             yield from _node_faults(node)
 
 
-def _node_faults(node: bytes) -> Iterator[str]:
+def _node_faults(node: memoryview) -> Iterator[str]:
     operator = b"".join(_fields(node, _OPERATOR)).decode()
     domain = b"".join(_fields(node, _DOMAIN)).decode()
     if domain not in ("", "ai.onnx") or operator not in OPERATORS:
@@ -83,7 +83,7 @@ def _node_faults(node: bytes) -> Iterator[str]:
                 yield from _external(tensor)
 
 
-def _external(tensor: bytes) -> Iterator[str]:
+def _external(tensor: memoryview) -> Iterator[str]:
     kept_outside = any(True for _ in _fields(tensor, _EXTERNAL))
     if kept_outside or any(place != b"\x00" for place in _fields(tensor, _LOCATION)):
         yield "it keeps weights in another file"
@@ -96,7 +96,7 @@ def graph_parameters(path: Path) -> int:
     graph's initialisers are read.
     """
     count = 0
-    for graph in _fields(path.read_bytes(), _GRAPH):
+    for graph in _fields(memoryview(path.read_bytes()), _GRAPH):
         for tensor in _fields(graph, _INITIALISER):
             name = b"".join(_fields(tensor, 8)).decode("utf-8", "replace")
             if not name.endswith(("_scale", "_zero_point")):
@@ -105,8 +105,8 @@ def graph_parameters(path: Path) -> int:
     return count
 
 
-def _fields(message: bytes, wanted: int) -> Iterator[bytes]:
-    """Yield the content of each field of one number in a protobuf message."""
+def _fields(message: memoryview, wanted: int) -> Iterator[memoryview]:
+    """Yield the content of each field of one number in a protobuf message, without a copy."""
     place = 0
     while place < len(message):
         key, place = _number(message, place)
@@ -122,7 +122,7 @@ def _fields(message: bytes, wanted: int) -> Iterator[bytes]:
             yield message[begin:place]
 
 
-def _numbers(packed: bytes) -> Iterator[int]:
+def _numbers(packed: memoryview) -> Iterator[int]:
     """Yield the varints of a packed field."""
     place = 0
     while place < len(packed):
@@ -130,7 +130,7 @@ def _numbers(packed: bytes) -> Iterator[int]:
         yield value
 
 
-def _number(message: bytes, place: int) -> tuple[int, int]:
+def _number(message: memoryview, place: int) -> tuple[int, int]:
     """Read a varint; return it and the place behind it."""
     value = shift = 0
     while True:

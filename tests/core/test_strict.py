@@ -1,6 +1,7 @@
 """Strict sections: a wrong key is one sentence, which names the keys that would be right."""
 
 import pytest
+from pydantic import Field
 
 from moodal.core.errors import UsageError
 from moodal.core.strict import Strict, parse
@@ -12,8 +13,8 @@ class Inner(Strict):
 
 class Outer(Strict):
     part: Inner
-    parts: dict[str, Inner] = {}
-    names: dict[str, str] = {}
+    parts: dict[str, Inner] = Field(default_factory=dict)
+    names: dict[str, str] = Field(default_factory=dict)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -24,8 +24,8 @@ def media(manifest: Manifest) -> Iterator[Finding]:
     if not clips:
         return
     root = Path(manifest.root or ".")
-    yield from missing_media(manifest)
-    missing = [path for path in clips if not (root / path).is_file()]
+    missing = _missing(root, clips)
+    yield from _named(missing, len(clips))
     absent = set(missing)
     broken = [path for path in clips if path not in absent and not _readable(root / path)]
     if broken:
@@ -35,7 +35,7 @@ def media(manifest: Manifest) -> Iterator[Finding]:
     if not missing and not broken:
         yield Finding("ok", "media", f"All {len(clips)} media files exist and can be read.")
     alone = {p: rows[0] for p, rows in clips.items() if len(rows) == 1}
-    good = sorted(set(alone) - set(missing) - set(broken))
+    good = sorted(set(alone) - absent - set(broken))
     digests: list[Hashable | None] = [None] * len(manifest)
     for path, digest in _same(root, good).items():
         digests[alone[path]] = digest
@@ -44,10 +44,18 @@ def media(manifest: Manifest) -> Iterator[Finding]:
 
 def missing_media(manifest: Manifest) -> Iterator[Finding]:
     """Find media files that do not exist."""
-    root, clips = Path(manifest.root or "."), _clips(manifest)
-    missing = [path for path in clips if not (root / path).is_file()]
+    clips = _clips(manifest)
+    yield from _named(_missing(Path(manifest.root or "."), clips), len(clips))
+
+
+def _missing(root: Path, paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if not (root / path).is_file()]
+
+
+def _named(missing: Sequence[str], count: int) -> Iterator[Finding]:
+    """Name those of ``count`` media files that are missing."""
     if missing:
-        detail = f"{len(missing)} of {len(clips)} media files are missing: {shortened(missing, 4)}"
+        detail = f"{len(missing)} of {count} media files are missing: {shortened(missing, 4)}"
         yield Finding("error", "media", f"{detail}.")
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moodal.core.errors import MissingDependencyError, UsageError, installation
-from moodal.model.branches import LAYERS
+from moodal.model.branches import LAYERS, session
 from moodal.train.backbones.face import SIDE, FaceNetwork
 from moodal.train.backbones.frames import FrameNetwork
 from moodal.train.backbones.text import TextBackbone
@@ -354,15 +354,6 @@ def _looked_up(node: Any, name: str) -> list[Any]:
         helper.make_node("Unsqueeze", [f"{out}.scales", f"{out}.last"], [f"{out}.column"]),
         helper.make_node("Mul", [f"{out}.float", f"{out}.column"], [out]),
     ]
-
-
-def session(content: bytes) -> Any:
-    """Open a graph with ONNX Runtime on the CPU."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def run(content: bytes, values: np.ndarray) -> np.ndarray:

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import MoodalError
-from moodal.model.branches import run
-from moodal.train.export import onnx
+from moodal.model.branches import run, session
 from moodal.train.fuse.branch_scores import BranchScores
 from moodal.train.fuse.train_branch import FusedBranch
 
@@ -31,8 +30,8 @@ def agreement(learned: FusedBranch, scores: BranchScores, content: bytes) -> dic
     frames = learned.experiment.manifest.features[learned.stream]
     rows = np.linspace(0, len(learned.experiment.test) - 1, ROWS).astype(int)
     rows = np.unique(rows)
-    session = onnx.session(content)
-    states = np.stack([_pooled(session, frames[learned.experiment.test[i]]) for i in rows])
+    network = session(content)
+    states = np.stack([_pooled(network, frames[learned.experiment.test[i]]) for i in rows])
     logits, expected = learned.logits(states), learned.logits(scores.states["test"][rows])
     top = float((logits.argmax(1) == expected.argmax(1)).mean())
     if top < LEAST:
@@ -49,6 +48,6 @@ def agreement(learned: FusedBranch, scores: BranchScores, content: bytes) -> dic
     }
 
 
-def _pooled(session: Any, values: np.ndarray) -> np.ndarray:
+def _pooled(network: Any, values: np.ndarray) -> np.ndarray:
     """Compute the mean state [H] of one row."""
-    return np.asarray(run(session, values).mean(0), np.float64)
+    return np.asarray(run(network, values).mean(0), np.float64)

@@ -23,6 +23,7 @@ from moodal.core.manifest import Manifest
 from moodal.core.recipe import FusionRecipe, HeadPart
 from moodal.core.records import Clip
 from moodal.corpora import CORPORA
+from moodal.evaluation.metrics import pearson
 from moodal.modalities.build import build
 from moodal.modalities.modality import Absent
 from moodal.model.branches import features_of, session
@@ -206,10 +207,7 @@ def _hidden(x: np.ndarray, numbers: np.ndarray, seed: int) -> dict[str, np.ndarr
 
 def correlations(predicted: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     """Compute Pearson's r of each column [C]; 0 where a column does not vary."""
-    centred, target = predicted - predicted.mean(0), numbers - numbers.mean(0)
-    spread = np.sqrt((centred**2).sum(0) * (target**2).sum(0))
-    product = (centred * target).sum(0)
-    return np.divide(product, spread, out=np.zeros_like(product), where=spread > 0)
+    return np.nan_to_num(pearson(numbers, predicted))
 
 
 def _pearson(tensors: Mapping[str, np.ndarray], rows: HeadRows, part: str) -> np.ndarray:

@@ -7,7 +7,7 @@ import torch
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import UsageError
 from moodal.core.records import Frames
-from moodal.model.branches import Branch, run
+from moodal.model.branches import Branch, run, session
 from moodal.train.backbones.settings import Backbone
 from moodal.train.data.dataset import Scale, TensorData
 from moodal.train.export import onnx as graphs
@@ -100,7 +100,7 @@ def test_features_of_any_modality_are_read_as_in_training(kind, preparation):
         config = eea.Config(streams=("pulse",), hidden={"pulse": 9}, cell=kind)
         system = eea.build(config, {"pulse": 6}, SPACE).eval()
     keyed = system.keyed()
-    network = graphs.session(graphs.graph(keyed, 6, preparation=preparation))
+    network = session(graphs.graph(keyed, 6, preparation=preparation))
     for steps in (7, 23):
         frames = features(steps)
         data = TensorData.of_frames(
