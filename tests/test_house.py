@@ -98,7 +98,6 @@ def test_our_own_classes_are_not_asked_what_they_can_do(name):
     """A literal name is asked only of objects of other packages, in the modules named here."""
     foreign = {
         "cli/inspect.py",  # the contents of any pickle
-        "cli/predict.py",
         "corpora/unpickle/names.py",
         "core/process_local.py",  # the operating system
         "media/recording.py",  # the user's object

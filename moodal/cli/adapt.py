@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from moodal.cli.common import Arguments, prior_arguments, tell
 from moodal.core.errors import UsageError
-from moodal.core.guard import line
 
 
 def adapt_arguments(parser: Arguments) -> None:
@@ -58,7 +56,7 @@ def adapt(args: argparse.Namespace) -> Any:
 
 
 def _adapt_word(args: argparse.Namespace) -> Any:
-    from moodal.cli.inputs import recordings, tell_left_out
+    from moodal.cli.inputs import recordings, warn_left_out
     from moodal.loading import load
     from moodal.model.adapt import adapt, counted, known_as
     from moodal.model.artefact import read
@@ -66,8 +64,7 @@ def _adapt_word(args: argparse.Namespace) -> Any:
     left_out: list[Path] = []
     negatives = recordings(args.negatives, left_out)
     clips = recordings(args.clips[1:], left_out)
-    if left_out:
-        print(line(f"moodal: {tell_left_out(left_out)}"), file=sys.stderr)
+    warn_left_out(left_out)
     model = load(args.artefact)
     word = known_as(model, args.clips[0], args.replace)
     folder = adapt(
@@ -86,15 +83,14 @@ def _adapt_word(args: argparse.Namespace) -> Any:
 
 
 def _adapt_level(args: argparse.Namespace) -> Any:
-    from moodal.cli.inputs import recordings, tell_left_out
+    from moodal.cli.inputs import recordings, warn_left_out
     from moodal.loading import load
     from moodal.model.artefact import read
     from moodal.model.levelled import level_note
 
     left_out: list[Path] = []
     paths = recordings(args.unlabelled, left_out)
-    if left_out:
-        print(line(f"moodal: {tell_left_out(left_out)}"), file=sys.stderr)
+    warn_left_out(left_out)
     folder = (
         load(args.artefact)
         .under(args.prior)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,11 @@ def tell(message: Any) -> None:
     from rich import print as rich_print
 
     rich_print(message)
+
+
+def warn(message: str) -> None:
+    """Print a sentence on what the user should know to standard error."""
+    print(line(f"moodal: {message}"), file=sys.stderr)
 
 
 def show_report(report: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from moodal.cli.common import warn
 from moodal.core.errors import DataError, UsageError
 from moodal.media.sniff import as_text, read_head
 from moodal.media.subtitles import subtitles_of
@@ -160,3 +161,9 @@ def tell_left_out(left_out: Sequence[Path], limit: int = 10) -> str:
     was = "was" if count == 1 else "were"
     names = ", ".join(map(str, left_out[:limit]))
     return f"{which} no recording, picture, text or subtitles {was} left out: {names}{more}."
+
+
+def warn_left_out(left_out: Sequence[Path]) -> None:
+    """Print which files of a folder were left out to standard error, if any were."""
+    if left_out:
+        warn(tell_left_out(left_out))

@@ -187,17 +187,19 @@ def user_errors(program: str, resumable: bool = False) -> Iterator[None]:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the arguments; unlike in argparse, key=value overrides may stand anywhere."""
+    """Parse the arguments; unlike in argparse, clips and key=value overrides may stand anywhere."""
     top = parser()
     args, rest = top.parse_known_args(argv)
-    overrides = [word for word in rest if "=" in word and not word.startswith("-")]
-    if "clips" in vars(args):  # of adapt, which may stand on both sides of an option
-        args.clips += [word for word in rest if not word.startswith("-")]
-        rest = [word for word in rest if word.startswith("-")]
-    if rest and (len(overrides) < len(rest) or "overrides" not in vars(args)):
-        top.error(f"unrecognized arguments: {' '.join(rest)}")
-    if rest:
-        args.overrides += overrides
+    words = [word for word in rest if not word.startswith("-")]
+    if "clips" in vars(args):
+        args.clips += words
+    elif "overrides" in vars(args):
+        words = [word for word in words if "=" in word]
+        args.overrides += words
+    else:
+        words = []
+    if wrong := [word for word in rest if word not in words]:
+        top.error(f"unrecognized arguments: {' '.join(wrong)}")
     return args
 
 

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
-import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moodal.cli.common import Arguments, prior_arguments
-from moodal.core.errors import DataError, LeftOutError, OutputError, UsageError, writing
-from moodal.core.files import replacing
-from moodal.core.guard import line
+from moodal.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from moodal.core.timeline import Timeline
-    from moodal.model.batch import Job
     from moodal.model.model import Model
     from moodal.model.options import PredictOptions
 
@@ -175,6 +169,7 @@ def predict(args: argparse.Namespace) -> Any:
     """Predict and show, write or plot the timelines; return them if --json asks for it."""
     from functools import partial
 
+    from moodal.cli.answers import Answers
     from moodal.cli.inputs import recordings, standard_input
     from moodal.loading import load
     from moodal.model.batch import STDIN, Job, predict_all
@@ -195,153 +190,28 @@ def predict(args: argparse.Namespace) -> Any:
                 _require_for_several(args, len(jobs))
             if args.format in ("srt", "jsonl") and args.out:
                 _require_other_file(args, [job.path for job in jobs if job.path])
-        results = _Results(args, len(jobs), left_out, loader)
-        results.begin()
-        waiting = results.resumed(jobs) if args.resume else jobs
+        answers = Answers(args, len(jobs), left_out)
+        answers.begin()
+        asked = partial(_asked, args, loader)
+        waiting = answers.resumed(jobs, asked) if args.resume else jobs
         try:
             for answer in predict_all(waiting, loader, options, args.jobs, args.timeout):
-                results.add(answer)
+                answers.add(answer)
         except KeyboardInterrupt:
-            results.deliver()
+            answers.deliver()
             raise
-    return results.deliver()
+    return answers.deliver()
 
 
-class _Results:
-    """The answers of one command, as they come.
+def _asked(args: argparse.Namespace, load: Callable[[], Model]) -> tuple[object, ...]:
+    """Return what a line of an earlier run has in common with one of this command.
 
-    JSON lines are written as each recording ends; everything else at the end.
+    That is the artefact's digest, the emotions, the prior and the step.
     """
-
-    def __init__(
-        self,
-        args: argparse.Namespace,
-        count: int,
-        left_out: Sequence[Path],
-        load: Callable[[], Model],
-    ):
-        self.args, self.count, self.left_out, self.load = args, count, left_out, load
-        self.timelines: list[Timeline] = []
-        self.failed: list[DataError] = []
-        self.lines: Any = None
-
-    def begin(self) -> None:
-        """Empty the file of JSON lines, unless a run is resumed.
-
-        Raises:
-            OutputError: it cannot be written, or is no regular file.
-        """
-        if self.args.format != "jsonl" or not self.args.out:
-            return
-        path = Path(self.args.out)
-        if path.exists() and not path.is_file():
-            raise OutputError(f"{path} is a pipe or a device; name a file, or leave --out out.")
-        if not self.args.resume:
-            with replacing(path) as part:
-                part.touch()
-
-    def resumed(self, jobs: Sequence[Job]) -> list[Job]:
-        """Take the recordings of an earlier, stopped run from its JSON lines; return the others.
-
-        A last line that was cut off is removed from the file.
-
-        Raises:
-            DataError: the file is not of this command.
-        """
-        from moodal.output.formats import from_jsonl
-
-        path = Path(self.args.out)
-        if not path.exists():
-            return list(jobs)
-        content = path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        try:
-            self.timelines = from_jsonl(whole.decode("utf-8"), str(path))
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path} is not UTF-8 ({error}); name another --out.") from None
-        self._require_same_question(path)
-        os.truncate(path, len(whole))
-        finished = {timeline.path for timeline in self.timelines}
-        return [job for job in jobs if _as_written(job.name) not in finished]
-
-    def _require_same_question(self, path: Path) -> None:
-        """Check that the finished recordings were asked the same by the same model.
-
-        Raises:
-            DataError: they were not.
-        """
-        model = self.load().under(self.args.prior)
-        asked = model.ask(options_of(self.args).words, self.args.vectors)
-        emotions = () if asked.values else tuple(asked.shown)
-        here = (model.info.digest, emotions, model.scorer.assumes, self.args.step)
-        for timeline in self.timelines:
-            there = (timeline.artefact["digest"], timeline.emotions, timeline.prior, timeline.step)
-            if there != here:
-                raise DataError(
-                    f"{path} holds answers of another model, or to other emotions, priors or "
-                    "steps; name another --out."
-                )
-
-    def add(self, answer: Timeline | DataError) -> None:
-        """Keep an answer, and write its line."""
-        if isinstance(answer, DataError):
-            self.failed.append(answer)
-            return
-        if self.args.format == "jsonl":
-            self._write_line(answer)
-        self.timelines.append(answer)
-
-    def _write_line(self, timeline: Timeline) -> None:
-        from moodal.output import formats
-
-        text = formats.render([timeline], "jsonl")
-        if not self.args.out:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-            return
-        with writing(self.args.out):
-            if self.lines is None:
-                Path(self.args.out).parent.mkdir(parents=True, exist_ok=True)
-                self.lines = open(self.args.out, "a", encoding="utf-8")  # noqa: SIM115
-            self.lines.write(text)
-            self.lines.flush()
-
-    def deliver(self) -> Any:
-        """Write what is written at the end, and say what was left out.
-
-        Raises:
-            DataError: nothing could be read.
-            LeftOutError: something was left out, and ``--strict`` was given.
-        """
-        if self.lines is not None:
-            self.lines.close()
-        if self.failed and self.count == 1:
-            raise self.failed[0]
-        try:
-            if not self.timelines and self.failed:
-                raise DataError(f"none of the {len(self.failed)} inputs could be read.")
-            answer = _deliver(self.args, self.timelines) if self.timelines else None
-        finally:
-            self._tell_left_out()
-        if self.args.strict and (missing := len(self.failed) + len(self.left_out)):
-            raise LeftOutError(f"{missing} files were left out (--strict); they are named above.")
-        return answer
-
-    def _tell_left_out(self) -> None:
-        from moodal.cli.inputs import tell_left_out
-
-        for error in self.failed:
-            print(line(f"moodal: skipped: {error}"), file=sys.stderr)
-        if self.failed and self.timelines:
-            count = f"{len(self.failed)} of {self.count} inputs were skipped"
-            print(f"moodal: {count}.", file=sys.stderr)
-        if self.left_out:
-            print(line(f"moodal: {tell_left_out(self.left_out)}"), file=sys.stderr)
-
-
-def _as_written(name: str) -> str:
-    """Return a path's name as JSON holds it: what is no UTF-8 is a question mark."""
-    return name.encode("utf-8", "replace").decode()
+    model = load().under(args.prior)
+    asked = model.ask(options_of(args).words, args.vectors)
+    emotions = () if asked.values else tuple(asked.shown)
+    return model.info.digest, emotions, model.scorer.assumes, args.step
 
 
 def _require(args: argparse.Namespace) -> None:
@@ -401,43 +271,3 @@ def _require_other_file(args: argparse.Namespace, paths: Sequence[Path]) -> None
         subtitles = args.subtitles or subtitles_of(path)
         if subtitles and Path(args.out).resolve() == subtitles.resolve():
             raise UsageError(f"{args.out} contains the subtitles of {path}; choose another --out.")
-
-
-def _deliver(args: argparse.Namespace, timelines: Sequence[Timeline]) -> Any:
-    """Write, print or plot the timelines; return the JSON document if --json asks for it."""
-    import json
-
-    from moodal.output import formats
-    from moodal.output.terminal import show
-
-    if args.json or args.format:  # documents are in UTF-8, whatever the terminal's encoding
-        with contextlib.suppress(AttributeError):
-            sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    if args.plot:
-        _plot(args.plot, timelines)
-    if args.format == "jsonl":  # was written as each recording ended
-        return None
-    if args.format and args.out:
-        for path in formats.write(timelines, args.format, args.out, summary=args.summary):
-            print(line(f"Written: {path}"), file=sys.stderr)
-    if args.json:
-        return json.loads(formats.render(timelines, "json"))
-    if args.format and not args.out:
-        sys.stdout.write(formats.render(timelines, args.format, summary=args.summary))
-    elif not args.format:
-        show(timelines)
-    return None
-
-
-def _plot(out: Path, timelines: Sequence[Timeline]) -> None:
-    from moodal.output.plot import plot
-
-    if len(timelines) == 1 and out.suffix:
-        plot(timelines[0], out)
-        return
-    names: dict[str, int] = {}
-    for timeline in timelines:
-        stem = Path(timeline.path).name or "recording"
-        names[stem] = names.get(stem, 0) + 1
-        number = f"-{names[stem]}" if names[stem] > 1 else ""
-        plot(timeline, out / f"{stem}{number}.png")
