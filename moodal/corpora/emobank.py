@@ -17,7 +17,7 @@ from moodal.core.emotions import Values
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Utterance
-from moodal.corpora.table_rows import Row, iterate
+from moodal.corpora.table_rows import Row, iterate, number
 
 FILE = "emobank.csv"
 COLUMNS = ("id", "split", "v", "a", "d", "text")
@@ -41,15 +41,15 @@ def read(root: Path | str) -> Manifest:
     """
     path = Path(root) / FILE
     utterances, labels = [], []
-    for number, row in _rows(path):
-        place = f"{path}, row {number}"
+    for count, row in _rows(path):
+        place = f"{path}, row {count}"
         if row["split"] not in SPLITS:
             raise DataError(
                 f"{place}: the split is {row['split']!r}; it must be {', '.join(SPLITS)}."
             )
         labels.append([_number(row[column], column.upper(), place) for column in "vad"])
         split, media = SPLITS[row["split"]], {"text": row["text"] or ""}
-        utterances.append(Utterance(row["id"] or str(number), split=split, media=media))
+        utterances.append(Utterance(row["id"] or str(count), split=split, media=media))
     return Manifest(
         corpus="emobank",
         space=Values(DIMENSIONS),
@@ -64,22 +64,21 @@ def _rows(path: Path) -> Iterator[tuple[int, Row]]:
     """Yield the rows with their numbers from 1, below the header."""
     if not path.exists():
         raise DataError(f"{path} is missing; EmoBank is this one file.")
-    number = 0
-    for number, row in enumerate(iterate(path), 1):
+    count = 0
+    for count, row in enumerate(iterate(path), 1):
         if missing := [name for name in COLUMNS if name not in row]:
             needed = ",".join(COLUMNS)
             raise DataError(f"{path} has no column {', '.join(missing)}; it needs {needed}.")
-        yield number, row
-    if not number:
+        yield count, row
+    if not count:
         raise DataError(f"{path} has no rows; fetch it again.")
 
 
 def _number(text: str | None, column: str, place: str) -> float:
     """Return a rating from -1 to 1."""
-    try:
-        rating = float(text or "")
-    except ValueError:
-        raise DataError(f"{place}: {column} is {text!r}, which is no number.") from None
+    rating = number(text)
+    if rating is None:
+        raise DataError(f"{place}: {column} is {text!r}, which is no number.")
     if not LOW <= rating <= HIGH:
         raise DataError(f"{place}: {column} is {rating:g}, outside of {LOW:g} to {HIGH:g}.")
     return 2 * (rating - LOW) / (HIGH - LOW) - 1

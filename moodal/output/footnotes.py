@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from moodal.core.guard import plain
 from moodal.core.records import ModalityInfo
 from moodal.core.timeline import Timeline
-from moodal.output.style import plain, streams_of
+from moodal.output.style import streams_of
 
 _SOURCES = {
     "learned": "learned",

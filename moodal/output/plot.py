@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 from moodal.core.errors import UsageError
 from moodal.core.files import replacing
+from moodal.core.guard import plain
 from moodal.core.timeline import Timeline
 from moodal.output import plot_text
 from moodal.output.footnotes import footnotes
 from moodal.output.formats import timed
 from moodal.output.plot_panels import DRAW, FACE, LEFT, RIGHT, WIDTH, place_faces, words_of
-from moodal.output.style import clock, plain
+from moodal.output.style import clock
 
 _GAP = 0.12  # inches between two panels
 _MOST_LANES = 4

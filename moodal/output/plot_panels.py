@@ -11,6 +11,7 @@ import numpy as np
 
 from moodal.core.dimensions import DIMENSIONS
 from moodal.core.emotions import Value
+from moodal.core.guard import plain
 from moodal.core.timeline import Timeline
 from moodal.output.formats import timed
 from moodal.output.style import (
@@ -22,7 +23,6 @@ from moodal.output.style import (
     label,
     numeral,
     percent,
-    plain,
     shown_emotion,
     streams_of,
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from moodal.core.guard import plain
 from moodal.core.timeline import Prediction, Timeline
 from moodal.output.style import (
     GREY,
@@ -15,7 +16,6 @@ from moodal.output.style import (
     dimension_texts,
     numeral,
     percent,
-    plain,
     position,
     shown_emotion,
     streams_of,

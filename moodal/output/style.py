@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from moodal.core.dimensions import DIMENSIONS
 from moodal.core.emotions import Value
-from moodal.core.guard import plain as plain
 from moodal.core.records import BUILT_IN, ModalityInfo, ordered
 from moodal.core.timeline import Prediction, Timeline
 

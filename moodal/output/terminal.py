@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from moodal.core.emotions import Value
+from moodal.core.guard import plain
 from moodal.core.timeline import Prediction, Timeline
 from moodal.output.footnotes import footnotes
 from moodal.output.style import (
@@ -20,7 +21,6 @@ from moodal.output.style import (
     numbered,
     numeral,
     percent,
-    plain,
     position,
     shown_emotion,
     streams_of,

@@ -154,7 +154,7 @@ def validation_figures(
     rows = []
     for metric in FIGURES[args.dataset]:
         values = np.array([row.get(f"valid/{metric}/{label}", math.nan) for label in labels])
-        rows.append([*map(float, values), float(mean_defined(values[np.isfinite(values)]))])
+        rows.append(_with_mean(values))
     if matches := MATCHES.get(args.dataset):
         rows.append([row.get(f"valid/{key}", math.nan) for key in matches])
     return rows
@@ -193,11 +193,17 @@ def figures(args: argparse.Namespace, logits: np.ndarray, targets: np.ndarray) -
     decisions = decide(scores.sigmoid(logits), args.threshold)
     rows = []
     for metric in FIGURES[args.dataset]:
-        value = METRICS[metric].measure(targets, scores=logits, decisions=decisions)
-        rows.append([*map(float, value), float(mean_defined(value[np.isfinite(value)]))])
+        rows.append(
+            _with_mean(METRICS[metric].measure(targets, scores=logits, decisions=decisions))
+        )
     if matches := MATCHES.get(args.dataset):
         rows.append([float(METRICS[key].measure(targets, decisions=decisions)) for key in matches])
     return rows
+
+
+def _with_mean(values: np.ndarray) -> list[float]:
+    """Return values [C] and their mean over the defined ones."""
+    return [*map(float, values), float(mean_defined(values))]
 
 
 def _sign_f1(args: argparse.Namespace, values: np.ndarray, targets: np.ndarray) -> float:

@@ -35,7 +35,7 @@ def read(path: Path, key: str) -> np.ndarray:
                 names = ", ".join(repr(name) for name in list(file)[:8]) or "nothing"
                 raise DataError(f"{path} has no data set {key!r}; it holds {names}.")
             data = file[key]
-            if other := _elsewhere(file, key):
+            if other := _elsewhere(file, data):
                 raise UnsafeFileError(
                     f"{path} [{key!r}] reads {other}; a data set must lie in its own file."
                 )
@@ -54,10 +54,8 @@ def read(path: Path, key: str) -> np.ndarray:
         ) from None
 
 
-def _elsewhere(file: Any, key: str) -> str:
+def _elsewhere(file: Any, data: Any) -> str:
     """Say from where a data set would be read, "" where it lies in the file itself."""
-
-    data = file[key]
     if Path(data.file.filename).resolve() != Path(file.filename).resolve():
         return "another file"  # a link through a link
     if data.external:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moodal.core.dimensions import DIMENSIONS, INTENSITY, Dimensions
-from moodal.core.guard import cell
+from moodal.core.guard import cell, plain
 from moodal.core.records import ordered
 from moodal.core.summary import DecidedMoment, RecordingSummary
 from moodal.core.timeline import Prediction, Timeline
-from moodal.output.style import known_shares, label, plain, shown_emotion
+from moodal.output.style import known_shares, label, shown_emotion
 
 _HEAD = (
     "recording",
@@ -112,7 +112,7 @@ class DimensionColumns:
 
     def stream_cells(self, one: Prediction | RecordingSummary) -> list[str]:
         """Return the cells of each stream, one for each of ``by_stream``."""
-        cells = [cell for row in self.rows for cell in _dimension_cells(one.dimensions.get(row))]
+        cells = [n for row in self.rows for n in _dimension_cells(one.dimensions.get(row))]
         return cells + [_number(one.intensity.get(stream), 4) for stream in self.streams]
 
 
@@ -123,17 +123,17 @@ def _dimension_cells(row: Dimensions | None) -> list[str]:
 def _first(timeline: Timeline, p: Prediction) -> list[object]:
     absent = "; ".join(f"{s}: {why}" for s, why in {**timeline.absent, **p.absent}.items())
     return [
-        _text(timeline.path),
-        _text(p.id),
+        cell(timeline.path),
+        cell(p.id),
         "" if p.track is None else p.track,
         _number(p.start, 3),
         _number(p.end, 3),
-        _text(p.text or ""),
-        _text(label(p) if p.probabilities else ""),
+        cell(p.text or ""),
+        cell(label(p) if p.probabilities else ""),
         _number(p.probabilities.get(shown_emotion(p)), 4),
         "+".join(p.streams),
-        _text(absent),
-        _text("; ".join(p.flags)),
+        cell(absent),
+        cell("; ".join(p.flags)),
     ]
 
 
@@ -166,7 +166,7 @@ def to_summary_csv(timelines: Sequence[Timeline]) -> str:
         for summary in (whole, *whole.tracks):
             cells = _summary_cells(summary, emotions, values)
             cells += dimensions.stream_cells(summary)
-            table.writerow([_text(timeline.path), *cells])
+            table.writerow([cell(timeline.path), *cells])
     return out.getvalue()
 
 
@@ -180,10 +180,10 @@ def _summary_cells(
         summary.utterances,
         _number(summary.seconds, 3),
         _number(summary.undecided, 4),
-        _text("; ".join(telling)),
+        cell("; ".join(telling)),
         *(_number(summary.probabilities.get(e), 4) for e in emotions),
         *(_number(summary.decided.get(e), 4) for e in emotions),
-        *(_text(first.get(e, "")) for e in emotions),
+        *(cell(first.get(e, "")) for e in emotions),
     ]
     for name in values:
         if (value := summary.values.get(name)) is None:
@@ -204,7 +204,3 @@ def _number(value: float | None, digits: int) -> str:
     return (
         "" if value is None or not math.isfinite(value) else str(round(float(value), digits) + 0.0)
     )
-
-
-def _text(value: str) -> str:
-    return cell(value)

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from moodal.core.guard import plain
 from moodal.core.timeline import Timeline
 from moodal.output.formats import timed
-from moodal.output.style import UNSURE, label, plain
+from moodal.output.style import UNSURE, label
 
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _CONSTRAINTS = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from moodal.core.guard import plain
 from moodal.core.timeline import Prediction, Timeline
 from moodal.output.formats import timed
-from moodal.output.style import label, numeral, percent, plain
+from moodal.output.style import label, numeral, percent
 
 OWN = ".moodal.srt"
 """The ending of subtitles in a folder, so that they are not taken for a transcript."""

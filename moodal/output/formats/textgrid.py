@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from moodal.core.guard import plain
 from moodal.core.timeline import Timeline
 from moodal.output.formats import timed
-from moodal.output.style import label, plain
+from moodal.output.style import label
 
 Interval = tuple[int, int, str]
 
