@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,14 +19,15 @@ from moodal.evaluation.report.thresholds import Thresholds, fixed
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
 from moodal.model.channel import Channel, ChannelFusion
-from moodal.model.fusion import Fusion, Weights, key
+from moodal.model.fusion import Fusion, Weights
+from moodal.model.fusion_by_set import fused_by_set
 from moodal.model.heads import Head, learned_dimensions, read_head
 from moodal.model.level import STRENGTH, Level, cross_fitted, level_of, with_stored
 from moodal.model.priors import LEVEL, prior_of
 from moodal.model.rows import RowEncoder
 from moodal.model.scorer import Evidence, Readout, Scores
 from moodal.model.states import States, mean_states
-from moodal.model.vocabulary import Asked, ask, is_known, sources
+from moodal.model.vocabulary import Asked, ask, sources
 
 
 class _Ratios(NamedTuple):
@@ -253,7 +254,9 @@ class FusedScorer:
         """
         if level is None:
             level = self._stored(len(next(iter(evidence.logits.values()))))
-        summed = self._by_set(evidence, asked, level)
+        summed = fused_by_set(
+            self.fusion(asked), evidence, asked, partial(self.sources, asked), level
+        )
         modalities = list(evidence.logits)
         if task == "multi" and len(modalities) == 1 and (own := self.thresholds(modalities)):
             [(modality, values)] = evidence.logits.items()
@@ -341,55 +344,6 @@ class FusedScorer:
         assert isinstance(fusion, ChannelFusion)
         logits = fusion.smoothed(modality, evidence.logits[modality], sources, counts, times)
         return replace(evidence, logits={**evidence.logits, modality: logits})
-
-    def _by_set(self, evidence: Evidence, asked: Asked, level: Mapping[str, np.ndarray]) -> Scores:
-        logits, names = evidence.logits, list(evidence.logits)
-        count, words = len(next(iter(logits.values()))), len(asked.words)
-        lengths = {m: evidence.steps[m].lengths for m in names}
-        steps = {m: evidence.steps[m].values for m in names}
-        present = np.array([lengths[m] > 0 for m in names]).T
-        fusion = self.fusion(asked)
-        total, bias = np.zeros((count, words)), np.zeros((count, words))
-        probabilities, thresholds = np.zeros((count, words)), np.ones((count, words))
-        shares = {m: np.zeros((count, words)) for m in names}
-        parts = {m: np.zeros_like(steps[m], dtype=float) for m in names}
-        alone: dict[str, np.ndarray] = {}
-        guessed = np.zeros((count, words), dtype=bool)
-        sets = [""] * count
-        for pattern in np.unique(present, axis=0):
-            chosen = [m for m, is_present in zip(names, pattern, strict=True) if is_present]
-            rows = np.flatnonzero((present == pattern).all(1))
-            if not chosen:
-                continue
-            own_steps = {m: np.repeat(np.isin(np.arange(count), rows), lengths[m]) for m in chosen}
-            sources = self.sources(asked, chosen)
-            fused = fusion.fuse(
-                {m: logits[m][rows] for m in chosen},
-                sources,
-                {m: Frames(steps[m][own_steps[m]], lengths[m][rows]) for m in chosen},
-                {m: level[m][rows] for m in chosen if m in level},
-            )
-            guessed[rows] = [not is_known(sources[word]) for word in asked.words]
-            total[rows], bias[rows] = fused.logits, fused.bias
-            probabilities[rows] = fused.probabilities
-            thresholds[rows] = fusion.threshold_of(chosen)
-            for m in chosen:
-                shares[m][rows] = fused.shares[m]
-                parts[m][own_steps[m]] = fused.steps[m]
-            for m, own in fused.alone.items():
-                alone.setdefault(m, np.zeros((count, words)))[rows] = own
-            for row in rows:
-                sets[row] = key(chosen)
-        best = np.eye(words, dtype=bool)[self._best(probabilities, asked)]
-        decided = best & (probabilities >= thresholds) & ~guessed
-        return Scores(
-            total, probabilities, decided, thresholds, shares, bias, parts, tuple(sets), alone
-        )
-
-    def _best(self, probabilities: np.ndarray, asked: Asked) -> np.ndarray:
-        """Return the columns [n] of the most probable of the words that were asked for."""
-        columns = np.array([asked.words.index(word) for word in asked.shown.values()])
-        return np.asarray(columns[probabilities[:, columns].argmax(1)])
 
     def _by_word(
         self,

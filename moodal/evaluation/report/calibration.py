@@ -12,7 +12,7 @@ import numpy as np
 from moodal.core.errors import DataError
 from moodal.evaluation.metrics.calibration import BINS, bin_numbers, binned, calibration_error
 from moodal.evaluation.report.cells import cell
-from moodal.evaluation.report.figures import BLUE, GREY, RED, drawing, folded, legend_below
+from moodal.evaluation.report.drawing import BLUE, GREY, RED, drawing, folded, legend_below
 from moodal.evaluation.report.intervals import interval
 from moodal.evaluation.report.measures import number
 from moodal.evaluation.report.scores import Scored

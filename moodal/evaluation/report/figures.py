@@ -1,35 +1,31 @@
 """Figures of a report: bars with intervals, ROC curves, confusion, values, learning curves.
 
-They are written as PNG or SVG, by the ending of the path. The colours are those of Okabe and Ito,
-which colour-blind readers can distinguish; lines also have different dashes.
+They are written as PNG or SVG, by the ending of the path, see `moodal.evaluation.report.drawing`.
 """
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from moodal.core.errors import DataError, UsageError
-from moodal.core.files import replacing
 from moodal.evaluation.metrics import METRICS, auc, ccc, mae, pearson, top
+from moodal.evaluation.report.drawing import (
+    BLUE,
+    COLOURS,
+    DASHES,
+    GREY,
+    ORANGE,
+    RED,
+    drawing,
+    folded,
+    legend_below,
+)
 from moodal.evaluation.report.scores import Scored
 
-BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#D55E00",
-    "#666666",
-)
-_COLOURS = (BLUE, RED, GREEN, PINK, SKY, ORANGE)
-_DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 _MOST_CURVES = 10
 _MOST_DOTS = 1000
 _OF_VALUES = {"CCC": ccc, "r": pearson, "MAE": mae}
@@ -154,8 +150,8 @@ def roc_curves(
                 true,
                 label=name,
                 lw=1.6,
-                color=_COLOURS[place % len(_COLOURS)],
-                ls=_DASHES[place % 5],
+                color=COLOURS[place % len(COLOURS)],
+                ls=DASHES[place % 5],
             )
         more = f": the {len(shown)} most frequent of {len(defined)}"
         more = more if len(shown) < len(defined) else ""
@@ -287,7 +283,7 @@ def learning_curves(
                 if not points:
                     continue
                 x, y = zip(*points, strict=True)
-                style = {"color": _COLOURS[place % len(_COLOURS)], "ls": _DASHES[place % 5]}
+                style = {"color": COLOURS[place % len(COLOURS)], "ls": DASHES[place % 5]}
                 dots = {"marker": "o", "ms": 3.5} if len(points) < 15 else {}
                 axis.plot(x, y, label=_name(key, chosen_on), lw=1.6, **style, **dots)
                 if key.startswith("valid_"):
@@ -376,51 +372,8 @@ def _name(key: str, chosen_on: str) -> str:
     return key.replace("valid_", f"{chosen_on}_").replace("_", " ")
 
 
-def folded(stamps: Sequence[str], width: int) -> list[str]:
-    """Wrap stamps to lines of at most ``width`` characters."""
-    return [line for stamp in stamps for line in textwrap.wrap(stamp, width)]
-
-
 def _title(report: Mapping[str, Any]) -> str:
     """Return the title of a figure: the rows and the stamps."""
     about = report["clusters"]
     lines = [f"{report['subset']}: {report['rows']:,} rows, {about['count']:,} {about['kind']}s"]
     return "\n".join([*lines, *report["protocol"]["stamps"]])
-
-
-def legend_below(figure: Any, axes: Any) -> None:
-    """Place the legend of the axes below the figure."""
-    handles, names = axes.get_legend_handles_labels()
-    if handles:
-        figure.legend(
-            handles, names, loc="outside lower center", ncols=len(names), fontsize=8, frameon=False
-        )
-
-
-@contextmanager
-def drawing(
-    path: Path | str, width: float, height: float, columns: int = 1, rows: int = 1
-) -> Iterator[tuple[Any, Any]]:
-    """Open a figure and its axes, and write it to ``path`` atomically at the end."""
-    path = Path(path)
-    if path.suffix not in (".png", ".svg"):
-        raise UsageError(f"A figure is written as .png or .svg; got {path.name}.")
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    style: Any = {
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "font.size": 9,
-        "axes.titlesize": 10,
-        "svg.hashsalt": "moodal",
-        "svg.fonttype": "none",
-    }
-    with matplotlib.rc_context(style):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
-        yield figure, figure.subplots(rows, columns)
-        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-        with replacing(path) as part:
-            figure.savefig(part, dpi=150, metadata=metadata)
