@@ -5,7 +5,8 @@
 The folder ``--work`` is that of `moodal compose`, which keeps the evidence. In each split a third
 of the speakers, sentences and pictures that trained no branch fits the channel model, and the
 others test it: accuracy, likelihood loss, calibration error and the mean probability of surprise,
-as mean and deviation over the splits; beside it EEA's sum, fitted on the same utterances.
+as mean and deviation over the splits; beside it EEA's sum and a mixture of experts
+(`benchmarks/mixture.py`), fitted on the same utterances.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from mixture import fit_mixture
 
 from moodal.core.recipe import load_fusion
 from moodal.evaluation.metrics.calibration import binned, calibration_error
@@ -55,20 +57,31 @@ def main() -> None:
         channel = fit_channel(regimes, setting)
         tested = list(compose_regimes(test, recipe.basics, COUNT, 100 + number))
         sums = {r.present: _sum(regimes, r.present, recipe.basics) for r in tested}
+        mixtures = {p: fit_mixture(own, setting, [1] * len(own)) for p, own in _sets(regimes)}
         for regime in tested:
             logs = log_probabilities(channel, regime.evidence, setting)
             by_sum = fused_probabilities(regime.evidence, sums[regime.present], recipe.basics)
             surprise = float(np.exp(logs[:, recipe.basics.index("surprise")]).mean())
             row = (*_figures(logs, regime.labels), surprise)
             name = f"{'+'.join(regime.present)}: {regime.name}"
-            found.setdefault(name, []).append((*row, *_figures(np.log(by_sum), regime.labels)[:2]))
+            mixed = _figures(mixtures[regime.present](regime.evidence), regime.labels)
+            found.setdefault(name, []).append(
+                (*row, *_figures(np.log(by_sum), regime.labels)[:2], *mixed)
+            )
         _contradictions(found, channel, setting, test, tested, recipe.basics)
     head = ("accuracy", "deviation", "loss", "ECE", "P(surprise)", "sum: accuracy", "loss")
+    head += ("mix: accuracy", "loss", "ECE")
     print(f"{'regime':55s}" + "".join(f"{h:>15s}" for h in head))
     for name, values in found.items():
         means, spread = np.mean(values, 0), np.std(values, 0)
         row = [means[0], spread[0], *means[1:]]
         print(f"{name:55s}" + "".join(f"{v:15.3f}" for v in row))
+
+
+def _sets(regimes: list[Regime]) -> list[tuple[tuple[str, ...], list[Regime]]]:
+    """Return each set of modalities with its regimes."""
+    sets = list(dict.fromkeys(r.present for r in regimes))
+    return [(present, [r for r in regimes if r.present == present]) for present in sets]
 
 
 def _contradictions(

@@ -26,8 +26,9 @@ SEEDS = 2**31 - 1
 class Data(Strict):
     """The training and test data."""
 
-    prepared: str
-    """Folder written by `moodal prepare`."""
+    prepared: str | list[str]
+    """Folder written by `moodal prepare`, or several, whose corpora are joined
+    (`moodal.core.joined`)."""
     trim_padding: bool = True
     """Remove all-zero steps at both ends of a sequence; the papers keep them (false)."""
     standardise: bool = False
@@ -205,10 +206,18 @@ class FusionPart(Strict):
     as it is; the keys below then say how and on which rows it was trained."""
     recipe: str = ""
     """The recipe of its branch, relative to the recipe of the fused artefact."""
+    probe: str = ""
+    """A pre-trained network, such as "whisper-base", that keeps its weights: a linear classifier
+    on it is fitted to the rows of the branch, and the evidence is the mean of both
+    (`moodal.train.fuse.probe`)."""
+    probe_layers: int = Field(default=0, ge=0)
+    """The layers of that network that are used, counted from below (0: all)."""
     corpus: str = ""
     """The reader of its corpus, see `moodal prepare`."""
     root: str = ""
     """The folder of the corpus, relative to the folder of all corpora."""
+    joined: dict[str, str] = Field(default_factory=dict)
+    """Further corpora that train it too (`moodal.core.joined`): the reader, and the folder."""
     encoder: str = ""
     """The encoder of its media ("": it came as features)."""
     bits: Literal[8, 32] = 32
@@ -231,7 +240,8 @@ class FusionPart(Strict):
         lacking = [key for key, value in needed.items() if not value]
         if not self.run and lacking:
             raise ValueError(f"name a run, or {', '.join(lacking)}")
-        if self.run and (self.keep or self.recipe or self.corpus or self.root or self.encoder):
+        own = (self.keep, self.recipe, self.probe, self.corpus, self.root, self.joined)
+        if self.run and (any(own) or self.encoder):
             raise ValueError("a run has its own recipe, corpus and encoder; leave them out")
         return self
 

@@ -353,6 +353,6 @@ SAME_ROWS = {"ferplus": "fer2013", "fer2013-both": "fer2013"}
 """Corpus -> the corpus whose rows it has under the same names."""
 
 
-def marks(corpus: str, ids: Sequence[str]) -> np.ndarray:
-    """Hash each utterance's corpus and name: [n] uint64."""
-    return hashes([f"{SAME_ROWS.get(corpus, corpus)}:{name}" for name in ids])
+def marks(names: Sequence[tuple[str, str]]) -> np.ndarray:
+    """Hash the corpus and name of utterances, see `moodal.core.joined.origins`: [n] uint64."""
+    return hashes([f"{SAME_ROWS.get(corpus, corpus)}:{name}" for corpus, name in names])

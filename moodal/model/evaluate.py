@@ -17,6 +17,7 @@ import numpy as np
 
 from moodal.core import manifest as manifests
 from moodal.core.errors import DataError, UsageError
+from moodal.core.joined import JOINT, MARK, origins
 from moodal.core.manifest import MADE_UP, Manifest
 from moodal.core.records import Clip, Frames, Utterance, ordered
 from moodal.corpora import CORPORA
@@ -162,15 +163,23 @@ def _free(out: Path) -> Path:
 def seen_rows(model: ModelParts, manifest: Manifest) -> np.ndarray:
     """Return the rows [N] bool on which a model was trained, or a choice of it was based."""
     tensors = model.artefact.vectors()
-    ids = [u.id for u in manifest.utterances]
+    names = origins(manifest)
     known = [v for name, v in tensors.items() if name.endswith(".trained")]
     if known:
-        return np.isin(marks(manifest.corpus, ids), np.concatenate(known))
-    trained, corpus = tensors.get("trained.ids"), model.info.data.corpus
-    same = corpus == manifest.corpus or {corpus, manifest.corpus} <= set(SAME_TURNS)
-    if trained is None or not same:
-        return np.zeros(len(ids), bool)
-    return np.isin(hashes(ids), trained)
+        return np.isin(marks(names), np.concatenate(known))
+    trained = tensors.get("trained.ids")
+    if trained is None:
+        return np.zeros(len(names), bool)
+    own = [_name_in(model.info.data.corpus, *name) for name in names]
+    seen = np.isin(hashes([name or "" for name in own]), trained)
+    return np.asarray(seen & np.array([name is not None for name in own], bool))
+
+
+def _name_in(trained_on: str, corpus: str, name: str) -> str | None:
+    """Return the name of a corpus's row in the corpus of a training, None where it has no such."""
+    if corpus == trained_on or {corpus, trained_on} <= set(SAME_TURNS):
+        return name
+    return f"{corpus}{MARK}{name}" if corpus in trained_on.split(JOINT) else None
 
 
 def _validation_stamp(model: ModelParts, tested: Manifest) -> list[str]:

@@ -11,6 +11,7 @@ import torch
 from moodal.core import manifest as manifests
 from moodal.core.emotions import Targets, Values
 from moodal.core.errors import DataError, UsageError
+from moodal.core.joined import join
 from moodal.core.manifest import MADE_UP, Manifest
 from moodal.core.recipe import Recipe
 from moodal.evaluation.protocols import PROTOCOLS, folds, zero_shot
@@ -26,7 +27,12 @@ from moodal.train.systems.system import System
 
 def corpus(recipe: Recipe) -> Manifest:
     """Read the prepared corpus of a recipe, and merge, choose and append its emotions."""
-    manifest = only(manifests.read(recipe.data.prepared), recipe.data.where)
+    prepared = recipe.data.prepared
+    folders = [prepared] if isinstance(prepared, str) else prepared
+    if not folders:
+        raise UsageError("data.prepared names no folder.")
+    corpora = [manifests.read(folder) for folder in folders]
+    manifest = only(corpora[0] if len(corpora) == 1 else join(corpora), recipe.data.where)
     if recipe.data.merges:
         manifest = manifest.merged(recipe.data.merges)
     if recipe.protocol.append_from:

@@ -260,19 +260,22 @@ def in_8_bits(content: bytes) -> bytes:
 
     Each column has a scale (of kernels: each output channel; of tables: each row). The arithmetic
     stays in 32 bits, so only the weights are rounded. Kernels of one input channel, such as the
-    waves of a transform, stay in 32 bits.
+    waves of a transform, stay in 32 bits, and what is in 8 bits already stays as it is.
     """
     import onnx
-    from onnx import helper, numpy_helper
+    from onnx import TensorProto, helper, numpy_helper
 
     model = onnx.load_from_string(content)
     graph = model.graph
     large = {
         i.name: i
         for i in graph.initializer
-        if np.prod(i.dims) >= LARGE and len(i.dims) >= 2 and i.dims[1] > 1
+        if i.data_type == TensorProto.FLOAT
+        and np.prod(i.dims) >= LARGE
+        and len(i.dims) >= 2
+        and i.dims[1] > 1
     }
-    places = {"MatMul": 1, "Conv": 1, "Gather": 0}
+    places = {"MatMul": 1, "Conv": 1, "Gather": 0, "Slice": 0}
     nodes: list[Any] = []
     done: set[str] = set()
     same: dict[str, str] = {}  # the exporter names equal weights separately
@@ -285,7 +288,7 @@ def in_8_bits(content: bytes) -> bytes:
         if name not in large or (node.op_type != "Conv" and len(large[name].dims) != 2):
             nodes.append(node)
             continue
-        axis = 1 if node.op_type == "MatMul" else 0
+        axis = 1 if node.op_type in ("MatMul", "Slice") else 0
         if name not in done:
             whole, scale = _rounded(numpy_helper.to_array(large[name]), axis)
             graph.initializer.append(numpy_helper.from_array(whole, f"{name}.8"))
@@ -293,6 +296,11 @@ def in_8_bits(content: bytes) -> bytes:
             done.add(name)
         if node.op_type == "Gather":
             nodes += _looked_up(node, name)
+        elif node.op_type == "Slice":  # only the rows that are needed are unpacked
+            sliced, out = f"{node.output[0]}.8", node.output[0]
+            nodes.append(helper.make_node("Slice", [f"{name}.8", *node.input[1:]], [sliced]))
+            stored = [sliced, f"{name}.scale"]
+            nodes.append(helper.make_node("DequantizeLinear", stored, [out], axis=axis))
         else:
             stored = [f"{name}.8", f"{name}.scale"]
             restored = f"{node.output[0]}.weights"

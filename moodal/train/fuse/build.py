@@ -13,6 +13,7 @@ resumes; fusing and exporting, a few minutes, are repeated each time.
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from typing import Any
 import numpy as np
 
 from moodal.core import manifest as manifests
+from moodal.core import recipe as recipes
 from moodal.core.errors import UsageError
+from moodal.core.joined import JOINT, origins
 from moodal.core.recipe import FusionPart, FusionRecipe, load_fusion
 from moodal.core.records import ordered
 from moodal.evaluation.report.calibration import reliability_panels
@@ -47,16 +50,20 @@ from moodal.model.info import (
     modality_infos,
 )
 from moodal.model.readers import readers
+from moodal.train.backbones.settings import Backbone
 from moodal.train.encoders import ENCODERS
 from moodal.train.fuse import fit_weights
 from moodal.train.fuse.agreement import agreement
 from moodal.train.fuse.branch_scores import BranchScores, score_branch, with_spoken_evidence
 from moodal.train.fuse.channel_figures import fit_channel_info
+from moodal.train.fuse.ensemble import Ensemble
 from moodal.train.fuse.fit_heads import fit_heads, graphs_of, require_heads
 from moodal.train.fuse.kept_branch import keep_branch
+from moodal.train.fuse.probe import fit_probe
 from moodal.train.fuse.train_branch import (
     VECTORS,
     FusedBranch,
+    branch_run,
     finished_branch,
     learn_branch,
 )
@@ -165,18 +172,32 @@ def _with_spoken_evidence(
 def _learned(stream: str, part: FusionPart, path: Path, data: Path, work: Path) -> FusedBranch:
     if part.run:
         return finished_branch(part.run, work / stream)
-    prepared = work / "prepared" / stream
-    if not (prepared / "manifest.json").exists():
+    folders = [_prepared(stream, part, part.corpus, data / part.root, work / "prepared" / stream)]
+    for corpus, root in part.joined.items():
+        place = work / "prepared" / f"{stream}-{corpus}"
+        folders.append(_prepared(stream, part, corpus, data / root, place))
+    prepared = json.dumps([str(f) for f in folders] if part.joined else str(folders[0]))
+    branch, overrides = path.parent / part.recipe, [f"data.prepared={prepared}"]
+    if part.keep:
+        return keep_branch(part.keep, stream, branch, work / stream, overrides)
+    trained = learn_branch(branch, work / stream, overrides)
+    if not part.probe:
+        return trained
+    backbone = Backbone(path=part.probe, layers=part.probe_layers)
+    run = branch_run(recipes.load(branch, overrides), work / f"{stream}-probe", str(branch))
+    return Ensemble((trained, fit_probe(trained, run, backbone)))
+
+
+def _prepared(stream: str, part: FusionPart, corpus: str, root: Path, place: Path) -> Path:
+    """Prepare a corpus of a part in a folder, unless it lies there already."""
+    if not (place / "manifest.json").exists():
         encoders: dict[str, str | Encoder] = {}
         if part.encoder:
             encoders = dict.fromkeys(MODALITIES, "none")
             encoders[stream] = build(part.encoder, ENCODERS)
-        prepare.prepare(part.corpus, data / part.root, prepared, encoders=encoders)
-    _require_same(prepared, stream, part, data / part.root)
-    branch, overrides = path.parent / part.recipe, [f'data.prepared="{prepared}"']
-    if part.keep:
-        return keep_branch(part.keep, stream, branch, work / stream, overrides)
-    return learn_branch(branch, work / stream, overrides)
+        prepare.prepare(corpus, root, place, encoders=encoders)
+    _require_same(place, stream, part.encoder, corpus, root)
+    return place
 
 
 def _require_words(stream: str, learned: FusedBranch, recipe: FusionRecipe) -> None:
@@ -201,21 +222,18 @@ def _completed(recipe: FusionRecipe, learned: Mapping[str, FusedBranch]) -> Fusi
     return recipe.model_copy(update={"parts": parts})
 
 
-def _require_same(prepared: Path, stream: str, part: FusionPart, root: Path) -> None:
+def _require_same(prepared: Path, stream: str, encoder: str, corpus: str, root: Path) -> None:
     """Check that stored features come from the same corpus and encoder."""
     kept = manifests.read(prepared)
-    if kept.corpus != part.corpus or kept.root != str(root.resolve()):
+    if kept.corpus != corpus or kept.root != str(root.resolve()):
         raise UsageError(
-            f"{prepared} holds {kept.corpus} of {kept.root}, not {part.corpus} of {root}; name "
+            f"{prepared} holds {kept.corpus} of {kept.root}, not {corpus} of {root}; name "
             "another --work, or delete that folder."
         )
     spec = kept.encoders.get(stream, {})
-    if (
-        part.encoder
-        and spec.get("fingerprint") != build(part.encoder, ENCODERS).spec()["fingerprint"]
-    ):
+    if encoder and spec.get("fingerprint") != build(encoder, ENCODERS).spec()["fingerprint"]:
         raise UsageError(
-            f"{prepared} was encoded by {spec.get('name')}, not by {part.encoder} as it is here; "
+            f"{prepared} was encoded by {spec.get('name')}, not by {encoder} as it is here; "
             "name another --work, or delete that folder."
         )
 
@@ -273,14 +291,15 @@ def _write(
         if maps["bias"].any():
             weights[f"{stream}.bias"] = maps["bias"]
         weights[f"{stream}.mean"] = scores[stream].mean
-        weights[f"{stream}.covariance"] = scores[stream].covariance
+        weights[f"{stream}.covariance"] = scores[stream].covariance.astype(np.float16)
         content = files[f"{stream}.onnx"]
         branches[stream] = BranchInfo(
             graph=f"{stream}.onnx",
             learned=scores[stream].shares,
             guess=guesses[stream],
             thresholds=scores[stream].thresholds,
-            **recipe.parts[stream].model_dump(include={"corpus", "base", "licence"}),
+            corpus=one.experiment.manifest.corpus,
+            **recipe.parts[stream].model_dump(include={"base", "licence"}),
             rows={part: len(rows) for part, rows in one.experiment.parts.items()},
             test=scores[stream].tested,
             groups=_groups(scores[stream]),
@@ -293,8 +312,8 @@ def _write(
     vectors = {"words": space.vectors, "emotions": space.vectors[: len(recipe.basics)]}
     for stream, one in learned.items():
         e = one.experiment
-        ids = [e.manifest.utterances[i].id for i in np.union1d(e.train, e.valid)]
-        vectors[f"{stream}.trained"] = artefact.marks(e.manifest.corpus, ids)
+        trained = np.union1d(e.train, e.valid)
+        vectors[f"{stream}.trained"] = artefact.marks(origins(e.manifest, trained))
     manifests = {s: one.experiment.manifest for s, one in learned.items()}
     encoders = {s: EncoderInfo.of(m.encoders[s], m.features[s].width) for s, m in manifests.items()}
     body = FusedBody(
@@ -328,7 +347,7 @@ def _write(
         ),
         metrics={s: branch.tested for s, branch in scores.items()},
         data=DataInfo(
-            corpus=" + ".join(p.corpus for p in recipe.parts.values()),
+            corpus=" + ".join(m.corpus.replace(JOINT, " + ") for m in manifests.values()),
             fingerprints={s: m.fingerprint for s, m in manifests.items()},
             commit=commit,
         ),

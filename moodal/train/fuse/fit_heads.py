@@ -19,6 +19,7 @@ from moodal.core.dimensions import DIMENSIONS, INTENSITY
 from moodal.core.emotions import Value
 from moodal.core.errors import DataError, UsageError
 from moodal.core.files import replacing
+from moodal.core.joined import origins
 from moodal.core.manifest import Manifest
 from moodal.core.recipe import FusionRecipe, HeadPart
 from moodal.core.records import Clip
@@ -253,20 +254,20 @@ def _intensities(branch: FusedBranch, graph: bytes, part: HeadPart, data: Path) 
     The split is that of the branch, so that the test rows are of speakers whom it never heard.
     """
     known = {
-        utterance.id: number
+        (part.corpus, utterance.id): number
         for utterance in _read(part, data).utterances
         if (number := intensity_of(utterance.extra, part.column)) is not None
     }
     experiment, frames = branch.experiment, branch.experiment.manifest.features[branch.stream]
     own = {"train": experiment.train, "valid": experiment.valid, "test": experiment.test}
-    ids = [utterance.id for utterance in experiment.manifest.utterances]
-    rows = {p: [int(i) for i in own[p] if ids[i] in known and len(frames[int(i)])] for p in PARTS}
+    names = origins(experiment.manifest)
+    rows = {p: [int(i) for i in own[p] if names[i] in known and len(frames[int(i)])] for p in PARTS}
     _require_rows(part, rows)
     means = {
         p: _stored(branch, graph, experiment.manifest.select(chosen), _frames_of(branch, chosen))
         for p, chosen in rows.items()
     }
-    numbers = {p: np.array([[known[ids[i]]] for i in chosen]) for p, chosen in rows.items()}
+    numbers = {p: np.array([[known[names[i]]] for i in chosen]) for p, chosen in rows.items()}
     return HeadRows(means, numbers)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from moodal.core import recipe as recipes
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import UsageError
+from moodal.core.joined import origins
 from moodal.core.recipe import Recipe
 from moodal.core.records import Frames
 from moodal.evaluation.protocols.experiment import Experiment
@@ -140,10 +141,8 @@ def keep_branch(
         raise UsageError(f"{source} has no branch of {modality}; it has {', '.join(branches)}.")
     run = branch_run(recipes.load(recipe, overrides), Path(folder), str(recipe))
     experiment = run.experiment
-    trained = [
-        experiment.manifest.utterances[i].id for i in np.union1d(experiment.train, experiment.valid)
-    ]
-    own = artefacts.marks(experiment.manifest.corpus, trained)
+    trained = np.union1d(experiment.train, experiment.valid)
+    own = artefacts.marks(origins(experiment.manifest, trained))
     if set(own.tolist()) != set(artefact.vectors()[f"{modality}.trained"].tolist()):
         raise UsageError(
             f"{source}: its branch of {modality} was trained on other rows than {recipe} says; "

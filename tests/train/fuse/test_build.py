@@ -394,3 +394,53 @@ def test_the_command_line_takes_priors_and_levels(kept, tmp_path, capsys):
         main([*table, "--prior", "nowhere", "--out", str(tmp_path / "d")])
     assert "There is no prior 'nowhere'" in capsys.readouterr().err
     assert not (tmp_path / "d").exists()
+
+
+@pytest.fixture(scope="module")
+def joint(made, kept):
+    """A voice of two networks, which two corpora trained."""
+    root, where, _ = made
+    LOOKALIKES["ravdess"](root / "data/ravdess", 64, 1)
+    names = {"happy": "happiness", "sad": "sadness", "angry": "anger", "fearful": "fear"}
+    merges = ", ".join(f'{old} = "{new}"' for old, new in names.items())
+    speech = (root / "speech.toml").read_text().replace("folds = 3", "folds = 2")
+    speech = speech.replace("[space]", f"merges = {{ {merges} }}\n[space]")
+    (root / "joint.toml").write_text(speech)
+    text = (root / "kept.toml").read_text()
+    alone = f"[parts.speech]\nkeep = '{root / 'artefact'}'\nrecipe = 'speech.toml'"
+    both = "[parts.speech]\njoined = { ravdess = 'ravdess' }\n"
+    both += "probe = 'whisper-tiny'\nprobe_layers = 2\n"
+    assert alone in text
+    (root / "joint.fused.toml").write_text(text.replace(alone, f"{both}recipe = 'joint.toml'"))
+    where = {**where, "work": root / "joint-work"}
+    compose(root / "joint.fused.toml", root / "joint", **where, tell=lambda _: None)
+    return root / "joint"
+
+
+def test_two_networks_that_two_corpora_trained(made, joint):
+    first, both = (
+        json.loads((f / "artefact.json").read_text()) for f in (made[0] / "artefact", joint)
+    )
+    voice = both["body"]["branches"]["speech"]
+    assert voice["corpus"] == "crema-d+ravdess"
+    assert {"calm", "surprised", "happiness"} <= set(voice["learned"])
+    assert "happy" not in voice["learned"]
+    assert voice["graph_agrees"]["top"] >= 0.95
+    assert both["data"]["corpus"] == "goemotions + crema-d + ravdess + fer2013-both"
+    widths = [
+        moodal.load(f, threads=1).scorer.branches["speech"].map.shape[0]
+        for f in (made[0] / "artefact", joint)
+    ]
+    assert widths[1] == 2 * widths[0]
+    kept = (both["files"]["text.onnx"], first["files"]["text.onnx"])
+    assert kept[0] == kept[1]
+
+
+@pytest.mark.parametrize(("corpus", "folder"), [("crema-d", "crema_d"), ("ravdess", "ravdess")])
+def test_rows_of_either_corpus_are_known_as_trained_on(made, joint, tmp_path, corpus, folder):
+    model = moodal.load(joint, threads=1)
+    rows = rows_of(corpus, made[0] / "data" / folder)
+    where = {"streams": ["speech"], "store": tmp_path / "store"}
+    every = evaluate(model, rows, tmp_path / "all", split="all", **where)
+    held = evaluate(model, rows, tmp_path / "held", split="held-out", **where)
+    assert 0 < held["rows"] < every["rows"]

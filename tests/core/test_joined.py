@@ -1,0 +1,89 @@
+"""Corpora that are joined stay apart in every name, and only fitting ones are joined."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from moodal.core.emotions import EmotionSpace
+from moodal.core.errors import DataError
+from moodal.core.joined import join, origins
+from moodal.core.manifest import Manifest
+from moodal.core.records import Clip, Frames, Utterance
+
+
+def corpus(name, labels, rows, *, task="single", fingerprint="f", root=None):
+    """A corpus whose row i has the label i modulo their number."""
+    return Manifest(
+        name,
+        EmotionSpace(labels, task),
+        tuple(
+            Utterance(f"u{i}", speaker="01", media={"speech": Clip(f"audio/{i}.wav")})
+            for i in range(rows)
+        ),
+        np.eye(len(labels), dtype=np.float32)[[i % len(labels) for i in range(rows)]],
+        {"speech": Frames.from_list([np.full((i + 1, 2), i) for i in range(rows)])},
+        {"speech": {"name": "spoken", "fingerprint": fingerprint}},
+        licence=f"licence of {name}",
+        root=root,
+    )
+
+
+def test_rows_keep_their_labels_features_and_origin(tmp_path):
+    a = corpus("first", ["anger", "fear"], 3, root=str(tmp_path / "a"))
+    b = corpus("second", ["fear", "calm"], 2, root=str(tmp_path / "b/c"))
+    both = join([a, b])
+    assert both.corpus == "first+second"
+    assert both.space.labels == ("anger", "fear", "calm")
+    assert both.labels.argmax(1).tolist() == [0, 1, 0, 1, 2]
+    assert [f[0, 0] for f in both.features["speech"]] == [0, 1, 2, 0, 1]
+    assert both.utterances[3].id == "second:u0"
+    assert {u.speaker for u in both.utterances} == {"first:01", "second:01"}
+    assert both.root == str(tmp_path)
+    assert both.utterances[4].media["speech"] == Clip("b/c/audio/1.wav")
+    assert both.column("corpus") == ["first"] * 3 + ["second"] * 2
+    assert both.licence == "licence of first+licence of second"
+    assert origins(both, [2, 3]) == [("first", "u2"), ("second", "u0")]
+    assert origins(a, [2]) == [("first", "u2")]
+
+
+def test_a_row_with_a_colon_in_its_name_keeps_it():
+    a = corpus("first", ["anger", "fear"], 2)
+    named = [dataclasses.replace(u, id=f"x:{u.id}") for u in a.utterances]
+    both = join([dataclasses.replace(a, utterances=tuple(named)), corpus("second", ["fear"], 1)])
+    assert origins(both)[0] == ("first", "x:u0")
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        ({"name": "first"}, "first, first: a corpus can be joined only once"),
+        ({"task": "multi"}, "first is single and second multi"),
+        ({"fingerprint": "g"}, "was encoded by different encoders"),
+    ],
+)
+def test_what_does_not_fit_is_refused(others, words):
+    own = {"name": "second", "labels": ["anger", "fear"], "rows": 2, **others}
+    with pytest.raises(DataError, match=words):
+        join([corpus("first", ["anger", "fear"], 2), corpus(**own)])
+
+
+def test_labels_that_a_corpus_may_not_have_asked_for_are_refused():
+    a = corpus("first", ["anger", "fear"], 2, task="multi")
+    with pytest.raises(DataError, match="a row says nothing of an emotion"):
+        join([a, corpus("second", ["anger"], 2, task="multi")])
+    same = join([a, corpus("second", ["anger", "fear"], 2, task="multi")])
+    assert len(same) == 4
+
+
+def test_streams_that_one_lacks_are_left_out():
+    a = corpus("first", ["anger"], 2)
+    b = dataclasses.replace(
+        corpus("second", ["anger"], 2), features={"face": Frames.from_list([np.ones((1, 3))] * 2)}
+    )
+    with pytest.raises(DataError, match="no stream of features in common"):
+        join([a, b])
+    more = {**b.features, "speech": corpus("second", ["anger"], 2).features["speech"]}
+    assert set(join([a, dataclasses.replace(b, features=more)]).features) == {"speech"}
