@@ -92,8 +92,8 @@ def other_kind(head: bytes) -> str | None:
             return name
     if head.startswith(b"MZ") and b"\x00" in head[:64]:
         return "a program"
-    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"avif", b"msf1"):
-        return "a HEIC or AVIF picture (convert it to JPEG)"
+    if head[4:8] == b"ftyp" and head[8:12] in (b"mif1", b"avif", b"avis", b"msf1"):
+        return "an AVIF picture (convert it to JPEG)"
     if is_markup(head):
         return "a web page or another marked-up document"
     return None

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import DataError, MissingDependencyError, UsageError
+from moodal.media.heic import heic_size, is_heic, read_heic
 from moodal.media.probe import SAFE, picture_format
 from moodal.media.sniff import read_head, refuse_other
 
@@ -90,6 +91,10 @@ def frames(
     begin = 0.0 if start is None else start
     if not begin >= 0 or (end is not None and not end > begin):
         raise UsageError(f"{path}: a span needs 0 <= start < end in seconds; got {start}-{end}.")
+    if _is_heic(path):
+        if begin == 0:
+            yield _shrunk(read_heic(Path(path)), longest)
+        return
     with _opened(path) as film:
         held: Any = None  # the last frame before the span, and until when it is shown
         until = 0.0
@@ -126,6 +131,9 @@ def check_video(path: Path | str) -> None:
     Raises:
         DataError, MissingDependencyError: as `frames`, except for damage further in.
     """
+    if _is_heic(path):
+        heic_size(Path(path))
+        return
     with _opened(path):
         pass
 
@@ -275,6 +283,22 @@ class _Film:
             ) from None
         turns = round(frame.rotation / 90) % 4
         return Picture(max(0.0, at), np.ascontiguousarray(np.rot90(rgb, turns)), scale)
+
+
+def _is_heic(path: Path | str) -> bool:
+    return Path(path).is_file() and is_heic(read_head(Path(path)))
+
+
+def _shrunk(rgb: np.ndarray, longest: int) -> Picture:
+    """Scale a picture down to ``longest`` pixels, as `_Film.picture` does."""
+    import av
+
+    height, width = rgb.shape[:2]
+    scale = min(1.0, longest / max(width, height))
+    frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = frame.reformat(*size, "rgb24", interpolation="AREA").to_ndarray()
+    return Picture(0.0, np.ascontiguousarray(small), scale)
 
 
 def _opened(path: Path | str) -> _Film:
