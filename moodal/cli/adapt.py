@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from moodal.cli.common import Arguments, prior_arguments, tell
-from moodal.core.errors import UsageError
+from moodal.core.errors import LeftOutError, UsageError
 
 
 def adapt_arguments(parser: Arguments) -> None:
@@ -39,6 +39,11 @@ def adapt_arguments(parser: Arguments) -> None:
     parser.add_argument(
         "--replace", action="store_true", help="learn the word again if the artefact knows it"
     )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="end with exit code 8 if any clip or file was left out; the artefact is still written",
+    )
     prior_arguments(parser)
 
 
@@ -62,6 +67,7 @@ def _adapt_word(args: argparse.Namespace) -> Any:
     from moodal.model.artefact import read
 
     left_out: list[Path] = []
+    unread: list[str] = []
     negatives = recordings(args.negatives, left_out)
     clips = recordings(args.clips[1:], left_out)
     warn_left_out(left_out)
@@ -74,11 +80,13 @@ def _adapt_word(args: argparse.Namespace) -> Any:
         args.out,
         negatives=negatives,
         replace=args.replace,
+        left_out=unread,
     )
     examples = read(folder).info.data.adapted[word]
     if not args.json:
         counts = ", ".join(counted(examples))
         tell(f"{folder} learned {word} from {counts}; use it with --artefact.")
+    _require_all(args, len(left_out) + len(unread))
     return {"artefact": str(folder), "word": word, "clips": examples}
 
 
@@ -89,17 +97,32 @@ def _adapt_level(args: argparse.Namespace) -> Any:
     from moodal.model.levelled import level_note
 
     left_out: list[Path] = []
+    unread: list[str] = []
     paths = recordings(args.unlabelled, left_out)
     warn_left_out(left_out)
     folder = (
         load(args.artefact)
         .under(args.prior)
         .adapt_level(
-            paths, args.out, strength=args.level_strength, source=", ".join(args.unlabelled)
+            paths,
+            args.out,
+            strength=args.level_strength,
+            source=", ".join(args.unlabelled),
+            left_out=unread,
         )
     )
     level = read(folder).fused.level
     assert level is not None
     if not args.json:
         tell(f"{folder}: {level_note(level)} Use it with --artefact.")
+    _require_all(args, len(left_out) + len(unread))
     return {"artefact": str(folder), "level": level.model_dump(mode="json")}
+
+
+def _require_all(args: argparse.Namespace, missing: int) -> None:
+    """Raise LeftOutError if something was left out and ``--strict`` was given."""
+    if args.strict and missing:
+        raise LeftOutError(
+            f"{args.out} was written, but {missing} files or clips were left out (--strict); they "
+            "are named above."
+        )

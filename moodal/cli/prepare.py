@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moodal.cli.common import Arguments, pair, tell
-from moodal.core.errors import UsageError
+from moodal.core.errors import LeftOutError, UsageError
 
 if TYPE_CHECKING:
     from moodal.modalities.encoder import Encoder
@@ -44,6 +44,11 @@ def prepare_arguments(parser: Arguments) -> None:
         "any",
     )
     parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="end with exit code 8 if anything was left out; the corpus is still written",
+    )
+    parser.add_argument(
         "--views-seed", type=int, default=0, metavar="S", help="seed of the augmentations"
     )
 
@@ -71,6 +76,11 @@ def prepare(args: argparse.Namespace) -> Any:
         for table in prepare.findings_table(manifest, findings):
             tell(table)
         tell(f"Written to {args.out}; fingerprint {manifest.fingerprint}.")
+    if args.strict and (missing := prepare.left_out(findings)):
+        raise LeftOutError(
+            f"{args.out} was written, but something was left out (--strict): "
+            + " ".join(finding.detail for finding in missing)
+        )
     return prepare.as_json(manifest, findings)
 
 

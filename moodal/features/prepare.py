@@ -236,6 +236,11 @@ def _with_views(
     return with_views(manifest, encoders, store=store, jobs=jobs, count=count, seed=seed)
 
 
+def left_out(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings that tell of something left out: readers and encoders say so."""
+    return [finding for finding in findings if "left out" in finding.detail]
+
+
 def findings_table(manifest: Manifest, findings: Sequence[Finding]) -> list[Table]:
     """Return tables to print: the streams, the labels by split, and the findings."""
     from rich.table import Table

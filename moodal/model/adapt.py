@@ -83,6 +83,7 @@ def adapt(
     *,
     negatives: Sequence[Path | str] = (),
     replace: bool = False,
+    left_out: list[str] | None = None,
 ) -> Path:
     """Teach a model a word in each modality that the clips have, and write a new artefact.
 
@@ -95,6 +96,7 @@ def adapt(
         negatives: examples of anything but the word, which show what is usual where the clips come
             from.
         replace: also teach a basic emotion, or a word that a branch learned in training.
+        left_out: gets the reason for each example that was left out.
 
     Raises:
         DataError: no clip can be read, or the artefact has no moments of its states.
@@ -107,6 +109,8 @@ def adapt(
         raise UsageError(f"{out} is the artefact that is adapted; choose another --out.")
     word = known_as(model, word, replace)
     examples = _read(model, word, clips, negatives)
+    if left_out is not None:
+        left_out += examples.unreadable
     states = {
         modality: own
         for modality, own in examples.shown.items()

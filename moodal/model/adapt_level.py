@@ -35,6 +35,7 @@ def adapt_level(
     *,
     strength: float = STRENGTH,
     source: str = "",
+    left_out: list[str] | None = None,
 ) -> Path:
     """Estimate the level of unlabelled recordings, and write an artefact that takes it off.
 
@@ -47,6 +48,7 @@ def adapt_level(
         out: folder of the new artefact.
         strength: the part of the estimated shift that is taken off, 0 to 1.
         source: a name for the recordings, for notes and the card.
+        left_out: gets the reason for each recording that was left out.
 
     Raises:
         UsageError: ``out`` is the folder of the artefact itself, or its fusion has no separate
@@ -61,7 +63,7 @@ def adapt_level(
     model.scorer.adaptable()
     scorer, basics = model.scorer, model.info.labels
     assert isinstance(scorer, FusedScorer)  # what is no fused artefact is not adaptable
-    evidence = _evidence(model, recordings)
+    evidence = _evidence(model, recordings, [] if left_out is None else left_out)
     levels = scorer.level(joined(evidence), scorer.ask(), strength) if evidence else {}
     enough = {m: level for m, level in levels.items() if level.utterances >= LEAST}
     if not enough:
@@ -82,7 +84,9 @@ def adapt_level(
     return write_adapted(artefact, out, info, artefact.weights(), artefact.vectors(), note)
 
 
-def _evidence(model: Model, recordings: Sequence[Path | str]) -> list[Evidence]:
+def _evidence(
+    model: Model, recordings: Sequence[Path | str], left_out: list[str]
+) -> list[Evidence]:
     """Compute the evidence of every utterance; recordings that cannot be read are left out."""
     evidence: list[Evidence] = []
     console = Console(stderr=True)
@@ -92,6 +96,7 @@ def _evidence(model: Model, recordings: Sequence[Path | str]) -> list[Evidence]:
             weighed = model.weigh(recording, options=options)
         except DataError as error:
             log.warning("Left out: %s", error)
+            left_out.append(str(error))
             continue
         evidence += [pending.evidence for pending in weighed.pending]
     return evidence

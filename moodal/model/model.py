@@ -294,6 +294,7 @@ class Model:
         *,
         strength: float = STRENGTH,
         source: str = "",
+        left_out: list[str] | None = None,
     ) -> Path:
         """Write a new artefact levelled to a channel, see `moodal.model.adapt_level.adapt_level`.
 
@@ -303,7 +304,9 @@ class Model:
         """
         from moodal.model.adapt_level import adapt_level
 
-        return adapt_level(self, recordings, out, strength=strength, source=source)
+        return adapt_level(
+            self, recordings, out, strength=strength, source=source, left_out=left_out
+        )
 
     def _answers(
         self,

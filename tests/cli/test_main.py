@@ -12,6 +12,7 @@ from moodal.cli import main as cli
 from moodal.cli.main import main
 from moodal.core.errors import LeftOutError, OutputError
 from moodal.corpora import CORPORA
+from moodal.lookalikes import LOOKALIKES
 from moodal.model.level import STRENGTH
 from moodal.output.formats import FORMATS
 
@@ -95,6 +96,37 @@ def test_a_summary_is_a_csv_table(more, capsys):
 def test_the_strength_of_a_level_is_that_of_the_options(command):
     [action] = [a for a in _actions(command) if a.dest == "level_strength"]
     assert action.default == STRENGTH
+
+
+def ends_with_8(args, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(args)
+    assert stopped.value.code == LeftOutError.exit_code
+    return capsys.readouterr().err
+
+
+def test_strict_preparation_ends_with_its_own_code_after_writing(tmp_path, capsys):
+    LOOKALIKES["crema-d"](tmp_path / "corpus", 12, 1)
+    args = ["prepare", "crema-d", str(tmp_path / "corpus"), str(tmp_path / "out")]
+    args += ["--encoder", "text=none", "--strict"]
+    main(args)
+    first = sorted((tmp_path / "corpus" / "AudioWAV").iterdir())[0]
+    first.write_bytes(b"RIFF")
+    message = ends_with_8(args, capsys)
+    assert f"something was left out (--strict): speech: 1 media cannot be read: {first.stem}" in (
+        message.replace("\n", " ")
+    )
+    assert (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_strict_adaptation_ends_with_its_own_code_after_writing(tmp_path, capsys):
+    (tmp_path / "shown.txt").write_text("I could sing all day.\nI float on air.\n")
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    args = ["adapt", "elated", str(tmp_path / "shown.txt"), "--out", str(tmp_path / "out")]
+    main([*args, "--strict"])
+    args.insert(3, str(tmp_path / "broken.wav"))
+    assert "1 files or clips were left out (--strict)" in ends_with_8([*args, "--strict"], capsys)
+    assert (tmp_path / "out" / "artefact.json").exists()
 
 
 def test_strict_ends_with_its_own_code_after_the_rest_was_written(tmp_path, capsys):

@@ -86,7 +86,11 @@ def test_too_few_utterances_and_its_own_folder_are_refused(model, folder, tmp_pa
 def test_an_unreadable_recording_is_left_out_with_a_warning(model, folder, tmp_path, caplog):
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"RIFF")
-    model.adapt_level([broken, *sorted(folder.iterdir())], tmp_path / "out")
+    left_out = []
+    recordings = [broken, *sorted(folder.iterdir())]
+    model.adapt_level(recordings, tmp_path / "out", left_out=left_out)
+    assert len(left_out) == 1
+    assert "broken.wav" in left_out[0]
     assert "Left out" in caplog.text
     assert "broken.wav" in caplog.text
 

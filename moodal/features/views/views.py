@@ -40,7 +40,7 @@ def with_views(
     An utterance has, in this order of preference: the views that ``manifest.views`` holds as
     features (authors' features of their augmented transcripts); all ``Utterance.views``, encoded
     in their order; and, for sound alone, ``count`` augmented views. A view without any encoded
-    step is left out.
+    step is left out, and so are given views that cannot be read, which a note counts.
 
     Args:
         manifest: after `moodal.features.encode.encode_corpus` with the same encoders.
@@ -51,7 +51,7 @@ def with_views(
         seed: the seed of augmented views; each depends on it and on the sound alone.
 
     Raises:
-        DataError: media cannot be read, all of them in one sentence.
+        DataError: media of which views are made cannot be read, all of them in one sentence.
         UsageError: ``count`` is negative.
         MissingDependencyError: python-stretch is not installed.
     """
@@ -65,7 +65,8 @@ def with_views(
             notes.append(_note_of_features(stream, as_features, encoder, fits))
             as_features = as_features if fits else None
         maker = _Maker(manifest, encoder, store, jobs, count, seed)
-        stream_views = maker.views(as_features)
+        stream_views, unreadable = maker.views(as_features)
+        notes += [f"{stream}: of its second views, {reasons}; left out." for reasons in unreadable]
         if len(stream_views.rows):
             views[stream] = stream_views
         bare = {row for row, _ in maker.media()} - set(stream_views.rows.tolist())
@@ -107,9 +108,10 @@ class _Maker:
         """Return whether this stream can be augmented."""
         return info_of(self.encoder.stream).medium == "sound"
 
-    def views(self, as_features: Views | None) -> Views:
-        """Return all views of the stream, in the order of their rows."""
+    def views(self, as_features: Views | None) -> tuple[Views, list[str]]:
+        """Return all views of the stream, in the order of their rows, and what was unreadable."""
         blocks: list[_Block] = []
+        unreadable: list[str] = []
         rows_with_views: set[int] = set()
         if as_features is not None:
             rows = np.asarray(as_features.rows)
@@ -117,23 +119,26 @@ class _Maker:
             rows_with_views.update(rows.tolist())
         brought = [item for item in self._brought() if item[0] not in rows_with_views]
         if brought:
-            blocks.append(self._encoded(self.encoder, brought, "given views", brought=True))
-            rows_with_views.update(row for row, _ in brought)
+            block, reasons = self._encoded(self.encoder, brought, "given views", brought=True)
+            blocks.append(block)
+            unreadable += [reasons] if reasons else []
+            # who brings none that can be read gets augmented ones
+            rows_with_views.update(block.rows[block.frames.lengths > 0].tolist())
         bare = [item for item in self.media() if item[0] not in rows_with_views]
         count = self.count if bare and self.makes else 0
         for number in range(count):
             view = SpeechView(self.encoder, number, self.seed)
             view.spec()  # a missing package is named before anything is computed
             name = f"view {number + 1} of {self.count}"
-            blocks.append(self._encoded(view, bare, name, brought=False))
+            blocks.append(self._encoded(view, bare, name, brought=False)[0])
         if as_features is not None and len(blocks) == 1:
-            return as_features
+            return as_features, unreadable
         sources = []
         if rows_with_views:
             sources.append(f"given for {len(rows_with_views):,} utterances")
         if count:
             sources.append(f"{count} made of each of {len(bare):,} utterances, seed {self.seed}")
-        return _joined(blocks, self.encoder, "; ".join(sources))
+        return _joined(blocks, self.encoder, "; ".join(sources)), unreadable
 
     def _brought(self) -> Iterator[tuple[int, Item]]:
         """Yield the rows and media of the views that the corpus contains as texts or clips."""
@@ -153,18 +158,20 @@ class _Maker:
 
     def _encoded(
         self, encoder: Encoder, items: Sequence[tuple[int, Item]], what: str, *, brought: bool
-    ) -> _Block:
+    ) -> tuple[_Block, str]:
+        """Encode views; also say which of the given ones cannot be read, "" for none."""
         utterances = self.manifest.utterances
-        frames, _ = encode_items(
+        frames, reasons = encode_items(
             encoder,
             [item for _, item in items],
             self.store,
             self.jobs,
             f"{self.manifest.corpus} {encoder.stream}, {what}",
+            skip_unreadable=brought,
             names=[utterances[row].id for row, _ in items],
         )
         rows = np.array([row for row, _ in items], np.int64)
-        return _Block(frames, rows, np.full(len(items), brought))
+        return _Block(frames, rows, np.full(len(items), brought)), reasons
 
 
 def _joined(blocks: list[_Block], encoder: Encoder, source: str) -> Views:

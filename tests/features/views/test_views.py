@@ -9,7 +9,7 @@ import soundfile
 
 from moodal.core import manifest as manifests
 from moodal.core.emotions import EmotionSpace
-from moodal.core.errors import DataError, MissingDependencyError, UsageError
+from moodal.core.errors import MissingDependencyError, UsageError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Frames, Utterance, Views
 from moodal.features import encode as encoding
@@ -233,18 +233,26 @@ def test_given_recordings_are_found_from_the_root_and_all_used(speech, tmp_path)
     np.testing.assert_array_equal(views.frames[1][:, 0], read_audio(tmp_path / names[2]))
 
 
-def test_given_recordings_that_cannot_be_read_are_named_together(speech, tmp_path):
+def test_given_recordings_that_cannot_be_read_are_left_out_together(speech, tmp_path):
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    given = [("gone.wav",), ("broken.wav",), (speech("whole.wav").name, "gone.wav")]
     u = [
         Utterance(
             f"u{i}",
-            media={"speech": Clip(str(speech()))},
-            views={"speech": (Clip(f"gone{i}.wav"),)},
+            media={"speech": Clip(str(speech(f"{i}.wav")))},
+            views={"speech": tuple(map(Clip, names))},
         )
-        for i in range(2)
+        for i, names in enumerate(given)
     ]
-    words = r"voices speech, given views: 2 media cannot be read: u0 .*gone0.*; u1 .*gone1"
-    with pytest.raises(DataError, match=words):
-        with_views(corpus(u, root=str(tmp_path)), {"speech": build("egemaps")})
+    manifest = with_views(corpus(u, root=str(tmp_path)), {"speech": Waves()}, None, 1, 1, 0)
+    [note] = manifest.notes
+    assert note.startswith("speech: of its second views, 3 media cannot be read: u0 (")
+    assert "gone.wav" in note
+    assert "broken.wav" in note
+    assert note.endswith("; left out.")
+    views = manifest.views["speech"]
+    # who brought none that can be read gets an augmented one
+    assert (views.rows.tolist(), views.given.tolist()) == ([0, 1, 2], [False, False, True])
 
 
 def test_a_second_run_computes_nothing_and_gives_the_same(speech, tmp_path):
