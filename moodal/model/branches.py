@@ -25,6 +25,9 @@ from moodal.model.info import BranchInfo
 
 WINDOW = 8 * RATE
 """The most samples that the speech network reads at once; longer utterances are divided."""
+MANY = 75
+"""The windows of one utterance (10 minutes) from which its states are joined by the second."""
+SECONDS = WINDOW // RATE
 SHORTEST = 800
 """The least number of samples (50 ms); shorter sounds are padded with silence."""
 
@@ -235,11 +238,25 @@ def features_of(network: Any, frames: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _in_windows(network: Any, frames: np.ndarray, names: Sequence[str]) -> list[np.ndarray]:
-    """Compute outputs as `outputs` does, of at most a window of frames at once."""
+    """Compute outputs as `outputs` does, of at most a window of frames at once.
+
+    From `MANY` windows on, about one state a second is kept, so that hours need no more memory
+    than their samples: each stands for as many steps, weighted so that the mean stays the same.
+    """
     window = INPUTS[input_of(network)].window or len(frames)
     pieces = np.array_split(frames, max(1, -(-len(frames) // window)))
-    parts = [outputs(network, piece, names) for piece in pieces]
-    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+    if len(pieces) < MANY:
+        parts = [outputs(network, piece, names) for piece in pieces]
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+    sums: list[list[np.ndarray]] = []
+    total = 0
+    for piece in pieces:
+        values = outputs(network, piece, names)
+        total += len(values[0])
+        first = np.unique(np.arange(SECONDS) * len(values[0]) // SECONDS)
+        sums.append([np.add.reduceat(each, first, dtype=np.float64) for each in values])
+    joined = [np.concatenate(part) for part in zip(*sums, strict=True)]
+    return [(each * (len(each) / total)).astype(np.float32) for each in joined]
 
 
 def session(path: str | bytes, threads: int = 1, *, unpacked: bool = False) -> Any:

@@ -36,6 +36,7 @@ from moodal.model.segmentation import (
     Segmentation,
     Stretches,
     Whole,
+    WholeBuffer,
 )
 from moodal.model.transcription import Transcriber, Transcription
 
@@ -145,7 +146,8 @@ class _Reading:
     ):
         self.recording, self.modalities, self.options = recording, modalities, options
         self.absences = Absences(recording, modalities)
-        self.envelope, self.buffer = Envelope(), Buffer(RATE)
+        whole = options.whole or options.text is not None
+        self.envelope, self.buffer = Envelope(), (WholeBuffer if whole else Buffer)(RATE)
         media = {modality.info.medium for modality in modalities.values()}
         self.words = Transcription(
             transcribe,
@@ -309,7 +311,8 @@ class _Reading:
                 segment.spoken = False
             return None
         end = self.buffer.seconds if segment.end is None else segment.end
-        samples = self.buffer.cut(segment.start, end)
+        is_last = self._is_one_utterance() and not self.queue and self.words.needed == math.inf
+        samples = (self.buffer.take if is_last else self.buffer.cut)(segment.start, end)
         if segment.speech is None:
             return Sound(samples)
         first, last = segment.speech

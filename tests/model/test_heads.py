@@ -92,6 +92,21 @@ def test_a_head_is_read_in_windows(headed, answering):
     assert len(branch.features(frames[:0])[0]) == 0
 
 
+def test_the_states_of_a_long_sound_are_joined_by_the_second(answering, monkeypatch):
+    branch: Branch = answering.scorer.branches["speech"]
+    frames = np.random.default_rng(1).normal(0, 0.1, (RATE * 31, 1)).astype(np.float32)
+    states = branch.states(frames)
+    monkeypatch.setattr("moodal.model.branches.MANY", 3)
+    joined = branch.states(frames)
+    assert len(joined) == 32 < len(states)  # four windows of eight
+    np.testing.assert_allclose(joined.mean(0), states.mean(0), atol=1e-5)
+    # each stands for its own second
+    thirds = [part.mean(0) for part in np.array_split(states, 4)]
+    np.testing.assert_allclose(
+        [part.mean(0) for part in np.array_split(joined, 4)], thirds, rtol=0.02, atol=0.01
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

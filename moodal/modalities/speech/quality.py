@@ -21,6 +21,9 @@ added white noise, where the estimate is correct within 2 dB from 0 to 20 dB).""
 LEAST_LEVEL = -100.0
 """dB of full scale: the level of silence."""
 
+PART = 1 << 22
+"""The samples whose squares are held at once."""
+
 ENOUGH = 0.5
 """The shortest sound in seconds whose noise and bandwidth are judged."""
 
@@ -46,10 +49,15 @@ def sound_quality(samples: np.ndarray, rate: int) -> dict[str, float]:
     Raises:
         DataError: the samples are not [n].
     """
-    sound = np.nan_to_num(np.asarray(samples, np.float32), nan=0, posinf=0, neginf=0)
+    sound = np.asarray(samples, np.float32)
     if sound.ndim != 1:
         raise DataError(f"Samples must be [n], one channel, not {list(sound.shape)}.")
-    power = float(np.mean(np.square(sound, dtype=np.float64))) if len(sound) else 0.0
+    if not np.isfinite(sound).all():
+        sound = np.nan_to_num(sound, nan=0, posinf=0, neginf=0)
+    # dot products in parts, since the squares of hours would take gigabytes
+    parts = np.array_split(sound, max(1, len(sound) // PART))
+    total = sum(float(np.square(part, dtype=np.float64).sum()) for part in parts)
+    power = total / max(1, len(sound))
     energies, spectrum = _frames(sound, rate)
     return {
         "snr_db": _snr(energies),
@@ -111,14 +119,25 @@ def _snr(energies: np.ndarray) -> float:
 def _clipping(sound: np.ndarray) -> float:
     if len(sound) < 3:
         return 0.0
-    # Flat as well as full: the crest of a loud low tone is full, but round.
-    high = np.abs(sound) >= 0.99
-    flat = (np.abs(np.diff(sound)) < 0.0015) & high[1:] & high[:-1]
-    three = flat[1:] & flat[:-1]
-    part = np.zeros(len(sound), bool)
-    for i in range(3):
-        part[i : len(sound) - 2 + i] |= three
-    return float(part.mean())
+    count = 0
+    for first in range(0, len(sound), PART):
+        begin = max(0, first - 2)  # a run may reach over the edge of a part
+        clipped = _clipped(sound[begin : first + PART + 2])
+        count += int(clipped[first - begin : first - begin + PART].sum())
+    return count / len(sound)
+
+
+def _clipped(sound: np.ndarray) -> np.ndarray:
+    """Mark the samples [n] in runs of three or more flat ones at full scale."""
+    clipped = np.zeros(len(sound), bool)
+    high = (sound >= 0.99) | (sound <= -0.99)
+    if high.any():
+        # Flat as well as full: the crest of a loud low tone is full, but round.
+        flat = (np.abs(np.diff(sound)) < 0.0015) & high[1:] & high[:-1]
+        three = flat[1:] & flat[:-1]
+        for i in range(3):
+            clipped[i : i + len(three)] |= three
+    return clipped
 
 
 def _bandwidth(spectrum: np.ndarray, rate: int) -> float:

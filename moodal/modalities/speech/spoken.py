@@ -79,7 +79,9 @@ def cut(samples: np.ndarray, seconds: tuple[float, float]) -> np.ndarray:
 
 def audible(samples: np.ndarray) -> bool:
     """Return whether samples [n] at 16 kHz are long and loud enough to be judged."""
-    return len(samples) >= SHORTEST * RATE and not is_silent(float(np.abs(samples).max()))
+    if len(samples) < SHORTEST * RATE:
+        return False
+    return not is_silent(max(float(samples.max()), -float(samples.min())))
 
 
 def is_silent(peak: float) -> bool:
