@@ -6,22 +6,29 @@ times, such as that of a text, is drawn sentence by sentence (``moodal.output.pl
 
 from __future__ import annotations
 
-import textwrap
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
+from moodal.core.dimensions import DIMENSIONS
 from moodal.core.errors import UsageError
 from moodal.core.files import replacing
 from moodal.core.guard import plain
 from moodal.core.timeline import Timeline
-from moodal.output import plot_text
+from moodal.output import plot_curves, plot_panels, plot_text
 from moodal.output.footnotes import footnotes
 from moodal.output.formats import timed
-from moodal.output.plot_panels import DRAW, FACE, LEFT, RIGHT, WIDTH, place_faces, words_of
+from moodal.output.lettering import wrapped
+from moodal.output.panel_frames import LEFT, RIGHT, WIDTH, crowded, streams_with_shares
+from moodal.output.plot_curves import SIDE, curve_notes, telling_words
+from moodal.output.plot_panels import FACE, place_faces, words_of
 from moodal.output.style import clock
+from moodal.output.time_axis import set_ticks, unit
+
+DRAW = {**plot_panels.DRAW, **plot_curves.DRAW}
+"""Name of a panel -> the function that draws it."""
 
 _GAP = 0.12  # inches between two panels
 _MOST_LANES = 4
@@ -46,6 +53,29 @@ class _Panel(NamedTuple):
     content: Any = None
 
 
+class _View(NamedTuple):
+    """A recording as it is drawn: its lanes, its length, and bars or curves.
+
+    Attributes:
+        lanes: the utterances.
+        fine: the same in the finest time, with slices in place of their utterances.
+        length: seconds of the recording.
+        curves: draw curves in place of bars, which would be too narrow.
+        right: the right margin in inches.
+    """
+
+    lanes: Sequence[timed.Lane]
+    fine: Sequence[timed.Lane]
+    length: float
+    curves: bool
+    right: float
+
+    @property
+    def inch(self) -> float:
+        """The inches of a second."""
+        return (WIDTH - LEFT - self.right) / self.length
+
+
 def plot(timeline: Timeline, path: Path | str) -> Path:
     """Draw a timeline to ``path``, .png or .svg, and return the path.
 
@@ -57,13 +87,12 @@ def plot(timeline: Timeline, path: Path | str) -> Path:
     if path.suffix.lower() not in (".png", ".svg"):
         raise UsageError(f"A plot must be a .png or .svg file; got {path.name}.")
     untimed = timeline.kind == "image" or any(p.start is None or p.end is None for p in timeline)
-    foot = [line for text in footnotes(timeline) for line in textwrap.wrap(plain(text), 118)]
-    if untimed or timeline.kind == "text":
-        with _figure(path) as figure:
+    with _figure(path) as figure:
+        if untimed or timeline.kind == "text":
+            foot = _lines(figure, footnotes(timeline))
             plot_text.draw(figure, timeline, _title(timeline), foot, WIDTH)
-    else:
-        with _figure(path) as figure:
-            _over_time(figure, timeline, foot)
+        else:
+            _over_time(figure, timeline)
     return path
 
 
@@ -74,34 +103,59 @@ def _title(t: Timeline) -> str:
     return plain(f"{name}, {f'{t.duration:.1f} s' if t.duration < 60 else clock(t.duration)}")
 
 
-def _over_time(figure: Any, t: Timeline, foot: Sequence[str]) -> None:
+def _over_time(figure: Any, t: Timeline) -> None:
     annotations = timed.annotate(t, "a plot over time")
     length = timed.end_of(t, annotations) / 1000
     lanes = [lane for lane in timed.lanes(annotations) if lane.annotations]
+    view = _view(lanes[:_MOST_LANES], length)
+    panels = list(_panels(t, view))
+    notes = [*_notes(t, view, panels), *footnotes(t)]
     if len(lanes) > _MOST_LANES:
-        foot = [*foot, f"The first {_MOST_LANES} of {len(lanes)} layers are drawn."]
-    panels = list(_panels(t, lanes[:_MOST_LANES], length))
-    top, bottom = 0.45, 0.5 + 0.16 * len(foot)
+        notes.append(f"The first {_MOST_LANES} of {len(lanes)} layers are drawn.")
+    foot = _lines(figure, notes)
+    title = wrapped(figure, _title(t), WIDTH - LEFT - RIGHT, 11, "bold")
+    top, bottom = 0.25 + 0.2 * len(title), 0.5 + 0.16 * len(foot)
     height = top + bottom + sum(p.height + _GAP for p in panels)
     figure.set_size_inches(WIDTH, height)
-    figure.text(LEFT / WIDTH, 1 - 0.27 / height, _title(t), fontsize=11, fontweight="bold")
+    for i, line in enumerate(title):
+        at = 1 - (0.27 + 0.2 * i) / height
+        figure.text(LEFT / WIDTH, at, line, fontsize=11, fontweight="bold")
     top_edge, axis = height - top, None
     for panel in panels:
         top_edge -= panel.height
-        bounds = (LEFT / WIDTH, top_edge / height, (WIDTH - LEFT - RIGHT) / WIDTH)
-        axis = figure.add_axes((*bounds, panel.height / height))
+        size = (WIDTH - LEFT - view.right) / WIDTH, panel.height / height
+        axis = figure.add_axes((LEFT / WIDTH, top_edge / height, *size))
         axis.set_xlim(0, length)
+        set_ticks(axis, length)
         axis.tick_params(labelbottom=False, length=0)
         axis.spines[["top", "right", "bottom"]].set_visible(False)
-        DRAW[panel.name](axis, t, panel.content, (WIDTH - LEFT - RIGHT) / length)
+        if view.curves:
+            axis.grid(axis="x", color="#EEEEEE", lw=0.6)
+        DRAW[panel.name](axis, t, panel.content, view.inch)
         top_edge -= _GAP
     if axis is not None:
         axis.spines["bottom"].set_visible(True)
         axis.tick_params(axis="x", labelbottom=True, length=3)
-        axis.set_xlabel("seconds" if length < 90 else "time (minutes and seconds)")
-        if length >= 90:
-            axis.xaxis.set_major_formatter(lambda x, _: clock(x))
+        axis.set_xlabel(unit(length))
     _foot(figure, foot, height)
+
+
+def _notes(t: Timeline, view: _View, panels: Sequence[_Panel]) -> Iterator[str]:
+    """Yield what a reader must know of the panels: how curves are made, and words without room."""
+    names = {panel.name for panel in panels}
+    yield from curve_notes(names, view.length)
+    known = sum(bool(p.text) for p in t)
+    drawn = sum(bool(text) for p in panels if p.name == "words" for _, text in p.content[1])
+    if 2 * drawn < known and "telling" not in names:
+        yield (
+            f"There is room for the words of {drawn} of {len(t)} utterances; the formats csv and "
+            "json have all."
+        )
+
+
+def _lines(figure: Any, notes: Iterable[str]) -> list[str]:
+    """Break the notes at the foot into lines of the plot's width."""
+    return [line for text in notes for line in wrapped(figure, plain(text), WIDTH - 0.3, 7)]
 
 
 def _foot(figure: Any, lines: Sequence[str], height: float) -> None:
@@ -109,30 +163,66 @@ def _foot(figure: Any, lines: Sequence[str], height: float) -> None:
         figure.text(0.15 / WIDTH, (0.08 + 0.16 * i) / height, line, fontsize=7, color="#444444")
 
 
-def _panels(t: Timeline, lanes: Sequence[timed.Lane], length: float) -> Iterator[_Panel]:
+def _view(lanes: Sequence[timed.Lane], length: float) -> _View:
+    """Choose between bars and curves, by the width that the bars of utterances would have."""
     fine = [timed.rows(lane) for lane in lanes]
-    for lane, value in ((lane, value) for lane in fine for value in t.values):
-        yield _Panel("value", 0.85 + 0.15 * bool(lane.name), (lane, value))
-    for lane in fine if not t.values else ():
-        yield _Panel("emotions", 0.34 * (len(t.emotions) + 0.5) + 0.2 * bool(lane.name), lane)
-    for lane in lanes:
-        if any(c.prediction.dimensions or c.prediction.intensity for c in lane.annotations):
-            yield _Panel("dimensions", 1.2, lane)
-    faces = place_faces(t, (WIDTH - LEFT - RIGHT) / length)
+    inch = (WIDTH - LEFT - RIGHT) / length
+    if not crowded([c for lane in fine for c in lane.annotations], inch):
+        return _View(lanes, fine, length, False, RIGHT)
+    return _View(lanes, fine, length, True, SIDE)
+
+
+def _panels(t: Timeline, view: _View) -> Iterator[_Panel]:
+    yield from _answers(t, view)
+    faces = place_faces(t, view.length, view.inch)
     if faces:
         yield _Panel("faces", FACE, faces)
     if t.waveform is not None and len(t.waveform):
         yield _Panel("sound", 0.7)
-    for lane in lanes:
-        words = list(words_of(lane, length))
+    yield from _words(t, view)
+    for lane in view.fine:
+        if streams := streams_with_shares(t, lane):
+            narrow = crowded(lane.annotations, view.inch, len(streams))
+            yield _Panel("share curves" if narrow else "shares", 1.25, lane)
+    if not view.lanes and t.waveform is None:
+        yield _Panel("nothing", 0.5)
+
+
+def _answers(t: Timeline, view: _View) -> Iterator[_Panel]:
+    """Yield the panels of values, emotions and dimensions, as bars or as curves."""
+    value, emotions = ("value curve", "emotion curves") if view.curves else ("value", "emotions")
+    for lane, target in ((lane, target) for lane in view.fine for target in t.values):
+        yield _Panel(value, 0.85 + 0.15 * bool(lane.name), (lane, target))
+    for lane in view.fine if not t.values else ():
+        rows = len(t.emotions) + view.curves
+        yield _Panel(emotions, 0.34 * (rows + 0.5) + 0.2 * bool(lane.name), lane)
+    for lane in view.fine if view.curves else view.lanes:
+        yield from _dimensions(lane, view.curves)
+
+
+def _dimensions(lane: timed.Lane, curves: bool) -> Iterator[_Panel]:
+    """Yield the panels of dimensions and intensity: of bars one, of curves one for each."""
+    dimensions = any(c.prediction.dimensions for c in lane.annotations)
+    intensity = any(c.prediction.intensity for c in lane.annotations)
+    if not curves and (dimensions or intensity):
+        yield _Panel("dimensions", 1.2, lane)
+    for name in DIMENSIONS if curves and dimensions else ():
+        yield _Panel("dimension curve", 0.6, (lane, name))
+    if curves and intensity:
+        yield _Panel("intensity curve", 0.4, lane)
+
+
+def _words(t: Timeline, view: _View) -> Iterator[_Panel]:
+    """Yield the words of each lane or, where there is no room, of the most telling utterances."""
+    if crowded([c for lane in view.lanes for c in lane.annotations], view.inch):
+        if moments := telling_words(t):
+            yield _Panel("telling", 0.16 * len(moments), moments)
+        return
+    for lane in view.lanes:
+        words = list(words_of(lane, view.length, view.inch))
         if any(text for _, text in words):
             height = 0.05 + 0.135 * max(s.count("\n") + 1 for _, s in words)
             yield _Panel("words", height, (lane.name, words))
-    for lane in fine:
-        if any(c.prediction.shares for c in lane.annotations):
-            yield _Panel("shares", 1.25, lane)
-    if not lanes and t.waveform is None:
-        yield _Panel("nothing", 0.5)
 
 
 @contextmanager

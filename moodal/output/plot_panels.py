@@ -1,4 +1,7 @@
-"""The panels of a plot over time: each draws onto axes whose x is seconds of the recording."""
+"""Panels of a plot over time with a bar or a line for each utterance, faces, sound and words.
+
+Each draws onto axes whose x is seconds of the recording.
+"""
 
 from __future__ import annotations
 
@@ -9,34 +12,35 @@ from unicodedata import east_asian_width
 
 import numpy as np
 
-from moodal.core.dimensions import DIMENSIONS
 from moodal.core.emotions import Value
 from moodal.core.guard import plain
-from moodal.core.timeline import Timeline
+from moodal.core.timeline import UNSURE, Timeline
 from moodal.output.formats import timed
+from moodal.output.panel_frames import (
+    DIMENSION_COLOURS,
+    middle_of,
+    name_emotions,
+    name_panel,
+    names_of,
+    range_of_dimensions,
+    range_of_shares,
+    range_of_value,
+    streams_with_shares,
+)
 from moodal.output.style import (
     GREY,
     HATCHES,
-    UNSURE,
     colours,
     ink,
-    label,
     numeral,
     percent,
-    shown_emotion,
-    streams_of,
 )
-
-WIDTH, LEFT, RIGHT = 10.0, 1.45, 0.25
-"""Inches: the width of the plot, and its left and right margins."""
 
 FACE = 0.6
 """Inches: the height of a thumbnail with the line to its time."""
 
-DIMENSION_COLOURS = ("#0072B2", "#D55E00", "#009E73")
-"""The colours of valence, arousal and dominance."""
-
 _SIGNS = 16.5  # characters of 7 points in an inch; a cautious estimate
+_COLUMNS = 8  # a narrower column cuts most words into pieces
 
 
 def _emotions(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
@@ -82,24 +86,7 @@ def _emotions(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
             )
     for annotation in lane.annotations:
         _figure_on_bar(axis, t, annotation, inch, colour)
-    names = [f"{plain(e)} (guess)" if _is_guess(t, e) else plain(e) for e in t.emotions]
-    axis.set_yticks(np.arange(n) + 0.6, [textwrap.shorten(x, 22, placeholder="…") for x in names])
-    for i, emotion in enumerate(t.emotions):
-        axis.plot(
-            -0.01,
-            i + 0.6,
-            "s",
-            color=colour[emotion],
-            ms=5,
-            clip_on=False,
-            transform=axis.get_yaxis_transform(),
-        )
-    axis.tick_params(axis="y", pad=13)
-    axis.spines["left"].set_visible(False)
-    if lane.name:
-        axis.text(
-            0, 0.99, lane.name, transform=axis.transAxes, fontsize=8, va="top", fontweight="bold"
-        )
+    name_emotions(axis, t, lane, names_of(t))
 
 
 def _value(axis: Any, t: Timeline, content: tuple[timed.Lane, Value], inch: float) -> None:
@@ -109,8 +96,7 @@ def _value(axis: Any, t: Timeline, content: tuple[timed.Lane, Value], inch: floa
     start = np.array([c.start / 1000 for c in lane.annotations])
     end = np.array([c.end / 1000 for c in lane.annotations])
     numbers = np.array([c.prediction.values[value.name] for c in lane.annotations])
-    middle = 0.0 if value.low < 0 < value.high else (value.low + value.high) / 2
-    axis.axhline(middle, color="#BBBBBB", lw=0.7, zorder=0)
+    middle = middle_of(value)
     axis.plot(np.stack([start, end], 1).ravel(), numbers.repeat(2), color=colour, lw=0.8, ls=":")
     bases = np.full(len(numbers), middle)
     low, high = np.minimum(numbers, bases), np.maximum(numbers, bases)
@@ -130,11 +116,7 @@ def _value(axis: Any, t: Timeline, content: tuple[timed.Lane, Value], inch: floa
                 va="bottom" if above else "top",
                 fontsize=7,
             )
-    axis.set_ylim(value.low - room, value.high + room)
-    axis.set_yticks([value.low, middle, value.high])
-    axis.tick_params(axis="y", length=3, labelsize=7)
-    name = plain(value.name)
-    _name(axis, f"{name}\n({lane.name})" if lane.name else name, pad=0.45)
+    range_of_value(axis, value, lane)
 
 
 def _dimensions(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
@@ -143,13 +125,11 @@ def _dimensions(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
     The intensity of the voice is a pale area from 0 to 1.
     """
     rows = [(c, c.prediction.dimensions.get(c.prediction.headline)) for c in lane.annotations]
-    axis.axhline(0, color="#BBBBBB", lw=0.7, zorder=0)
     for annotation in lane.annotations:
         for number in annotation.prediction.intensity.values():
             span = np.array([annotation.start / 1000]), np.array([annotation.end / 1000])
             _boxes(axis, *span, np.array([number]), 0.0, facecolor="#DDDDDD", linewidth=0, zorder=0)
-    for i, name in enumerate(DIMENSIONS):
-        colour = DIMENSION_COLOURS[i]
+    for i, colour in enumerate(DIMENSION_COLOURS):
         for known, style in (("learned", "-"), ("mapped", (0, (1, 0.6)))):
             kept = [
                 (c.start / 1000, c.end / 1000, row.numbers[i])
@@ -159,15 +139,7 @@ def _dimensions(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
             if kept:
                 start, end, numbers = map(np.array, zip(*kept, strict=True))
                 axis.hlines(numbers, start, end, color=colour, lw=2, ls=style)
-        axis.plot([], [], color=colour, lw=2, label=name)
-    axis.set_ylim(-1.05, 1.65)
-    axis.set_yticks([-1, 0, 1])
-    axis.tick_params(axis="y", length=3, labelsize=7)
-    axis.legend(loc="upper right", ncols=3, fontsize=7, frameon=False, borderaxespad=0)
-    mapped = any(row and row.known == "mapped" for _, row in rows)
-    head = "dimensions" + ("\n(dots: mapped)" if mapped else "")
-    grey = "\n(grey: intensity)" if any(c.prediction.intensity for c in lane.annotations) else ""
-    _name(axis, f"{head}{grey}" + (f"\n({lane.name})" if lane.name else ""), pad=0.45)
+    range_of_dimensions(axis, lane)
 
 
 def _boxes(
@@ -190,7 +162,7 @@ def _figure_on_bar(
     axis: Any, t: Timeline, annotation: timed.Annotation, inch: float, colour: dict[str, str]
 ) -> None:
     """Write the decided emotion's percentage into its bar or, where the bar is low, above it."""
-    emotion = label(annotation.prediction)
+    emotion = annotation.prediction.label
     if emotion not in t.emotions or (annotation.end - annotation.start) / 1000 * inch < 0.34:
         return
     probability, row = annotation.prediction.probabilities[emotion], t.emotions.index(emotion)
@@ -205,12 +177,6 @@ def _figure_on_bar(
         fontsize=7,
         color=ink(colour[emotion]) if inside else "black",
     )
-
-
-def _is_guess(t: Timeline, emotion: str) -> bool:
-    """Return whether no stream that was used has learned the emotion."""
-    sources = {p.sources.get(emotion, {}).get(s) for p in t for s in p.streams}
-    return "guess" in sources and not sources & {"learned", "synonym", "adapted"}
 
 
 def _faces(axis: Any, t: Timeline, faces: Sequence[tuple[float, float, Any]], inch: float) -> None:
@@ -229,15 +195,15 @@ def _faces(axis: Any, t: Timeline, faces: Sequence[tuple[float, float, Any]], in
         axis.plot([at, drawn], [1.1, high], color=GREY, lw=0.7, clip_on=False)
     axis.set(xlim=limits, ylim=(0, 1))
     axis.axis("off")
-    _name(axis, "faces")
+    name_panel(axis, "faces")
 
 
-def place_faces(t: Timeline, inch: float) -> list[tuple[float, float, np.ndarray]]:
+def place_faces(t: Timeline, length: float, inch: float) -> list[tuple[float, float, np.ndarray]]:
     """Choose as many faces as fit side by side: (second seen, second drawn, picture)."""
     placed: list[tuple[float, float, np.ndarray]] = []
-    half, end = FACE / 2 / inch, (WIDTH - LEFT - RIGHT) / inch
+    half = FACE / 2 / inch
     for seen, picture in sorted(t.thumbnails, key=lambda x: x[0]):
-        drawn = min(max(seen, half), max(half, end - half))
+        drawn = min(max(seen, half), max(half, length - half))
         if not placed or drawn - placed[-1][1] >= 2 * half:
             placed.append((seen, drawn, picture))
     return placed
@@ -263,21 +229,21 @@ def _sound(axis: Any, t: Timeline, _: Any, inch: float) -> None:
     axis.set_ylim(-1.05 * peak, 1.05 * peak)
     axis.set_yticks([])
     axis.spines["left"].set_visible(False)
-    _name(axis, "sound")
+    name_panel(axis, "sound")
 
 
-def words_of(lane: timed.Lane, length: float) -> Iterator[tuple[float, str]]:
+def words_of(lane: timed.Lane, length: float, inch: float) -> Iterator[tuple[float, str]]:
     """Yield (second, at most four lines) per utterance, cut to the space before the next one."""
-    inch = (WIDTH - LEFT - RIGHT) / length
     for i, annotation in enumerate(lane.annotations):
         next_start = (
             lane.annotations[i + 1].start / 1000 if i + 1 < len(lane.annotations) else length
         )
         columns = int(((next_start - annotation.start / 1000) * inch - 0.06) * _SIGNS)
-        text = plain(annotation.prediction.text or "")
+        text = plain(annotation.prediction.turn)
         if 2 * sum(east_asian_width(c) in "WF" for c in text) > len(text):
             columns //= 2
-        lines = textwrap.wrap(text, columns, max_lines=4, placeholder="…") if columns >= 4 else []
+        room = columns >= min(_COLUMNS, len(text))
+        lines = textwrap.wrap(text, columns, max_lines=4, placeholder="…") if room else []
         yield annotation.start / 1000, "\n".join(lines)
 
 
@@ -290,26 +256,18 @@ def _transcript(
     axis.spines["left"].set_visible(False)
     for start, text in words:
         axis.text(start, 1, text, fontsize=7, va="top", linespacing=1.15)
-    _name(axis, f"words\n({name})" if name else "words")
+    name_panel(axis, "words", lane=name)
 
 
 def _shares(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
     """Draw each stream's share in the logit of the decided (or most probable) emotion."""
-    shown = streams_of(t)
-    streams = [s for s in shown if any(s in c.prediction.shares for c in lane.annotations)]
-    axis.axhline(0, color="black", lw=0.7)
-    crowded = min(c.end - c.start for c in lane.annotations) / 1000 * inch < 0.04
-    for j, stream in enumerate(streams):
+    streams = streams_with_shares(t, lane)
+    for j, (stream, info) in enumerate(streams.items()):
         annotations = [c for c in lane.annotations if stream in c.prediction.shares]
         middle = np.array([(c.start + c.end) / 2000 for c in annotations])
         values = np.array(
-            [c.prediction.shares[stream].get(shown_emotion(c.prediction), 0.0) for c in annotations]
+            [c.prediction.shares[stream].get(c.prediction.shown_emotion, 0.0) for c in annotations]
         )
-        style = {"color": shown[stream].colour, "label": shown[stream].label}
-        if crowded:
-            steps, means = _means(middle, values, axis.get_xlim()[1])
-            axis.plot(steps, means, lw=1.2, ls=("-", "--", ":")[j % 3], **style)
-            continue
         wide = np.array(
             [min((c.end - c.start) / 1000 * 0.9 / len(streams), 0.3 / inch) for c in annotations]
         )
@@ -317,39 +275,15 @@ def _shares(axis: Any, t: Timeline, lane: timed.Lane, inch: float) -> None:
             middle + (j - (len(streams) - 1) / 2) * wide,
             values,
             wide,
-            hatch=HATCHES.get(shown[stream].mark, "xxxx"),
+            hatch=HATCHES.get(info.mark, "xxxx"),
             edgecolor="white",
             linewidth=0.3,
-            **style,
+            color=info.colour,
+            label=info.label,
         )
         for bar, annotation in zip(bars, annotations, strict=True):
             bar.set_alpha(1.0 if annotation.prediction.decided else 0.4)
-    low, high = axis.get_ylim()
-    axis.set_ylim(min(low, -0.1) * 1.05, max(high, 0.1) * 1.25)
-    axis.tick_params(axis="y", length=3, labelsize=7)
-    axis.legend(
-        loc="lower right",
-        bbox_to_anchor=(1, 1),
-        ncols=3,
-        fontsize=7,
-        frameon=False,
-        borderaxespad=0,
-    )
-    name = (
-        "mean shares\nin the logits of\nwhat was decided"
-        if crowded
-        else "shares in\nthe logit of what\nwas decided"
-    )
-    _name(axis, f"{name}\n(nats; {lane.name})" if lane.name else f"{name}\n(nats)", pad=0.45)
-
-
-def _means(at: np.ndarray, values: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:
-    """Average many values over sixtieths of the length: times [60] and means [60], NaN if none."""
-    place = np.minimum((at / length * 60).astype(int), 59)
-    count = np.bincount(place, minlength=60)
-    total = np.bincount(place, values, minlength=60)
-    means = np.divide(total, count, out=np.full(60, np.nan), where=count > 0)
-    return (np.arange(60) + 0.5) * length / 60, means
+    range_of_shares(axis, "shares in", "the logit of what", "was decided", lane=lane)
 
 
 def _nothing(axis: Any, t: Timeline, _: Any, inch: float) -> None:
@@ -362,14 +296,6 @@ def _nothing(axis: Any, t: Timeline, _: Any, inch: float) -> None:
         ha="center",
         va="center",
         color=GREY,
-    )
-
-
-def _name(axis: Any, name: str, pad: float = 0.12) -> None:
-    """Write the name of a panel to its left."""
-    inches = axis.get_position().width * WIDTH
-    axis.text(
-        -pad / inches, 0.5, name, transform=axis.transAxes, ha="right", va="center", fontsize=8
     )
 
 

@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 
 from moodal.core.guard import plain
-from moodal.core.timeline import Prediction, Timeline
+from moodal.core.timeline import UNSURE, Prediction, Timeline
+from moodal.output.lettering import width_of, wrapped
 from moodal.output.style import (
     GREY,
-    UNSURE,
     colours,
     dimension_texts,
     numeral,
     percent,
     position,
-    shown_emotion,
     streams_of,
 )
 
@@ -38,6 +37,8 @@ def draw(figure: Any, timeline: Timeline, title: str, foot: Sequence[str], width
     if len(shown) < len(timeline):
         title += f": the first {len(shown)} of {len(timeline)} sentences"
     figure.set_size_inches(width, 1)
+    heading = wrapped(figure, title, width - 2 * _LEFT, 11, "bold")
+    start = 0.3 + 0.2 * len(heading)
     pictures = [x for _, x in timeline.thumbnails]
     faces = pictures if len(pictures) == len(shown) else pictures[:1]
     silent = "" if timeline.kind == "image" else "(no words)"
@@ -45,24 +46,25 @@ def draw(figure: Any, timeline: Timeline, title: str, foot: Sequence[str], width
     rows = [_height(p, flows[i], i < len(faces)) for i, p in enumerate(shown)]
     marked = any(w.shares for p in shown for w in p.words)
     end = (0.3 if marked else 0.0) + 0.16 * len(foot) + 0.15
-    height = 0.5 + sum(rows) + end
+    height = start + sum(rows) + end
     figure.set_size_inches(width, height)
     page = figure.add_axes((0, 0, 1, 1))
     page.set(xlim=(0, width), ylim=(height, 0))  # inches from the top left
     page.axis("off")
-    page.text(_LEFT, 0.27, title, fontsize=11, fontweight="bold", va="center")
-    word_shares = [abs(w.shares.get(shown_emotion(p), 0.0)) for p in shown for w in p.words]
+    for i, line in enumerate(heading):
+        page.text(_LEFT, 0.27 + 0.2 * i, line, fontsize=11, fontweight="bold", va="center")
+    word_shares = [abs(w.shares.get(p.shown_emotion, 0.0)) for p in shown for w in p.words]
     strongest = (
         float(np.quantile(word_shares, 0.95)) if word_shares else 0.0
     )  # one loud word hides no other
     labels = {s: info.label for s, info in streams_of(timeline).items()}
-    top = 0.5
+    top = start
     for i, (p, flow, high) in enumerate(zip(shown, flows, rows, strict=True)):
         if i:
             page.plot([_LEFT, width - _LEFT], [top - 0.02] * 2, color="#DDDDDD", lw=0.6)
         indent = _face(page, faces[i], top) if i < len(faces) else 0.0
-        colour = colours([*dict.fromkeys([*timeline.emotions, shown_emotion(p)])])
-        lines = _sentence(page, p, flow, top, indent, colour[shown_emotion(p)], strongest)
+        colour = colours([*dict.fromkeys([*timeline.emotions, p.shown_emotion])])
+        lines = _sentence(page, p, flow, top, indent, colour[p.shown_emotion], strongest)
         if len(p.shares) > 1:
             _share_line(page, p, labels, top + _LINE * (lines + 0.5), _LEFT + indent)
             lines += 1
@@ -86,13 +88,13 @@ Flow = list[tuple[float, int, float, str, float | None]]
 
 def _flow(figure: Any, p: Prediction, silent: str) -> Flow:
     """Break the words of an utterance into lines; ``silent`` is shown if nothing was said."""
-    pairs = [(plain(w.text), w.shares.get(shown_emotion(p))) for w in p.words]
+    pairs = [(plain(w.text), w.shares.get(p.shown_emotion)) for w in p.words]
     if not pairs:
         pairs = [(w, None) for w in plain(p.text or silent).split()]
     flow: Flow = []
     x, line = 0.0, 0
     for word, share in (piece for pair in pairs for piece in _pieces(*pair)):
-        wide = _wide(figure, word)
+        wide = width_of(figure, word, _SIZE)
         if x and x + wide > _WORDS:
             x, line = 0.0, line + 1
         flow.append((x, line, wide, word, share))
@@ -104,15 +106,6 @@ def _pieces(word: str, share: float | None) -> Iterator[tuple[str, float | None]
     """Cut a word of over 30 characters into pieces, since some scripts have no spaces."""
     for i in range(0, max(1, len(word)), 30):
         yield word[i : i + 30], share
-
-
-def _wide(figure: Any, text: str) -> float:
-    """Return the width of a text in inches."""
-    from matplotlib.font_manager import FontProperties
-
-    renderer = figure.canvas.get_renderer()
-    size = renderer.get_text_width_height_descent(text, FontProperties(size=_SIZE), ismath=False)
-    return float(size[0]) / figure.dpi
 
 
 def _height(p: Prediction, flow: Flow, face: bool) -> float:
@@ -154,10 +147,11 @@ def _sentence(
 
 def _share_line(page: Any, p: Prediction, labels: Mapping[str, str], y: float, left: float) -> None:
     """Write the share of each stream in the emotion."""
-    emotion = shown_emotion(p)
+    emotion = p.shown_emotion
     shares = ", ".join(f"{labels[s]} {v.get(emotion, 0.0):+.1f}" for s, v in p.shares.items())
     text = f"shares of {emotion}: {shares} nats"
-    page.text(left, y, text, fontsize=7, color="#444444", va="center")
+    (line,) = wrapped(page.figure, text, _BARS - left - 0.1, 7, most=1)
+    page.text(left, y, line, fontsize=7, color="#444444", va="center")
 
 
 def _bars(page: Any, p: Prediction, top: float, width: float, colour: dict[str, str]) -> None:
@@ -180,14 +174,9 @@ def _bars(page: Any, p: Prediction, top: float, width: float, colour: dict[str, 
         name = f"{plain(emotion)} {percent(probability)}"
         if i == 0 and not p.decided:
             name = f"{UNSURE} ({name})"
-        page.text(
-            _BARS + probability * full_width + 0.06,
-            y,
-            name,
-            fontsize=7.5,
-            va="center",
-            fontweight="bold" if decided else "normal",
-        )
+        left, weight = _BARS + probability * full_width + 0.06, "bold" if decided else "normal"
+        (line,) = wrapped(page.figure, name, width - left, 7.5, weight, most=1)
+        page.text(left, y, line, fontsize=7.5, va="center", fontweight=weight)
 
 
 def _scales(page: Any, t: Timeline, p: Prediction, top: float, width: float) -> None:
@@ -203,7 +192,9 @@ def _scales(page: Any, t: Timeline, p: Prediction, top: float, width: float) -> 
         left = _BARS + min(middle, end) * full_width
         page.barh(y, abs(end - middle) * full_width, 0.11, left, color=colour[value.name], lw=0)
         name = f"{plain(value.name)} {numeral(value, number)}"
-        page.text(_BARS + full_width + 0.06, y, name, fontsize=7.5, va="center")
+        place = _BARS + full_width + 0.06
+        (line,) = wrapped(page.figure, name, width - place, 7.5, most=1)
+        page.text(place, y, line, fontsize=7.5, va="center")
 
 
 def _face(page: Any, picture: np.ndarray, top: float) -> float:

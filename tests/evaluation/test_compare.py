@@ -115,6 +115,20 @@ def test_the_gap_of_the_authors_protocol_is_named_and_stamped(pair, tmp_path):
     assert (tmp_path / "out" / "compare.png").stat().st_size > 5000
 
 
+def test_a_mark_of_all_runs_is_told_once_and_others_beside_every_number(tmp_path):
+    runs = [
+        _run(tmp_path / name, _scored(), stamps=["made up", *own])
+        for name, own in (("first", []), ("second", ["few rows"]))
+    ]
+    text = comparison.markdown(compare(runs, tmp_path / "out", draws=0))
+    assert text.count("made up") == 1
+    assert "> **Mark of every number here: made up.**" in text
+    assert text.count("| few rows |") == text.count("| run | ") + 2 * 2  # and in each group
+    third = _run(tmp_path / "third", _scored(), stamps=["made up"])
+    same = comparison.markdown(compare([runs[0], third], tmp_path / "same", draws=0))
+    assert "| mark |" not in same
+
+
 def test_what_else_differs_is_no_gap(pair, tmp_path):
     third = {"train": {"select_on": "test", "lr": 0.1, "early_stop": 0}}
     fourth = {"train": {"select_on": "test", "lr": 0.2}}

@@ -15,6 +15,7 @@ from moodal.core import manifest as manifests
 from moodal.core.records import Frames
 from moodal.evaluation.report.write import again
 from moodal.model import artefact
+from moodal.train.engine import checkpoint
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -105,6 +106,11 @@ def test_few_shot_in_every_way(small_eea, tmp_path, answer, method):
         tmp_path / "run",
     )
     assert (tmp_path / "run/adapted").exists() == (method != "scratch")
+    kept = report["extras"]["kept"]
+    folders = [tmp_path / "run", *[tmp_path / "run/adapted"] * (method != "scratch")]
+    best = [checkpoint.load(x / "resume.pt")["state"]["best_epoch"] for x in folders]
+    assert [about["epoch"] for about in kept] == best
+    assert [about["by"] for about in kept][1:] == ["last"] * (method != "scratch")
     assert "few-shot: training was shown 4 rows of sad" in report["protocol"]["stamps"]
     assert report["protocol"]["unseen"] == []
     assert report["train"]["counts"]["sad"] == 4

@@ -118,27 +118,20 @@ def test_little_or_nothing_to_draw(change, made, tmp_path):
     assert path.read_bytes().startswith(PNG)
 
 
-def test_an_hour_is_drawn_with_means_and_without_crowded_words(made, tmp_path):
-    lines = [made.LINES[i % 5] for i in range(600)]
-    timeline = made.timeline(lines=lines)
-    text = plot(timeline, tmp_path / "a.svg").read_text()
+def test_shares_that_are_too_narrow_are_drawn_as_means(made, tmp_path):
+    lines = [made.LINES[i % 5] for i in range(100)]
+    text = plot(made.timeline(lines=lines), tmp_path / "a.svg").read_text()
     assert ">mean shares<" in text
-    assert "I told you" not in text
+    assert "Each curve is a moving average over 10 s" in text
+    assert "share of time" not in text  # emotions have bars
     assert "minutes and seconds" in text
-
-
-def test_means_are_of_what_lies_there():
-    at, means = plot_panels._means(np.array([0.5, 0.6, 59.9]), np.array([1.0, 3.0, 5.0]), 60.0)
-    assert len(at) == len(means) == 60
-    assert (means[0], means[59]) == (2.0, 5.0)
-    assert np.isnan(means[1:59]).all()
 
 
 def test_thumbnails_stand_apart_and_inside(made):
     many = tuple((t, np.zeros((48, 48), np.uint8)) for t in np.linspace(0, 20, 50))
     timeline = dataclasses.replace(made.timeline(), thumbnails=many)
     inch = 8.3 / 20
-    drawn = [x for _, x, _ in plot_panels.place_faces(timeline, inch)]
+    drawn = [x for _, x, _ in plot_panels.place_faces(timeline, 20, inch)]
     assert 10 <= len(drawn) <= 14
     assert np.diff(drawn).min() * inch >= plot_panels.FACE - 1e-9
     assert drawn[0] * inch >= plot_panels.FACE / 2 - 1e-9
@@ -151,11 +144,32 @@ def test_words_do_not_run_into_the_next_ones(made):
     timeline = made.timeline(lines=[("supercalifragilistic " * 9, "anger")] * 12)
     lane = timed.lanes(timed.annotate(timeline, "plot"))[0]
     for (start, text), cell in zip(
-        plot_panels.words_of(lane, timeline.duration), lane.annotations, strict=True
+        plot_panels.words_of(lane, timeline.duration, 8.3 / timeline.duration),
+        lane.annotations,
+        strict=True,
     ):
         room = (cell.end / 1000 - start) * 8.3 / timeline.duration
         assert max(map(len, text.splitlines()), default=0) * 0.06 < room + 0.2
         assert len(text.splitlines()) <= 4
+
+
+@pytest.mark.parametrize(("text", "drawn"), [("Oh.", "Oh."), ("Supercalifragilistic", "")])
+def test_words_are_not_cut_into_columns_of_few_letters(made, text, drawn):
+    from moodal.output.formats import timed
+
+    lane = timed.lanes(timed.annotate(made.timeline(lines=[(text, "anger")]), "plot"))[0]
+    length = lane.annotations[0].start / 1000 + 1
+    ((_, words),) = plot_panels.words_of(lane, length, 0.36)  # five letters wide
+    assert words == drawn
+
+
+@pytest.mark.parametrize("kind", ["timeline", "text_timeline"])
+def test_a_long_file_name_has_several_lines(kind, made, tmp_path):
+    name = "INTERVIEW_THAT_HAS_A_LONG_NAME_" * 6 + "2.mp4"
+    text = plot(getattr(made, kind)(path=name), tmp_path / "a.svg").read_text()
+    assert f">{name}" not in text
+    assert ">INTERVIEW_THAT_HAS_A_LONG_NAME_INTERVIEW_" in text
+    assert "2.mp4" in text
 
 
 def test_letters_without_a_font_do_not_complain(made, tmp_path, recwarn, caplog):

@@ -104,7 +104,8 @@ def model_card(card: Card, report: Mapping[str, Any] | None = None) -> str:
         parts += ["Its inputs must be computed by exactly these encoders:\n"]
         parts += [table(rows, right=False)]
     parts += ["## How good it is\n", *(card.measured or _results(report, card.protocol))]
-    parts += ["## Limits\n", bullets([*LIMITS, *card.limits, *_warnings(report)])]
+    limits = dict.fromkeys([*LIMITS, *card.limits, *_warnings(report)])
+    parts += ["## Limits\n", bullets(list(limits))]
     parts += ["## Not to be used for\n", bullets([*NOT_FOR, *card.not_for])]
     return "\n".join(parts).rstrip() + "\n"
 

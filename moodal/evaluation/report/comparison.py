@@ -23,11 +23,12 @@ def show(comparison: Mapping[str, Any], console: Any = None) -> None:
     out = console or Console()
     for line in _head(comparison):
         out.print(line, highlight=False, markup=False)
-    marks = list(dict.fromkeys(stamp for run in comparison["runs"] for stamp in run["stamps"]))
+    runs = comparison["runs"]
+    marks = list(dict.fromkeys(stamp for run in runs for stamp in run["stamps"]))
+    numbers = {stamp: str(number) for number, stamp in enumerate(marks, 1)}
+    column = [", ".join(numbers[stamp] for stamp in run["stamps"]) for run in runs]
     for key in comparison["headlines"]:
-        rows = _rows(comparison["runs"], comparison["runs"], key)
-        for row, run in zip(rows[1:], comparison["runs"], strict=True):
-            row[-1] = ", ".join(str(marks.index(stamp) + 1) for stamp in run["stamps"])
+        rows = _rows(runs, runs, key, column)
         out.print(grid(comparison["titles"][key], rows))
     for number, stamp in enumerate(marks, 1):
         out.print(f"Mark {number}: {stamp}.", highlight=False, markup=False)
@@ -42,15 +43,20 @@ def _parts(comparison: Mapping[str, Any]) -> Iterator[str]:
         yield line + "\n"
     if comparison["task"] == "single":
         yield SWAPPED + "\n"
+    runs = comparison["runs"]
+    shared = [stamp for stamp in runs[0]["stamps"] if all(stamp in run["stamps"] for run in runs)]
+    for stamp in shared:
+        yield f"> **Mark of every number here: {stamp}.**\n"
+    marks = ["; ".join(x for x in run["stamps"] if x not in shared) for run in runs]
     for key in comparison["headlines"]:
         yield f"## {comparison['titles'][key]}\n"
-        yield table(_rows(comparison["runs"], comparison["runs"], key))
+        yield table(_rows(runs, runs, key, marks))
     for column, values in comparison["groups"].items():
         yield f"## By {column}\n"
         for value, about in values.items():
             yield f"{value or f'without {column}'}, {about['rows']:,} rows:\n"
             for key in comparison["headlines"][:2]:
-                rows = _rows(comparison["runs"], about["runs"], key)
+                rows = _rows(runs, about["runs"], key, marks)
                 yield table([[comparison["titles"][key], *rows[0][1:]], *rows[1:]])
     yield "## The runs\n"
     for line in _notes(comparison):
@@ -74,18 +80,21 @@ def _head(comparison: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _rows(
-    runs: Sequence[Mapping[str, Any]], entries: Sequence[Mapping[str, Any]], key: str
+    runs: Sequence[Mapping[str, Any]],
+    entries: Sequence[Mapping[str, Any]],
+    key: str,
+    marks: Sequence[str],
 ) -> list[list[str]]:
-    """Build a row per run: its value, its difference from the first run, and its stamps."""
-    rows = [["run", "value [interval]", "minus the first", "mark"]]
-    for run, entry in zip(runs, entries, strict=True):
+    """Build a row per run: its value, its difference from the first run, and its marks if any."""
+    rows = [["run", "value [interval]", "minus the first", *["mark"] * any(marks)]]
+    for run, entry, mark in zip(runs, entries, marks, strict=True):
         between = entry.get("difference", {}).get(key)
         rows.append(
             [
                 run["name"],
                 cell(entry["metrics"][key]),
                 difference(between) if between else "",
-                "; ".join(run["stamps"]) or "–",
+                *[mark or "–"] * any(marks),
             ]
         )
     return rows

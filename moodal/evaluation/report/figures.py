@@ -1,4 +1,4 @@
-"""Figures of a report: bars with intervals, ROC curves, confusion, values, learning curves.
+"""Figures of a report: bars with intervals, ROC curves, confusion, values, compared runs.
 
 They are written as PNG or SVG, by the ending of the path, see `moodal.evaluation.report.drawing`.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import DataError, UsageError
-from moodal.evaluation.metrics import METRICS, auc, ccc, mae, pearson, top
+from moodal.evaluation.metrics import auc, ccc, mae, pearson, top
 from moodal.evaluation.report.drawing import (
     BLUE,
     COLOURS,
@@ -245,60 +245,6 @@ def _means_over_truth(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndar
     return tuple(np.array([column[g].mean() for g in groups]) for column in (truth, predicted))  # type: ignore[return-value]
 
 
-def learning_curves(
-    rows: Sequence[Mapping[str, Any]],
-    path: Path | str,
-    stamps: Sequence[str] = (),
-    chosen_on: str = "validation",
-) -> Path:
-    """Draw the losses and every ``valid_<metric>`` over epochs; the best epoch is marked.
-
-    Args:
-        rows: one per epoch: epoch (from 0, drawn from 1, as the terminal counts), train_loss,
-            valid_loss, valid_<metric> ...; any may be missing.
-        path: of the figure.
-        stamps: caveats for the title.
-        chosen_on: the rows behind ``valid_``: "validation", or "test" where a paper's protocol
-            selects the epoch on them.
-
-    Raises:
-        DataError: there are no epochs, or they have neither losses nor metrics.
-    """
-    if not rows:
-        raise DataError("There are no epochs to draw.")
-    keys = list(dict.fromkeys(k for r in rows for k in r if k.startswith(("train_", "valid_"))))
-    # of a loss with several terms, only the term that validation has too is drawn
-    omitted = ["train_loss"] if "train_ce" in keys else []
-    losses = [k for k in keys if (k.endswith("_loss") or k == "train_ce") and k not in omitted]
-    scores = [k for k in keys if k not in losses and k.startswith("valid_")]
-    panels = [p for p in (losses, scores) if p]
-    if not panels:
-        raise DataError("The epochs have neither train_loss nor valid_<metric> to draw.")
-    with drawing(path, 4.6 * len(panels) + 0.4, 3.6, columns=len(panels)) as (figure, axes):
-        if stamps:
-            figure.suptitle("\n".join(folded(stamps, 90)), fontsize=9)
-        for panel, axis in zip(panels, np.atleast_1d(axes), strict=True):
-            for place, key in enumerate(panel):
-                points = [(r["epoch"] + 1, r[key]) for r in rows if _finite(r.get(key))]
-                if not points:
-                    continue
-                x, y = zip(*points, strict=True)
-                style = {"color": COLOURS[place % len(COLOURS)], "ls": DASHES[place % 5]}
-                dots = {"marker": "o", "ms": 3.5} if len(points) < 15 else {}
-                axis.plot(x, y, label=_name(key, chosen_on), lw=1.6, **style, **dots)
-                if key.startswith("valid_"):
-                    best = int(np.argmin(y) if _is_error(key) else np.argmax(y))
-                    axis.plot(
-                        x[best], y[best], "*", ms=12, mec="black", mew=0.6, color=style["color"]
-                    )
-            axis.plot([], [], "*", ms=9, color="white", mec="black", label=f"best on {chosen_on}")
-            axis.set(xlabel="epoch", title="loss" if panel is losses else chosen_on)
-            axis.xaxis.get_major_locator().set_params(integer=True)
-            axis.grid(alpha=0.25)
-            axis.legend(fontsize=8)
-    return Path(path)
-
-
 def differences(comparison: Mapping[str, Any], path: Path | str) -> Path:
     """Draw the headline figures of compared runs, and their differences from the first run.
 
@@ -351,25 +297,6 @@ def _roc(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     last = np.append(np.diff(score[order]) != 0, True)
     hits, alarms = np.cumsum(target[order])[last], np.cumsum(~target[order])[last]
     return np.append(0, alarms / alarms[-1]), np.append(0, hits / hits[-1])
-
-
-def _finite(value: Any) -> bool:
-    """Check that a value is a finite number."""
-    return isinstance(value, (int, float)) and bool(np.isfinite(value))
-
-
-def _is_error(key: str) -> bool:
-    """Check whether lower values of a column are better."""
-    name = key.removeprefix("valid_")
-    return name == "loss" or (name in METRICS and METRICS[name].lower_is_better)
-
-
-def _name(key: str, chosen_on: str) -> str:
-    """Name a column of the epochs' table in words."""
-    name = key.removeprefix("valid_")
-    if name in METRICS:
-        return METRICS[name].title
-    return key.replace("valid_", f"{chosen_on}_").replace("_", " ")
 
 
 def _title(report: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from moodal.evaluation.report.calibration import calibration_lines
 from moodal.evaluation.report.cells import bullets, cell, grid, number, table
+from moodal.evaluation.report.learning_curves import kept_lines
 from moodal.evaluation.report.measures import HEADLINES, NO_SENTIMENT
 from moodal.evaluation.report.sections import (
     audit_lines,
@@ -27,6 +28,13 @@ _TERMINAL = {
     "single": ("recall", "binary_f1", "auc"),
     "regression": ("ccc", "pearson", "mae"),
 }
+
+_CHANCE = "prior-random"
+"""The baseline that is left out of tables, as the column of chance has its figures: exact ones
+where a metric's chance level is known, and otherwise those of the baseline."""
+
+_REPEATED = {"recall": "balanced_accuracy", "binary_f1": "macro_f1"}
+"""Metric of each emotion -> the metric that is its mean; tables of all metrics show that alone."""
 
 MOST_UNREADABLE = 50
 """report.md names at most so many rows that could not be read."""
@@ -62,6 +70,8 @@ def show(report: Mapping[str, Any], console: Any = None) -> None:
     for line in (text_baseline_line(report), transcript_line(report), *calibration_lines(report)):
         if line:
             out.print(line, highlight=False, markup=False)
+    for line in kept_lines(report):
+        out.print(line, highlight=False, markup=False)
     for label, about in report["extras"].get("nulls", {}).items():
         out.print(_null_line(label, about), highlight=False, markup=False)
     for stamp in report["protocol"]["stamps"]:
@@ -73,9 +83,9 @@ def show(report: Mapping[str, Any], console: Any = None) -> None:
 
 
 def _short(report: Mapping[str, Any]) -> list[list[str]]:
-    """Reduce `headlines` to a terminal of 80 columns: without prior-random and validation."""
+    """Reduce `headlines` to a terminal of 80 columns: without validation."""
     rows = headlines(report)
-    kept = [i for i, name in enumerate(rows[0]) if name not in ("prior-random", "validation")]
+    kept = [i for i, name in enumerate(rows[0]) if name != "validation"]
     return [[row[i] for i in kept] for row in rows]
 
 
@@ -191,6 +201,8 @@ def _opening(report: Mapping[str, Any]) -> Iterator[str]:
     for note in _notes(report):
         yield f"**Note.** {note}\n"
     yield from split_lines(report)
+    for line in kept_lines(report):
+        yield f"{line}\n"
 
 
 def _thresholds(report: Mapping[str, Any]) -> str:
@@ -227,7 +239,12 @@ def _tables(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"## Each {_kind(report)}\n"
         yield table(emotions(report))
     yield "## All metrics\n"
-    yield table(_metric_rows(report, list(report["metrics"]), aliases=True))
+    yield table(_metric_rows(report, _distinct(report), aliases=True))
+
+
+def _distinct(report: Mapping[str, Any]) -> list[str]:
+    """Return the keys of the metrics without means that another metric repeats."""
+    return [key for key in report["metrics"] if _REPEATED.get(key) not in report["metrics"]]
 
 
 def _problems(report: Mapping[str, Any]) -> Iterator[str]:
@@ -254,10 +271,11 @@ def _evidence(report: Mapping[str, Any]) -> Iterator[str]:
     if findings or "artefact" not in report["extras"]:  # an artefact's test has no split to audit
         yield "## Audit of the split\n"
         yield bullets(findings or ["No findings."])
-    if report["task"] != "regression" and report["thresholds"]["values"]:
+    values = report["thresholds"]["values"]
+    fixed = "fixed at" in report["thresholds"]["source"] and len(set(values.values())) == 1
+    if report["task"] != "regression" and values and not fixed:  # a fixed one is at the top
         yield "## Thresholds\n"
-        values = report["thresholds"]["values"].items()
-        yield table([["Emotion", "Threshold"], *([k, f"{v:.3f}"] for k, v in values)])
+        yield table([["Emotion", "Threshold"], *([k, f"{v:.3f}"] for k, v in values.items())])
 
 
 def _metric_rows(
@@ -265,7 +283,7 @@ def _metric_rows(
 ) -> list[list[str]]:
     """Build a row per metric: name, value, interval, chance, baselines, validation and aliases."""
     entries = [overall(report["metrics"][k]) for k in keys]
-    names = list(dict.fromkeys(n for e in entries for n in e.get("baselines", {})))
+    names = _baselines(entries)
     valid = report.get("valid", {}).get("values")
     extra = (["validation"] if valid else []) + (["also called"] if aliases else [])
     rows = [["Metric", "value [interval]", "chance", *names, *extra]]
@@ -275,16 +293,33 @@ def _metric_rows(
         if "over" in entry and len(report["labels"]) > 1:
             title += f", mean of {entry['over']}"
         tail = [number(valid[key])] if valid else []
-        tail += [about["alias"]] if aliases else []
+        tail += [_also_called(report, key)] if aliases else []
         baselines = [number(entry.get("baselines", {}).get(n)) for n in names]
         rows.append([title, cell(entry), number(entry.get("chance")), *baselines, *tail])
     return rows
 
 
+def _also_called(report: Mapping[str, Any], key: str) -> str:
+    """Return the other names of a metric and, of a mean, those of the metric of each emotion."""
+    names = [report["metrics"][key]["alias"]]
+    names += [
+        f"of each emotion: {report['metrics'][repeated]['alias']}"
+        for repeated, shown in _REPEATED.items()
+        if shown == key and report["metrics"].get(repeated, {}).get("alias")
+    ]
+    return "; ".join(filter(None, names))
+
+
+def _baselines(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the baselines that tables show."""
+    names = dict.fromkeys(n for e in entries for n in e.get("baselines", {}))
+    return [name for name in names if name != _CHANCE]
+
+
 def _baseline_rows(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
     """Yield the name and the figures of chance and of each baseline."""
     yield "chance", [number(e.get("chance")) for e in entries]
-    for name in dict.fromkeys(n for e in entries for n in e.get("baselines", {})):
+    for name in _baselines(entries):
         yield name, [number(e.get("baselines", {}).get(name)) for e in entries]
 
 
@@ -326,7 +361,7 @@ def _fold_rows(report: Mapping[str, Any]) -> list[list[str]]:
     """Build a row per metric: its value in each fold, mean, standard deviation and pooled value."""
     names = [f.get("name", f["subset"]) for f in report["folds"]]
     rows = [["Metric", *names, "mean", "std", "pooled"]]
-    for entry in report["metrics"].values():
+    for entry in (report["metrics"][key] for key in _distinct(report)):
         folds = entry["folds"]
         values = [*folds["values"], folds["mean"], folds["std"], overall(entry)["value"]]
         rows.append([entry["title"], *map(number, values)])

@@ -13,11 +13,11 @@ from moodal.core.emotions import Targets
 from moodal.core.errors import DataError, writing
 from moodal.core.files import load_json, replacing
 from moodal.core.manifest import Manifest
-from moodal.evaluation.protocols.select_on_test import SELECTED_ON_TEST
 from moodal.evaluation.report import figures, summary, tables
 from moodal.evaluation.report import scores as scored
 from moodal.evaluation.report.artefact import ReportedArtefact
 from moodal.evaluation.report.calibration import reliability_diagram
+from moodal.evaluation.report.learning_curves import chosen_on, learning_curves
 from moodal.evaluation.report.scores import Scored, ScoredRows
 from moodal.evaluation.report.summary import ReportContext
 from moodal.evaluation.report.thresholds import Thresholds
@@ -209,8 +209,8 @@ def draw_figures(
     if test.task == "single":
         figures.confusion(test, folder / "confusion.png", stamps)
     if history:
-        on = "test" if SELECTED_ON_TEST in stamps else "validation"
-        figures.learning_curves(history, folder / "learning-curves.png", stamps, on)
+        on, kept = chosen_on(report), report["extras"].get("kept", ())
+        learning_curves(history, folder / "learning-curves.png", stamps, on, kept)
 
 
 def store(

@@ -11,6 +11,7 @@ import numpy as np
 
 from moodal.core.recipe import Recipe
 from moodal.evaluation.report import scores, summary, thresholds
+from moodal.evaluation.report.learning_curves import trainings
 from moodal.evaluation.report.scores import Scored
 from moodal.evaluation.report.summary import ReportContext
 from moodal.evaluation.report.thresholds import Thresholds
@@ -35,6 +36,7 @@ from moodal.model.info import (
     modality_infos,
 )
 from moodal.model.value_info import ValueInfo
+from moodal.train.engine.selection import merit
 from moodal.train.experiment import companions
 from moodal.train.experiment.run import Trained
 from moodal.train.export.artefact import export
@@ -95,6 +97,7 @@ def write(
         "recipe": recipe.model_dump(mode="json"),
         "data": {"corpus": manifest.corpus, "fingerprint": run.fingerprint},
         "epochs": [dict(row) for row in history],
+        "kept": kept_epochs(recipe, history),
         "split": dict(experiment.split),
     }
     if nulls:
@@ -119,6 +122,33 @@ def write(
         trained_ids=[manifest.utterances[row].id for row in experiment.shown],
     )
     return store(folder, report, test, recipe.report.figures, history)
+
+
+def kept_epochs(recipe: Recipe, history: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
+    """Return of each training which epoch's weights were kept.
+
+    Args:
+        recipe: its second training, if any, keeps the last epoch.
+        history: a row per epoch of all trainings, see `Trained`.
+
+    Returns:
+        Of each training ``epoch`` (from 0, as in ``history``), ``by`` (what chose it, as in
+        ``train.select``), and the numbers of ``epochs`` that were trained and ``planned``.
+    """
+    settings = (
+        (recipe.train.select, recipe.train.epochs),
+        ("last", recipe.protocol.adapt_epochs),
+    )
+    return [
+        {
+            # the first of equal epochs, as the training loop keeps it
+            "epoch": int(max(rows, key=lambda row, by=by: merit(by, row))["epoch"]),  # type: ignore[misc]
+            "by": by,
+            "epochs": len(rows),
+            "planned": planned,
+        }
+        for rows, (by, planned) in zip(trainings(history), settings, strict=False)
+    ]
 
 
 def _described(

@@ -24,6 +24,11 @@ def report(predictions):
     )
 
 
+def test_a_limit_is_named_once(report):
+    text = model_card(Card(limits=["Action units bear labels."]), report)
+    assert text.count("Action units bear labels.") == 1
+
+
 def test_a_full_card(report):
     text = model_card(
         Card(

@@ -26,20 +26,15 @@ def report(predictions):
 
 
 def _draw(kind, predictions, report, path):
-    epochs = [
-        {"epoch": 1, "train_loss": 0.9, "valid_loss": 0.8, "valid_auc": 0.6},
-        {"epoch": 2, "train_loss": 0.7, "valid_loss": float("nan"), "valid_auc": 0.7},
-    ]
     return {
         "bars": lambda: figures.emotion_bars(report, "auc", path),
         "roc": lambda: figures.roc_curves(predictions("multi"), path),
         "confusion": lambda: figures.confusion(predictions("single"), path),
         "values": lambda: figures.values_against_truth(predictions("regression", c=2), path),
-        "learning": lambda: figures.learning_curves(epochs, path),
     }[kind]()
 
 
-@pytest.mark.parametrize("kind", ["bars", "roc", "confusion", "values", "learning"])
+@pytest.mark.parametrize("kind", ["bars", "roc", "confusion", "values"])
 def test_figures_are_reproducible_as_png_and_svg(kind, predictions, report, tmp_path):
     path = _draw(kind, predictions, report, tmp_path / "deep" / "a.png")
     assert path.read_bytes().startswith(PNG)
@@ -110,6 +105,4 @@ def test_invalid_requests_are_refused(predictions, report, tmp_path):
         figures.emotion_bars(report, "exact_match", tmp_path / "a.png")
     with pytest.raises(DataError, match="one emotion per row"):
         figures.confusion(predictions("multi"), tmp_path / "a.png")
-    with pytest.raises(DataError, match="no epochs"):
-        figures.learning_curves([], tmp_path / "a.png")
     assert not list(tmp_path.iterdir())

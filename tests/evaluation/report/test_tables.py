@@ -69,6 +69,74 @@ def test_markdown_tells_it_all(report):
     assert "None" not in text
 
 
+def tables(text):
+    """The tables of a Markdown text: lists of rows, each a list of cells."""
+    found, inside = [], False
+    for line in text.split("\n"):
+        if line.startswith("| ") and "---" not in line:
+            found += [] if inside else [[]]
+            found[-1].append(line.strip("| ").split(" | "))
+        inside = line.startswith("|")
+    return found
+
+
+@pytest.mark.parametrize("task", ["multi", "single", "regression"])
+def test_no_table_shows_chance_or_a_mean_twice(predictions, task):
+    tests = [predictions(task, seed=s, subset=f"fold {s}") for s in (0, 1)]
+    reports = [summarise(t, train_targets=t.targets, draws=20) for t in tests]
+    for text in (markdown(reports[0]), markdown(combine(reports, tests, draws=20))):
+        assert "chance" in text
+        assert "prior-random" not in text
+        for rows in tables(text):
+            names = [row[0] for row in rows[1:]]
+            assert len(set(names)) == len(names)
+            assert len(set(rows[0])) == len(rows[0])
+    out = io.StringIO()
+    show(reports[0], Console(file=out, width=80))
+    assert "prior" not in out.getvalue()
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_the_means_that_are_left_out_equal_the_figures_in_their_place(predictions, absent):
+    test = predictions("single", n=300)
+    if absent:
+        test = test.rows(np.flatnonzero(test.targets[:, 0] == 0))
+    metrics = summarise(test, train_targets=test.targets, draws=50)["metrics"]
+    for each, mean in (("recall", "balanced_accuracy"), ("binary_f1", "macro_f1")):
+        for key in ("value", "low", "high"):
+            assert metrics[each]["mean"][key] == pytest.approx(metrics[mean]["all"][key])
+    text = markdown(summarise(test, train_targets=test.targets, draws=0))
+    assert "| Macro F1 |" in text
+    assert "of each emotion: F1 (NAACL 2021 re-run)" in text
+    assert "| Recall, mean" not in text
+
+
+def test_a_fixed_threshold_is_told_once(predictions):
+    test = predictions("multi")
+    text = markdown(summarise(test, train_targets=test.targets, draws=0))
+    assert "Thresholds: fixed at 0.5." in text
+    assert "## Thresholds" not in text
+    chosen = choose(predictions("multi", seed=1, subset="valid"))
+    text = markdown(summarise(test, train_targets=test.targets, thresholds=chosen, draws=0))
+    assert "## Thresholds" in text
+
+
+def test_the_kept_epoch_stands_above_the_figures(predictions):
+    test = predictions("multi")
+    extras = {
+        "epochs": [{"epoch": 0, "valid_loss": 0.5}],
+        "kept": [{"epoch": 0, "by": "loss", "epochs": 1, "planned": 1}],
+    }
+    report = summarise(
+        test, train_targets=test.targets, draws=0, context=ReportContext(extras=extras)
+    )
+    line = "Training: 1 epoch; epoch 1, the best on validation (loss 0.500), was kept and tested."
+    assert line in markdown(report).split("## In short")[0]
+    out = io.StringIO()
+    show(report, Console(file=out, width=200))
+    assert line in out.getvalue()
+
+
 def test_every_row_of_every_table_is_as_wide_as_its_head(report):
     lines = markdown(report).split("\n")
     for first, line in enumerate(lines):
