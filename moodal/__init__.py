@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moodal.core.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from moodal.core.timeline import Timeline
     from moodal.model.model import Model
 
-__all__ = ["__version__", "load"]
+__all__ = ["__version__", "load", "to_frame"]
 
 NO_TELEMETRY = {
     # onnxruntime reads it when it is imported: "0" and "" would leave its telemetry on.
@@ -50,3 +52,13 @@ def load(artefact: Path | str | None = None, *, threads: int | None = None) -> M
     from moodal.loading import load
 
     return load(artefact, threads=threads)
+
+
+def to_frame(timelines: Timeline | Iterable[Timeline], *, summary: bool = False) -> Any:
+    """Return a pandas DataFrame of one or several timelines, with the columns of CSV.
+
+    See `moodal.core.table.to_frame`.
+    """
+    from moodal.core.table import to_frame
+
+    return to_frame(timelines, summary=summary)

@@ -203,6 +203,21 @@ def valued(timeline, values=VALUES):
     return dataclasses.replace(timeline, predictions=predictions, emotions=(), values=values)
 
 
+NAMES = ("ANNA", None, "Maria Lee", "ANNA, BOB", "=1+1\x1b[31m\n-->")
+"""Speakers of five utterances; the last name is hostile."""
+
+
+def named(timeline, names=NAMES):
+    """The same recording, whose subtitles name speakers; slices have that of their utterance."""
+
+    def speaking(p, name):
+        slices = tuple(dataclasses.replace(part, speaker=name) for part in p.slices)
+        return dataclasses.replace(p, speaker=name, slices=slices)
+
+    predictions = tuple(map(speaking, timeline, names))
+    return dataclasses.replace(timeline, predictions=predictions)
+
+
 def dimensioned(timeline, answer="answer"):
     """The same recording with dimensions of every stream and the intensity of the voice."""
     from moodal.core.dimensions import Dimensions

@@ -43,6 +43,15 @@ def line(text: str) -> str:
     return "".join(c for c in text if c.isprintable() or c in "\n\t\u200c\u200d")
 
 
+def escaped(document: str) -> str:
+    """Escape the control characters that JSON leaves as they are: a terminal obeys them, too.
+
+    >>> escaped('{"text": "a\x9b31m"}')
+    '{"text": "a\\\\u009b31m"}'
+    """
+    return re.sub("[\x7f-\x9f]", lambda match: f"\\u{ord(match[0]):04x}", document)
+
+
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8}\d{0,2});")
 """An entity of HTML; longer numbers than any character's make `html.unescape` fail."""
 

@@ -9,11 +9,13 @@ from typing import Any, overload
 
 import numpy as np
 
-from moodal.core.dimensions import DIMENSIONS, Dimensions, headline
+from moodal.core.dimensions import Dimensions, headline
 from moodal.core.emotions import Value
-from moodal.core.errors import MissingDependencyError
 from moodal.core.records import ModalityInfo
 from moodal.core.summary import RecordingSummary, summarise
+
+UNSURE = "unsure"
+"""The label of an utterance on which the model abstains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class Prediction:
             `moodal.core.dimensions.ANSWER` -> those of the fused answer. Empty where the model
             has none, and then a note of the timeline says why.
         intensity: stream -> how strong the expression is, 0 to 1, of the streams that learned it.
+        speaker: the name of the speaker in the subtitles, several joined by a comma; None if
+            nobody is named.
     """
 
     id: str
@@ -105,6 +109,7 @@ class Prediction:
     slices: tuple[Prediction, ...] = ()
     dimensions: Mapping[str, Dimensions] = field(default_factory=dict)
     intensity: Mapping[str, float] = field(default_factory=dict)
+    speaker: str | None = None
 
     @property
     def headline(self) -> str:
@@ -128,6 +133,33 @@ class Prediction:
     def probability(self) -> float | None:
         """The probability of `top`; None if there are no emotions."""
         return self.probabilities.get(self.top)
+
+    @property
+    def label(self) -> str:
+        """The decided emotion, or "unsure" if the model abstains."""
+        return self.decided[0] if self.decided else UNSURE
+
+    @property
+    def shown_emotion(self) -> str:
+        """The emotion whose percentage and shares are shown: decided, or most probable."""
+        return self.decided[0] if self.decided else self.top
+
+    @property
+    def turn(self) -> str:
+        """The words after the speaker's name, such as "ANNA: So good."; "" without words."""
+        return f"{self.speaker}: {self.text}" if self.speaker and self.text else self.text or ""
+
+    def known_shares(
+        self, stream: str, shares: Mapping[str, float] | None = None
+    ) -> dict[str, float]:
+        """Return a stream's shares without the emotions that it cannot tell, which have none.
+
+        Args:
+            stream: the stream.
+            shares: those of a part of the stream, such as a word; None: those of all of it.
+        """
+        values = self.shares.get(stream, {}) if shares is None else shares
+        return {e: v for e, v in values.items() if self.sources.get(e, {}).get(stream) != "absent"}
 
     def __repr__(self) -> str:
         time = "" if self.start is None or self.end is None else f"{self.start:g}-{self.end:g} s, "
@@ -211,7 +243,7 @@ class Timeline(Sequence[Prediction]):
         head = "<tr><th>start</th><th>end</th><th>text</th><th>answer</th></tr>"
         rows = (
             f"<tr><td>{_shown(p.start)}</td><td>{_shown(p.end)}</td>"
-            f"<td>{html.escape(p.text or '')}</td><td>{html.escape(p._said)}</td></tr>"
+            f"<td>{html.escape(p.turn)}</td><td>{html.escape(p._said)}</td></tr>"
             for p in self.rows
         )
         return f"<p>{html.escape(repr(self))}</p><table>{head}{''.join(rows)}</table>"
@@ -220,38 +252,18 @@ class Timeline(Sequence[Prediction]):
         """Return the answer for the recording as a whole, and for each of several faces."""
         return summarise(self.predictions, self.emotions)
 
-    @staticmethod
-    def _numbers(p: Prediction) -> tuple[float, ...]:
-        row = p.dimensions.get(p.headline)
-        return row.numbers if row else ()
+    def to_frame(self, *, summary: bool = False) -> Any:
+        """Return a pandas DataFrame with the columns of CSV, see `moodal.core.table.to_frame`.
 
-    def to_frame(self) -> Any:
-        """Return a pandas DataFrame: a row per utterance or slice, a column per emotion or value.
-
-        Where there are dimensions, columns of the headline's valence, arousal and dominance follow.
+        Args:
+            summary: whether a row is the recording, or a face in it, in place of an utterance.
 
         Raises:
             MissingDependencyError: pandas is not installed.
         """
-        try:
-            import pandas
-        except ModuleNotFoundError:
-            raise MissingDependencyError(
-                "Tables as DataFrames need the package pandas: pip install pandas."
-            ) from None
-        head = ("id", "start", "end", "text", "track")
-        rows = [
-            {"id": p.id, "start": p.start, "end": p.end, "text": p.text, "track": p.track}
-            | {"decided": p.decided[0] if p.decided else None, "streams": "+".join(p.streams)}
-            | {e: p.probabilities[e] for e in self.emotions}
-            | {v.name: p.values[v.name] for v in self.values}
-            | dict(zip(DIMENSIONS, self._numbers(p), strict=False))
-            for p in self.rows
-        ]
-        decided = [] if self.values else ["decided"]
-        names = [*self.emotions, *(v.name for v in self.values)]
-        names += DIMENSIONS if any(p.dimensions for p in self) else ()
-        return pandas.DataFrame(rows, columns=[*head, *decided, "streams", *names])
+        from moodal.core.table import to_frame
+
+        return to_frame(self, summary=summary)
 
 
 def _shown(seconds: float | None) -> str:

@@ -180,7 +180,7 @@ def _seconds(stamp: str) -> float | None:
 
 def _cue(times: tuple[float, float], lines: list[str], web: bool) -> Cue | None:
     text = "\n".join(lines)
-    names = [unescaped(n).strip() for n in _VOICE.findall(text)] if web else []
+    names = [" ".join(unescaped(n).split()) for n in _VOICE.findall(text)] if web else []
     text = _TAG.sub("", _POSITION.sub("", text))
     text = "\n".join((unescaped(text) if web else text).split("\n"))
     text = text.translate({0x200E: None, 0x200F: None, 0xFEFF: None})

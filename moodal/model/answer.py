@@ -216,6 +216,7 @@ class Answering:
             start=segment.start,
             end=segment.end,
             text=segment.text,
+            speaker=segment.speaker,
             streams=modalities,
             words=segment.words,
             quality={m: dict(observed[m].quality) for m in modalities if observed[m].quality},

@@ -36,6 +36,7 @@ class Segment:
         cry: whether that is a cry, which the detector does not take for speech.
         divisible: whether it was cut by the clock, so that it is divided where its answer changes.
         ready: whether its words are final.
+        speaker: the name of its speaker in the subtitles, if any.
     """
 
     start: float | None = None
@@ -47,6 +48,7 @@ class Segment:
     cry: bool = False
     divisible: bool = False
     ready: bool = True
+    speaker: str | None = None
 
     def window(
         self, sound: Sound | None = None, media: Mapping[str, str | Clip] | None = None
@@ -92,7 +94,8 @@ class Cues(Segmentation):
     def begin(self) -> list[Segment]:
         """Return a segment for each cue."""
         return [
-            Segment(cue.start, cue.end, cue.text, speech=(cue.start, cue.end)) for cue in self.cues
+            Segment(c.start, c.end, c.text, speech=(c.start, c.end), speaker=c.speaker)
+            for c in self.cues
         ]
 
 
@@ -254,7 +257,35 @@ class Buffer:
             i += 1
         return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
+    def take(self, start: float, end: float) -> np.ndarray:
+        """Return samples as `cut` does, after which no more are added."""
+        return self.cut(start, end)
+
     def forget(self, before: float) -> None:
         """Release the blocks before a second."""
         count = max(0, bisect_left(self._starts, before * self.rate) - 1)
         del self._blocks[:count], self._starts[:count]
+
+
+@dataclass
+class WholeBuffer(Buffer):
+    """The buffer of a recording that is one utterance: it grows in place and is not copied."""
+
+    _sound: bytearray = field(default_factory=bytearray)
+
+    def add(self, samples: np.ndarray) -> None:
+        """Append the next block."""
+        self._sound += np.ascontiguousarray(samples, np.float32).tobytes()
+        self.reached += len(samples)
+
+    def cut(self, start: float, end: float) -> np.ndarray:
+        """Copy the samples from ``start`` to ``end`` seconds."""
+        return self.take(start, end).copy()
+
+    def take(self, start: float, end: float) -> np.ndarray:
+        """Return samples as `cut` does, without a copy, after which no more can be added."""
+        first, last = max(0, round(start * self.rate)), round(end * self.rate)
+        return np.frombuffer(self._sound, np.float32)[first:last]
+
+    def forget(self, before: float) -> None:
+        """Keep all: the utterance needs it."""

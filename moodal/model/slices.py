@@ -86,6 +86,7 @@ class Slicer:
                     start=start,
                     end=end,
                     text=about.text,
+                    speaker=about.speaker,
                     streams=ordered(seen),
                     absent={**about.absent, **why},
                     track=about.track,

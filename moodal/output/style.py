@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from moodal.core.dimensions import DIMENSIONS
 from moodal.core.emotions import Value
 from moodal.core.records import BUILT_IN, ModalityInfo, ordered
 from moodal.core.timeline import Prediction, Timeline
-
-UNSURE = "unsure"
-"""The label of an utterance on which the model abstains."""
 
 GREY = "#8C8C8C"
 
@@ -71,16 +68,6 @@ def streams_of(timeline: Timeline) -> dict[str, ModalityInfo]:
     }
 
 
-def label(prediction: Prediction) -> str:
-    """Return the decided emotion, or "unsure"."""
-    return prediction.decided[0] if prediction.decided else UNSURE
-
-
-def shown_emotion(prediction: Prediction) -> str:
-    """Return the emotion whose percentage and shares are shown: decided, or most probable."""
-    return prediction.decided[0] if prediction.decided else prediction.top
-
-
 def numbered(timeline: Timeline) -> Iterator[tuple[str, Prediction]]:
     """Yield the rows of a timeline with their numbers: 3 of an utterance, 3.1 of its slices."""
     for i, p in enumerate(timeline, 1):
@@ -134,32 +121,27 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.0f} %"
 
 
-def clock(seconds: float, tenths: bool = False) -> str:
+def clock(seconds: float, tenths: bool = False, hours: bool = False) -> str:
     """Format seconds as minutes and seconds, with hours from 60 minutes on.
 
-    >>> clock(65.26), clock(65.26, tenths=True), clock(3723)
-    ('1:05', '1:05.3', '1:02:03')
+    Args:
+        seconds: from the beginning.
+        tenths: show tenths of a second.
+        hours: show hours below 60 minutes, too.
+
+    >>> clock(65.26), clock(65.26, tenths=True), clock(3723), clock(65, hours=True)
+    ('1:05', '1:05.3', '1:02:03', '0:01:05')
     """
     units = round(seconds * 10) if tenths else round(seconds) * 10
     minutes, rest = divmod(units, 600)
-    hours, minutes = divmod(minutes, 60)
+    whole_hours, minutes = divmod(minutes, 60)
     end = f"{rest // 10:02d}" + (f".{rest % 10}" if tenths else "")
-    return f"{hours}:{minutes:02d}:{end}" if hours else f"{minutes}:{end}"
+    if whole_hours or hours:
+        return f"{whole_hours}:{minutes:02d}:{end}"
+    return f"{minutes}:{end}"
 
 
 def ink(colour: str) -> str:
     """Return black or white, whichever is readable on the colour "#RRGGBB"."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 128 else "white"
-
-
-def known_shares(
-    p: Prediction, stream: str, shares: Mapping[str, float] | None = None
-) -> dict[str, float]:
-    """Return a stream's shares without the emotions that it cannot tell, which have none.
-
-    Args:
-        shares: those of a part of the stream, such as a word; None: those of the whole stream.
-    """
-    values = p.shares.get(stream, {}) if shares is None else shares
-    return {e: v for e, v in values.items() if p.sources.get(e, {}).get(stream) != "absent"}

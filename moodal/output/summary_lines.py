@@ -8,8 +8,8 @@ from moodal.core.dimensions import DIMENSIONS
 from moodal.core.emotions import Value
 from moodal.core.guard import plain
 from moodal.core.summary import DecidedMoment, RecordingSummary, ValueSummary
-from moodal.core.timeline import Timeline
-from moodal.output.style import UNSURE, clock, numbered, numeral, percent
+from moodal.core.timeline import UNSURE, Timeline
+from moodal.output.style import clock, numbered, numeral, percent
 
 SHOWN = 0.005
 """The smallest share that is named; a smaller one would be shown as 0 %."""

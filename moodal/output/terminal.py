@@ -7,22 +7,19 @@ from typing import Any
 
 from moodal.core.emotions import Value
 from moodal.core.guard import plain
-from moodal.core.timeline import Prediction, Timeline
+from moodal.core.timeline import UNSURE, Prediction, Timeline
 from moodal.output.footnotes import footnotes
 from moodal.output.style import (
-    UNSURE,
     clock,
     colours,
     dimension_texts,
     ink,
     interval,
-    label,
     letters,
     numbered,
     numeral,
     percent,
     position,
-    shown_emotion,
     streams_of,
 )
 from moodal.output.summary_lines import summary_lines
@@ -70,7 +67,7 @@ class _Pen:
     """A writer of text in the output's encoding, and of emotions in their colours."""
 
     def __init__(self, timeline: Timeline, encoding: str) -> None:
-        shown = [shown_emotion(p) for p in timeline.rows if p.probabilities]
+        shown = [p.shown_emotion for p in timeline.rows if p.probabilities]
         asked = list(dict.fromkeys([*timeline.emotions, *shown]))
         self.colours, self.letters = colours(asked), letters(asked)
         self.streams = streams_of(timeline)
@@ -128,7 +125,7 @@ def _strips(timeline: Timeline, pen: _Pen, width: int) -> Iterator[Any]:
         start, stop = _ends(timeline)
         columns = max(10, width - len(name) - len(start) - len(stop) - 4)
         line = Text(f"  {name}{start} ")
-        for emotion, count in _runs(_cells(timeline, predictions, columns, label)):
+        for emotion, count in _runs(_cells(timeline, predictions, columns, lambda p: p.label)):
             if emotion is None:
                 line.append(pen.encodable("·") * count, style="dim")
             elif emotion == UNSURE:
@@ -246,7 +243,7 @@ def _table(timeline: Timeline, pen: _Pen, width: int) -> Any:
             row.append("" if p.track is None else str(p.track))
         if spoken:
             utterance = number.partition(".")[0]  # whose words are shown once
-            text = "" if utterance in shown else p.text or "(no words)"
+            text = "" if utterance in shown else p.turn or "(no words)"
             shown.add(utterance)
             row.append(pen.text(text, "" if p.text else "dim"))
         if timeline.values:
@@ -273,7 +270,7 @@ def _decided(p: Prediction, pen: _Pen) -> Any:
     """Return the emotion with its percentage and a small bar; abstaining, the most probable."""
     from rich.text import Text
 
-    emotion, probability = shown_emotion(p), p.probabilities[shown_emotion(p)]
+    emotion, probability = p.shown_emotion, p.probabilities[p.shown_emotion]
     if not p.decided:
         abstention = f"{UNSURE}\n({plain(emotion)} {percent(probability)})"
         return Text(pen.encodable(abstention), style="dim")
@@ -287,9 +284,9 @@ def _decided(p: Prediction, pen: _Pen) -> Any:
 
 def _shares(p: Prediction, pen: _Pen) -> list[str]:
     """Return each stream's share in the emotion's logit, largest first: "voice +1.2"."""
-    sources = p.sources.get(shown_emotion(p), {})
+    sources = p.sources.get(p.shown_emotion, {})
     shares = [
-        (s, v.get(shown_emotion(p), 0.0)) for s, v in p.shares.items() if sources.get(s) != "absent"
+        (s, v.get(p.shown_emotion, 0.0)) for s, v in p.shares.items() if sources.get(s) != "absent"
     ]
     shares.sort(key=lambda x: -abs(x[1]))
     return [f"{pen.streams[s].label} {v:+.1f}".replace("-", "−") for s, v in shares]

@@ -281,7 +281,7 @@ def test_a_text_is_answered_in_the_terminal_as_a_plot_and_a_frame(trained, tmp_p
     assert ">valence" in plot.read_text()
     pytest.importorskip("pandas")
     frame = moodal.load(folder).predict(text="I love this. He died.").to_frame()
-    assert list(frame.columns[-3:]) == list(VALUES.labels)
+    assert list(frame.columns[-3:]) == [f"value_{name}" for name in VALUES.labels]
     assert len(frame) == 2
 
 

@@ -48,6 +48,11 @@ def test_vtt_keeps_speakers_and_overlaps_and_leaves_out_notes_styles_and_tags():
     ]
 
 
+def test_a_speaker_in_markup_is_on_one_line():
+    text = "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Anna\nLee>Yes.<v  Bob >No.\n"
+    assert parse_subtitles(text) == [Cue(1.0, 2.0, "Yes.No.", "Anna Lee, Bob")]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("source", [SRT, VTT])

@@ -17,6 +17,7 @@ from moodal.media.audio import read_audio
 from moodal.model.info import ProtocolInfo, SystemBody
 from moodal.model.model import MADE_UP_MODEL
 from moodal.model.options import PredictOptions
+from moodal.output.formats import FORMATS, render
 
 CLIP = Path(__file__).parents[2] / "examples" / "clip.mp4"
 needs_clip = pytest.mark.skipif(not CLIP.exists(), reason="the example clip is not here")
@@ -333,3 +334,37 @@ def test_a_graph_that_cannot_run_is_one_sentence(tiny, tmp_path, monkeypatch):
     broken = moodal.load(tiny.write_tiny(tmp_path / "a", ["text"]))
     with pytest.raises(DataError, match="is not run: it is no ONNX graph"):
         broken.predict(text=SAID)
+
+
+NAMED = """WEBVTT
+
+00:00.200 --> 00:00.700
+<v Eve\x1b[31m>We won, and I am so happy!
+
+00:00.700 --> 00:01.000
+- ANNA: Oh no.
+- BOB: Leave me alone!
+
+00:01.000 --> 00:01.400
+- How dare you!
+"""
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_answers_keep_the_speakers_of_subtitles(model, wav, tmp_path, heard):
+    cues = tmp_path / "a.vtt"
+    cues.write_text(NAMED)
+    timeline = model.predict(wav[0], subtitles=cues) if heard else model.predict(cues)
+    assert [p.speaker for p in timeline] == ["Eve\x1b[31m", "ANNA, BOB", None]
+    assert [p.text for p in timeline][1:] == ["Oh no. Leave me alone!", "How dare you!"]
+    unnamed = NAMED.replace("<v Eve\x1b[31m>", "").replace("ANNA: ", "").replace("BOB: ", "")
+    cues.write_text(unnamed)
+    plain = model.predict(wav[0], subtitles=cues) if heard else model.predict(cues)
+    assert [p.speaker for p in plain] == [None] * 3
+    assert [p.probabilities for p in plain] == [p.probabilities for p in timeline]
+    for format in FORMATS:
+        text = render([timeline], format)
+        assert "\x1b" not in text
+        assert "ANNA, BOB" in text
+        unnamed = render([plain], format).replace(str(tmp_path), "")
+        assert all(name not in unnamed for name in ("Eve", "ANNA", "speaker"))

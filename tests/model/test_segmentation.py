@@ -15,7 +15,7 @@ from moodal.core.timeline import Word
 from moodal.media.subtitles import Cue
 from moodal.modalities.modality import Window
 from moodal.modalities.speech.segment import PAD, STEP, Span, speech_spans
-from moodal.model.segmentation import Buffer, Cues, Pauses, Segment, Stretches, Whole
+from moodal.model.segmentation import Buffer, Cues, Pauses, Segment, Stretches, Whole, WholeBuffer
 
 seconds = st.integers(0, 3000).map(lambda n: n / 1000)
 spans = st.lists(st.tuples(seconds, seconds).map(lambda s: Span(min(s), max(s))), max_size=12)
@@ -41,6 +41,25 @@ def test_what_is_cut_is_that_of_the_whole_whatever_the_blocks(spans, length, siz
     for span in spans:
         whole = sound[round(span.start * RATE) : round(span.end * RATE)]
         np.testing.assert_array_equal(buffer.cut(span.start, span.end), whole)
+
+
+@settings(deadline=None, max_examples=60)
+@given(spans=spans, length=st.integers(0, 40000), sizes=sizes)
+def test_a_whole_sound_is_cut_alike_and_taken_without_a_copy(spans, length, sizes):
+    sound, buffer, whole = np.arange(length, dtype=np.float32), Buffer(RATE), WholeBuffer(RATE)
+    for samples in pieces(sound, sizes):
+        buffer.add(samples)
+        whole.add(samples)
+        whole.forget(1.0)
+    assert whole.seconds == buffer.seconds == length / RATE
+    for span in [*spans, Span(0.0, 10.0)]:
+        expected = buffer.cut(span.start, span.end)
+        cut, taken = whole.cut(span.start, span.end), whole.take(span.start, span.end)
+        np.testing.assert_array_equal(cut, expected)
+        np.testing.assert_array_equal(taken, expected)
+        if len(taken):
+            assert np.shares_memory(taken, whole.take(0.0, 10.0))
+            assert not np.shares_memory(cut, taken)
 
 
 @settings(deadline=None, max_examples=60)
@@ -142,13 +161,14 @@ def sound(*times, total):
 
 
 def test_cues_are_the_segments_one_for_one():
-    cues = [Cue(1.0, 2.0, "a"), Cue(1.5, 1.5, "b"), Cue(0.5, 99.0, "c")]
+    cues = [Cue(1.0, 2.0, "a"), Cue(1.5, 1.5, "b", "ANNA"), Cue(0.5, 99.0, "c")]
     segments = Cues(cues).begin()
     assert [(s.start, s.end, s.text) for s in segments] == [
         (1.0, 2.0, "a"),
         (1.5, 1.5, "b"),
         (0.5, 99.0, "c"),
     ]
+    assert [s.speaker for s in segments] == [None, "ANNA", None]
     assert Cues(cues).hear(0.0, sound(total=1)) == Cues(cues).finish(1.0) == []
 
 

@@ -107,6 +107,15 @@ def test_words_count_for_each_slice_of_their_utterance(channel_model, ear):
         assert part.alone["text"] == pytest.approx(utterance.alone["text"])
 
 
+def test_slices_have_the_speaker_of_their_utterance(channel_model, ear, tmp_path):
+    cues = tmp_path / "a.srt"
+    cues.write_text("1\n00:00:00,500 --> 00:00:03,000\nANNA: I hate you.\n")
+    (utterance,) = predict(channel_model, step=0.5, subtitles=cues)
+    assert utterance.speaker == "ANNA"
+    assert len(utterance.slices) > 3
+    assert {part.speaker for part in utterance.slices} == {"ANNA"}
+
+
 def test_a_stream_gives_the_slices_of_each_utterance_as_it_ends(channel_model, ear):
     samples = np.concatenate([tones((150, 2)), tones((2563, 2)), np.zeros(5 * RATE, np.float32)])
     blocks = [samples[i : i + 4000] for i in range(0, len(samples), 4000)]

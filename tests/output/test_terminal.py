@@ -161,3 +161,12 @@ def test_slices_have_rows_and_the_words_stand_once(made):
             assert re.search(rf"^ *{i}\.{k} ", text, re.M)
     assert text.count("Well, it cannot be helped.") == 1
     assert "slice " in text.split("most telling")[1]
+
+
+def test_names_stand_before_the_words_and_do_not_reach_the_terminal(made):
+    text = _shown(made.named(made.timeline()), width=200)
+    for line in ("ANNA: I told you", "Maria Lee: We won", "ANNA, BOB: Oh.", "=1+1[31m -->: She"):
+        assert line in text
+    assert "\x1b" not in text
+    assert ": Well, it cannot" not in text
+    assert _shown(made.named(made.sliced(), ["ANNA"] * 5), width=200).count("ANNA: ") == 5

@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from moodal.core.guard import plain
-from moodal.core.timeline import Timeline
+from moodal.core.timeline import UNSURE, Timeline
 from moodal.output.formats import timed
-from moodal.output.style import UNSURE, label
 
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _CONSTRAINTS = {
@@ -32,9 +31,10 @@ def to_eaf(timelines: Sequence[Timeline]) -> str:
 
     A model of values gives a tier per value, called as the value, instead of emotions. Where
     utterances have slices, a tier of these lies between the utterance and its emotions or values.
-    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`.
-    The emotion tier has a vocabulary of the emotions, to choose from when correcting. Overlapping
-    utterances, such as those of several faces, get separate tiers, "utterance (face 2)".
+    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`. Where speakers are
+    named, the tier speaker comes after the utterances. The emotion tier has a vocabulary of the
+    emotions, to choose from when correcting. Overlapping utterances, such as those of several
+    faces, get separate tiers, "utterance (face 2)".
 
     Raises:
         UsageError: there are several recordings, or the recording has no times.
@@ -47,6 +47,9 @@ def to_eaf(timelines: Sequence[Timeline]) -> str:
         parent = f"utterance{name}"
         spans = [(c.start, c.end, c.prediction.text or "") for c in lane.annotations]
         ids = page.timed_tier(parent, "utterance", spans)
+        if timed.names_speakers(timeline):
+            speakers = (c.prediction.speaker or "" for c in lane.annotations)
+            page.dependent_tier(f"speaker{name}", "speaker", parent, ids, speakers)
         if words := timed.words(lane):
             page.timed_tier(f"word{name}", "word", words, parent)
         fine = timed.rows(lane).annotations
@@ -60,7 +63,8 @@ def to_eaf(timelines: Sequence[Timeline]) -> str:
             page.dependent_tier(f"{timed.value_tier(value)}{name}", "value", parent, ids, values)
         if timeline.values:
             continue
-        page.dependent_tier(f"emotion{name}", "emotion", parent, ids, map(label, predictions))
+        values = (p.label for p in predictions)
+        page.dependent_tier(f"emotion{name}", "emotion", parent, ids, values)
         for e in timeline.emotions:
             values = (f"{p.probabilities[e]:.2f}" for p in predictions)
             page.dependent_tier(f"P({e}){name}", "probability", parent, ids, values)
@@ -94,6 +98,7 @@ class _Page:
         self.annotations = 0
         self.emotions, self.values = timeline.emotions, timeline.values
         self.sliced = timeline.step is not None
+        self.speakers = timed.names_speakers(timeline)
         self.dimensions = any(p.dimensions or p.intensity for p in timeline)
 
     def timed_tier(
@@ -154,6 +159,8 @@ class _Page:
             "utterance": {"TIME_ALIGNABLE": "true"},
             "word": {"TIME_ALIGNABLE": "true", "CONSTRAINTS": "Included_In"},
         }
+        if self.speakers:
+            kinds["speaker"] = associated
         if self.sliced:
             kinds["slice"] = kinds["word"]
         if self.values:

@@ -14,10 +14,11 @@ from typing import Any
 from moodal.core.dimensions import DIMENSIONS, Dimensions, headline
 from moodal.core.emotions import Value, Values
 from moodal.core.errors import DataError
+from moodal.core.guard import escaped
 from moodal.core.records import BUILT_IN, ModalityInfo
 from moodal.core.summary import RecordingSummary
 from moodal.core.timeline import Moment, Prediction, Timeline, Word
-from moodal.output.style import known_shares, streams_of
+from moodal.output.style import streams_of
 
 NAME = "moodal-timeline/1"
 
@@ -38,7 +39,7 @@ def to_json(timelines: Sequence[Timeline]) -> str:
         "recordings": [_recording(t) for t in several],
     }
     text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
-    return text.encode("utf-8", "replace").decode("utf-8") + "\n"
+    return escaped(text.encode("utf-8", "replace").decode("utf-8")) + "\n"
 
 
 def from_json(text: str, name: str = "The document") -> list[Timeline]:
@@ -160,13 +161,13 @@ def _word_stream(t: Timeline) -> str:
 
 
 def _utterance(p: Prediction, word_stream: str) -> dict[str, Any]:
-    shares = {s: _rounded(known_shares(p, s), 5, p.id) for s in p.shares}
+    shares = {s: _rounded(p.known_shares(s), 5, p.id) for s in p.shares}
     words: list[dict[str, Any]] = [
         {
             "text": w.text,
             "start": _seconds(w.start, p.id),
             "end": _seconds(w.end, p.id),
-            "shares": _rounded(known_shares(p, word_stream, w.shares), 6, p.id),
+            "shares": _rounded(p.known_shares(word_stream, w.shares), 6, p.id),
         }
         for w in p.words
     ]
@@ -175,7 +176,7 @@ def _utterance(p: Prediction, word_stream: str) -> dict[str, Any]:
             "start": _seconds(m.start, p.id),
             "end": _seconds(m.end, p.id),
             "stream": m.stream,
-            "shares": _rounded(known_shares(p, m.stream, m.shares), 6, p.id),
+            "shares": _rounded(p.known_shares(m.stream, m.shares), 6, p.id),
         }
         for m in p.moments
     ]
@@ -193,6 +194,7 @@ def _utterance(p: Prediction, word_stream: str) -> dict[str, Any]:
         "end": _seconds(p.end, p.id),
         "track": p.track,
         "text": p.text,
+        **({"speaker": p.speaker} if p.speaker else {}),
         "decided": list(p.decided),
         "probabilities": _rounded(p.probabilities, 4, p.id),
         "logits": _rounded(logits, 5, p.id),

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 
 from moodal.core.errors import DataError
+from moodal.core.guard import escaped
 from moodal.core.timeline import Timeline
 from moodal.output.formats.json_ import NAME, from_json, to_json
 
@@ -41,7 +42,8 @@ def from_jsonl(text: str, name: str = "The file") -> list[Timeline]:
 def _line(timeline: Timeline) -> str:
     document = json.loads(to_json([timeline]))
     [recording] = document["recordings"]
-    return json.dumps({"schema": NAME, **recording}, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps({"schema": NAME, **recording}, ensure_ascii=False, allow_nan=False)
+    return escaped(text) + "\n"
 
 
 def _read(line: str, place: str) -> Timeline:

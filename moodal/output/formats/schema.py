@@ -79,6 +79,9 @@ class UtterancePart(_Part):
     end: Seconds | None = Field(description="s in the recording; null for a text")
     track: int | None = Field(description="number of the tracked face; null without one")
     text: str | None = Field(description="the words; null if they are not known")
+    speaker: str | None = Field(
+        default=None, description="name of the speaker in the subtitles, several joined by a comma"
+    )
     decided: list[str] = Field(description="the decided emotion; empty if the model abstains")
     probabilities: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         description="emotion -> calibrated probability, 0 to 1; empty for a model of values"

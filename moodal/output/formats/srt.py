@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from moodal.core.guard import plain
 from moodal.core.timeline import Prediction, Timeline
 from moodal.output.formats import timed
-from moodal.output.style import label, numeral, percent
+from moodal.output.style import numeral, percent
 
 OWN = ".moodal.srt"
 """The ending of subtitles in a folder, so that they are not taken for a transcript."""
@@ -16,7 +16,8 @@ OWN = ".moodal.srt"
 def to_srt(timelines: Sequence[Timeline]) -> str:
     """Write cues such as "[anger 62 %] I told you"; "[unsure]" if the model abstains.
 
-    A model of values gives "[valence +0.62, arousal −0.10] I told you".
+    A model of values gives "[valence +0.62, arousal −0.10] I told you". A speaker's name comes
+    first: "ANNA: [anger 62 %] I told you", "[Anna]: [unsure] Well".
 
     Raises:
         UsageError: there are several recordings, or the recording has no times.
@@ -31,12 +32,23 @@ def to_srt(timelines: Sequence[Timeline]) -> str:
 
 
 def _line(t: Timeline, p: Prediction, several: bool) -> str:
-    answer = f"{label(p)} {percent(p.probabilities[p.decided[0]])}" if p.decided else label(p)
+    answer = f"{p.label} {percent(p.probabilities[p.decided[0]])}" if p.decided else p.label
     if t.values:
         answer = ", ".join(f"{plain(v.name)} {numeral(v, p.values[v.name])}" for v in t.values)
     face = f"face {p.track}: " if several and p.track is not None else ""
-    words = plain(p.text or "").replace("-->", "→") or "(no words)"
-    return f"[{face}{answer}] {words}"
+    words = plain(p.text or "") or "(no words)"
+    return f"{_name(p)}[{face}{answer}] {words}".replace("-->", "→")
+
+
+def _name(p: Prediction) -> str:
+    """Return the speaker's name before the answer, as readers of subtitles take it for a name.
+
+    That is in capitals or in brackets, with a colon.
+    """
+    name = plain(p.speaker or "")
+    if not name:
+        return ""
+    return f"{name}: " if name.isupper() else f"[{name}]: "
 
 
 def _time(ms: int) -> str:

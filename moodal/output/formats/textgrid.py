@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from moodal.core.guard import plain
 from moodal.core.timeline import Timeline
 from moodal.output.formats import timed
-from moodal.output.style import label
 
 Interval = tuple[int, int, str]
 
@@ -17,7 +16,8 @@ def to_textgrid(timelines: Sequence[Timeline]) -> str:
 
     A model of values gives a tier per value, called as the value, instead of emotions. Of
     utterances with slices, the tiers of emotions and values have an interval per slice.
-    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`.
+    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`. Where speakers are
+    named, the tier speaker comes after the text.
 
     Overlapping utterances, such as those of several faces, get separate tiers, whose names end
     in "(face 2)" or "(layer 2)".
@@ -51,6 +51,8 @@ def _tiers(lane: timed.Lane, timeline: Timeline) -> Iterator[tuple[str, list[Int
     annotations = lane.annotations
     yield "utterance", [(c.start, c.end, c.prediction.id) for c in annotations]
     yield "text", [(c.start, c.end, c.prediction.text or "") for c in annotations]
+    if timed.names_speakers(timeline):
+        yield "speaker", [(c.start, c.end, c.prediction.speaker or "") for c in annotations]
     if words := timed.words(lane):
         yield "word", words
     annotations = timed.rows(lane).annotations
@@ -60,7 +62,7 @@ def _tiers(lane: timed.Lane, timeline: Timeline) -> Iterator[tuple[str, list[Int
         yield timed.value_tier(value), [(c.start, c.end, number) for c, number in spans]
     if timeline.values:
         return
-    yield "emotion", [(c.start, c.end, label(c.prediction)) for c in annotations]
+    yield "emotion", [(c.start, c.end, c.prediction.label) for c in annotations]
     for e in timeline.emotions:
         yield (
             f"P({e})",

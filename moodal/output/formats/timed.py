@@ -119,6 +119,11 @@ def words(lane: Lane) -> list[tuple[int, int, str]]:
     return timed_words
 
 
+def names_speakers(timeline: Timeline) -> bool:
+    """Return whether the timeline has a tier of speakers: whether any utterance names one."""
+    return any(p.speaker for p in timeline)
+
+
 def dimension_tiers(timeline: Timeline, lane: Lane) -> Iterator[tuple[str, list[str]]]:
     """Yield the tiers of dimensions and intensity: name, and a text for each annotation.
 
@@ -143,7 +148,7 @@ def value_tier(value: Value) -> str:
     >>> value_tier(Value.of("valence")), value_tier(Value("word", 0, 1))
     ('valence', 'word (value)')
     """
-    taken = value.name in ("utterance", "text", "word")
+    taken = value.name in ("utterance", "text", "speaker", "word")
     return f"{value.name} (value)" if taken else value.name
 
 

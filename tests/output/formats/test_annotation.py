@@ -230,3 +230,27 @@ def test_slices_lie_between_an_elan_utterance_and_its_emotions(made):
 def test_slices_and_dimensions_go_together(made, format):
     timeline = made.dimensioned(made.sliced())
     assert render([timeline], format)
+
+
+def test_speakers_have_a_tier_where_any_is_named(made):
+    timeline = made.named(made.timeline())
+    tiers, end = _tiers(to_textgrid(timeline))
+    assert list(tiers)[:4] == ["utterance", "text", "speaker", "word"]
+    assert tiers["speaker"][-1][1] == end
+    said = [(a, b, name) for a, b, name in tiers["speaker"] if name]
+    names = ["ANNA", "Maria Lee", "ANNA, BOB", "=1+1[31m -->"]
+    spans = [(p.start, p.end) for p in timeline if p.speaker]
+    assert said == [(*span, name) for span, name in zip(spans, names, strict=True)]
+    assert "speaker" not in _tiers(to_textgrid(made.timeline()))[0]
+
+
+@pytest.mark.parametrize("kind", ["timeline", "sliced"])
+def test_speakers_belong_to_an_elan_utterance(made, kind):
+    timeline = getattr(made, kind)()
+    root = ET.fromstring(to_eaf(made.named(timeline)))
+    assert _values(root, "speaker") == ["ANNA", None, "Maria Lee", "ANNA, BOB", "=1+1[31m -->"]
+    [tier] = [t for t in root.iter("TIER") if t.get("TIER_ID") == "speaker"]
+    assert (tier.get("PARENT_REF"), tier.get("LINGUISTIC_TYPE_REF")) == ("utterance", "speaker")
+    [kind] = [t for t in root.iter("LINGUISTIC_TYPE") if t.get("LINGUISTIC_TYPE_ID") == "speaker"]
+    assert kind.get("CONSTRAINTS") == "Symbolic_Association"
+    assert "speaker" not in to_eaf(timeline)

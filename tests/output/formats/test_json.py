@@ -254,3 +254,39 @@ def test_slices_come_back_and_are_checked(made):
 def test_without_slices_nothing_is_written_of_them(made):
     assert "slices" not in to_json([made.timeline()])
     assert '"step"' not in to_json([made.timeline()])
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl"])
+def test_speakers_come_back(made, format):
+    timeline = made.named(made.sliced())
+    text = formats.render([timeline], format)
+    assert "\x1b" not in text
+    (back,) = (from_json if format == "json" else formats.from_jsonl)(text)
+    assert [p.speaker for p in back] == list(made.NAMES)
+    assert [p.speaker for p in back.rows] == [p.speaker for p in timeline.rows]
+    assert formats.render([back], format) == text
+
+
+def test_speakers_keep_the_schema_and_only_the_named_are_written(made):
+    root = json.loads(SCHEMA.read_text())
+    document = json.loads(to_json(made.named(made.timeline())))
+    assert list(_complaints(document, root, root)) == []
+    utterances = document["recordings"][0]["utterances"]
+    assert [u.get("speaker") for u in utterances] == list(made.NAMES)
+    assert ["speaker" in u for u in utterances] == [True, False, True, True, True]
+    utterances[0]["speaker"] = 3
+    assert list(_complaints(document, root, root))
+    with pytest.raises(DataError, match=r"utterances\.0\.speaker"):
+        from_json(json.dumps(document))
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl"])
+def test_no_control_character_reaches_a_terminal_and_words_come_back(made, format):
+    timeline = made.timeline()
+    words = "so\x9b31m \x7fgood\x1b[0m"
+    first = dataclasses.replace(timeline[0], text=words, words=())
+    timeline = dataclasses.replace(timeline, predictions=(first, *timeline[1:]))
+    text = formats.render([timeline], format)
+    assert not any(c in text for c in "\x9b\x7f\x1b")
+    (back,) = (from_json if format == "json" else formats.from_jsonl)(text)
+    assert back[0].text == words

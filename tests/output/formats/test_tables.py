@@ -12,6 +12,7 @@ import pytest
 
 from moodal.core.emotions import Value
 from moodal.core.errors import UsageError
+from moodal.media.subtitles import parse_subtitles
 from moodal.output.formats import render, to_csv, to_srt, to_summary_csv, write
 
 
@@ -30,6 +31,7 @@ def test_a_row_per_utterance_and_its_numbers(made):
             total = sum(float(x) for x in parts if x) + float(row[f"bias_{emotion}"])
             assert total == pytest.approx(p.logits[emotion], abs=1e-4)
     assert rows[1]["decided"] == "unsure"
+    assert (rows[0]["p_anger"], rows[0]["share_text_anger"]) == ("0.9502", "1.49029")
     assert (rows[0]["start"], rows[5]["start"]) == ("0.4", "")
     assert rows[3]["absent"] == "face: no face"
     assert rows[5]["share_face_anger"] == ""
@@ -199,3 +201,32 @@ def test_a_recording_with_nothing_to_judge_keeps_a_row_that_says_why(made):
     assert (rows[-1]["id"], rows[-1]["decided"], rows[-1]["p_anger"]) == ("", "", "")
     assert rows[-1]["absent"] == "speech: silence"
     assert [row["recording"] for row in rows].count("silent.wav") == 1
+
+
+def test_speakers_are_a_column_after_the_text_if_any_is_named(made):
+    rows = _rows(to_csv([made.text_timeline(), made.named(made.timeline())]))
+    names = [row["speaker"] for row in rows]
+    assert names == [""] * 5 + ["ANNA", "", "Maria Lee", "ANNA, BOB", "'=1+1[31m -->"]
+    assert list(rows[0])[4:8] == ["end", "text", "speaker", "decided"]
+    assert "speaker" not in _rows(to_csv(made.timeline()))[0]
+    unnamed = [{k: v for k, v in row.items() if k != "speaker"} for row in rows[5:]]
+    assert unnamed == _rows(to_csv(made.timeline()))
+
+
+def test_speakers_of_slices_are_those_of_their_utterance(made):
+    timeline = made.named(made.sliced(), ("ANNA", *[None] * 4))
+    rows = _rows(to_csv(timeline))
+    count = len(timeline[0].slices)
+    assert [row["speaker"] for row in rows] == ["ANNA"] * count + [""] * (len(rows) - count)
+
+
+def test_names_in_cues_are_read_back_as_names(made):
+    text = to_srt(made.named(made.timeline()))
+    assert _cues(text)[0][3].startswith("ANNA: [anger 95 %] I told")
+    assert "\x1b" not in text
+    cues = parse_subtitles(text)
+    assert [cue.speaker for cue in cues[:3]] == ["ANNA", None, "Maria Lee"]
+    for cue, plain in zip(cues[:3], parse_subtitles(to_srt(made.timeline())), strict=False):
+        assert cue.text == plain.text
+    assert len(cues) == 5  # an arrow in a name begins no cue
+    assert _cues(text)[4][3].startswith("[=1+1[31m →]: [")
