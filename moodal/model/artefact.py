@@ -174,12 +174,12 @@ def write(
     Raises:
         OutputError: the folder holds something else, or cannot be written.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     with replacing_folder(folder, DESCRIPTION) as part:
-        save_file(_contiguous(weights), part / WEIGHTS)
+        (part / WEIGHTS).write_bytes(save(_contiguous(weights)))
         if vectors:
-            save_file(_contiguous(vectors), part / VECTORS)
+            (part / VECTORS).write_bytes(save(_contiguous(vectors)))
         (part / CARD).write_text(card, encoding="utf-8")
         for name, content in (files or {}).items():
             (part / name).write_bytes(content)

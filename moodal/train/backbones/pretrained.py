@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from moodal.core.errors import DataError, UsageError
-from moodal.train.backbones.locate import BackboneFiles
+from moodal.train.backbones.e5 import read_e5
+from moodal.train.backbones.locate import E5_FILE, BackboneFiles
 from moodal.train.backbones.whisper import packaged
 
 NOISE = (
@@ -38,6 +39,11 @@ def from_files(files: BackboneFiles) -> nn.Module:
         model = from_architecture(files.config)
         model.load_state_dict(packaged(*files.weights))
         return model
+    if files.weights[0].name == E5_FILE:
+        bert: Any = from_architecture(files.config)
+        bert.pooler = None  # its package has none
+        bert.load_state_dict(read_e5(files.weights[0]).weights)
+        return cast(nn.Module, bert)
     from transformers import AutoModel
 
     try:
