@@ -146,7 +146,8 @@ class Answering:
         levels = None  # the artefact's own
         if level is not None:
             levels = {m: np.repeat(own, len(slices.about), 0) for m, own in level.items()}
-        scores = self.scorer.fused(slices.evidence, self.asked, level=levels)
+        evidence = slices.smoothed(self.scorer, self.asked, levels)
+        scores = self.scorer.fused(evidence, self.asked, level=levels)
         rows = (
             self._with_emotions(about, {}, scores.row(i)) for i, about in enumerate(slices.about)
         )

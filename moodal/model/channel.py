@@ -209,6 +209,7 @@ class ChannelFusion:
         sources: Mapping[str, Mapping[str, str]],
         counts: np.ndarray,
         times: np.ndarray,
+        level: np.ndarray | None = None,
     ) -> np.ndarray:
         """Smooth the logits of T slices of an utterance over time, see `moodal.model.chain`.
 
@@ -216,14 +217,17 @@ class ChannelFusion:
             logits: [T, C] of one modality.
             sources: word -> modality -> how it is known.
             counts, times: [T], see `moodal.model.chain.smooth`.
+            level: [T, basics], see `ratios`; None for none.
 
         Returns:
-            The logits [T, C] whose `ratios` are the smoothed ones.
+            The logits [T, C] whose `ratios` with this level are the smoothed ones.
         """
         learned = self._learned(modality, sources)
         if len(learned) < 2:
             return logits
-        ratios = smooth(self.ratios(modality, logits, sources), learned, counts, times)
+        ratios = smooth(self.ratios(modality, logits, sources, level), learned, counts, times)
+        if level is not None:
+            ratios[:, : self.basics] -= level
         adapted = np.array([sources[word][modality] == "adapted" for word in self.words])
         return np.where(adapted, ratios, ratios / self.channel.sharpness[modality])
 

@@ -337,12 +337,20 @@ class FusedScorer:
             )
 
     def smoothed(
-        self, evidence: Evidence, asked: Asked, modality: str, counts: np.ndarray, times: np.ndarray
+        self,
+        evidence: Evidence,
+        asked: Asked,
+        modality: str,
+        counts: np.ndarray,
+        times: np.ndarray,
+        level: Mapping[str, np.ndarray] | None = None,
     ) -> Evidence:
         """Smooth one modality's evidence over time, see `moodal.model.chain`; not for a sum."""
         fusion, sources = self.fusion(asked), self.sources(asked, [modality])
         assert isinstance(fusion, ChannelFusion)
-        logits = fusion.smoothed(modality, evidence.logits[modality], sources, counts, times)
+        own = (self._stored(len(times)) if level is None else level).get(modality)
+        values = evidence.logits[modality]
+        logits = fusion.smoothed(modality, values, sources, counts, times, own)
         return replace(evidence, logits={**evidence.logits, modality: logits})
 
     def _by_word(

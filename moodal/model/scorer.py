@@ -252,7 +252,13 @@ class Scorer(Protocol):
         ...
 
     def smoothed(
-        self, evidence: Evidence, asked: Asked, modality: str, counts: np.ndarray, times: np.ndarray
+        self,
+        evidence: Evidence,
+        asked: Asked,
+        modality: str,
+        counts: np.ndarray,
+        times: np.ndarray,
+        level: Mapping[str, np.ndarray] | None = None,
     ) -> Evidence:
         """Smooth one modality's evidence of the slices of an utterance over time.
 
@@ -260,6 +266,8 @@ class Scorer(Protocol):
             evidence: of T slices.
             modality: one whose slices overlap.
             counts, times: [T], see `moodal.model.chain.smooth`.
+            level: modality -> [T, basics], with which the evidence is fused later; None: that of
+                the artefact.
         """
         ...
 

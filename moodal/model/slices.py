@@ -29,11 +29,27 @@ class Slices:
 
     Attributes:
         about: the predictions of T slices, without emotions.
-        evidence: of the T slices.
+        evidence: of the T slices, each by itself.
+        counts: modality whose slices overlap -> [T], see `moodal.model.chain.smooth`.
     """
 
     about: tuple[Prediction, ...]
     evidence: Evidence
+    counts: Mapping[str, np.ndarray]
+
+    def smoothed(
+        self, scorer: Scorer, asked: Asked, level: Mapping[str, np.ndarray] | None
+    ) -> Evidence:
+        """Smooth the evidence of the modalities whose slices overlap.
+
+        Args:
+            level: modality -> [T, basics]; what is joined over time is the evidence as it counts.
+        """
+        times = np.array([((p.start or 0.0) + (p.end or 0.0)) / 2 for p in self.about])
+        evidence = self.evidence
+        for m, counts in self.counts.items():
+            evidence = scorer.smoothed(evidence, asked, m, counts, times, level)
+        return evidence
 
 
 @dataclass(frozen=True)
@@ -102,19 +118,12 @@ class Slicer:
         if not rows:
             return None
         evidence = self.scorer.evidence(_frames(rows, states), self.asked)
-        return Slices(tuple(kept), self._smoothed(evidence, observed, kept))
-
-    def _smoothed(
-        self, evidence: Evidence, observed: Mapping[str, Observed], kept: Sequence[Prediction]
-    ) -> Evidence:
-        """Smooth the evidence of the modalities whose slices overlap."""
-        times = np.array([((p.start or 0.0) + (p.end or 0.0)) / 2 for p in kept])
-        for m in list(evidence.logits):
+        counts = {}
+        for m in evidence.logits:
             present = np.array([m in p.streams for p in kept], float)
             if (windows := observed[m].windows) is not None:
-                counts = present * min(1.0, windows / present.sum())
-                evidence = self.scorer.smoothed(evidence, self.asked, m, counts, times)
-        return evidence
+                counts[m] = present * min(1.0, windows / present.sum())
+        return Slices(tuple(kept), evidence, counts)
 
     def part(
         self, modality: str, observed: Observed, states: np.ndarray, start: float, end: float

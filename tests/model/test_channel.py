@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moodal.core.records import Frames
+from moodal.model.chain import smooth
 from moodal.model.channel import Channel, ChannelFusion, log_ratios
 from moodal.model.fusion import key
 
@@ -137,3 +138,20 @@ def test_parts_of_the_steps_keep_their_proportions():
 def test_ratios_have_mean_one_over_the_learned_emotions():
     ratios = log_ratios(evidence(2)["text"], np.array([0, 1, 4]), 1.7)
     np.testing.assert_allclose(np.exp(ratios[:, [0, 1, 4]]).mean(1), np.ones(4))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(["text", "speech"]))
+def test_the_evidence_that_is_smoothed_is_levelled(seed, stream):
+    rng = np.random.default_rng(seed)
+    own, values = fusion(seed=seed), evidence(seed, 6, streams=[stream])[stream]
+    level = np.tile(rng.normal(size=len(BASICS)), (6, 1))
+    counts, times = np.full(6, 0.8), np.arange(6) / 2
+    known = sources(streams=[stream])
+    learned = [i for i, w in enumerate(BASICS) if known[w][stream] == "learned"]
+    smoothed = own.smoothed(stream, values, known, counts, times, level)
+    expected = smooth(own.ratios(stream, values, known, level), np.array(learned), counts, times)
+    np.testing.assert_allclose(own.ratios(stream, smoothed, known, level), expected, atol=1e-9)
+    # without the level, the chain would hold on to what the level takes off
+    plain = own.smoothed(stream, values, known, counts, times)
+    assert np.abs(own.ratios(stream, plain, known, level) - expected).max() > 1e-3

@@ -142,7 +142,13 @@ class SystemScorer:
         )
 
     def smoothed(
-        self, evidence: Evidence, asked: Asked, modality: str, counts: np.ndarray, times: np.ndarray
+        self,
+        evidence: Evidence,
+        asked: Asked,
+        modality: str,
+        counts: np.ndarray,
+        times: np.ndarray,
+        level: Mapping[str, np.ndarray] | None = None,
     ) -> Evidence:
         """Refuse, as `require_slices` does."""
         raise NotImplementedError(f"{type(self).__name__} gives no evidence.")
