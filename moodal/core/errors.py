@@ -62,6 +62,12 @@ class MissingDependencyError(MoodalError):
     exit_code = 7
 
 
+class MissingReaderError(DataError, MissingDependencyError):
+    """A file that needs a package which is not installed; others can be read without it."""
+
+    exit_code = MissingDependencyError.exit_code
+
+
 class LeftOutError(MoodalError):
     """Something was left out, and the user asked that nothing is (``--strict``)."""
 

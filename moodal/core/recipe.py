@@ -27,8 +27,7 @@ class Data(Strict):
     """The training and test data."""
 
     prepared: str | list[str]
-    """Folder written by `moodal prepare`, or several, whose corpora are joined
-    (`moodal.core.joined`)."""
+    """Folder written by `moodal prepare`, or several (`moodal.core.concatenation`)."""
     trim_padding: bool = True
     """Remove all-zero steps at both ends of a sequence; the papers keep them (false)."""
     standardise: bool = False
@@ -217,7 +216,7 @@ class FusionPart(Strict):
     root: str = ""
     """The folder of the corpus, relative to the folder of all corpora."""
     joined: dict[str, str] = Field(default_factory=dict)
-    """Further corpora that train it too (`moodal.core.joined`): the reader, and the folder."""
+    """Train the part on further corpora, too (`moodal.core.concatenation`): reader -> folder."""
     encoder: str = ""
     """The encoder of its media ("": it came as features)."""
     bits: Literal[8, 32] = 32
@@ -241,6 +240,8 @@ class FusionPart(Strict):
         if not self.run and lacking:
             raise ValueError(f"name a run, or {', '.join(lacking)}")
         own = (self.keep, self.recipe, self.probe, self.corpus, self.root, self.joined)
+        if self.probe_layers and not self.probe:
+            raise ValueError("probe_layers are those of a probe; name it")
         if self.run and (any(own) or self.encoder):
             raise ValueError("a run has its own recipe, corpus and encoder; leave them out")
         return self

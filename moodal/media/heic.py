@@ -5,12 +5,14 @@ FFmpeg takes the tiles of such a picture for pictures of their own.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from moodal.core.errors import DataError, MissingDependencyError, installation
+from moodal.core.errors import DataError, MissingReaderError, installation
 
 _BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 
@@ -28,41 +30,45 @@ def heic_size(path: Path) -> tuple[int, int]:
     """Return width and height of a HEIC picture, from its header.
 
     Raises:
-        DataError, MissingDependencyError: as `read_heic`.
+        DataError: it is damaged, or pillow-heif is not installed.
     """
-    width, height = _opened(path).size
-    return int(width), int(height)
+    with _damage_named(path):
+        width, height = _opened(path).size
+        return int(width), int(height)
 
 
 def read_heic(path: Path) -> np.ndarray:
     """Read a HEIC picture, turned upright: [H, W, 3] uint8, RGB.
 
     Raises:
-        DataError: it is damaged.
-        MissingDependencyError: pillow-heif is not installed.
+        DataError: it is damaged, or pillow-heif is not installed.
     """
-    try:
+    with _damage_named(path):
         picture = np.asarray(_opened(path))
-    except (ValueError, RuntimeError, OSError, EOFError, MemoryError):
-        raise _damaged(path) from None
-    if picture.ndim == 2:  # grey
-        picture = np.repeat(picture[:, :, None], 3, axis=2)
-    return np.ascontiguousarray(picture[:, :, :3])
+        if picture.dtype == np.uint16:
+            picture = (picture >> 8).astype(np.uint8)
+        if picture.ndim == 2:  # grey
+            picture = np.repeat(picture[:, :, None], 3, axis=2)
+        return np.ascontiguousarray(picture[:, :, :3], np.uint8)
 
 
 def _opened(path: Path) -> Any:
     try:
         import pillow_heif
     except ModuleNotFoundError:
-        raise MissingDependencyError(
+        raise MissingReaderError(
             f"{path} is a HEIC picture, which needs the package pillow-heif; "
             f"{installation('heic')}, or convert the picture to JPEG."
         ) from None
+    return pillow_heif.open_heif(str(path), convert_hdr_to_8bit=True)
+
+
+@contextlib.contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Turn whatever the library raises about a damaged file into one sentence."""
     try:
-        return pillow_heif.open_heif(str(path), convert_hdr_to_8bit=True)
-    except (ValueError, RuntimeError, OSError, EOFError, MemoryError):
-        raise _damaged(path) from None
-
-
-def _damaged(path: Path) -> DataError:
-    return DataError(f"{path} is a damaged picture; copy or export it again.")
+        yield
+    except DataError:
+        raise
+    except Exception:  # errors of many kinds, of C and of Python
+        raise DataError(f"{path} is a damaged picture; copy or export it again.") from None

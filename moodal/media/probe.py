@@ -122,6 +122,8 @@ RECORDINGS = (
     ".bmp",
     ".tif",
     ".tiff",
+    ".heic",
+    ".heif",
 )
 """Endings of files with sound or pictures: a text with such an ending is a mistake."""
 

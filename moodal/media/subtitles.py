@@ -14,7 +14,7 @@ from moodal.core.guard import unescaped
 
 ENDINGS = (".srt", ".vtt")
 """Endings of subtitle files."""
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif")
 WITHOUT_SUBTITLES = (".txt", *ENDINGS, *PICTURES)
 """Endings of texts and pictures, to which no subtitles belong."""
 

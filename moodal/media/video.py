@@ -92,6 +92,7 @@ def frames(
     if not begin >= 0 or (end is not None and not end > begin):
         raise UsageError(f"{path}: a span needs 0 <= start < end in seconds; got {start}-{end}.")
     if _is_heic(path):
+        _require_size(path, *heic_size(Path(path)))
         if begin == 0:
             yield _shrunk(read_heic(Path(path)), longest)
         return
@@ -186,12 +187,11 @@ class _Film:
         # Files with several angles or sizes mark one as the default.
         stream = next((s for s in streams if s.disposition & Disposition.default), streams[0])
         width, height = stream.codec_context.width, stream.codec_context.height
-        if width * height > LARGEST:
+        try:
+            _require_size(self.path, width, height)
+        except DataError:
             file.close()
-            raise DataError(
-                f"Video {self.path} claims {width} x {height} pixels; it is damaged, or scale it "
-                "down."
-            )
+            raise
         return file, stream
 
     def decoded(
@@ -283,6 +283,14 @@ class _Film:
             ) from None
         turns = round(frame.rotation / 90) % 4
         return Picture(max(0.0, at), np.ascontiguousarray(np.rot90(rgb, turns)), scale)
+
+
+def _require_size(path: Path | str, width: int, height: int) -> None:
+    """Refuse a size that no picture has, before anything is decoded."""
+    if width * height > LARGEST:
+        raise DataError(
+            f"Video {path} claims {width} x {height} pixels; it is damaged, or scale it down."
+        )
 
 
 def _is_heic(path: Path | str) -> bool:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from moodal.core.concatenation import SAME_ROWS
 from moodal.core.emotions import Targets, targets
 from moodal.core.errors import DataError
 from moodal.core.files import load_json, replacing, replacing_folder
@@ -349,10 +350,6 @@ def hashes(ids: Sequence[str]) -> np.ndarray:
     )
 
 
-SAME_ROWS = {"ferplus": "fer2013", "fer2013-both": "fer2013"}
-"""Corpus -> the corpus whose rows it has under the same names."""
-
-
 def marks(names: Sequence[tuple[str, str]]) -> np.ndarray:
-    """Hash the corpus and name of utterances, see `moodal.core.joined.origins`: [n] uint64."""
+    """Hash the corpus and name of utterances (`moodal.core.concatenation.origins`): [n] uint64."""
     return hashes([f"{SAME_ROWS.get(corpus, corpus)}:{name}" for corpus, name in names])

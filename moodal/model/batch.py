@@ -127,7 +127,7 @@ def _one(model: Model, job: Job, options: PredictOptions) -> Timeline | Weighed 
         timeline = model.predict(job.path, options=options)
     except DataError as error:
         name = "standard input" if job.name == STDIN else job.name
-        return DataError(str(error).replace(str(job.path), name))
+        return type(error)(str(error).replace(str(job.path), name))
     return dataclasses.replace(timeline, path=job.name)
 
 

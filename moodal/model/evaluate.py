@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from moodal.core import manifest as manifests
+from moodal.core.concatenation import name_in, origins
 from moodal.core.errors import DataError, UsageError
-from moodal.core.joined import JOINT, MARK, origins
 from moodal.core.manifest import MADE_UP, Manifest
 from moodal.core.records import Clip, Frames, Utterance, ordered
 from moodal.corpora import CORPORA
@@ -40,9 +40,6 @@ from moodal.model.vocabulary import Asked
 
 HELD_OUT = "held-out"
 """The split of all rows that the model has not seen."""
-
-SAME_TURNS = ("iemocap-release", "mmer")
-"""Corpora whose utterances are the same turns under the same names."""
 
 
 def rows_of(table: Path | str, root: Path | str | None = None) -> Manifest:
@@ -170,16 +167,9 @@ def seen_rows(model: ModelParts, manifest: Manifest) -> np.ndarray:
     trained = tensors.get("trained.ids")
     if trained is None:
         return np.zeros(len(names), bool)
-    own = [_name_in(model.info.data.corpus, *name) for name in names]
+    own = [name_in(model.info.data.corpus, *name) for name in names]
     seen = np.isin(hashes([name or "" for name in own]), trained)
     return np.asarray(seen & np.array([name is not None for name in own], bool))
-
-
-def _name_in(trained_on: str, corpus: str, name: str) -> str | None:
-    """Return the name of a corpus's row in the corpus of a training, None where it has no such."""
-    if corpus == trained_on or {corpus, trained_on} <= set(SAME_TURNS):
-        return name
-    return f"{corpus}{MARK}{name}" if corpus in trained_on.split(JOINT) else None
 
 
 def _validation_stamp(model: ModelParts, tested: Manifest) -> list[str]:
@@ -189,8 +179,8 @@ def _validation_stamp(model: ModelParts, tested: Manifest) -> list[str]:
     the official split, and then none of them trained it.
     """
     info, rows = model.info, tested.rows("valid")
-    corpora = {info.data.corpus, tested.corpus}
-    same = len(corpora) == 1 or corpora <= set(SAME_TURNS)
+    trained_on = info.data.corpus
+    same = tested.corpus == trained_on or name_in(trained_on, tested.corpus, "") is not None
     validated = info.data.rows.get("valid") and SELECTED_ON_TEST not in info.protocol.stamps
     if info.kind == "fused" or not (same and validated and len(rows)):
         return []

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
+from moodal.cli.main import main
 from moodal.core.errors import DataError, MissingDependencyError
 from moodal.media import probe as probing
 from moodal.media.heic import is_heic, read_heic
@@ -78,6 +82,45 @@ def test_without_the_package_a_sentence_says_what_to_do(picture, monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(MissingDependencyError, match=r"\.\[heic\].*or convert the picture to JPEG"):
         probe(picture)
+
+
+def test_16_bits_of_grey_become_8(tmp_path):
+    path = tmp_path / "grey16.heic"
+    values = np.full((40, 60), 40000, np.uint16)
+    pillow_heif.from_bytes("I;16", (60, 40), values.tobytes()).save(path)
+    [one] = frames(path)
+    assert one.rgb.dtype == np.uint8
+    assert one.rgb.mean() == pytest.approx(40000 / 256, abs=4)
+
+
+@settings(
+    deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    places=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=6)
+)
+def test_mutated_files_are_read_or_refused_in_a_sentence(picture, places):
+    content = bytearray(picture.read_bytes())
+    for place, value in places:
+        content[place % len(content)] = value
+    path = picture.with_name("mutated.heic")
+    path.write_bytes(content)
+    for ask in (probe, lambda p: list(frames(p))):
+        with contextlib.suppress(DataError):
+            ask(path)
+
+
+def test_a_folder_with_one_is_read_without_the_package(picture, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (picture.parent / "words.txt").write_text("I am so glad.")
+    main(
+        ["predict", str(picture.parent), "--format", "csv", "--out", str(picture.parent / "o.csv")]
+    )
+    assert "I am so glad." in (picture.parent / "o.csv").read_text()
+    assert "needs the package pillow-heif" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        main(["predict", str(picture)])
+    assert stopped.value.code == MissingDependencyError.exit_code
 
 
 def test_avif_is_no_heic():

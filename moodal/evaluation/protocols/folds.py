@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from moodal.core.concatenation import origins
 from moodal.core.errors import DataError, UsageError
 from moodal.core.files import load_json
 from moodal.core.manifest import Manifest
@@ -27,6 +28,12 @@ def official(manifest: Manifest) -> Experiment:
     """
     rows = {split: manifest.rows(split) for split in ("train", "valid", "test")}
     empty = [split for split, numbers in rows.items() if not len(numbers)]
+    corpora = dict.fromkeys(corpus for corpus, _ in origins(manifest))
+    if without := corpora.keys() - {c for own in rows.values() for c, _ in origins(manifest, own)}:
+        raise DataError(
+            f"{' and '.join(c for c in corpora if c in without)} has no official split, and would "
+            "be left out; set split.by to speaker, session or another column instead."
+        )
     if empty:
         raise DataError(
             f"{manifest.corpus} has no official {' or '.join(empty)} rows; "

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from moodal.core import manifest as manifests
+from moodal.core.concatenation import concatenate
 from moodal.core.emotions import Targets, Values
 from moodal.core.errors import DataError, UsageError
-from moodal.core.joined import join
 from moodal.core.manifest import MADE_UP, Manifest
 from moodal.core.recipe import Recipe
 from moodal.evaluation.protocols import PROTOCOLS, folds, zero_shot
@@ -32,7 +32,7 @@ def corpus(recipe: Recipe) -> Manifest:
     if not folders:
         raise UsageError("data.prepared names no folder.")
     corpora = [manifests.read(folder) for folder in folders]
-    manifest = only(corpora[0] if len(corpora) == 1 else join(corpora), recipe.data.where)
+    manifest = only(corpora[0] if len(corpora) == 1 else concatenate(corpora), recipe.data.where)
     if recipe.data.merges:
         manifest = manifest.merged(recipe.data.merges)
     if recipe.protocol.append_from:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -241,14 +242,26 @@ def _spread(states: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def _stored_states(learned: FusedBranch, part: str, rows: np.ndarray) -> np.ndarray:
     """Return the mean states of rows, computed once and stored in the folder of the training."""
-    key = hashlib.sha256(learned.digest + rows.tobytes()).hexdigest()[:16]
-    path = learned.folder / f"states-{part}-{key}.npy"
+    key = learned.digest + rows.tobytes()
+    return kept_array(learned.folder, f"states-{part}", key, lambda: learned.row_states(rows))
+
+
+def kept_array(
+    folder: Path, name: str, key: bytes, compute: Callable[[], np.ndarray]
+) -> np.ndarray:
+    """Return an array that is computed once and kept in a folder.
+
+    Args:
+        name: the beginning of its file's name.
+        key: all that determines it; its hash ends the name.
+    """
+    path = folder / f"{name}-{hashlib.sha256(key).hexdigest()[:16]}.npy"
     if path.exists():
         return np.asarray(np.load(path, allow_pickle=False))
-    states = learned.row_states(rows)
+    values = compute()
     with replacing(path) as new:
-        np.save(new, states)
-    return states
+        np.save(new, values)
+    return values
 
 
 def _groups(

@@ -22,10 +22,12 @@ import numpy as np
 
 from moodal.core import manifest as manifests
 from moodal.core import recipe as recipes
+from moodal.core.concatenation import JOINT, concatenate, origins
 from moodal.core.errors import UsageError
-from moodal.core.joined import JOINT, origins
+from moodal.core.manifest import Manifest
 from moodal.core.recipe import FusionPart, FusionRecipe, load_fusion
 from moodal.core.records import ordered
+from moodal.corpora import CORPORA
 from moodal.evaluation.report.calibration import reliability_panels
 from moodal.features import prepare
 from moodal.modalities import MODALITIES
@@ -59,7 +61,7 @@ from moodal.train.fuse.channel_figures import fit_channel_info
 from moodal.train.fuse.ensemble import Ensemble
 from moodal.train.fuse.fit_heads import fit_heads, graphs_of, require_heads
 from moodal.train.fuse.kept_branch import keep_branch
-from moodal.train.fuse.probe import fit_probe
+from moodal.train.fuse.probe import fit_probe, require_probe
 from moodal.train.fuse.train_branch import (
     VECTORS,
     FusedBranch,
@@ -97,6 +99,7 @@ def compose(
     """
     recipe, folder = load_fusion(path, overrides), Path(work)
     require_heads(recipe, Path(data))
+    _require_parts(recipe, Path(data))
     learned = branches_of(recipe, Path(path), Path(data), folder, tell)
     recipe = _completed(recipe, learned)
     tell("fusing")
@@ -118,6 +121,33 @@ def compose(
     tell("exporting")
     files = {**heads.files, **{f"{s}.onnx": content for s, content in graphs.items()}}
     return _write(recipe, learned, scores, fitted, guesses, files, Path(out), commit)
+
+
+def _require_parts(recipe: FusionRecipe, data: Path) -> None:
+    """Check the further corpora and the probe of each part before anything is trained.
+
+    Raises:
+        UsageError, DataError: a corpus is not known, missing or damaged; or see `require_probe`.
+    """
+    for stream, part in recipe.parts.items():
+        if part.run or not (part.joined or part.probe):
+            continue
+        for corpus in (part.corpus, *part.joined):
+            if corpus not in CORPORA:
+                raise UsageError(f"There is no corpus {corpus}; there are {', '.join(CORPORA)}.")
+        if part.joined:
+            roots = {part.corpus: part.root, **part.joined}
+            if len(roots) <= len(part.joined):
+                raise UsageError(f"The part {stream} joins {part.corpus} with itself.")
+            concatenate([_bare(CORPORA[c](data / root)) for c, root in roots.items()])
+        if part.probe and not part.keep:
+            task = CORPORA[part.corpus](data / part.root).space.task
+            require_probe(part.probe, part.probe_layers, info_of(stream).medium, task)
+
+
+def _bare(manifest: Manifest) -> Manifest:
+    """Return a corpus as its reader gives it, without features."""
+    return dataclasses.replace(manifest, features={}, encoders={})
 
 
 def branches_of(

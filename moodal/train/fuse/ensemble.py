@@ -20,8 +20,8 @@ from moodal.core.recipe import Recipe
 from moodal.core.records import Frames
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.model.info import AgreementInfo, GuessInfo
+from moodal.train.export.combined_graph import combine_graphs
 from moodal.train.export.onnx import in_8_bits
-from moodal.train.export.side_by_side import side_by_side
 from moodal.train.fuse.train_branch import FusedBranch, logits_of
 
 
@@ -101,5 +101,5 @@ class Ensemble:
 
     def graph(self, bits: int) -> bytes:
         """Return one ONNX graph of the states of all members, with weights in 32 or 8 bits."""
-        joined = side_by_side([member.graph(32) for member in self.members])
+        joined = combine_graphs([member.graph(32) for member in self.members])
         return joined if bits == 32 else in_8_bits(joined)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import log_softmax
 
 from moodal.core.records import ordered
 from moodal.model.channel import Channel, log_ratios
@@ -77,7 +78,7 @@ def log_probabilities(
         for m in present
     }
     logits = channel.log_likelihoods(ratios, setting.learned, setting.neutral, present)
-    return np.asarray(logits - np.logaddexp.reduce(logits, axis=1)[:, None])
+    return np.asarray(log_softmax(logits, axis=1))
 
 
 def cross_entropy(channel: Channel, regime: Regime, setting: Setting) -> float:

@@ -7,7 +7,6 @@ layer, and test rows only measure it. Features are kept in the folder of the bra
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from moodal.core.concatenation import origins
 from moodal.core.dimensions import DIMENSIONS, INTENSITY
 from moodal.core.emotions import Value
 from moodal.core.errors import DataError, UsageError
-from moodal.core.files import replacing
-from moodal.core.joined import origins
 from moodal.core.manifest import Manifest
 from moodal.core.recipe import FusionRecipe, HeadPart
 from moodal.core.records import Clip
@@ -33,6 +31,7 @@ from moodal.model.rows import observe_row
 from moodal.model.value_info import HeadInfo, ValueInfo
 from moodal.train.encoders import ENCODERS
 from moodal.train.export import onnx
+from moodal.train.fuse.branch_scores import kept_array
 from moodal.train.fuse.train_branch import FusedBranch
 
 PARTS = ("train", "valid", "test")
@@ -306,15 +305,13 @@ def _stored(
 ) -> np.ndarray:
     """Return the mean features [n, F] of rows, computed once and kept with the branch's states."""
     named = "\n".join(f"{u.id} {u.text}" for u in rows.utterances)
-    key = hashlib.sha256(graph + f"{rows.corpus} {named}".encode()).hexdigest()[:16]
-    path = branch.folder / f"features-{rows.corpus}-{key}.npy"
-    if path.exists():
-        return np.asarray(np.load(path, allow_pickle=False))
-    network = session(graph)
-    means = np.stack([_mean_features(network, own) for own in frames()])
-    with replacing(path) as new:
-        np.save(new, means)
-    return means
+    key = graph + f"{rows.corpus} {named}".encode()
+
+    def compute() -> np.ndarray:
+        network = session(graph)
+        return np.stack([_mean_features(network, own) for own in frames()])
+
+    return kept_array(branch.folder, f"features-{rows.corpus}", key, compute)
 
 
 def _mean_features(network: Any, frames: np.ndarray) -> np.ndarray:

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from moodal.core import recipe as recipes
+from moodal.core.concatenation import origins
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import UsageError
-from moodal.core.joined import origins
 from moodal.core.recipe import Recipe
 from moodal.core.records import Frames
 from moodal.evaluation.protocols.experiment import Experiment

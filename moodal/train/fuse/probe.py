@@ -12,16 +12,18 @@ with the least cross-entropy of the mean of both on validation rows.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import numpy as np
 import torch
+from scipy.special import log_softmax
 
 from moodal.core.errors import UsageError
-from moodal.core.files import replacing
+from moodal.modalities.infos import info_of
+from moodal.train.backbones.locate import find
 from moodal.train.backbones.settings import Backbone
 from moodal.train.experiment.run import Run, Trained
+from moodal.train.fuse.branch_scores import kept_array
 from moodal.train.fuse.train_branch import FusedBranch, Learned
 from moodal.train.systems import branch
 
@@ -38,13 +40,10 @@ def fit_probe(first: FusedBranch, run: Run, backbone: Backbone) -> Learned:
         backbone: the network, all of whose weights are kept.
 
     Raises:
-        UsageError: there is no such network, or rows have several emotions.
+        UsageError: see `require_probe`; or training has no row of a word.
     """
     space, experiment = first.space, first.experiment
-    if space.task != "single":
-        raise UsageError(
-            f"The probe of {first.stream} needs rows of one emotion each; leave it out."
-        )
+    require_probe(backbone.path, backbone.layers, info_of(first.stream).medium, space.task)
     assert space.vectors is not None  # `branch_run` requires them
     vectors = np.asarray(space.vectors, np.float64)
     frozen = backbone.model_copy(update={"freeze": -1})
@@ -56,6 +55,12 @@ def fit_probe(first: FusedBranch, run: Run, backbone: Backbone) -> Learned:
     run.folder.mkdir(parents=True, exist_ok=True)
     probe = Learned(Trained(run, system, run.tensors(system, {}), {}, ()))
     labels = experiment.manifest.labels.argmax(1)
+    shown = set(labels[experiment.train].tolist())
+    if absent := [word for i, word in enumerate(space.labels) if i not in shown]:
+        raise UsageError(
+            f"The probe of {first.stream} has no training row of {', '.join(absent)}; leave the "
+            "word out by data.labels, or the probe."
+        )
     rows = {"train": experiment.train, "valid": experiment.valid}
     states = {part: _states(probe, chosen) for part, chosen in rows.items()}
     weights, constants = fit_head(
@@ -73,14 +78,14 @@ def fit_probe(first: FusedBranch, run: Run, backbone: Backbone) -> Learned:
 
 
 def fit_head(
-    states: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], beside: np.ndarray
+    states: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], others: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit the probe's head.
 
     Args:
         states: "train" and "valid" -> mean states [n, H].
         labels: "train" and "valid" -> [n] columns of the words; training has each of the C words.
-        beside: [n, C], the other network's logits of the validation rows.
+        others: [n, C], the branch's logits of the validation rows.
 
     Returns:
         Weights [H, C] and constants [C] of the states as they are.
@@ -95,26 +100,43 @@ def fit_head(
         model.fit(x["train"], labels["train"])
         weights = model.coef_.T / deviation[:, None]
         constants = model.intercept_ - mean @ weights
-        both = (states["valid"] @ weights + constants + beside) / 2
-        loss = -_log_softmax(both)[np.arange(len(both)), labels["valid"]].mean()
+        if weights.shape[1] == 1:  # of two words, the second against the first
+            weights, constants = np.hstack([-weights, weights]) / 2, constants * [-0.5, 0.5]
+        both = (states["valid"] @ weights + constants + others) / 2
+        loss = -log_softmax(both, axis=1)[np.arange(len(both)), labels["valid"]].mean()
         if loss < best:
             best, chosen = loss, (weights, constants)
     return chosen
-
-
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    return np.asarray(logits - np.logaddexp.reduce(logits, axis=1)[:, None])
 
 
 def _states(probe: Learned, rows: np.ndarray) -> np.ndarray:
     """Return the mean states of rows, computed once and kept in the folder of the probe."""
     weights = probe.system.body.state_dict().values()  # type: ignore[union-attr]
     content = b"".join(values.cpu().numpy().tobytes() for values in weights)
-    key = hashlib.sha256(content + rows.tobytes()).hexdigest()[:16]
-    path = probe.folder / f"probe-{key}.npy"
-    if path.exists():
-        return np.asarray(np.load(path, allow_pickle=False))
-    states = probe.row_states(rows)
-    with replacing(path) as new:
-        np.save(new, states)
-    return states
+    key = probe.trained.run.fingerprint.encode() + content + rows.tobytes()
+    return kept_array(probe.folder, "probe", key, lambda: probe.row_states(rows))
+
+
+def require_probe(path: str, layers: int, medium: str, task: str) -> None:
+    """Check the probe of a part before anything is trained.
+
+    Args:
+        path, layers: the network, and how many of its layers are used.
+        medium: that of the modality.
+        task: "single", "multi" or "regression", the corpus's.
+
+    Raises:
+        UsageError: there is no such network or layer, or it does not read the medium; or the rows
+            of the corpus have several emotions.
+    """
+    files = find(path)
+    most = int(files.config.get("encoder_layers") or files.config.get("num_hidden_layers") or 0)
+    if layers > most > 0:
+        raise UsageError(f"probe_layers = {layers}: {path} has {most} layers.")
+    if medium != "sound" or files.family != "whisper":
+        raise UsageError(
+            f"A probe reads sound with whisper-tiny, whisper-base or a folder of one; {path} is a "
+            f"{files.family} model, and the modality's medium is {medium}. Leave the probe out."
+        )
+    if task != "single":
+        raise UsageError("A probe needs rows of one emotion each; leave it out.")

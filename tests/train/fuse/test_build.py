@@ -444,3 +444,25 @@ def test_rows_of_either_corpus_are_known_as_trained_on(made, joint, tmp_path, co
     every = evaluate(model, rows, tmp_path / "all", split="all", **where)
     held = evaluate(model, rows, tmp_path / "held", split="held-out", **where)
     assert 0 < held["rows"] < every["rows"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("probe = 'nonsense'", "No backbone 'nonsense'"),
+        ("probe = 'whisper-tiny'\nprobe_layers = 99", "has 4 layers"),
+        ("joined = { ravdess = 'nowhere' }", "nowhere"),
+        ("joined = { ravdes = 'ravdess' }", "There is no corpus ravdes"),
+        ("joined = { 'crema-d' = 'crema_d' }", "joins crema-d with itself"),
+        ("probe_layers = 2", "probe_layers are those of a probe"),
+    ],
+)
+def test_parts_are_checked_before_anything_is_trained(made, tmp_path, change, words):
+    root, where, _ = made
+    text = (root / "tiny.toml").read_text()
+    text = text.replace("[parts.speech]\n", f"[parts.speech]\n{change}\n")
+    (root / "part.toml").write_text(text)
+    where = {**where, "work": tmp_path / "work"}
+    with pytest.raises((UsageError, DataError), match=words):
+        compose(root / "part.toml", tmp_path / "out", **where, tell=lambda _: None)
+    assert not (tmp_path / "work").exists()

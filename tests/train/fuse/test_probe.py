@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from moodal.core.errors import UsageError
 from moodal.train.fuse import probe as probes
-from moodal.train.fuse.probe import fit_head
+from moodal.train.fuse.probe import fit_head, require_probe
 
 C, H = 3, 5
 
@@ -52,3 +53,30 @@ def test_the_penalty_is_the_best_of_both_together(rows, monkeypatch):
     logits = (states["valid"] @ chosen[0] + chosen[1] + beside) / 2
     assert loss(logits, labels["valid"]) == pytest.approx(min(losses.values()), abs=1e-9)
     assert len(set(losses.values())) == len(losses) > 3
+
+
+def test_of_two_words_each_has_weights(rows):
+    states, labels = rows
+    two = {part: labels[part] < 2 for part in labels}
+    states = {part: states[part][two[part]] for part in states}
+    labels = {part: labels[part][two[part]] for part in labels}
+    weights, constants = fit_head(states, labels, np.zeros((len(labels["valid"]), 2)))
+    assert weights.shape == (H, 2)
+    right = ((states["valid"] @ weights + constants).argmax(1) == labels["valid"]).mean()
+    assert right > 0.85
+
+
+@pytest.mark.parametrize(
+    ("probe", "words"),
+    [
+        (("whisper-tiny", 9, "sound", "single"), "whisper-tiny has 4 layers"),
+        (("minilm", 2, "sound", "single"), "minilm is a bert model"),
+        (("whisper-tiny", 2, "text", "single"), "the modality's medium is text"),
+        (("whisper-tiny", 2, "sound", "multi"), "rows of one emotion each"),
+        (("nonsense", 0, "sound", "single"), "No backbone 'nonsense'"),
+    ],
+)
+def test_what_cannot_be_probed_is_refused(probe, words):
+    with pytest.raises(UsageError, match=words):
+        require_probe(*probe)
+    require_probe("whisper-tiny", 2, "sound", "single")

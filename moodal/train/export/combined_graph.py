@@ -1,4 +1,4 @@
-"""side_by_side: several ONNX graphs that read the same input, as one graph.
+"""combine_graphs: several ONNX graphs that read the same input, as one graph.
 
 The states of the graphs stand side by side, and what the graphs compute alike (a front-end of
 spectra, say) is computed once and its weights are kept once.
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def side_by_side(graphs: Sequence[bytes]) -> bytes:
+def combine_graphs(graphs: Sequence[bytes]) -> bytes:
     """Join graphs of one input and one output into a graph: [..., H] each -> [..., sum of H].
 
     Args:
@@ -35,7 +35,7 @@ def side_by_side(graphs: Sequence[bytes]) -> bytes:
     shape = [None] * len(output.type.tensor_type.shape.dim)
     joined = helper.make_graph(
         nodes,
-        "side_by_side",
+        "combine_graphs",
         [given],
         [helper.make_tensor_value_info(output.name, TensorProto.FLOAT, shape)],
         initializers,

@@ -11,8 +11,8 @@ from moodal.model.branches import session
 from moodal.model.graph import require_safe
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.whisper_layers import WhisperLayers
+from moodal.train.export.combined_graph import combine_graphs
 from moodal.train.export.onnx import graph, in_8_bits, run
-from moodal.train.export.side_by_side import side_by_side
 from moodal.train.systems.system import KeyedScoring
 
 
@@ -34,17 +34,17 @@ def graphs():
     return made
 
 
-def test_the_states_stand_side_by_side(graphs):
+def test_the_states_stand_combine_graphs(graphs):
     wave = np.random.default_rng(0).normal(0, 0.1, (1, 8000)).astype(np.float32)
     expected = np.concatenate([run(g, wave) for g in graphs], axis=-1)
-    joined = side_by_side(graphs)
+    joined = combine_graphs(graphs)
     require_safe(joined, "joined")
     np.testing.assert_array_equal(run(joined, wave), expected)
     assert [i.name for i in session(joined).get_inputs()] == ["wave"]
 
 
 def test_the_front_end_is_kept_and_computed_once(graphs):
-    joined = onnx.load_from_string(side_by_side(graphs))
+    joined = onnx.load_from_string(combine_graphs(graphs))
     single = onnx.load_from_string(graphs[0])
 
     def convolutions(model):
@@ -57,7 +57,7 @@ def test_the_front_end_is_kept_and_computed_once(graphs):
 
 def test_8_bits_keep_the_states_close(graphs):
     wave = np.random.default_rng(0).normal(0, 0.1, (1, 16000)).astype(np.float32)
-    joined = side_by_side(graphs)
+    joined = combine_graphs(graphs)
     rounded = in_8_bits(joined)
     assert len(rounded) < 0.4 * len(joined)
     difference = np.abs(run(rounded, wave) - run(joined, wave)).mean()
