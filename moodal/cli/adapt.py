@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from moodal.cli.common import Arguments, prior_arguments, tell
-from moodal.core.errors import LeftOutError, UsageError
+from moodal.cli.common import Arguments, prior_arguments, require_nothing_left_out, tell
+from moodal.core.errors import UsageError
 
 
 def adapt_arguments(parser: Arguments) -> None:
@@ -86,8 +86,9 @@ def _adapt_word(args: argparse.Namespace) -> Any:
     if not args.json:
         counts = ", ".join(counted(examples))
         tell(f"{folder} learned {word} from {counts}; use it with --artefact.")
-    _require_all(args, len(left_out) + len(unread))
-    return {"artefact": str(folder), "word": word, "clips": examples}
+    answer = {"artefact": str(folder), "word": word, "clips": examples}
+    require_nothing_left_out(args.strict, [*map(str, left_out), *unread], answer)
+    return answer
 
 
 def _adapt_level(args: argparse.Namespace) -> Any:
@@ -115,14 +116,6 @@ def _adapt_level(args: argparse.Namespace) -> Any:
     assert level is not None
     if not args.json:
         tell(f"{folder}: {level_note(level)} Use it with --artefact.")
-    _require_all(args, len(left_out) + len(unread))
-    return {"artefact": str(folder), "level": level.model_dump(mode="json")}
-
-
-def _require_all(args: argparse.Namespace, missing: int) -> None:
-    """Raise LeftOutError if something was left out and ``--strict`` was given."""
-    if args.strict and missing:
-        raise LeftOutError(
-            f"{args.out} was written, but {missing} files or clips were left out (--strict); they "
-            "are named above."
-        )
+    answer = {"artefact": str(folder), "level": level.model_dump(mode="json")}
+    require_nothing_left_out(args.strict, [*map(str, left_out), *unread], answer)
+    return answer

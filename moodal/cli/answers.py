@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moodal.cli.common import warn
-from moodal.core.errors import DataError, LeftOutError, OutputError, writing
+from moodal.cli.common import require_nothing_left_out, warn
+from moodal.core.errors import DataError, OutputError, writing
 from moodal.core.files import replacing
 from moodal.core.guard import line
 
@@ -129,8 +129,8 @@ class Answers:
             answer = _deliver(self.args, self.timelines) if self.timelines else None
         finally:
             self._tell_left_out()
-        if self.args.strict and (missing := len(self.failed) + len(self.left_out)):
-            raise LeftOutError(f"{missing} files were left out (--strict); they are named above.")
+        missing = [*map(str, self.failed), *map(str, self.left_out)]
+        require_nothing_left_out(self.args.strict, missing, answer)
         return answer
 
     def _tell_left_out(self) -> None:

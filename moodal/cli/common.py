@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from moodal.core.errors import UsageError
+from moodal.core.errors import LeftOutError, UsageError
 from moodal.core.guard import line
 
 Arguments = argparse.ArgumentParser
@@ -57,6 +58,22 @@ def tell(message: Any) -> None:
     from rich import print as rich_print
 
     rich_print(message)
+
+
+def require_nothing_left_out(strict: bool, missing: Sequence[str], answer: object) -> None:
+    """End a command with ``--strict`` if something was left out, after everything was written.
+
+    Args:
+        missing: what was left out.
+        answer: the command's answer, which is printed nevertheless.
+
+    Raises:
+        LeftOutError: names the first three.
+    """
+    if strict and missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        named = "; ".join(text.rstrip(".") for text in missing[:3])
+        raise LeftOutError(f"something was left out (--strict): {named}{more}.", answer)
 
 
 def warn(message: str) -> None:

@@ -18,7 +18,13 @@ from typing import Any
 
 from moodal.cli import adapt, compose, evaluate, import_, inspect, predict, prepare, train
 from moodal.cli.common import Arguments
-from moodal.core.errors import MissingDependencyError, MoodalError, OutputError, installation
+from moodal.core.errors import (
+    LeftOutError,
+    MissingDependencyError,
+    MoodalError,
+    OutputError,
+    installation,
+)
 from moodal.core.guard import line
 from moodal.core.version import __version__
 
@@ -121,12 +127,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _parse(argv)
     logging.lastResort = _guarded_handler()
     with user_errors("moodal", COMMANDS[args.command].resumable):
-        answer = COMMANDS[args.command].run(args)
-        if args.json and answer is not None:
-            json.dump(answer, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
-            sys.stdout.write("\n")
-        if sys.stdout is not None:
-            sys.stdout.flush()  # here, where a full disk is one sentence
+        try:
+            _print(args, COMMANDS[args.command].run(args))
+        except LeftOutError as error:  # what was done is told all the same
+            _print(args, error.answer)
+            raise
+
+
+def _print(args: argparse.Namespace, answer: Any) -> None:
+    """Print a command's answer where JSON is asked for."""
+    if args.json and answer is not None:
+        json.dump(answer, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+        sys.stdout.write("\n")
+    if sys.stdout is not None:
+        sys.stdout.flush()  # here, where a full disk is one sentence
 
 
 class _GuardedFormatter(logging.Formatter):

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moodal.cli.common import Arguments, pair, tell
-from moodal.core.errors import LeftOutError, UsageError
+from moodal.cli.common import Arguments, pair, require_nothing_left_out, tell
+from moodal.core.errors import UsageError
 
 if TYPE_CHECKING:
     from moodal.modalities.encoder import Encoder
@@ -76,12 +76,10 @@ def prepare(args: argparse.Namespace) -> Any:
         for table in prepare.findings_table(manifest, findings):
             tell(table)
         tell(f"Written to {args.out}; fingerprint {manifest.fingerprint}.")
-    if args.strict and (missing := prepare.left_out(findings)):
-        raise LeftOutError(
-            f"{args.out} was written, but something was left out (--strict): "
-            + " ".join(finding.detail for finding in missing)
-        )
-    return prepare.as_json(manifest, findings)
+    answer = prepare.as_json(manifest, findings)
+    missing = [finding.detail for finding in prepare.left_out(findings)]
+    require_nothing_left_out(args.strict, missing, answer)
+    return answer
 
 
 def _encoder(specification: str) -> str | Encoder:

@@ -69,9 +69,17 @@ class MissingReaderError(DataError, MissingDependencyError):
 
 
 class LeftOutError(MoodalError):
-    """Something was left out, and the user asked that nothing is (``--strict``)."""
+    """Something was left out, and the user asked that nothing is (``--strict``).
+
+    Attributes:
+        answer: what the command answers nevertheless, a JSON object.
+    """
 
     exit_code = 8
+
+    def __init__(self, message: str, answer: object = None):
+        super().__init__(message)
+        self.answer = answer
 
 
 def installation(extra: str) -> str:

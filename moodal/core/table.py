@@ -160,12 +160,16 @@ def rounded(number: float, digits: int) -> float:
 
 
 def _listed(timelines: Timeline | Iterable[Timeline]) -> list[Timeline]:
-    several = [timelines] if isinstance(timelines, Timeline) else list(timelines)
+    if isinstance(timelines, Timeline):
+        return [timelines]
+    several = list(timelines) if isinstance(timelines, Iterable) else [timelines]
+    if isinstance(timelines, str | bytes):
+        several = [timelines]
     for one in several:
         if not isinstance(one, Timeline):
             raise UsageError(
-                f"A table is made of timelines, but there is {one!r}; leave out what could not be "
-                "predicted."
+                f"A table is made of timelines, but there is {repr(one)[:200]}; leave out what "
+                "could not be predicted."
             )
     return several
 

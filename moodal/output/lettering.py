@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 _PIECES = re.compile(r"[^\s_]*_+|[^\s_]+")
@@ -46,19 +47,34 @@ def wrapped(
         return [text]
     lines, end = [""], 0
     for piece in _PIECES.finditer(text):
+        if most is not None and len(lines) > most:
+            break
         joined = lines[-1] + " " * (bool(lines[-1]) and piece.start() > end) + piece[0]
         end = piece.end()
         if fits(joined):
             lines[-1] = joined
             continue
         lines += [""] * bool(lines[-1])
-        for letter in piece[0]:
-            if lines[-1] and not fits(lines[-1] + letter):
-                lines.append("")
-            lines[-1] += letter
+        rest = piece[0]
+        while rest and (most is None or len(lines) <= most):
+            count = _longest(rest, fits)
+            lines[-1], rest = rest[:count], rest[count:]
+            lines += [""] * bool(rest)
     if most is None or len(lines) <= most:
         return lines
     last = lines[most - 1]
-    while last and not fits(last + "…"):
-        last = last[:-1]
+    if not fits(last + "…"):
+        last = last[: _longest(last, lambda part: fits(part + "…"))]
     return [*lines[: most - 1], last + "…"]
+
+
+def _longest(text: str, fits: Callable[[str], bool]) -> int:
+    """Return the number of letters of a text that fit, at least 1, by bisection."""
+    low, high = 1, 2
+    while high <= len(text) and fits(text[:high]):
+        low, high = high, 2 * high
+    high = min(high, len(text) + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(text[:middle]) else (low, middle)
+    return low

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -116,6 +117,9 @@ def test_strict_preparation_ends_with_its_own_code_after_writing(tmp_path, capsy
     assert f"something was left out (--strict): speech: 1 media cannot be read: {first.stem}" in (
         message.replace("\n", " ")
     )
+    with pytest.raises(SystemExit):
+        main([*args, "--json"])
+    assert json.loads(capsys.readouterr().out)["utterances"] == 12
     assert (tmp_path / "out" / "manifest.json").exists()
 
 
@@ -125,7 +129,8 @@ def test_strict_adaptation_ends_with_its_own_code_after_writing(tmp_path, capsys
     args = ["adapt", "elated", str(tmp_path / "shown.txt"), "--out", str(tmp_path / "out")]
     main([*args, "--strict"])
     args.insert(3, str(tmp_path / "broken.wav"))
-    assert "1 files or clips were left out (--strict)" in ends_with_8([*args, "--strict"], capsys)
+    message = ends_with_8([*args, "--strict"], capsys)
+    assert re.search(r"left out \(--strict\): .*broken\.wav", message)
     assert (tmp_path / "out" / "artefact.json").exists()
 
 

@@ -97,11 +97,14 @@ def test_a_wrong_recipe_of_a_fused_artefact_is_one_sentence(tmp_path, overrides,
     assert "\n" not in str(caught.value)
 
 
+FUSED = [ROOT / "recipes/artefact/default.toml", ROOT / "recipes/artefact/research.toml"]
+
+
 def whole():
     """The recipes; what others extend and is none by itself says so in its first lines."""
     for path in sorted(ROOT.glob("recipes/**/*.toml")):
         first = " ".join(path.read_text().lower().splitlines()[:3])
-        fused = path == ROOT / "recipes/artefact/default.toml"  # of another kind
+        fused = path in FUSED
         if path.parent.name != "spaces" and "not a recipe by itself" not in first and not fused:
             yield path
 
@@ -123,8 +126,8 @@ def test_shipped_recipes_are_whole(path):
     assert recipe.system["name"] in {*systems, "branch"}
 
 
-def test_the_recipe_of_the_artefact_names_recipes_of_branches():
-    path = ROOT / "recipes/artefact/default.toml"
+@pytest.mark.parametrize("path", FUSED, ids=lambda p: p.stem)
+def test_the_recipe_of_an_artefact_names_recipes_of_branches(path):
     for stream, part in config.load_fusion(path).parts.items():
         recipe = config.load(path.parent / part.recipe)
         assert (recipe.system["name"], recipe.system["streams"]) == ("branch", [stream])

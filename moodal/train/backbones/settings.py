@@ -14,8 +14,8 @@ class Backbone(Strict):
     """A system's ``speech = {...}`` or ``text = {...}`` section."""
 
     path: str = ""
-    """An embedded network ("whisper-tiny", "minilm"), a folder, or a name in the local hub cache;
-    "": the features are used as they are, frozen."""
+    """An embedded network ("whisper-tiny", "minilm", ...), a folder, or a name in the local hub
+    cache; "": the features are used as they are, frozen."""
     layers: int = Field(default=0, ge=0)
     """Transformer layers used, counted from below (0: all)."""
     freeze: int = Field(default=0, ge=-1)

@@ -68,7 +68,8 @@ def _without_repeats(
         node.input[:] = [same.get(name, name) for name in node.input]
         attributes = sorted(a.SerializeToString() for a in node.attribute)
         first_outputs = done.setdefault(
-            (node.op_type, node.domain, *node.input, "", *attributes), list(node.output)
+            (node.op_type, node.domain, len(node.output), *node.input, "", *attributes),
+            list(node.output),
         )
         if list(first_outputs) == list(node.output):
             kept_nodes.append(node)

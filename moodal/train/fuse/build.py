@@ -24,8 +24,9 @@ from moodal.core import manifest as manifests
 from moodal.core import recipe as recipes
 from moodal.core.concatenation import JOINT, concatenate, origins
 from moodal.core.errors import UsageError
+from moodal.core.fusion_recipe import FusionPart, FusionRecipe
 from moodal.core.manifest import Manifest
-from moodal.core.recipe import FusionPart, FusionRecipe, load_fusion
+from moodal.core.recipe import load_fusion
 from moodal.core.records import ordered
 from moodal.corpora import CORPORA
 from moodal.evaluation.report.calibration import reliability_panels
@@ -85,7 +86,7 @@ def compose(
     """Make a fused artefact, and resume where an earlier call was stopped.
 
     Args:
-        path: a TOML file, see `moodal.core.recipe.FusionRecipe`.
+        path: a TOML file, see `moodal.core.fusion_recipe.FusionRecipe`.
         out: folder of the artefact.
         data: folder in which the corpora lie.
         work: folder for features and trainings, which may be deleted afterwards.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moodal.core.recipe import FusionRecipe
+from moodal.core.fusion_recipe import FusionRecipe
 from moodal.evaluation.metrics.calibration import binned, calibration_error
 from moodal.model.channel import Channel, log_ratios
 from moodal.model.fusion import key

@@ -18,8 +18,8 @@ from moodal.core.concatenation import origins
 from moodal.core.dimensions import DIMENSIONS, INTENSITY
 from moodal.core.emotions import Value
 from moodal.core.errors import DataError, UsageError
+from moodal.core.fusion_recipe import FusionRecipe, HeadPart
 from moodal.core.manifest import Manifest
-from moodal.core.recipe import FusionRecipe, HeadPart
 from moodal.core.records import Clip
 from moodal.corpora import CORPORA
 from moodal.evaluation.metrics import pearson

@@ -17,7 +17,7 @@ import numpy as np
 
 from moodal.core.errors import MissingDependencyError, UsageError
 from moodal.core.files import replacing
-from moodal.core.recipe import FusionRecipe
+from moodal.core.fusion_recipe import FusionRecipe
 from moodal.core.records import Frames
 from moodal.corpora import CORPORA
 from moodal.media.audio import read_audio

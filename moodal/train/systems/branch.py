@@ -26,7 +26,7 @@ from moodal.core.strict import Strict
 from moodal.train.backbones.face import SIDE, FaceNetwork
 from moodal.train.backbones.frames import FrameNetwork
 from moodal.train.backbones.settings import Backbone
-from moodal.train.backbones.text import TextBackbone, build_text
+from moodal.train.backbones.text import TextBackbone, build_text, text_features
 from moodal.train.backbones.whisper_layers import WhisperLayers
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.layers.pooling import masked_mean
@@ -51,8 +51,8 @@ class Config(Strict):
     streams: Annotated[StreamNames, AfterValidator(_one)]
     """The one modality."""
     backbone: Backbone = Backbone()
-    """The network of text ("minilm") or speech ("whisper-tiny", "whisper-base"); other modalities
-    are trained from scratch."""
+    """The network of text ("minilm", "e5-small") or speech ("whisper-tiny", "whisper-base"); other
+    modalities are trained from scratch."""
     width: int = Field(48, ge=4)
     """Channels of the face network; H of the network that reads other features."""
     joint: int = Field(128, ge=1)
@@ -151,7 +151,10 @@ class Body(NamedTuple):
 
 def _text(config: Config, width: int) -> Body:
     body = build_text(config.backbone, width)
-    features = {} if body.model is None else {"text": {"name": "pieces"}}
+    if body.model is None:
+        return Body(body, body.width, body.settings)
+    own = config.backbone.path in ("", "minilm")  # prediction has MiniLM's tokens without PyTorch
+    features = {"text": {"name": "pieces"}} if own else text_features(config.backbone, width)
     return Body(body, body.width, body.settings, features)
 
 

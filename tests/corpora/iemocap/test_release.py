@@ -161,7 +161,7 @@ def test_odd_lines_and_second_transcripts_are_counted(tmp_path: Path) -> None:
     manifest = release.read(tmp_path)
     assert manifest.utterances[0].text == "One."
     assert manifest.notes[-3:] == (
-        f"1 turns have a second transcript, which was ignored: {name}.",
+        f"1 turns have a second transcript, which was left out: {name}.",
         "1 lines of transcripts name no turn and were left out.",
         "3 lines of label files are not annotations and were left out.",
     )
