@@ -1,4 +1,4 @@
-"""The mixture of experts that `benchmarks/regimes.py` sets beside the channel model.
+"""The mixture of experts with which `benchmarks/regimes.py` compares the channel model.
 
 Jacobs et al., "Adaptive Mixtures of Local Experts", Neural Computation 3, 1991. There is an expert
 for each set z of the present modalities, which holds that those tell and the others are plain:

@@ -38,6 +38,8 @@ class Cue:
 
 _TIME = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t]([^<>]*)>", re.I)
+LONGEST_NAME = 80
+"""Letters of a speaker's name that are kept."""
 # Not every "<": "I <3 you" and "1 < 2" are text.
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<\d+:[\d:.]+>|</>")
 _POSITION = re.compile(r"\{\\[^{}]*\}")
@@ -180,7 +182,8 @@ def _seconds(stamp: str) -> float | None:
 
 def _cue(times: tuple[float, float], lines: list[str], web: bool) -> Cue | None:
     text = "\n".join(lines)
-    names = [" ".join(unescaped(n).split()) for n in _VOICE.findall(text)] if web else []
+    names = _VOICE.findall(text) if web else []
+    names = [" ".join(unescaped(name[:LONGEST_NAME]).split()) for name in names]
     text = _TAG.sub("", _POSITION.sub("", text))
     text = "\n".join((unescaped(text) if web else text).split("\n"))
     text = text.translate({0x200E: None, 0x200F: None, 0xFEFF: None})

@@ -184,3 +184,11 @@ def test_any_text_gives_cues_or_a_sentence(text, web):
         return
     assert parsed
     assert all(0 <= c.start <= c.end and c.text.strip() for c in parsed)
+
+
+def test_a_voice_name_is_bounded(tmp_path):
+    path = tmp_path / "a.vtt"
+    path.write_text(f"WEBVTT\n\n00:01.000 --> 00:02.000\n<v {'x' * 5000}>Well.\n")
+    [cue] = read_subtitles(path)
+    assert cue.speaker == "x" * 80
+    assert cue.text == "Well."

@@ -54,7 +54,7 @@ def sound_quality(samples: np.ndarray, rate: int) -> dict[str, float]:
         raise DataError(f"Samples must be [n], one channel, not {list(sound.shape)}.")
     if not np.isfinite(sound).all():
         sound = np.nan_to_num(sound, nan=0, posinf=0, neginf=0)
-    # dot products in parts, since the squares of hours would take gigabytes
+    # squares in parts, since those of hours would take gigabytes
     parts = np.array_split(sound, max(1, len(sound) // PART))
     total = sum(float(np.square(part, dtype=np.float64).sum()) for part in parts)
     power = total / max(1, len(sound))

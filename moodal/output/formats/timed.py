@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
@@ -57,6 +58,8 @@ def annotate(timeline: Timeline, format: str) -> list[Annotation]:
             raise UsageError(
                 f"{name} has no times, but {format} needs them: write json or csv instead."
             )
+        if not (math.isfinite(p.start) and math.isfinite(p.end)):
+            raise UsageError(f"{p.id} has the times {p.start:g} to {p.end:g}, which are none.")
         timed.append(_annotation(p, p.start, p.end))
     return sorted(timed, key=lambda c: (c.start, c.end))
 
@@ -81,7 +84,9 @@ def _annotation(p: Prediction, first: float, last: float) -> Annotation:
 
 def end_of(timeline: Timeline, annotations: Iterable[Annotation]) -> int:
     """Return the end of the recording in ms: at least 1, and not before the last utterance's."""
-    return max([1, round((timeline.duration or 0) * 1000), *(c.end for c in annotations)])
+    seconds = timeline.duration or 0.0
+    length = round(seconds * 1000) if math.isfinite(seconds) else 1
+    return max([1, length, *(c.end for c in annotations)])
 
 
 def lanes(annotations: Sequence[Annotation]) -> list[Lane]:

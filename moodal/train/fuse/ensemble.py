@@ -1,4 +1,4 @@
-"""Ensemble: networks that read one modality together, each fitted apart on the same rows.
+"""Ensemble: networks of one modality, each fitted to the same rows by itself.
 
 Their evidence is the mean of their logits. For emotions of which one is right, that is the mean of
 their log probabilities but for a constant of each row, which the fusion does not read. A branch's

@@ -10,6 +10,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from moodal.core.emotions import Value
+from moodal.core.errors import UsageError
+from moodal.output import formats
 from moodal.output.formats import render, timed, to_eaf, to_textgrid
 
 
@@ -254,3 +256,12 @@ def test_speakers_belong_to_an_elan_utterance(made, kind):
     [kind] = [t for t in root.iter("LINGUISTIC_TYPE") if t.get("LINGUISTIC_TYPE_ID") == "speaker"]
     assert kind.get("CONSTRAINTS") == "Symbolic_Association"
     assert "speaker" not in to_eaf(timeline)
+
+
+@pytest.mark.parametrize("end", [float("nan"), float("inf")])
+def test_times_that_are_none_are_told(made, end):
+    timeline = made.timeline()
+    first = dataclasses.replace(timeline[0], end=end)
+    timeline = dataclasses.replace(timeline, predictions=(first, *timeline[1:]))
+    with pytest.raises(UsageError, match="has the times"):
+        formats.render([timeline], "textgrid")
