@@ -38,7 +38,7 @@ class FusionPart(Strict):
     encoder: str = ""
     """The encoder of its media ("": it came as features)."""
     bits: Literal[8, 32] = 32
-    """8: the large weights of the graph are kept in 8 bits, and the maps of its words in 16."""
+    """8: the large weights of the graph are kept in 8 bits."""
     plain: str = ""
     """Further rows that tell nothing, for the channel model: of text the reader of a corpus whose
     neutral lines they are; of speech "espeak-ng", which reads out telling texts."""

@@ -317,8 +317,7 @@ def _write(
     branches: dict[str, BranchInfo] = {}
     words = list(dict.fromkeys([*recipe.basics, *(w for s in scores.values() for w in s.shares)]))
     for stream, one in learned.items():
-        kind = np.float16 if recipe.parts[stream].bits == 8 else np.float32
-        maps = {name: values.astype(kind) for name, values in one.maps.items()}
+        maps = {name: values.astype(np.float32) for name, values in one.maps.items()}
         weights[f"{stream}.map"], weights[f"{stream}.offset"] = maps["map"], maps["offset"]
         if maps["bias"].any():
             weights[f"{stream}.bias"] = maps["bias"]
