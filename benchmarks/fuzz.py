@@ -74,6 +74,7 @@ def sounds(folder: Path) -> list[Path]:
 def pictures(folder: Path) -> list[Path]:
     """Write a small picture in every format, and a short film."""
     import av
+    import pillow_heif
     from PIL import Image
 
     pixels = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
@@ -81,6 +82,8 @@ def pictures(folder: Path) -> list[Path]:
     for ending in ("png", "jpg", "webp", "bmp", "tif", "gif"):
         paths.append(folder / f"picture.{ending}")
         Image.fromarray(pixels).save(paths[-1])
+    paths.append(folder / "picture.heic")
+    pillow_heif.from_pillow(Image.fromarray(pixels)).save(paths[-1])
     for ending in ("mp4", "mkv"):
         paths.append(folder / f"film.{ending}")
         with av.open(str(paths[-1]), "w") as file:
