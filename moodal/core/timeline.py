@@ -248,6 +248,11 @@ class Timeline(Sequence[Prediction]):
         )
         return f"<p>{html.escape(repr(self))}</p><table>{head}{''.join(rows)}</table>"
 
+    @property
+    def faces(self) -> tuple[int, ...]:
+        """The numbers of the tracked faces, in the order in which they appear."""
+        return tuple(dict.fromkeys(p.track for p in self if p.track is not None))
+
     def summary(self) -> RecordingSummary:
         """Return the answer for the recording as a whole, and for each of several faces."""
         return summarise(self.predictions, self.emotions)

@@ -242,7 +242,7 @@ def words_of(lane: timed.Lane, length: float, inch: float) -> Iterator[tuple[flo
         text = plain(annotation.prediction.turn)
         if 2 * sum(east_asian_width(c) in "WF" for c in text) > len(text):
             columns //= 2
-        room = columns >= min(_COLUMNS, len(text))
+        room = text and columns >= min(_COLUMNS, len(text))
         lines = textwrap.wrap(text, columns, max_lines=4, placeholder="…") if room else []
         yield annotation.start / 1000, "\n".join(lines)
 

@@ -117,11 +117,8 @@ def _strips(timeline: Timeline, pen: _Pen, width: int) -> Iterator[Any]:
     """Yield a row of cells over time (without times, one per sentence) for each tracked face."""
     from rich.text import Text
 
-    tracks = list(dict.fromkeys(p.track for p in timeline))
     used: dict[str, None] = {}
-    for track in tracks:
-        predictions = [p for p in timeline.rows if p.track == track]
-        name = "" if len(tracks) == 1 else "no face " if track is None else f"face {track} "
+    for name, predictions in _by_face(timeline):
         start, stop = _ends(timeline)
         columns = max(10, width - len(name) - len(start) - len(stop) - 4)
         line = Text(f"  {name}{start} ")
@@ -140,6 +137,15 @@ def _strips(timeline: Timeline, pen: _Pen, width: int) -> Iterator[Any]:
     yield legend
 
 
+def _by_face(timeline: Timeline) -> list[tuple[str, list[Prediction]]]:
+    """Return the rows of each tracked face with its label; all together where there is one face."""
+    if len(timeline.faces) < 2:
+        return [("", list(timeline.rows))]
+    tracks = dict.fromkeys(p.track for p in timeline)
+    labels = {track: "no face: " if track is None else f"face {track}: " for track in tracks}
+    return [(labels[t], [p for p in timeline.rows if p.track == t]) for t in tracks]
+
+
 def _ends(t: Timeline) -> tuple[str, str]:
     ends = [p.end for p in t if p.end is not None]
     if not ends:
@@ -152,13 +158,10 @@ def _lines(timeline: Timeline, pen: _Pen, width: int) -> Iterator[Any]:
     """Yield a row of bars over time for each value and tracked face, as high as the value."""
     from rich.text import Text
 
-    tracks = list(dict.fromkeys(p.track for p in timeline))
     start, stop = _ends(timeline)
     names = {v.name: pen.encodable(f"{plain(v.name)} ({interval(v)})") for v in timeline.values}
     wide = max(map(len, names.values()))
-    for track in tracks:
-        predictions = [p for p in timeline.rows if p.track == track]
-        face = "" if len(tracks) == 1 else "no face " if track is None else f"face {track} "
+    for face, predictions in _by_face(timeline):
         for value in timeline.values:
             before = f"  {face}{names[value.name]:{wide}} {start} "
             columns = max(10, width - len(before) - len(stop) - 2)
@@ -220,7 +223,7 @@ def _table(timeline: Timeline, pen: _Pen, width: int) -> Any:
     timed = any(p.start is not None for p in timeline) and timeline.kind != "image"
     spoken = any(p.text for p in timeline)
     short = max([timeline.duration or 0, *(p.end or 0 for p in timeline)]) < 60
-    several = len({p.track for p in timeline}) > 1
+    several = len(timeline.faces) > 1
     wide = width >= 110
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
     table.add_column("#", justify="right", style="dim", no_wrap=True)

@@ -141,6 +141,8 @@ def _listed(paths: list[str]) -> list[str]:
     for path in paths:
         if "events.out.tfevents" in path or "store/" in path or ".states/" in path:
             path = re.sub(r"[^/]+$", "<any name>", path)
+        # what is kept of a network is named by its weights, which differ between machines
+        path = re.sub(r"-[0-9a-f]{16}\.npy$", "-<weights>.npy", path)
         kinds.setdefault((str(Path(path).parent), Path(path).suffix), []).append(path)
     listed = []
     for (folder, suffix), group in kinds.items():

@@ -83,8 +83,8 @@ def test_each_face_has_its_strip(made):
         made.prediction(i, "a", "anger", i * 1.0, i + 1.5, track=1 + i % 2) for i in range(4)
     )
     text = _shown(dataclasses.replace(made.timeline(), predictions=parts))
-    assert "  face 1 0 AA" in text
-    assert "  face 2 0 ··" in text
+    assert "  face 1: 0 AA" in text
+    assert "  face 2: 0 ··" in text
 
 
 def test_flags_once_and_what_is_guessed(made):

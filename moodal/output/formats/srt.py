@@ -24,7 +24,7 @@ def to_srt(timelines: Sequence[Timeline]) -> str:
     """
     timeline = timed.only(timelines, "srt")
     annotations = timed.annotate(timeline, "srt")
-    several = len({c.prediction.track for c in annotations}) > 1
+    several = len(timeline.faces) > 1
     return "".join(
         f"{i}\n{_time(c.start)} --> {_time(c.end)}\n{_line(timeline, c.prediction, several)}\n\n"
         for i, c in enumerate(annotations, 1)

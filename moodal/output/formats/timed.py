@@ -94,17 +94,16 @@ def lanes(annotations: Sequence[Annotation]) -> list[Lane]:
     layers = _layers(annotations)
     if len(layers) <= 1:
         return [Lane("", list(annotations))]
+    if len({c.prediction.track for c in annotations} - {None}) < 2:
+        return [Lane(f"layer {i}", layer) for i, layer in enumerate(layers, 1)]
     sorted_lanes = []
     tracks = sorted({c.prediction.track for c in annotations}, key=lambda t: (t is None, t or 0))
     for track in tracks:
         name = "no face" if track is None else f"face {track}"
         track_layers = _layers([c for c in annotations if c.prediction.track == track])
         for i, layer in enumerate(track_layers):
-            track_name = name if len(tracks) > 1 else ""
-            layer_name = f"layer {i + 1}" if len(track_layers) > 1 else ""
-            sorted_lanes.append(
-                Lane(", ".join(part for part in (track_name, layer_name) if part), layer)
-            )
+            layer_name = f", layer {i + 1}" if len(track_layers) > 1 else ""
+            sorted_lanes.append(Lane(name + layer_name, layer))
     return sorted_lanes
 
 
