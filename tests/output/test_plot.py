@@ -10,6 +10,7 @@ import pytest
 
 from moodal.core.errors import UsageError
 from moodal.output import plot_panels
+from moodal.output.formats import render, timed
 from moodal.output.plot import plot
 from moodal.output.style import numeral
 
@@ -190,3 +191,26 @@ def test_slices_are_drawn_in_place_of_their_utterance(made, tmp_path):
         for i, t in enumerate((made.timeline(), made.sliced(1.0)))
     )
     assert fine > plain
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.5, 0.8, 1.0, 3.0])
+def test_an_utterance_without_words_close_before_the_next_one_has_none(made, gap):
+    silent = dataclasses.replace(made.prediction(0, "", "anger", 0.0, 0.1), text=None, words=())
+    following = made.prediction(1, "Well then", "anger", gap, gap + 5)
+    lane = timed.Lane("", timed.annotate(_with(made, silent, following), "a plot"))
+    assert [words for _, words in plot_panels.words_of(lane, 80.0, 0.1)] == ["", "Well then"]
+
+
+def _with(made, *predictions):
+    return dataclasses.replace(made.timeline(), predictions=predictions, duration=80.0)
+
+
+def test_one_face_that_is_seen_now_and_then_has_no_number(made, tmp_path):
+    parts = tuple(
+        made.prediction(i, "So", "anger", 1.0 * i, i + 1.4, track=0 if i % 2 else None)
+        for i in range(6)
+    )
+    timeline = dataclasses.replace(made.timeline(), predictions=parts)
+    assert timeline.faces == (0,)
+    assert "face 0" not in plot(timeline, tmp_path / "a.svg").read_text()
+    assert "face" not in render([timeline], "srt")
