@@ -33,6 +33,10 @@ class Absences:
         if self._recording.path is not None:
             name = self._recording.name or "the recording"
             sentence = sentence.replace(str(self._recording.path), name)
+        # readers tell what is damaged without a capital and a full stop
+        named = self._recording.name and sentence.startswith(self._recording.name)
+        first = sentence[:1] if named else sentence[:1].upper()
+        sentence = f"{first}{sentence[1:].removesuffix('.')}."
         if sentence not in self._notes:
             self._notes.append(sentence)
 

@@ -81,7 +81,7 @@ class Transcription:
             return
         begin, end = _extent(group[0])[0], _extent(group[-1])[1]
         try:
-            words = self._transcribe(self._buffer.cut(begin, end), begin)
+            words = list(self._transcribe(self._buffer.cut(begin, end), begin))
         except MissingDependencyError as error:
             if self._required:
                 raise
@@ -89,6 +89,11 @@ class Transcription:
             self._absences.record_missing("text", "no transcript")
             self._absences.note(f"The words were not used: {error}")
             return
+        if not words and len(group) > 1:
+            # what is said again and again is taken for the transcriber's stutter, but not alone
+            for segment in group:
+                first, last = _extent(segment)
+                words += self._transcribe(self._buffer.cut(first, last), first)
         nearest = [min(group, key=lambda s: _distance(s, _middle(word))) for word in words]
         for segment in group:
             own = [w for w, n in zip(words, nearest, strict=True) if n is segment]

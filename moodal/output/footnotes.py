@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from moodal.core.guard import plain
 from moodal.core.records import ModalityInfo
@@ -16,6 +17,11 @@ _SOURCES = {
     "absent": "cannot tell",
 }
 
+
+FEW = 3
+"""The most remarks of one kind that are listed one by one."""
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 MAPPED = "mapped from probabilities"
 """How dimensions without ratings are known."""
@@ -41,12 +47,28 @@ def footnotes(t: Timeline) -> Iterator[str]:
         yield f"{_numbers(numbers, len(t))}: without {_named(shown[stream])}, {why}."
     yield from _sources(t)
     yield from _dimensions(t)
-    for flag, numbers in flags.items():
-        yield f"{_numbers(numbers, len(t))}: {flag}"
-    yield from t.notes
+    for alike in _by_kind(flags):
+        numbers = sorted({n for flag in alike for n in flags[flag]})
+        first, *others = alike
+        if len(alike) <= FEW:
+            yield from (f"{_numbers(flags[flag], len(t))}: {flag}" for flag in alike)
+        else:
+            yield f"{_numbers(numbers, len(t))}: {first.rstrip('.')}, and {len(others)} alike."
+    for alike in _by_kind(t.notes):
+        first, *others = alike
+        yield from alike if len(alike) <= FEW else (f"{first} {len(others)} notes are alike.",)
     if name := t.artefact.get("name"):
         digest = t.artefact.get("digest", "").removeprefix("sha256:")[:12]
         yield f"Made by the artefact {name}{f' ({digest})' if digest else ''}."
+
+
+def _by_kind(remarks: Iterable[str]) -> list[list[str]]:
+    """Group remarks that differ in their numbers only, or in what two modalities answer."""
+    kinds: dict[str, list[str]] = {}
+    for remark in remarks:
+        kind = remark.partition(":")[0] if " of modalities: " in remark else remark
+        kinds.setdefault(_NUMBER.sub("#", kind), []).append(remark)
+    return list(kinds.values())
 
 
 def _sources(t: Timeline) -> Iterator[str]:

@@ -139,3 +139,22 @@ def test_a_recordings_words_are_those_of_its_utterances(ear):
         assert text.item == one.segment.text
         assert text.words == one.segment.words
     assert summary.absent == {}
+
+
+class Stutterer(Listener):
+    """Takes what is longer than 2 s for a stutter, as Whisper takes repeated sentences."""
+
+    def __call__(self, samples, start):
+        words = super().__call__(samples, start)
+        return words if len(samples) <= 2 * RATE else []
+
+
+def test_repeated_sentences_are_heard_one_by_one():
+    listener = Stutterer(0.1)
+    words, _ = transcription(listener, 9)
+    segments = [Segment(0.0, 1.0), Segment(1.5, 2.5), Segment(3.0, 4.0)]
+    for segment in segments:
+        words.expect(segment)
+    words.settle(np.inf)
+    assert [start for _, start in listener.heard] == [0.0, 0.0, 1.5, 3.0]
+    assert [s.text for s in segments] == ["0.1", "1.6", "3.1"]

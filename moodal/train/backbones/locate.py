@@ -129,7 +129,7 @@ def find(name: str) -> BackboneFiles:
         raise UsageError(
             f"{name} is a file; give the folder of the model, with config.json and its weights."
         )
-    if Path(name).is_absolute():
+    if Path(name).is_absolute() or name.split("/")[0] in (".", "..", "~", "models"):
         raise UsageError(
             f"There is no backbone in {name}; give the folder of a model, with config.json and its "
             "weights."

@@ -29,6 +29,10 @@ def folder(networks, tmp_path) -> Path:
 def test_a_folder_that_is_gone_is_named_as_a_folder(tmp_path):
     with pytest.raises(UsageError, match=r"There is no backbone in .*network; give the folder"):
         find(str(tmp_path / "network"))
+    with pytest.raises(
+        UsageError, match=r"There is no backbone in models/network; give the folder"
+    ):
+        find("models/network")
 
 
 def test_a_name_that_is_nowhere_says_what_to_put_where(tmp_path, monkeypatch):
@@ -39,7 +43,7 @@ def test_a_name_that_is_nowhere_says_what_to_put_where(tmp_path, monkeypatch):
     )
     with pytest.raises(UsageError, match=message):
         find("facebook/wav2vec2-nowhere")
-    with pytest.raises(UsageError, match=r"No backbone '\./models/gone'"):
+    with pytest.raises(UsageError, match=r"no backbone in \./models/gone"):
         find("./models/gone")
 
 
