@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 
 from moodal.core import manifest as manifests
-from moodal.core import recipe as recipes
 from moodal.core.concatenation import JOINT, concatenate, origins
 from moodal.core.errors import UsageError
 from moodal.core.fusion_recipe import FusionPart, FusionRecipe
@@ -66,7 +65,6 @@ from moodal.train.fuse.probe import fit_probe, require_probe
 from moodal.train.fuse.train_branch import (
     VECTORS,
     FusedBranch,
-    branch_run,
     finished_branch,
     learn_branch,
 )
@@ -215,8 +213,7 @@ def _learned(stream: str, part: FusionPart, path: Path, data: Path, work: Path) 
     if not part.probe:
         return trained
     backbone = Backbone(path=part.probe, layers=part.probe_layers)
-    run = branch_run(recipes.load(branch, overrides), work / f"{stream}-probe", str(branch))
-    return Ensemble((trained, fit_probe(trained, run, backbone)))
+    return Ensemble((trained, fit_probe(trained, backbone, work / f"{stream}-probe")))
 
 
 def _prepared(stream: str, part: FusionPart, corpus: str, root: Path, place: Path) -> Path:

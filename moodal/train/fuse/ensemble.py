@@ -19,14 +19,13 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.recipe import Recipe
 from moodal.core.records import Frames
 from moodal.evaluation.protocols.experiment import Experiment
-from moodal.model.info import AgreementInfo, GuessInfo
 from moodal.train.export.combined_graph import combine_graphs
 from moodal.train.export.onnx import in_8_bits
-from moodal.train.fuse.train_branch import FusedBranch, logits_of
+from moodal.train.fuse.train_branch import FusedBranch
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class Ensemble(FusedBranch):
     """A branch of several networks.
 
     Attributes:
@@ -76,16 +75,6 @@ class Ensemble:
         """A hash of the weights."""
         return hashlib.sha256(b"".join(member.digest for member in self.members)).digest()
 
-    @property
-    def agrees(self) -> AgreementInfo | None:
-        """The agreement of its graph with its networks: None, to be measured."""
-        return None
-
-    @property
-    def guess(self) -> GuessInfo | None:
-        """The quality of its scores of words that it never learned: None, to be measured."""
-        return None
-
     def row_states(self, rows: np.ndarray) -> np.ndarray:
         """Compute the mean states [n, H] of rows of its corpus."""
         return np.concatenate([member.row_states(rows) for member in self.members], axis=1)
@@ -93,11 +82,6 @@ class Ensemble:
     def states_of(self, frames: Frames) -> np.ndarray:
         """Compute the mean states [n, H] of other utterances, from the frames of its encoder."""
         return np.concatenate([member.states_of(frames) for member in self.members], axis=1)
-
-    def logits(self, states: np.ndarray) -> np.ndarray:
-        """Compute logits [n, C] of all its words, in double precision, of mean states [n, H]."""
-        length = self.recipe.space.length or 1.0
-        return logits_of(states, self.maps, np.asarray(self.space.vectors, np.float64) / length)
 
     def graph(self, bits: int) -> bytes:
         """Return one ONNX graph of the states of all members, with weights in 32 or 8 bits."""

@@ -25,11 +25,11 @@ from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
 from moodal.model.info import AgreementInfo, GuessInfo
 from moodal.train.experiment.run import Run
-from moodal.train.fuse.train_branch import branch_run, logits_of
+from moodal.train.fuse.train_branch import FusedBranch, branch_run
 
 
 @dataclass(frozen=True)
-class KeptBranch:
+class KeptBranch(FusedBranch):
     """A branch of a finished artefact, with the rows on which it was trained and tested.
 
     Attributes:
@@ -107,10 +107,6 @@ class KeptBranch:
         states = [self.branch.states(own) for own in frames]
         empty = np.zeros(len(self.branch.map))
         return np.stack([own.mean(0) if len(own) else empty for own in states]).astype(np.float64)
-
-    def logits(self, states: np.ndarray) -> np.ndarray:
-        """Compute logits [n, C] of all its words, in double precision, of mean states [n, H]."""
-        return logits_of(states, self.maps, np.asarray(self.space.vectors, np.float64))
 
     def graph(self, bits: int) -> bytes:
         """Return the graph of the artefact as it is, whatever ``bits``."""

@@ -13,6 +13,8 @@ with the least cross-entropy of the mean of both on validation rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,22 +24,22 @@ from moodal.core.errors import UsageError
 from moodal.modalities.infos import info_of
 from moodal.train.backbones.locate import find
 from moodal.train.backbones.settings import Backbone
-from moodal.train.experiment.run import Run, Trained
+from moodal.train.experiment.run import Trained
 from moodal.train.fuse.branch_scores import kept_array
-from moodal.train.fuse.train_branch import FusedBranch, Learned
+from moodal.train.fuse.train_branch import Learned
 from moodal.train.systems import branch
 
 STRENGTHS = tuple(10.0**power for power in np.arange(-3.5, -0.5, 0.5))
 """The C that are tried."""
 
 
-def fit_probe(first: FusedBranch, run: Run, backbone: Backbone) -> Learned:
+def fit_probe(first: Learned, backbone: Backbone, folder: Path) -> Learned:
     """Fit a probe on the rows that trained a branch.
 
     Args:
         first: the branch.
-        run: the run of its recipe, in the folder that keeps the probe's states.
         backbone: the network, all of whose weights are kept.
+        folder: keeps the probe's states.
 
     Raises:
         UsageError: see `require_probe`; or training has no row of a word.
@@ -52,7 +54,8 @@ def fit_probe(first: FusedBranch, run: Run, backbone: Backbone) -> Learned:
     )
     widths = {first.stream: experiment.manifest.features[first.stream].width}
     system = branch.build(config, widths, space)
-    run.folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    run = replace(first.trained.run, folder=folder)
     probe = Learned(Trained(run, system, run.tensors(system, {}), {}, ()))
     labels = experiment.manifest.labels.argmax(1)
     shown = set(labels[experiment.train].tolist())

@@ -44,7 +44,7 @@ VECTORS = "minilm"
 
 
 class FusedBranch(Protocol):
-    """The protocol of a branch that is fused: trained here (`Learned`), or kept (`KeptBranch`)."""
+    """The base of branches that are fused: `Learned` here, `KeptBranch`, or an `Ensemble`."""
 
     @property
     def recipe(self) -> Recipe:
@@ -83,13 +83,13 @@ class FusedBranch(Protocol):
 
     @property
     def agrees(self) -> AgreementInfo | None:
-        """The agreement of its graph with its network, if it is known already."""
-        ...
+        """The agreement of its graph with its network; None if it is still to be measured."""
+        return None
 
     @property
     def guess(self) -> GuessInfo | None:
-        """The quality of its scores of words that it never learned, if it is known already."""
-        ...
+        """The quality of its scores of unlearned words; None if it is still to be measured."""
+        return None
 
     def row_states(self, rows: np.ndarray) -> np.ndarray:
         """Compute the mean states [n, H] of rows of its corpus."""
@@ -101,7 +101,8 @@ class FusedBranch(Protocol):
 
     def logits(self, states: np.ndarray) -> np.ndarray:
         """Compute logits [n, C] of all its words, in double precision, of mean states [n, H]."""
-        ...
+        length = self.recipe.space.length or 1.0
+        return logits_of(states, self.maps, np.asarray(self.space.vectors, np.float64) / length)
 
     def graph(self, bits: int) -> bytes:
         """Return the ONNX graph of its states, with weights in 32 or 8 bits."""
@@ -109,7 +110,7 @@ class FusedBranch(Protocol):
 
 
 @dataclass(frozen=True)
-class Learned:
+class Learned(FusedBranch):
     """A branch that was trained by its recipe.
 
     Attributes:
@@ -177,16 +178,6 @@ class Learned:
         values = self.system.state_dict().values()
         return hashlib.sha256(b"".join(v.cpu().numpy().tobytes() for v in values)).digest()
 
-    @property
-    def agrees(self) -> AgreementInfo | None:
-        """The agreement of its graph with its network: None, to be measured."""
-        return None
-
-    @property
-    def guess(self) -> GuessInfo | None:
-        """The quality of its scores of words that it never learned: None, to be measured."""
-        return None
-
     def row_states(self, rows: np.ndarray) -> np.ndarray:
         """Compute the mean states [n, H] of rows of its corpus."""
         return self._pooled(rows, self.trained.data, self.trained.sizes)
@@ -216,11 +207,6 @@ class Learned:
         """Export the network of its states as an ONNX graph with weights in 32 or 8 bits."""
         width = self.experiment.manifest.features[self.stream].width
         return onnx.graph(self.keyed, width, bits=bits, preparation=self.preparation)
-
-    def logits(self, states: np.ndarray) -> np.ndarray:
-        """Compute logits [n, C] of all its words, in double precision, of mean states [n, H]."""
-        vectors = np.asarray(self.space.vectors, np.float64) / (self.recipe.space.length or 1.0)
-        return logits_of(states, self.maps, vectors)
 
 
 def logits_of(
