@@ -92,6 +92,8 @@ def name_in(whole: str, corpus: str, name: str) -> str | None:
     >>> name_in("crema-d+ravdess", "ravdess", "01"), name_in("mmer", "iemocap-release", "Ses01")
     ('ravdess:01', 'Ses01')
     """
+    if corpus == whole:
+        return name
     for part in whole.split(JOINT):
         if part == corpus or {part, corpus} <= set(SAME_TURNS):
             return name if part == whole else f"{part}{SEPARATOR}{name}"

@@ -6,10 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from moodal.core.strict import Strict
-
-SEEDS = 2**31 - 1
-"""The largest seed of a random number generator."""
+from moodal.core.strict import SEEDS, Strict
 
 
 class FusionPart(Strict):

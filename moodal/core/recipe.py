@@ -17,8 +17,8 @@ from pydantic import Field
 
 from moodal.core.errors import UsageError
 from moodal.core.files import load_toml
-from moodal.core.fusion_recipe import SEEDS, FusionRecipe
-from moodal.core.strict import Strict, parse
+from moodal.core.fusion_recipe import FusionRecipe
+from moodal.core.strict import SEEDS, Strict, parse
 
 
 class Data(Strict):

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from moodal.core.errors import UsageError
 
+SEEDS = 2**31 - 1
+"""The largest seed of a random number generator."""
+
 
 class Strict(BaseModel):
     """A section of a recipe: no unknown keys, no silent conversions, immutable."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -97,6 +97,11 @@ class RecordingSummary:
     tracks: tuple[RecordingSummary, ...] = ()
 
 
+def faces_of(predictions: Iterable[Prediction]) -> tuple[int, ...]:
+    """Return the numbers of the tracked faces, in the order in which they appear."""
+    return tuple(dict.fromkeys(p.track for p in predictions if p.track is not None))
+
+
 def summarise(predictions: Sequence[Prediction], emotions: Sequence[str]) -> RecordingSummary:
     """Summarise the utterances of a recording, and those of each of several tracked faces.
 
@@ -106,8 +111,8 @@ def summarise(predictions: Sequence[Prediction], emotions: Sequence[str]) -> Rec
         predictions: the utterances in the order of time.
         emotions: the emotions that were asked for; none of a model of values.
     """
-    tracks = list(dict.fromkeys(p.track for p in predictions if p.track is not None))
-    persons = tracks if len(tracks) > 1 else []
+    tracks = faces_of(predictions)
+    persons = tracks if len(tracks) > 1 else ()
     return _summary(
         predictions,
         emotions,

@@ -162,9 +162,8 @@ def rounded(number: float, digits: int) -> float:
 def _listed(timelines: Timeline | Iterable[Timeline]) -> list[Timeline]:
     if isinstance(timelines, Timeline):
         return [timelines]
-    several = list(timelines) if isinstance(timelines, Iterable) else [timelines]
-    if isinstance(timelines, str | bytes):
-        several = [timelines]
+    is_several = isinstance(timelines, Iterable) and not isinstance(timelines, str | bytes)
+    several: list[Any] = list(timelines) if is_several else [timelines]
     for one in several:
         if not isinstance(one, Timeline):
             raise UsageError(

@@ -12,7 +12,7 @@ import numpy as np
 from moodal.core.dimensions import Dimensions, headline
 from moodal.core.emotions import Value
 from moodal.core.records import ModalityInfo
-from moodal.core.summary import RecordingSummary, summarise
+from moodal.core.summary import RecordingSummary, faces_of, summarise
 
 UNSURE = "unsure"
 """The label of an utterance on which the model abstains."""
@@ -251,7 +251,7 @@ class Timeline(Sequence[Prediction]):
     @property
     def faces(self) -> tuple[int, ...]:
         """The numbers of the tracked faces, in the order in which they appear."""
-        return tuple(dict.fromkeys(p.track for p in self if p.track is not None))
+        return faces_of(self)
 
     def summary(self) -> RecordingSummary:
         """Return the answer for the recording as a whole, and for each of several faces."""

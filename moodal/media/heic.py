@@ -6,6 +6,7 @@ FFmpeg takes the tiles of such a picture for pictures of their own.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,25 +27,31 @@ def is_heic(head: bytes) -> bool:
     return b"avif" not in brands
 
 
-def heic_size(path: Path) -> tuple[int, int]:
-    """Return width and height of a HEIC picture, from its header.
+def check_heic(path: Path) -> None:
+    """Check the header of a HEIC picture.
 
     Raises:
         DataError: it is damaged, or pillow-heif is not installed.
     """
     with _damage_named(path):
-        width, height = _opened(path).size
-        return int(width), int(height)
+        _opened(path)
 
 
-def read_heic(path: Path) -> np.ndarray:
+def read_heic(path: Path, most: float = math.inf) -> np.ndarray:
     """Read a HEIC picture, turned upright: [H, W, 3] uint8, RGB.
 
+    Args:
+        most: the pixels above which it is refused before it is decoded.
+
     Raises:
-        DataError: it is damaged, or pillow-heif is not installed.
+        DataError: it is damaged or too large, or pillow-heif is not installed.
     """
     with _damage_named(path):
-        picture = np.asarray(_opened(path))
+        opened = _opened(path)
+        width, height = opened.size
+        if width * height > most:
+            raise DataError(f"{path} is {width} x {height} pixels large; make it smaller.")
+        picture = np.asarray(opened)
         if picture.dtype == np.uint16:
             picture = (picture >> 8).astype(np.uint8)
         if picture.ndim == 2:  # grey

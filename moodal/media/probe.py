@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from moodal.core.errors import DataError, MissingDependencyError
-from moodal.media.heic import heic_size, is_heic, read_heic
+from moodal.media.heic import is_heic, read_heic
 from moodal.media.sniff import as_text, is_mpeg_audio, jpeg_size, png_size, read_head, refuse_other
 from moodal.media.subtitles import read_subtitles
 
@@ -198,10 +198,8 @@ def probe(path: Path | str) -> Media:
     if picture is not None:
         return _image(path, head, picture)
     if is_heic(head):
-        size = heic_size(path)
-        _require_size(path, size)
-        read_heic(path)  # its header does not tell whether it is damaged
-        return Media("image", size=size)
+        height, width, _ = read_heic(path, PIXELS).shape
+        return Media("image", size=(width, height))
     refuse_other(path, head)
     text = as_text(head)
     if text is not None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import DataError, MissingDependencyError, UsageError
-from moodal.media.heic import heic_size, is_heic, read_heic
+from moodal.media.heic import check_heic, is_heic, read_heic
 from moodal.media.probe import SAFE, picture_format
 from moodal.media.sniff import read_head, refuse_other
 
@@ -92,9 +92,8 @@ def frames(
     if not begin >= 0 or (end is not None and not end > begin):
         raise UsageError(f"{path}: a span needs 0 <= start < end in seconds; got {start}-{end}.")
     if _is_heic(path):
-        _require_size(path, *heic_size(Path(path)))
         if begin == 0:
-            yield _shrunk(read_heic(Path(path)), longest)
+            yield _shrunk(read_heic(Path(path), LARGEST), longest)
         return
     with _opened(path) as film:
         held: Any = None  # the last frame before the span, and until when it is shown
@@ -133,7 +132,7 @@ def check_video(path: Path | str) -> None:
         DataError, MissingDependencyError: as `frames`, except for damage further in.
     """
     if _is_heic(path):
-        heic_size(Path(path))
+        check_heic(Path(path))
         return
     with _opened(path):
         pass
@@ -187,11 +186,12 @@ class _Film:
         # Files with several angles or sizes mark one as the default.
         stream = next((s for s in streams if s.disposition & Disposition.default), streams[0])
         width, height = stream.codec_context.width, stream.codec_context.height
-        try:
-            _require_size(self.path, width, height)
-        except DataError:
+        if width * height > LARGEST:
             file.close()
-            raise
+            raise DataError(
+                f"Video {self.path} claims {width} x {height} pixels; it is damaged, or scale it "
+                "down."
+            )
         return file, stream
 
     def decoded(
@@ -283,14 +283,6 @@ class _Film:
             ) from None
         turns = round(frame.rotation / 90) % 4
         return Picture(max(0.0, at), np.ascontiguousarray(np.rot90(rgb, turns)), scale)
-
-
-def _require_size(path: Path | str, width: int, height: int) -> None:
-    """Refuse a size that no picture has, before anything is decoded."""
-    if width * height > LARGEST:
-        raise DataError(
-            f"Video {path} claims {width} x {height} pixels; it is damaged, or scale it down."
-        )
 
 
 def _is_heic(path: Path | str) -> bool:

@@ -324,17 +324,17 @@ def _branch(
         word: (weights[f"{modality}.adapted"][i], float(weights[f"{modality}.constants"][i]))
         for i, word in enumerate(info.adapted)
     }
-    names = {name: f"{modality}.{name}" for name in ("map", "offset", "bias")}
-    maps = {name: weights[n].astype(np.float32) for name, n in names.items() if n in weights}
+    maps = weights[f"{modality}.map"], weights[f"{modality}.offset"]
     graph = str(artefact.file(info.graph).absolute())  # opened later, maybe elsewhere
     medium = artefact.info.modality(modality).medium
     return Branch(
         modality,
-        learned=info.learned,
-        graph=graph,
-        threads=threads,
-        adapted=adapted,
+        *maps,
+        info.learned,
+        graph,
+        threads,
+        adapted,
         unpacked=medium == "pictures",
-        **maps,
+        bias=weights.get(f"{modality}.bias"),
         input=READ.get(medium),
     )

@@ -179,8 +179,7 @@ def _validation_stamp(model: ModelParts, tested: Manifest) -> list[str]:
     the official split, and then none of them trained it.
     """
     info, rows = model.info, tested.rows("valid")
-    trained_on = info.data.corpus
-    same = tested.corpus == trained_on or name_in(trained_on, tested.corpus, "") is not None
+    same = name_in(info.data.corpus, tested.corpus, "") is not None
     validated = info.data.rows.get("valid") and SELECTED_ON_TEST not in info.protocol.stamps
     if info.kind == "fused" or not (same and validated and len(rows)):
         return []

@@ -13,6 +13,7 @@ from moodal.output.style import (
     clock,
     colours,
     dimension_texts,
+    face_name,
     ink,
     interval,
     letters,
@@ -142,8 +143,10 @@ def _by_face(timeline: Timeline) -> list[tuple[str, list[Prediction]]]:
     if len(timeline.faces) < 2:
         return [("", list(timeline.rows))]
     tracks = dict.fromkeys(p.track for p in timeline)
-    labels = {track: "no face: " if track is None else f"face {track}: " for track in tracks}
-    return [(labels[t], [p for p in timeline.rows if p.track == t]) for t in tracks]
+    return [
+        (f"{face_name(track)}: ", [p for p in timeline.rows if p.track == track])
+        for track in tracks
+    ]
 
 
 def _ends(t: Timeline) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from moodal.core.guard import plain
 from moodal.core.timeline import Prediction, Timeline
 from moodal.output.formats import timed
-from moodal.output.style import numeral, percent
+from moodal.output.style import face_name, numeral, percent
 
 OWN = ".moodal.srt"
 """The ending of subtitles in a folder, so that they are not taken for a transcript."""
@@ -35,7 +35,7 @@ def _line(t: Timeline, p: Prediction, several: bool) -> str:
     answer = f"{p.label} {percent(p.probabilities[p.decided[0]])}" if p.decided else p.label
     if t.values:
         answer = ", ".join(f"{plain(v.name)} {numeral(v, p.values[v.name])}" for v in t.values)
-    face = f"face {p.track}: " if several and p.track is not None else ""
+    face = f"{face_name(p.track)}: " if several and p.track is not None else ""
     words = plain(p.text or "") or "(no words)"
     return f"{_name(p)}[{face}{answer}] {words}".replace("-->", "→")
 

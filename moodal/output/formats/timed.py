@@ -11,7 +11,9 @@ from moodal.core.dimensions import DIMENSIONS, INTENSITY
 from moodal.core.emotions import Value
 from moodal.core.errors import UsageError
 from moodal.core.records import ordered
+from moodal.core.summary import faces_of
 from moodal.core.timeline import Prediction, Timeline
+from moodal.output.style import face_name
 
 
 class Annotation(NamedTuple):
@@ -94,12 +96,12 @@ def lanes(annotations: Sequence[Annotation]) -> list[Lane]:
     layers = _layers(annotations)
     if len(layers) <= 1:
         return [Lane("", list(annotations))]
-    if len({c.prediction.track for c in annotations} - {None}) < 2:
+    if len(faces_of(c.prediction for c in annotations)) < 2:
         return [Lane(f"layer {i}", layer) for i, layer in enumerate(layers, 1)]
     sorted_lanes = []
     tracks = sorted({c.prediction.track for c in annotations}, key=lambda t: (t is None, t or 0))
     for track in tracks:
-        name = "no face" if track is None else f"face {track}"
+        name = face_name(track)
         track_layers = _layers([c for c in annotations if c.prediction.track == track])
         for i, layer in enumerate(track_layers):
             layer_name = f", layer {i + 1}" if len(track_layers) > 1 else ""
