@@ -11,6 +11,7 @@ from moodal.modalities.speech.egemaps import Egemaps
 from moodal.modalities.speech.observe import Speech
 from moodal.modalities.speech.samples import Wave
 from moodal.modalities.speech.spoken import Spoken
+from moodal.modalities.text.e5 import E5
 from moodal.modalities.text.glove import Glove
 from moodal.modalities.text.minilm import MiniLM
 from moodal.modalities.text.observe import Text
@@ -18,6 +19,7 @@ from moodal.modalities.text.tokens import Pieces
 
 ENCODERS: dict[str, type[Encoder]] = {
     "glove-50": Glove,
+    "e5": E5,
     "minilm": MiniLM,
     "pieces": Pieces,
     "pixels": Pixels,

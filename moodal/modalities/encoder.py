@@ -84,6 +84,13 @@ class Encoder(ABC):
         """Encode several items; an encoder overrides this where a batch is faster."""
         return [self.encode(item) for item in items]
 
+    def places(self, item: Item) -> Sequence[int] | None:
+        """Return the place in a text where each step begins, -1 for a step of no place.
+
+        None: the steps are not parts of a text, or their places are not known.
+        """
+        return None
+
     def check(self, item: Item) -> None:
         """Check quickly, before anything is encoded, that an item can be read.
 

@@ -13,7 +13,7 @@ import numpy as np
 from moodal.core.emotions import EmotionSpace, WordTask
 from moodal.core.errors import DataError, MissingDependencyError, SpaceError, UsageError
 from moodal.modalities.encoder import file_hash
-from moodal.modalities.text import glove
+from moodal.modalities.text import e5, glove
 from moodal.modalities.text.glove import Glove
 from moodal.modalities.text.minilm import MiniLM
 
@@ -173,6 +173,8 @@ def word_vectors(source: str) -> WordVectors:
     """
     if source == "glove-50":
         return WordVectors(source, _glove_vector, _frequent_words, Glove.width)
+    if source == "e5":
+        return WordVectors(source, e5.word_vector, _frequent_words, e5.WIDTH)
     if source == "minilm":
         return WordVectors(source, _minilm_vector, _frequent_words, MiniLM.width)
     path = Path(source)

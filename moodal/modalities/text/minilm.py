@@ -21,7 +21,7 @@ import numpy as np
 from moodal.core.errors import MissingDependencyError
 from moodal.core.process_local import ProcessLocal
 from moodal.modalities.encoder import Encoder, Item, package_folder, specification
-from moodal.modalities.text.spelling import text_of
+from moodal.modalities.text.spelling import spelling_of, text_of
 
 LONGEST = 256
 """Word pieces that are read of a text, as by all-MiniLM-L6-v2; the rest is cut off."""
@@ -57,6 +57,10 @@ class MiniLM(Encoder):
         """Return features [T, 384] float32 of a text; [1, 384] with ``pool``."""
         return self.encode_many([item])[0]
 
+    def places(self, item: Item) -> Sequence[int] | None:
+        """Return the place where each word piece begins in the text as written."""
+        return None if self.pool or not isinstance(item, str) else places_of(item)[1:-1]
+
     def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
         """Encode many texts in batches of equal length."""
         texts = [text_of(item, BEGINNING) for item in items]
@@ -74,6 +78,13 @@ class MiniLM(Encoder):
                 for row, state in zip(batch, states, strict=True):
                     features[row] = _pooled(state) if self.pool else state[1:-1].copy()
         return features
+
+
+def places_of(text: str) -> list[int]:
+    """Return the place where each word piece begins in a text as written, -1 for special ones."""
+    spelling = spelling_of(text[:BEGINNING])
+    offsets = tokenizer().encode(spelling.text).offsets
+    return [spelling.places[start] if end > start else -1 for start, end in offsets]
 
 
 def _pooled(states: np.ndarray) -> np.ndarray:

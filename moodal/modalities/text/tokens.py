@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moodal.modalities.encoder import Encoder, Item, specification
-from moodal.modalities.text.minilm import BEGINNING, tokenizer, tokenizer_file
+from moodal.modalities.text.minilm import BEGINNING, places_of, tokenizer, tokenizer_file
 from moodal.modalities.text.spelling import text_of
 
 
@@ -35,6 +35,10 @@ class Pieces(Encoder):
     def encode(self, item: Item) -> np.ndarray:
         """Return the numbers [T, 1] of a text."""
         return self.encode_many([item])[0]
+
+    def places(self, item: Item) -> Sequence[int] | None:
+        """Return the place where each word piece begins in the text as written."""
+        return places_of(item) if isinstance(item, str) else None
 
     def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
         """Encode many texts in one batch of the tokeniser."""

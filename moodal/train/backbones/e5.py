@@ -9,9 +9,8 @@ of 4 bits with one scale in half precision.
 
 from __future__ import annotations
 
-import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,8 @@ from moodal.core.errors import DataError
 MAGIC = b"E5S1"
 BLOCK = 32
 """Weights that share a scale."""
+STORED = 2 + BLOCK // 2
+"""Bytes of a block: its scale in half precision, and its weights of 4 bits."""
 BITS_4 = 1
 """The kind of a tensor in blocks; others are of 32 bits."""
 
@@ -90,6 +91,27 @@ def read_e5(path: Path, *, weights: bool = True) -> E5File:
         ) from None
 
 
+def packed_table(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read the embeddings of the pieces as they are stored: 4 bits, and a scale for each block.
+
+    Args:
+        path: the package's file, which `read_e5` has read.
+
+    Returns:
+        Bits [N, 384] uint8 from 0 to 15, and scales [N, 12] float16; a weight is (bits - 8) times
+        its scale.
+    """
+    content = path.read_bytes()
+    reader = _Reader(content)
+    reader.take(len(MAGIC))
+    _, width, *_ = reader.numbers("I7ifi")
+    _pieces(reader)
+    _normalised(reader)
+    parts = {name: part for name, _, _, part in _directory(reader, content)}
+    bits, scales = _blocks(parts["emb.word"], len(parts["emb.word"].content) // STORED)
+    return bits.reshape(-1, width), scales.reshape(-1, width // BLOCK)
+
+
 class _Reader:
     """A place in the file, from which values are read one after the other."""
 
@@ -136,25 +158,36 @@ def _normalised(reader: _Reader) -> dict[str, str]:
     return changed
 
 
-def _tensors(reader: _Reader, content: bytes) -> Any:
+def _tensors(reader: _Reader, content: bytes) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the name of each tensor and its values, in one row."""
+    for name, kind, size, part in _directory(reader, content):
+        yield name, _values(part, size, kind)
+
+
+def _directory(reader: _Reader, content: bytes) -> Iterator[tuple[str, int, int, _Reader]]:
+    """Yield the name, kind, number of values and bytes of each tensor."""
     (count,) = reader.numbers("i")
     for _ in range(count):
         (length,) = reader.numbers("H")
         name = reader.take(length).decode()
         kind, size, begin, held = reader.numbers("BIQQ")
-        part = _Reader(content[begin : begin + held])
-        yield name, _values(part, size, kind)
+        yield name, kind, size, _Reader(content[begin : begin + held])
 
 
 def _values(part: _Reader, size: int, kind: int) -> np.ndarray:
     """Return the values of a tensor; those of a block are (bits - 8) times its scale."""
     if kind != BITS_4:
         return part.array(size, np.dtype("<f4")).astype(np.float32)
-    blocks = part.array(size // BLOCK, np.dtype([("scale", "<f2"), ("bits", "u1", BLOCK // 2)]))
-    bits = np.concatenate([blocks["bits"] & 15, blocks["bits"] >> 4], axis=1)
-    values = (bits.astype(np.float32) - 8) * blocks["scale"].astype(np.float32)[:, None]
+    bits, scales = _blocks(part, size // BLOCK)
+    values = (bits.astype(np.float32) - 8) * scales.astype(np.float32)[:, None]
     return np.asarray(values.ravel())
+
+
+def _blocks(part: _Reader, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bits [count, 32] and scales [count] of blocks."""
+    blocks = part.array(count, np.dtype([("scale", "<f2"), ("bits", "u1", BLOCK // 2)]))
+    bits = np.concatenate([blocks["bits"] & 15, blocks["bits"] >> 4], axis=1)
+    return bits, blocks["scale"]
 
 
 def _named(
@@ -178,37 +211,3 @@ def _named(
             named[f"{place}.weight"] = weight
             named[f"{place}.bias"] = tensors[f"l{layer}.{ours}.b"]
     return {name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in named.items()}
-
-
-class E5Tokenizer:
-    """The tokeniser of the package's file: normalised characters, then XLM-R's pieces.
-
-    Args:
-        file: what the package's file holds.
-    """
-
-    def __init__(self, file: E5File):
-        from tokenizers import Tokenizer, pre_tokenizers
-        from tokenizers.models import Unigram
-
-        self._normalised = str.maketrans(dict(file.normalised))
-        self._ends = file.special["bos"], file.special["eos"]
-        self._model = Tokenizer(Unigram(list(file.pieces), unk_id=file.special["unk"]))
-        self._model.pre_tokenizer = pre_tokenizers.Metaspace()
-
-    def num_special_tokens_to_add(self) -> int:
-        """Return the number of special tokens around a text."""
-        return len(self._ends)
-
-    def __call__(
-        self, texts: Sequence[str], truncation: bool = True, max_length: int = 512
-    ) -> dict[str, list[list[int]]]:
-        """Return the token numbers of each text as "input_ids", special ones included."""
-        plain = [_SPACES.sub(" ", text.translate(self._normalised)) for text in texts]
-        first, last = self._ends
-        most = max_length - 2 if truncation else None
-        encoded = self._model.encode_batch(plain, add_special_tokens=False)
-        return {"input_ids": [[first, *e.ids[:most], last] for e in encoded]}
-
-
-_SPACES = re.compile(" {2,}")

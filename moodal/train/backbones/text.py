@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from moodal.core.errors import DataError, UsageError
-from moodal.train.backbones.e5 import E5Tokenizer, read_e5
+from moodal.modalities.text.xlmr import XlmrTokenizer
+from moodal.train.backbones.e5 import read_e5
 from moodal.train.backbones.locate import E5_FILE, BackboneFiles, find
 from moodal.train.backbones.pretrained import (
     config_of,
@@ -202,7 +203,8 @@ def _tokenizer(files: BackboneFiles) -> tuple[Any, int]:
     from transformers import AutoTokenizer
 
     if files.weights[0].name == E5_FILE:
-        return E5Tokenizer(read_e5(files.weights[0], weights=False)), LONGEST
+        file = read_e5(files.weights[0], weights=False)
+        return XlmrTokenizer(file.pieces, file.special, file.normalised), LONGEST
     folder, name = files.folder, files.name
     try:
         with quiet():
