@@ -44,6 +44,14 @@ def prepare_arguments(parser: Arguments) -> None:
         "any",
     )
     parser.add_argument(
+        "--same-lines",
+        type=float,
+        default=0.0,
+        metavar="COSINE",
+        help="name rows whose texts say the same, in any language, by one value in the column "
+        "`line`, for splits that keep them together; translations have a cosine of about 0.9",
+    )
+    parser.add_argument(
         "--strict",
         action="store_true",
         help="end with exit code 8 if anything was left out; the corpus is still written",
@@ -71,6 +79,7 @@ def prepare(args: argparse.Namespace) -> Any:
         jobs=args.jobs,
         views=args.views,
         views_seed=args.views_seed,
+        same_lines=args.same_lines,
     )
     if not args.json:
         for table in prepare.findings_table(manifest, findings):

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from moodal.core.manifest import Manifest
-from moodal.corpora import crema_d, emobank, fer2013, goemotions, meld, ravdess, table, xed
+from moodal.corpora import (
+    brighter,
+    crema_d,
+    emobank,
+    fer2013,
+    goemotions,
+    meld,
+    ravdess,
+    table,
+    xed,
+)
 from moodal.corpora.iemocap import mmer_csv, release
 from moodal.corpora.published import (
     iemocap_eea,
@@ -30,6 +40,7 @@ CORPORA: dict[str, Callable[[Path], Manifest]] = {
     "meld": meld.read,
     "goemotions": goemotions.read,
     "xed": xed.read,
+    "brighter": brighter.read,
     "emobank": emobank.read,
     "crema-d": crema_d.read,
     "ravdess": ravdess.read,

@@ -80,7 +80,9 @@ def read(root: Path | str) -> Manifest:
                     f"{path}, line {number}: expected text, label ids 0 to {len(names) - 1} "
                     f"with commas, and an id, between tabs ({error}); correct that line."
                 ) from None
-            utterances.append(Utterance(comment, split=split, media={"text": text}))
+            utterances.append(
+                Utterance(comment, split=split, media={"text": text}, extra={"language": "en"})
+            )
             labels.append(row)
     return Manifest(
         corpus="goemotions",

@@ -44,6 +44,7 @@ def prepare(
     jobs: int = 1,
     views: int = 0,
     views_seed: int = 0,
+    same_lines: float = 0.0,
 ) -> tuple[Manifest, list[Finding]]:
     """Read ``corpus`` from ``root`` and write its manifest and features to ``out``.
 
@@ -61,6 +62,8 @@ def prepare(
         views: the number of augmented views of each sound without given ones; given views are
             encoded as well (0: neither).
         views_seed: the seed of augmented views.
+        same_lines: the least cosine of texts that count as one line, see
+            `moodal.features.same_lines` (0: lines are not compared).
 
     Returns:
         The manifest, and the findings of the check. The same input gives the same fingerprint.
@@ -93,6 +96,10 @@ def prepare(
         manifest = dataclasses.replace(manifest, notes=(*manifest.notes, MADE_UP))
     keeper = FeatureStore(store or out.parent / STORE)
     manifest, used, findings = _encoded(manifest, encoders or {}, keeper, jobs)
+    if same_lines:
+        from moodal.features.same_lines import with_same_lines
+
+        manifest = with_same_lines(manifest, same_lines, keeper, jobs)
     if views:
         manifest = _with_views(manifest, used, keeper, jobs, views, views_seed)
     else:

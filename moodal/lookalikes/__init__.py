@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from moodal.lookalikes import iemocap as iemocap_files
+from moodal.lookalikes import languages, recordings, sequences, text
 from moodal.lookalikes import meld as meld_files
-from moodal.lookalikes import recordings, sequences, text
 
 LOOKALIKES: dict[str, Callable[[Path, int, int], None]] = {
     "mosei": sequences.mosei,
@@ -29,6 +29,7 @@ LOOKALIKES: dict[str, Callable[[Path, int, int], None]] = {
     "meld": meld_files.meld,
     "goemotions": text.goemotions,
     "xed": text.xed,
+    "brighter": languages.brighter,
     "emobank": text.emobank,
     "crema-d": recordings.crema_d,
     "ravdess": recordings.ravdess,

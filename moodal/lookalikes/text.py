@@ -15,6 +15,8 @@ from moodal.core.errors import writing
 from moodal.corpora import emobank as emobank_files
 from moodal.corpora.goemotions import LABELS, SPLITS
 from moodal.lookalikes.files import generator, staged
+from moodal.lookalikes.languages import CLAUSES as CLAUSES_OF
+from moodal.lookalikes.languages import text_in
 from moodal.lookalikes.signal import FAITHFUL, phase_sizes, primary, several
 from moodal.lookalikes.words import appraisals
 
@@ -336,9 +338,10 @@ def goemotions(out: Path, utterances: int, seed: int) -> None:
 
 
 def xed(out: Path, utterances: int, seed: int) -> None:
-    """Write XED's English lines: ``en-annotated.tsv`` and, a quarter of them, ``neu_en.txt``.
+    """Write XED: ``en-annotated.tsv``, ``neu_en.txt`` and ``de-projections.tsv``.
 
-    One line in four says something else than its labels.
+    A quarter of the lines are neutral, and one in four says something else than its labels. Of
+    the English ones whose emotion German words are there for, every fourth is translated.
     """
     names = ["anger", "curiosity", "disgust", "fear", "joy", "sadness", "surprise", "approval"]
     with staged(out, utterances, seed) as folder:
@@ -354,6 +357,9 @@ def xed(out: Path, utterances: int, seed: int) -> None:
         _write(folder / "en-annotated.tsv", "".join(lines))
         plain = [f"9\t{sentence(['neutral'], rng)} {i}\n" for i in range(neutral)]
         _write(folder / "neu_en.txt", "".join(plain))
+        shared = [i for i, k in enumerate(said) if names[k] in CLAUSES_OF["deu"]][::4]
+        projected = [f"{text_in('deu', [names[said[i]]], rng)}\t{shown[i] + 1}\n" for i in shared]
+        _write(folder / "de-projections.tsv", "".join(projected))
 
 
 def emobank(out: Path, utterances: int, seed: int) -> None:
