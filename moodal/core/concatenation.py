@@ -31,12 +31,12 @@ SAME_TURNS = ("iemocap-release", "mmer")
 def concatenate(manifests: Sequence[Manifest]) -> Manifest:
     """Concatenate the utterances of several corpora.
 
-    Emotions are those of all corpora. Streams that not all corpora have, and second views, are
-    left out.
+    Emotions are those of all corpora. Where rows may have several, a row says nothing of those
+    that its corpus lacks: their labels are NaN. Streams that not all corpora have, and second
+    views, are left out.
 
     Raises:
-        DataError: they are of different tasks; emotions that one corpus may not have asked for
-            would count as absent in its rows (multi-label); two have the same utterances; the
+        DataError: they are of different tasks or values; two have the same utterances; the
             features of a stream are of different encoders; or they have no stream in common.
     """
     first, names = manifests[0], [m.corpus for m in manifests]
@@ -50,7 +50,8 @@ def concatenate(manifests: Sequence[Manifest]) -> Manifest:
             "same encoders."
         )
     root = _common_root(manifests)
-    labels = np.zeros((sum(map(len, manifests)), len(space)), np.float32)
+    unsaid = 0.0 if space.task == "single" else np.nan
+    labels = np.full((sum(map(len, manifests)), len(space)), unsaid, np.float32)
     utterances: list[Utterance] = []
     for manifest in manifests:
         columns = [space.index(label) for label in manifest.space.labels]
@@ -124,14 +125,13 @@ def _space(manifests: Sequence[Manifest]) -> Targets:
             "only corpora of one task can be concatenated."
         )
     labels = tuple(dict.fromkeys(label for space in spaces for label in space.labels))
-    if first.task == "single":
-        return EmotionSpace(labels, "single")
+    if first.task != "regression":
+        return EmotionSpace(labels, first.task)
     other = next((m for m in manifests if m.space.identity != first.identity), None)
     if other is not None:
         raise DataError(
-            f"{manifests[0].corpus} and {other.corpus} have different labels; a row says nothing "
-            "of an emotion that its corpus does not have, so only corpora of the same labels can "
-            "be concatenated unless each row has one label."
+            f"{manifests[0].corpus} and {other.corpus} have different values; only corpora of the "
+            "same values can be concatenated."
         )
     return first
 

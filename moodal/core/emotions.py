@@ -273,10 +273,10 @@ class EmotionSpace(_Columns):
         [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]
         """
         target = self.merged(merges)
-        out = np.zeros((len(labels), len(target)), dtype=labels.dtype)
+        out = np.full((len(labels), len(target)), np.nan, dtype=labels.dtype)
         for column, label in enumerate(self.labels):
             into = target.index(merges.get(label, label))
-            out[:, into] = np.maximum(out[:, into], labels[:, column])
+            out[:, into] = np.fmax(out[:, into], labels[:, column])  # NaN: nothing is said of it
         return out
 
     def _like(

@@ -42,12 +42,16 @@ class Data(Strict):
     """The second views that training may draw: those of the corpus ("given"), those from
     `moodal prepare --views` ("made"), or both ("any"). Each epoch draws one per utterance."""
 
+    most: dict[str, int] = Field(default_factory=dict, exclude_if=operator.not_)
+    """Corpus -> the most of its training rows of each language, drawn by ``train.seed``; "xed de"
+    names one language of a corpus, and 0 leaves it out of training."""
+
 
 class Space(Strict):
     """The source of the emotion words' vectors."""
 
     vectors: str = ""
-    """"glove-50", "minilm", a file of vectors, or "" for a system that needs none."""
+    """"glove-50", "e5", "minilm", a file of vectors, or "" for a system that needs none."""
     capitalised: bool = False
     """Look words up capitalised, as the authors' --cap does."""
     synonyms: dict[str, list[str]] = Field(default_factory=dict)
@@ -76,6 +80,9 @@ class Split(Strict):
     apart: str = ""
     """A column whose values are also held out, e.g. "script": for each value, the fold's test
     rows with it are scored by a model trained without any row of that value."""
+    rest: str = Field(default="", exclude_if=operator.not_)
+    """With ``by = "official"``: the column by whose groups corpora without an official split are
+    divided, 14 of 16 groups for training and one each for validation and test, by a hash."""
 
 
 class Protocol(Strict):
@@ -133,6 +140,11 @@ class Train(Strict):
     of one computation."""
     weighted: bool = True
     """bce: weight positives by negatives/positives of the training rows."""
+    shift_by: list[str] = Field(default_factory=list, exclude_if=operator.not_)
+    """bce: columns, such as corpus and language, whose groups have other shares of each emotion:
+    logits are moved by them in training alone (`moodal.train.data.label_shift`)."""
+    weights: dict[str, float] = Field(default_factory=dict, exclude_if=operator.not_)
+    """Corpus -> how much its training rows count (default: 1)."""
     clip: float = Field(default=1.0)
     """Largest gradient norm (0 or less: no clipping)."""
     patience: int = Field(default=5, ge=0)

@@ -6,6 +6,7 @@ Validation rows are always taken from the training side; nothing is selected on 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,14 +20,24 @@ from moodal.core.files import load_json
 from moodal.core.manifest import Manifest
 from moodal.evaluation.protocols.experiment import Experiment
 
+PARTS = 16
+"""Of so many groups without an official split, one validates and one tests."""
 
-def official(manifest: Manifest) -> Experiment:
+
+def official(manifest: Manifest, rest: str = "") -> Experiment:
     """Return the official train, validation and test split of the corpus.
 
+    Args:
+        rest: the column by whose groups the rows without an official split are divided; "": they
+            are in no part.
+
     Raises:
-        DataError: the corpus has no official split.
+        DataError: the corpus has no official split, or rows without one lack the column.
     """
     rows = {split: manifest.rows(split) for split in ("train", "valid", "test")}
+    if rest:
+        divided = _divided(manifest, rest)
+        rows = {split: np.union1d(own, divided[split]) for split, own in rows.items()}
     empty = [split for split, numbers in rows.items() if not len(numbers)]
     corpora = dict.fromkeys(corpus for corpus, _ in origins(manifest))
     if without := corpora.keys() - {c for own in rows.values() for c, _ in origins(manifest, own)}:
@@ -42,6 +53,22 @@ def official(manifest: Manifest) -> Experiment:
     return Experiment(
         "official", manifest, rows["train"], rows["valid"], rows["test"], manifest.space.labels
     )
+
+
+def _divided(manifest: Manifest, by: str) -> dict[str, np.ndarray]:
+    """Divide the rows without an official split, in whole groups of a column, by a hash."""
+    rows = np.array([i for i, u in enumerate(manifest.utterances) if u.split is None], np.int64)
+    groups = manifest.column(by)
+    lacking = sum(groups[i] is None for i in rows)
+    if lacking:
+        raise DataError(
+            f"{manifest.corpus}: {lacking} of {len(rows)} utterances without an official split "
+            f"have no {by!r}; choose another column for split.rest."
+        )
+    parts = {0: "test", 1: "valid"}
+    places = [hashlib.sha256(str(groups[i]).encode()).digest()[0] % PARTS for i in rows]
+    names = np.array([parts.get(place, "train") for place in places], dtype="U5")
+    return {split: rows[names == split] for split in ("train", "valid", "test")}
 
 
 def grouped(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from moodal.core.errors import UsageError
+from moodal.core.errors import DataError, UsageError
 from moodal.core.manifest import Manifest
 
 _SHOWN = 8
@@ -43,6 +43,31 @@ def only(manifest: Manifest, where: Mapping[str, str], key: str = "data.where") 
         asked = " and ".join(f"{column} {value!r}" for column, value in where.items())
         raise UsageError(f"{key}: no utterance of {manifest.corpus} has {asked} together.")
     return manifest if kept.all() else manifest.select(np.flatnonzero(kept))
+
+
+def labelled(manifest: Manifest, rows: np.ndarray) -> tuple[np.ndarray, str]:
+    """Select the rows that say of every emotion whether it is there.
+
+    Returns:
+        These rows, and a stamp with the number of the others; "" if there are none.
+
+    Raises:
+        DataError: there is no such row.
+    """
+    unsaid = np.isnan(manifest.labels[rows])
+    whole = ~unsaid.any(1)
+    if whole.all():
+        return rows, ""
+    lacking = ", ".join(
+        x for x, any_ in zip(manifest.space.labels, unsaid.any(0), strict=True) if any_
+    )
+    if not whole.any():
+        raise DataError(
+            f"{manifest.corpus}: no row to be tested says of every emotion whether it is there; "
+            f"leave some of {lacking} out (data.labels, or --emotions)."
+        )
+    count = int((~whole).sum())
+    return rows[whole], f"{count} rows that say nothing of {lacking} left out"
 
 
 def require_columns(manifest: Manifest, columns: Sequence[str], key: str) -> None:

@@ -197,6 +197,8 @@ class _Loop:
         sizes = scoring_sizes(training.system, config)
         scores = score(self.model, space, data, rows, fabric=training.fabric, **sizes)
         logits = torch.from_numpy(scores)
+        if training.shift is not None:
+            logits = logits + training.shift[torch.as_tensor(rows)].to(logits.device)
         targets = data.targets[torch.as_tensor(rows, device=data.device)].cpu()
         weight = None if training.weight is None else training.weight.cpu()
         done = max(state.rows_done, 1)

@@ -18,6 +18,7 @@ from moodal.modalities.encoder import Item
 from moodal.modalities.text.emotion_vectors import word_vectors
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch
+from moodal.model.languages import Languages
 from moodal.model.level import STRENGTH
 from moodal.model.rows import RowEncoder
 from moodal.model.scorer import Evidence, Readout, Scores
@@ -266,8 +267,19 @@ class SystemScorer:
             return frames
         return TrimmedRow(frames.modality, frames.reader, frames.heard)
 
-    def score(self, states: Mapping[str, Frames], asked: Asked, task: Task | None = None) -> Scores:
-        """Score n utterances, batched by length.
+    @property
+    def languages(self) -> dict[str, Languages]:
+        """A trained system does not state its languages."""
+        return {}
+
+    def score(
+        self,
+        states: Mapping[str, Frames],
+        asked: Asked,
+        task: Task | None = None,
+        weights: Mapping[str, np.ndarray] | None = None,
+    ) -> Scores:
+        """Score n utterances, batched by length; there is no separate evidence to be weighed.
 
         Raises:
             SpaceError: words that it cannot score.

@@ -117,5 +117,9 @@ def _losses(training: Training, model: Any, batch: Batch) -> Objective:
             objective: Objective = model.objective(batch, training.space)
             return objective
         logits = outputs(model, batch.streams, training.space)
-    loss = training.config.loss
-    return Objective(per_utterance(loss, logits, batch.targets, training.weight), {})
+    if training.shift is not None:
+        logits = logits + training.shift[batch.rows]
+    each = per_utterance(training.config.loss, logits, batch.targets, training.weight)
+    if training.row_weights is not None:
+        each = each * training.row_weights[batch.rows]
+    return Objective(each, {})

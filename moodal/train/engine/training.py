@@ -34,6 +34,8 @@ class Training:
         config: the recipe's [train] section.
         folder: receives ``resume.pt``, ``epochs.csv`` and ``tensorboard/``.
         weight: [C] what the loss weighs the columns by, see `moodal.train.layers.losses`.
+        shift: [N, C] by how much the logits of each row of ``data`` are moved before the loss.
+        row_weights: [N] how much each row of ``data`` counts in training.
         constrain: see `Constrain`.
         signature: identifies what is trained; a checkpoint of another signature is refused.
         title: the heading of the progress bar.
@@ -48,6 +50,8 @@ class Training:
     config: Train
     folder: Path
     weight: Tensor | None = None
+    shift: Tensor | None = None
+    row_weights: Tensor | None = None
     constrain: Constrain | None = None
     signature: str = ""
     title: str = "training"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
 import torch
 
 from moodal.core import manifest as manifests
-from moodal.core.concatenation import concatenate
+from moodal.core.concatenation import concatenate, origins
 from moodal.core.emotions import Targets, Values
 from moodal.core.errors import DataError, UsageError
 from moodal.core.manifest import MADE_UP, Manifest
@@ -125,9 +126,30 @@ def _folds(recipe: Recipe, manifest: Manifest) -> Iterator[Experiment]:
         by = "speaker" if split.by == "official" else split.by
         yield from folds.from_file(manifest, split.file, by, *share)
     elif split.by == "official":
-        yield folds.official(manifest)
+        yield _limited(folds.official(manifest, split.rest), recipe)
     else:
         yield from folds.grouped(manifest, split.by, split.folds, *share)
+
+
+def _limited(experiment: Experiment, recipe: Recipe) -> Experiment:
+    """Keep at most so many training rows of each language of the corpora that `Data.most` names."""
+    most = recipe.data.most
+    if not most:
+        return experiment
+    manifest = experiment.manifest
+    languages = manifest.column("language")
+    rows_by_group: dict[tuple[str, str | None], list[int]] = defaultdict(list)
+    drawn = np.random.default_rng(recipe.train.seed).permutation(experiment.train)
+    for row, (corpus, _) in zip(drawn, origins(manifest, drawn), strict=True):
+        rows_by_group[corpus, languages[row]].append(int(row))
+    kept = [
+        rows[: most.get(f"{corpus} {language}", most.get(corpus))]
+        for (corpus, language), rows in rows_by_group.items()
+    ]
+    train = np.sort(np.concatenate([np.array(rows, np.int64) for rows in kept]))
+    if not len(train):
+        raise UsageError("data.most leaves no training row.")
+    return dataclasses.replace(experiment, train=train)
 
 
 def _chosen(recipe: Recipe, all_folds: list[Experiment]) -> list[Experiment]:

@@ -19,11 +19,13 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from moodal.core.concatenation import origins
 from moodal.core.emotions import Targets, Values
 from moodal.core.errors import DataError
 from moodal.core.recipe import Recipe
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.train.data.dataset import Scale, TensorData, scales
+from moodal.train.data.label_shift import label_shift
 from moodal.train.engine.fit import fit
 from moodal.train.engine.gem import Gem
 from moodal.train.engine.scoring import score, scoring_sizes
@@ -81,6 +83,8 @@ class Run:
                 recipe.train,
                 self.folder,
                 weight=self.loss_weight(data, experiment.train),
+                shift=self.label_shift(data),
+                row_weights=self.row_weights(data),
                 signature=self.signature(experiment.name),
                 title=f"{recipe.title}: {experiment.name}",
             )
@@ -172,6 +176,24 @@ class Run:
             return None
         targets = data.targets[torch.as_tensor(rows, device=data.device)]
         return pos_weight(targets).to(data.device)
+
+    def label_shift(self, data: TensorData) -> Tensor | None:
+        """Return by how much logits are moved in training [N, C]; None for not at all."""
+        columns, manifest = self.recipe.train.shift_by, self.experiment.manifest
+        if not columns:
+            return None
+        groups = list(zip(*(manifest.column(name) for name in columns), strict=True))
+        labels = manifest.labels[:, self.experiment.seen_columns]
+        shift = label_shift(labels, self.experiment.train, groups)
+        return torch.from_numpy(shift).to(data.device)
+
+    def row_weights(self, data: TensorData) -> Tensor | None:
+        """Return how much each row counts in training [N]; None where all count alike."""
+        weights = self.recipe.train.weights
+        if not weights:
+            return None
+        each = [weights.get(corpus, 1.0) for corpus, _ in origins(self.experiment.manifest)]
+        return torch.tensor(each, dtype=torch.float32, device=data.device)
 
     def signature(self, part: str) -> str:
         """Hash what determines the weights: the recipe, the data, and the part of the run."""

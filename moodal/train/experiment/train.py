@@ -7,6 +7,7 @@ RUN/<fold>/adapted/   the second training of a few-shot protocol
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from moodal.core.manifest import Manifest
 from moodal.core.recipe import Recipe
 from moodal.evaluation.protocols.audit import audit
 from moodal.evaluation.protocols.experiment import Experiment
-from moodal.evaluation.protocols.subset import require_columns
+from moodal.evaluation.protocols.subset import labelled, require_columns
 from moodal.train.engine import parallel
 from moodal.train.engine.fit import launch
 from moodal.train.engine.selection import require
@@ -72,6 +73,7 @@ def train_recipe(
             "devices train each: one of the two may be above 1."
         )
     plan = make_plan(recipe, initial)
+    plan = dataclasses.replace(plan, experiments=[_labelled(e) for e in plan.experiments])
     count = len(plan.experiments)
     if jobs > 1 and count > 1:
         claim(plan, out)
@@ -154,6 +156,14 @@ def make_plan(recipe: Recipe, initial: Mapping[str, Tensor] | None = None) -> Pl
         checks.require_open(recipe, experiment, system)
         experiments.append(assemble.readable(experiment, system, recipe.data.trim_padding))
     return Plan(recipe, manifest, manifest.fingerprint, space, experiments, system.inputs, initial)
+
+
+def _labelled(experiment: Experiment) -> Experiment:
+    """Leave out the validation and test rows that say nothing of some emotion, with a stamp."""
+    valid, _ = labelled(experiment.manifest, experiment.valid)
+    test, stamp = labelled(experiment.manifest, experiment.test)
+    stamps = (*experiment.stamps, stamp) if stamp else experiment.stamps
+    return dataclasses.replace(experiment, valid=valid, test=test, stamps=stamps)
 
 
 def train_experiment(plan: Plan, run: Run) -> results.FinishedExperiment | None:

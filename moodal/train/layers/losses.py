@@ -17,10 +17,15 @@ from moodal.core.errors import UsageError
 
 
 def bce(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Compute binary cross-entropy, a mean over emotions; ``weight`` [C] weighs positives."""
-    return F.binary_cross_entropy_with_logits(
-        logits, targets, pos_weight=weight, reduction="none"
-    ).mean(1)
+    """Compute binary cross-entropy, a mean over emotions; ``weight`` [C] weighs positives.
+
+    Emotions of which a row says nothing, NaN in the targets, do not count.
+    """
+    known = ~targets.isnan()
+    losses = F.binary_cross_entropy_with_logits(
+        logits, targets.nan_to_num(0.0), pos_weight=weight, reduction="none"
+    )
+    return losses.masked_fill(~known, 0.0).sum(1) / known.sum(1).clamp(min=1)
 
 
 def ce(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -111,7 +116,7 @@ def range_weight(values: Values) -> Tensor | None:
 
 
 def pos_weight(labels: Tensor) -> Tensor:
-    """Count negatives per positive of each emotion: labels [N, C] of 0 and 1 -> [C] float32.
+    """Count negatives per positive of each emotion: labels [N, C] of 0, 1 and NaN -> [C] float32.
 
     An emotion without a positive gets 1: there is nothing to weight, and
     negatives / 0 would make every loss infinite or NaN.
@@ -120,6 +125,6 @@ def pos_weight(labels: Tensor) -> Tensor:
     [2.0, 1.0]
     """
     positives = (labels > 0).sum(0)
-    negatives = len(labels) - positives
+    negatives = (~labels.isnan()).sum(0) - positives
     ratio = negatives.float() / positives.clamp(min=1).float()
     return torch.where(positives > 0, ratio, torch.ones_like(ratio))

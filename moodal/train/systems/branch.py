@@ -27,6 +27,7 @@ from moodal.train.backbones.face import SIDE, FaceNetwork
 from moodal.train.backbones.frames import FrameNetwork
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.text import TextBackbone, build_text, text_features
+from moodal.train.backbones.text_layers import NAME, TextLayers
 from moodal.train.backbones.whisper_layers import WhisperLayers
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.layers.pooling import masked_mean
@@ -128,7 +129,7 @@ class BranchSystem(System):
 
     def backbone_parameters(self) -> list[nn.Parameter]:
         """List the parameters of a pre-trained body; other networks have none."""
-        if not isinstance(self.body, WhisperLayers | TextBackbone):
+        if not isinstance(self.body, WhisperLayers | TextBackbone | TextLayers):
             return []
         return [p for p in self.body.parameters() if p.requires_grad]
 
@@ -150,6 +151,10 @@ class Body(NamedTuple):
 
 
 def _text(config: Config, width: int) -> Body:
+    if width > 1 and config.backbone.path == NAME:
+        upper = TextLayers(config.backbone, width)
+        lower = {"name": "e5", "parameters": {"layers": config.backbone.freeze}}
+        return Body(upper, upper.width, upper.settings, {"text": lower})
     body = build_text(config.backbone, width)
     if body.model is None:
         return Body(body, body.width, body.settings)

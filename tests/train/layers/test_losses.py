@@ -35,6 +35,21 @@ def test_bce_weighs_positives() -> None:
     torch.testing.assert_close(loss("bce", LOGITS, MULTI, weight), expected)
 
 
+def test_what_a_row_says_nothing_of_does_not_count() -> None:
+    logits = torch.tensor([[2.0, -1.0, 3.0], [0.5, 1.0, 0.0]], requires_grad=True)
+    nan = float("nan")
+    targets = torch.tensor([[1.0, nan, 0.0], [nan, nan, nan]])
+    each = per_utterance("bce", logits, targets)
+    known = per_utterance("bce", logits[:1, [0, 2]], targets[:1, [0, 2]])
+    torch.testing.assert_close(each, torch.stack([known[0], torch.tensor(0.0)]))
+    each.sum().backward()
+    assert torch.isfinite(logits.grad).all()
+    assert logits.grad[0, 1] == 0
+    assert not logits.grad[1].any()
+    assert pos_weight(targets).tolist() == [1.0, 1.0, 1.0]
+    assert pos_weight(torch.tensor([[1.0], [0.0], [nan], [0.0]])).tolist() == [2.0]
+
+
 def test_ce_on_one_hot_rows_is_ordinary() -> None:
     classes = torch.tensor([0, 1, 2, 3, 0, 1])
     expected = F.cross_entropy(LOGITS, classes)
