@@ -14,6 +14,23 @@ from moodal.core.guard import line
 Arguments = argparse.ArgumentParser
 
 
+def transcriber_arguments(parser: Any) -> None:
+    """Add the arguments that choose the transcriber and state the language."""
+    parser.add_argument(
+        "--asr-model",
+        default="auto",
+        metavar="MODEL",
+        help="tiny.en (English alone), base (about a hundred languages), the folder of a Whisper "
+        "model, or auto: tiny.en for English, and base, where it is installed, for what sounds "
+        "like another language (default: auto)",
+    )
+    parser.add_argument(
+        "--language",
+        metavar="TAG",
+        help="language of all that is said or written, e.g. de (default: it is found)",
+    )
+
+
 def prior_arguments(parser: Arguments) -> None:
     """Add the arguments on the prior and the strength of a level, of `predict` and `evaluate`."""
     parser.add_argument(

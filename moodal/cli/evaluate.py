@@ -13,6 +13,7 @@ from moodal.cli.common import (
     prior_arguments,
     show_report,
     tell,
+    transcriber_arguments,
 )
 
 
@@ -71,6 +72,7 @@ def evaluate_arguments(parser: Arguments) -> None:
     raw.add_argument("--streams", help="modalities to use, e.g. text,speech (default: all)")
     raw.add_argument("--jobs", type=int, default=1, help="parallel processes that read recordings")
     raw.add_argument("--asr", action="store_true", help="transcribe rows that have no text")
+    transcriber_arguments(raw)
     raw.add_argument(
         "--store", type=Path, help="folder that caches the read recordings (default: OUT.states)"
     )
@@ -94,6 +96,8 @@ def evaluate(args: argparse.Namespace) -> Any:
         by=args.by,
         jobs=args.jobs,
         asr=args.asr,
+        asr_model=args.asr_model,
+        language=args.language,
         store=args.store,
     )
     model = load(default_artefact(args.artefact))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moodal.cli.common import Arguments, prior_arguments
+from moodal.cli.common import Arguments, prior_arguments, transcriber_arguments
 from moodal.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ def predict_arguments(parser: Arguments) -> None:
         "--asr",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="transcribe with Whisper tiny.en (default: if it is installed and there is no "
-        "transcript)",
+        help="transcribe with Whisper (default: if it is installed and there is no transcript)",
     )
+    transcriber_arguments(parser)
     parser.add_argument(
         "--whole", action="store_true", help="treat each recording as one utterance"
     )
@@ -153,6 +153,8 @@ def options_of(args: argparse.Namespace) -> PredictOptions:
         streams=args.streams,
         whole=args.whole,
         asr=args.asr,
+        asr_model=args.asr_model,
+        language=args.language,
         faces=args.faces,
         fps=args.fps,
         step=args.step,

@@ -32,6 +32,17 @@ class FusionPart(Strict):
     """The folder of the corpus, relative to the folder of all corpora."""
     joined: dict[str, str] = Field(default_factory=dict)
     """Train the part on further corpora, too (`moodal.core.concatenation`): reader -> folder."""
+    same_lines: dict[str, float] = Field(default_factory=dict)
+    """Corpus -> the least cosine of texts that count as one line, which its split keeps together
+    (`moodal prepare --same-lines`)."""
+    telling: list[str] = Field(default_factory=list)
+    """Of joined corpora, those whose rows show what their labels say: the fusion is fitted to
+    them and measured on them ([]: all)."""
+    language: str = ""
+    """The language of rows whose corpus names none (BCP 47); "": none is meant, as of faces."""
+    other_languages: float = Field(default=1.0, gt=0, le=1)
+    """How much the evidence of a language counts on which the branch was not trained, as
+    measured by leaving languages out."""
     encoder: str = ""
     """The encoder of its media ("": it came as features)."""
     bits: Literal[8, 32] = 32

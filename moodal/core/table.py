@@ -182,6 +182,7 @@ _BEFORE: tuple[Column[Prediction], ...] = (
     Column("text", "text", lambda t, p: p.text),
 )
 _SPEAKER: Column[Prediction] = Column("speaker", "text", lambda t, p: p.speaker)
+_LANGUAGE: Column[Prediction] = Column("language", "text", lambda t, p: p.spoken)
 _AFTER: tuple[Column[Prediction], ...] = (
     Column("decided", "text", lambda t, p: p.label if p.probabilities else None),
     Column("probability", "number", lambda t, p: p.probabilities.get(p.shown_emotion), 4),
@@ -199,6 +200,7 @@ def _utterance_columns(several: Sequence[Timeline]) -> list[Column[Prediction]]:
     return [
         *_BEFORE,
         *([_SPEAKER] if any(p.speaker for p in rows) else []),
+        *([_LANGUAGE] if any(p.language for p in rows) else []),
         *_AFTER,
         *(_probability(e) for e in emotions),
         *(_share(s, e) for s in streams for e in emotions),

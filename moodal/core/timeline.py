@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
@@ -85,6 +86,8 @@ class Prediction:
         intensity: stream -> how strong the expression is, 0 to 1, of the streams that learned it.
         speaker: the name of the speaker in the subtitles, several joined by a comma; None if
             nobody is named.
+        language: the language of the words (BCP 47); None if it is not known.
+        untrained: the streams that were used and not trained on that language.
     """
 
     id: str
@@ -110,6 +113,8 @@ class Prediction:
     dimensions: Mapping[str, Dimensions] = field(default_factory=dict)
     intensity: Mapping[str, float] = field(default_factory=dict)
     speaker: str | None = None
+    language: str | None = None
+    untrained: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -148,6 +153,12 @@ class Prediction:
     def turn(self) -> str:
         """The words after the speaker's name, such as "ANNA: So good."; "" without words."""
         return f"{self.speaker}: {self.text}" if self.speaker and self.text else self.text or ""
+
+    @property
+    def spoken(self) -> str:
+        """The language for readers, such as "sw (untrained)"; "" if it is not known."""
+        untrained = " (untrained)" if self.untrained else ""
+        return f"{self.language}{untrained}" if self.language else ""
 
     def known_shares(
         self, stream: str, shares: Mapping[str, float] | None = None
@@ -247,6 +258,15 @@ class Timeline(Sequence[Prediction]):
             for p in self.rows
         )
         return f"<p>{html.escape(repr(self))}</p><table>{head}{''.join(rows)}</table>"
+
+    @property
+    def language(self) -> str | None:
+        """The language in which most is said, by the characters; None if none is known."""
+        said: Counter[str] = Counter()
+        for p in self.predictions:
+            if p.language:
+                said[p.language] += max(1, len(p.text or ""))
+        return said.most_common(1)[0][0] if said else None
 
     @property
     def faces(self) -> tuple[int, ...]:

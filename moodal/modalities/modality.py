@@ -31,6 +31,7 @@ class Window:
         sound: the samples of the stretch; None without sound.
         spoken: whether somebody speaks in it.
         media: further files of the recording by modality, such as a table of measurements.
+        language: the language that a transcriber heard (BCP 47); "" where nothing tells.
     """
 
     start: float | None = None
@@ -40,6 +41,7 @@ class Window:
     sound: Sound | None = None
     spoken: bool = True
     media: Mapping[str, str | Clip] = field(default_factory=dict)
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +82,21 @@ class Observed:
         quality: measures of the medium, such as {"snr_db": 21.0}.
         flags: what a reader should know, one sentence each.
         track: number of the person, where a modality tells several apart.
-        reservation: why it is to be used only where nothing else was observed; "" without any.
+        language: the language of what was observed (BCP 47); "" where the medium has none.
     """
 
     item: Item
     quality: Mapping[str, float] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     track: int | None = None
-    reservation: str = ""
+    language: str = ""
 
-    def divide(self, steps: int) -> Division | None:
-        """Assign ``steps`` steps of a network to the parts of the utterance; None: unknown."""
+    def divide(self, steps: int, places: Sequence[int] | None = None) -> Division | None:
+        """Assign ``steps`` steps of a network to the parts of the utterance; None: unknown.
+
+        Args:
+            places: of a text, see `moodal.modalities.encoder.Encoder.places`.
+        """
         return None
 
     @property
@@ -124,10 +130,12 @@ class Settings:
     Attributes:
         fps: pictures per second that are shown to them.
         every: observe every person; else the main one of each utterance.
+        language: the language of all that is said (BCP 47); "": it is found.
     """
 
     fps: float = 5.0
     every: bool = False
+    language: str = ""
 
 
 class Modality:

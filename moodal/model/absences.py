@@ -1,11 +1,11 @@
-"""Absences: what a recording lacks, what is left out of it because it is doubtful, and notes."""
+"""Absences: what a recording lacks, and notes for its reader."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from moodal.media.recording import Recording
-from moodal.modalities.modality import Modality, Observed
+from moodal.modalities.modality import Modality
 
 
 class Absences:
@@ -22,9 +22,7 @@ class Absences:
         self.lacking: set[str] = set()
         self.absent: dict[str, str] = {}
         self._recording = recording
-        self._alone = recording.kind in ("text", "subtitles")
         self._notes: list[str] = []
-        self._reserved: dict[tuple[str, str, bool], int] = {}
         self._reasons: dict[str, str] = {}
         self._seen: set[str] = set()
 
@@ -53,29 +51,16 @@ class Absences:
             if modality.info.medium == medium:
                 self.absent.setdefault(name, reason)
 
-    def leave_out_doubtful(
-        self, observed: dict[str, Sequence[Observed]], absent: dict[str, str], spoken: bool
-    ) -> None:
-        """Leave out doubtful observations if the utterance has others without a reservation.
+    def record(self, observed: Collection[str], absent: Mapping[str, str], spoken: bool) -> None:
+        """Record which modalities were observed in an utterance, and why others were not.
 
         Args:
-            observed, absent: the observations of one utterance; changed in place.
             spoken: whether the utterance has speech.
         """
         # without speech, a missing voice and missing words do not characterise the recording
         for name, reason in absent.items():
             if spoken or self.modalities[name].info.medium not in ("sound", "text"):
                 self._reasons[name] = reason
-        reasons = {name: group[0].reservation for name, group in observed.items()}
-        left_out = not self._alone and any(not reason for reason in reasons.values())
-        for name, reason in reasons.items():
-            if reason:
-                self._seen.add(name)
-                key = (name, reason, left_out)
-                self._reserved[key] = self._reserved.get(key, 0) + 1
-            if reason and left_out:
-                del observed[name]
-                absent[name] = reason
         self._seen |= set(observed)
 
     def conclude(self, silent: bool) -> None:
@@ -99,14 +84,4 @@ class Absences:
 
     def sentences(self) -> tuple[str, ...]:
         """Return all notes as sentences."""
-        reserved = (
-            _reserved(self.modalities[name].info.label, reason, left_out, count)
-            for (name, reason, left_out), count in self._reserved.items()
-        )
-        return (*self._notes, *reserved)
-
-
-def _reserved(label: str, reason: str, left_out: bool, count: int) -> str:
-    """Report how often a doubtful observation was left out, or used in spite of the doubt."""
-    times = "once" if count == 1 else f"{count} times"
-    return f"The {label} {'were not used' if left_out else 'may mislead'} {times}: {reason}."
+        return tuple(self._notes)

@@ -41,6 +41,7 @@ from moodal.model.branches import Branch
 from moodal.model.examples import mean_states, read_examples, read_negatives
 from moodal.model.info import ArtefactInfo
 from moodal.model.scorer import ModelParts
+from moodal.model.vocabulary import vectors_of
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,9 @@ def adapt(
             f"{word} was learned from {learned} in training; --replace overrides that."
         )
     known = artefact.word_vectors()
-    vector = _vector(known, word)
+    vector = (
+        known[word] if word in known else vectors_of([word], artefact.info.vectors or "minilm")[0]
+    )
     keys = {
         modality: discriminant(
             own,
@@ -219,15 +222,6 @@ def _read(
         needed = ", ".join(model.modalities)
         raise DataError(f"No clip has {needed} that can be read{why}; a word needs one or more.")
     return Examples(states, background, unreadable)
-
-
-def _vector(known: Mapping[str, np.ndarray], word: str) -> np.ndarray:
-    """Return the vector of a word, as the artefact has it or as MiniLM computes it."""
-    from moodal.modalities.text.minilm import MiniLM
-
-    if word in known:
-        return known[word]
-    return np.asarray(MiniLM(pool=True).encode(word)[0])
 
 
 def _gaussian(artefact: Artefact, branch: Branch, known: Mapping[str, np.ndarray]) -> Gaussian:

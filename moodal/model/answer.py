@@ -17,8 +17,10 @@ from moodal.core.timeline import Moment, Prediction, Word
 from moodal.modalities.encoder import Encoder
 from moodal.modalities.infos import info_of
 from moodal.modalities.modality import Absent, Observed, Part
+from moodal.modalities.text.language import UNKNOWN
 from moodal.model.coordinates import mapped, unmapped
 from moodal.model.fusion import NEUTRAL
+from moodal.model.languages import flags, row_weights, untrained
 from moodal.model.observe import Observation
 from moodal.model.scorer import Evidence, Readout, Scorer, Scores
 from moodal.model.slices import Slicer, Slices
@@ -100,7 +102,9 @@ class Answering:
     def answer(self, observation: Observation) -> Iterator[Prediction]:
         """Yield a prediction for each person of an utterance; none where nothing was observed."""
         for about, observed, states in self._persons(observation):
-            answer = self._completed(about, observed, self.scorer.score(_one(states), self.asked))
+            weights = self._weights(about)
+            scores = self.scorer.score(_one(states), self.asked, weights=weights)
+            answer = self._completed(about, observed, scores)
             yield self._with_slices(answer, self._slices(about, observed, states))
 
     def weigh(self, observation: Observation) -> Iterator[Pending]:
@@ -110,8 +114,8 @@ class Answering:
             UsageError: the scorer has no separate evidence.
         """
         for about, observed, states in self._persons(observation):
-            light = {m: dataclasses.replace(o, item="") for m, o in observed.items()}
-            evidence = self.scorer.evidence(_one(states), self.asked)
+            light = {m: _light(o) for m, o in observed.items()}
+            evidence = self.scorer.evidence(_one(states), self.asked).weighed(self._weights(about))
             yield Pending(about, light, evidence, self._slices(about, observed, states))
 
     def finish(self, pending: Pending, level: Mapping[str, np.ndarray]) -> Prediction:
@@ -119,6 +123,10 @@ class Answering:
         scores = self.scorer.fused(pending.evidence, self.asked, level=level)
         answer = self._completed(pending.about, pending.observed, scores)
         return self._with_slices(answer, pending.slices, level)
+
+    def _weights(self, about: Prediction) -> dict[str, np.ndarray]:
+        """Return how much the evidence of an utterance counts in its language."""
+        return row_weights(self.scorer.languages, [about.language or UNKNOWN])
 
     @cached_property
     def _slicer(self) -> Slicer:
@@ -211,6 +219,8 @@ class Answering:
     ) -> Prediction:
         """Return a prediction that has everything but emotions or values."""
         segment = observation.segment
+        language = next((o.language for o in observed.values() if o.language), UNKNOWN)
+        languages = {m: own for m, own in self.scorer.languages.items() if m in modalities}
         return Prediction(
             id=f"{self.name}#{self.count}",
             probabilities={},
@@ -222,8 +232,13 @@ class Answering:
             words=segment.words,
             quality={m: dict(observed[m].quality) for m in modalities if observed[m].quality},
             absent=self._absent(observation, modalities),
-            flags=tuple(flag for m in modalities for flag in observed[m].flags),
+            flags=(
+                *(flag for m in modalities for flag in observed[m].flags),
+                *flags(language, languages),
+            ),
             track=track,
+            language=None if language == UNKNOWN else language,
+            untrained=untrained(language, languages),
         )
 
     def _completed(
@@ -239,7 +254,7 @@ class Answering:
         """Return a prediction with the emotions of its utterance, and the parts of their logits."""
         modalities = about.streams
         sources = self.scorer.sources(self.asked, modalities)
-        parts = {m: _parts(observed[m], scores, m) if m in observed else [] for m in modalities}
+        parts = {m: self._shares(observed[m], scores, m) for m in modalities if m in observed}
         bias = np.zeros_like(scores.logits) if scores.bias is None else scores.bias
         shares = {m: scores.shares[m][0] for m in modalities if m in scores.shares}
         return dataclasses.replace(
@@ -257,10 +272,23 @@ class Answering:
             if len(modalities) > 1
             else {},
             rest={
-                m: self._named(share - sum(values for _, values in parts[m]))
+                m: self._named(share - sum(values for _, values in parts.get(m, ())))
                 for m, share in shares.items()
             },
         )
+
+    def _shares(self, observed: Observed, scores: Scores, modality: str) -> Shares:
+        """Sum the shares of the steps for each part of the utterance, such as a word."""
+        if modality not in scores.steps:
+            return []
+        steps = scores.steps[modality]
+        division = observed.divide(len(steps), self.encoders[modality].places(observed.item))
+        if division is None:
+            return []
+        sums = np.zeros((len(division.parts), steps.shape[1]))
+        inside = division.places >= 0
+        np.add.at(sums, division.places[inside], steps[inside])
+        return list(zip(division.parts, sums, strict=True))
 
     def _dimensions(self, about: Prediction, scores: Scores) -> dict[str, Dimensions]:
         """Return the dimensions of each modality, learned or else mapped, and of the answer."""
@@ -323,6 +351,11 @@ class Answering:
         )
 
 
+def _light(observed: Observed) -> Observed:
+    """Return an observation without sound and pictures, which may wait for long."""
+    return observed if isinstance(observed.item, str) else dataclasses.replace(observed, item="")
+
+
 def _one(states: Mapping[str, np.ndarray]) -> dict[str, Frames]:
     """Return the states of one utterance as sequences."""
     return {m: Frames.from_list([own]) for m, own in states.items()}
@@ -378,20 +411,6 @@ def _by_track(
         }
         if own:
             yield person, own
-
-
-def _parts(observed: Observed, scores: Scores, modality: str) -> Shares:
-    """Sum the shares of the steps for each part of the utterance, such as a word."""
-    if modality not in scores.steps:
-        return []
-    steps = scores.steps[modality]
-    division = observed.divide(len(steps))
-    if division is None:
-        return []
-    sums = np.zeros((len(division.parts), steps.shape[1]))
-    inside = division.places >= 0
-    np.add.at(sums, division.places[inside], steps[inside])
-    return list(zip(division.parts, sums, strict=True))
 
 
 def recording_name(path: str) -> str:

@@ -8,7 +8,7 @@ resumes, and another question about the same rows reads the store.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from moodal.core.errors import DataError, UsageError
 from moodal.core.manifest import MADE_UP, Manifest
 from moodal.core.records import Clip, Frames, Utterance, ordered
 from moodal.corpora import CORPORA
+from moodal.corpora.find import shortened
 from moodal.evaluation.protocols.select_on_test import SELECTED_ON_TEST
-from moodal.evaluation.protocols.subset import only, require_columns
+from moodal.evaluation.protocols.subset import labelled, only, require_columns
 from moodal.evaluation.report import scores as reported
 from moodal.evaluation.report.calibration import abstention
 from moodal.evaluation.report.scores import Scored
@@ -30,10 +31,14 @@ from moodal.evaluation.report.summary import ReportContext
 from moodal.evaluation.report.transcripts import ctc_entry
 from moodal.evaluation.report.write import predictions, report_on
 from moodal.features.store import FeatureStore
+from moodal.modalities.infos import info_of
+from moodal.modalities.speech.transcribe import Hearing
+from moodal.modalities.text.language import name_of
 from moodal.model.artefact import hashes, marks
 from moodal.model.label_mapping import MappedRows, name_emotions, one_emotion
+from moodal.model.languages import Languages, row_languages, row_weights
 from moodal.model.options import EvaluateOptions, gathered
-from moodal.model.row_sources import read_rows, require_media, without_foreign
+from moodal.model.row_sources import read_rows, require_media
 from moodal.model.rows import Rows
 from moodal.model.scorer import ModelParts, Scores
 from moodal.model.vocabulary import Asked
@@ -99,27 +104,32 @@ def evaluate(
     manifest = only(manifest, options.where, "--where")
     split, chosen = _split(manifest, options.split, seen_rows(model, manifest))
     require_columns(chosen, [x for x in options.by if x != "streams"], "--by")
-    used = require_media(model, chosen, streams, split, bool(options.asr))
+    asr = Hearing(options.asr_model, options.language or "") if options.asr else None
+    used = require_media(model, chosen, streams, split, asr)
     majority, stamps = one_emotion(chosen)
     named = name_emotions(scorer, majority, used, options.words, options.names, options.vectors)
     store = FeatureStore(options.store or out.with_name(f"{out.name}.states"))
-    source = read_rows(model, named.manifest, used, store, options.jobs, bool(options.asr))
+    source = read_rows(model, named.manifest, used, store, options.jobs, asr)
     rows = _complete(model, named.manifest, source.rows, split)
     if left_out := len(named.manifest) - len(rows):
         needed = f"all of {', '.join(ordered(used))}"
         which = needed if model.scorer.complete else "anything that can be read"
         stamps.append(f"{left_out} rows without {which} left out")
-    stamps += [*source.stamps, *without_foreign(named.manifest, source.rows)]
+    rows, unsaid = labelled(named.manifest, rows)
+    stamps += [unsaid] if unsaid else []
+    spoken = row_languages(named.manifest, options.language)
+    stamps += [*source.stamps, *_language_stamps(scorer.languages, source.rows, spoken)]
+    weights = row_weights(scorer.languages, [spoken[row] for row in rows])
     states = {m: r.states.select(rows) for m, r in source.rows.items()}
     task = named.manifest.space.task
     if options.level:
-        evidence = scorer.evidence(states, named.asked)
+        evidence = scorer.evidence(states, named.asked).weighed(weights)
         channels = _channels(named.manifest, rows, options)
         levels = scorer.levels(evidence, named.asked, *channels, options.level_strength)
         scores = scorer.fused(evidence, named.asked, task, levels)
         stamps.append("levelled by the other rows of the corpus, which presumes the prior")
     else:
-        scores = scorer.score(states, named.asked, task)
+        scores = scorer.score(states, named.asked, task, weights)
     stamps = [*model.info.protocol.stamps, *stamps, *named.stamps]
     if options.prior is not None:
         stamps.append(f"probabilities under the prior {scorer.assumes}")
@@ -205,6 +215,24 @@ def _split(manifest: Manifest, split: str | None, seen: np.ndarray) -> tuple[str
         known = [*sorted({u.split for u in manifest.utterances if u.split}), HELD_OUT, "all"]
         raise UsageError(f"The corpus has no {split!r} rows; --split may be {', '.join(known)}.")
     return split, manifest.select(rows)
+
+
+def _language_stamps(
+    languages: Mapping[str, Languages], rows: Mapping[str, Rows], spoken: Sequence[str]
+) -> Iterator[str]:
+    """Yield a stamp for each modality with rows in languages on which it was not trained."""
+    for modality, own in rows.items():
+        if modality not in languages:
+            continue
+        new = [
+            language
+            for language, present in zip(spoken, own.present, strict=True)
+            if present and not languages[modality].knows(language)
+        ]
+        if new:
+            names = shortened([name_of(one) for one in dict.fromkeys(new)], 4)
+            label = info_of(modality).label
+            yield f"{len(new)} rows in languages that its training of the {label} lacked: {names}"
 
 
 def _complete(

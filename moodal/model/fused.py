@@ -22,6 +22,7 @@ from moodal.model.channel import Channel, ChannelFusion
 from moodal.model.fusion import Fusion, Weights
 from moodal.model.fusion_by_set import fused_by_set
 from moodal.model.heads import Head, learned_dimensions, read_head
+from moodal.model.languages import Languages, of_branches
 from moodal.model.level import STRENGTH, Level, cross_fitted, level_of, with_stored
 from moodal.model.priors import LEVEL, prior_of
 from moodal.model.rows import RowEncoder
@@ -107,6 +108,11 @@ class FusedScorer:
         return {m: info[m].guess.weight for m in self.branches}
 
     @property
+    def vectors(self) -> str:
+        """The source of the vectors of words that the artefact does not carry."""
+        return self.artefact.info.vectors or "minilm"
+
+    @property
     def synonyms(self) -> Mapping[str, str]:
         """The declared synonyms: another name of an emotion -> the artefact's name."""
         return self.artefact.fused.synonyms
@@ -134,9 +140,9 @@ class FusedScorer:
                 "A fused artefact knows any word by its own vectors; leave --vectors out."
             )
         if not exact or emotions is None:
-            return ask(emotions, self.basics, self.known, self.synonyms)
+            return ask(emotions, self.basics, self.known, self.synonyms, self.vectors)
         new = [word for word in emotions if word not in self.known]
-        more = ask(new, self.basics, self.known, self.synonyms)
+        more = ask(new, self.basics, self.known, self.synonyms, self.vectors)
         known = {**self.known, **dict(zip(more.words, _required(more), strict=True))}
         shown = dict(zip(new, more.shown.values(), strict=True)) if new else {}
         shown = {word: shown.get(word, word) for word in emotions}
@@ -217,13 +223,24 @@ class FusedScorer:
         present = {m: self.branches[m] for m in modalities}
         return {word: sources(word, present, self.guesses, self.basics) for word in asked.words}
 
-    def score(self, states: Mapping[str, Frames], asked: Asked, task: Task | None = None) -> Scores:
+    @cached_property
+    def languages(self) -> Mapping[str, Languages]:
+        """The languages of each modality."""
+        return of_branches(self.artefact.fused.branches)
+
+    def score(
+        self,
+        states: Mapping[str, Frames],
+        asked: Asked,
+        task: Task | None = None,
+        weights: Mapping[str, np.ndarray] | None = None,
+    ) -> Scores:
         """Score n utterances, in one batch for each set of modalities.
 
         A branch that is used alone for a multi-label question answers as it was trained: by the
         sigmoid of each word, including its share in training.
         """
-        return self.fused(self.evidence(states, asked), asked, task)
+        return self.fused(self.evidence(states, asked).weighed(weights or {}), asked, task)
 
     def evidence(self, states: Mapping[str, Frames], asked: Asked) -> Evidence:
         """Compute the logits of n utterances for each modality, before they are fused."""

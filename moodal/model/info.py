@@ -188,6 +188,18 @@ class GroupInfo(Info):
     balanced_accuracy: Probability | None = None
 
 
+class LanguageInfo(Info):
+    """A language on which a branch was trained.
+
+    Attributes:
+        rows: the number of its training rows.
+        weight: how much its evidence counts, as its validation rows say.
+    """
+
+    rows: Count
+    weight: Probability = 1.0
+
+
 class BranchInfo(Info):
     """One modality of a fused artefact.
 
@@ -202,6 +214,8 @@ class BranchInfo(Info):
         rows: "train", "valid" and "test" -> number of rows.
         test: the figures on its test rows.
         groups: column -> value -> the figures on the test rows of these people.
+        languages: language (BCP 47) -> what is known of it; empty where none is stated.
+        other_languages: how much the evidence of another language counts.
         graph_agrees: the agreement of the graph; None if not measured.
     """
 
@@ -216,6 +230,8 @@ class BranchInfo(Info):
     rows: dict[str, Count] = {}
     test: dict[str, JsonValue] = {}
     groups: dict[str, dict[str, GroupInfo]] = {}
+    languages: dict[str, LanguageInfo] = {}
+    other_languages: Probability = 1.0
     graph_agrees: AgreementInfo | None = None
 
 

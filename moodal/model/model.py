@@ -12,6 +12,7 @@ import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -323,7 +324,7 @@ class Model:
         if options.step is not None:
             self.scorer.require_slices()
         modalities = {m: _fresh(m, options) for m in chosen}
-        transcribe = None if options.asr is False else _transcribe
+        transcribe = None if options.asr is False else partial(_transcribe, options)
         if source is None:
             if options.text is None:
                 raise UsageError("There is nothing to predict: give a file, samples, or a text.")
@@ -408,10 +409,17 @@ class Model:
 
 def _fresh(name: str, options: PredictOptions) -> Modality:
     """Create a modality's observer for one recording."""
-    return MODALITIES[name](Settings(options.fps, every=options.faces == "all"))
+    every = options.faces == "all"
+    return MODALITIES[name](Settings(options.fps, every=every, language=options.language or ""))
 
 
-def _transcribe(samples: np.ndarray, start: float) -> Any:
-    from moodal.modalities.speech.transcribe import words
+def _transcribe(options: PredictOptions, samples: np.ndarray, start: float) -> Any:
+    from moodal.modalities.speech.transcribe import transcript
 
-    return words(samples, offset=start, threads=min(4, os.cpu_count() or 1))
+    return transcript(
+        samples,
+        offset=start,
+        threads=min(4, os.cpu_count() or 1),
+        model=options.asr_model,
+        language=options.language or "",
+    )

@@ -330,7 +330,7 @@ class _Reading:
                 absent[name] = self.absences.absent.get(name, answer.reason)
             else:
                 observed[name] = answer
-        self.absences.leave_out_doubtful(observed, absent, segment.spoken)
+        self.absences.record(observed, absent, segment.spoken)
         return Observation(segment, observed, absent)
 
     def summary(self) -> Summary:

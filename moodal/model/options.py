@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -12,7 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from moodal.core.errors import UsageError
 from moodal.modalities import MODALITIES
+from moodal.modalities.speech.transcribe import AUTO, require_language
 from moodal.model.level import STRENGTH
+
+LANGUAGE_TAG = re.compile("[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+"""A language tag, as far as it is read here."""
 
 SHORTEST_STEP, LONGEST_STEP = 0.25, 5.0
 """Seconds of the shortest and the longest slices of an utterance."""
@@ -30,9 +35,14 @@ class Options:
         vectors: the source of vectors of emotion words that the model does not carry.
         streams: the modalities that may be used, or one text with commas; default: all of the
             model's.
-        asr: True: transcribe with Whisper tiny.en; False: never transcribe; None: a prediction
+        asr: True: transcribe with Whisper; False: never transcribe; None: a prediction
             transcribes if no words are given and the extra `asr` is installed, an
             evaluation does not.
+        asr_model: "tiny.en", which knows English alone; "base", about a hundred languages; the
+            folder of a Whisper model in CTranslate2's format; or "auto": tiny.en for English and
+            base, where it is installed, for what sounds like another language.
+        language: the language of all that is said or written (BCP 47, such as "de"); None: it is
+            found, see `moodal.modalities.text.language`.
         prior: how probable each basic emotion is beforehand, see `moodal.model.priors.prior_of`;
             None: the model's own (of a fused artefact with channels: all alike).
         level: whether the constant of the recording channel is taken off, which is estimated
@@ -46,6 +56,8 @@ class Options:
     vectors: str | None = None
     streams: Sequence[str] | str | None = None
     asr: bool | None = None
+    asr_model: str = AUTO
+    language: str | None = None
     prior: str | Path | Mapping[str, float] | None = None
     level: bool | str = False
     level_strength: float = STRENGTH
@@ -53,6 +65,11 @@ class Options:
     def __post_init__(self) -> None:
         for option in fields(self):
             _require_type(type(self), option.name, getattr(self, option.name))
+        if self.language is not None and not LANGUAGE_TAG.fullmatch(self.language):
+            raise UsageError(
+                f"language is a tag such as de or pt-BR (BCP 47); got {self.language!r}."
+            )
+        require_language(self.asr_model, self.language or "")
         if not 0 < self.level_strength <= 1:
             raise UsageError(
                 f"level_strength is above 0 and at most 1; got {self.level_strength:g}."
@@ -184,6 +201,8 @@ _FORMS = {
     "names": "the corpus's name -> the model's",
     "where": "column -> value",
     "by": "a list of columns",
+    "language": "a language tag, such as de",
+    "asr_model": "the name of a transcriber, or the path of a folder",
     "level": "true or false, or the name of a column",
 }
 """Option -> what it may be, for messages."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
@@ -14,7 +12,7 @@ from moodal.features.store import FeatureStore
 from moodal.modalities import MODALITIES
 from moodal.modalities.face.pixels import Pixels
 from moodal.modalities.infos import info_of
-from moodal.modalities.text.language import looks_english
+from moodal.modalities.speech.transcribe import Hearing
 from moodal.model.info import ArtefactInfo
 from moodal.model.rows import RowEncoder, Rows, encode_rows, merged, row_items
 from moodal.model.scorer import ModelParts
@@ -34,7 +32,11 @@ class RowSource:
 
 
 def require_media(
-    model: ModelParts, manifest: Manifest, modalities: Sequence[str], split: str, asr: bool
+    model: ModelParts,
+    manifest: Manifest,
+    modalities: Sequence[str],
+    split: str,
+    asr: Hearing | None,
 ) -> list[str]:
     """Return the modalities that any row has or that transcription can provide.
 
@@ -47,7 +49,7 @@ def require_media(
     return used
 
 
-def _has(model: ModelParts, manifest: Manifest, modality: str, asr: bool) -> bool:
+def _has(model: ModelParts, manifest: Manifest, modality: str, asr: Hearing | None) -> bool:
     if modality in manifest.features:
         return True
     media = any(item is not None for item in row_items(manifest, modality))
@@ -71,7 +73,7 @@ def read_rows(
     modalities: Sequence[str],
     store: FeatureStore,
     jobs: int,
-    asr: bool,
+    asr: Hearing | None,
 ) -> RowSource:
     """Read the states of every row in each modality.
 
@@ -109,7 +111,7 @@ def _raw(
     items: Sequence[Medium | None],
     store: FeatureStore,
     jobs: int,
-    asr: bool,
+    asr: Hearing | None,
 ) -> Rows:
     what = f"{manifest.corpus} {modality}"
     frames = RowEncoder(modality, model.encoders[modality])
@@ -119,7 +121,7 @@ def _raw(
             None if text is not None else clip
             for text, clip in zip(items, _sounds(manifest), strict=True)
         ]
-        heard = RowEncoder(modality, model.encoders[modality], heard=True)
+        heard = RowEncoder(modality, model.encoders[modality], heard=asr)
         transcribed = encode_rows(
             model.scorer.row_encoder(heard), sound, store, jobs, f"{what} (transcribing)"
         )
@@ -176,33 +178,3 @@ def _same_as_encoded(trained: str | None, reader: str | None, theirs: str) -> bo
     This holds for crops of faces, whatever tool cut them out.
     """
     return reader == Pixels.name and {trained, theirs} == {Pixels.name, "as-given"}
-
-
-def without_foreign(manifest: Manifest, rows: Mapping[str, Rows]) -> list[str]:
-    """Leave out texts that are not English, as prediction does, in rows with other modalities.
-
-    Returns:
-        Stamps with their number.
-    """
-    stamps: list[str] = []
-    for modality in [m for m in rows if _is_text(m)]:
-        others = [r.present for m, r in rows.items() if m != modality]
-        alone = ~np.any(others, axis=0) if others else np.ones(len(manifest), bool)
-        foreign = np.array(
-            [bool(u.text) and not looks_english(u.text or "") for u in manifest.utterances]
-        )
-        foreign &= rows[modality].present
-        rows[modality].states = _emptied(rows[modality].states, foreign & ~alone)
-        if count := int((foreign & ~alone).sum()):
-            stamps.append(f"{count} texts do not look English and were not used")
-        if count := int((foreign & alone).sum()):
-            stamps.append(f"{count} texts do not look English, the one language known")
-    return stamps
-
-
-def _emptied(states: Frames, rows: np.ndarray) -> Frames:
-    """Return the states with those of ``rows`` removed."""
-    if not rows.any():
-        return states
-    kept = np.repeat(~rows, states.lengths)
-    return Frames(np.asarray(states.values[kept]), np.where(rows, 0, states.lengths), states.rate)

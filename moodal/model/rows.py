@@ -15,6 +15,7 @@ import numpy as np
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import RATE, Clip, Frames, Medium, Sound
+from moodal.core.scripts import joined
 from moodal.features.encode import encode_each
 from moodal.features.store import FeatureStore, item_of
 from moodal.media.audio import read_audio
@@ -24,6 +25,7 @@ from moodal.modalities import MODALITIES
 from moodal.modalities.encoder import Encoder, Item
 from moodal.modalities.modality import Absent, Observed, Settings
 from moodal.modalities.speech.spoken import spoken
+from moodal.modalities.speech.transcribe import Hearing, transcript
 from moodal.model.segmentation import Segment
 
 
@@ -71,12 +73,12 @@ class RowEncoder(Encoder):
     Attributes:
         modality: its name.
         reader: the encoder.
-        heard: whether items are clips whose words Whisper transcribes, for text.
+        heard: how the words of clips are transcribed, for text; None where items are texts.
     """
 
     modality: str
     reader: Encoder
-    heard: bool = False
+    heard: Hearing | None = None
     name: ClassVar[str] = "row"
     rate: ClassVar[None] = None
 
@@ -98,7 +100,8 @@ class RowEncoder(Encoder):
     def spec(self) -> dict[str, Any]:
         """See `moodal.modalities.encoder.specification`."""
         own = self.reader.spec()
-        fingerprint = f"{own['fingerprint']}-{'heard' if self.heard else 'row'}{self.reduction}"
+        how = f"heard-{self.heard.model}-{self.heard.language}" if self.heard else "row"
+        fingerprint = f"{own['fingerprint']}-{how}{self.reduction}"
         return {**own, "name": self.name, "fingerprint": fingerprint}
 
     def encode(self, item: Item) -> np.ndarray:
@@ -110,17 +113,16 @@ class RowEncoder(Encoder):
         assert not isinstance(item, np.ndarray | Sound)
         if self.heard and isinstance(item, Clip):
             sound = _sound(item)
-            item = "" if sound is None else _words(spoken(sound.samples))
+            item = "" if sound is None else _words(spoken(sound.samples), self.heard)
         observed = observe_row(self.modality, item)
         if isinstance(observed, Absent):
             return np.zeros((0, self.width), np.float32)
         return self.reader.encode(observed.item)
 
 
-def _words(samples: np.ndarray) -> str:
-    from moodal.modalities.speech.transcribe import words
-
-    return " ".join(word.text for word in words(samples, threads=1))
+def _words(samples: np.ndarray, how: Hearing) -> str:
+    said = transcript(samples, threads=1, model=how.model, language=how.language)
+    return joined(word.text for word in said.words)
 
 
 @dataclass

@@ -21,6 +21,7 @@ from moodal.modalities.encoder import Encoder
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch
 from moodal.model.info import ArtefactInfo
+from moodal.model.languages import Languages
 from moodal.model.level import STRENGTH
 from moodal.model.rows import RowEncoder
 from moodal.model.vocabulary import Asked
@@ -96,6 +97,17 @@ class Evidence:
 
     logits: Mapping[str, np.ndarray]
     steps: Mapping[str, Frames]
+
+    def weighed(self, weights: Mapping[str, np.ndarray]) -> Evidence:
+        """Return the evidence with each utterance's multiplied: modality -> [n]."""
+        logits, steps = dict(self.logits), dict(self.steps)
+        for modality, own in weights.items():
+            if modality in logits and (own != 1).any():
+                frames = steps[modality]
+                each = np.repeat(own, frames.lengths)[:, None]
+                logits[modality] = logits[modality] * own[:, None]
+                steps[modality] = Frames(frames.values * each, frames.lengths)
+        return Evidence(logits, steps)
 
 
 class Scorer(Protocol):
@@ -192,13 +204,26 @@ class Scorer(Protocol):
         """Return the encoder of a row whose result equals `prepared` of its frames."""
         ...
 
-    def score(self, states: Mapping[str, Frames], asked: Asked, task: Task | None = None) -> Scores:
+    @property
+    def languages(self) -> Mapping[str, Languages]:
+        """The languages of each modality; none where they are not known."""
+        ...
+
+    def score(
+        self,
+        states: Mapping[str, Frames],
+        asked: Asked,
+        task: Task | None = None,
+        weights: Mapping[str, np.ndarray] | None = None,
+    ) -> Scores:
         """Score n utterances.
 
         Args:
             states: modality -> the `states` of each utterance; empty where it is absent.
             asked: the question.
             task: "multi" for separate decisions on each word, if the network has them.
+            weights: modality -> [n] how much its evidence counts, if the network has separate
+                evidence.
 
         Raises:
             SpaceError: words that it cannot score.

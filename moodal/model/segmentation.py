@@ -37,6 +37,7 @@ class Segment:
         divisible: whether it was cut by the clock, so that it is divided where its answer changes.
         ready: whether its words are final.
         speaker: the name of its speaker in the subtitles, if any.
+        language: the language that the transcriber heard; "" where nothing tells.
     """
 
     start: float | None = None
@@ -49,6 +50,7 @@ class Segment:
     divisible: bool = False
     ready: bool = True
     speaker: str | None = None
+    language: str = ""
 
     def window(
         self, sound: Sound | None = None, media: Mapping[str, str | Clip] | None = None
@@ -60,7 +62,14 @@ class Segment:
             media: further files of the recording by modality.
         """
         return Window(
-            self.start, self.end, self.text, self.words, sound, self.spoken, dict(media or {})
+            self.start,
+            self.end,
+            self.text,
+            self.words,
+            sound,
+            self.spoken,
+            dict(media or {}),
+            self.language,
         )
 
 

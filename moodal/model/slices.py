@@ -18,7 +18,9 @@ from moodal.core.timeline import Prediction
 from moodal.modalities.encoder import Encoder
 from moodal.modalities.infos import info_of
 from moodal.modalities.modality import Absent, Observed
+from moodal.modalities.text.language import UNKNOWN
 from moodal.model.chain import slice_edges
+from moodal.model.languages import row_weights
 from moodal.model.scorer import Evidence, Scorer
 from moodal.model.vocabulary import Asked
 
@@ -103,6 +105,7 @@ class Slicer:
                     end=end,
                     text=about.text,
                     speaker=about.speaker,
+                    language=about.language,
                     streams=ordered(seen),
                     absent={**about.absent, **why},
                     track=about.track,
@@ -117,7 +120,9 @@ class Slicer:
             )
         if not rows:
             return None
-        evidence = self.scorer.evidence(_frames(rows, states), self.asked)
+        spoken = [about.language or UNKNOWN] * len(rows)
+        weights = row_weights(self.scorer.languages, spoken)
+        evidence = self.scorer.evidence(_frames(rows, states), self.asked).weighed(weights)
         counts = {}
         for m in evidence.logits:
             present = np.array([m in p.streams for p in kept], float)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from moodal.core.errors import MissingDependencyError
+from moodal.core.scripts import joined
 from moodal.core.timeline import Word
+from moodal.modalities.speech.transcribe import Transcript
 from moodal.model.absences import Absences
 from moodal.model.segmentation import Buffer, Segment
 
@@ -18,8 +20,13 @@ GROUP, GAP = 28.0, 3.0
 WITHOUT = "no transcript; --asr makes one"
 """The reason for absent words when transcription is switched off."""
 
-Transcriber = Callable[[np.ndarray, float], Sequence[Word]]
-"""(samples [n] at 16 kHz, the second at which they begin) -> their words with times."""
+REFUSED = (
+    "What is said sounds like another language than English ({language}), which Whisper tiny.en "
+    "does not know, so there is no transcript of it; --asr-model base makes one."
+)
+
+Transcriber = Callable[[np.ndarray, float], Transcript]
+"""(samples [n] at 16 kHz, the second at which they begin) -> what is said, with times."""
 
 
 class Transcription:
@@ -81,7 +88,7 @@ class Transcription:
             return
         begin, end = _extent(group[0])[0], _extent(group[-1])[1]
         try:
-            words = list(self._transcribe(self._buffer.cut(begin, end), begin))
+            said = self._transcribe(self._buffer.cut(begin, end), begin)
         except MissingDependencyError as error:
             if self._required:
                 raise
@@ -89,16 +96,22 @@ class Transcription:
             self._absences.record_missing("text", "no transcript")
             self._absences.note(f"The words were not used: {error}")
             return
-        if not words and len(group) > 1:
+        words, language = list(said.words), said.language
+        if said.refused:
+            self._absences.note(REFUSED.format(language=language))
+        elif not words and len(group) > 1:
             # what is said again and again is taken for the transcriber's stutter, but not alone
             for segment in group:
                 first, last = _extent(segment)
-                words += self._transcribe(self._buffer.cut(first, last), first)
+                said = self._transcribe(self._buffer.cut(first, last), first)
+                words += said.words
+                language = language or said.language
         nearest = [min(group, key=lambda s: _distance(s, _middle(word))) for word in words]
         for segment in group:
             own = [w for w, n in zip(words, nearest, strict=True) if n is segment]
             segment.words = tuple(own)
-            segment.text = " ".join(word.text for word in own)
+            segment.text = joined(word.text for word in own)
+            segment.language = language
 
 
 def _extent(segment: Segment) -> tuple[float, float]:

@@ -45,6 +45,7 @@ def ask(
     basics: Sequence[str],
     known: Mapping[str, np.ndarray],
     synonyms: Mapping[str, str],
+    source: str,
 ) -> Asked:
     """Look up the words of a question.
 
@@ -53,6 +54,8 @@ def ask(
         basics: the emotions that every question compares with.
         known: word -> its vector [d], for every word that the artefact carries.
         synonyms: other name -> word; declared in the artefact, never guessed.
+        source: of the vectors of further words, see
+            `moodal.modalities.text.emotion_vectors.word_vectors`.
 
     Raises:
         SpaceError: a word is empty, too long, or asked for twice.
@@ -78,7 +81,7 @@ def ask(
             notes.append(f"{name} is taken for {word}, as the artefact declares.")
     words = list(dict.fromkeys([*basics, *shown.values()]))
     new = [word for word in words if word not in known]
-    vectors = {**known, **dict(zip(new, _new(new), strict=True))}
+    vectors = {**known, **dict(zip(new, vectors_of(new, source), strict=True))}
     return Asked(tuple(words), np.stack([vectors[w] for w in words]), shown, tuple(notes))
 
 
@@ -102,13 +105,19 @@ def clean(name: str) -> str:
     return word
 
 
-def _new(words: Sequence[str]) -> np.ndarray:
-    """Compute the vectors [n, d] of words that the artefact does not carry."""
-    from moodal.modalities.text.minilm import MiniLM
+def vectors_of(words: Sequence[str], source: str) -> Sequence[np.ndarray]:
+    """Compute the vectors [d] of words that an artefact does not carry.
 
+    Raises:
+        SpaceError: the source has no vector for a word.
+        MissingDependencyError: the encoder of the vectors is not installed.
+    """
     if not words:
-        return np.zeros((0, MiniLM.width), np.float32)
-    return np.concatenate(MiniLM(pool=True).encode_many(list(words)))
+        return []
+    from moodal.modalities.text.emotion_vectors import word_vectors
+
+    own = word_vectors(source)
+    return [own.vector(word) for word in words]
 
 
 def sources(

@@ -18,6 +18,7 @@ from moodal.core.files import replacing
 from moodal.core.guard import plain
 from moodal.core.timeline import Timeline
 from moodal.output import plot_curves, plot_panels, plot_text
+from moodal.output.fonts import installed, missing_fonts
 from moodal.output.footnotes import footnotes
 from moodal.output.formats import timed
 from moodal.output.lettering import wrapped
@@ -32,19 +33,9 @@ DRAW = {**plot_panels.DRAW, **plot_curves.DRAW}
 
 _GAP = 0.12  # inches between two panels
 _MOST_LANES = 4
+
+
 # for scripts that DejaVu lacks, where they are installed
-_FONTS = (
-    "Noto Sans CJK JP",
-    "Noto Sans CJK SC",
-    "WenQuanYi Zen Hei",
-    "Hiragino Sans",
-    "Microsoft YaHei",
-    "Malgun Gothic",
-    "Noto Sans Devanagari",
-    "Arial Unicode MS",
-)
-
-
 class _Panel(NamedTuple):
     """A panel of the plot: its kind (a key of `DRAW`), its height in inches, and its content."""
 
@@ -89,11 +80,15 @@ def plot(timeline: Timeline, path: Path | str) -> Path:
     untimed = timeline.kind == "image" or any(p.start is None or p.end is None for p in timeline)
     with _figure(path) as figure:
         if untimed or timeline.kind == "text":
-            foot = _lines(figure, footnotes(timeline))
+            foot = _lines(figure, [*footnotes(timeline), *_fonts(timeline)])
             plot_text.draw(figure, timeline, _title(timeline), foot, WIDTH)
         else:
             _over_time(figure, timeline)
     return path
+
+
+def _fonts(t: Timeline) -> Iterator[str]:
+    return missing_fonts(p.turn for p in t)
 
 
 def _title(t: Timeline) -> str:
@@ -109,7 +104,7 @@ def _over_time(figure: Any, t: Timeline) -> None:
     lanes = [lane for lane in timed.lanes(annotations) if lane.annotations]
     view = _view(lanes[:_MOST_LANES], length)
     panels = list(_panels(t, view))
-    notes = [*_notes(t, view, panels), *footnotes(t)]
+    notes = [*_notes(t, view, panels), *footnotes(t), *_fonts(t)]
     if len(lanes) > _MOST_LANES:
         notes.append(f"The first {_MOST_LANES} of {len(lanes)} layers are drawn.")
     foot = _lines(figure, notes)
@@ -229,15 +224,12 @@ def _words(t: Timeline, view: _View) -> Iterator[_Panel]:
 def _figure(path: Path) -> Iterator[Any]:
     """Give an empty figure and write it to ``path`` at the end, atomically; needs no display."""
     import matplotlib
-    from matplotlib import font_manager
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    installed = {f.name for f in font_manager.fontManager.ttflist}
-    fonts = ["DejaVu Sans", *(f for f in _FONTS if f in installed)]
     style: Any = {
         "font.size": 8,
-        "font.family": fonts,
+        "font.family": list(installed()),
         "text.parse_math": False,
         "hatch.linewidth": 0.5,
         "svg.hashsalt": "moodal",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from moodal.core.guard import plain
+from moodal.core.scripts import is_right_to_left
 from moodal.core.timeline import UNSURE, Prediction, Timeline
 from moodal.output.lettering import width_of, wrapped
 from moodal.output.style import (
@@ -122,7 +123,9 @@ def _sentence(
     from matplotlib.patches import Rectangle
 
     left, lines = _LEFT + indent, 0
-    for x, line, wide, word, share in flow:
+    mirrored = is_right_to_left(p.text or "")
+    for begin, line, wide, word, share in flow:
+        x = _WORDS - begin - wide if mirrored else begin
         y = top + _LINE * (line + 0.5)
         if share is not None and strongest:
             strength = min(1.0, abs(share) / strongest)

@@ -300,7 +300,8 @@ def test_foreign_texts_are_told(model, tmp_path):
         {"id": "2", "text": "It is the end of the world.", "label": "anger"},
     ]
     report = model.evaluate(written(tmp_path / "t.csv", rows), tmp_path / "out")
-    assert "1 texts do not look English, the one language known" in report["protocol"]["stamps"]
+    stamp = "1 rows in languages that its training of the words lacked: German"
+    assert stamp in report["protocol"]["stamps"]
 
 
 def test_mistakes_are_one_sentence(model, tiny_artefact, table, tmp_path, done):

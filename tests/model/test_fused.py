@@ -47,11 +47,16 @@ def summed(division, parts):
     return sums, parts[~inside].sum(0)
 
 
+def divided(model, observed, parts):
+    """Divide an observation as the model's encoder of texts does."""
+    return observed.divide(len(parts), model.encoders["text"].places(observed.item))
+
+
 def test_the_words_of_a_text_have_its_logits(model, asked):
     text = "Well, I didn't expect THAT naïve café answer!"
     (observed,) = Text().observe(Window(text=text))
     parts, constants = steps(model, "text", text, asked)
-    words, special = summed(observed.divide(len(parts)), parts)
+    words, special = summed(divided(model, observed, parts), parts)
     assert len(words) == len(text.split())
     branch = model.scorer.branches["text"]
     keys, _ = branch.keys(asked.words, asked.vectors)
@@ -66,7 +71,7 @@ def test_the_words_of_a_text_have_its_logits(model, asked):
 def test_a_word_has_its_own_pieces(model, asked):
     (observed,) = Text().observe(Window(text="joyful day"))
     parts, _ = steps(model, "text", "joyful day", asked)
-    words, _ = summed(observed.divide(len(parts)), parts)
+    words, _ = summed(divided(model, observed, parts), parts)
     ids = tokenizer().encode("joyful", add_special_tokens=False).ids
     keys, _ = model.scorer.branches["text"].keys(asked.words, asked.vectors)
     states = model.scorer.branches["text"].states(np.array(ids)[:, None] + 1.0)
@@ -95,7 +100,7 @@ def test_seconds_of_speech_add_up(model, asked):
     samples = NOISE[:40000]
     observed = ObservedSpeech(Sound(samples, (0.0, 2.5)), start=10.0, seconds=2.5)
     parts, constants = steps(model, "speech", observed.item, asked)
-    division = observed.divide(len(parts))
+    division = divided(model, observed, parts)
     assert [round(p.start, 2) for p in division.parts] == [10.0, 11.0, 12.0]
     assert division.parts[-1].end == pytest.approx(12.5)
     seconds, rest = summed(division, parts)

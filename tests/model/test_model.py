@@ -231,7 +231,9 @@ def test_the_model_abstains_below_its_threshold(tiny, tmp_path):
 
 
 def test_other_languages_and_no_words_are_flagged(model):
-    assert any("English" in n for n in model.predict(text="你为什么这样对我？").notes)
+    (answer,) = model.predict(text="你为什么这样对我？")
+    assert (answer.language, answer.untrained) == ("zh", ("text",))
+    assert "The language is Chinese" in answer.flags[0]
     for nothing in ("", "\n \t"):
         timeline = model.predict(text=nothing)
         assert len(timeline) == 0

@@ -14,12 +14,10 @@ from moodal.lookalikes.face import draw_face
 from moodal.media import recording as recordings
 from moodal.media.audio import read_audio
 from moodal.media.recording import opened
-from moodal.media.video import frames
 from moodal.modalities import MODALITIES
 from moodal.modalities.modality import Settings
 from moodal.modalities.speech.observe import CRY
 from moodal.modalities.speech.segment import Span
-from moodal.modalities.text.observe import FOREIGN
 from moodal.model.observe import observe, observe_text
 from moodal.model.options import PredictOptions
 
@@ -103,32 +101,11 @@ def test_a_text_without_words_is_said_to_have_none(text):
     assert summary.absent["text"] == "no words"
 
 
-def test_a_text_in_another_language_is_flagged():
-    observations, summary = observed(None, text=GERMAN)
-    assert "does not look English" in summary.notes[0]
-    assert "may mislead once" in summary.notes[0]
-    assert senses(observations) == [{"text"}]
-    assert "text" not in summary.absent
-
-
 @needs_clip
-def test_foreign_words_are_not_used_beside_a_voice(said):
+def test_words_of_another_language_are_used_beside_a_voice(said):
     observations, summary = observed(said, text=GERMAN)
-    assert senses(observations) == [{"speech"}]
-    assert observations[0].absent["text"] == FOREIGN
-    assert "were not used once" in summary.notes[0]
-    assert "text" not in summary.absent  # the note says why
-
-
-@needs_clip
-def test_foreign_words_are_not_used_beside_a_face(tmp_path):
-    shot = picture(tmp_path / "face.png", next(iter(frames(CLIP))).rgb)
-    observations, summary = observed(shot, text=GERMAN)
-    assert senses(observations) == [{"face"}]
-    assert "does not look English" in summary.notes[0]
-    assert "not used" in summary.notes[0]
-    observations, summary = observed(shot, text="I did not expect that.")
-    assert senses(observations) == [{"text", "face"}]
+    assert senses(observations) == [{"text", "speech"}]
+    assert observations[0].observed["text"][0].language == "de"
     assert summary.notes == ()
 
 

@@ -34,7 +34,7 @@ class ObservedFaces(Observed):
     start: float = -np.inf
     end: float = np.inf
 
-    def divide(self, steps: int) -> Division | None:
+    def divide(self, steps: int, places: Sequence[int] | None = None) -> Division | None:
         """Assign each step to its picture; None if the numbers differ."""
         if steps != len(self.times):
             return None

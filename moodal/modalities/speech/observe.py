@@ -35,7 +35,7 @@ class ObservedSpeech(Observed):
     start: float = 0.0
     seconds: float = 0.0
 
-    def divide(self, steps: int) -> Division | None:
+    def divide(self, steps: int, places: Sequence[int] | None = None) -> Division | None:
         """Assign the states of a network, which are equally far apart, to seconds.
 
         A network that gives fewer, such as one for the whole utterance, says nothing of seconds.

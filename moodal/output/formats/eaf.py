@@ -31,10 +31,10 @@ def to_eaf(timelines: Sequence[Timeline]) -> str:
 
     A model of values gives a tier per value, called as the value, instead of emotions. Where
     utterances have slices, a tier of these lies between the utterance and its emotions or values.
-    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`. Where speakers are
-    named, the tier speaker comes after the utterances. The emotion tier has a vocabulary of the
-    emotions, to choose from when correcting. Overlapping utterances, such as those of several
-    faces, get separate tiers, "utterance (face 2)".
+    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`. Where they
+    are known, the tiers speaker and language come after the utterances. The emotion tier has a
+    vocabulary of the emotions, to choose from when correcting. Overlapping utterances, such as
+    those of several faces, get separate tiers, "utterance (face 2)".
 
     Raises:
         UsageError: there are several recordings, or the recording has no times.
@@ -47,9 +47,8 @@ def to_eaf(timelines: Sequence[Timeline]) -> str:
         parent = f"utterance{name}"
         spans = [(c.start, c.end, c.prediction.text or "") for c in lane.annotations]
         ids = page.timed_tier(parent, "utterance", spans)
-        if timed.names_speakers(timeline):
-            speakers = (c.prediction.speaker or "" for c in lane.annotations)
-            page.dependent_tier(f"speaker{name}", "speaker", parent, ids, speakers)
+        for tier, texts in timed.label_tiers(timeline, lane):
+            page.dependent_tier(f"{tier}{name}", tier, parent, ids, texts)
         if words := timed.words(lane):
             page.timed_tier(f"word{name}", "word", words, parent)
         fine = timed.rows(lane).annotations
@@ -98,7 +97,7 @@ class _Page:
         self.annotations = 0
         self.emotions, self.values = timeline.emotions, timeline.values
         self.sliced = timeline.step is not None
-        self.speakers = timed.names_speakers(timeline)
+        self.labels = [name for name, _ in timed.label_tiers(timeline, timed.Lane("", []))]
         self.dimensions = any(p.dimensions or p.intensity for p in timeline)
 
     def timed_tier(
@@ -159,8 +158,7 @@ class _Page:
             "utterance": {"TIME_ALIGNABLE": "true"},
             "word": {"TIME_ALIGNABLE": "true", "CONSTRAINTS": "Included_In"},
         }
-        if self.speakers:
-            kinds["speaker"] = associated
+        kinds |= dict.fromkeys(self.labels, associated)
         if self.sliced:
             kinds["slice"] = kinds["word"]
         if self.values:

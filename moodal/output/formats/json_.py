@@ -89,6 +89,7 @@ def _recording(t: Timeline) -> dict[str, Any]:
         "notes": list(t.notes),
         "artefact": dict(t.artefact),
         **_others(t),
+        **({"language": t.language} if t.language else {}),
         **({"prior": t.prior} if t.prior else {}),
         **({} if t.step is None else {"step": t.step}),
         **({"values": Values(t.values).ranges()} if t.values else {}),
@@ -195,6 +196,8 @@ def _utterance(p: Prediction, word_stream: str) -> dict[str, Any]:
         "track": p.track,
         "text": p.text,
         **({"speaker": p.speaker} if p.speaker else {}),
+        **({"language": p.language} if p.language else {}),
+        **({"untrained": list(p.untrained)} if p.untrained else {}),
         "decided": list(p.decided),
         "probabilities": _rounded(p.probabilities, 4, p.id),
         "logits": _rounded(logits, 5, p.id),
@@ -289,7 +292,7 @@ def _check_values(
 
 
 def _timeline(recording: Mapping[str, Any]) -> Timeline:
-    fields = {k: v for k, v in recording.items() if k not in ("utterances", "summary")}
+    fields = {k: v for k, v in recording.items() if k not in ("utterances", "summary", "language")}
     fields |= {k: tuple(fields[k]) for k in ("emotions", "notes")}
     fields["modalities"] = tuple(ModalityInfo(**m) for m in fields["modalities"])
     fields["values"] = tuple(Value(**v) for v in fields["values"])
@@ -299,7 +302,7 @@ def _timeline(recording: Mapping[str, Any]) -> Timeline:
 def _prediction(utterance: Mapping[str, Any]) -> Prediction:
     fields = {k: v for k, v in utterance.items() if k not in ("logits", "headline")}
     fields["dimensions"] = {s: Dimensions(**row) for s, row in fields["dimensions"].items()}
-    fields |= {k: tuple(fields[k]) for k in ("decided", "streams", "flags")}
+    fields |= {k: tuple(fields[k]) for k in ("decided", "streams", "flags", "untrained")}
     fields["slices"] = tuple(_prediction(s) for s in fields["slices"])
     fields["words"] = tuple(Word(**w) for w in fields["words"])
     fields["moments"] = tuple(Moment(**m) for m in fields["moments"])

@@ -82,6 +82,12 @@ class UtterancePart(_Part):
     speaker: str | None = Field(
         default=None, description="name of the speaker in the subtitles, several joined by a comma"
     )
+    language: str | None = Field(
+        default=None, description="the language of the words, as a BCP 47 tag such as de"
+    )
+    untrained: list[str] = Field(
+        default=[], description="the streams that were used and not trained on that language"
+    )
     decided: list[str] = Field(description="the decided emotion; empty if the model abstains")
     probabilities: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         description="emotion -> calibrated probability, 0 to 1; empty for a model of values"
@@ -215,6 +221,9 @@ class RecordingPart(_Part):
     notes: list[str] = Field(description="remarks on the whole recording, one sentence each")
     artefact: dict[str, str] = Field(
         description="the model: its name, digest, and moodal's version"
+    )
+    language: str | None = Field(
+        default=None, description="the language in which most is said, as a BCP 47 tag"
     )
     prior: str = Field(
         default="",

@@ -17,7 +17,8 @@ def to_srt(timelines: Sequence[Timeline]) -> str:
     """Write cues such as "[anger 62 %] I told you"; "[unsure]" if the model abstains.
 
     A model of values gives "[valence +0.62, arousal −0.10] I told you". A speaker's name comes
-    first: "ANNA: [anger 62 %] I told you", "[Anna]: [unsure] Well".
+    first: "ANNA: [anger 62 %] I told you", "[Anna]: [unsure] Well". A language on which a modality
+    was not trained is named: "[anger 48 %, sw (untrained)] Nina hasira".
 
     Raises:
         UsageError: there are several recordings, or the recording has no times.
@@ -35,6 +36,8 @@ def _line(t: Timeline, p: Prediction, several: bool) -> str:
     answer = f"{p.label} {percent(p.probabilities[p.decided[0]])}" if p.decided else p.label
     if t.values:
         answer = ", ".join(f"{plain(v.name)} {numeral(v, p.values[v.name])}" for v in t.values)
+    if p.untrained:
+        answer += f", {plain(p.spoken)}"
     face = f"{face_name(p.track)}: " if several and p.track is not None else ""
     words = plain(p.text or "") or "(no words)"
     return f"{_name(p)}[{face}{answer}] {words}".replace("-->", "→")

@@ -16,8 +16,8 @@ def to_textgrid(timelines: Sequence[Timeline]) -> str:
 
     A model of values gives a tier per value, called as the value, instead of emotions. Of
     utterances with slices, the tiers of emotions and values have an interval per slice.
-    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`. Where speakers are
-    named, the tier speaker comes after the text.
+    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`. Where they
+    are known, the tiers speaker and language come after the text.
 
     Overlapping utterances, such as those of several faces, get separate tiers, whose names end
     in "(face 2)" or "(layer 2)".
@@ -51,8 +51,9 @@ def _tiers(lane: timed.Lane, timeline: Timeline) -> Iterator[tuple[str, list[Int
     annotations = lane.annotations
     yield "utterance", [(c.start, c.end, c.prediction.id) for c in annotations]
     yield "text", [(c.start, c.end, c.prediction.text or "") for c in annotations]
-    if timed.names_speakers(timeline):
-        yield "speaker", [(c.start, c.end, c.prediction.speaker or "") for c in annotations]
+    for name, texts in timed.label_tiers(timeline, lane):
+        spans = zip(annotations, texts, strict=True)
+        yield name, [(c.start, c.end, text) for c, text in spans]
     if words := timed.words(lane):
         yield "word", words
     annotations = timed.rows(lane).annotations

@@ -125,9 +125,16 @@ def words(lane: Lane) -> list[tuple[int, int, str]]:
     return timed_words
 
 
-def names_speakers(timeline: Timeline) -> bool:
-    """Return whether the timeline has a tier of speakers: whether any utterance names one."""
-    return any(p.speaker for p in timeline)
+def label_tiers(timeline: Timeline, lane: Lane) -> Iterator[tuple[str, list[str]]]:
+    """Yield the tiers that name something of each utterance: who speaks, and the language.
+
+    A tier is there if any utterance of the timeline has such a name.
+    """
+    predictions = [c.prediction for c in lane.annotations]
+    if any(p.speaker for p in timeline):
+        yield "speaker", [p.speaker or "" for p in predictions]
+    if any(p.language for p in timeline):
+        yield "language", [p.spoken for p in predictions]
 
 
 def dimension_tiers(timeline: Timeline, lane: Lane) -> Iterator[tuple[str, list[str]]]:
@@ -154,7 +161,7 @@ def value_tier(value: Value) -> str:
     >>> value_tier(Value.of("valence")), value_tier(Value("word", 0, 1))
     ('valence', 'word (value)')
     """
-    taken = value.name in ("utterance", "text", "speaker", "word")
+    taken = value.name in ("utterance", "text", "speaker", "language", "word")
     return f"{value.name} (value)" if taken else value.name
 
 

@@ -1,56 +1,68 @@
-"""Whether a text is English, told by its commonest words."""
+"""The language of a text, which is not judged from a few letters."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moodal.modalities.text.language import looks_english
+from moodal.modalities.text.language import (
+    BEGINNING,
+    LETTERS,
+    UNKNOWN,
+    Judgement,
+    base,
+    language_of,
+    name_of,
+)
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "language"),
     [
-        "Kids are talking by the door",
-        "I'm on my way to the meeting",
-        "Don't forget a jacket!",
-        "The surface is slick",
-        "The airplane is almost full",
-        "Wow!",
-        "",
-        "...",
-        "42 :)",
-        "We’ll stop in a couple of minutes, he said, and then nobody spoke for a while.",
-        "Angela Merkel visited Berlin yesterday",
-        "lol that was so funny omg",
+        ("I'm on my way to the meeting, don't wait for me.", "en"),
+        ("DON'T YOU DARE SPEAK TO ME LIKE THAT", "en"),
+        ("Das habe ich wirklich nicht von dir erwartet.", "de"),
+        ("Je ne suis pas très content de toi", "fr"),
+        ("No me lo puedo creer, es que no está bien", "es"),
+        ("Nie wiem, co to jest, ale się boję", "pl"),
+        ("Я очень рад тебя видеть", "ru"),
+        ("今天真的好开心", "zh"),
+        ("أنا سعيد جدا برؤيتك اليوم", "ar"),
+        ("मुझे तुम पर बहुत गुस्सा आ रहा है", "hi"),
+        ("በጣም ደስ ብሎኛል ዛሬ", "am"),
     ],
 )
-def test_english(text):
-    assert looks_english(text)
+def test_a_sentence_has_a_language(text, language):
+    assert language_of(text).language == language
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "Das habe ich wirklich nicht erwartet",
-        "Je ne suis pas très content de toi",
-        "No me lo puedo creer, es que no está bien",
-        "Non sono molto felice di questo",
-        "Eu não sei o que é isso",
-        "Ik heb het niet gedaan",
-        "Jag vet inte vad det är",
-        "Nie wiem co to jest",
-        "Bu çok güzel bir gün ve ben mutluyum",
-        "Saya tidak tahu apa yang dia katakan",
-        "我今天很高兴",
-        "Я очень рад тебя видеть",
-        "أنا سعيد",
-        "Kuulin eilen että olet muuttanut uuteen asuntoon mutta kukaan ei kertonut minulle mitään",
-    ],
+    "text", ["", "...", "42 :)", "Wow!", "Nein.", "I am so", "qzx vrrk tplm wgh"]
 )
-def test_other_languages(text):
-    assert not looks_english(text)
+def test_a_few_letters_or_none_have_no_language(text):
+    assert language_of(text).language == UNKNOWN
+
+
+def test_signs_count_more_than_letters():
+    assert language_of("我很害怕").language == "zh"
+    assert language_of("a" * (LETTERS - 1)) == Judgement(UNKNOWN, 0.0)
+
+
+def test_only_the_beginning_is_read():
+    english = "I did not think that this would ever happen to us. " * 60
+    assert language_of(english + "Das habe ich nicht gedacht. " * 4000).language == "en"
+    assert len(english) > BEGINNING
 
 
 @given(st.text(max_size=200))
 def test_any_text_has_an_answer(text):
-    assert looks_english(text) in (True, False)
+    judgement = language_of(text)
+    assert judgement.language
+    assert 0 <= judgement.probability <= 1.0001
+
+
+def test_regions_and_twins_are_judged_as_one():
+    assert base("pt-BR") == base("pt-MZ") == "pt"
+    assert base("sr") == base("bs") == base("hr")
+    assert name_of("pt-BR") == "Brazilian Portuguese"
+    assert name_of("pt-AO") == "Portuguese"
+    assert name_of("tlh") == "tlh"

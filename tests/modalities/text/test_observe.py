@@ -10,11 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moodal.core.timeline import Word
-from moodal.modalities.modality import Absent, Part, Window
-from moodal.modalities.text.minilm import BEGINNING, tokenizer
-from moodal.modalities.text.observe import CUT, FOREIGN, LONGEST, Text, sentences
+from moodal.modalities.modality import Absent, Part, Settings, Window
+from moodal.modalities.text.e5 import BEGINNING, E5, tokenizer
+from moodal.modalities.text.language import UNKNOWN
+from moodal.modalities.text.minilm import MiniLM
+from moodal.modalities.text.observe import CUT, LONGEST, Text, sentences
 from moodal.modalities.text.spelling import spell_out, text_of
 from moodal.modalities.text.tokens import Pieces
+
+ENCODER = E5(layers=6)
 
 
 def observe(text, words=()):
@@ -22,39 +26,51 @@ def observe(text, words=()):
     return observed
 
 
-def test_every_piece_but_the_special_ones_belongs_to_a_word():
+def divided(text, words=(), encoder=ENCODER):
+    places = encoder.places(text)
+    return observe(text, words).divide(len(places), places)
+
+
+@pytest.mark.parametrize("encoder", [E5(layers=6), Pieces(), MiniLM()], ids=lambda e: e.name)
+def test_every_piece_but_the_special_ones_belongs_to_a_word(encoder):
     text = "Well, I didn't expect THAT naïve café answer!"
-    pieces = tokenizer().encode(text)
-    division = observe(text).divide(len(pieces.ids))
+    frames = encoder.encode(text)
+    division = divided(text, encoder=encoder)
+    assert len(division.places) == len(frames)
     assert [part.text for part in division.parts] == text.split()
     assert all(part.start is None for part in division.parts)
-    assert division.places[[0, -1]].tolist() == [-1, -1]
-    inside = division.places[1:-1]
+    inside = division.places[division.places >= 0]
+    assert len(inside) >= len(frames) - 2
     assert (np.diff(inside) >= 0).all()
     assert set(inside) == set(range(len(division.parts)))
-    for place, (first, last) in zip(inside, pieces.offsets[1:-1], strict=True):
-        assert text[first:last] in division.parts[place].text
 
 
 def test_a_word_has_its_own_pieces():
-    ids = tokenizer().encode("joyful", add_special_tokens=False).ids
-    division = observe("joyful day").divide(len(ids) + 3)
-    assert division.places.tolist() == [-1, *[0] * len(ids), 1, -1]
-    assert [part.text for part in division.parts] == ["joyful", "day"]
+    pieces = len(tokenizer().encode("joyfulness").ids) - 2
+    division = divided("joyfulness day")
+    assert division.places.tolist() == [-1, *[0] * pieces, 1, -1]
+    assert [part.text for part in division.parts] == ["joyfulness", "day"]
 
 
 def test_an_emojis_pieces_belong_to_the_word_as_written():
     text = "I won😍😍 today :) !"
     spelt = spell_out(text)
-    pieces = tokenizer().encode(spelt)
-    division = observe(text).divide(len(pieces.ids))
+    encoded = tokenizer().encode(spelt)
+    division = divided(text)
     assert [part.text for part in division.parts] == ["I", "won😍😍", "today", ":)", "!"]
-    by_word = {}
-    for place, (first, last) in zip(division.places[1:-1], pieces.offsets[1:-1], strict=True):
-        by_word.setdefault(int(place), []).append(spelt[first:last])
-    assert by_word[1] == ["won", "smiling", "face", "with", "heart", "eyes"]
-    assert by_word[3] == ["smiling", "face"]
-    assert by_word[4] == ["!"]
+    said = {}
+    for place, begin, end in zip(
+        division.places[1:-1], encoded.places[1:-1], [*encoded.places[2:-1], None], strict=True
+    ):
+        said[int(place)] = said.get(int(place), "") + spelt[begin:end]
+    assert said[1].split() == ["won", "smiling", "face", "with", "heart", "eyes"]
+    assert said[3].split() == ["smiling", "face"]
+
+
+def test_words_of_a_script_without_blanks_are_signs():
+    division = divided("今天很开心。")
+    assert [part.text for part in division.parts] == ["今", "天", "很", "开", "心。"]
+    assert set(division.places[1:-1]) <= set(range(5))
 
 
 def test_an_emoji_alone_is_a_text():
@@ -64,15 +80,14 @@ def test_an_emoji_alone_is_a_text():
 
 def test_timed_words_keep_their_times():
     timed = (Word("I", 1.0, 1.2), Word("won.", 1.3, 1.9))
-    steps = len(tokenizer().encode("I won.").ids)
-    division = observe("I won.", timed).divide(steps)
+    division = divided("I won.", timed)
     assert division.parts == (Part(1.0, 1.2, "I"), Part(1.3, 1.9, "won."))
-    plain = observe("I won.").divide(steps)
-    np.testing.assert_array_equal(division.places, plain.places)
+    np.testing.assert_array_equal(division.places, divided("I won.").places)
 
 
-def test_steps_that_are_no_word_pieces_are_not_divided():
-    assert observe("I won.").divide(99) is None
+def test_steps_of_no_known_place_are_not_divided():
+    assert observe("I won.").divide(99, ENCODER.places("I won.")) is None
+    assert observe("I won.").divide(4) is None
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t"])
@@ -92,9 +107,28 @@ def test_long_texts_are_flagged():
     assert observe("so 😍 " * 60).flags == (CUT,)
 
 
-def test_other_languages_have_a_reservation():
-    assert observe("Das habe ich wirklich nicht von dir erwartet.").reservation == FOREIGN
-    assert observe("I did not expect that of you.").reservation == ""
+def test_a_text_has_a_language():
+    assert observe("Das habe ich wirklich nicht von dir erwartet.").language == "de"
+    assert observe("I did not expect that of you.").language == "en"
+    assert observe("Oh.").language == UNKNOWN
+
+
+def test_a_short_utterance_has_the_language_of_what_was_said_before():
+    text = Text()
+    said = [
+        "Das habe ich wirklich nicht von dir erwartet.",
+        "Nein.",
+        "Yo no lo esperaba de ti.",
+        "No.",
+    ]
+    languages = [text.observe(Window(text=one))[0].language for one in said]
+    assert languages == ["de", "de", "es", "es"]
+
+
+def test_a_stated_language_and_that_of_the_transcriber_come_first():
+    window = Window(text="Das habe ich wirklich nicht von dir erwartet.", language="nl")
+    assert Text().observe(window)[0].language == "nl"
+    assert Text(Settings(language="sw")).observe(window)[0].language == "sw"
 
 
 def test_any_characters_are_read():
