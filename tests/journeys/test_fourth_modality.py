@@ -141,7 +141,7 @@ def fused(folder):
     lines = [head + f"basics = {json.dumps(list(RATES))}\n"]
     for stream, (encoder, system) in parts.items():
         own = f'name = "branch"\nstreams = ["{stream}"]\n{system}'
-        text = RECIPE.format(prepared="unused", system=own, vectors="minilm")
+        text = RECIPE.format(prepared="unused", system=own, vectors="e5")
         if stream == "text":
             text = text.replace("standardise = true", "trim_padding = false")
         (folder / f"{stream}.toml").write_text(text)

@@ -398,7 +398,7 @@ title = "text"
 prepared = "unused"
 trim_padding = false
 [space]
-vectors = "minilm"
+vectors = "e5"
 [split]
 by = "speaker"
 folds = 3
@@ -421,7 +421,7 @@ def speech_run(prepared, tmp_path_factory):
     """A finished run of an EEA of speech alone, whose emotion vectors are of length 3."""
     folder = tmp_path_factory.mktemp("speech")
     system = 'name = "eea"\nstreams = ["speech"]\nhidden = { speech = 10 }\nlayers = 1\n'
-    sections = {"data": "standardise = true", "space": 'vectors = "minilm"\nlength = 3.0'}
+    sections = {"data": "standardise = true", "space": 'vectors = "e5"\nlength = 3.0'}
     recipe = RECIPE.format(system=system, prepared=prepared["frames"], **sections)
     (folder / "eea.toml").write_text(recipe)
     run("train", folder / "eea.toml", "--out", folder / "run")

@@ -24,6 +24,7 @@ from moodal.model.branches import LAYERS, session
 from moodal.train.backbones.face import SIDE, FaceNetwork
 from moodal.train.backbones.frames import FrameNetwork
 from moodal.train.backbones.text import TextBackbone
+from moodal.train.backbones.text_layers import TextLayers
 from moodal.train.backbones.whisper_layers import WhisperLayers
 from moodal.train.data.dataset import Scale
 from moodal.train.layers.recurrent import Recurrent
@@ -140,9 +141,9 @@ class _Last(nn.Module):
 
 
 class _Steps(nn.Module):
-    """A network that reads each step separately: features [T, D] -> [T, H]."""
+    """A network that says itself what it computes of one utterance: features [T, D] -> [T, H]."""
 
-    def __init__(self, network: FrameNetwork):
+    def __init__(self, network: FrameNetwork | TextLayers):
         super().__init__()
         self.body = network
 
@@ -192,6 +193,7 @@ FORMS: dict[type[nn.Module], Callable[[Any], Form]] = {
 READERS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     Recurrent: _Last,
     FrameNetwork: _Steps,
+    TextLayers: _Steps,
     TextBackbone: lambda body: nn.Identity(),
 }
 """The type of a network that reads features -> its version for one utterance, [T, D] -> [T', H]."""
@@ -232,27 +234,41 @@ def graph(
         MissingDependencyError: the package onnx is not installed.
         UsageError: words, samples or pixels are standardised.
     """
+    chosen = form(keyed, width, preparation)
+    content = exported(chosen.module, chosen.input, chosen.example, chosen.varying)
+    return content if bits == 32 else in_8_bits(content)
+
+
+def exported(module: nn.Module, name: str, example: Tensor, varying: dict[int, str]) -> bytes:
+    """Trace a module of one input and one output "steps" as an ONNX graph.
+
+    Args:
+        name: of the input.
+        example: of the input.
+        varying: axis of the input -> the name of its varying size.
+
+    Raises:
+        MissingDependencyError: the package onnx is not installed.
+    """
     try:
         import onnx  # noqa: F401  torch's exporter needs it
     except ModuleNotFoundError:
         raise MissingDependencyError(
             f"Writing ONNX graphs needs the package onnx; {installation('train')}."
         ) from None
-    chosen = form(keyed, width, preparation)
     with tempfile.TemporaryDirectory() as folder, torch.no_grad(), _quiet():
         path = Path(folder) / "graph.onnx"
         torch.onnx.export(
-            chosen.module.eval(),
-            (chosen.example,),
+            module.eval(),
+            (example,),
             path,
-            input_names=[chosen.input],
+            input_names=[name],
             output_names=["steps"],
-            dynamic_axes={chosen.input: chosen.varying},
+            dynamic_axes={name: varying},
             opset_version=OPSET,
             dynamo=False,
         )
-        content = path.read_bytes()
-    return content if bits == 32 else in_8_bits(content)
+        return path.read_bytes()
 
 
 def in_8_bits(content: bytes) -> bytes:
@@ -316,12 +332,67 @@ def in_8_bits(content: bytes) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def in_4_bits(content: bytes, block: int = 32) -> bytes:
+    """Store the matrices of a graph in 4 bits, with a scale for each block of inputs.
+
+    The value of the largest size in a block, with its sign, gets the number -8, so that weights
+    that come from such blocks are stored without a further error. Activations are rounded to 8
+    bits a block, each step by itself, so a text's states do not depend on its batch.
+    """
+    import onnx
+    from onnx import helper, numpy_helper
+
+    model = onnx.load_from_string(content)
+    graph = model.graph
+    stored = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+    nodes = []
+    for node in graph.node:
+        weights = stored.get(node.input[1]) if node.op_type == "MatMul" else None
+        if weights is None or weights.ndim != 2 or weights.shape[0] % block:
+            nodes.append(node)
+            continue
+        name = node.input[1]
+        bits, scales = _in_blocks(weights.T, block)
+        graph.initializer.append(numpy_helper.from_array(bits, f"{name}.4"))
+        graph.initializer.append(numpy_helper.from_array(scales, f"{name}.scale"))
+        nodes.append(
+            helper.make_node(
+                "MatMulNBits",
+                [node.input[0], f"{name}.4", f"{name}.scale"],
+                list(node.output),
+                domain="com.microsoft",
+                K=weights.shape[0],
+                N=weights.shape[1],
+                bits=4,
+                block_size=block,
+                accuracy_level=4,
+            )
+        )
+    used = {name for node in nodes for name in node.input}
+    kept = [i for i in graph.initializer if i.name in used]
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    return bytes(model.SerializeToString())
+
+
+def _in_blocks(weights: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
+    """Round weights [out, in] to 4 bits: bytes [out, blocks, block / 2], scales [out, blocks]."""
+    blocks = weights.reshape(len(weights), -1, block)
+    largest = np.take_along_axis(blocks, np.abs(blocks).argmax(-1)[..., None], -1)
+    scales = np.where(largest == 0, 1, largest / -8).astype(np.float32)
+    bits = np.clip(np.rint(blocks / scales) + 8, 0, 15).astype(np.uint8)
+    return bits[..., 0::2] | (bits[..., 1::2] << 4), scales[..., 0]
+
+
 def with_layers(content: bytes) -> bytes:
     """Add the output "layers" to a graph of a post-norm transformer: [..., T, layers x H].
 
-    It holds the embeddings and the states of all layers side by side, the last layer last. Each
-    layer ends in the second of its two normalisations. The nodes and weights stay as they are; a
-    graph that has the output already, or no such layers, is returned as it is.
+    It holds the states of all layers side by side, the last layer last, and before them the
+    embeddings, if the graph has these. Each layer ends in the second of its two normalisations.
+    The nodes and weights stay as they are; a graph that has the output already, or no such
+    layers, is returned as it is.
     """
     import onnx
     from onnx import TensorProto, helper
@@ -329,12 +400,19 @@ def with_layers(content: bytes) -> bytes:
     model = onnx.load_from_string(content)
     graph = model.graph
     norms = [node.output[0] for node in graph.node if node.op_type == "LayerNormalization"]
-    ends = norms[::2]  # that of the embeddings, then every second
+    # that of the embeddings where there is one, then every second
+    ends = norms[::2] if len(norms) % 2 else norms[1::2]
     if LAYERS in [output.name for output in graph.output] or len(norms) < 3:
         return content
-    if len(norms) % 2 == 0 or ends[-1] != graph.output[0].name:
+    state = graph.output[0].name
+    sources = {node.output[0]: node.input[0] for node in graph.node if node.input}
+    if state not in ends and sources.get(state) not in ends:
         return content
-    graph.node.append(helper.make_node("Concat", ends, [LAYERS], axis=-1))
+    joined = LAYERS if state in ends else f"{LAYERS}.batch"
+    graph.node.append(helper.make_node("Concat", ends, [joined], axis=-1))
+    if joined != LAYERS:  # the graph takes its states out of a batch of one
+        graph.node.append(helper.make_node("Constant", [], [f"{LAYERS}.first"], value_ints=[0]))
+        graph.node.append(helper.make_node("Squeeze", [joined, f"{LAYERS}.first"], [LAYERS]))
     shape = [None] * len(graph.output[0].type.tensor_type.shape.dim)
     graph.output.append(helper.make_tensor_value_info(LAYERS, TensorProto.FLOAT, shape))
     onnx.checker.check_model(model)

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from moodal.core.concatenation import CORPUS, origins
 from moodal.core.errors import DataError
 from moodal.core.files import replacing
 from moodal.core.records import Frames, Utterance
 from moodal.evaluation.metrics import accuracy, auc, balanced_accuracy, decide, macro_f1, top
 from moodal.evaluation.report.thresholds import best_threshold
 from moodal.modalities.build import build
+from moodal.model.fusion import NEUTRAL
 from moodal.train.encoders import ENCODERS
+from moodal.train.fuse.fit_languages import language_weights, weighed
 from moodal.train.fuse.fit_weights import EvidenceRows, evidence
 from moodal.train.fuse.train_branch import FusedBranch
+
+LANGUAGE = "language"
+"""The column that names the language of a row (BCP 47)."""
 
 BACKGROUND = 2500
 """The most training rows whose mean states are computed, for `moodal adapt` and unseen words."""
@@ -44,6 +50,7 @@ class BranchScores:
         truth: [n, W], the share of each of ``words`` in the labels of these rows.
         states: "train", "valid" and "test" -> mean states [n, H] of ``rows``.
         rows: "train", "valid" and "test" -> [n] rows of the corpus; a sample of the training.
+        languages: language -> how much its evidence counts, as in ``valid`` and ``test`` already.
     """
 
     shares: dict[str, float]
@@ -60,18 +67,27 @@ class BranchScores:
     truth: np.ndarray
     states: dict[str, np.ndarray]
     rows: dict[str, np.ndarray]
+    languages: dict[str, float]
 
 
-def score_branch(learned: FusedBranch, basics: Sequence[str], prefix: str = "") -> BranchScores:
+def score_branch(
+    learned: FusedBranch,
+    basics: Sequence[str],
+    prefix: str = "",
+    telling: Collection[str] = (),
+) -> BranchScores:
     """Score a branch's held-out rows.
 
     Args:
         basics: the artefact's basic emotions.
         prefix: words with this prefix are a second set of labels for the same rows, such as
             another annotator's; they are kept with equal shares and tested separately.
+        telling: of several corpora those whose rows the fusion is fitted to and measured on;
+            default: all.
     """
     experiment, words = learned.experiment, list(learned.space.labels)
     targets = experiment.manifest.labels.astype(np.float64)
+    origin = np.array([corpus for corpus, _ in origins(experiment.manifest)])
     own = [i for i, w in enumerate(words) if not (prefix and w.startswith(prefix))]
     second = [i for i in range(len(words)) if i not in own]
     names = [words[i] for i in own]
@@ -91,20 +107,27 @@ def score_branch(learned: FusedBranch, basics: Sequence[str], prefix: str = "") 
             shares,
             basics,
             [experiment.manifest.utterances[i] for i in parts[part]],
+            experiment.manifest.corpus,
         )
         for part in ("valid", "test")
     }
+    languages = language_weights(rows["valid"])
+    rows = {part: weighed(own, languages).of_corpora(telling) for part, own in rows.items()}
     truth = targets[experiment.test]
     multilabel, thresholds = None, {}
     if learned.space.task == "multi":
         valid = targets[parts["valid"]]
         probabilities = {p: 1 / (1 + np.exp(-logits[p])) for p in parts}
-        best = [
-            best_threshold(has > 0, scores, "binary_f1")
-            for has, scores in zip(valid.T, probabilities["valid"].T, strict=True)
-        ]
-        thresholds = dict(zip(words, best, strict=True))
-        tested = _multilabel_figures(probabilities["test"], truth, np.array(best))
+        first = {p: origin[rows] == origin[0] for p, rows in parts.items()}
+        thresholds = _thresholds(words, valid, probabilities["valid"], first["valid"])
+        best = np.array([thresholds[word] for word in words])
+        own_rows = truth[first["test"]]
+        named = ~np.isnan(own_rows).any(0)  # the words that the first corpus has
+        tested = _multilabel_figures(
+            probabilities["test"][first["test"]][:, named], own_rows[:, named], best[named]
+        )
+        if not first["test"].all():
+            tested["sets"] = _by_language(learned, probabilities, parts)
         multilabel = evidence(logits["valid"], words, shares, basics, words), valid
     else:
         tested = _single_label_figures(logits["test"][:, own], truth[:, own])
@@ -116,7 +139,9 @@ def score_branch(learned: FusedBranch, basics: Sequence[str], prefix: str = "") 
     labels = targets[parts["valid"]][:, own]
     if learned.space.task != "multi":
         labels = labels / np.maximum(labels.sum(1, keepdims=True), 1e-9)
-    mean, covariance = _spread(states["train"], targets[background][:, own].argmax(1))
+    mean, covariance = _spread(
+        states["train"], np.nan_to_num(targets[background][:, own]).argmax(1)
+    )
     groups = _groups(learned, logits["test"][:, own], truth[:, own])
     return BranchScores(
         shares,
@@ -133,7 +158,61 @@ def score_branch(learned: FusedBranch, basics: Sequence[str], prefix: str = "") 
         labels[:, [names.index(w) for w in others]],
         states,
         {**parts, "train": background},
+        languages,
     )
+
+
+def _thresholds(
+    words: Sequence[str], truth: np.ndarray, probabilities: np.ndarray, first: np.ndarray
+) -> dict[str, float]:
+    """Choose the threshold of each word on validation rows of the first corpus that has it."""
+    chosen = {}
+    for word, has, scores in zip(words, truth.T, probabilities.T, strict=True):
+        rows = ~np.isnan(has)
+        if (rows & first).any():
+            rows &= first
+        chosen[word] = best_threshold(has[rows] > 0, scores[rows], "binary_f1")
+    return chosen
+
+
+def _by_language(
+    learned: FusedBranch, probabilities: Mapping[str, np.ndarray], parts: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """Compute the figures of each corpus and language: "corpus language" -> figures.
+
+    Thresholds are chosen on the validation rows of the same corpus and language.
+    """
+    manifest = learned.experiment.manifest
+    languages = manifest.column(LANGUAGE)
+    names = np.array(
+        [f"{c} {languages[i] or ''}".strip() for i, (c, _) in enumerate(origins(manifest))]
+    )
+    figures = {}
+    for name in dict.fromkeys(names[parts["test"]].tolist()):
+        own = {p: names[rows] == name for p, rows in parts.items()}
+        truth = {p: manifest.labels[rows][own[p]] for p, rows in parts.items()}
+        scores = {p: probabilities[p][own[p]] for p in parts}
+        # neutral is the absence of the others there, and no word of the published figures
+        columns = [
+            c
+            for c, word in enumerate(learned.space.labels)
+            if word != NEUTRAL and all((truth[p][:, c] > 0).any() for p in parts)
+        ]
+        if len(columns) < 2:
+            continue
+        rows = {p: ~np.isnan(truth[p][:, columns]).any(1) for p in parts}
+        best = [
+            best_threshold(
+                truth["valid"][rows["valid"], c] > 0, scores["valid"][rows["valid"], c], "binary_f1"
+            )
+            for c in columns
+        ]
+        figures[name] = _multilabel_figures(
+            scores["test"][rows["test"]][:, columns],
+            truth["test"][rows["test"]][:, columns],
+            np.array(best),
+        )
+    return figures
 
 
 def _shares(
@@ -141,7 +220,7 @@ def _shares(
 ) -> dict[str, float]:
     """Return the share of each word in training; words outside ``own`` get their mean share."""
     # a word that training never showed is rare, not impossible
-    mean = np.maximum(train.mean(0), 0.5 / len(train))
+    mean = np.maximum(np.nanmean(train, 0), 0.5 / len(train))
     if task == "single":
         mean = mean / mean[list(own)].sum()
     equal = float(np.mean(mean[list(own)]))
@@ -155,8 +234,10 @@ def _rows(
     shares: Mapping[str, float],
     basics: Sequence[str],
     utterances: Sequence[Utterance],
+    corpus: str,
 ) -> EvidenceRows:
     """Select the rows in which one basic emotion has more than half of the labels."""
+    targets = np.nan_to_num(targets)
     clear = (targets > 0.5 * targets.sum(1, keepdims=True)).any(1) & (targets.sum(1) > 0)
     best = targets.argmax(1)
     clear &= np.array([names[k] in basics for k in best])
@@ -169,6 +250,8 @@ def _rows(
         learned,
         tuple(utterance.text for utterance in kept),
         tuple(utterance.speaker for utterance in kept),
+        tuple(utterance.extra.get(LANGUAGE) for utterance in kept),
+        tuple(utterance.extra.get(CORPUS, corpus) for utterance in kept),
     )
 
 

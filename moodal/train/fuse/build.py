@@ -47,10 +47,12 @@ from moodal.model.info import (
     FusedBody,
     GroupInfo,
     GuessInfo,
+    LanguageInfo,
     ProtocolInfo,
     ThresholdInfo,
     modality_infos,
 )
+from moodal.model.languages import COLUMN, language_infos
 from moodal.model.readers import readers
 from moodal.train.backbones.settings import Backbone
 from moodal.train.encoders import ENCODERS
@@ -167,7 +169,8 @@ def branches_of(
 def scores_of(learned: Mapping[str, FusedBranch], recipe: FusionRecipe) -> dict[str, BranchScores]:
     """Compute the evidence of each branch on the rows that it was not trained on."""
     scores = {
-        s: score_branch(one, recipe.basics, recipe.parts[s].prefix) for s, one in learned.items()
+        s: score_branch(one, recipe.basics, recipe.parts[s].prefix, recipe.parts[s].telling)
+        for s, one in learned.items()
     }
     return _with_spoken_evidence(scores, learned, recipe)
 
@@ -223,7 +226,8 @@ def _prepared(stream: str, part: FusionPart, corpus: str, root: Path, place: Pat
         if part.encoder:
             encoders = dict.fromkeys(MODALITIES, "none")
             encoders[stream] = build(part.encoder, ENCODERS)
-        prepare.prepare(corpus, root, place, encoders=encoders)
+        same_lines = part.same_lines.get(corpus, 0.0)
+        prepare.prepare(corpus, root, place, encoders=encoders, same_lines=same_lines)
     _require_same(place, stream, part.encoder, corpus, root)
     return place
 
@@ -331,6 +335,8 @@ def _write(
             rows={part: len(rows) for part, rows in one.experiment.parts.items()},
             test=scores[stream].tested,
             groups=_groups(scores[stream]),
+            languages=_languages(one, scores[stream], recipe.parts[stream]),
+            other_languages=recipe.parts[stream].other_languages,
             graph_agrees=one.agrees or AgreementInfo(**agreement(one, scores[stream], content)),
         )
     source = word_vectors(VECTORS)
@@ -386,6 +392,14 @@ def _write(
     sets_drawn = {name: (f.ece, f.reliability) for name, f in measured_sets(body).items()}
     files[RELIABILITY] = reliability_panels(sets_drawn)
     return artefact.write(out, info, weights, vectors, card_of(info), files)
+
+
+def _languages(one: FusedBranch, scores: BranchScores, part: FusionPart) -> dict[str, LanguageInfo]:
+    """Return the languages of a branch's training rows: those of their column, or of the recipe."""
+    experiment = one.experiment
+    languages = experiment.manifest.column(COLUMN)
+    trained = [languages[row] or part.language for row in experiment.train.tolist()]
+    return language_infos([name for name in trained if name], scores.languages)
 
 
 def _groups(scores: BranchScores) -> dict[str, dict[str, GroupInfo]]:

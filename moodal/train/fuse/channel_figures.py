@@ -142,7 +142,9 @@ def _others(
     ratios = log_ratios(evidence, np.flatnonzero(learned), channel.sharpness[stream])
     logs = channel.log_likelihoods({stream: ratios}, {stream: known}, setting.neutral, (stream,))
     basic = np.logaddexp.reduce(logs[:, :count] - np.log(count), axis=1)
-    return {
-        word: prior_odds(logs[:, count + i] - basic, float(truth[:, i].mean()))
-        for i, word in enumerate(words)
-    }
+    odds = {}
+    for i, word in enumerate(words):
+        said = ~np.isnan(truth[:, i])  # a corpus may say nothing of a word
+        values = (logs[:, count + i] - basic)[said]
+        odds[word] = prior_odds(values, float(truth[said, i].mean()))
+    return odds

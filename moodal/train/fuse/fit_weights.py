@@ -10,10 +10,10 @@ spoke. From this the fusion learns that neutral words or a neutral face carry li
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -34,6 +34,9 @@ COMPOSED = 6000
 """The number of composed utterances for each set of modalities."""
 
 
+_T = TypeVar("_T")
+
+
 @dataclass(frozen=True)
 class EvidenceRows:
     """The evidence of one modality for rows that its training has not seen.
@@ -44,6 +47,8 @@ class EvidenceRows:
         learned: [K] bool, whether the modality learned each basic emotion.
         texts: the transcript of each row, where the corpus has them.
         speakers: who speaks in each row, where the corpus names them.
+        languages: the language of each row, where the corpus names it.
+        corpora: the corpus of each row.
         spoken: the text branch's evidence [n, K] for the transcripts of speech; None for other
             modalities, and where the corpus has no transcripts.
     """
@@ -53,7 +58,29 @@ class EvidenceRows:
     learned: np.ndarray
     texts: tuple[str | None, ...] = ()
     speakers: tuple[str | None, ...] = ()
+    languages: tuple[str | None, ...] = ()
+    corpora: tuple[str, ...] = ()
     spoken: np.ndarray | None = None
+
+    def of_corpora(self, names: Collection[str]) -> EvidenceRows:
+        """Return the rows of these corpora; all of them where none is named."""
+        if not names:
+            return self
+        kept = [i for i, corpus in enumerate(self.corpora) if corpus in names]
+
+        def chosen(values: tuple[_T, ...]) -> tuple[_T, ...]:
+            return tuple(values[i] for i in kept) if values else ()
+
+        return EvidenceRows(
+            self.evidence[kept],
+            self.labels[kept],
+            self.learned,
+            chosen(self.texts),
+            chosen(self.speakers),
+            chosen(self.languages),
+            chosen(self.corpora),
+            None if self.spoken is None else self.spoken[kept],
+        )
 
 
 def evidence(
@@ -106,7 +133,8 @@ def fit_other(
     basic = values[:, known] * np.array(a) + np.array([fitted["bias"][words[i]] for i in known])
     below = np.log(np.exp(basic).sum(1))[:, None]
     own = values[:, rest] * fitted["weights"][stream] - below
-    return prior_odds(own, float(truth[:, rest].mean()))
+    said = ~np.isnan(truth[:, rest])  # a corpus may say nothing of a word
+    return prior_odds(own[said], float(truth[:, rest][said].mean()))
 
 
 def prior_odds(values: np.ndarray, frequency: float) -> float:

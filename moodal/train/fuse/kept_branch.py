@@ -7,7 +7,7 @@ Everything is computed with the graph that prediction runs.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,14 +70,23 @@ class KeptBranch(FusedBranch):
 
     @property
     def maps(self) -> dict[str, np.ndarray]:
-        """The maps of its words: "map" [H, d], "offset" [d] and "bias" [H]."""
+        """The maps of its words: "map" [H, d], "offset" [d] and "bias" [H].
+
+        Where the artefact knows words by other vectors than the recipe, the maps are carried over.
+        """
         bias = self.branch.bias
-        maps = {
+        given = {
             "map": self.branch.map,
             "offset": self.branch.offset,
             "bias": np.zeros(len(self.branch.map)) if bias is None else bias,
         }
-        return {name: np.asarray(values, np.float64) for name, values in maps.items()}
+        maps = {name: np.asarray(values, np.float64) for name, values in given.items()}
+        if self.artefact.info.vectors == self.recipe.space.vectors:
+            return maps
+        known = self.artefact.word_vectors()
+        old = np.stack([known[word] for word in self.branch.learned]).astype(np.float64)
+        new = self.space.select(list(self.branch.learned)).vectors
+        return carried(maps, old, np.asarray(new, np.float64))
 
     @property
     def digest(self) -> bytes:
@@ -111,6 +120,26 @@ class KeptBranch(FusedBranch):
     def graph(self, bits: int) -> bytes:
         """Return the graph of the artefact as it is, whatever ``bits``."""
         return Path(self.branch.graph).read_bytes()
+
+
+def carried(
+    maps: Mapping[str, np.ndarray], old: np.ndarray, new: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Carry the maps of a branch over to other vectors of its words.
+
+    Of all maps that give its words the logits that they had, these are the smallest ones, so that
+    a word that it never learned is scored by its likeness to those that it did.
+
+    Args:
+        maps: "map" [H, d], "offset" [d] and "bias" [H].
+        old, new: [W, d] and [W, d'] the vectors of the W words that it learned, W <= d'.
+    """
+    across = old.T @ np.linalg.pinv(new.T)
+    return {
+        "map": maps["map"] @ across,
+        "offset": maps["offset"] @ across,
+        "bias": maps["bias"],
+    }
 
 
 def keep_branch(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from moodal.core.concatenation import origins
 from moodal.core.errors import MissingDependencyError, UsageError
 from moodal.core.files import replacing
 from moodal.core.fusion_recipe import FusionRecipe
@@ -66,7 +67,7 @@ def plain_evidence(
         items = (
             _spoken(scores, recipe.seed, folder / "synthetic")
             if part.plain == SYNTHETIC
-            else _neutral_lines(part.plain, data / part.plain_root)
+            else _neutral_lines(learned[stream], part.plain, data / part.plain_root)
         )
         found[stream] = {
             name: _evidence(learned[stream], scores[stream], recipe.basics, own)
@@ -86,8 +87,15 @@ def _evidence(
     return evidence(logits, words, scores.shares, basics)
 
 
-def _neutral_lines(corpus: str, root: Path) -> dict[str, list[Item]]:
-    """Choose the neutral lines of a corpus: half of them, by their hash, for each part."""
+def _neutral_lines(branch: FusedBranch, corpus: str, root: Path) -> dict[str, list[Item]]:
+    """Choose the neutral lines of a corpus for each part.
+
+    Of a corpus that trained the branch, they are those of its validation and test rows; of
+    another one half of the lines, by their hash, for each part.
+    """
+    own = {c for c, _ in origins(branch.experiment.manifest)}
+    if corpus in own:
+        return _held_out_lines(branch, corpus)
     if corpus not in CORPORA:
         raise UsageError(f"There is no corpus {corpus}; there are {', '.join(CORPORA)}.")
     manifest = CORPORA[corpus](root)
@@ -103,6 +111,23 @@ def _neutral_lines(corpus: str, root: Path) -> dict[str, list[Item]]:
     for text in dict.fromkeys(texts):
         parts["test" if _odd(text) else "valid"].append(text)
     return {name: lines[:LINES] for name, lines in parts.items()}
+
+
+def _held_out_lines(branch: FusedBranch, corpus: str) -> dict[str, list[Item]]:
+    """Return the neutral lines among a branch's validation and test rows of a corpus."""
+    manifest = branch.experiment.manifest
+    column = manifest.space.labels.index(NEUTRAL)
+    names = [c for c, _ in origins(manifest)]
+    parts: dict[str, list[Item]] = {}
+    for part in ("valid", "test"):
+        rows = [int(i) for i in getattr(branch.experiment, part) if names[i] == corpus]
+        texts: list[Item] = [
+            str(manifest.utterances[i].text)
+            for i in rows
+            if manifest.labels[i, column] > 0 and np.nansum(manifest.labels[i]) == 1
+        ]
+        parts[part] = list(dict.fromkeys(texts))[:LINES]
+    return parts
 
 
 def _odd(text: str) -> bool:
@@ -122,10 +147,11 @@ def _spoken(scores: Mapping[str, BranchScores], seed: int, folder: Path) -> dict
     spoken: dict[str, list[Item]] = {}
     for number, (name, own) in enumerate(rows.items()):
         rng = np.random.default_rng([seed, number])
-        chosen = rng.permutation(len(own.texts))[:SENTENCES]
-        spoken[name] = [
-            _say(program, str(own.texts[i]), rng, folder) for i in chosen if own.texts[i]
-        ]
+        languages = own.languages or (None,) * len(own.texts)
+        # the voices are English ones
+        english = [i for i, lang in enumerate(languages) if lang in (None, "en") and own.texts[i]]
+        chosen = rng.permutation(english)[:SENTENCES]
+        spoken[name] = [_say(program, str(own.texts[i]), rng, folder) for i in chosen]
     return spoken
 
 

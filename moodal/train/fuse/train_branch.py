@@ -39,7 +39,7 @@ from moodal.train.systems import branch, eea
 from moodal.train.systems.section import parse_system
 from moodal.train.systems.system import KeyedScoring, System
 
-VECTORS = "minilm"
+VECTORS = "e5"
 """The source of the vectors by which a fused artefact knows words."""
 
 

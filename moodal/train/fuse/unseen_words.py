@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from moodal.evaluation.metrics import auc
 from moodal.train.fuse.branch_scores import BranchScores
 from moodal.train.fuse.train_branch import FusedBranch
+from moodal.train.layers.losses import bce
 
 STEPS = 300
 USELESS = 0.6
@@ -46,13 +47,15 @@ def score_unseen_words(
     for word in words:
         others = [space.index(w) for w in words if w != word]
         seen = targets[branch_scores.rows["train"]][:, others]
-        shown = seen.sum(1) > 0
+        shown = np.nansum(seen, 1) > 0
         w = _projections(
             states["train"][shown], torch.tensor(seen[shown]), vectors[others], space.task
         )
         for part, aucs in each.items():
             scores = (states[part] @ (w @ vectors[space.index(word)])).numpy()
             truth = _truth(targets[branch_scores.rows[part]], space.index(word), own, space.task)
+            known = ~np.isnan(targets[branch_scores.rows[part]][:, space.index(word)])
+            truth, scores = truth[known], scores[known]
             if 0 < truth.sum() < len(truth):
                 aucs[word] = float(auc(truth, scores))
     means = {part: float(np.mean(list(x.values()))) if x else None for part, x in each.items()}
@@ -78,7 +81,7 @@ def _projections(
     for _ in range(STEPS):
         logits = states @ (w @ vectors.T)
         if task == "multi":
-            loss = F.binary_cross_entropy_with_logits(logits, targets)
+            loss = bce(logits, targets).mean()
         else:
             loss = F.cross_entropy(logits, targets / targets.sum(1, keepdim=True))
         optimiser.zero_grad()

@@ -15,6 +15,12 @@ from moodal.model.evaluate import evaluate, rows_of
 from moodal.model.options import PredictOptions
 from moodal.train.fuse.build import compose
 
+JOINED = """joined = { brighter = "brighter", xed = "xed" }
+same_lines = { xed = 0.9 }
+plain = "xed"
+plain_root = "xed"
+other_languages = 0.7
+"""
 BASICS = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"]
 TRAIN = 'epochs = 1\nbatch_size = 16\nlr = 1e-3\nselect = "loss"\npatience = 0\n'
 BRANCH = """
@@ -24,7 +30,7 @@ prepared = "unused"
 trim_padding = false
 {data}
 [space]
-vectors = "minilm"
+vectors = "e5"
 {space}
 [split]
 {split}
@@ -71,6 +77,8 @@ def levels(folder):
 def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("compose")
     LOOKALIKES["goemotions"](root / "data/goemotions", 220, 1)
+    LOOKALIKES["brighter"](root / "data/brighter", 150, 1)
+    LOOKALIKES["xed"](root / "data/xed", 200, 1)
     LOOKALIKES["crema-d"](root / "data/crema_d", 60, 1)
     LOOKALIKES["emobank"](root / "data/emobank", 60, 1)
     levels(root / "data/crema_d")
@@ -78,11 +86,13 @@ def made(tmp_path_factory):
     own = "\n".join(f'"FER2013 {w}" = ["{w} face"]' for w in fer2013.EMOTIONS)
     recipes = {
         "text": {
-            "data": 'merges = { joy = "happiness" }',
+            "data": 'merges = { joy = "happiness" }\nmost = { xed = 90, "brighter es" = 20 }',
             "space": "",
-            "split": "",
-            "system": 'backbone = { path = "minilm", layers = 1, freeze = -1 }',
-            "train": TRAIN + 'loss = "bce"\nweighted = false\n',
+            "split": 'rest = "line"',
+            "system": 'backbone = { path = "e5-small", freeze = 6, layers = 8 }',
+            "train": TRAIN
+            + 'loss = "bce"\nweighted = false\nshift_by = ["corpus", "language"]\n'
+            + "weights = { xed = 0.5 }\n",
         },
         "speech": {
             "data": "",
@@ -109,11 +119,11 @@ def made(tmp_path_factory):
             f"root = '{folder}'\nencoder = '{encoder}'\nprefix = '{prefix}'\nlicence = 'none'\n"
             f"bits = {bits}\n"
             for stream, corpus, folder, encoder, prefix, bits in (
-                ("text", "goemotions", "goemotions", "pieces", "", 8),
+                ("text", "goemotions", "goemotions", "e5:layers=6", "", 8),
                 ("speech", "crema-d", "crema_d", "spoken", "", 8),
                 ("face", "fer2013-both", "fer2013", "", "FER2013 ", 32),
             )
-        )
+        ).replace("[parts.text]", f"[parts.text]\n{JOINED}")
         + "[dimensions.text]\ncorpus = 'emobank'\nroot = 'emobank'\nlicence = 'CC BY-SA 4.0'\n"
         + "[intensity.speech]\ncorpus = 'crema-d'\nroot = 'crema_d'\ncolumn = 'voice_level'\n"
         + "licence = 'ODbL 1.0'\n"
@@ -158,6 +168,18 @@ def test_the_card_and_the_sets(made):
     assert (root / "artefact/reliability.png").stat().st_size > 1000
 
 
+def test_languages_are_counted_and_weighed(made):
+    root, _, _ = made
+    text = moodal.load(root / "artefact", threads=1).artefact.fused.branches["text"]
+    assert {"en", "de", "es"} == set(text.languages)
+    assert text.languages["es"].rows <= 20  # as data.most says
+    assert all(0 < one.weight <= 1 for one in text.languages.values())
+    assert text.other_languages == 0.7
+    assert text.corpus == "goemotions+brighter+xed"
+    assert "brighter de" in text.test["sets"]
+    assert text.test["words"] == 28  # those of the first corpus
+
+
 def test_heads_lie_in_files_of_their_own(made):
     root, _, _ = made
     about = json.loads((root / "artefact/artefact.json").read_text())
@@ -187,7 +209,7 @@ def test_features_of_training_and_prediction_agree(made):
     states, features = model.scorer.branches["text"].features(model.encoders["text"].encode(text))
     np.testing.assert_allclose(features.mean(0), kept[0], atol=1e-5)
     np.testing.assert_array_equal(features[:, -states.shape[1] :], states)  # the last layer
-    assert features.shape[1] == 2 * states.shape[1]  # the embeddings and one layer
+    assert features.shape[1] == 2 * states.shape[1]  # two layers
 
 
 def test_heads_are_checked(made, tmp_path):
@@ -280,16 +302,9 @@ def test_features_of_another_encoder_are_not_taken(made, tmp_path):
 def kept(made):
     """The same branches kept from the first artefact and fused by the channel model."""
     root, where, _ = made
-    lines = root / "data/xed"
-    lines.mkdir()
-    told = "\n".join(f"I am so {w} today .\t{n}" for n, w in enumerate(("cross", "keen"), 1))
-    (lines / "en-annotated.tsv").write_text(told + "\n")
-    plain = "".join(f"9\tThe train to town {n} leaves at {n} .\n" for n in range(40))
-    (lines / "neu_en.txt").write_text(plain)
     text = (root / "tiny.toml").read_text().replace("[synonyms]", "fusion = 'channel'\n[synonyms]")
     for stream in ("text", "speech", "face"):
         keep = f"[parts.{stream}]\nkeep = '{root / 'artefact'}'\n"
-        keep += "plain = 'xed'\nplain_root = 'xed'\n" if stream == "text" else ""
         text = text.replace(f"[parts.{stream}]\n", keep)
     (root / "kept.toml").write_text(text)
     compose(root / "kept.toml", root / "kept", **where, tell=lambda _: None)

@@ -17,7 +17,7 @@ title = "values"
 prepared = "{prepared}"
 trim_padding = false
 [space]
-vectors = "minilm"
+vectors = "e5"
 [system]
 name = "branch"
 streams = ["face"]
