@@ -77,6 +77,7 @@ class Answering:
         name: the name of the recording, from which its utterances are numbered.
         unasked: modalities of the model that the question excludes.
         step: seconds of the slices of each utterance; None for none.
+        language: the language of the recording, where it is stated.
         count: the number of utterances answered so far.
         incomplete: the number of utterances that lack a modality which the model requires.
     """
@@ -87,6 +88,7 @@ class Answering:
     name: str
     unasked: Sequence[str] = ()
     step: float | None = None
+    language: str | None = None
     count: int = 0
     incomplete: int = 0
 
@@ -219,7 +221,8 @@ class Answering:
     ) -> Prediction:
         """Return a prediction that has everything but emotions or values."""
         segment = observation.segment
-        language = next((o.language for o in observed.values() if o.language), UNKNOWN)
+        heard = next((o.language for o in observed.values() if o.language), segment.language)
+        language = self.language or heard or UNKNOWN
         languages = {m: own for m, own in self.scorer.languages.items() if m in modalities}
         return Prediction(
             id=f"{self.name}#{self.count}",

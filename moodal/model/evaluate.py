@@ -232,7 +232,8 @@ def _language_stamps(
         if new:
             names = shortened([name_of(one) for one in dict.fromkeys(new)], 4)
             label = info_of(modality).label
-            yield f"{len(new)} rows in languages that its training of the {label} lacked: {names}"
+            count = f"{len(new)} row{'' if len(new) == 1 else 's'}"
+            yield f"{count} in languages that were not in the training of the {label}: {names}"
 
 
 def _complete(

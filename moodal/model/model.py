@@ -345,7 +345,9 @@ class Model:
         weigh: bool,
     ) -> Iterator[Prediction | Pending | tuple[Recording, Summary]]:
         name, unasked = recording_name(recording.name), self._unasked(options)
-        answering = Answering(self.scorer, self.encoders, asked, name, unasked, options.step)
+        answering = Answering(
+            self.scorer, self.encoders, asked, name, unasked, options.step, options.language
+        )
         for observation in observations:
             if isinstance(observation, Summary):
                 notes = (*observation.notes, *answering.notes)

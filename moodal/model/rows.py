@@ -6,8 +6,11 @@ that an interrupted run resumes, and another question about the same rows reads 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,10 +25,10 @@ from moodal.media.audio import read_audio
 from moodal.media.probe import probe
 from moodal.media.video import frames
 from moodal.modalities import MODALITIES
-from moodal.modalities.encoder import Encoder, Item
+from moodal.modalities.encoder import Encoder, Item, file_hash
 from moodal.modalities.modality import Absent, Observed, Settings
 from moodal.modalities.speech.spoken import spoken
-from moodal.modalities.speech.transcribe import Hearing, transcript
+from moodal.modalities.speech.transcribe import Hearing, has_base, transcript
 from moodal.model.segmentation import Segment
 
 
@@ -100,7 +103,7 @@ class RowEncoder(Encoder):
     def spec(self) -> dict[str, Any]:
         """See `moodal.modalities.encoder.specification`."""
         own = self.reader.spec()
-        how = f"heard-{self.heard.model}-{self.heard.language}" if self.heard else "row"
+        how = f"heard-{_digest(self.heard)}" if self.heard else "row"
         fingerprint = f"{own['fingerprint']}-{how}{self.reduction}"
         return {**own, "name": self.name, "fingerprint": fingerprint}
 
@@ -118,6 +121,14 @@ class RowEncoder(Encoder):
         if isinstance(observed, Absent):
             return np.zeros((0, self.width), np.float32)
         return self.reader.encode(observed.item)
+
+
+def _digest(how: Hearing) -> str:
+    """Return a short hash of all that decides what a transcript is."""
+    folder = Path(how.model) / "model.bin"
+    weights = file_hash(folder) if folder.is_file() else ""
+    text = json.dumps([how.model, how.language, has_base(), weights])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _words(samples: np.ndarray, how: Hearing) -> str:

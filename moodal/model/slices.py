@@ -106,6 +106,7 @@ class Slicer:
                     text=about.text,
                     speaker=about.speaker,
                     language=about.language,
+                    untrained=tuple(m for m in about.untrained if m in seen),
                     streams=ordered(seen),
                     absent={**about.absent, **why},
                     track=about.track,

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from moodal.core.errors import MissingDependencyError
+from moodal.core.errors import MissingDependencyError, installation
 from moodal.core.scripts import joined
 from moodal.core.timeline import Word
-from moodal.modalities.speech.transcribe import Transcript
+from moodal.modalities.speech.transcribe import Transcript, has_base
+from moodal.modalities.text.language import name_of
 from moodal.model.absences import Absences
 from moodal.model.segmentation import Buffer, Segment
 
@@ -20,10 +21,13 @@ GROUP, GAP = 28.0, 3.0
 WITHOUT = "no transcript; --asr makes one"
 """The reason for absent words when transcription is switched off."""
 
+BASE_BRINGS = installation("languages")
+
 REFUSED = (
-    "What is said sounds like another language than English ({language}), which Whisper tiny.en "
-    "does not know, so there is no transcript of it; --asr-model base makes one."
+    "There is no transcript of what is said in {language}, which Whisper tiny.en does not know; "
+    "{remedy}."
 )
+"""The note on speech in a language that the transcriber does not know."""
 
 Transcriber = Callable[[np.ndarray, float], Transcript]
 """(samples [n] at 16 kHz, the second at which they begin) -> what is said, with times."""
@@ -98,7 +102,10 @@ class Transcription:
             return
         words, language = list(said.words), said.language
         if said.refused:
-            self._absences.note(REFUSED.format(language=language))
+            remedy = (
+                "--asr-model base makes one" if has_base() else f"Whisper base does: {BASE_BRINGS}"
+            )
+            self._absences.note(REFUSED.format(language=name_of(language), remedy=remedy))
         elif not words and len(group) > 1:
             # what is said again and again is taken for the transcriber's stutter, but not alone
             for segment in group:

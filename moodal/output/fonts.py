@@ -23,7 +23,7 @@ FAMILY = "Noto Sans "
 
 CJK = "Noto Sans CJK SC"
 """The font of Chinese, Japanese and Korean."""
-EAST = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "IDEOGRAPHIC")
+EAST = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "IDEOGRAPHIC", "FULLWIDTH", "HALFWIDTH")
 """The first words of the names of such signs (Unicode)."""
 EASTERN = "Chinese, Japanese or Korean"
 

@@ -35,7 +35,6 @@ _GAP = 0.12  # inches between two panels
 _MOST_LANES = 4
 
 
-# for scripts that DejaVu lacks, where they are installed
 class _Panel(NamedTuple):
     """A panel of the plot: its kind (a key of `DRAW`), its height in inches, and its content."""
 

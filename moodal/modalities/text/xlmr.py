@@ -24,12 +24,14 @@ class Encoded:
         places: for each piece, the place in the text where it begins; -1 for special pieces.
         unknown: how many pieces stand for signs that the vocabulary lacks.
         cut: whether the text was longer than what was read.
+        blank: how many pieces are the beginning of a word and nothing else.
     """
 
     ids: list[int]
     places: list[int]
     unknown: int
     cut: bool
+    blank: int = 0
 
 
 class XlmrTokenizer:
@@ -56,6 +58,7 @@ class XlmrTokenizer:
         self._ends = special["bos"], special["eos"]
         self._unknown = special["unk"]
         self._longest = longest
+        self._blank = next((i for i, (piece, _) in enumerate(pieces) if piece == WORD_START), -1)
         self._model: Any = Tokenizer(Unigram(list(pieces), unk_id=special["unk"]))
         self._model.pre_tokenizer = pre_tokenizers.Metaspace()
 
@@ -76,7 +79,11 @@ class XlmrTokenizer:
         first, last = self._ends
         unknown = ids.count(self._unknown)
         return Encoded(
-            [first, *ids, last], [-1, *places[:most], -1], unknown, len(encoded.ids) > most
+            [first, *ids, last],
+            [-1, *places[:most], -1],
+            unknown,
+            len(encoded.ids) > most,
+            ids.count(self._blank),
         )
 
     def _normal(self, text: str) -> tuple[str, Sequence[int]]:

@@ -29,7 +29,7 @@ from moodal.train.engine.scoring import score, transcribe
 from moodal.train.export.artefact import load
 from moodal.train.systems.system import System
 
-SOURCES = ("minilm", "glove-50")
+SOURCES = ("e5", "minilm", "glove-50")
 """Sources of word vectors that packages carry."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from moodal.evaluation.protocols.disjoint import disjoint_by
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.evaluation.protocols.select_on_test import select_on_test
 from moodal.evaluation.protocols.subset import only
+from moodal.model.languages import COLUMN
 from moodal.train.data.dataset import valid_spans
 from moodal.train.systems import SYSTEMS
 from moodal.train.systems.section import parse_system
@@ -112,7 +113,7 @@ def _shared_speakers(experiment: Experiment) -> str:
 
 def _split(recipe: Recipe, manifest: Manifest) -> Iterator[Experiment]:
     """Yield the folds, each split again by a column whose values are held out too, if any."""
-    for fold in _folds(recipe, manifest):
+    for fold in (_limited(fold, recipe) for fold in _folds(recipe, manifest)):
         if recipe.split.apart:
             yield from disjoint_by(fold, recipe.split.apart)
         else:
@@ -126,9 +127,24 @@ def _folds(recipe: Recipe, manifest: Manifest) -> Iterator[Experiment]:
         by = "speaker" if split.by == "official" else split.by
         yield from folds.from_file(manifest, split.file, by, *share)
     elif split.by == "official":
-        yield _limited(folds.official(manifest, split.rest), recipe)
+        yield folds.official(manifest, split.rest)
     else:
         yield from folds.grouped(manifest, split.by, split.folds, *share)
+
+
+def require_corpora(names: Iterable[str], manifest: Manifest, key: str) -> None:
+    """Check that a corpus, or a language of one, is among those that train.
+
+    Raises:
+        UsageError: it is not; the message names the key and the corpora.
+    """
+    languages = manifest.column(COLUMN)
+    corpora = [corpus for corpus, _ in origins(manifest)]
+    known = {*corpora, *(f"{c} {own}" for c, own in zip(corpora, languages, strict=True))}
+    for name in names:
+        if name not in known:
+            listed = ", ".join(dict.fromkeys(corpora))
+            raise UsageError(f"{key} names {name}, which is not there; the corpora are {listed}.")
 
 
 def _limited(experiment: Experiment, recipe: Recipe) -> Experiment:
@@ -137,7 +153,7 @@ def _limited(experiment: Experiment, recipe: Recipe) -> Experiment:
     if not most:
         return experiment
     manifest = experiment.manifest
-    languages = manifest.column("language")
+    languages = manifest.column(COLUMN)
     rows_by_group: dict[tuple[str, str | None], list[int]] = defaultdict(list)
     drawn = np.random.default_rng(recipe.train.seed).permutation(experiment.train)
     for row, (corpus, _) in zip(drawn, origins(manifest, drawn), strict=True):

@@ -37,6 +37,23 @@ def require_objective(recipe: Recipe, system: System) -> None:
         )
 
 
+def require_balance(recipe: Recipe, system: System) -> None:
+    """Check that the keys which balance groups of rows fit the loss.
+
+    Raises:
+        UsageError: they do not; the message names the key to change.
+    """
+    if recipe.train.shift_by and (system.multitask or recipe.train.loss != "bce"):
+        raise UsageError(
+            "train.shift_by moves the logits of bce; leave it out, or set train.loss=bce."
+        )
+    if recipe.train.weights and system.multitask:
+        raise UsageError(
+            f"{recipe.system['name']} defines its own objective, which train.weights do not weigh; "
+            "leave them out."
+        )
+
+
 def require_features(recipe: Recipe, system: System, manifest: Manifest) -> None:
     """Check that the corpus was prepared with the encoders that the system's backbone needs.
 

@@ -141,6 +141,9 @@ def make_plan(recipe: Recipe, initial: Mapping[str, Tensor] | None = None) -> Pl
     space = assemble.space_of(recipe, manifest)
     null_tests.require_cosine(recipe, manifest, space)
     require_columns(manifest, recipe.report.by, "report.by")
+    require_columns(manifest, recipe.train.shift_by, "train.shift_by")
+    assemble.require_corpora(recipe.data.most, manifest, "data.most")
+    assemble.require_corpora(recipe.train.weights, manifest, "train.weights")
     if recipe.report.words:
         require_texts(manifest)
     experiments = []
@@ -149,6 +152,7 @@ def make_plan(recipe: Recipe, initial: Mapping[str, Tensor] | None = None) -> Pl
         if experiment.seen not in systems:
             system = assemble.system(recipe, manifest, space.select(experiment.seen))
             checks.require_objective(recipe, system)
+            checks.require_balance(recipe, system)
             checks.require_features(recipe, system, manifest)
             load_weights(system, initial)
             systems[experiment.seen] = system

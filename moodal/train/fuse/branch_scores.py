@@ -19,13 +19,11 @@ from moodal.evaluation.metrics import accuracy, auc, balanced_accuracy, decide, 
 from moodal.evaluation.report.thresholds import best_threshold
 from moodal.modalities.build import build
 from moodal.model.fusion import NEUTRAL
+from moodal.model.languages import COLUMN
 from moodal.train.encoders import ENCODERS
 from moodal.train.fuse.fit_languages import language_weights, weighed
 from moodal.train.fuse.fit_weights import EvidenceRows, evidence
 from moodal.train.fuse.train_branch import FusedBranch
-
-LANGUAGE = "language"
-"""The column that names the language of a row (BCP 47)."""
 
 BACKGROUND = 2500
 """The most training rows whose mean states are computed, for `moodal adapt` and unseen words."""
@@ -183,7 +181,7 @@ def _by_language(
     Thresholds are chosen on the validation rows of the same corpus and language.
     """
     manifest = learned.experiment.manifest
-    languages = manifest.column(LANGUAGE)
+    languages = manifest.column(COLUMN)
     names = np.array(
         [f"{c} {languages[i] or ''}".strip() for i, (c, _) in enumerate(origins(manifest))]
     )
@@ -250,7 +248,7 @@ def _rows(
         learned,
         tuple(utterance.text for utterance in kept),
         tuple(utterance.speaker for utterance in kept),
-        tuple(utterance.extra.get(LANGUAGE) for utterance in kept),
+        tuple(utterance.extra.get(COLUMN) for utterance in kept),
         tuple(utterance.extra.get(CORPUS, corpus) for utterance in kept),
     )
 

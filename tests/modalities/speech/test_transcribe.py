@@ -9,7 +9,11 @@ import pytest
 
 from moodal.core.errors import DataError, MissingDependencyError, UsageError
 from moodal.modalities.speech import transcribe
-from moodal.modalities.speech.transcribe import transcriber, words
+from moodal.modalities.speech.transcribe import transcriber, transcript
+
+
+def words(*args, **options):
+    return transcript(*args, **options).words
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +108,7 @@ def english(segments, multilingual=False, language="en"):
         transcribe=transcribe,
         asked=asked,
         model=Some(is_multilingual=multilingual),
+        supported_languages=["en", "de", "pt", "zh"],
         detect_language=lambda sound: (language, 0.6, chances),
     )
 
@@ -143,7 +148,7 @@ def test_english_is_given_to_tiny(models, monkeypatch):
 
 
 def test_a_stated_language_is_not_asked_for(models):
-    assert transcribe.transcript(SOUND, language="pt-BR").language == "pt"
+    assert transcribe.transcript(SOUND, language="pt-BR").language == "pt-BR"
     assert models[transcribe.BASE].asked == ["pt"]
 
 
@@ -156,7 +161,7 @@ def test_tiny_refuses_what_it_does_not_know(models):
 
 def test_without_base_everything_is_given_to_tiny(models, monkeypatch):
     monkeypatch.setattr(transcribe, "has_base", lambda: False)
-    assert transcribe.transcript(SOUND).language == "en"
+    assert transcribe.transcript(SOUND).language == ""  # nothing told what it heard
     assert transcribe.transcript(SOUND, language="de").refused
 
 
@@ -168,6 +173,17 @@ def test_signs_of_a_script_without_blanks_are_words(models):
         "天",
         "好。",
     ]
+
+
+def test_a_language_that_whisper_does_not_know_is_named(models):
+    with pytest.raises(UsageError, match=r"Whisper does not know the language rw; give the words"):
+        transcribe.transcript(SOUND, language="rw")
+
+
+def test_a_folder_of_english_alone_refuses_other_languages(models, monkeypatch, tmp_path):
+    monkeypatch.setattr(transcribe, "transcriber", lambda *_: models[transcribe.TINY])
+    said = transcribe.transcript(SOUND, model=str(tmp_path), language="de")
+    assert (said.words, said.language, said.refused) == ([], "de", True)
 
 
 def test_a_model_that_is_none_is_named(tmp_path):
