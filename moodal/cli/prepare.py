@@ -77,8 +77,7 @@ def prepare(args: argparse.Namespace) -> Any:
         encoders={stream: _encoder(spec) for stream, spec in asked.items()},
         store=args.store,
         jobs=args.jobs,
-        views=args.views,
-        views_seed=args.views_seed,
+        views=prepare.Augmentation(args.views, args.views_seed),
         same_lines=args.same_lines,
     )
     if not args.json:

@@ -34,6 +34,17 @@ STORE = "feature-store"
 _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 
 
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """Second views of sounds that are made by augmentation: how many of each, and their seed."""
+
+    count: int = 0
+    seed: int = 0
+
+
+NONE = Augmentation()
+
+
 def prepare(
     corpus: str,
     root: Path | str,
@@ -42,8 +53,7 @@ def prepare(
     encoders: Mapping[str, str | Encoder] | None = None,
     store: Path | None = None,
     jobs: int = 1,
-    views: int = 0,
-    views_seed: int = 0,
+    views: Augmentation = NONE,
     same_lines: float = 0.0,
 ) -> tuple[Manifest, list[Finding]]:
     """Read ``corpus`` from ``root`` and write its manifest and features to ``out``.
@@ -59,9 +69,8 @@ def prepare(
         store: a folder that keeps features, so that a second run reads them (default:
             `STORE` next to ``out``, shared by the corpora prepared there).
         jobs: the number of processes that encode, 1 or more.
-        views: the number of augmented views of each sound without given ones; given views are
-            encoded as well (0: neither).
-        views_seed: the seed of augmented views.
+        views: the augmented views of each sound without given ones; given views are encoded as
+            well (a count of 0: neither).
         same_lines: the least cosine of texts that count as one line, see
             `moodal.features.same_lines` (0: lines are not compared).
 
@@ -82,8 +91,8 @@ def prepare(
         raise UsageError(f"No corpus is called {corpus!r}; there are {', '.join(CORPORA)}{hint}")
     if jobs < 1:
         raise UsageError(f"jobs is the number of processes that encode, 1 or more; got {jobs}.")
-    if views < 0:
-        raise UsageError(f"views is the number of second views, 0 or more; got {views}.")
+    if views.count < 0:
+        raise UsageError(f"views is the number of second views, 0 or more; got {views.count}.")
     root, out = Path(root), Path(out)
     if not root.exists():
         raise DataError(f"{root} does not exist; give the folder of {corpus}'s files.")
@@ -100,8 +109,8 @@ def prepare(
         from moodal.features.same_lines import with_same_lines
 
         manifest = with_same_lines(manifest, same_lines, keeper, jobs)
-    if views:
-        manifest = _with_views(manifest, used, keeper, jobs, views, views_seed)
+    if views.count:
+        manifest = _with_views(manifest, used, keeper, jobs, views.count, views.seed)
     else:
         # views that came as features do not fit the features of another encoder
         kept = {s: v for s, v in manifest.views.items() if s not in used}

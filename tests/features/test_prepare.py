@@ -15,7 +15,7 @@ from moodal.core import manifest as manifests
 from moodal.core.errors import DataError, OutputError, UsageError
 from moodal.corpora import meld
 from moodal.features import encode
-from moodal.features.prepare import as_json, findings_table, prepare
+from moodal.features.prepare import Augmentation, as_json, findings_table, prepare
 from moodal.lookalikes import LOOKALIKES
 
 
@@ -282,7 +282,7 @@ def test_views_are_made_of_what_was_encoded(tmp_path, monkeypatch):
 
     monkeypatch.setattr(views, "with_views", with_views)
     root = lookalike(tmp_path / "data", "table", 12)
-    prepare("table", root, tmp_path / "a", views=2, views_seed=7)
+    prepare("table", root, tmp_path / "a", views=Augmentation(2, 7))
     prepare("table", root, tmp_path / "b")
     assert asked == [(["speech", "text"], "feature-store", 1, 2, 7)]
 
@@ -290,9 +290,9 @@ def test_views_are_made_of_what_was_encoded(tmp_path, monkeypatch):
 def test_views_that_cannot_be_made(tmp_path):
     root = lookalike(tmp_path / "data", "mosei", 12)
     with pytest.raises(UsageError, match="came as features"):
-        prepare("mosei", root, tmp_path / "out", views=1)
+        prepare("mosei", root, tmp_path / "out", views=Augmentation(1))
     with pytest.raises(UsageError, match="0 or more; got -1"):
-        prepare("mosei", root, tmp_path / "out", views=-1)
+        prepare("mosei", root, tmp_path / "out", views=Augmentation(-1))
     assert not (tmp_path / "out").exists()
 
 
@@ -311,7 +311,9 @@ def test_views_that_came_as_features_stay_unless_their_stream_is_encoded_anew(
         return dataclasses.replace(manifest, views={"text": views}, features={"text": text})
 
     monkeypatch.setitem(corpora.CORPORA, "given", with_some)
-    kept, _ = prepare("given", root, tmp_path / "a", encoders={"speech": "none"}, views=1)
+    kept, _ = prepare(
+        "given", root, tmp_path / "a", encoders={"speech": "none"}, views=Augmentation(1)
+    )
     assert list(kept.views) == ["text"]
     for encoders in ({"text": "glove-50"}, {"text": "none"}):
         anew, _ = prepare("given", root, tmp_path / "b", encoders=encoders)

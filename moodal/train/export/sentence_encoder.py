@@ -32,7 +32,8 @@ from moodal.train.backbones.e5 import E5File, packed_table, read_e5
 from moodal.train.backbones.locate import find
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.text import build_text
-from moodal.train.export.onnx import exported, in_4_bits
+from moodal.train.export.onnx import exported
+from moodal.train.export.quantisation import in_4_bits
 
 FREQUENT = 120_000
 """The pieces that are kept whatever the texts say: XLM-R's most frequent ones."""

@@ -20,7 +20,7 @@ from moodal.core.recipe import Recipe
 from moodal.core.records import Frames
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.train.export.combined_graph import combine_graphs
-from moodal.train.export.onnx import in_8_bits
+from moodal.train.export.quantisation import in_8_bits
 from moodal.train.fuse.train_branch import FusedBranch
 
 

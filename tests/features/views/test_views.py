@@ -14,7 +14,7 @@ from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Frames, Utterance, Views
 from moodal.features import encode as encoding
 from moodal.features.encode import encode_corpus
-from moodal.features.prepare import prepare
+from moodal.features.prepare import Augmentation, prepare
 from moodal.features.store import FeatureStore, resolved
 from moodal.features.views.audio import audio_view
 from moodal.features.views.encoders import SpeechView
@@ -342,10 +342,11 @@ def test_a_fingerprint_names_all_that_makes_a_view():
 
 def test_prepare_writes_views_and_a_second_run_computes_none(tmp_path, monkeypatch):
     LOOKALIKES["table"](tmp_path / "data", 12, 2)
-    asked = {"encoders": {"text": "glove-50", "speech": "egemaps:rate=5"}, "views": 2}
-    prepared, findings = prepare(
-        "table", tmp_path / "data", tmp_path / "out", views_seed=3, **asked
-    )
+    asked = {
+        "encoders": {"text": "glove-50", "speech": "egemaps:rate=5"},
+        "views": Augmentation(2, 3),
+    }
+    prepared, findings = prepare("table", tmp_path / "data", tmp_path / "out", **asked)
     kept = manifests.read(tmp_path / "out")
     assert kept.fingerprint == prepared.fingerprint
     assert set(kept.views) == {"speech"}
@@ -360,5 +361,5 @@ def test_prepare_writes_views_and_a_second_run_computes_none(tmp_path, monkeypat
     assert note.startswith("text: second views are made of sound only; ")
 
     monkeypatch.setattr(encoding, "encode_pack", lambda *a: pytest.fail("computed again"))
-    again, _ = prepare("table", tmp_path / "data", tmp_path / "out", views_seed=3, **asked)
+    again, _ = prepare("table", tmp_path / "data", tmp_path / "out", **asked)
     assert again.fingerprint == prepared.fingerprint

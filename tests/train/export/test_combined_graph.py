@@ -12,7 +12,8 @@ from moodal.model.graph import require_safe
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.whisper_layers import WhisperLayers
 from moodal.train.export.combined_graph import combine_graphs
-from moodal.train.export.onnx import graph, in_8_bits, run
+from moodal.train.export.onnx import graph, run
+from moodal.train.export.quantisation import in_8_bits
 from moodal.train.systems.system import KeyedScoring
 
 

@@ -11,6 +11,7 @@ from moodal.train.backbones.e5 import E5File
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.text_layers import NAME, TextLayers
 from moodal.train.export import onnx, sentence_encoder
+from moodal.train.export.quantisation import _in_blocks, in_4_bits
 from moodal.train.export.sentence_encoder import kept_pieces, sample
 from moodal.train.systems.system import KeyedScoring
 
@@ -35,9 +36,9 @@ def test_weights_of_4_bits_are_stored_as_they_are():
     network = nn.Linear(96, 5, bias=False)
     network.weight.data = torch.from_numpy(weights)
     whole = onnx.exported(network, "frames", torch.randn(1, 4, 96), {1: "steps"})
-    small = onnx.in_4_bits(whole)
+    small = in_4_bits(whole)
     assert len(small) < len(whole)
-    packed, kept = onnx._in_blocks(weights, 32)
+    packed, kept = _in_blocks(weights, 32)
     restored = np.stack([packed & 15, packed >> 4], -1).reshape(5, 3, 32).astype(np.float32) - 8
     np.testing.assert_allclose(restored * kept[..., None], bits * scales, rtol=1e-6)
     values = rng.normal(size=(1, 4, 96)).astype(np.float32)
