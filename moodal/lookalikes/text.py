@@ -340,14 +340,15 @@ def goemotions(out: Path, utterances: int, seed: int) -> None:
 def xed(out: Path, utterances: int, seed: int) -> None:
     """Write XED: ``en-annotated.tsv``, ``neu_en.txt`` and ``de-projections.tsv``.
 
-    A quarter of the lines are neutral, and one in four says something else than its labels. Of
-    the English ones whose emotion German words are there for, every fourth is translated.
+    A quarter of the lines are neutral, an eighth German, and one in four says something else than
+    its labels.
     """
     names = ["anger", "curiosity", "disgust", "fear", "joy", "sadness", "surprise", "approval"]
     with staged(out, utterances, seed) as folder:
         rng = generator(seed, "xed", "lines")
         neutral = utterances // 4
-        shown = primary(utterances - neutral, [1.0] * len(names), rng)
+        projected = utterances // 8
+        shown = primary(utterances - neutral - projected, [1.0] * len(names), rng)
         faithful = rng.random(len(shown)) < FAITHFUL["text"]
         said = np.where(faithful, shown, rng.permutation(shown))
         lines = [
@@ -357,9 +358,12 @@ def xed(out: Path, utterances: int, seed: int) -> None:
         _write(folder / "en-annotated.tsv", "".join(lines))
         plain = [f"9\t{sentence(['neutral'], rng)} {i}\n" for i in range(neutral)]
         _write(folder / "neu_en.txt", "".join(plain))
-        shared = [i for i, k in enumerate(said) if names[k] in CLAUSES_OF["deu"]][::4]
-        projected = [f"{text_in('deu', [names[said[i]]], rng)}\t{shown[i] + 1}\n" for i in shared]
-        _write(folder / "de-projections.tsv", "".join(projected))
+        german = [k for k, name in enumerate(names) if name in CLAUSES_OF["deu"]]
+        lines = [
+            f"{text_in('deu', [names[k]], rng)} {i}\t{k + 1}\n"
+            for i, k in enumerate(german[i % len(german)] for i in range(projected))
+        ]
+        _write(folder / "de-projections.tsv", "".join(lines))
 
 
 def emobank(out: Path, utterances: int, seed: int) -> None:

@@ -285,7 +285,9 @@ class Answering:
         if modality not in scores.steps:
             return []
         steps = scores.steps[modality]
-        division = observed.divide(len(steps), self.encoders[modality].places(observed.item))
+        places = self.encoders[modality].places(observed.item)
+        count = len(steps)
+        division = observed.divide(count) if places is None else observed.divide(count, places)
         if division is None:
             return []
         sums = np.zeros((len(division.parts), steps.shape[1]))

@@ -45,7 +45,7 @@ def ask(
     basics: Sequence[str],
     known: Mapping[str, np.ndarray],
     synonyms: Mapping[str, str],
-    source: str,
+    source: str = "e5",
 ) -> Asked:
     """Look up the words of a question.
 

@@ -72,8 +72,11 @@ def test_a_specification_without_fingerprint_is_taken_as_it_is():
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("egemap", r"'egemap' \(did you mean 'egemaps'\?\); there are glove-50, minilm, pieces"),
-        ("word2vec", "there are glove-50, minilm, pieces"),
+        (
+            "egemap",
+            r"'egemap' \(did you mean 'egemaps'\?\); there are glove-50, e5, minilm, pieces",
+        ),
+        ("word2vec", "there are glove-50, e5, minilm, pieces"),
         ("", "there are glove-50"),
         ({"parameters": {}}, "No encoder is called 'None'"),
         ({"name": "as-given", "fingerprint": "x"}, "came with the files of the corpus"),

@@ -280,9 +280,10 @@ def test_words_are_heard_where_that_is_asked_for(model, table, tmp_path, monkeyp
     from moodal.modalities.speech import transcribe
 
     def heard(samples, *_, **__):
-        return [Word("so"), Word("sad")] if len(samples) % 200 == 0 else []
+        words = [Word("so"), Word("sad")] if len(samples) % 200 == 0 else []
+        return transcribe.Transcript(words)
 
-    monkeypatch.setattr(transcribe, "words", heard)
+    monkeypatch.setattr("moodal.model.rows.transcript", heard)
     options = {"streams": ["text"], "store": tmp_path / "store"}
     usual = model.evaluate(table, tmp_path / "a", **options)
     more = model.evaluate(table, tmp_path / "b", asr=True, **options)
@@ -300,7 +301,7 @@ def test_foreign_texts_are_told(model, tmp_path):
         {"id": "2", "text": "It is the end of the world.", "label": "anger"},
     ]
     report = model.evaluate(written(tmp_path / "t.csv", rows), tmp_path / "out")
-    stamp = "1 rows in languages that its training of the words lacked: German"
+    stamp = "1 row in languages that were not in the training of the words: German"
     assert stamp in report["protocol"]["stamps"]
 
 

@@ -11,6 +11,7 @@ import pytest
 from moodal.core.errors import DataError
 from moodal.core.records import Clip
 from moodal.modalities.encoder import Encoder, Item
+from moodal.modalities.speech.transcribe import Hearing
 from moodal.model import states
 from moodal.model.rows import RowEncoder
 from moodal.model.states import States
@@ -37,11 +38,13 @@ def mean_states(**heard) -> States:
 
 
 def test_stored_frames_keep_their_fingerprints():
-    row, heard = RowEncoder("text", Lengths()), RowEncoder("text", Lengths(), heard=True)
+    row, heard = RowEncoder("text", Lengths()), RowEncoder("text", Lengths(), heard=Hearing())
     assert row.spec() == {**Lengths().spec(), "name": "row", "fingerprint": "abc-row"}
-    assert heard.spec()["fingerprint"] == "abc-heard"
+    assert heard.spec()["fingerprint"].startswith("abc-heard-")
+    other = RowEncoder("text", Lengths(), heard=Hearing(language="de"))
+    assert other.spec()["fingerprint"] != heard.spec()["fingerprint"]
     assert mean_states().spec() == {**row.spec(), "name": "states", "fingerprint": "abc-row-f00d"}
-    assert mean_states(heard=True).spec()["fingerprint"] == "abc-heard-f00d"
+    assert mean_states(heard=Hearing()).spec()["fingerprint"].endswith("-f00d")
 
 
 def test_a_row_has_the_frames_of_what_is_observed_in_it():

@@ -90,7 +90,7 @@ def test_an_utterance_is_answered_before_the_recording_has_ended(model, ear):
 def test_a_transcribed_utterance_is_answered_within_31_seconds(model, ear, monkeypatch):
     from moodal.modalities.speech import transcribe
 
-    monkeypatch.setattr(transcribe, "words", lambda *_, **__: [])
+    monkeypatch.setattr(transcribe, "transcript", lambda *_, **__: transcribe.Transcript([]))
     times = [(at, at + 2.5) for at in np.arange(1, 100, 3.5)]
     microphone = Microphone(bursts(*times, total=120))
     reached = [
@@ -341,7 +341,7 @@ def test_old_sound_is_let_go(model, ear, most_held):
 def test_old_sound_is_let_go_where_it_is_transcribed(model, ear, most_held, monkeypatch):
     from moodal.modalities.speech import transcribe
 
-    monkeypatch.setattr(transcribe, "words", lambda *_, **__: [])
+    monkeypatch.setattr(transcribe, "transcript", lambda *_, **__: transcribe.Transcript([]))
     times = [(at, at + 2.5) for at in np.arange(1, 200, 3.5)]
     microphone = Microphone(bursts(*times, total=205))
     assert len(list(model.stream(microphone, rate=RATE, asr=True))) == len(times)

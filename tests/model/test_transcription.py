@@ -10,6 +10,7 @@ from moodal.core.records import RATE
 from moodal.core.timeline import Word
 from moodal.media.recording import Recording, opened
 from moodal.modalities import MODALITIES
+from moodal.modalities.speech.transcribe import Transcript
 from moodal.model.absences import Absences
 from moodal.model.observe import observe
 from moodal.model.options import PredictOptions
@@ -25,7 +26,8 @@ class Listener:
 
     def __call__(self, samples, start):
         self.heard.append((len(samples), start))
-        return [Word(str(at), at, at + 0.2) for at in (start + x for x in self.offsets)]
+        words = [Word(str(at), at, at + 0.2) for at in (start + x for x in self.offsets)]
+        return Transcript(words)
 
 
 def transcription(listener, seconds, *, required=False, wanted=True):

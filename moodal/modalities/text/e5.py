@@ -92,14 +92,14 @@ class E5(Encoder):
         empty = len(tokenizer().encode("").ids)
         if self.pool:
             texts = [PREFIX + text if text.strip() else "" for text in texts]
-        pieces = [encoded.ids for encoded in tokenizer().encode_many(texts)]
+        encoded = tokenizer().encode_many(texts)
+        pieces = [one.ids for one in encoded]
         rows_by_length: dict[int, list[int]] = defaultdict(list)
-        for row, ids in enumerate(pieces):
-            rows_by_length[len(ids)].append(row)
+        for row, one in enumerate(encoded):
+            if len(one.ids) - one.blank > empty:
+                rows_by_length[len(one.ids)].append(row)
         features = [np.zeros((0, self.width), np.float32)] * len(items)
-        for length, rows in rows_by_length.items():
-            if length <= empty:
-                continue
+        for rows in rows_by_length.values():
             for i in range(0, len(rows), TOGETHER):
                 batch = rows[i : i + TOGETHER]
                 states = self._states(np.array([pieces[row] for row in batch]))
@@ -167,7 +167,7 @@ def vocabulary() -> Vocabulary:
     return Vocabulary(
         list(zip(_texts(arrays, "pieces"), arrays["scores"].tolist(), strict=True)),
         dict(zip(names, arrays["special"].tolist(), strict=True)),
-        dict(zip(_texts(arrays, "characters"), _texts(arrays, "normalised"), strict=True)),
+        dict(zip(_texts(arrays, "characters"), _texts(arrays, "normalised"), strict=True)) | SIGNS,
         arrays["bits"],
         arrays["scales"],
         arrays["center"],
@@ -176,6 +176,8 @@ def vocabulary() -> Vocabulary:
 
 SEPARATOR = "\n"
 """Between texts in the vocabulary's file; no piece holds a line break."""
+SIGNS = {SEPARATOR: " ", "\ufe0e": "", "\ufe0f": "", "\u200d": ""}
+"""What stands for a line break, and for signs without a look of their own."""
 
 
 def _texts(arrays: Mapping[str, np.ndarray], name: str) -> list[str]:

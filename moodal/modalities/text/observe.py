@@ -91,7 +91,7 @@ class Text(Modality):
 
     def __init__(self, settings: Settings | None = None):
         super().__init__(settings or Settings())
-        self._said = ""
+        self._said, self._known = "", UNKNOWN
 
     def observe(self, window: Window) -> Sequence[Observed] | Absent:
         """Observe the text of a window; absent if it contains no word."""
@@ -116,13 +116,13 @@ class Text(Modality):
         """Return the language of an utterance, or of what was said so far if it is too short."""
         own = language_of(text).language
         if own not in (UNKNOWN, UNRECOGNISED):
-            self._said = text
+            self._said, self._known = text, own
             return own
         if own == UNRECOGNISED:
             return own
         self._said = f"{self._said} {text}"[-CONTEXT:]
         said = language_of(self._said).language
-        return UNKNOWN if said == UNRECOGNISED else said
+        return self._known if said in (UNKNOWN, UNRECOGNISED) else said
 
 
 def sentences(text: str) -> list[str]:

@@ -82,6 +82,8 @@ def _evidence(
     """Compute a branch's evidence [n, K] for texts or samples; empty ones are left out."""
     encoder = build(branch.experiment.manifest.encoders[branch.stream], ENCODERS)
     encoded = [frames for frames in encoder.encode_many(list(items)) if len(frames)]
+    if not encoded:
+        return np.zeros((0, len(basics)))
     words = list(branch.space.labels)
     logits = branch.logits(branch.states_of(Frames.from_list(encoded)))
     return evidence(logits, words, scores.shares, basics)

@@ -159,7 +159,7 @@ def test_minilm_draws_from_gloves_words():
 
 @pytest.mark.parametrize("source", ["glove", "nowhere/glove.txt"])
 def test_unknown_sources_are_named_with_what_there_is(source):
-    with pytest.raises(UsageError, match="use glove-50, minilm, or the path"):
+    with pytest.raises(UsageError, match="use glove-50, e5, minilm, or the path"):
         word_vectors(source)
 
 

@@ -46,7 +46,7 @@ def test_what_a_row_says_nothing_of_does_not_count() -> None:
     assert torch.isfinite(logits.grad).all()
     assert logits.grad[0, 1] == 0
     assert not logits.grad[1].any()
-    assert pos_weight(targets).tolist() == [1.0, 1.0, 1.0]
+    assert pos_weight(targets).tolist() == [0.0, 1.0, 1.0]  # no negative of the first is known
     assert pos_weight(torch.tensor([[1.0], [0.0], [nan], [0.0]])).tolist() == [2.0]
 
 
