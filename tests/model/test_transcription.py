@@ -147,8 +147,8 @@ class Stutterer(Listener):
     """Takes what is longer than 2 s for a stutter, as Whisper takes repeated sentences."""
 
     def __call__(self, samples, start):
-        words = super().__call__(samples, start)
-        return words if len(samples) <= 2 * RATE else []
+        said = super().__call__(samples, start)
+        return said if len(samples) <= 2 * RATE else Transcript([])
 
 
 def test_repeated_sentences_are_heard_one_by_one():

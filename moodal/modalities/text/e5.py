@@ -198,7 +198,8 @@ def word_vector(word: str) -> np.ndarray | None:
     languages: e5's embeddings all lie in one narrow cone, and only their differences tell words
     apart. A word of no piece has no vector: None.
     """
-    if len(tokenizer().encode(word).ids) == len(tokenizer().encode("").ids):
+    encoded = tokenizer().encode(word)
+    if len(encoded.ids) - encoded.blank == len(tokenizer().encode("").ids):
         return None
     embedding = E5(pool=True).encode(FEELING[len(PREFIX) :] + word)
     difference = embedding[0] - vocabulary().center

@@ -441,7 +441,9 @@ def test_two_networks_that_two_corpora_trained(made, joint):
     assert {"calm", "surprised", "happiness"} <= set(voice["learned"])
     assert "happy" not in voice["learned"]
     assert voice["graph_agrees"]["top"] >= 0.95
-    assert both["data"]["corpus"] == "goemotions + crema-d + ravdess + fer2013-both"
+    assert (
+        both["data"]["corpus"] == "goemotions + brighter + xed + crema-d + ravdess + fer2013-both"
+    )
     widths = [
         moodal.load(f, threads=1).scorer.branches["speech"].map.shape[0]
         for f in (made[0] / "artefact", joint)
