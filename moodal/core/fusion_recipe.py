@@ -36,8 +36,8 @@ class FusionPart(Strict):
     """Corpus -> the least cosine of texts that count as one line, which its split keeps together
     (`moodal prepare --same-lines`)."""
     telling: list[str] = Field(default_factory=list)
-    """Of joined corpora, those whose rows show what their labels say: the fusion is fitted to
-    them and measured on them ([]: all)."""
+    """The joined corpora to whose rows the fusion is fitted, and on which it is measured ([]: all):
+    those whose texts show, read alone, what their labels say."""
     language: str = ""
     """The language of rows whose corpus names none (BCP 47); "": none is meant, as of faces."""
     other_languages: float = Field(default=1.0, gt=0, le=1)

@@ -123,9 +123,7 @@ def adapt(
             f"{word} was learned from {learned} in training; --replace overrides that."
         )
     known = artefact.word_vectors()
-    vector = (
-        known[word] if word in known else vectors_of([word], artefact.info.vectors or "minilm")[0]
-    )
+    vector = known[word] if word in known else vectors_of([word], artefact.info.vectors)[0]
     keys = {
         modality: discriminant(
             own,

@@ -117,9 +117,10 @@ def evaluate(
         stamps.append(f"{left_out} rows without {which} left out")
     rows, unsaid = labelled(named.manifest, rows)
     stamps += [unsaid] if unsaid else []
-    spoken = row_languages(named.manifest, options.language)
+    # a scorer that states no languages has no use for those of the rows
+    spoken = row_languages(named.manifest, options.language) if scorer.languages else []
     stamps += [*source.stamps, *_language_stamps(scorer.languages, source.rows, spoken)]
-    weights = row_weights(scorer.languages, [spoken[row] for row in rows])
+    weights = row_weights(scorer.languages, [spoken[row] for row in rows] if spoken else [])
     states = {m: r.states.select(rows) for m, r in source.rows.items()}
     task = named.manifest.space.task
     if options.level:

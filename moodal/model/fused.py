@@ -108,11 +108,6 @@ class FusedScorer:
         return {m: info[m].guess.weight for m in self.branches}
 
     @property
-    def vectors(self) -> str:
-        """The source of the vectors of words that the artefact does not carry."""
-        return self.artefact.info.vectors or "minilm"
-
-    @property
     def synonyms(self) -> Mapping[str, str]:
         """The declared synonyms: another name of an emotion -> the artefact's name."""
         return self.artefact.fused.synonyms
@@ -140,9 +135,9 @@ class FusedScorer:
                 "A fused artefact knows any word by its own vectors; leave --vectors out."
             )
         if not exact or emotions is None:
-            return ask(emotions, self.basics, self.known, self.synonyms, self.vectors)
+            return ask(emotions, self.basics, self.known, self.synonyms, self.artefact.info.vectors)
         new = [word for word in emotions if word not in self.known]
-        more = ask(new, self.basics, self.known, self.synonyms, self.vectors)
+        more = ask(new, self.basics, self.known, self.synonyms, self.artefact.info.vectors)
         known = {**self.known, **dict(zip(more.words, _required(more), strict=True))}
         shown = dict(zip(new, more.shown.values(), strict=True)) if new else {}
         shown = {word: shown.get(word, word) for word in emotions}

@@ -17,6 +17,9 @@ from moodal.core.dimensions import DIMENSIONS
 from moodal.core.emotions import Value
 from moodal.core.errors import SpaceError, UsageError
 
+UNNAMED = "minilm"
+"""The source of the vectors of an artefact that names none."""
+
 LONGEST = 60
 """The most characters of a word or phrase in a question."""
 
@@ -45,7 +48,7 @@ def ask(
     basics: Sequence[str],
     known: Mapping[str, np.ndarray],
     synonyms: Mapping[str, str],
-    source: str = "e5",
+    source: str | None = "e5",
 ) -> Asked:
     """Look up the words of a question.
 
@@ -105,7 +108,7 @@ def clean(name: str) -> str:
     return word
 
 
-def vectors_of(words: Sequence[str], source: str) -> Sequence[np.ndarray]:
+def vectors_of(words: Sequence[str], source: str | None) -> Sequence[np.ndarray]:
     """Compute the vectors [d] of words that an artefact does not carry.
 
     Raises:
@@ -116,7 +119,7 @@ def vectors_of(words: Sequence[str], source: str) -> Sequence[np.ndarray]:
         return []
     from moodal.modalities.text.emotion_vectors import word_vectors
 
-    own = word_vectors(source)
+    own = word_vectors(source or UNNAMED)
     return [own.vector(word) for word in words]
 
 

@@ -8,7 +8,6 @@ vocabulary is pruned: a piece that was left out is read as shorter ones.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +19,7 @@ import numpy as np
 from moodal.core.errors import UsageError
 from moodal.core.process_local import ProcessLocal
 from moodal.modalities.encoder import Encoder, Item, specification
+from moodal.modalities.text.sentence_network import embedding_of, in_equal_lengths, open_graph
 from moodal.modalities.text.spelling import spelling_of, text_of
 from moodal.modalities.text.xlmr import XlmrTokenizer
 
@@ -35,8 +35,6 @@ LONGEST = 256
 BEGINNING = 20_000
 """The characters of a text that are read: its first 256 pieces lie within them, and a text of
 megabytes costs no more than one of a page."""
-TOGETHER = 8
-"""Texts of equal length in one batch of the network."""
 PREFIX = "query: "
 """What e5 was trained to read before texts that are compared with each other."""
 FEELING = PREFIX + "I feel "
@@ -89,22 +87,13 @@ class E5(Encoder):
     def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
         """Encode many texts in batches of equal length."""
         texts = [text_of(item, BEGINNING) for item in items]
-        empty = len(tokenizer().encode("").ids)
         if self.pool:
             texts = [PREFIX + text if text.strip() else "" for text in texts]
         encoded = tokenizer().encode_many(texts)
-        pieces = [one.ids for one in encoded]
-        rows_by_length: dict[int, list[int]] = defaultdict(list)
-        for row, one in enumerate(encoded):
-            if len(one.ids) - one.blank > empty:
-                rows_by_length[len(one.ids)].append(row)
+        pieces = {row: one.ids for row, one in enumerate(encoded) if one.has_words}
         features = [np.zeros((0, self.width), np.float32)] * len(items)
-        for rows in rows_by_length.values():
-            for i in range(0, len(rows), TOGETHER):
-                batch = rows[i : i + TOGETHER]
-                states = self._states(np.array([pieces[row] for row in batch]))
-                for row, state in zip(batch, states, strict=True):
-                    features[row] = _pooled(state) if self.pool else state.copy()
+        for row, states in in_equal_lengths(pieces, self._states).items():
+            features[row] = embedding_of(states) if self.pool else states.copy()
         return features
 
     def places(self, item: Item) -> Sequence[int] | None:
@@ -121,11 +110,6 @@ class E5(Encoder):
         if self.layers == LAYERS:
             states = _UPPER.get().run(None, {"states": states})[0]
         return states
-
-
-def _pooled(states: np.ndarray) -> np.ndarray:
-    mean = states.mean(axis=0, keepdims=True)
-    return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
 
 @dataclass(frozen=True)
@@ -198,25 +182,12 @@ def word_vector(word: str) -> np.ndarray | None:
     languages: e5's embeddings all lie in one narrow cone, and only their differences tell words
     apart. A word of no piece has no vector: None.
     """
-    encoded = tokenizer().encode(word)
-    if len(encoded.ids) - encoded.blank == len(tokenizer().encode("").ids):
+    if not tokenizer().encode(word).has_words:
         return None
     embedding = E5(pool=True).encode(FEELING[len(PREFIX) :] + word)
     difference = embedding[0] - vocabulary().center
     return np.asarray(difference / np.linalg.norm(difference), np.float32)
 
 
-def _open(name: str) -> Any:
-    """Load a graph, on one thread: corpora are shared between processes instead."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # Otherwise it keeps the buffers of the longest text for good.
-    options.enable_cpu_mem_arena = False
-    path = str(FOLDER / name)
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-_LOWER = ProcessLocal(lambda: _open(LOWER))
-_UPPER = ProcessLocal(lambda: _open(UPPER))
+_LOWER = ProcessLocal(lambda: open_graph(FOLDER / LOWER))
+_UPPER = ProcessLocal(lambda: open_graph(FOLDER / UPPER))

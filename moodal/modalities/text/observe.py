@@ -100,7 +100,7 @@ class Text(Modality):
                 return Absent("no speech")
             return Absent("no words" if window.text is not None else "no transcript")
         encoded = tokenizer().encode(spell_out(window.text[:BEGINNING]))
-        count = len(encoded.ids) - 2 - encoded.blank  # without the two special pieces
+        count = encoded.count
         if not count:
             return Absent("no words")
         if encoded.unknown == count:

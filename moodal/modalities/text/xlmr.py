@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+AROUND = 2
+"""The special pieces around a text."""
 WORD_START = "\u2581"
 """The sign with which the first piece of a word begins."""
 
@@ -32,6 +34,16 @@ class Encoded:
     unknown: int
     cut: bool
     blank: int = 0
+
+    @property
+    def count(self) -> int:
+        """The number of pieces that say something: neither special nor blank."""
+        return len(self.ids) - AROUND - self.blank
+
+    @property
+    def has_words(self) -> bool:
+        """Return whether any piece says something."""
+        return self.count > 0
 
 
 class XlmrTokenizer:
@@ -73,7 +85,7 @@ class XlmrTokenizer:
         return [self._encoded(e, origin) for e, (_, origin) in zip(encoded, normal, strict=True)]
 
     def _encoded(self, encoded: Any, origin: Sequence[int]) -> Encoded:
-        most = self._longest - len(self._ends)
+        most = self._longest - AROUND
         ids = encoded.ids[:most]
         places = [origin[start] if start < len(origin) else -1 for start, _ in encoded.offsets]
         first, last = self._ends
@@ -102,7 +114,7 @@ class XlmrTokenizer:
 
     def num_special_tokens_to_add(self) -> int:
         """Return the number of special tokens around a text."""
-        return len(self._ends)
+        return AROUND
 
     def __call__(
         self, texts: Sequence[str], truncation: bool = True, max_length: int = 512
@@ -113,7 +125,7 @@ class XlmrTokenizer:
         """
         plain = [self._normal(text)[0] for text in texts]
         first, last = self._ends
-        most = max_length - 2 if truncation else None
+        most = max_length - AROUND if truncation else None
         encoded = self._model.encode_batch(plain, add_special_tokens=False)
         return {"input_ids": [[first, *e.ids[:most], last] for e in encoded]}
 

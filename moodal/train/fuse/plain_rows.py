@@ -25,6 +25,7 @@ from moodal.media.audio import read_audio
 from moodal.modalities.build import build
 from moodal.modalities.encoder import Item
 from moodal.model.fusion import NEUTRAL
+from moodal.model.languages import MEANT
 from moodal.train.encoders import ENCODERS
 from moodal.train.fuse.branch_scores import BranchScores
 from moodal.train.fuse.fit_weights import evidence
@@ -151,7 +152,7 @@ def _spoken(scores: Mapping[str, BranchScores], seed: int, folder: Path) -> dict
         rng = np.random.default_rng([seed, number])
         languages = own.languages or (None,) * len(own.texts)
         # the voices are English ones
-        english = [i for i, lang in enumerate(languages) if lang in (None, "en") and own.texts[i]]
+        english = [i for i, lang in enumerate(languages) if lang in (None, MEANT) and own.texts[i]]
         chosen = rng.permutation(english)[:SENTENCES]
         spoken[name] = [_say(program, str(own.texts[i]), rng, folder) for i in chosen]
     return spoken
