@@ -1,28 +1,39 @@
 """Concatenation of corpora: several as one, so that a system can be trained on all of them.
 
-Equal names in two corpora are different people, sessions and utterances, so each gets the name of
-its corpus before it: "ravdess:01". The corpus of the whole is called "crema-d+ravdess".
+Equal names in two corpora are different people, raters, sessions and utterances, so each gets the
+name of its corpus before it: "ravdess:01". The corpus of the whole is called "crema-d+ravdess".
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from moodal.core.acoustics import Acoustics
 from moodal.core.emotions import EmotionSpace, Targets
 from moodal.core.errors import DataError
-from moodal.core.manifest import MADE_UP, Manifest
+from moodal.core.manifest import MADE_UP, Manifest, Ratings
 from moodal.core.records import Clip, Frames, Medium, Utterance, ordered
+from moodal.core.votes import name_raters
 
 JOINT, SEPARATOR = "+", ":"
 """Between the names of corpora; between the name of a corpus and a name in it."""
 CORPUS = "corpus"
 """The column that names the corpus of an utterance; one that a corpus has itself is replaced."""
 
-SAME_ROWS = {"ferplus": "fer2013", "fer2013-both": "fer2013"}
+SAME_ROWS = {
+    "ferplus": "fer2013",
+    "fer2013-both": "fer2013",
+    "crema-d-votes": "crema-d",
+    "crema-d-voice-votes": "crema-d",
+    "crema-d-face-votes": "crema-d",
+    "crema-d-panels": "crema-d",
+    "iemocap-votes": "iemocap-release",
+}
 """Corpus -> the corpus whose rows it has under the same names."""
 SAME_TURNS = ("iemocap-release", "mmer")
 """Corpora whose utterances are the same turns under the same names."""
@@ -33,14 +44,14 @@ def concatenate(manifests: Sequence[Manifest]) -> Manifest:
 
     Emotions are those of all corpora. Where rows may have several, a row says nothing of those
     that its corpus lacks: their labels are NaN. Streams that not all corpora have, and second
-    views, are left out.
+    views, are left out; so are values next to emotions, unless all corpora have the same.
 
     Raises:
         DataError: they are of different tasks or values; two have the same utterances; the
             features of a stream are of different encoders; or they have no stream in common.
     """
     first, names = manifests[0], [m.corpus for m in manifests]
-    _require_different(names)
+    require_different(names)
     space = _space(manifests)
     common = ordered(s for s in first.features if all(s in m.features for m in manifests))
     features = {stream: _features(stream, manifests) for stream in common}
@@ -67,9 +78,20 @@ def concatenate(manifests: Sequence[Manifest]) -> Manifest:
         encoders={s: first.encoders[s] for s in features if s in first.encoders},
         aligned=all(m.aligned for m in manifests),
         licence="; ".join(dict.fromkeys(m.licence for m in manifests)),
-        notes=tuple(dict.fromkeys(_note(m, note) for m in manifests for note in m.notes)),
+        notes=(
+            *dict.fromkeys(_note(m, note) for m in manifests for note in m.notes),
+            *notes_of_ratings(manifests),
+        ),
         root=None if root is None else str(root),
+        acoustics=joined_acoustics(manifests),
+        ratings=joined_ratings(manifests),
     )
+
+
+def joined_acoustics(manifests: Sequence[Manifest]) -> Acoustics | None:
+    """Join the measures of sounds where all corpora have them."""
+    own = [m.acoustics for m in manifests if m.acoustics is not None]
+    return functools.reduce(Acoustics.concatenate, own) if len(own) == len(manifests) else None
 
 
 def origins(manifest: Manifest, rows: Iterable[int] | None = None) -> list[tuple[str, str]]:
@@ -90,20 +112,29 @@ def origins(manifest: Manifest, rows: Iterable[int] | None = None) -> list[tuple
 def name_in(whole: str, corpus: str, name: str) -> str | None:
     """Return the name of a corpus's row in another corpus, None where that has no such row.
 
-    >>> name_in("crema-d+ravdess", "ravdess", "01"), name_in("mmer", "iemocap-release", "Ses01")
+    >>> name_in("crema-d+ravdess", "ravdess", "01"), name_in("mmer", "iemocap-votes", "Ses01")
     ('ravdess:01', 'Ses01')
     """
     if corpus == whole:
         return name
     for part in whole.split(JOINT):
-        if part == corpus or {part, corpus} <= set(SAME_TURNS):
+        if _rows_of(part) == _rows_of(corpus):
             return name if part == whole else f"{part}{SEPARATOR}{name}"
     return None
 
 
-def _require_different(names: Sequence[str]) -> None:
-    """Refuse corpora with the same utterances."""
-    turns = [SAME_TURNS[0] if n in SAME_TURNS else SAME_ROWS.get(n, n) for n in names]
+def _rows_of(corpus: str) -> str:
+    """Return the corpus that stands for all those with the same rows."""
+    return SAME_TURNS[0] if corpus in SAME_TURNS else SAME_ROWS.get(corpus, corpus)
+
+
+def require_different(names: Sequence[str]) -> None:
+    """Refuse corpora with the same utterances.
+
+    Raises:
+        DataError: two of the names are of corpora with the same rows.
+    """
+    turns = [_rows_of(name) for name in names]
     for number, name in enumerate(turns):
         if name in turns[:number]:
             both = f"{names[turns.index(name)]} and {names[number]}"
@@ -134,6 +165,25 @@ def _space(manifests: Sequence[Manifest]) -> Targets:
             "same values can be concatenated."
         )
     return first
+
+
+def joined_ratings(manifests: Sequence[Manifest]) -> Ratings | None:
+    """Concatenate the values next to emotions, if all corpora have the same."""
+    ratings = [m.ratings for m in manifests if m.ratings is not None]
+    if len(ratings) < len(manifests) or any(r.space != ratings[0].space for r in ratings):
+        return None
+    return Ratings(ratings[0].space, np.concatenate([r.numbers for r in ratings]))
+
+
+def notes_of_ratings(manifests: Sequence[Manifest]) -> list[str]:
+    """Name the corpora whose values next to emotions a concatenation leaves out."""
+    rated = [m.corpus for m in manifests if m.ratings is not None]
+    if not rated or joined_ratings(manifests) is not None:
+        return []
+    return [
+        f"The values of {' and '.join(rated)} next to emotions were left out: not all corpora have "
+        "the same."
+    ]
 
 
 def _features(stream: str, manifests: Sequence[Manifest]) -> Frames:
@@ -168,8 +218,11 @@ def _common_root(manifests: Sequence[Manifest]) -> Path | None:
 def _renamed(utterance: Utterance, manifest: Manifest, root: Path | None) -> Utterance:
     """Return an utterance under the name of its corpus, its media below the common root."""
 
+    def prefixed(value: str) -> str:
+        return f"{manifest.corpus}{SEPARATOR}{value}"
+
     def named(value: str | None) -> str | None:
-        return None if value is None else f"{manifest.corpus}{SEPARATOR}{value}"
+        return None if value is None else prefixed(value)
 
     def placed(medium: Medium) -> Medium:
         if not isinstance(medium, Clip) or manifest.root is None:
@@ -180,11 +233,11 @@ def _renamed(utterance: Utterance, manifest: Manifest, root: Path | None) -> Utt
 
     return dataclasses.replace(
         utterance,
-        id=f"{manifest.corpus}{SEPARATOR}{utterance.id}",
+        id=prefixed(utterance.id),
         speaker=named(utterance.speaker),
         session=named(utterance.session),
         dialogue=named(utterance.dialogue),
         media={name: placed(medium) for name, medium in utterance.media.items()},
         views={},
-        extra={**utterance.extra, CORPUS: manifest.corpus},
+        extra={**name_raters(utterance, prefixed), CORPUS: manifest.corpus},
     )

@@ -268,15 +268,19 @@ class EmotionSpace(_Columns):
     def merge_labels(self, labels: np.ndarray, merges: Mapping[str, str]) -> np.ndarray:
         """Turn label rows [N, C] of this space into rows [N, C'] of ``self.merged(merges)``.
 
+        With one emotion a row, shares of raters add up.
+
         >>> space = EmotionSpace(["excited", "sad", "happy"])
         >>> space.merge_labels(np.eye(3), {"excited": "happy"}).tolist()
         [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]
         """
         target = self.merged(merges)
         out = np.full((len(labels), len(target)), np.nan, dtype=labels.dtype)
+        # shares of raters add up; NaN: nothing is said of it
+        join = np.fmax if self.task == "multi" else lambda a, b: np.nan_to_num(a) + b
         for column, label in enumerate(self.labels):
             into = target.index(merges.get(label, label))
-            out[:, into] = np.fmax(out[:, into], labels[:, column])  # NaN: nothing is said of it
+            out[:, into] = join(out[:, into], labels[:, column])
         return out
 
     def _like(
@@ -366,7 +370,7 @@ class Values(_Columns):
         return labels
 
     def ranges(self) -> list[dict[str, Any]]:
-        """Return name, low and high of each value, as files keep them; see `targets`."""
+        """Return name, low and high of each value, as files keep them."""
         return [{"name": v.name, "low": v.low, "high": v.high} for v in self.values]
 
     def _like(self, columns: Sequence[int], vectors: np.ndarray | None, source: str) -> Values:
@@ -374,39 +378,8 @@ class Values(_Columns):
 
 
 Targets = EmotionSpace | Values
-"""The labels of a corpus and the output of a model."""
-
-
-def targets(
-    labels: Sequence[str],
-    task: Task,
-    ranges: Sequence[Mapping[str, Any]] | None = None,
-    *,
-    vectors: np.ndarray | None = None,
-    source: str = "",
-) -> Targets:
-    """Build the targets that a file describes: words, or values for the task "regression".
-
-    Args:
-        ranges: name, low and high of each label, see `Values.ranges`; None: the built-in ones.
-
-    >>> targets(["sentiment"], "regression")
-    Values(sentiment (-3 to 3); vectors=None)
-
-    Raises:
-        SpaceError: the ranges have other names, or the range of a value is not known.
-    """
-    if task != "regression":
-        return EmotionSpace(labels, task, vectors, source)
-    if not ranges:
-        return Values(labels, vectors, source)
-    values = Values([Value(**r) for r in ranges], vectors, source)
-    if values.labels != tuple(labels):
-        raise SpaceError(
-            f"The values are {', '.join(labels)}, but the ranges are those of "
-            f"{', '.join(values.labels)}."
-        )
-    return values
+"""The labels of a corpus and the output of a model; emotions may be followed by values, see
+`moodal.core.targets.JointTargets`."""
 
 
 def _with_article(kind: str) -> str:

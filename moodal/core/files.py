@@ -11,10 +11,12 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from moodal.core.errors import OutputError, writing
 
@@ -62,6 +64,31 @@ def load_json(path: Path | str, limit: int = LARGEST_TEXT) -> Any:
     return _parsed(json.loads, path, limit)
 
 
+def holds_json(path: Path, content: Any) -> bool:
+    """Return whether a file holds what would be written of a value; a damaged file does not."""
+    try:
+        return bool(load_json(path) == json.loads(json.dumps(content)))
+    except (OSError, ValueError):
+        return False
+
+
+def save_json(path: Path, content: Any, *, finite: bool = False) -> None:
+    """Write a JSON value to a file, which appears whole or not at all.
+
+    Args:
+        path: of the file.
+        content: the value.
+        finite: whether NaN and infinity, which only some readers take for JSON, are refused.
+
+    Raises:
+        OutputError: it cannot be written.
+        ValueError: ``finite``, and the value holds NaN or infinity.
+    """
+    text = json.dumps(content, indent=2, allow_nan=not finite)
+    with replacing(path) as part:
+        part.write_text(f"{text}\n", encoding="utf-8")
+
+
 def load_toml(path: Path | str, limit: int = LARGEST_TEXT) -> dict[str, Any]:
     """Read a TOML file.
 
@@ -77,6 +104,32 @@ def _parsed(parse: Callable[[str], T], path: Path | str, limit: int) -> T:
         return parse(load_text(path, limit))
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+
+
+_LOCKS: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+"""Real path of a folder -> its lock between threads, as long as one holds it or waits for it."""
+_LOCKS_LOCK = threading.Lock()
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path | str) -> Iterator[None]:
+    """Let one thread at a time work on the files of a folder, and one process where that can be.
+
+    Processes lock the folder itself, so that no file is left behind. Windows and some network
+    disks cannot lock a folder, and a missing folder has no lock; there threads alone are kept
+    apart. A thread that holds the lock must not ask for it again.
+    """
+    key = os.path.realpath(folder)
+    with _LOCKS_LOCK:
+        lock = _LOCKS.setdefault(key, threading.Lock())
+    with lock, contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            number = os.open(key, os.O_RDONLY)
+            stack.callback(os.close, number)  # closing it releases the lock
+            fcntl.flock(number, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager

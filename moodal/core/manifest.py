@@ -1,9 +1,11 @@
 """Manifest: a corpus in one common form, independent of its original files.
 
 On disk a manifest is a folder: ``manifest.json`` (labels, encoders, fingerprint),
-``utterances.jsonl`` (one line per utterance), ``labels.npy`` [N, C] and, for each stream with
-features, ``features/<stream>.npy`` [sum of T, D] with its lengths. The features of second views are
-stored in ``views/`` in the same way, with their row numbers.
+``utterances.jsonl`` (one line per utterance), ``labels.npy`` [N, C], ``ratings.npy`` [N, V] where
+the emotions come with values, and, for each stream with features, ``features/<stream>.npy`` [sum of
+T, D] with its lengths. The features of second views are stored in ``views/`` in the same way, with
+their row numbers. Measures of sounds, which no system reads, are ``acoustics.npy`` and
+``prints.npy``; the fingerprint does not count them.
 
 Format 2 stores the media of an utterance by modality. Format 1, which had one key for each
 built-in modality, is still read, and both formats of one corpus have the same fingerprint.
@@ -21,10 +23,13 @@ from typing import Any
 
 import numpy as np
 
-from moodal.core.emotions import Targets, Values, targets
+from moodal.core.acoustics import Acoustics
+from moodal.core.emotions import Targets, Value, Values
 from moodal.core.errors import DataError, SpaceError
 from moodal.core.files import load_json, replacing_folder
 from moodal.core.records import Clip, Frames, Medium, Utterance, Views
+from moodal.core.targets import targets
+from moodal.core.votes import NEAR, is_soft, merge_votes
 
 FORMAT = 2
 """The format that is written; formats 1 and 2 are read."""
@@ -43,6 +48,28 @@ MARK = "LOOK-ALIKE.txt"
 
 
 @dataclass(frozen=True)
+class Ratings:
+    """The numbers of each utterance of a corpus that has both emotions and values.
+
+    Attributes:
+        space: the V values with their ranges.
+        numbers: [N, V] float32.
+    """
+
+    space: Values
+    numbers: np.ndarray
+
+    def select(self, rows: np.ndarray) -> Ratings:
+        """Return the ratings of only these rows, in this order."""
+        return Ratings(self.space, self.numbers[rows])
+
+    def only(self, labels: Sequence[str]) -> Ratings:
+        """Return the ratings of only these values, in that order."""
+        columns = [self.space.index(label) for label in labels]
+        return Ratings(self.space.select(labels), self.numbers[:, columns])
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Utterances with their labels and, per stream, their features.
 
@@ -50,7 +77,8 @@ class Manifest:
         corpus: the reader's name, e.g. "mosei".
         space: the emotions, or the values, in the order of the label columns.
         utterances: the N utterances.
-        labels: [N, C] float32; 0/1 for emotions, numbers for values.
+        labels: [N, C] float32; for emotions 0/1, or of the task "single" the share of raters who
+            chose each, 0 to 1; numbers for values; NaN where a row says nothing.
         features: stream -> `Frames` of N sequences.
         encoders: stream -> specification of the encoder of its features, a JSON object
             with at least "name" and "fingerprint"; {"name": "as-given"} for a corpus
@@ -60,6 +88,8 @@ class Manifest:
         notes: remarks for readers of results (e.g. inputs that reveal labels).
         root: the folder to which media paths are relative.
         views: stream -> its second views, see `moodal.core.records.Views`.
+        acoustics: measures of the sounds, for audits; None where none were measured.
+        ratings: the values that a corpus of emotions has, too; None if it has none.
     """
 
     corpus: str
@@ -73,6 +103,8 @@ class Manifest:
     notes: tuple[str, ...] = ()
     root: str | None = None
     views: Mapping[str, Views] = field(default_factory=dict)
+    acoustics: Acoustics | None = None
+    ratings: Ratings | None = None
 
     def __post_init__(self) -> None:
         n = len(self.utterances)
@@ -80,6 +112,16 @@ class Manifest:
             raise DataError(
                 f"{self.corpus}: {n} utterances and {len(self.space)} emotions need labels "
                 f"[{n}, {len(self.space)}]; got {tuple(self.labels.shape)}."
+            )
+        if self.ratings is not None and self.ratings.numbers.shape != (n, len(self.ratings.space)):
+            raise DataError(
+                f"{self.corpus}: {n} utterances and {len(self.ratings.space)} values need numbers "
+                f"[{n}, {len(self.ratings.space)}]; got {tuple(self.ratings.numbers.shape)}."
+            )
+        if self.acoustics is not None and len(self.acoustics) != n:
+            raise DataError(
+                f"{self.corpus}: {n} utterances need measures of {n} sounds; got "
+                f"{len(self.acoustics)}."
             )
         for stream, frames in self.features.items():
             if len(frames) != n:
@@ -110,26 +152,58 @@ class Manifest:
             labels=self.labels[rows],
             features={s: f.select(rows) for s, f in self.features.items()},
             views={s: v.select(rows) for s, v in self.views.items()},
+            acoustics=None if self.acoustics is None else self.acoustics.select(rows),
+            ratings=None if self.ratings is None else self.ratings.select(rows),
+        )
+
+    @property
+    def rated(self) -> Manifest:
+        """Return the same utterances with their values as labels, instead of their emotions.
+
+        Raises:
+            DataError: the corpus of emotions has no values.
+        """
+        if isinstance(self.space, Values):
+            return self
+        if self.ratings is None:
+            raise DataError(
+                f"{self.corpus} has the emotions {', '.join(self.space.labels)} and no values; a "
+                "table brings both in a column label and columns such as value:valence[1,5]."
+            )
+        return dataclasses.replace(
+            self, space=self.ratings.space, labels=self.ratings.numbers, ratings=None
         )
 
     def merged(self, merges: Mapping[str, str]) -> Manifest:
         """Return the manifest with some emotions merged into others, or some values renamed.
 
-        See `EmotionSpace.merged` and `Values.merged`.
+        See `EmotionSpace.merged`, `Values.merged` and `moodal.core.votes.merge_votes`.
         """
         return dataclasses.replace(
             self,
+            utterances=tuple(merge_votes(u, merges) for u in self.utterances),
             space=self.space.merged(merges),
             labels=self.space.merge_labels(self.labels, merges),
         )
 
     def only(self, labels: Sequence[str]) -> Manifest:
-        """Return the manifest of only these emotions; single-label rows of others are dropped."""
+        """Return the manifest of only these emotions; single-label rows of others are dropped.
+
+        Where labels are shares of raters, a row is dropped if less than half of its votes are for
+        these emotions; the shares of the other rows are scaled to sum to 1.
+        """
         space = self.space.select(labels)
         columns = [self.space.index(label) for label in labels]
         selected = dataclasses.replace(self, space=space, labels=self.labels[:, columns])
         if space.task == "single" and len(space) < len(self.space):
-            selected = selected.select(np.flatnonzero((selected.labels > 0).any(axis=1)))
+            kept = selected.labels.sum(1)
+            if is_soft(self.labels):
+                rows = np.flatnonzero(kept >= 0.5 - NEAR)
+                scaled = selected.labels / np.maximum(kept, NEAR)[:, None]
+                selected = dataclasses.replace(selected, labels=scaled.astype(np.float32))
+            else:
+                rows = np.flatnonzero((selected.labels > 0).any(axis=1))
+            selected = selected.select(rows)
         return selected
 
     @property
@@ -141,6 +215,9 @@ class Manifest:
         for u in self.utterances:
             digest.update(json.dumps(_canonical(u), sort_keys=True).encode())
         digest.update(np.ascontiguousarray(self.labels, np.float32).tobytes())
+        if self.ratings is not None:
+            digest.update(json.dumps(self.ratings.space.identity).encode())
+            digest.update(np.ascontiguousarray(self.ratings.numbers, np.float32).tobytes())
         for stream in sorted(self.features):
             frames = self.features[stream]
             digest.update(stream.encode() + frames.lengths.tobytes())
@@ -169,6 +246,7 @@ class Manifest:
             "task": self.space.task,
             "labels": list(self.space.labels),
             **({"values": self.space.ranges()} if isinstance(self.space, Values) else {}),
+            **({"ratings": self.ratings.space.ranges()} if self.ratings else {}),
             "utterances": len(self),
             "streams": {
                 s: {"width": f.width, "steps": len(f.values), "rate": f.rate}
@@ -186,6 +264,8 @@ class Manifest:
             for u in self.utterances:
                 file.write(json.dumps(_utterance_json(u), ensure_ascii=False) + "\n")
         np.save(folder / "labels.npy", np.ascontiguousarray(self.labels, np.float32))
+        if self.ratings is not None:
+            np.save(folder / "ratings.npy", np.ascontiguousarray(self.ratings.numbers, np.float32))
         (folder / "features").mkdir()
         for stream, frames in self.features.items():
             np.save(folder / "features" / f"{stream}.npy", frames.values)
@@ -196,6 +276,9 @@ class Manifest:
             np.save(folder / "views" / f"{stream}.lengths.npy", views.frames.lengths)
             np.save(folder / "views" / f"{stream}.rows.npy", np.asarray(views.rows, np.int64))
             np.save(folder / "views" / f"{stream}.given.npy", np.asarray(views.given, bool))
+        if self.acoustics is not None:
+            np.save(folder / "acoustics.npy", self.acoustics.measures)
+            np.save(folder / "prints.npy", self.acoustics.prints)
         (folder / "manifest.json").write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
 
 
@@ -248,6 +331,8 @@ def read(folder: Path | str) -> Manifest:
             notes=tuple(head["notes"]),
             root=head["root"],
             views=views,
+            acoustics=_acoustics(folder, len(utterances)),
+            ratings=_ratings(folder, head.get("ratings", [])),
         )
     except FileNotFoundError as error:
         raise DataError(
@@ -264,6 +349,27 @@ def read(folder: Path | str) -> Manifest:
         raise DataError(
             f"{folder} is damaged ({error}); create it again with `moodal prepare`."
         ) from None
+
+
+def _acoustics(folder: Path, count: int) -> Acoustics | None:
+    """Read the measures of sounds, which older folders do not have."""
+    if not (folder / "acoustics.npy").exists():
+        return None
+    acoustics = Acoustics(
+        np.load(folder / "acoustics.npy", allow_pickle=False),
+        np.load(folder / "prints.npy", allow_pickle=False),
+    )
+    if len(acoustics) != count:
+        raise ValueError(f"acoustics.npy has {len(acoustics)} rows for {count} utterances")
+    return acoustics
+
+
+def _ratings(folder: Path, ranges: Sequence[Mapping[str, Any]]) -> Ratings | None:
+    """Read the values of a corpus of emotions; ``ranges`` is empty where it has none."""
+    if not ranges:
+        return None
+    space = Values([Value(**r) for r in ranges])
+    return Ratings(space, np.load(folder / "ratings.npy", allow_pickle=False))
 
 
 def _views(folder: Path, stream: str, source: str) -> Views:

@@ -11,14 +11,15 @@ import operator
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from moodal.core.errors import UsageError
 from moodal.core.files import load_toml
 from moodal.core.fusion_recipe import FusionRecipe
 from moodal.core.strict import SEEDS, Strict, parse
+from moodal.core.votes import HardRule
 
 
 class Data(Strict):
@@ -34,6 +35,9 @@ class Data(Strict):
     """Emotions merged into others, e.g. {"excited" = "happy"}."""
     labels: list[str] = Field(default_factory=list)
     """Only these emotions, in this order (default: the corpus's)."""
+    targets: Literal["", "values", "both"] = Field(default="", exclude_if=operator.not_)
+    """Learn the emotions of a corpus that has values next to them (""), the values instead
+    ("values"), or "both" at once."""
     max_steps: int = Field(default=0, ge=0)
     """Largest number of steps of a sequence; the rest is cut off (0: no limit)."""
     where: dict[str, str] = Field(default_factory=dict)
@@ -74,7 +78,8 @@ class Split(Strict):
     """Share of the training rows for validation; whole groups are taken until it is reached."""
     seed: int = Field(default=0, ge=0, le=SEEDS)
     file: str = ""
-    """A JSON file of test folds ({fold: [utterance ids]}) to use instead of computed folds."""
+    """A JSON file of test folds ({fold: [utterance ids]}) to use instead of computed folds, or the
+    folder ``data`` of EmoBox with its lists."""
     valid_by: str = ""
     """The column whose groups validation does not divide ("": the same as ``by``)."""
     apart: str = ""
@@ -111,6 +116,30 @@ class Protocol(Strict):
     """Models retrained with permuted vectors, for the stronger null distribution."""
 
 
+class Votes(Strict):
+    """The use of raters' votes, in a corpus whose labels are the shares of raters."""
+
+    targets: Literal["shares", "plurality", "majority"] = Field(
+        default="shares", exclude_if=lambda targets: targets == "shares"
+    )
+    """Learn the shares, or one emotion made of them: the one with the most votes, or the one with
+    more than half. Rows that have none are left out of training."""
+    truth: Literal["plurality", "majority"] = Field(
+        default="plurality", exclude_if=lambda truth: truth == "plurality"
+    )
+    """The rule for the true emotion of tested rows. Rows without one count only in the metrics
+    against shares."""
+    ties: Literal["leave_out", "first", "draw"] = Field(
+        default="leave_out", exclude_if=lambda ties: ties == "leave_out"
+    )
+    """Take none of the emotions with equally many votes, the first in the order of the labels, or
+    one that is drawn by a hash of the utterance's id. A majority has no ties."""
+
+    def rule(self, name: Literal["plurality", "majority"]) -> HardRule:
+        """Return the rule of that name, with these ties."""
+        return HardRule(name, self.ties)
+
+
 class Train(Strict):
     """Settings of the training loop; the defaults are those of EEA's published commands."""
 
@@ -127,6 +156,9 @@ class Train(Strict):
     backbone_start: float = Field(default=0.0, ge=0, lt=1, exclude_if=operator.not_)
     """Share of all steps during which a pre-trained backbone keeps its weights, so that the new
     layers fit first (Kumar et al., ICLR 2022). 0 is not written, so that older runs still match."""
+    layer_decay: float = Field(default=1.0, gt=0, le=1, exclude_if=lambda decay: decay == 1)
+    """The rate of each layer of a backbone is that of the layer above it times this; the top layer
+    has ``backbone_lr`` (Howard & Ruder, ACL 2018). 1: all layers have one rate."""
     warmup: float = Field(default=0.0, ge=0, lt=1)
     """Share of all steps during which the learning rate rises from 0."""
     decay: Literal["plateau", "linear"] = "plateau"
@@ -134,10 +166,15 @@ class Train(Strict):
     of the warm-up to 0 at the last step of all epochs, as usual in fine-tuning."""
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     weight_decay: float = Field(default=0.0, ge=0)
-    loss: Literal["bce", "ce", "l1", "mse", "ccc"] = "bce"
-    """bce and ce are for emotions; l1, mse and ccc (1 - concordance correlation) for values. l1
-    and mse divide errors by the range if the values' ranges differ; ccc is computed over the rows
-    of one computation."""
+    loss: Literal["bce", "ce", "kl", "l1", "mse", "ccc"] = "bce"
+    """bce, ce and kl are for emotions; on shares of raters ce is the soft cross-entropy, and kl
+    (the Kullback-Leibler divergence) is ce less the entropy of the shares. l1, mse and ccc
+    (1 - concordance correlation) are for values. l1 and mse divide errors by the range if the
+    values' ranges differ; ccc is computed over the rows of one computation."""
+    value_loss: Literal["l1", "mse", "ccc"] = Field(default="ccc", exclude_if="ccc".__eq__)
+    """The loss of the values next to emotions (``data.targets`` = "both")."""
+    value_weight: float = Field(default=1.0, gt=0, exclude_if=(1.0).__eq__)
+    """How much the loss of the values counts next to that of the emotions."""
     weighted: bool = True
     """bce: weight positives by negatives/positives of the training rows."""
     shift_by: list[str] = Field(default_factory=list, exclude_if=operator.not_)
@@ -158,12 +195,31 @@ class Train(Strict):
     select_on: Literal["valid", "test"] = "valid"
     """"test" is the protocol of some papers; results selected so are marked in the report."""
     seed: int = Field(default=0, ge=0, le=SEEDS)
+    """The seed of the initial weights, the order of rows and all that is drawn. In a recipe it may
+    be a list; then everything is trained with each of them (``seeds``)."""
+    seeds: list[Annotated[int, Field(ge=0, le=SEEDS)]] = Field(
+        default_factory=list, exclude_if=operator.not_
+    )
+    """All seeds, if there are several; ``seed`` is the first of them."""
     accelerator: str = "auto"
     devices: int = Field(default=1, ge=1)
     strategy: str = "auto"
     precision: str = "32-true"
     save_steps: int = Field(default=0, ge=0)
     """Steps between checkpoints within an epoch (0: only at the end of each epoch)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _listed(cls, values: Any) -> Any:
+        """Take a list of seeds as ``seeds``."""
+        if not isinstance(values, dict) or not isinstance(values.get("seed"), list):
+            return values
+        seeds = values["seed"]
+        if not seeds:
+            raise ValueError("seed is a number or a list of numbers; the list is empty")
+        if repeated := [s for i, s in enumerate(seeds) if s in seeds[:i]]:
+            raise ValueError(f"seed names {repeated[0]} twice; each training needs its own")
+        return {**values, "seed": seeds[0], "seeds": seeds if len(seeds) > 1 else []}
 
 
 class Report(Strict):
@@ -175,8 +231,9 @@ class Report(Strict):
     """Decide at the fixed threshold, or choose thresholds on validation (multi-label only)."""
     threshold: float = Field(default=0.5, ge=0, le=1)
     """The fixed threshold."""
-    criterion: Literal["binary_f1", "balanced_accuracy"] = "balanced_accuracy"
-    """The metric that the validation thresholds maximise."""
+    criterion: Literal["binary_f1", "balanced_accuracy", "expected_f1"] = "balanced_accuracy"
+    """The metric that the validation thresholds maximise; "expected_f1" is the F1 that calibrated
+    probabilities promise, which is less a matter of luck where an emotion is rare."""
     cosine: str = ""
     """The cosine baseline of zero-shot results: a text encoder ("minilm"), "features" (the mean
     of the text features, if they share a space with the emotion vectors), or "" (none)."""
@@ -200,6 +257,7 @@ class Recipe(Strict):
     protocol: Protocol = Protocol()
     system: dict[str, Any]
     """``name`` and that system's own keys; checked by the system."""
+    votes: Votes = Field(default=Votes(), exclude_if=lambda votes: votes == Votes())
     train: Train = Train()
     report: Report = Report()
 

@@ -70,6 +70,11 @@ class Clip:
     start: float | None = None
     end: float | None = None
 
+    @property
+    def timed(self) -> bool:
+        """Return whether it has a start or an end."""
+        return self.start is not None or self.end is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Sound:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 
 IDEOGRAPHS = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Signs of Chinese and Japanese, each of which stands for a word or a syllable."""
@@ -18,6 +20,11 @@ WITHOUT_BLANKS = re.compile(f"[{IDEOGRAPHS}{SOUTH_EAST}]")
 DENSE = re.compile(f"[{IDEOGRAPHS}{SOUTH_EAST}{SYLLABLES}]")
 """A sign that says more than a letter: a syllable, a word, or one of a script without blanks."""
 
+IDEOGRAPHIC = "IDEOGRAPHS"
+"""The script of those signs, see `script_of`."""
+_IDEOGRAPH = re.compile(f"[{IDEOGRAPHS}]")
+BEGINNING = 2000
+"""The characters of a text by which its script is told."""
 _PARTS = re.compile(
     f"[{SOUTH_EAST}]+|[{IDEOGRAPHS}][^\\w{SOUTH_EAST}]*|[^{IDEOGRAPHS}{SOUTH_EAST}]+"
 )
@@ -45,6 +52,25 @@ def joined(words: Iterable[str]) -> str:
         touches = text and word and WITHOUT_BLANKS.match(text[-1]) and WITHOUT_BLANKS.match(word)
         text += word if touches or not text else f" {word}"
     return text
+
+
+def script_of(text: str) -> str:
+    """Return the script of most letters of a text, as Unicode names it; "" without letters.
+
+    Chinese signs and the Japanese ones between them are one script.
+
+    >>> script_of("Привет, Bob!"), script_of("今日は"), script_of("42 :)")
+    ('CYRILLIC', 'IDEOGRAPHS', '')
+    """
+    scripts = Counter(map(_script_of_letter, filter(str.isalpha, text[:BEGINNING])))
+    return scripts.most_common(1)[0][0] if scripts else ""
+
+
+@cache
+def _script_of_letter(letter: str) -> str:
+    if _IDEOGRAPH.match(letter):
+        return IDEOGRAPHIC
+    return unicodedata.name(letter, "?").split()[0].partition("-")[0]
 
 
 def is_right_to_left(text: str) -> bool:

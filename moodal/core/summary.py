@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -79,8 +80,13 @@ class RecordingSummary:
         dimensions: stream, or `moodal.core.dimensions.ANSWER` -> the means over the utterances that
             have it; rows that are learned and mapped ones are never averaged together.
         intensity: stream -> the mean over the utterances that have it.
-        track: number of the tracked face, None for the whole recording.
-        tracks: a summary for each tracked face, where there are several; in order of appearance.
+        changes: how often the decided emotion is another one than the one decided before; of
+            several persons, the sum of theirs.
+        track: number of the tracked face; None for the whole recording, and for a person who has
+            none.
+        person: the name of the person; None for the whole recording.
+        tracks: a summary for each person, a speaker or a tracked face, where there are several; in
+            order of appearance.
     """
 
     utterances: int
@@ -93,8 +99,30 @@ class RecordingSummary:
     values: Mapping[str, ValueSummary] = field(default_factory=dict)
     dimensions: Mapping[str, Dimensions] = field(default_factory=dict)
     intensity: Mapping[str, float] = field(default_factory=dict)
+    changes: int = 0
     track: int | None = None
+    person: str | None = None
     tracks: tuple[RecordingSummary, ...] = ()
+
+
+NO_FACE, NOT_NAMED = NOBODY = "no face", "not named"
+"""Who was judged without a face where others have one, and who has no name where others have."""
+
+
+def face_name(track: int | None) -> str:
+    """Name a tracked face by its number; None is what was judged without a face.
+
+    >>> face_name(2), face_name(None)
+    ('face 2', 'no face')
+    """
+    return NO_FACE if track is None else f"face {track}"
+
+
+def persons_of(predictions: Iterable[Prediction]) -> tuple[str, ...]:
+    """Return the names of several persons, in the order in which they appear; else none."""
+    names = dict.fromkeys(p.who for p in predictions)
+    several = [name for name in names if name not in NOBODY]
+    return tuple(names) if len(several) > 1 else ()
 
 
 def faces_of(predictions: Iterable[Prediction]) -> tuple[int, ...]:
@@ -103,7 +131,7 @@ def faces_of(predictions: Iterable[Prediction]) -> tuple[int, ...]:
 
 
 def summarise(predictions: Sequence[Prediction], emotions: Sequence[str]) -> RecordingSummary:
-    """Summarise the utterances of a recording, and those of each of several tracked faces.
+    """Summarise the utterances of a recording, and those of each of several persons.
 
     Where utterances have slices, these are summed up in their place.
 
@@ -111,22 +139,17 @@ def summarise(predictions: Sequence[Prediction], emotions: Sequence[str]) -> Rec
         predictions: the utterances in the order of time.
         emotions: the emotions that were asked for; none of a model of values.
     """
-    tracks = faces_of(predictions)
-    persons = tracks if len(tracks) > 1 else ()
-    return _summary(
-        predictions,
-        emotions,
-        tracks=tuple(
-            _summary([p for p in predictions if p.track == track], emotions, track)
-            for track in persons
-        ),
+    names = [name for name in persons_of(predictions) if name not in NOBODY]
+    tracks = tuple(
+        _summary([p for p in predictions if p.who == name], emotions, name) for name in names
     )
+    return _summary(predictions, emotions, tracks=tracks)
 
 
 def _summary(
     predictions: Sequence[Prediction],
     emotions: Sequence[str],
-    track: int | None = None,
+    person: str | None = None,
     tracks: tuple[RecordingSummary, ...] = (),
 ) -> RecordingSummary:
     utterances = len(predictions)
@@ -161,9 +184,17 @@ def _summary(
         values=_values(predictions, weights),
         dimensions=_dimensions(predictions, weights),
         intensity=_intensity(predictions, weights),
-        track=track,
+        changes=sum(own.changes for own in tracks) if tracks else _changes(predictions),
+        track=next((p.track for p in predictions if p.track is not None), None) if person else None,
+        person=person,
         tracks=tracks,
     )
+
+
+def _changes(predictions: Sequence[Prediction]) -> int:
+    """Count the changes of the decided emotion; rows without one are passed over."""
+    decided = [p.decided[0] for p in predictions if p.decided]
+    return sum(a != b for a, b in pairwise(decided))
 
 
 def _probability(row: tuple[int, Prediction]) -> float:

@@ -125,21 +125,67 @@ def _dtype(kind: str, cells: Sequence[Cell]) -> str | None:
     return "float64" if kind != "text" and numbers else None
 
 
-def utterance_table(timelines: Timeline | Iterable[Timeline]) -> TimelineTable:
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The content of timelines on which the columns of utterances depend.
+
+    Attributes:
+        emotions, values: that were asked for.
+        streams: the modalities with shares.
+        optional: those of "speaker", "person" and "language" that have a column.
+        dimensions: the streams with columns of dimensions, among them `ANSWER`.
+        intensity: the streams with a column of intensity.
+    """
+
+    emotions: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ("speaker", "person", "language")
+    dimensions: tuple[str, ...] = ()
+    intensity: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, several: Sequence[Timeline]) -> Contents:
+        """Return what some timelines contain."""
+        rows = [p for t in several for p in t.rows]
+        holders = [p for t in several for p in t]
+        emotions, values = _questions(several)
+        has = {
+            "speaker": any(p.speaker for p in rows),
+            "person": any(p.person for p in rows),
+            "language": any(p.language for p in rows),
+        }
+        return cls(
+            emotions=tuple(emotions),
+            values=tuple(values),
+            streams=tuple(ordered(s for p in rows for s in p.shares)),
+            optional=tuple(name for name, there in has.items() if there),
+            dimensions=tuple(ordered(s for p in holders for s in p.dimensions)),
+            intensity=tuple(ordered(s for p in holders for s in p.intensity)),
+        )
+
+
+def utterance_table(
+    timelines: Timeline | Iterable[Timeline], contents: Contents | None = None
+) -> TimelineTable:
     """Return a table with a row per utterance, or per slice of it.
 
     A recording in which there is nothing to judge has a row without an id.
+
+    Args:
+        timelines: a timeline, or several.
+        contents: what there are columns of; None: what the timelines contain.
 
     Raises:
         UsageError: something among them is no timeline.
     """
     several = _listed(timelines)
-    columns = _utterance_columns(several)
+    columns = _utterance_columns(Contents.of(several) if contents is None else contents)
     return TimelineTable.of(columns, ((t, p) for t in several for p in t.rows or (NOTHING,)))
 
 
 def summary_table(timelines: Timeline | Iterable[Timeline]) -> TimelineTable:
-    """Return a table with a row per recording, and one per tracked face where there are several.
+    """Return a table with a row per recording, and one per person where there are several.
 
     Raises:
         UsageError: something among them is no timeline.
@@ -181,8 +227,11 @@ _BEFORE: tuple[Column[Prediction], ...] = (
     Column("end", "number", lambda t, p: p.end, 3),
     Column("text", "text", lambda t, p: p.text),
 )
-_SPEAKER: Column[Prediction] = Column("speaker", "text", lambda t, p: p.speaker)
-_LANGUAGE: Column[Prediction] = Column("language", "text", lambda t, p: p.spoken)
+_OPTIONAL: dict[str, Column[Prediction]] = {
+    "speaker": Column("speaker", "text", lambda t, p: p.speaker),
+    "person": Column("person", "text", lambda t, p: p.person),
+    "language": Column("language", "text", lambda t, p: p.spoken),
+}
 _AFTER: tuple[Column[Prediction], ...] = (
     Column("decided", "text", lambda t, p: p.label if p.probabilities else None),
     Column("probability", "number", lambda t, p: p.probabilities.get(p.shown_emotion), 4),
@@ -192,22 +241,18 @@ _AFTER: tuple[Column[Prediction], ...] = (
 )
 
 
-def _utterance_columns(several: Sequence[Timeline]) -> list[Column[Prediction]]:
-    rows = [p for t in several for p in t.rows]
-    emotions, values = _questions(several)
-    streams = ordered(s for p in rows for s in p.shares)
-    holders = [p for t in several for p in t]
+def _utterance_columns(contents: Contents) -> list[Column[Prediction]]:
+    emotions, streams = contents.emotions, contents.streams
     return [
         *_BEFORE,
-        *([_SPEAKER] if any(p.speaker for p in rows) else []),
-        *([_LANGUAGE] if any(p.language for p in rows) else []),
+        *(column for name, column in _OPTIONAL.items() if name in contents.optional),
         *_AFTER,
         *(_probability(e) for e in emotions),
         *(_share(s, e) for s in streams for e in emotions),
         *(_bias(e) for e in emotions),
-        *(_value(v) for v in values),
-        *(_headline_columns() if any(p.dimensions for p in holders) else ()),
-        *_stream_columns(holders),
+        *(_value(v) for v in contents.values),
+        *(_headline_columns() if contents.dimensions else ()),
+        *_stream_columns(contents.dimensions, contents.intensity),
     ]
 
 
@@ -255,12 +300,14 @@ def _known(p: Prediction) -> str | None:
     return f"{row.known} from {p.headline}" if row else None
 
 
-def _stream_columns(holders: Sequence[Holder]) -> Iterator[Column[Holder]]:
-    """Yield the columns of the dimensions and intensity of each stream that has them."""
-    for stream in ordered(stream for one in holders for stream in one.dimensions):
+def _stream_columns(
+    dimensions: Sequence[str], intensity: Sequence[str]
+) -> Iterator[Column[Holder]]:
+    """Yield the columns of the dimensions and intensity of streams."""
+    for stream in dimensions:
         for i, name in enumerate(DIMENSIONS):
             yield _stream_dimension(f"{name}_{stream}", stream, i)
-    for stream in ordered(stream for one in holders for stream in one.intensity):
+    for stream in intensity:
         yield _stream_intensity(stream)
 
 
@@ -280,9 +327,11 @@ def _dimension(row: Dimensions | None, i: int) -> float | None:
 _SUMMARY: tuple[Column[RecordingSummary], ...] = (
     Column("recording", "text", lambda t, s: t.path),
     Column("track", "integer", lambda t, s: s.track),
+    Column("person", "text", lambda t, s: s.person),
     Column("utterances", "integer", lambda t, s: s.utterances),
     Column("seconds", "number", lambda t, s: s.seconds, 3),
     Column("undecided", "number", lambda t, s: s.undecided, 4),
+    Column("changes", "integer", lambda t, s: s.changes),
     Column("telling", "text", lambda t, s: "; ".join(map(_moment, s.telling))),
 )
 _ENDS: dict[str, tuple[int, Callable[[ValueSummary], float | None]]] = {
@@ -305,7 +354,10 @@ def _summary_columns(
         *(_decided(e) for e in emotions),
         *(_first(e) for e in emotions),
         *(_value_end(name, end) for name in values for end in _ENDS),
-        *_stream_columns(wholes),
+        *_stream_columns(
+            ordered(stream for one in wholes for stream in one.dimensions),
+            ordered(stream for one in wholes for stream in one.intensity),
+        ),
     ]
 
 

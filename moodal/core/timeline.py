@@ -6,14 +6,24 @@ import html
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
 from moodal.core.dimensions import Dimensions, headline
 from moodal.core.emotions import Value
-from moodal.core.records import ModalityInfo
-from moodal.core.summary import RecordingSummary, faces_of, summarise
+from moodal.core.face_action import FaceAction, FacePlace
+from moodal.core.records import BUILT_IN, ModalityInfo
+from moodal.core.summary import (
+    NO_FACE,
+    NOT_NAMED,
+    RecordingSummary,
+    face_name,
+    faces_of,
+    persons_of,
+    summarise,
+)
+from moodal.core.viewer import viewer
 
 UNSURE = "unsure"
 """The label of an utterance on which the model abstains."""
@@ -47,6 +57,14 @@ class Moment:
     end: float
     stream: str
     shares: Mapping[str, float]
+
+
+class SpeakerTurn(NamedTuple):
+    """A turn of a speaker: the seconds from which to which somebody speaks."""
+
+    start: float
+    end: float
+    speaker: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +102,15 @@ class Prediction:
             `moodal.core.dimensions.ANSWER` -> those of the fused answer. Empty where the model
             has none, and then a note of the timeline says why.
         intensity: stream -> how strong the expression is, 0 to 1, of the streams that learned it.
-        speaker: the name of the speaker in the subtitles, several joined by a comma; None if
-            nobody is named.
+        speaker: who speaks: a name in the subtitles or in an RTTM file, "speaker 2" or "channel
+            2", several joined by a comma; None if nobody is named, and for somebody who listens.
+        person: the name of the one whose emotions these are, where `speaker` or the faces tell
+            persons apart: of a speaker, or of a face that was seen to speak as that speaker.
         language: the language of the words (BCP 47); None if it is not known.
         untrained: the streams that were used and not trained on that language.
+        face: what the face does in each picture of the utterance, in the order of time; of a
+            slice, the mean over its pictures. Empty where no face is seen, or nobody asked
+            (``face_actions``).
     """
 
     id: str
@@ -113,8 +136,10 @@ class Prediction:
     dimensions: Mapping[str, Dimensions] = field(default_factory=dict)
     intensity: Mapping[str, float] = field(default_factory=dict)
     speaker: str | None = None
+    person: str | None = None
     language: str | None = None
     untrained: tuple[str, ...] = ()
+    face: tuple[FaceAction, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -123,9 +148,9 @@ class Prediction:
 
     @property
     def logits(self) -> dict[str, float]:
-        """Emotion -> the sum of its shares and its bias."""
+        """Emotion -> the sum of its shares and its bias; a stream that cannot tell it has none."""
         return {
-            e: sum((s[e] for s in self.shares.values()), self.bias.get(e, 0.0))
+            e: sum((s.get(e, 0.0) for s in self.shares.values()), self.bias.get(e, 0.0))
             for e in self.probabilities
         }
 
@@ -150,15 +175,30 @@ class Prediction:
         return self.decided[0] if self.decided else self.top
 
     @property
+    def who(self) -> str:
+        """The person, else the face, such as "face 2"; "no face" or "not named" of neither."""
+        if self.person or self.track is not None or NO_FACE in self.absent.values():
+            return self.person or face_name(self.track)
+        return NOT_NAMED
+
+    @property
     def turn(self) -> str:
         """The words after the speaker's name, such as "ANNA: So good."; "" without words."""
         return f"{self.speaker}: {self.text}" if self.speaker and self.text else self.text or ""
 
     @property
     def spoken(self) -> str:
-        """The language for readers, such as "sw (untrained)"; "" if it is not known."""
-        untrained = " (untrained)" if self.untrained else ""
-        return f"{self.language}{untrained}" if self.language else ""
+        """The language for readers, such as "sw (untrained)"; "" if it is not known.
+
+        Where one of several streams was trained on it, the others are named, as in "de (voice
+        untrained)".
+        """
+        if not self.language or not self.untrained:
+            return self.language or ""
+        heard = [s for s in self.streams if s in BUILT_IN and BUILT_IN[s].medium != "pictures"]
+        names = [BUILT_IN[s].label if s in BUILT_IN else s for s in self.untrained]
+        of = "" if set(heard) <= set(self.untrained) else f"{' and '.join(names)} "
+        return f"{self.language} ({of}untrained)"
 
     def known_shares(
         self, stream: str, shares: Mapping[str, float] | None = None
@@ -207,6 +247,13 @@ class Timeline(Sequence[Prediction]):
         values: that were asked for, in that order, with their ranges; none of a model of emotions.
         prior: the name of the prior under which the probabilities hold; "" for that of training.
         step: seconds of the utterances' slices; None without slices.
+        face_between: what the face does in pictures that belong to no utterance, in the order of
+            time; where actions of faces were asked for.
+        faceless: seconds of the pictures in which no face is seen, likewise.
+        face_places: where each tracked face is in each picture in which it was seen, in the order
+            of time.
+        turns: who speaks when, where voices were compared once more at the end; an utterance was
+            cut while it was read, and has the speaker of most of its time.
     """
 
     path: str
@@ -223,6 +270,10 @@ class Timeline(Sequence[Prediction]):
     values: tuple[Value, ...] = ()
     prior: str = ""
     step: float | None = None
+    face_between: tuple[FaceAction, ...] = ()
+    faceless: tuple[float, ...] = ()
+    face_places: tuple[FacePlace, ...] = ()
+    turns: tuple[SpeakerTurn, ...] = ()
 
     def __len__(self) -> int:
         return len(self.predictions)
@@ -262,19 +313,24 @@ class Timeline(Sequence[Prediction]):
     @property
     def language(self) -> str | None:
         """The language in which most is said, by the characters; None if none is known."""
-        said: Counter[str] = Counter()
+        letters: Counter[str] = Counter()
         for p in self.predictions:
             if p.language:
-                said[p.language] += max(1, len(p.text or ""))
-        return said.most_common(1)[0][0] if said else None
+                letters[p.language] += max(1, len(p.text or ""))
+        return letters.most_common(1)[0][0] if letters else None
 
     @property
     def faces(self) -> tuple[int, ...]:
         """The numbers of the tracked faces, in the order in which they appear."""
         return faces_of(self)
 
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """The names of the persons, in the order in which they appear; none where there is one."""
+        return persons_of(self)
+
     def summary(self) -> RecordingSummary:
-        """Return the answer for the recording as a whole, and for each of several faces."""
+        """Return the answer for the recording as a whole, and for each of several persons."""
         return summarise(self.predictions, self.emotions)
 
     def to_frame(self, *, summary: bool = False) -> Any:
@@ -289,6 +345,19 @@ class Timeline(Sequence[Prediction]):
         from moodal.core.table import to_frame
 
         return to_frame(self, summary=summary)
+
+    def show(self, *, embed: bool = False, height: int = 900) -> Any:
+        """Return the view of `moodal report` for a notebook, which shows it in an iframe.
+
+        Args:
+            embed: whether the recording at `path` becomes a part of the notebook, so that it can
+                be played; without it, the view lets the reader choose the file.
+            height: pixels of the iframe.
+
+        Raises:
+            DataError: the recording is to be embedded and cannot be read, is none, or is too large.
+        """
+        return viewer("notebook")(self, embed=embed, height=height)
 
 
 def _shown(seconds: float | None) -> str:

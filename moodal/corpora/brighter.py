@@ -16,7 +16,7 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Utterance
-from moodal.corpora.table_rows import Row, iterate
+from moodal.core.table_rows import Row, iterate
 
 EMOTIONS = ("anger", "disgust", "fear", "joy", "sadness", "surprise")
 LABELS = (*EMOTIONS, "neutral")
@@ -109,14 +109,14 @@ def _files(folder: Path) -> dict[str, Path]:
     Raises:
         DataError: the name of a file is none of a language.
     """
-    found = {path.stem: path for path in sorted(folder.glob("*.csv"))}
-    unknown = [path for name, path in found.items() if name not in LANGUAGES]
+    files = {path.stem: path for path in sorted(folder.glob("*.csv"))}
+    unknown = [path for name, path in files.items() if name not in LANGUAGES]
     if unknown:
         raise DataError(
             f"{unknown[0]}: no language of BRIGHTER is called {unknown[0].stem!r}; there are "
             f"{', '.join(LANGUAGES)}."
         )
-    return found
+    return files
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Row]]:

@@ -17,7 +17,7 @@ from moodal.core.emotions import Values
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Utterance
-from moodal.corpora.table_rows import Row, iterate, number
+from moodal.core.table_rows import Row, iterate, number
 
 FILE = "emobank.csv"
 COLUMNS = ("id", "split", "v", "a", "d", "text")

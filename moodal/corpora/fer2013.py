@@ -7,6 +7,7 @@ with Crowd-Sourced Label Distribution", ICMI 2016.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,8 +19,10 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Frames, Utterance
+from moodal.core.table_rows import Row, iterate, number, read_rows
+from moodal.core.votes import VOTES as COUNTS
+from moodal.core.votes import written
 from moodal.corpora.published.features import as_given
-from moodal.corpora.table_rows import Row, iterate, number, read_rows
 
 SIDE = 48
 """Pixels of a face's side."""
@@ -79,8 +82,8 @@ def read_plus(root: Path | str) -> Manifest:
 
     Labels are [N, 8]. As by FER+'s authors, a single vote for an emotion does not count, and a
     picture is left out if "unknown" or "no face" has the most votes, or if nobody voted.
-    ``extra["clear"]`` is "yes" where one emotion has more than half of all votes, as in their
-    majority mode.
+    ``extra["votes"]`` has all votes for emotions, single ones too. ``extra["clear"]`` is "yes"
+    where one emotion has more than half of all votes, as in their majority mode.
 
     Raises:
         DataError: as `read`, or the files hold no votes.
@@ -98,7 +101,12 @@ def read_plus(root: Path | str) -> Manifest:
         notes = [*notes, f"{without} pictures without a usable vote were left out."]
     space = EmotionSpace(VOTES, "single")
     targets = np.array(labels, np.float32).reshape(-1, 8)
-    return _manifest("ferplus", space, faces, targets, root, notes)
+    manifest = _manifest("ferplus", space, faces, targets, root, notes)
+    utterances = tuple(
+        dataclasses.replace(u, extra={**u.extra, COUNTS: _counted(face)})
+        for u, (_, face) in zip(manifest.utterances, faces, strict=True)
+    )
+    return dataclasses.replace(manifest, utterances=utterances)
 
 
 def read_both(root: Path | str) -> Manifest:
@@ -165,6 +173,13 @@ def _extra(face: _Face) -> dict[str, str]:
         clear = best < len(VOTES) and face.votes[best] > face.votes.sum() / 2
         extra["clear"] = "yes" if clear else "no"
     return extra
+
+
+def _counted(face: _Face) -> str:
+    """Write the number of votes for each emotion that has any."""
+    votes = () if face.votes is None else face.votes[: len(VOTES)].tolist()
+    counts = zip(VOTES, votes, strict=face.votes is not None)
+    return written({name: int(count) for name, count in counts if count})
 
 
 def _usable(root: Path | str) -> tuple[list[tuple[int, _Face]], list[str]]:

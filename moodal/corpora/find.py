@@ -51,7 +51,7 @@ class Paths:
         self.root = root
         self._names: dict[Path, dict[str, str]] = {}
 
-    def found(self, path: str) -> str:
+    def resolve(self, path: str) -> str:
         """Return the path of the file that is meant, or ``path`` itself if there is none."""
         # an impossible or forbidden name is refused where it is opened
         with contextlib.suppress(OSError, ValueError):

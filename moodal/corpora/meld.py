@@ -17,8 +17,8 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Utterance, media_of
+from moodal.core.table_rows import Row, read_rows
 from moodal.corpora.find import decoded, folder, shortened
-from moodal.corpora.table_rows import Row, read_rows
 
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 SPLITS = {"train": "train", "dev": "valid", "test": "test"}

@@ -5,16 +5,20 @@ See docs/corpora-raw.md for the columns and an example.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from moodal.core.emotions import Values
 from moodal.core.errors import DataError
-from moodal.core.manifest import Manifest
+from moodal.core.manifest import Manifest, Ratings
 from moodal.core.records import STREAMS, Clip, Medium, Utterance, media_of
+from moodal.core.table_rows import ENDINGS, Row, Table, number, read_rows, read_table
+from moodal.core.votes import RATERS, VOTES
 from moodal.corpora.checks.spellings import same_emotion
 from moodal.corpora.find import Paths, shortened
-from moodal.corpora.table_labels import label_columns, problems, refuse
-from moodal.corpora.table_rows import ENDINGS, Row, number, read_rows, read_table
+from moodal.corpora.own.spec import SUFFIX
+from moodal.corpora.table_labels import Labels, label_columns, problems, refuse
 
 SOUND = ("audio", "speech")
 PICTURES = ("video", "image", "face")
@@ -31,6 +35,9 @@ RESERVED = (
 
 MEDIA_PREFIX = "media:"
 """Begins the name of a column that holds the files of another modality, such as media:pulse."""
+
+KEPT_AS = {key: f"table:{key}" for key in (RATERS, VOTES)}
+"""Column without a meaning of ours -> its key in ``extra``, where the column's name has one."""
 
 SPLITS = {
     "train": "train",
@@ -51,40 +58,79 @@ def read(root: Path | str) -> Manifest:
 
     ``root`` is the file, or a folder that holds exactly one. Columns: ``id``; any of ``text``,
     ``audio`` (or ``speech``), ``video``, or ``image`` or ``face`` in its place, and ``media:NAME``
-    for any other modality (paths start from the table's folder); ``augmented_text`` and
+    for any other modality, ``NAME_features`` for files of features, which
+    `moodal.corpora.own.attach` reads (paths start from the table's folder); ``augmented_text`` and
     ``augmented_audio``; ``start`` and ``end`` in seconds; ``speaker``, ``session``, ``dialogue``,
     ``split``; and the labels, see `moodal.corpora.table_labels.label_columns`. Columns left over go
     to the utterances' ``extra``.
 
     Returns:
-        Task "single" with a label column (emotions in alphabetical order), "multi" with a column
-        per emotion (in the table's order; above 0 counts), or values, of which a missing one is
-        NaN: `moodal.corpora.checks.check` names it.
+        Task "single" with a label column (emotions in alphabetical order) or with columns of votes
+        (the labels are the shares of raters), "multi" with a column per emotion (in the table's
+        order; above 0 counts, of fractions of 1 from a half on), either with ratings where columns
+        declare values, or values; a missing one is NaN: `moodal.corpora.checks.check` names it.
 
     Raises:
         DataError: columns are missing or contradict each other, or rows are wrong; the first three
             are named.
     """
     path = _table(Path(root))
-    content = read_table(path)
+    return manifest_of(path, read_table(path))
+
+
+def manifest_of(path: Path, content: Table, corpus: str = "table") -> Manifest:
+    """Return the corpus of a table's rows, see `read`.
+
+    Args:
+        path: the table, for messages; the paths of recordings start from its folder.
+        content: its rows.
+        corpus: the name of the corpus.
+
+    Raises:
+        DataError: as `read`.
+    """
     rows = content.rows
     columns = list(dict.fromkeys(key for row in rows for key in row))
     _require(path, columns)
-    free = [c for c in columns if c not in RESERVED and not _is_media(c)]
+    free = [c for c in columns if c not in RESERVED and not _is_content(c)]
     targets = label_columns(path, columns, free, rows)
     refuse(path, rows, _problems_of_ids(rows))
     refuse(path, rows, problems(rows, _problem_of_row))
     space, labels = targets.read(path, rows)
-    kept = {*RESERVED, *targets.columns, *filter(_is_media, columns)}
+    of_values = targets.values.columns if targets.values else ()
+    kept = {*RESERVED, *targets.columns, *of_values, *filter(_is_media, columns)}
     paths = Paths(path.parent)
+    renamed = [
+        f"The column {column} is kept as {name}, since {column} names the votes of raters; those "
+        "are columns such as rater:ANN or votes:HAPPY."
+        for column, name in KEPT_AS.items()
+        if column in columns and column not in kept
+    ]
     return Manifest(
-        corpus="table",
+        corpus=corpus,
         space=space,
-        utterances=tuple(_utterance(row, kept, paths) for row in rows),
+        utterances=tuple(_with_votes(_utterance(row, kept, paths), row, targets) for row in rows),
         labels=labels,
-        notes=tuple(note for note in (targets.note, *content.notes) if note),
+        ratings=_ratings(targets, path, rows),
+        notes=tuple(note for note in (targets.note, *renamed, *content.notes) if note),
         root=str(path.parent.resolve()),
     )
+
+
+def _with_votes(utterance: Utterance, row: Row, targets: Labels) -> Utterance:
+    """Add what raters chose to an utterance, where the table says it."""
+    if targets.extra is None:
+        return utterance
+    return dataclasses.replace(utterance, extra={**utterance.extra, **targets.extra(row)})
+
+
+def _ratings(targets: Labels, path: Path, rows: Sequence[Row]) -> Ratings | None:
+    """Read the values next to emotions; None where there are none."""
+    if targets.values is None:
+        return None
+    space, numbers = targets.values.read(path, rows)
+    assert isinstance(space, Values)
+    return Ratings(space, numbers)
 
 
 def examples(path: Path | str, word: str) -> tuple[list[Utterance], list[Utterance]]:
@@ -136,12 +182,22 @@ def _is_media(column: str) -> bool:
     return column in CONTENT or column.startswith(MEDIA_PREFIX)
 
 
+def _is_content(column: str) -> bool:
+    """Return whether a column holds texts, files, or files of features."""
+    return _is_media(column) or _is_features(column)
+
+
+def _is_features(column: str) -> bool:
+    """Return whether a column holds files of features."""
+    return column.endswith(SUFFIX) and column != SUFFIX
+
+
 def _require(path: Path, columns: Sequence[str]) -> None:
     """Refuse a table without the columns that every corpus needs."""
     has = f"it has {', '.join(columns) or 'no columns'}"
     if "id" not in columns:
         raise DataError(f"{path} has no column id ({has}); give every row a unique name.")
-    if not any(map(_is_media, columns)):
+    if not any(map(_is_content, columns)):
         raise DataError(f"{path} has none of the columns {', '.join(CONTENT)} ({has}); add one.")
     for column in columns:
         name = column.removeprefix(MEDIA_PREFIX).strip()
@@ -179,7 +235,7 @@ def _problem_of_row(row: Row) -> str | None:
         filled = [c for c in columns if row.get(c) is not None]
         if len(filled) > 1:
             return f"has {' and '.join(filled)}, of which one is read"
-    if all(value is None for column, value in row.items() if _is_media(column)):
+    if all(value is None for column, value in row.items() if _is_content(column)):
         words = "words for missing values, such as NA, count as empty"
         return f"has none of {', '.join(CONTENT)} ({words})"
     return None
@@ -197,15 +253,19 @@ def _problem_of_label(row: Row, word: str) -> str | None:
 
 def _utterance(row: Row, kept: set[str], paths: Paths) -> Utterance:
     split = row.get("split")
+    media = _media(row, paths)
+    timed = any(isinstance(medium, Clip) and medium.timed for medium in media.values())
+    if not timed and any(map(_is_features, row)):
+        kept = kept - {"start", "end"}  # which no clip has, and features may be cut to
     return Utterance(
         str(row["id"]),
         split=None if split is None else SPLITS[split.lower()],
         speaker=row.get("speaker"),
         session=row.get("session"),
         dialogue=row.get("dialogue"),
-        media=_media(row, paths),
+        media=media,
         views=_views(row, paths),
-        extra={k: v for k, v in row.items() if k not in kept and v is not None},
+        extra={KEPT_AS.get(k, k): v for k, v in row.items() if k not in kept and v is not None},
     )
 
 
@@ -214,7 +274,7 @@ def _media(row: Row, paths: Paths) -> dict[str, Medium]:
     times = number(row.get("start")), number(row.get("end"))
 
     def clip(path: str | None) -> Clip | None:
-        return None if path is None else Clip(paths.found(path), *times)
+        return None if path is None else Clip(paths.resolve(path), *times)
 
     film = clip(row.get("video"))
     picture = row.get("image") or row.get("face")
@@ -226,7 +286,7 @@ def _media(row: Row, paths: Paths) -> dict[str, Medium]:
     return media_of(
         text=row.get("text"),
         speech=clip(row.get("audio") or row.get("speech")) or film,
-        face=Clip(paths.found(picture)) if picture else film,
+        face=Clip(paths.resolve(picture)) if picture else film,
         **others,
     )
 
@@ -236,6 +296,6 @@ def _views(row: Row, paths: Paths) -> dict[str, tuple[Medium, ...]]:
     names = (name.strip() for name in (row.get("augmented_audio") or "").split(";"))
     views: dict[str, tuple[Medium, ...]] = {
         "text": () if text is None else (text,),
-        "speech": tuple(Clip(paths.found(name)) for name in names if name),
+        "speech": tuple(Clip(paths.resolve(name)) for name in names if name),
     }
     return {modality: media for modality, media in views.items() if media}

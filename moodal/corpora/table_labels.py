@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from moodal.core.emotions import RANGES, EmotionSpace, Targets, Value, Values
 from moodal.core.errors import DataError, SpaceError
+from moodal.core.table_rows import Row, number
 from moodal.corpora.find import shortened
-from moodal.corpora.table_rows import Row, number
+from moodal.corpora.table_votes import SHARE, VoteColumns, are_fractions, as_shares, vote_columns
 
 PREFIX = "emotion:"
 """Begins the name of a column that holds an emotion."""
@@ -31,11 +32,15 @@ class Labels:
         columns: their names.
         read: rows -> the targets and the labels [N, C].
         note: what was taken for what, "" where the table says it.
+        extra: a row -> what is kept of the votes in it; None where there are none.
+        values: the columns of values next to those of emotions, if any.
     """
 
     columns: tuple[str, ...]
     read: Callable[[Path, Sequence[Row]], tuple[Targets, np.ndarray]]
     note: str = ""
+    extra: Callable[[Row], dict[str, str]] | None = None
+    values: Labels | None = None
 
 
 def label_columns(
@@ -43,9 +48,10 @@ def label_columns(
 ) -> Labels:
     """Find the labels of a table.
 
-    These are the column ``label``; else those named ``emotion:...``; else those named
-    ``value:...`` and columns of numbers that are called as a known value; else all other columns
-    of numbers, which are then taken as emotions.
+    These are the column ``label``; else those of raters' votes, see
+    `moodal.corpora.table_votes`; else those named ``emotion:...``; each of them with those named
+    ``value:...``; else those named ``value:...`` and columns of numbers that are called as a known
+    value; else all other columns of numbers, which are then taken as emotions.
 
     Args:
         columns: all of the table's.
@@ -56,15 +62,24 @@ def label_columns(
     """
     named = [c for c in columns if c.startswith(PREFIX)]
     declared = [c for c in columns if c.startswith(VALUE_PREFIX)]
-    kinds = [*["label"] * ("label" in columns), *named[:1], *declared[:1]]
+    voted = vote_columns(columns)
+    kinds = [*["label"] * ("label" in columns), *(one.columns[0] for one in voted), *named[:1]]
     if len(kinds) > 1:
         raise DataError(
             f"{path} has both a column {kinds[0]} and {kinds[1]}; keep the one or the others."
         )
+    if fault := next(filter(None, (votes.fault() for votes in voted)), None):
+        raise DataError(f"{path} {fault}.")
+    words = None
     if "label" in columns:
-        return Labels(("label",), _one_emotion)
-    if named:
-        return _emotions(named)
+        words = Labels(("label",), _one_emotion)
+    elif voted:
+        words = _votes(voted[0])
+    elif named:
+        words = _emotions(rows, named)
+    if words is not None:
+        ranges = [_declared(path, column) for column in declared]
+        return replace(words, values=_values(declared, ranges) if declared else None)
     numbers = [c for c in free if c not in declared and _mostly_numbers(rows, c)]
     if values := _value_columns(path, columns, declared, numbers):
         others = [c for c in numbers if c not in values and not declared]
@@ -86,7 +101,7 @@ def label_columns(
         f"Taken as emotions, being columns of numbers: {', '.join(numbers)}. "
         f"Name them {PREFIX}{numbers[0]} and so on to choose."
     )
-    return _emotions(numbers, note)
+    return _emotions(rows, numbers, note)
 
 
 def _value_columns(
@@ -139,7 +154,31 @@ def _values(columns: Sequence[str], values: Sequence[Value], note: str = "") -> 
     return Labels(tuple(columns), read, note)
 
 
-def _emotions(columns: Sequence[str], note: str = "") -> Labels:
+def _votes(votes: VoteColumns, note: str = "") -> Labels:
+    """Take columns as raters' votes: shares, counts, or what each rater chose."""
+
+    def read(path: Path, rows: Sequence[Row]) -> tuple[Targets, np.ndarray]:
+        refuse(path, rows, problems(rows, votes.problem))
+        return votes.read(rows)
+
+    return Labels(votes.columns, read, note, votes.extra)
+
+
+def _emotions(rows: Sequence[Row], columns: Sequence[str], note: str = "") -> Labels:
+    """Take columns as emotions, or as the shares of raters if that is what their numbers are."""
+    if votes := as_shares(rows, PREFIX, columns):
+        named = f"Taken as shares of raters, as every row sums to 1: {', '.join(columns)}."
+        return _votes(votes, " ".join(filter(None, (note, named))))
+    values = np.array([[number(row.get(c)) or 0.0 for c in columns] for row in rows])
+    fractions = are_fractions(values)
+    if fractions:
+        half = (
+            "Numbers between 0 and 1 were taken as the share of raters who saw an emotion: it is "
+            f"present from a half on ({', '.join(columns)}). Name columns {SHARE}NAME if the "
+            "shares of a row sum to 1."
+        )
+        note = " ".join(filter(None, (note, half)))
+
     def problem(row: Row) -> str | None:
         for column in columns:
             value = number(row.get(column))
@@ -151,7 +190,9 @@ def _emotions(columns: Sequence[str], note: str = "") -> Labels:
         refuse(path, rows, problems(rows, problem))
         values = np.array([[float(row[c] or 0) for c in columns] for row in rows])
         names = [c.removeprefix(PREFIX).strip().lower() for c in columns]
-        return EmotionSpace(names, "multi"), (values > 0).astype(np.float32)
+        return EmotionSpace(names, "multi"), (
+            (values >= 0.5) if fractions else (values > 0)
+        ).astype(np.float32)
 
     return Labels(tuple(columns), read, note)
 

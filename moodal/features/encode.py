@@ -8,15 +8,15 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from moodal.core.errors import AbsentError, DataError, MoodalError, UsageError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Frames, Utterance
-from moodal.features.measures import Measures
-from moodal.features.store import FeatureStore, item_of
+from moodal.features.acoustics import SoundMeasures
+from moodal.features.store import FeatureStore, items_of
 from moodal.modalities.encoder import Encoder, Item
 from moodal.modalities.infos import info_of
 from moodal.modalities.speech.samples import samples_of
@@ -34,11 +34,28 @@ Pack = tuple[list[Result], dict[str, np.ndarray]]
 """The results of some items, and what a companion encoder gave: key -> [T, D]."""
 
 
+class Workers(Protocol):
+    """Processes elsewhere that encode, such as those of a cluster."""
+
+    def encode(
+        self,
+        encoder: Encoder,
+        packs: Sequence[Sequence[tuple[str, Item]]],
+        companion: Encoder | None,
+    ) -> Iterator[Pack]:
+        """Yield what `encode_pack` returns of each pack, or of parts of it, in any order."""
+        ...
+
+
+Jobs = int | Workers
+"""The number of processes of this machine that encode, 1 or more; or workers elsewhere."""
+
+
 def encode_corpus(
     manifest: Manifest,
     encoders: Mapping[str, Encoder],
     store: FeatureStore | None = None,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     *,
     skip_unreadable: bool = False,
 ) -> Manifest:
@@ -47,14 +64,14 @@ def encode_corpus(
     Equal texts and clips are encoded once. With a store, stored features are read, and missing ones
     are computed and stored pack by pack, so that a run that was stopped continues.
     An utterance without the medium, whose film has no sound, or in whose text an encoder
-    knows no word, has length 0: the stream is absent in it. With a store, length and peak of every
-    sound are measured while it is encoded, and stored for `moodal.features.measures`.
+    knows no word, has length 0: the stream is absent in it. With a store, every sound
+    is measured while it is encoded, see `moodal.features.acoustics`.
 
     Args:
         manifest: a corpus whose utterances have media of these streams.
         encoders: stream -> encoder of that stream.
         store: where features are stored; None stores nothing.
-        jobs: number of processes; 1 is this process.
+        jobs: number of processes, of which 1 is this process; or workers elsewhere.
         skip_unreadable: whether unreadable media are taken out of their utterances, with a note
             that counts them; it is an error if no medium of a stream can be read.
 
@@ -72,9 +89,9 @@ def encode_corpus(
             )
         what = f"{manifest.corpus} {stream}"
         names = [u.id for u in manifest.utterances]
-        items = [item_of(u, stream, manifest.root) for u in manifest.utterances]
+        items = items_of(manifest, stream, encoder)
         settle = _ignored if skip_unreadable else _refusing(what, names)
-        measures = Measures() if store and info_of(stream).medium == "sound" else None
+        measures = SoundMeasures() if store and info_of(stream).medium == "sound" else None
         frames, lost = encode_each(encoder, items, store, jobs, what, settle, measures)
         features[stream], specs[stream] = frames, encoder.spec()
         if lost and frames.lengths.any():
@@ -125,7 +142,7 @@ def encode_items(
     encoder: Encoder,
     items: Sequence[Item | None],
     store: FeatureStore | None = None,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     what: str = "items",
     *,
     skip_unreadable: bool = False,
@@ -137,7 +154,7 @@ def encode_items(
         encoder: the encoder; equal items are encoded once.
         items: texts, or clips with paths that can be opened.
         store: where features are stored; None stores nothing.
-        jobs: number of processes; 1 is this process.
+        jobs: number of processes, of which 1 is this process; or workers elsewhere.
         what: name of the items in the progress bar and in messages, such as "crema-d speech".
         skip_unreadable: whether unreadable media get length 0 and a note.
         names: name of each item in messages (default: its number).
@@ -159,7 +176,7 @@ def encode_each(
     encoder: Encoder,
     items: Sequence[Item | None],
     store: FeatureStore | None = None,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     what: str = "items",
     settle: Callable[[Mapping[int, str]], None] = _ignored,
     companion: Encoder | None = None,
@@ -299,7 +316,7 @@ def _listed(unreadable: Mapping[str, str]) -> str:
 def _computed(
     encoder: Encoder,
     items: Sequence[tuple[str, Item]],
-    jobs: int,
+    jobs: Jobs,
     what: str,
     companion: Encoder | None,
 ) -> Iterator[Pack]:
@@ -307,6 +324,11 @@ def _computed(
     size = PACK.get(info_of(encoder.stream).medium, 16)
     packs = [items[i : i + size] for i in range(0, len(items), size)]
     with _progress(what, len(items)) as advance:
+        if not isinstance(jobs, int):
+            for results, further in jobs.encode(encoder, packs, companion) if packs else ():
+                yield results, further
+                advance(len(results))
+            return
         if jobs == 1 or len(packs) < 2:
             for pack in packs:
                 yield encode_pack(encoder, pack, companion)

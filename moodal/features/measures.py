@@ -1,25 +1,22 @@
-"""Length and peak of the sounds of a corpus: silence, and lengths unlike the table's.
+"""Findings of the sounds of a corpus: silence, and lengths unlike the table's.
 
-Both are measured while a corpus is encoded (`moodal.features.encode`) and kept in the feature
-store; an encoder that reads many clips at once leaves them to a second reading.
+Both are seen in the measures of `moodal.features.acoustics`.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterator
 
 import numpy as np
 
+from moodal.core.acoustics import Acoustics
 from moodal.core.manifest import Manifest
-from moodal.core.records import RATE, Clip, Utterance
+from moodal.core.records import Clip, Utterance
+from moodal.core.table_rows import number
 from moodal.corpora.checks.finding import Finding
 from moodal.corpora.find import shortened
-from moodal.corpora.table_rows import number
-from moodal.modalities.encoder import Encoder, Item, specification
-from moodal.modalities.speech.samples import check_samples, samples_of
 from moodal.modalities.speech.spoken import is_silent
 
 TIMES = 2.0
@@ -37,45 +34,16 @@ MINUTE = 60.0
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,9})?)")
 
 
-@dataclass(frozen=True)
-class Measures(Encoder):
-    """The length of a sound in seconds and its highest absolute sample: one step [1, 2]."""
-
-    name: ClassVar[str] = "measures"
-    stream: ClassVar[str] = "speech"
-    width: ClassVar[int] = 2
-    rate: ClassVar[None] = None
-
-    def spec(self) -> dict[str, Any]:
-        """See `moodal.modalities.encoder.specification`."""
-        return specification(self, packages=[])
-
-    def check(self, item: Item) -> None:
-        """Raise DataError if the clip is missing, unreadable, or shorter than its span."""
-        check_samples(item)
-
-    def encode(self, item: Item) -> np.ndarray:
-        """Measure a clip or samples [n] at 16 kHz.
-
-        Raises:
-            DataError: the clip cannot be read.
-        """
-        samples = samples_of(item)
-        peak = np.abs(samples).max(initial=0.0)
-        return np.array([[len(samples) / RATE, peak]], np.float32)
-
-
-def sound_findings(
-    manifest: Manifest, modality: str, measures: Sequence[np.ndarray]
-) -> Iterator[Finding]:
+def sound_findings(manifest: Manifest, modality: str, acoustics: Acoustics) -> Iterator[Finding]:
     """Find the sounds of a modality that are silent, or far from the length that is expected.
 
     Args:
         manifest: the corpus.
         modality: the modality whose sounds were measured.
-        measures: for each utterance what `Measures` gives, [0, 2] where it has no sound.
+        acoustics: the measures of the utterances.
     """
-    known = {row: each[0].tolist() for row, each in enumerate(measures) if len(each)}
+    measures = acoustics.measures[:, :2].tolist()
+    known = {row: each for row, each in enumerate(measures) if not math.isnan(each[0])}
     names = [u.id for u in manifest.utterances]
     silent = [names[row] for row, (_, peak) in known.items() if is_silent(peak)]
     if silent:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from moodal.core import manifest as manifests
+from moodal.core.acoustics import Acoustics
 from moodal.core.emotions import Values
 from moodal.core.errors import DataError, OutputError, UsageError, writing
 from moodal.core.guard import line
@@ -25,6 +26,7 @@ from moodal.corpora.checks.values import value_findings
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from moodal.features.encode import Jobs
     from moodal.features.store import FeatureStore
     from moodal.modalities.encoder import Encoder
 
@@ -52,7 +54,7 @@ def prepare(
     *,
     encoders: Mapping[str, str | Encoder] | None = None,
     store: Path | None = None,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     views: Augmentation = NONE,
     same_lines: float = 0.0,
 ) -> tuple[Manifest, list[Finding]]:
@@ -65,10 +67,12 @@ def prepare(
         encoders: stream -> an encoder, or its name with parameters, such as
             ``{"speech": "egemaps:rate=5"}``, or "none" to leave that stream out. Streams that are
             not named get the default encoder of their modality, if it has one, and streams that
-            came as features stay as they are.
+            came as features stay as they are. ``{"speech": "files:path=wavlm.npz,rate=50"}`` reads
+            features from files, see `moodal.corpora.own`.
         store: a folder that keeps features, so that a second run reads them (default:
             `STORE` next to ``out``, shared by the corpora prepared there).
-        jobs: the number of processes that encode, 1 or more.
+        jobs: the number of processes that encode, 1 or more; or workers elsewhere, such as
+            `moodal.scale.encode.ClusterWorkers`.
         views: the augmented views of each sound without given ones; given views are encoded as
             well (a count of 0: neither).
         same_lines: the least cosine of texts that count as one line, see
@@ -89,7 +93,7 @@ def prepare(
         near = difflib.get_close_matches(corpus, CORPORA, 1)
         hint = f"; did you mean {near[0]}?" if near else "."
         raise UsageError(f"No corpus is called {corpus!r}; there are {', '.join(CORPORA)}{hint}")
-    if jobs < 1:
+    if isinstance(jobs, int) and jobs < 1:
         raise UsageError(f"jobs is the number of processes that encode, 1 or more; got {jobs}.")
     if views.count < 0:
         raise UsageError(f"views is the number of second views, 0 or more; got {views.count}.")
@@ -99,12 +103,13 @@ def prepare(
     _require_place(out)
     manifest = CORPORA[corpus](root)
     _require_same_corpus(out, manifest.corpus)
+    manifest, encoders = _with_own_features(manifest, encoders or {})
     # values and paths are checked now, before hours of encoding
     _refuse(corpus, root, [*value_findings(manifest), *missing_media(manifest)])
     if ((root if root.is_dir() else root.parent) / MARK).exists():
         manifest = dataclasses.replace(manifest, notes=(*manifest.notes, MADE_UP))
     keeper = FeatureStore(store or out.parent / STORE)
-    manifest, used, findings = _encoded(manifest, encoders or {}, keeper, jobs)
+    manifest, used, findings = _encoded(manifest, encoders, keeper, jobs)
     if same_lines:
         from moodal.features.same_lines import with_same_lines
 
@@ -158,11 +163,31 @@ def _require_same_corpus(out: Path, corpus: str) -> None:
             raise OutputError(f"{out} holds {present}; choose another folder, or delete it.")
 
 
+def _with_own_features(
+    manifest: Manifest, asked: Mapping[str, str | Encoder]
+) -> tuple[Manifest, dict[str, str | Encoder]]:
+    """Return the manifest with the features that come in files, and the encoders that are left."""
+    from moodal.corpora.own import attach, spec
+
+    files = {s: spec.parse(s, str(text)) for s, text in asked.items() if spec.is_files(text)}
+    others = {stream: encoder for stream, encoder in asked.items() if stream not in files}
+    columns = attach.columns_of(manifest)
+    for stream in columns:
+        if others.get(stream, "none") != "none":
+            raise UsageError(
+                f"{manifest.corpus} has the column {stream}{spec.SUFFIX}, whose features are read; "
+                f"leave the encoder of {stream} out, or the column."
+            )
+    if files or columns:
+        manifest = attach.with_features(manifest, files)
+    return manifest, others
+
+
 def _encoded(
     manifest: Manifest,
     asked: Mapping[str, str | Encoder],
     store: FeatureStore,
-    jobs: int,
+    jobs: Jobs,
 ) -> tuple[Manifest, dict[str, Encoder], list[Finding]]:
     """Encode every raw stream that is wanted; return the manifest, the encoders, and findings."""
     from moodal.features.encode import encode_corpus
@@ -170,6 +195,7 @@ def _encoded(
     from moodal.modalities.build import build
 
     raw = {modality for u in manifest.utterances for modality in u.media}
+    given = {s for s, spec in asked.items() if spec != "none" and _is_raw(manifest, s, spec)}
     streams = ordered([*MODALITIES, *sorted(raw)])
     wrong = sorted(asked.keys() - set(streams))
     if wrong:
@@ -177,7 +203,7 @@ def _encoded(
     chosen: dict[str, str | Encoder] = {}
     findings = []
     for stream in streams:
-        if asked.get(stream, "none") != "none" and stream not in raw:
+        if asked.get(stream, "none") != "none" and stream not in raw | given:
             raise UsageError(
                 f"{manifest.corpus} has no {stream} to encode; leave the encoder of {stream} out."
             )
@@ -208,16 +234,32 @@ def _encoded(
         noted = len(manifest.notes)
         manifest = encode_corpus(manifest, used, store, jobs, skip_unreadable=True)
         findings += [Finding("warning", "media", note) for note in manifest.notes[noted:]]
-        findings += _heard(manifest, used, store, jobs)
+        manifest, sound = _measured(manifest, used, store, jobs)
+        findings += sound
     return manifest, used, findings
 
 
-def _heard(
-    manifest: Manifest, encoders: Mapping[str, Encoder], store: FeatureStore, jobs: int
-) -> list[Finding]:
-    """Examine the sounds that were encoded; a store from before is measured now."""
+def _is_raw(manifest: Manifest, stream: str, encoder: str | Encoder) -> bool:
+    """Return whether the features of a corpus are media that an encoder reads."""
+    from moodal.features.store import holds_media
+    from moodal.modalities.build import build
+
+    if stream not in manifest.features:
+        return False
+    reader = build(encoder) if isinstance(encoder, str) else encoder
+    return holds_media(manifest, stream, reader)
+
+
+def _measured(
+    manifest: Manifest, encoders: Mapping[str, Encoder], store: FeatureStore, jobs: Jobs
+) -> tuple[Manifest, list[Finding]]:
+    """Add the measures of the sounds that were encoded, and examine them.
+
+    A store from before is measured now. Of several streams of sound, the first one's are kept.
+    """
+    from moodal.features.acoustics import SoundMeasures
     from moodal.features.encode import encode_items
-    from moodal.features.measures import Measures, sound_findings
+    from moodal.features.measures import sound_findings
     from moodal.features.store import item_of
     from moodal.modalities.infos import info_of
 
@@ -226,16 +268,19 @@ def _heard(
         if info_of(stream).medium == "sound":
             items = [item_of(u, stream, manifest.root) for u in manifest.utterances]
             what = f"{manifest.corpus} {stream} (measuring)"
-            measures, _ = encode_items(Measures(), items, store, jobs, what, skip_unreadable=True)
-            findings += sound_findings(manifest, stream, list(measures))
-    return findings
+            rows, _ = encode_items(SoundMeasures(), items, store, jobs, what, skip_unreadable=True)
+            acoustics = Acoustics.of(list(rows))
+            findings += sound_findings(manifest, stream, acoustics)
+            if manifest.acoustics is None:
+                manifest = dataclasses.replace(manifest, acoustics=acoustics)
+    return manifest, findings
 
 
 def _with_views(
     manifest: Manifest,
     encoders: Mapping[str, Encoder],
     store: FeatureStore,
-    jobs: int,
+    jobs: Jobs,
     count: int,
     seed: int,
 ) -> Manifest:
@@ -276,6 +321,24 @@ def findings_table(manifest: Manifest, findings: Sequence[Finding]) -> list[Tabl
             f"{row['absent']:,}",
         )
 
+    labels = [_labels_table(manifest)]
+    if manifest.ratings is not None:
+        labels.append(_labels_table(manifest.rated))
+
+    details = Table(title="Findings", show_lines=False)
+    for column in ("", "what", "detail"):
+        details.add_column(column, overflow="fold")
+    for finding in findings:
+        level = Text(finding.level, _COLOURS[finding.level])
+        details.add_row(level, Text(finding.what), Text(line(finding.detail)))
+    return [streams, *labels, details]
+
+
+def _labels_table(manifest: Manifest) -> Table:
+    """Build the table of the utterances and labels, or mean values, of each split."""
+    from rich.table import Table
+    from rich.text import Text
+
     counts = _counts(manifest)
     values = isinstance(manifest.space, Values)
     labels = Table(title="Mean values" if values else "Labels")
@@ -290,14 +353,7 @@ def findings_table(manifest: Manifest, findings: Sequence[Finding]) -> list[Tabl
             Text(line(str(name))),
             *(f"{x:,.3g}" if isinstance(x, float) else f"{x:,}" for x in cells),
         )
-
-    details = Table(title="Findings", show_lines=False)
-    for column in ("", "what", "detail"):
-        details.add_column(column, overflow="fold")
-    for finding in findings:
-        level = Text(finding.level, _COLOURS[finding.level])
-        details.add_row(level, Text(finding.what), Text(line(finding.detail)))
-    return [streams, labels, details]
+    return labels
 
 
 def as_json(manifest: Manifest, findings: Sequence[Finding]) -> dict[str, Any]:
@@ -307,6 +363,7 @@ def as_json(manifest: Manifest, findings: Sequence[Finding]) -> dict[str, Any]:
         "fingerprint": manifest.fingerprint,
         "task": manifest.space.task,
         **({"values": manifest.space.ranges()} if isinstance(manifest.space, Values) else {}),
+        **({"ratings": manifest.ratings.space.ranges()} if manifest.ratings else {}),
         "utterances": len(manifest),
         "streams": _streams(manifest),
         "splits": _counts(manifest),
@@ -338,7 +395,7 @@ def _streams(manifest: Manifest) -> list[dict[str, Any]]:
 def _counts(manifest: Manifest) -> dict[str, dict[str, Any]]:
     """Count utterances and positives of each label by split, or "all" without splits.
 
-    For values, the mean replaces the number of positives.
+    For values, the mean replaces the number of positives; values next to emotions are "values".
     """
     splits = [u.split or "all" for u in manifest.utterances]
     counts: dict[str, dict[str, Any]] = {}
@@ -347,4 +404,7 @@ def _counts(manifest: Manifest) -> dict[str, dict[str, Any]]:
         values = rows.mean(0) if isinstance(manifest.space, Values) else np.sum(rows > 0, 0)
         named = zip(manifest.space.labels, values.tolist(), strict=True)
         counts[split] = {"utterances": len(rows), "labels": dict(named)}
+    if manifest.ratings is not None:
+        for name, count in _counts(manifest.rated).items():
+            counts[name]["values"] = count["labels"]
     return counts

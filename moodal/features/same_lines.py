@@ -15,7 +15,7 @@ import numpy as np
 
 from moodal.core.errors import DataError, UsageError
 from moodal.core.manifest import Manifest
-from moodal.features.encode import encode_items
+from moodal.features.encode import Jobs, encode_items
 from moodal.features.store import FeatureStore, item_of
 from moodal.modalities.text.e5 import E5
 
@@ -26,7 +26,7 @@ BLOCK = 2048
 
 
 def with_same_lines(
-    manifest: Manifest, least: float, store: FeatureStore, jobs: int = 1
+    manifest: Manifest, least: float, store: FeatureStore, jobs: Jobs = 1
 ) -> Manifest:
     """Name the line of each row in the column ``line``: the id of the first row that says it.
 

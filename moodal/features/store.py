@@ -28,9 +28,13 @@ import numpy as np
 
 from moodal.core.errors import DataError, writing
 from moodal.core.files import version_of
+from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Medium, Sound, Utterance
 from moodal.modalities.encoder import Encoder, Item, file_hash
 from moodal.modalities.text.spelling import spell_out
+
+AS_GIVEN = "as-given"
+"""The encoder that a manifest names for features that came in a corpus's files."""
 
 log = logging.getLogger(__name__)
 
@@ -243,6 +247,32 @@ def as_item(medium: Medium, root: str | None) -> Medium | None:
     if isinstance(medium, Clip):
         return resolved(medium, root)
     return medium if medium.strip() else None
+
+
+def holds_media(manifest: Manifest, modality: str, encoder: Encoder) -> bool:
+    """Return whether the features of a corpus are media that an encoder reads, as crops are.
+
+    That is so of features that came in files, where no row has media besides.
+    """
+    given = manifest.encoders.get(modality, {}).get("name", AS_GIVEN) == AS_GIVEN
+    if not given or modality not in manifest.features:
+        return False
+    if any(item_of(u, modality, manifest.root) is not None for u in manifest.utterances):
+        return False
+    first = next((values for values in manifest.features[modality] if len(values)), None)
+    return first is not None and encoder.raw(first) is not None
+
+
+def items_of(manifest: Manifest, modality: str, encoder: Encoder) -> list[Item | None]:
+    """Return what an encoder reads in each row; None where the row has no such medium.
+
+    Where a corpus has no media but features that are media themselves, such as crops of faces,
+    these are what the encoder reads.
+    """
+    if not holds_media(manifest, modality, encoder):
+        return [item_of(u, modality, manifest.root) for u in manifest.utterances]
+    frames = manifest.features[modality]
+    return [encoder.raw(values) if len(values) else None for values in frames]
 
 
 def item_of(utterance: Utterance, modality: str, root: str | None) -> Medium | None:

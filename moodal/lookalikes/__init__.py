@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from moodal.lookalikes import csd, exchange, languages, recordings, sequences, text
 from moodal.lookalikes import iemocap as iemocap_files
-from moodal.lookalikes import languages, recordings, sequences, text
 from moodal.lookalikes import meld as meld_files
 
 LOOKALIKES: dict[str, Callable[[Path, int, int], None]] = {
@@ -24,6 +24,8 @@ LOOKALIKES: dict[str, Callable[[Path, int, int], None]] = {
     "mosi-noalign": sequences.mosi_noalign,
     "mosei-sentiment": sequences.mosei_sentiment,
     "processed": sequences.processed,
+    "mosei-csd": csd.mosei,
+    "mosi-csd": csd.mosi,
     "iemocap-release": iemocap_files.release,
     "mmer": iemocap_files.mmer,
     "meld": meld_files.meld,
@@ -33,8 +35,11 @@ LOOKALIKES: dict[str, Callable[[Path, int, int], None]] = {
     "emobank": text.emobank,
     "crema-d": recordings.crema_d,
     "ravdess": recordings.ravdess,
+    "msp-podcast": recordings.msp_podcast,
     "table": recordings.table,
     "table-values": recordings.table_values,
+    "audformat": exchange.audformat,
+    "datasets": exchange.datasets,
 }
 """Name -> what writes the look-alike, called with (folder, utterances of all splits, seed)."""
 

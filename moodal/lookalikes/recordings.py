@@ -12,6 +12,7 @@ import numpy as np
 
 from moodal.core.errors import UsageError, writing
 from moodal.corpora import crema_d as crema_d_names
+from moodal.corpora import msp_podcast as msp_names
 from moodal.corpora import ravdess as ravdess_names
 from moodal.lookalikes.files import generator, staged
 from moodal.lookalikes.signal import FAITHFUL, expressed, targets
@@ -142,6 +143,54 @@ def table(out: Path, utterances: int, seed: int) -> None:
     with staged(out, utterances, seed) as folder:
         rows = _talks(folder, "talk", turns, cast, rng)
         _csv(folder / "table.csv", [*_HEADER, "label"], rows)
+
+
+MSP = {
+    "anger": "anger",
+    "sadness": "sadness",
+    "happiness": "joy",
+    "surprise": "surprise",
+    "fear": "fear",
+    "disgust": "disgust",
+    "neutral": "neutral",
+}
+"""Emotion of MSP-Podcast's look-alike -> the one whose clauses its text has."""
+
+
+def msp_podcast(out: Path, utterances: int, seed: int) -> None:
+    """Write MSP-Podcast: ``Labels/labels_consensus.csv``, ``Audios/*.wav``, ``Transcripts/*.txt``.
+
+    Podcasts of three turns by one speaker, who keeps to one part; seven of its ten classes, and
+    ratings from 1 to 7 about the appraisals of the emotion. One turn in ten has no agreement.
+    """
+    rng = generator(seed, "msp-podcast")
+    codes = {emotion: code for code, emotion in msp_names.EMOTIONS.items()}
+    cast = _cast(max(5, utterances // 6), rng)
+    emotions = [str(x) for x in rng.permutation(np.resize(list(MSP), utterances))]
+    said, heard = (_shown(emotions, stream, rng) for stream in ("text", "speech"))
+    strength = rng.uniform(0.3, 1.3, utterances)
+    rows = [list(msp_names.COLUMNS)]
+    with staged(out, utterances, seed) as folder:
+        for i in range(utterances):
+            who = i // 3 % len(cast)
+            name = f"MSP-PODCAST_{i // 3 + 1:04d}_{i % 3 + 1:04d}"
+            sound = voice(MSP[heard[i]], cast[who], rng, intensity=float(strength[i]))
+            write_wav(folder / "Audios" / f"{name}.wav", sound)
+            text = folder / "Transcripts" / f"{name}.txt"
+            with writing(text):
+                text.parent.mkdir(exist_ok=True)
+                text.write_bytes(f"{sentence([MSP[said[i]]], rng)}\n".encode())
+            pleasant, arousal, control = strength[i] * np.array(appraisals(MSP[emotions[i]])[:3])
+            rated = 4 + 2.2 * np.array([arousal, pleasant, control]) + rng.normal(0, 0.3, 3)
+            code = "X" if rng.random() < 0.1 else codes[emotions[i]]
+            part = ("Train", "Development", "Test1", "Train", "Train")[who % 5]
+            numbers = [f"{x:.4f}" for x in np.clip(rated, msp_names.LOW, msp_names.HIGH)]
+            gender = ("Male", "Female")[who % 2]
+            rows.append([f"{name}.wav", code, *numbers, str(who + 1), gender, part])
+        table = folder / "Labels" / msp_names.TABLES[0]
+        with writing(table):
+            table.parent.mkdir(exist_ok=True)
+        _csv(table, rows[0], rows[1:])
 
 
 VALUES = ("valence", "arousal", "dominance")

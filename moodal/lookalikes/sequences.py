@@ -52,14 +52,15 @@ SENTIMENT = {"text": Layout(50, 300, 6), "speech": Layout(50, 74, 6), "face": La
 _PICKLED = {"text": "text", "speech": "audio", "face": "vision"}  # our names -> the files'
 
 
-def _phases(
+def draw_phases(
     name: str, utterances: int, seed: int
 ) -> Iterator[tuple[str, int, np.random.Generator]]:
+    """Yield each phase with its number of utterances and its random generator."""
     for phase, n in phase_sizes(utterances).items():
         yield phase, n, generator(seed, name, phase)
 
 
-def _streams(
+def draw_streams(
     target: np.ndarray, layouts: dict[str, Layout], rng: np.random.Generator, *, front: bool = False
 ) -> Arrays:
     """Draw the streams of N utterances: stream -> [N, T, D] float32."""
@@ -70,7 +71,7 @@ def _mosei_phase(n: int, rng: np.random.Generator) -> tuple[Arrays, np.ndarray]:
     """Draw the streams of n utterances, 0 before the first step, and labels [n, 6] 0/1."""
     words, prior = list(MOSEI), list(MOSEI.values())
     labels = several(primary(n, prior, rng), words, prior, 0.1, rng)
-    return _streams(targets(labels, words), ALIGNED, rng, front=True), labels
+    return draw_streams(targets(labels, words), ALIGNED, rng, front=True), labels
 
 
 def mosei(out: Path, utterances: int, seed: int) -> None:
@@ -81,7 +82,7 @@ def mosei(out: Path, utterances: int, seed: int) -> None:
     thirds; a row may have several emotions or none. Beside them the emotion vectors.
     """
     with staged(out, utterances, seed) as folder:
-        for phase, n, rng in _phases("mosei", utterances, seed):
+        for phase, n, rng in draw_phases("mosei", utterances, seed):
             streams, labels = _mosei_phase(n, rng)
             broken = (rng.random((n, 20)) < 0.01) & streams["speech"].any(2)
             streams["speech"][broken, 1] = -np.inf
@@ -101,7 +102,7 @@ def processed(out: Path, utterances: int, seed: int) -> None:
     """
     with staged(out, utterances, seed) as folder:
         (folder / "processed_datasets").mkdir()
-        for phase, n, rng in _phases("processed", utterances, seed):
+        for phase, n, rng in draw_phases("processed", utterances, seed):
             streams, labels = _mosei_phase(n, rng)
             attributes: dict[str, Any] = {_PICKLED[s]: TorchTensor(v) for s, v in streams.items()}
             attributes |= {"labels": TorchTensor(labels), "id": None}
@@ -133,9 +134,9 @@ def _iemocap(out: Path, utterances: int, seed: int, layouts: dict[str, Layout], 
     words = list(IEMOCAP)
     data = {}
     with staged(out, utterances, seed) as folder:
-        for phase, n, rng in _phases(name, utterances, seed):
+        for phase, n, rng in draw_phases(name, utterances, seed):
             single = np.eye(4)[primary(n, list(IEMOCAP.values()), rng)]
-            streams = _streams(targets(single, words), layouts, rng)
+            streams = draw_streams(targets(single, words), layouts, rng)
             data[phase] = {_PICKLED[s]: v for s, v in streams.items()} | {
                 "labels": np.stack([1 - single, single], axis=2).astype(np.int64),
                 "id": _turns(phase, n, rng),
@@ -165,9 +166,9 @@ def iemocap9(out: Path, utterances: int, seed: int) -> None:
     """
     words = list(IEMOCAP9)
     with staged(out, utterances, seed) as folder:
-        for phase, n, rng in _phases("iemocap9", utterances, seed):
+        for phase, n, rng in draw_phases("iemocap9", utterances, seed):
             single = np.eye(9)[primary(n, list(IEMOCAP9.values()), rng)]
-            streams = _streams(targets(single, words), NINE, rng)
+            streams = draw_streams(targets(single, words), NINE, rng)
             columns = np.pad(single, ((0, 0), (1, 1)))
             for name, array in (
                 ("text", streams["text"]),
@@ -179,7 +180,7 @@ def iemocap9(out: Path, utterances: int, seed: int) -> None:
         write_vectors(folder)
 
 
-def _sentiment(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def draw_sentiment(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw values [n, 1], -3 to 3 in fifths, and the targets [n, 300] that the streams lean to."""
     values = np.clip(np.round(rng.normal(0.2, 1.6, (n, 1)) * 5) / 5, -3, 3)
     positive, negative = vectors_of(["positive", "negative"])
@@ -191,9 +192,9 @@ def _sentiment_pickle(
 ) -> dict[str, Arrays]:
     """Draw {phase: {text, audio, vision, labels [N, 1, 1], id [N, 3]: video, start, end}}."""
     data = {}
-    for phase, n, rng in _phases(name, utterances, seed):
-        values, target = _sentiment(n, rng)
-        streams = _streams(target, layouts, rng, front=True)
+    for phase, n, rng in draw_phases(name, utterances, seed):
+        values, target = draw_sentiment(n, rng)
+        streams = draw_streams(target, layouts, rng, front=True)
         videos = [f"{phase[:2]}{i // 8:04d}" for i in range(n)]
         ids = [[v, f"{i % 8 * 5}.0", f"{i % 8 * 5 + 4}.5"] for i, v in enumerate(videos)]
         data[phase] = {_PICKLED[s]: v for s, v in streams.items()} | {

@@ -241,9 +241,11 @@ def _folds(manifest: Manifest, sessions: Sequence[int]) -> list[int]:
 
 def _backbone(asked: str) -> tuple[str, str]:
     """Choose the speech backbone; return it with a notice where it is not the published one."""
+    from moodal.hub.fetch import fetch_named_backbones
     from moodal.train.backbones.locate import find
 
     if asked:
+        fetch_named_backbones(asked)
         find(asked)
         return asked, ""
     try:

@@ -162,8 +162,8 @@ def _constant(scans: dict[str, _Scan]) -> Iterator[Finding]:
 
 def _labels(manifest: Manifest) -> Iterator[Finding]:
     space = manifest.space
+    yield from value_findings(manifest)
     if isinstance(space, Values):
-        yield from value_findings(manifest)
         return
     yield from spelling_findings(manifest)
     for split, rows in splits(manifest).items():

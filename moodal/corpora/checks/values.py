@@ -15,6 +15,8 @@ from moodal.corpora.find import shortened
 
 def value_findings(manifest: Manifest) -> Iterator[Finding]:
     """Yield what is wrong with the numbers of each value, a sentence for each kind of fault."""
+    if manifest.ratings is not None:
+        manifest = manifest.rated
     if not isinstance(manifest.space, Values):
         return
     sound = True
@@ -80,4 +82,4 @@ def _count(rows: int) -> str:
 
 
 def _names(manifest: Manifest, rows: np.ndarray) -> str:
-    return shortened([manifest.utterances[row].id for row in rows], 4)
+    return shortened([f"{manifest.utterances[row].id} (row {row + 1})" for row in rows], 4)

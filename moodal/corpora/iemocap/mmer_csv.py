@@ -18,11 +18,11 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Frames, Utterance, Views, media_of
+from moodal.core.table_rows import Row, read_rows
 from moodal.corpora.find import AUDIO, decoded, recordings, shortened
 from moodal.corpora.iemocap import token_arrays
 from moodal.corpora.iemocap.names import CODES, fields
 from moodal.corpora.published.features import as_given
-from moodal.corpora.table_rows import Row, read_rows
 
 AUTHORS_ORDER = ("happy", "angry", "neutral", "sad")
 """The authors' classes 0 to 3; "happy" is happy and excited."""

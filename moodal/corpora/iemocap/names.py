@@ -25,6 +25,21 @@ CODES = {
 }
 """Code of a label line -> its word. "undecided" marks turns on which annotators disagreed."""
 
+CATEGORIES = {
+    "anger": "angry",
+    "happiness": "happy",
+    "excited": "excited",
+    "sadness": "sad",
+    "neutral state": "neutral",
+    "neutral": "neutral",
+    "frustration": "frustrated",
+    "fear": "fear",
+    "surprise": "surprised",
+    "disgust": "disgust",
+    "other": "other",
+}
+"""What an annotator's line calls an emotion, in lower case -> its word in `CODES`."""
+
 SESSIONS = ("Ses01", "Ses02", "Ses03", "Ses04", "Ses05")
 
 NAME = re.compile(

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import EmotionSpace, Value, Values
 from moodal.core.errors import DataError
-from moodal.core.manifest import Manifest
+from moodal.core.manifest import Manifest, Ratings
 from moodal.core.records import Clip, Utterance, media_of
 from moodal.corpora.find import AUDIO, folder, recordings, shortened
 from moodal.corpora.iemocap import lines as iemocap_lines
@@ -25,6 +25,10 @@ from moodal.corpora.iemocap.names import CODES, fields
 
 RELEASE = "IEMOCAP_full_release"
 SESSIONS = tuple(f"Session{i}" for i in range(1, 6))
+
+VALUES = {"valence": "valence", "arousal": "activation", "dominance": "dominance"}
+"""Value -> what the release calls it."""
+LOW, HIGH = 1.0, 5.0
 
 REMARK = re.compile(r"\[[^\[\]]*\]")
 """Pattern of remarks in a transcript that are not words, such as [LAUGHTER]."""
@@ -40,7 +44,8 @@ def read(root: Path | str) -> Manifest:
     notes.
 
     Returns:
-        Speech and text; labels one-hot [N, 11], the words of `CODES` in their order; no splits.
+        Speech and text; labels one-hot [N, 11], the words of `CODES` in their order; ratings, the
+        means of `VALUES` from 1 to 5, of which a few lie outside and are cut off; no splits.
         ``extra``: style, script or scenario, start, end, valence, activation, dominance,
         annotators (JSON, see `LabelledTurn`); transcript, where remarks were removed from the text.
         A turn of remarks alone keeps them as its text, and has an empty "ctc_text".
@@ -76,6 +81,15 @@ def read(root: Path | str) -> Manifest:
         raise DataError(f"{root}: {shortened(lines.problems)}; correct or remove these lines.")
     names = list(lines.turns)
     codes = list(CODES)
+    means = [[float(t.dimensions[x]) for x in VALUES.values()] for t in lines.turns.values()]
+    numbers = np.array(means, np.float32)
+    outside = np.flatnonzero(((numbers < LOW) | (numbers > HIGH)).any(1))
+    if len(outside):
+        turns = [names[row] for row in outside]
+        notes.append(
+            f"{len(turns)} turns have a mean rating outside of {LOW:g} to {HIGH:g}, which was set "
+            f"to the nearer end: {shortened(turns)}."
+        )
     return Manifest(
         corpus="iemocap-release",
         space=EmotionSpace(CODES.values(), "single"),
@@ -86,6 +100,9 @@ def read(root: Path | str) -> Manifest:
         labels=np.eye(len(codes), dtype=np.float32)[
             [codes.index(lines.turns[name].code) for name in names]
         ],
+        ratings=Ratings(
+            Values([Value(name, LOW, HIGH) for name in VALUES]), numbers.clip(LOW, HIGH)
+        ),
         licence="on request, for research",
         notes=(*notes, *_notes(names, lines, audio)),
         root=str(root.resolve()),

@@ -11,7 +11,7 @@ import numpy as np
 from moodal.core.errors import UsageError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Frames, Views
-from moodal.features.encode import encode_items
+from moodal.features.encode import Jobs, encode_items
 from moodal.features.store import FeatureStore, as_item, item_of
 from moodal.features.views.encoders import SpeechView
 from moodal.modalities.encoder import Encoder, Item
@@ -31,7 +31,7 @@ def with_views(
     manifest: Manifest,
     encoders: Mapping[str, Encoder],
     store: FeatureStore | None = None,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     count: int = 1,
     seed: int = 0,
 ) -> Manifest:
@@ -99,7 +99,7 @@ class _Maker:
     manifest: Manifest
     encoder: Encoder
     store: FeatureStore | None
-    jobs: int
+    jobs: Jobs
     count: int
     seed: int
 

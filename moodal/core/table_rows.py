@@ -85,7 +85,7 @@ def read_table(path: Path, decode: Callable[[bytes], str] | None = None) -> Tabl
         if any(value is not None for value in raw.values()):
             rows.append(raw)
     if not rows:
-        raise DataError(f"{path} has no rows; a corpus needs at least one.")
+        raise DataError(f"{path} has no rows; a table needs at least one.")
     notes = []
     if missing:
         listed = ", ".join(f"{word!r} ({count})" for word, count in missing.items())
@@ -249,6 +249,16 @@ def _jsonl(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _parquet(path: Path) -> Iterator[dict[str, Any]]:
+    yield from read_parquet(path).to_pylist()
+
+
+def read_parquet(path: Path) -> Any:
+    """Read a Parquet file as pyarrow's Table.
+
+    Raises:
+        DataError: it cannot be read.
+        MissingDependencyError: pyarrow is not installed.
+    """
     try:
         import pyarrow
         import pyarrow.parquet
@@ -257,7 +267,7 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
             f"Reading {path} needs the package pyarrow; {installation('features')}."
         ) from None
     try:
-        yield from pyarrow.parquet.read_table(path).to_pylist()
+        return pyarrow.parquet.read_table(path)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read as Parquet ({error}).") from None
 

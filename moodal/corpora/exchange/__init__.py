@@ -1,0 +1,1 @@
+"""Corpora in the formats of other toolkits: audformat, and Hugging Face datasets."""

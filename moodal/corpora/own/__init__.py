@@ -1,0 +1,1 @@
+"""Features that users bring in files, of any encoder, instead of recordings to encode."""
