@@ -21,6 +21,8 @@ from moodal.media.samples import CHUNK, Damage, Piece, Track, as_float
 
 ENVELOPE = 100
 """Stretches a second of the drawn waveform, at most."""
+STRETCH = RATE // ENVELOPE
+"""Samples of one of them."""
 DRAWN = 4000
 """Stretches of the drawn waveform of a whole recording, at most."""
 
@@ -40,6 +42,7 @@ def blocks(
     end: float | None = None,
     *,
     track: Track = None,
+    channel: int | None = None,
     on_damage: Callable[[str], None] | None = None,
 ) -> Iterator[Block]:
     """Yield the sound of a file block by block; blocks lie end to end.
@@ -55,6 +58,7 @@ def blocks(
         end: second until which, None for the end; one past the end is taken as the end.
         track: the sound track of a file with several: its number from 1, or its language; None:
             the one that the file marks as its default, or the first.
+        channel: one channel of it, from 0; None: all of them, mixed.
         on_damage: called with one sentence for each kind of damage, after the last block.
 
     Raises:
@@ -67,7 +71,7 @@ def blocks(
         raise DataError(f"Audio {path} has no span {begin}-{stop} s; name one within it.")
     damage = Damage()
     is_empty = True
-    sound = decode(path, begin, stop, damage, track)
+    sound = decode(path, begin, stop, damage, track, channel)
     for block in _even(_resampled(sound, rate), begin, rate, seconds):
         is_empty = False
         yield block
@@ -86,6 +90,7 @@ def array_blocks(
     *,
     to: int = 16000,
     seconds: float = 30.0,
+    channel: int | None = None,
     on_damage: Callable[[str], None] | None = None,
 ) -> Iterator[Block]:
     """Yield samples [n] or [n, channels] at ``rate`` per second in blocks, as `blocks` does.
@@ -101,7 +106,8 @@ def array_blocks(
         raise DataError(f"The array {list(values.shape)} holds no samples; record it again.")
     damage = Damage()
     pieces = scaled(_pieces([values], rate), damage, lambda: _array_gain(values))
-    yield from _mixed_blocks(pieces, damage, to, seconds, on_damage)
+    sound = mixed(pieces, damage, channel)
+    yield from _sound_blocks(sound, damage, to, seconds, on_damage)
 
 
 def live_blocks(
@@ -121,7 +127,8 @@ def live_blocks(
         DataError: the shape, type, rate or size of the values is wrong, or there are none.
     """
     pieces = _pieces((_in_range(np.asarray(array)) for array in arrays), rate)
-    yield from _mixed_blocks(pieces, Damage(), to, seconds, on_damage)
+    damage = Damage()
+    yield from _sound_blocks(mixed(pieces, damage), damage, to, seconds, on_damage)
 
 
 def _in_range(values: np.ndarray) -> np.ndarray:
@@ -137,14 +144,14 @@ def _array_gain(values: np.ndarray) -> float:
     return gain_of(np.abs(values[np.isfinite(values)]).max(initial=0), "the array")
 
 
-def _mixed_blocks(
-    pieces: Iterable[Piece],
+def _sound_blocks(
+    sound: Iterable[Piece],
     damage: Damage,
     to: int,
     seconds: float,
     on_damage: Callable[[str], None] | None,
 ) -> Iterator[Block]:
-    yield from _even(_resampled(mixed(pieces, damage), to), 0.0, to, seconds)
+    yield from _even(_resampled(sound, to), 0.0, to, seconds)
     if on_damage is not None:
         for sentence in damage.sentences:
             on_damage(sentence)
@@ -184,19 +191,39 @@ def _checked_pieces(values: np.ndarray) -> Iterator[np.ndarray]:
 
 def _resampled(pieces: Iterable[Piece], rate: int) -> Iterator[np.ndarray]:
     """Resample pieces to ``rate``; clip them, since resampling and lossy codecs overshoot."""
-    import soxr
-
-    stream: Any = None
+    resampler = Resampler(rate)
     for native, samples in pieces:
-        if native == rate:
-            yield np.clip(samples, -1, 1, dtype=np.float32)
-            continue
-        if stream is None:
-            stream = soxr.ResampleStream(native, rate, 1, dtype="float32")
-        yield np.clip(stream.resample_chunk(samples), -1, 1, dtype=np.float32)
-    if stream is not None:
-        rest = stream.resample_chunk(np.zeros(0, np.float32), last=True)
-        yield np.clip(rest, -1, 1, dtype=np.float32)
+        yield resampler.take(native, samples)
+    yield resampler.finish()
+
+
+class Resampler:
+    """A change of the rate of streamed samples; other chunks give the same samples.
+
+    Args:
+        rate: samples per second that are returned.
+    """
+
+    def __init__(self, rate: int):
+        self._rate = rate
+        self._stream: Any = None
+
+    def take(self, native: int, samples: np.ndarray) -> np.ndarray:
+        """Return what the next samples [n] at ``native`` per second complete, clipped to 1."""
+        if native != self._rate:
+            import soxr
+
+            if self._stream is None:
+                self._stream = soxr.ResampleStream(native, self._rate, 1, dtype="float32")
+            samples = self._stream.resample_chunk(samples)
+        return np.clip(samples, -1, 1, dtype=np.float32)
+
+    def finish(self) -> np.ndarray:
+        """Return the rest, when no samples follow."""
+        if self._stream is None:
+            return np.zeros(0, np.float32)
+        rest = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        return np.clip(rest, -1, 1, dtype=np.float32)
 
 
 def _even(pieces: Iterable[np.ndarray], begin: float, rate: int, seconds: float) -> Iterator[Block]:
@@ -222,23 +249,37 @@ class Envelope:
 
     parts: list[np.ndarray] = field(default_factory=list)
     peak: float = 0.0
+    _rest: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def add(self, samples: np.ndarray) -> None:
         """Take in the next samples [n]."""
         if not len(samples):
             return
-        step = RATE // ENVELOPE
         self.peak = max(self.peak, float(np.abs(samples).max()))
-        padded = np.pad(samples, (0, -len(samples) % step), mode="edge").reshape(-1, step)
-        self.parts.append(np.stack([padded.min(1), padded.max(1)], 1))
+        samples = np.concatenate([self._rest, samples])
+        whole = len(samples) // RATE * RATE  # few parts, however short the blocks are
+        self._rest = samples[whole:].copy()
+        if whole:
+            self.parts.append(_extremes(samples[:whole]))
 
     @property
     def drawn(self) -> np.ndarray | None:
         """The lowest and highest sample [n, 2] of n parts, n at most `DRAWN`; None for no sound."""
-        if not self.parts:
+        if not self.parts and not len(self._rest):
             return None
-        whole = np.concatenate(self.parts)
+        whole = np.concatenate([*self.parts, *self._last()])
         count = min(DRAWN, len(whole))
         first = np.arange(count) * len(whole) // count  # of even length, as they are drawn
         low, high = np.minimum.reduceat(whole[:, 0], first), np.maximum.reduceat(whole[:, 1], first)
         return np.stack([low, high], 1).astype(np.float32)
+
+    def _last(self) -> Iterator[np.ndarray]:
+        if len(self._rest):
+            padding = (0, -len(self._rest) % STRETCH)
+            yield _extremes(np.pad(self._rest, padding, mode="edge"))
+
+
+def _extremes(samples: np.ndarray) -> np.ndarray:
+    """Return the lowest and highest sample [n, 2] of each stretch."""
+    stretches = samples.reshape(-1, STRETCH)
+    return np.stack([stretches.min(1), stretches.max(1)], 1)

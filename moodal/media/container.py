@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from moodal.core.errors import AbsentError, UsageError
+from moodal.core.errors import AbsentError, DataError, UsageError
 from moodal.media.clock import Clock, Tally
 from moodal.media.probe import RATES, open_container
 from moodal.media.samples import CHUNK, Damage, Piece, Track, as_float, finite
@@ -300,3 +300,12 @@ def counted_end(container: Any, stream: Any) -> float:
                 shift = end - packet.pts
             end = max(end, packet.pts + shift + (packet.duration or 0))
     return float(end * stream.time_base) if stream.time_base else 0.0
+
+
+def channels_of(path: Path, track: Track) -> int | None:
+    """Return the number of channels of a sound track; None if the file has no such track."""
+    try:
+        with open_container(path) as container:
+            return int(sound_stream(path, container, track).codec_context.channels)
+    except (UsageError, DataError):
+        return None

@@ -33,18 +33,24 @@ LARGEST_PEAK = 8.0
 
 
 def decode(
-    path: Path, begin: float, stop: float, damage: Damage, track: Track = None
+    path: Path,
+    begin: float,
+    stop: float,
+    damage: Damage,
+    track: Track = None,
+    channel: int | None = None,
 ) -> Iterator[Piece]:
     """Decode a file from second ``begin`` to ``stop`` into pieces [n] that lie end to end.
 
-    Channels are mixed (`moodal.media.downmix`); gaps, and samples that are no numbers, are
-    silence.
+    Channels are mixed (`moodal.media.downmix`), or one is chosen; gaps, and samples that are no
+    numbers, are silence.
 
     Args:
         path: any file that libsndfile or FFmpeg reads.
         begin, stop: seconds; ``stop`` may lie past the end.
         damage: collects what is wrong with the file.
         track: the sound track of a file with several, see `moodal.media.container.sound_stream`.
+        channel: the one channel that is wanted, from 0; None: all of them, mixed.
 
     Raises:
         UsageError: there is no such track.
@@ -61,7 +67,7 @@ def decode(
         sound = scaled(
             decoder.pieces(), damage, lambda: _gain(path, track) if decoder.is_uncoded else 1.0
         )
-        yield from mixed(sound, damage)
+        yield from mixed(sound, damage, channel)
         return
     with file:
         if track not in (None, 1, "1"):
@@ -69,7 +75,7 @@ def decode(
         sound = _soundfile_pieces(path, file, begin, stop, damage)
         if file.subtype in ("FLOAT", "DOUBLE"):
             sound = scaled(sound, damage, lambda: _gain(path, track))
-        yield from mixed(sound, damage)
+        yield from mixed(sound, damage, channel)
 
 
 def _gain(path: Path, track: Track) -> float:
@@ -119,26 +125,48 @@ def scaled(pieces: Iterable[Piece], damage: Damage, gain: Callable[[], float]) -
         yield rate, samples * np.float32(factor) if factor != 1 else samples
 
 
-def mixed(pieces: Iterable[Piece], damage: Damage) -> Iterator[Piece]:
+def mixed(pieces: Iterable[Piece], damage: Damage, channel: int | None = None) -> Iterator[Piece]:
     """Turn pieces [n, channels] into pieces [n] of one channel without an offset.
 
     Args:
         pieces: the samples of all channels.
         damage: collects what was mended, and how many samples were not finite.
+        channel: the channel that is taken, from 0; None: they are mixed. One that a piece does not
+            have is silent.
     """
-    wrong = 0
+    mixer = Mixer(damage, channel)
+    for rate, samples in pieces:
+        yield from mixer.take(rate, samples)
+    yield from mixer.finish()
 
-    def sound() -> Iterator[Piece]:
-        nonlocal wrong
+
+class Mixer:
+    """The change of pieces [n, channels] to one channel without an offset, see `mixed`."""
+
+    def __init__(self, damage: Damage, channel: int | None = None):
+        self._damage, self._channel = damage, channel
+        self._downmix, self._offset = Downmix(), Offset()
+        self._wrong = 0
+
+    def take(self, rate: int, samples: np.ndarray) -> Iterator[Piece]:
+        """Yield what the next piece [n, channels] completes."""
+        if self._channel is not None:
+            own = samples[:, self._channel : self._channel + 1]
+            samples = own if own.shape[1] else np.zeros((len(samples), 1), np.float32)
+        clean, wrong = finite(samples)
+        self._wrong += wrong
+        yield from self._without_offset(self._downmix.take(rate, clean))
+
+    def finish(self) -> Iterator[Piece]:
+        """Yield the rest, and record what was mended."""
+        yield from self._without_offset(self._downmix.finish())
+        yield from self._offset.finish()
+        self._damage.remarks += [*self._downmix.notes, *self._offset.notes]
+        self._damage.count_wrong(self._wrong)
+
+    def _without_offset(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
         for rate, samples in pieces:
-            clean, bad = finite(samples)
-            wrong += bad
-            yield rate, clean
-
-    downmix, offset = Downmix(), Offset()
-    yield from offset.removed(downmix.mixed(sound()))
-    damage.remarks += [*downmix.notes, *offset.notes]
-    damage.count_wrong(wrong)
+            yield from self._offset.take(rate, samples)
 
 
 def gain_of(peak: float, source: Path | str) -> float:

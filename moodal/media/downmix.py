@@ -47,27 +47,32 @@ class Downmix:
     def mixed(self, pieces: Iterable[tuple[int, np.ndarray]]) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the pieces [n, channels] as [n]; pieces of one channel pass as they are."""
         for rate, samples in pieces:
-            channels = samples.shape[1]
-            if (rate, channels) != (self._rate, self._waiting.shape[1]):
-                yield from self._finish()
-                self._begin(rate, channels)
-            if channels == 1:
-                yield rate, samples[:, 0]
-                continue
-            self._waiting = np.concatenate([self._waiting, samples])
-            size = max(1, round(rate * HOP))
-            whole = len(self._waiting) // size * size
-            if whole:
-                yield rate, self._mix(self._waiting[:whole].reshape(-1, size, channels))
-                self._waiting = self._waiting[whole:]
-        yield from self._finish()
+            yield from self.take(rate, samples)
+        yield from self.finish()
+
+    def take(self, rate: int, samples: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield what the next piece [n, channels] completes."""
+        channels = samples.shape[1]
+        if (rate, channels) != (self._rate, self._waiting.shape[1]):
+            yield from self.finish()
+            self._begin(rate, channels)
+        if channels == 1:
+            yield rate, samples[:, 0]
+            return
+        self._waiting = np.concatenate([self._waiting, samples])
+        size = max(1, round(rate * HOP))
+        whole = len(self._waiting) // size * size
+        if whole:
+            yield rate, self._mix(self._waiting[:whole].reshape(-1, size, channels))
+            self._waiting = self._waiting[whole:]
 
     def _begin(self, rate: int, channels: int) -> None:
         self._rate, self._waiting = rate, np.zeros((0, channels), np.float32)
         self._covariance = np.zeros((channels, channels))
         self._weights = np.zeros(0)
 
-    def _finish(self) -> Iterator[tuple[int, np.ndarray]]:
+    def finish(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the rest, when no piece follows."""
         if len(self._waiting):
             rest, self._waiting = self._waiting, self._waiting[:0]
             yield self._rate, self._mix(rest[None])
@@ -119,22 +124,31 @@ class Offset:
 
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self._waiting: list[tuple[int, np.ndarray]] = []
+        self._offset: float | None = None
 
     def removed(self, pieces: Iterable[tuple[int, np.ndarray]]) -> Iterator[tuple[int, np.ndarray]]:
         """Yield pieces [n] without the offset that the first `OFFSET_SECONDS` show."""
-        waiting: list[tuple[int, np.ndarray]] = []
-        offset: float | None = None
         for rate, samples in pieces:
-            if offset is not None:
-                yield rate, self._without(samples, offset)
-                continue
-            waiting.append((rate, samples))
-            if sum(len(own) for _, own in waiting) >= OFFSET_SECONDS * rate:
-                offset = self._estimated(waiting)
-                yield from ((at, self._without(own, offset)) for at, own in waiting)
-        if offset is None and waiting:
-            offset = self._estimated(waiting)
-            yield from ((at, self._without(own, offset)) for at, own in waiting)
+            yield from self.take(rate, samples)
+        yield from self.finish()
+
+    def take(self, rate: int, samples: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the next piece [n], from when on the offset is known."""
+        if self._offset is not None:
+            yield rate, self._without(samples, self._offset)
+            return
+        self._waiting.append((rate, samples))
+        if sum(len(own) for _, own in self._waiting) >= OFFSET_SECONDS * rate:
+            yield from self.finish()
+
+    def finish(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the pieces that wait for the offset to be known."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        self._offset = offset = self._estimated(waiting)
+        yield from ((at, self._without(own, offset)) for at, own in waiting)
 
     def _estimated(self, pieces: list[tuple[int, np.ndarray]]) -> float:
         """Return the median of the means of short stretches, 0 where it is small."""

@@ -209,6 +209,18 @@ def probe(path: Path | str) -> Media:
     return _recording(path, head)
 
 
+def is_recording(path: Path | str) -> bool:
+    """Return whether a file holds sound, a film or a picture, whatever its name promises.
+
+    Raises:
+        MissingDependencyError: PyAV is needed and not installed.
+    """
+    try:
+        return probe(path).kind in ("audio", "video", "image")
+    except DataError:
+        return False
+
+
 def open_container(path: Path, **options: Any) -> Any:
     """Open a recording with PyAV, by `DEMUXERS` alone; the caller closes it.
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from moodal.core.errors import DataError, MoodalError, UsageError
 from moodal.media.blocks import Block, array_blocks, blocks, live_blocks
+from moodal.media.container import channels_of
 from moodal.media.probe import Kind, probe
 from moodal.media.samples import Track
 from moodal.media.video import Picture, frames
@@ -53,21 +54,28 @@ class Recording:
         kind: "audio", "video", "image", "text" or "subtitles".
         seconds: as the header says; None where nothing tells.
         sound: gives the blocks of the sound at 16 kHz, from the beginning; None without sound.
-        pictures: gives the pictures, at most so many a second; None without pictures.
+        pictures: gives the pictures, at most so many a second, and None for one that has not come
+            yet; None without pictures.
         path: where a text or subtitles lie.
+        channels: of its sound; None where nothing tells, or there is no sound.
     """
 
     name: str
     kind: Kind
     seconds: float | None = None
     sound: Callable[[OnDamage], Iterator[Block]] | None = None
-    pictures: Callable[[float, int, OnDamage], Iterator[Picture]] | None = None
+    pictures: Callable[[float, int, OnDamage], Iterator[Picture | None]] | None = None
     path: Path | None = None
+    channels: int | None = None
 
 
 @contextlib.contextmanager
 def opened(
-    source: Source, rate: int | None = None, name: str | None = None, track: Track = None
+    source: Source,
+    rate: int | None = None,
+    name: str | None = None,
+    track: Track = None,
+    channel: int | None = None,
 ) -> Iterator[Recording]:
     """Open a recording of any kind; what is copied for it is deleted in the end.
 
@@ -76,23 +84,27 @@ def opened(
         rate: samples per second of arrays.
         name: by which it goes in answers and messages; default: its path.
         track: the sound track of a file with several, see `moodal.media.blocks.blocks`.
+        channel: the one channel of the sound that is read, from 0; None: all of them, mixed.
 
     Raises:
         DataError: it cannot be read.
         UsageError: it is of no kind that is known, or samples without a rate.
     """
     if isinstance(source, Path | str):
-        yield _file(Path(source), str(source) if name is None else name, track)
+        yield _file(Path(source), str(source) if name is None else name, track, channel)
     elif isinstance(source, np.ndarray) and source.ndim == 3:
         picture = _picture(source)
         yield Recording(name or "", "image", pictures=lambda fps, longest, damage: iter([picture]))
     elif isinstance(source, np.ndarray):
         samples, at = source, _required(rate)
         yield Recording(
-            name or "", "audio", sound=lambda damage: array_blocks(samples, at, on_damage=damage)
+            name or "",
+            "audio",
+            sound=lambda damage: array_blocks(samples, at, channel=channel, on_damage=damage),
+            channels=1 if samples.ndim == 1 else samples.shape[-1],
         )
     elif isinstance(source, Bytes):
-        with _copied([bytes(source)], name, track) as recording:
+        with _copied([bytes(source)], name, track, channel) as recording:
             yield recording
     elif isinstance(source, Iterable) and not hasattr(source, "read"):
         stream = iter(source)
@@ -102,7 +114,7 @@ def opened(
         )
     elif callable(read := getattr(source, "read", None)):
         pieces = itertools.takewhile(len, (_bytes(read(1 << 20)) for _ in itertools.count()))
-        with _copied(pieces, name, track) as recording:
+        with _copied(pieces, name, track, channel) as recording:
             yield recording
     else:
         raise UsageError(
@@ -140,7 +152,9 @@ def _bytes(piece: Any) -> bytes:
 
 
 @contextlib.contextmanager
-def _copied(pieces: Iterable[bytes], name: str | None, track: Track) -> Iterator[Recording]:
+def _copied(
+    pieces: Iterable[bytes], name: str | None, track: Track, channel: int | None
+) -> Iterator[Recording]:
     """Lay bytes down as a file, since many formats cannot be read from front to back."""
     label = name or "the recording"
     with tempfile.TemporaryDirectory(prefix="moodal-") as folder:
@@ -150,19 +164,19 @@ def _copied(pieces: Iterable[bytes], name: str | None, track: Track) -> Iterator
         if not path.stat().st_size:
             raise DataError(f"{label} is empty (0 bytes).")
         try:
-            yield _file(path, name or "", track)
+            yield _file(path, name or "", track, channel)
         except MoodalError as error:
             raise type(error)(str(error).replace(str(path), label)) from None
 
 
-def _file(path: Path, name: str, track: Track = None) -> Recording:
+def _file(path: Path, name: str, track: Track, channel: int | None) -> Recording:
     media = probe(path)
     sound: Callable[[OnDamage], Iterator[Block]] | None = None
-    pictures: Callable[[float, int, OnDamage], Iterator[Picture]] | None = None
+    pictures: Callable[[float, int, OnDamage], Iterator[Picture | None]] | None = None
     if media.has_audio:
 
         def sound(damage: OnDamage) -> Iterator[Block]:
-            return blocks(path, seconds=SECONDS, track=track, on_damage=damage)
+            return blocks(path, seconds=SECONDS, track=track, channel=channel, on_damage=damage)
 
     if media.has_video or media.kind == "image":
 
@@ -172,4 +186,5 @@ def _file(path: Path, name: str, track: Track = None) -> Recording:
 
             return frames(path, fps, longest=longest, on_damage=damaged)
 
-    return Recording(name, media.kind, media.seconds, sound, pictures, path)
+    channels = media.channels if track is None else channels_of(path, track)
+    return Recording(name, media.kind, media.seconds, sound, pictures, path, channels)

@@ -127,8 +127,8 @@ def _named(cue: Cue) -> Cue:
     """Take a speaker's name, and the dash before a turn, off the words of a cue."""
     text = _TURN.sub("\n", cue.text)
     words = _NAME.sub("", text)
-    found = [m for m in _NAME.finditer(text) if _is_name(m[2], words)]
-    names = [m[1] or m[2] for m in found]
+    matches = [m for m in _NAME.finditer(text) if _is_name(m[2], words)]
+    names = [m[1] or m[2] for m in matches]
     text = _NAME.sub(lambda m: "\n" if _is_name(m[2], words) else m[0], text)
     speaker = cue.speaker or ", ".join(dict.fromkeys(name.strip() for name in names)) or None
     return Cue(cue.start, cue.end, " ".join(text.split()), speaker)

@@ -93,7 +93,7 @@ def frames(
         raise UsageError(f"{path}: a span needs 0 <= start < end in seconds; got {start}-{end}.")
     if _is_heic(path):
         if begin == 0:
-            yield _shrunk(read_heic(Path(path), LARGEST), longest)
+            yield shrunk(read_heic(Path(path), LARGEST), longest)
         return
     with _opened(path) as film:
         held: Any = None  # the last frame before the span, and until when it is shown
@@ -108,7 +108,7 @@ def frames(
             if at < begin - 1e-6:
                 held, until = frame, at + max(1 / fps, film.lasts(frame))
                 continue
-            here = math.floor((at - begin) * fps + 1e-6)
+            here = cell_of(at - begin, fps)
             if cell < 0 < here and held is not None:
                 yield film.picture(begin, held, longest)
                 cell = 0
@@ -289,16 +289,29 @@ def _is_heic(path: Path | str) -> bool:
     return Path(path).is_file() and is_heic(read_head(Path(path)))
 
 
-def _shrunk(rgb: np.ndarray, longest: int) -> Picture:
-    """Scale a picture down to ``longest`` pixels, as `_Film.picture` does."""
-    import av
+def cell_of(seconds: float, fps: float) -> int:
+    """Return the number of the cell of 1/``fps`` seconds in which a picture begins."""
+    return math.floor(seconds * fps + 1e-6)
 
+
+def shrunk(rgb: np.ndarray, longest: int, at: float = 0.0) -> Picture:
+    """Scale a picture down to ``longest`` pixels, as `_Film.picture` does.
+
+    Args:
+        rgb: [H, W, 3] uint8.
+        longest: pixels of the longer side at most.
+        at: the second of the picture.
+    """
     height, width = rgb.shape[:2]
     scale = min(1.0, longest / max(width, height))
+    if scale == 1:
+        return Picture(at, np.array(rgb, order="C"))
+    import av
+
     frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = frame.reformat(*size, "rgb24", interpolation="AREA").to_ndarray()
-    return Picture(0.0, np.ascontiguousarray(small), scale)
+    return Picture(at, np.ascontiguousarray(small), scale)
 
 
 def _opened(path: Path | str) -> _Film:

@@ -28,7 +28,7 @@ from moodal.core.records import Clip, Sound
 Item = str | Clip | Sound | np.ndarray
 """What an encoder reads: a text; a clip whose path can be opened as it stands; or decoded media:
 the sound of an utterance or samples [n] at 16,000 per second (speech), face crops [n, 48, 48]
-uint8 (face)."""
+or pictures of one face [n, H, W, 3] uint8 (face)."""
 
 
 class Encoder(ABC):
@@ -41,6 +41,9 @@ class Encoder(ABC):
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
+    replaces: ClassVar[tuple[str, ...]] = ()
+    """Packages of earlier versions of this encoder, for which it stands in when an artefact that
+    was made with them is read: its features are of the same kind, but not equal."""
 
     @property
     @abstractmethod
@@ -88,6 +91,13 @@ class Encoder(ABC):
         """Return the place in a text where each step begins, -1 for a step of no place.
 
         None: the steps are not parts of a text, or their places are not known.
+        """
+        return None
+
+    def raw(self, features: np.ndarray) -> Item | None:
+        """Return the medium that features [T, D] from a corpus's files are; None: they are none.
+
+        So can crops of faces, which some corpora are, be encoded like films.
         """
         return None
 

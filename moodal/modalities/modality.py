@@ -8,12 +8,14 @@ and of the model.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
+from moodal.core.face_action import FaceAction, FacePlace
 from moodal.core.records import Clip, ModalityInfo, Sound
 from moodal.core.timeline import Word
 from moodal.media.video import Picture
@@ -83,6 +85,8 @@ class Observed:
         flags: what a reader should know, one sentence each.
         track: number of the person, where a modality tells several apart.
         language: the language of what was observed (BCP 47); "" where the medium has none.
+        speaks: whether this person is seen to speak; None where that cannot be told.
+        actions: what the person's face does in each picture, where `Settings` ask for it.
     """
 
     item: Item
@@ -90,6 +94,8 @@ class Observed:
     flags: tuple[str, ...] = ()
     track: int | None = None
     language: str = ""
+    speaks: bool | None = None
+    actions: tuple[FaceAction, ...] = ()
 
     def divide(self, steps: int, places: Sequence[int] | None = None) -> Division | None:
         """Assign ``steps`` steps of a network to the parts of the utterance; None: unknown.
@@ -131,11 +137,13 @@ class Settings:
         fps: pictures per second that are shown to them.
         every: observe every person; else the main one of each utterance.
         language: the language of all that is said (BCP 47); "": it is found.
+        face_actions: observe what each face does, too, see `moodal.core.face_action`.
     """
 
     fps: float = 5.0
     every: bool = False
     language: str = ""
+    face_actions: bool = False
 
 
 class Modality:
@@ -149,11 +157,13 @@ class Modality:
         encoder: what `moodal prepare` encodes its raw media with where no encoder is asked for;
             "": they are encoded only where one is.
         largest: pixels of the longer side of the pictures that it wants to see; 0: none.
+        has_faces: whether it can observe what faces do.
     """
 
     info: ClassVar[ModalityInfo]
     encoder: ClassVar[str] = ""
     largest: ClassVar[int] = 0
+    has_faces: ClassVar[bool] = False
 
     def __init__(self, settings: Settings = Settings()):
         self.settings = settings
@@ -171,8 +181,27 @@ class Modality:
         """Some of what was seen, for drawing: (seconds, [48, 48] uint8)."""
         return ()
 
+    @property
+    def face_between(self) -> Sequence[FaceAction]:
+        """The actions of faces in pictures so far of no observed window, if asked for."""
+        return ()
+
+    @property
+    def faceless(self) -> Sequence[float]:
+        """The seconds of the pictures so far without a face, where actions were asked for."""
+        return ()
+
+    @property
+    def face_places(self) -> Sequence[FacePlace]:
+        """The places of the tracked faces in the pictures so far, in the order of time."""
+        return ()
+
     def forget(self, before: float) -> None:
         """Let go what lies before a second that no further window reaches."""
+
+    def glance(self, window: Window) -> Sequence[Observed] | Absent:
+        """Observe an utterance that goes on, as `observe` does, and remember nothing of it."""
+        return copy.copy(self).observe(window)
 
     def observe(self, window: Window) -> Sequence[Observed] | Absent:
         """Observe one utterance: one `Observed` for each person, or why there is none.

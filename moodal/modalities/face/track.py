@@ -1,38 +1,38 @@
 """Track faces from picture to picture and choose the main one.
 
-A known face is searched in a window around its last place, which is cheap; whole pictures are
-searched once per second, and immediately when a face is lost.
+A known face is followed by its landmarks: those of one picture say where they are looked for in the
+next one. Whole pictures are searched once per second, and immediately when a face is lost.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from moodal.media.video import Picture
-from moodal.modalities.face.detect import (
-    DEEP,
-    LIFT,
-    MARGIN,
+from moodal.modalities.face.align import Pose, crop, crop_square, pose
+from moodal.modalities.face.crops import landmarks_of_crop, whole
+from moodal.modalities.face.detect import SAME, Detection, detect, distinct
+from moodal.modalities.face.gallery import Gallery
+from moodal.modalities.face.landmarks import PRESENT, Landmarks, first_landmarks, landmarks
+from moodal.modalities.face.picture import (
     SIDE,
-    SIZES,
-    STILL,
-    WIDE,
     Box,
-    crop,
-    detect_near,
-    luma,
+    coarse,
     overlap,
-    same_face,
-    search,
+    require_picture,
     sharpness,
 )
 
-EVERY, DEEP_EVERY = 1.0, 5.0
+EVERY, DEEP_EVERY = 1.0, 10.0
 """Seconds between searches of whole pictures, and between those that also detect small faces."""
+
+TILES = (0.5, 0.2)
+"""Sides of the tiles of the deeper search, by the picture's longer side: with 960 pixels, faces
+of 24 pixels or more are found."""
 
 SOUGHT, REMEMBERED = 1.0, 3.0
 """Seconds for which a lost face is searched at its last place, and for which a face detected there
@@ -41,83 +41,70 @@ counts as the same."""
 MOST = 10
 """The largest number of faces that are tracked at the same time."""
 
-TURNED = 0.7
-"""The score that a face needs in a rotated picture before the whole video is rotated."""
-
-TRIES = (1, 4, 16)
-"""The numbers of pictures without a face after which rotated ones are tried."""
+CUT = 30.0
+"""The mean difference of two pictures, coarsened to 16 x 16 (of 255), from which on a film was cut
+between them; people who move within a scene stay below 10."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
     """A face in one picture.
 
     Attributes:
         track: number of the tracked face.
         at: time of the picture in seconds.
-        box: box in pixels of the picture (rotated by `Follower.turn`).
-        face: [48, 48] uint8 grey, see `moodal.modalities.face.detect.crop`.
+        landmarks: in pixels of the picture.
+        pose: how the head is turned.
+        face: [48, 48] uint8 grey, see `moodal.modalities.face.align.crop`.
         pixels: the crop's side in pixels of the file.
-        sharpness: see `moodal.modalities.face.detect.sharpness`.
+        sharpness: see `moodal.modalities.face.picture.sharpness`.
     """
 
     track: int
     at: float
-    box: Box
+    landmarks: Landmarks
+    pose: Pose
     face: np.ndarray
     pixels: float
     sharpness: float
 
+    @property
+    def box(self) -> Box:
+        """The bounding box of the landmarks, in pixels of the picture."""
+        return self.landmarks.box
+
 
 @dataclass(slots=True)
 class Track:
-    """One face over time; 36 bytes per sighting, so that hours fit into memory.
+    """One face over time; 12 bytes per sighting, so that hours fit into memory.
 
     Attributes:
         number: from 0, in the order of the first sightings.
         times: seconds of each sighting.
-        values: six numbers per sighting: left, top, right, bottom (pixels of the picture), the
-            crop's side in pixels of the file, and the sharpness.
-        scores: the detector's score of each sighting.
+        sides: the crop's side in pixels of the file, of each sighting.
     """
 
     number: int
     times: array[float] = field(default_factory=lambda: array("d"))
-    values: array[float] = field(default_factory=lambda: array("f"))
-    scores: array[float] = field(default_factory=lambda: array("f"))
+    sides: array[float] = field(default_factory=lambda: array("f"))
 
     def __len__(self) -> int:
         return len(self.times)
 
     def add(self, sighting: Sighting) -> None:
         """Append a sighting."""
-        b = sighting.box
         self.times.append(sighting.at)
-        self.scores.append(b.score)
-        self.values.extend((b.left, b.top, b.right, b.bottom, sighting.pixels, sighting.sharpness))
-
-    def boxes(self) -> list[tuple[float, Box]]:
-        """Return seconds and box of each sighting."""
-        v = self.values
-        return [
-            (at, Box(v[6 * i], v[6 * i + 1], v[6 * i + 2], v[6 * i + 3], self.scores[i]))
-            for i, at in enumerate(self.times)
-        ]
+        self.sides.append(sighting.pixels)
 
     @property
     def pixels(self) -> float:
         """The median side of its crops, in pixels of the file."""
-        return float(np.median(self.values[4::6])) if self.times else 0.0
-
-    @property
-    def sharpness(self) -> float:
-        """The median sharpness of its crops."""
-        return float(np.median(self.values[5::6])) if self.times else 0.0
+        return float(np.median(self.sides)) if self.times else 0.0
 
     @property
     def weight(self) -> float:
         """The prominence of the face: the sum of its crops' sides over its sightings."""
-        return float(sum(self.values[4::6]))
+        return float(sum(self.sides))
 
 
 def main_track(tracks: Iterable[Track]) -> Track | None:
@@ -130,7 +117,7 @@ class _Live:
     """A face that was seen recently."""
 
     track: Track
-    box: Box
+    face: Landmarks
     seen: float
 
 
@@ -140,121 +127,147 @@ class Follower:
     Attributes:
         tracks: number -> the track of that face.
         looked: number of pictures so far.
-        turn: counter-clockwise quarter turns after which faces are upright; 0 unless the video
-            is rotated without a note in its file.
+        crowded: whether the latest picture shows more faces than are followed.
     """
 
     def __init__(self) -> None:
         self.tracks: dict[int, Track] = {}
         self.looked = 0
-        self.turn = 0
+        self.crowded = False
         self._live: list[_Live] = []
+        self._gallery = Gallery()
+        self._thumbnail: np.ndarray | None = None
         self._whole = self._deep = -np.inf
 
     def look(self, picture: Picture) -> list[Sighting]:
         """Return the faces of the next picture, the largest first.
 
+        A picture of a crop's size is one face, see `moodal.modalities.face.crops`.
+
         Raises:
             DataError: the array is not a picture.
         """
-        grey, at = luma(np.rot90(picture.rgb, self.turn) if self.turn else picture.rgb), picture.at
+        require_picture(picture.rgb)
+        if picture.rgb.shape[:2] == (SIDE, SIDE):
+            return self._crop(picture)
+        rgb, at = picture.rgb, picture.at
         self.looked += 1
+        if self._is_cut(rgb):
+            self._live = []
+            self._deep = -np.inf
         self._live = [x for x in self._live if at - x.seen <= REMEMBERED]
-        lost = not self._follow(grey, at)
+        lost = not self._follow(rgb, at)
         if lost or at - self._whole >= EVERY:
-            self._search(grey, at)
-        if not self.tracks and self.looked in TRIES:
-            grey = self._turned(picture, grey, at)
+            self._search(rgb, at)
         current = [x for x in self._live if x.seen == at]
-        return [self._sighting(x, grey, picture.scale) for x in sorted(current, key=_size)]
+        return [self._sighting(x, rgb, picture.scale) for x in sorted(current, key=_size)]
 
-    def _follow(self, grey: np.ndarray, at: float) -> bool:
-        """Search faces at their last places; return whether all recent ones were detected."""
-        expected = [x for x in self._live if at - x.seen <= SOUGHT]
-        sizes = SIZES if len(expected) <= 2 else SIZES[:1]
+    def _is_cut(self, rgb: np.ndarray) -> bool:
+        """Return whether the film was cut before this picture, so that places mean nothing."""
+        previous, self._thumbnail = self._thumbnail, coarse(rgb)
+        return previous is not None and float(np.abs(self._thumbnail - previous).mean()) > CUT
+
+    def _crop(self, picture: Picture) -> list[Sighting]:
+        """Return the face that a crop shows; where no landmarks are found, the whole picture."""
+        self.looked += 1
+        track = self.tracks.setdefault(0, Track(0))
+        face = landmarks_of_crop(picture.rgb)
+        sighting = _sighting(face, picture.rgb, picture.at, scale=picture.scale)
+        if face.score < PRESENT:
+            if (pixels := whole(picture.rgb)) is None:
+                return []
+            side = SIDE / picture.scale
+            sighting = replace(sighting, face=pixels, pixels=side, sharpness=sharpness(pixels))
+        track.add(sighting)
+        return [sighting]
+
+    def _follow(self, rgb: np.ndarray, at: float) -> bool:
+        """Look for the faces at their last places; return whether all recent ones are there."""
+        expected = sorted((x for x in self._live if at - x.seen <= SOUGHT), key=_size)
+        faces = landmarks(rgb, [x.face.square for x in expected])
         complete = bool(expected)
-        for live in sorted(expected, key=_size):
-            box = detect_near(grey, live.box, sizes=sizes)
-            others = (x.box for x in self._live if x.seen == at)
-            if box is None or any(overlap(box, other) > 0.4 for other in others):
+        for live, face in zip(expected, faces, strict=True):
+            others = (x.face.box for x in self._live if x.seen == at)
+            if face.score < PRESENT or any(overlap(face.box, other) > SAME for other in others):
                 complete = False
                 continue
-            live.box, live.seen = _steady(live.box, box), at
+            live.face, live.seen = face, at
         return complete
 
-    def _search(self, grey: np.ndarray, at: float) -> None:
+    def _search(self, rgb: np.ndarray, at: float) -> None:
         """Search the whole picture for lost and new faces."""
+        self.crowded = False
         faceless = not any(x.seen == at for x in self._live)
-        boxes: list[Box] = []
-        wait = EVERY if faceless else DEEP_EVERY
-        if at - self._deep < wait:
-            boxes = search(grey, WIDE)
-        else:
+        detections = detect(rgb)
+        wait = EVERY if faceless and not detections else DEEP_EVERY
+        if at - self._deep >= wait:
             self._deep = at
-            boxes = search(grey, DEEP, edge=faceless)
+            longest = max(rgb.shape[:2])
+            for share in TILES:
+                detections = distinct(detections + detect(rgb, tile=round(share * longest)))
         self._whole = at
-        for box in boxes:
-            if any(x.seen == at and _same(x.box, box) for x in self._live):
+        self._take(rgb, detections, at)
+
+    def _take(self, rgb: np.ndarray, detections: list[Detection], at: float) -> None:
+        """Give each detected face that is not followed yet to the track that it continues."""
+        here = [x.face.box for x in self._live if x.seen == at]
+        new = [d for d in detections if not any(_covers(box, d.box) for box in here)]
+        for face in first_landmarks(rgb, [d.square for d in new[: MOST + 1]], turned=True):
+            box = face.box
+            if face.score < PRESENT or any(overlap(box, other) > SAME for other in here):
                 continue
-            matches = [x for x in self._live if x.seen < at and same_face(x.box, box)]
-            if not matches and len(self._live) >= MOST:
-                continue
-            box = detect_near(grey, box, sizes=STILL if self.looked == 1 else SIZES) or box
-            if matches:
-                live = max(matches, key=lambda x: overlap(x.box, box))
-                live.box, live.seen = box, at
+            here.append(box)
+            lost = [x for x in self._live if x.seen < at and _near(x.face.box, box)]
+            if lost:
+                live = max(lost, key=lambda x: overlap(x.face.box, box))
+                live.face, live.seen = face, at
+            elif len(self._live) >= MOST:
+                self.crowded = True
             else:
-                track = Track(len(self.tracks))
-                self.tracks[track.number] = track
-                self._live.append(_Live(track, box, at))
+                self._live.append(_Live(self._track_of(face, rgb), face, at))
 
-    def _turned(self, picture: Picture, grey: np.ndarray, at: float) -> np.ndarray:
-        """Try rotated pictures, since the video may be rotated if no face was ever detected."""
-        best = TURNED
-        for turn in (1, 2, 3):
-            for box in search(np.rot90(grey, turn), WIDE, least=best):
-                self.turn, best = turn, box.score
-        if not self.turn:
-            return grey
-        grey = luma(np.rot90(picture.rgb, self.turn))
-        self._search(grey, at)
-        return grey
+    def _track_of(self, face: Landmarks, rgb: np.ndarray) -> Track:
+        """Return the track of a face that appears: that of a face with its looks, or a new one."""
+        present = {x.track.number for x in self._live}
+        number = self._gallery.find(crop(rgb, pose(face)), without=present)
+        if number is None:
+            number = len(self.tracks)
+            self.tracks[number] = Track(number)
+        return self.tracks[number]
 
-    def _sighting(self, live: _Live, grey: np.ndarray, scale: float) -> Sighting:
-        face = crop(grey, live.box)
-        sighting = Sighting(
-            live.track.number,
-            live.seen,
-            live.box,
-            face,
-            live.box.side * MARGIN / scale,
-            sharpness(face),
-        )
+    def _sighting(self, live: _Live, rgb: np.ndarray, scale: float) -> Sighting:
+        sighting = _sighting(live.face, rgb, live.seen, number=live.track.number, scale=scale)
         live.track.add(sighting)
+        self._gallery.add(sighting.track, sighting.at, sighting.face)
         return sighting
 
 
+def _sighting(
+    face: Landmarks, picture: np.ndarray, at: float, *, number: int = 0, scale: float = 1.0
+) -> Sighting:
+    """Return the sighting of a face with known landmarks.
+
+    Args:
+        number: of its track.
+        scale: pixels of the picture per pixel of its file.
+    """
+    head = pose(face)
+    pixels = crop(picture, head)
+    side = crop_square(head).side / scale
+    return Sighting(number, at, face, head, pixels, side, sharpness(pixels))
+
+
 def _size(live: _Live) -> float:
-    return -live.box.side
+    return -live.face.box.side
 
 
-def _same(a: Box, b: Box) -> bool:
-    """Return whether two boxes of one picture show the same face."""
-    return overlap(a, b) > 0.3 or (same_face(a, b) and overlap(a, b) > 0.15)
+def _covers(face: Box, detected: Box) -> bool:
+    """Return whether the middle of a detected face lies in the box of a known one."""
+    x, y = detected.centre
+    return face.left < x < face.right and face.top < y < face.bottom
 
 
-def _steady(previous: Box, current: Box) -> Box:
-    """Smooth the side of a box with the previous one's, since heads move but hardly grow."""
-    x, y = current.centre
-    half = (previous.side + current.side) / 4
-    return Box(x - half, y - half, x + half, y + half, current.score)
-
-
-def sighting_of(picture: Picture) -> Sighting:
-    """Return the sighting of a picture that is itself a face crop, framed as in FER2013."""
-    face = luma(picture.rgb)
-    half, middle = SIDE / MARGIN / 2, SIDE / 2
-    lower = middle + LIFT * 2 * half
-    box = Box(middle - half, lower - half, middle + half, lower + half)
-    box = detect_near(face, box) or box
-    return Sighting(0, picture.at, box, face, float(SIDE), sharpness(face))
+def _near(a: Box, b: Box) -> bool:
+    """Return whether two boxes are close and similar enough to show the same face."""
+    distance = max(abs(p - q) for p, q in zip(a.centre, b.centre, strict=True))
+    return distance < 0.6 * max(a.side, b.side) and 0.55 < a.side / b.side < 1.8

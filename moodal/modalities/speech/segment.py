@@ -85,7 +85,7 @@ class SpeechSegmenter:
         self._pause = round(pause / STEP)
         # padding stops half-way to a neighbour, which must be known where it is that near
         self._hold = max(self._pause, math.ceil(2 * PAD / STEP))
-        self._detector = _detector()
+        self._detector: Any = _detector()
         self._stretch: _Stretch | None = None
         self._forget_runs()
 
@@ -103,6 +103,19 @@ class SpeechSegmenter:
         chunk = len(self._stretch.speech) if pending is None else pending
         return self._stretch.start + chunk * STEP - PAD
 
+    @property
+    def speaking(self) -> float | None:
+        """The second at which the speech that goes on began; None in a pause."""
+        if self._stretch is None or self._begin is None:
+            return None
+        first = self._run[0] if self._run else self._begin
+        return max(0.0, self._stretch.start + first * STEP - PAD)
+
+    @property
+    def is_quiet(self) -> bool:
+        """True while nobody speaks, and no pause after speech goes on that may be bridged."""
+        return self._begin is None and self._run is None
+
     def hear(self, start: float, samples: np.ndarray) -> list[Span]:
         """Process ``samples`` [n] at `RATE` from second ``start``; return the ended utterances.
 
@@ -112,7 +125,8 @@ class SpeechSegmenter:
         spans: list[Span] = []
         if self._stretch is None or abs(start - self._stretch.end) > STEP:
             spans += self.finish()
-            self._detector.reset()
+            if self._detector is None:
+                self._detector = _detector()
             self._stretch = _Stretch(start)
         stretch = self._stretch
         stretch.samples += len(samples)
@@ -135,6 +149,8 @@ class SpeechSegmenter:
             spans += self._closed(stretch, None)
         self._forget_runs()
         self._stretch = None
+        self._detector, detector = None, self._detector
+        _give_back(detector)
         return spans
 
     def _judge(self, stretch: _Stretch, samples: np.ndarray) -> list[Span]:
@@ -230,17 +246,28 @@ def speech_spans(
     return spans + segmenter.finish()
 
 
-_KEPT = threading.local()
+_IDLE: list[Any] = []
+"""Detectors that no segmenter uses: each has the state of one sound at a time."""
+MOST_IDLE = 8
+"""The largest number of detectors that are kept for later."""
 _loading = threading.Lock()
 """Held while the environment is changed: another thread would take the change for the user's."""
 
 
 def _detector() -> Any:
-    """Return the reset detector of this thread; loading takes as long as a second of sound."""
-    if not hasattr(_KEPT, "detector"):
-        _KEPT.detector = _loaded()
-    _KEPT.detector.reset()
-    return _KEPT.detector
+    """Return a reset detector for one sound; loading takes as long as a second of sound."""
+    try:
+        detector = _IDLE.pop()
+    except IndexError:
+        detector = _loaded()
+    detector.reset()
+    return detector
+
+
+def _give_back(detector: Any) -> None:
+    """Keep a detector that is no longer used for the next sound."""
+    if len(_IDLE) < MOST_IDLE:
+        _IDLE.append(detector)
 
 
 def _loaded() -> Any:

@@ -7,13 +7,19 @@ text that is too short to be judged has no language, and takes that of its recor
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from moodal.core.scripts import DENSE
+import numpy as np
+
+from moodal.core.cache import cached
+from moodal.core.scripts import DENSE, IDEOGRAPHIC, script_of
 
 LETTERS = 12
 """The letters below which a text in an alphabet is not judged; of scripts without blanks, where a
@@ -178,6 +184,25 @@ ALIKE: Mapping[str, str] = {
 """Language -> the one as which a detector may well take it; it stands for both."""
 
 
+OF_SCRIPT: Mapping[str, str] = {
+    "ARMENIAN": "hy",
+    "GEORGIAN": "ka",
+    "GREEK": "el",
+    "HANGUL": "ko",
+    "HEBREW": "he",
+    "KHMER": "km",
+    "LAO": "lo",
+    "MYANMAR": "my",
+    "TAMIL": "ta",
+    "TELUGU": "te",
+    "THAI": "th",
+}
+"""Script, as Unicode names it -> the one language that is usually written in it, for texts that are
+too short for the detector."""
+KANA = re.compile("[\u3040-\u30ff]")
+"""A sign that Japanese has and Chinese has not."""
+
+
 @dataclass(frozen=True)
 class Judgement:
     """The language of a text.
@@ -200,14 +225,25 @@ def language_of(text: str) -> Judgement:
     'und'
     """
     text = text[:BEGINNING]
-    letters = sum(c.isalpha() for c in text)
+    # vowels are marks in the scripts of India
+    letters = sum(unicodedata.category(c)[0] in "LM" for c in text)
     signs = len(DENSE.findall(text))
     if letters < LETTERS and signs < SIGNS:
-        return Judgement(UNKNOWN, 0.0)
+        return Judgement(_of_script(text) if signs > 1 or letters > 2 else UNKNOWN, 0.0)
     language, probability = _detector().classify(text.lower() if text.isupper() else text)
     if probability >= SURE and language != NOTHING:
         return Judgement(language, float(probability))
+    if (own := _of_script(text)) != UNKNOWN:
+        return Judgement(own, float(probability))
     return Judgement(UNRECOGNISED if letters >= LONG else UNKNOWN, float(probability))
+
+
+def _of_script(text: str) -> str:
+    """Return the language whose script it is, where one alone of the usual ones has it."""
+    script = script_of(text)
+    if script == IDEOGRAPHIC:
+        return "ja" if KANA.search(text) else "zh"
+    return OF_SCRIPT.get(script, UNKNOWN)
 
 
 def base(language: str) -> str:
@@ -227,7 +263,34 @@ def name_of(language: str) -> str:
 
 @cache
 def _detector() -> Any:
+    import py3langid
     import py3langid.langid as langid
 
     path = Path(langid.__file__).parent / langid.MODEL_FILE
-    return langid.LanguageIdentifier.from_modelpath(path, norm_probs=True)
+    # unpacking the model takes longer than all else in a first answer
+    arrays = cached(f"language-{py3langid.__version__}", path, partial(_unpacked, path))
+    moves, rows = (_integers(arrays[name]) for name in ("moves", "rows"))
+    return langid.LanguageIdentifier(
+        arrays["weights"],
+        arrays["prior"],
+        arrays["languages"].tolist(),
+        moves,
+        arrays["features"].tolist(),
+        norm_probs=True,
+        tk_row=rows,
+    )
+
+
+def _unpacked(path: Path) -> dict[str, np.ndarray]:
+    """Read the arrays of py3langid's model, which is compressed."""
+    from py3langid.modelio import load_model
+
+    names = ("weights", "prior", "languages", "moves", "rows", "features")
+    return {name: np.asarray(part) for name, part in zip(names, load_model(path), strict=True)}
+
+
+def _integers(values: np.ndarray) -> array[int]:
+    """Return unsigned integers as Python's array, of which single ones are read faster."""
+    own: array[int] = array({2: "H", 4: "I", 8: "L"}[values.dtype.itemsize])
+    own.frombytes(values.tobytes())
+    return own

@@ -20,7 +20,8 @@ import numpy as np
 from moodal.core.errors import MissingDependencyError, installation
 from moodal.core.process_local import ProcessLocal
 from moodal.modalities.encoder import Encoder, Item, package_folder, specification
-from moodal.modalities.text.sentence_network import embedding_of, in_equal_lengths, open_graph
+from moodal.modalities.graphs import open_graph
+from moodal.modalities.text.sentence_network import embedding_of, in_equal_lengths
 from moodal.modalities.text.spelling import spelling_of, text_of
 
 LONGEST = 256

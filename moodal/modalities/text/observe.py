@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from moodal.core.records import BUILT_IN, ModalityInfo
-from moodal.core.scripts import parts_of
+from moodal.core.scripts import WITHOUT_BLANKS, parts_of, script_of
 from moodal.core.timeline import Word
 from moodal.modalities.modality import (
     Absent,
@@ -91,7 +91,7 @@ class Text(Modality):
 
     def __init__(self, settings: Settings | None = None):
         super().__init__(settings or Settings())
-        self._said, self._known = "", UNKNOWN
+        self._said, self._known, self._script = "", UNKNOWN, ""
 
     def observe(self, window: Window) -> Sequence[Observed] | Absent:
         """Observe the text of a window; absent if it contains no word."""
@@ -113,7 +113,15 @@ class Text(Modality):
         return [ObservedText(window.text, flags=flags, language=language, words=window.words)]
 
     def _language(self, text: str) -> str:
-        """Return the language of an utterance, or of what was said so far if it is too short."""
+        """Return the language of an utterance, or of what was said so far if it is too short.
+
+        Letters of another script, and signs without letters, have nothing to do with what was said.
+        """
+        script = script_of(text)
+        if not script:
+            return UNKNOWN
+        if script != self._script:
+            self._said, self._known, self._script = "", UNKNOWN, script
         own = language_of(text).language
         if own not in (UNKNOWN, UNRECOGNISED):
             self._said, self._known = text, own
@@ -139,9 +147,11 @@ def sentences(text: str) -> list[str]:
         begun = len(split)
         for part in _END.sub(r"\1\2" + "\0", line).split("\0"):
             part = " ".join(part.split())
-            while len(part) > LONGEST:
-                at = part.rfind(" ", LONGEST // 2, LONGEST)
-                at = at if at > 0 else LONGEST
+            # a sign that is a word or a syllable is about a piece by itself
+            longest = LONGEST // 3 if len(WITHOUT_BLANKS.findall(part)) > len(part) / 2 else LONGEST
+            while len(part) > longest:
+                at = part.rfind(" ", longest // 2, longest)
+                at = at if at > 0 else longest
                 split.append(part[:at])
                 part = part[at:].strip()
             signs = not any(c.isalnum() for c in part)

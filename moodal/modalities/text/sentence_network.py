@@ -1,11 +1,9 @@
-"""What the networks that read sentences share: batches of equal length, embeddings, sessions."""
+"""What the networks that read sentences share: batches of equal length, embeddings."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -41,14 +39,3 @@ def embedding_of(states: np.ndarray) -> np.ndarray:
     """Return the mean of states [T, H], scaled to length 1: [1, H] float32."""
     mean = states.mean(axis=0, keepdims=True)
     return np.asarray(mean / np.linalg.norm(mean), np.float32)
-
-
-def open_graph(path: Path) -> Any:
-    """Open a graph of the package, on one thread: corpora are shared between processes instead."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # Otherwise it keeps the buffers of the longest text for good.
-    options.enable_cpu_mem_arena = False
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -23,7 +23,7 @@ EMOTICONS = {
     "grinning face": (":D", ":-D"),
     "laughing face": ("XD", "xD", "X-D"),
     "tears of joy": (":')", ":'-)"),
-    "winking face": (";)", ";-)", ";D", ";-D"),
+    "winking face": (";)", ";-)", ";')", ";'-)", ";D", ";-D"),
     "playful face": (":P", ":-P", ":p", ":-p", ";P", ";p", ";-P"),
     "sad face": (":(", ":-(", "=("),
     "crying face": (":'(", ":'-(", "T_T", ";_;"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 from pathlib import Path
@@ -90,13 +91,16 @@ def _split(token: str) -> list[str]:
 
 
 def read_text(path: Path | str) -> str:
-    """Read a UTF-8 text file without its byte-order mark.
+    """Read a text file in UTF-8, or in UTF-16 with a byte-order mark, without that mark.
 
     Raises:
-        DataError: the file is missing or not UTF-8.
+        DataError: the file is missing or of another encoding.
     """
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        content = Path(path).read_bytes()
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return content.decode("utf-16")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is not UTF-8 text (byte {error.start}); "
