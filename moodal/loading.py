@@ -13,6 +13,8 @@ from moodal.core.errors import (
     UsageError,
     installation,
 )
+from moodal.hub.address import is_address
+from moodal.hub.fetch import fetch_artefact
 from moodal.modalities import ENCODERS, MODALITIES
 from moodal.modalities.build import build
 from moodal.modalities.encoder import Encoder
@@ -31,7 +33,8 @@ def load(artefact: Path | str | None = None, *, threads: int | None = None) -> M
     """Load the model of an artefact.
 
     Args:
-        artefact: its folder; None for the artefact in the package.
+        artefact: its folder, or its address hf://owner/name@revision on the hub, which is fetched
+            once and then read from the cache; None for the artefact in the package.
         threads: the threads of each network; by default one, so that the answers are the same on
             every machine and with any number of processes: in 8 bits, another number of threads
             changes probabilities by up to 0.002.
@@ -39,8 +42,12 @@ def load(artefact: Path | str | None = None, *, threads: int | None = None) -> M
     Raises:
         DataError: the folder is not an artefact, has an unknown format or is damaged; or it is
             fused and needs encoders that this moodal lacks.
-        MissingDependencyError: it holds a system that needs PyTorch, which is not installed.
+        UsageError: the address is none, or the user asked for no network.
+        MissingDependencyError: it holds a system that needs PyTorch, which is not installed; or
+            an address needs huggingface_hub.
     """
+    if isinstance(artefact, str) and is_address(artefact):
+        artefact = fetch_artefact(artefact)
     read = artefacts.read(DEFAULT if artefact is None else artefact)
     count = threads or 1
     encoders, refused = _encoders(read)

@@ -51,6 +51,13 @@ class Absences:
             if modality.info.medium == medium:
                 self.absent.setdefault(name, reason)
 
+    def withdraw_missing(self, medium: str) -> None:
+        """Take back that the recording lacks a medium, of which something has come."""
+        self.lacking.discard(medium)
+        for name, modality in self.modalities.items():
+            if modality.info.medium == medium:
+                self.absent.pop(name, None)
+
     def record(self, observed: Collection[str], absent: Mapping[str, str], spoken: bool) -> None:
         """Record which modalities were observed in an utterance, and why others were not.
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 
@@ -15,36 +13,26 @@ from moodal.core.dimensions import ANSWER, Dimensions
 from moodal.core.records import Frames, ordered
 from moodal.core.timeline import Moment, Prediction, Word
 from moodal.modalities.encoder import Encoder
-from moodal.modalities.infos import info_of
-from moodal.modalities.modality import Absent, Observed, Part
+from moodal.modalities.modality import Absent, Division, Observed, Part
 from moodal.modalities.text.language import UNKNOWN
 from moodal.model.coordinates import mapped, unmapped
-from moodal.model.fusion import NEUTRAL
+from moodal.model.fusion import disagreements
 from moodal.model.languages import flags, row_weights, untrained
-from moodal.model.observe import Observation
-from moodal.model.scorer import Evidence, Readout, Scorer, Scores
+from moodal.model.observation import Observation
+from moodal.model.pending import Pending
+from moodal.model.persons import LISTENS, ObservedPerson, persons_in
+from moodal.model.scorer import Readout, Scorer, Scores
 from moodal.model.slices import Slicer, Slices
 from moodal.model.vocabulary import Asked
 
+Keep = Callable[
+    [Prediction, Mapping[str, Division | None], Mapping[str, np.ndarray], Slices | None], None
+]
+"""Takes an utterance: the prediction without emotions, modality -> the parts of its steps,
+modality -> states [T, H], and its slices."""
+
 UNASKED = "not asked for"
 """Why a modality that a model reads was not used."""
-
-
-@dataclass(frozen=True)
-class Pending:
-    """The evidence for one utterance whose level is not known yet.
-
-    Attributes:
-        about: the prediction without emotions.
-        observed: modality -> what was observed, without its medium.
-        evidence: of this one utterance.
-        slices: the evidence of its slices, where they were asked for.
-    """
-
-    about: Prediction
-    observed: Mapping[str, Observed]
-    evidence: Evidence
-    slices: Slices | None = None
 
 
 @dataclass(frozen=True)
@@ -53,15 +41,13 @@ class _Person:
 
     Attributes:
         observation: the utterance.
-        observed: modality -> what was observed.
-        track: the number of the face; None where faces are not tracked.
+        person: what was observed of the person.
         states: modality -> states [T, H].
         readouts: modality -> what was read, from all of the utterance.
     """
 
     observation: Observation
-    observed: dict[str, Observed]
-    track: int | None
+    person: ObservedPerson
     states: dict[str, np.ndarray]
     readouts: dict[str, Readout]
 
@@ -80,6 +66,7 @@ class Answering:
         language: the language of the recording, where it is stated.
         count: the number of utterances answered so far.
         incomplete: the number of utterances that lack a modality which the model requires.
+        keep: is given each person's utterance as it is answered, see `moodal.model.keeping`.
     """
 
     scorer: Scorer
@@ -91,6 +78,7 @@ class Answering:
     language: str | None = None
     count: int = 0
     incomplete: int = 0
+    keep: Keep | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -104,10 +92,8 @@ class Answering:
     def answer(self, observation: Observation) -> Iterator[Prediction]:
         """Yield a prediction for each person of an utterance; none where nothing was observed."""
         for about, observed, states in self._persons(observation):
-            weights = self._weights(about)
-            scores = self.scorer.score(_one(states), self.asked, weights=weights)
-            answer = self._completed(about, observed, scores)
-            yield self._with_slices(answer, self._slices(about, observed, states))
+            slices = self._kept(about, observed, states)
+            yield self.judged(about, observed, states, slices)
 
     def weigh(self, observation: Observation) -> Iterator[Pending]:
         """Yield the evidence for each person of an utterance, to be fused when its level is known.
@@ -116,9 +102,55 @@ class Answering:
             UsageError: the scorer has no separate evidence.
         """
         for about, observed, states in self._persons(observation):
-            light = {m: _light(o) for m, o in observed.items()}
-            evidence = self.scorer.evidence(_one(states), self.asked).weighed(self._weights(about))
-            yield Pending(about, light, evidence, self._slices(about, observed, states))
+            slices = self._kept(about, observed, states)
+            yield self.weighed(about, observed, states, slices)
+
+    def judged(
+        self,
+        about: Prediction,
+        observed: Mapping[str, Observed],
+        states: Mapping[str, np.ndarray],
+        slices: Slices | None = None,
+    ) -> Prediction:
+        """Return the prediction for one person of an utterance.
+
+        Args:
+            about: everything but emotions or values.
+            observed: modality -> what was observed.
+            states: modality -> states [T, H].
+            slices: of the utterance, where they are asked for.
+        """
+        scores = self.scorer.score(_one(states), self.asked, weights=self._weights(about))
+        return self._with_slices(self._completed(about, observed, scores), slices)
+
+    def weighed(
+        self,
+        about: Prediction,
+        observed: Mapping[str, Observed],
+        states: Mapping[str, np.ndarray],
+        slices: Slices | None = None,
+    ) -> Pending:
+        """Return the evidence for one person of an utterance; arguments are those of `judged`.
+
+        Raises:
+            UsageError: the scorer has no separate evidence.
+        """
+        light = {m: _light(o) for m, o in observed.items()}
+        evidence = self.scorer.evidence(_one(states), self.asked).weighed(self._weights(about))
+        return Pending(about, light, evidence, slices)
+
+    def _kept(
+        self,
+        about: Prediction,
+        observed: Mapping[str, Observed],
+        states: Mapping[str, np.ndarray],
+    ) -> Slices | None:
+        """Compute the slices of an utterance, and hand everything to whoever keeps evidence."""
+        slices = self._slices(about, observed, states)
+        if self.keep is not None:
+            divisions = {m: self._division(o, m, len(states[m])) for m, o in observed.items()}
+            self.keep(about, divisions, states, slices)
+        return slices
 
     def finish(self, pending: Pending, level: Mapping[str, np.ndarray]) -> Prediction:
         """Fuse the evidence for one person; ``level`` is modality -> [1, basics]."""
@@ -172,27 +204,29 @@ class Answering:
             persons.sort(key=lambda person: person.observation.segment.start or 0.0)
         for one in persons:
             self.count += 1
-            about = self._about(one.observation, one.observed, ordered(one.states), one.track)
-            yield _with_readouts(about, one.readouts), one.observed, one.states
+            about = self._about(one.observation, one.person, ordered(one.states))
+            yield _with_readouts(about, one.readouts), one.person.observed, one.states
 
     def _observed(self, observation: Observation) -> Iterator[_Person]:
         """Yield what was observed of each person, and what was read from it."""
-        for track, observed in _by_track(observation.observed):
+        for person in persons_in(observation.observed):
+            observed = person.observed
             readouts = {
                 m: self.scorer.read(m, self.encoders[m].encode(o.item)) for m, o in observed.items()
             }
             states = {m: one.states for m, one in readouts.items() if len(one.states)}
             enough = set(self.scorer.modalities) <= set(states)
             if self.scorer.complete and not enough:
-                self.incomplete += 1
+                self.incomplete += not person.listens
                 continue
             if states:
                 own = {m: states[m] for m in ordered(states)}
-                yield _Person(observation, observed, track, own, readouts)
+                yield _Person(observation, person, own, readouts)
 
     def _parts(self, person: _Person) -> Iterator[_Person]:
         """Divide a silent stretch where its answer changes; any other utterance stays whole."""
-        segment, observed, states = person.observation.segment, person.observed, person.states
+        segment, states = person.observation.segment, person.states
+        observed = person.person.observed
         start, end = segment.start, segment.end
         spans = []
         if segment.divisible and not self.asked.values and start is not None and end is not None:
@@ -206,21 +240,19 @@ class Answering:
             part = dataclasses.replace(segment, start=first, end=last)
             yield _Person(
                 dataclasses.replace(person.observation, segment=part),
-                {m: o for m, o in own.items() if not isinstance(o, Absent)},
-                person.track,
+                dataclasses.replace(
+                    person.person,
+                    observed={m: o for m, o in own.items() if not isinstance(o, Absent)},
+                ),
                 {m: part for m, part in parts.items() if not isinstance(part, Absent)},
                 person.readouts,
             )
 
     def _about(
-        self,
-        observation: Observation,
-        observed: Mapping[str, Observed],
-        modalities: tuple[str, ...],
-        track: int | None,
+        self, observation: Observation, person: ObservedPerson, modalities: tuple[str, ...]
     ) -> Prediction:
         """Return a prediction that has everything but emotions or values."""
-        segment = observation.segment
+        segment, observed = observation.segment, person.observed
         heard = next((o.language for o in observed.values() if o.language), segment.language)
         language = self.language or heard or UNKNOWN
         languages = {m: own for m, own in self.scorer.languages.items() if m in modalities}
@@ -229,19 +261,22 @@ class Answering:
             probabilities={},
             start=segment.start,
             end=segment.end,
-            text=segment.text,
-            speaker=segment.speaker,
+            text=None if person.listens else segment.text,
+            speaker=None if person.listens else segment.speaker,
             streams=modalities,
-            words=segment.words,
+            words=() if person.listens else segment.words,
             quality={m: dict(observed[m].quality) for m in modalities if observed[m].quality},
-            absent=self._absent(observation, modalities),
+            absent=self._absent(observation, person, modalities),
             flags=(
+                *(() if person.listens else segment.flags),
+                *person.flags,
                 *(flag for m in modalities for flag in observed[m].flags),
                 *flags(language, languages),
             ),
-            track=track,
+            track=person.track,
             language=None if language == UNKNOWN else language,
             untrained=untrained(language, languages),
+            face=tuple(action for o in observed.values() for action in o.actions),
         )
 
     def _completed(
@@ -260,6 +295,7 @@ class Answering:
         parts = {m: self._shares(observed[m], scores, m) for m in modalities if m in observed}
         bias = np.zeros_like(scores.logits) if scores.bias is None else scores.bias
         shares = {m: scores.shares[m][0] for m in modalities if m in scores.shares}
+        alone = {m: self._named(scores.alone[m][0]) for m in modalities if m in scores.alone}
         return dataclasses.replace(
             about,
             probabilities=self._named(scores.probabilities[0]),
@@ -270,10 +306,8 @@ class Answering:
             sources={name: sources[word] for name, word in self.asked.shown.items()},
             words=self._words(parts) or about.words,
             moments=self._moments(parts),
-            flags=(*about.flags, *self._disagreement(scores, modalities)),
-            alone={m: self._named(own[0]) for m, own in scores.alone.items() if m in modalities}
-            if len(modalities) > 1
-            else {},
+            flags=(*about.flags, *disagreements(alone, scores.thresholds[0].min())),
+            alone=alone if len(modalities) > 1 else {},
             rest={
                 m: self._named(share - sum(values for _, values in parts.get(m, ())))
                 for m, share in shares.items()
@@ -285,9 +319,7 @@ class Answering:
         if modality not in scores.steps:
             return []
         steps = scores.steps[modality]
-        places = self.encoders[modality].places(observed.item)
-        count = len(steps)
-        division = observed.divide(count) if places is None else observed.divide(count, places)
+        division = self._division(observed, modality, len(steps))
         if division is None:
             return []
         sums = np.zeros((len(division.parts), steps.shape[1]))
@@ -295,41 +327,30 @@ class Answering:
         np.add.at(sums, division.places[inside], steps[inside])
         return list(zip(division.parts, sums, strict=True))
 
+    def _division(self, observed: Observed, modality: str, steps: int) -> Division | None:
+        """Divide the steps of a network among the parts of an utterance; None: unknown."""
+        places = self.encoders[modality].places(observed.item)
+        return observed.divide(steps) if places is None else observed.divide(steps, places)
+
     def _dimensions(self, about: Prediction, scores: Scores) -> dict[str, Dimensions]:
         """Return the dimensions of each modality, learned or else mapped, and of the answer."""
-        emotions, several = self.scorer.mappable(self.asked), len(about.streams) > 1
-        rows = dict(about.dimensions)
+        emotions, rows = self.scorer.mappable(self.asked), dict(about.dimensions)
         if emotions and not unmapped(emotions):
             columns = [self.asked.words.index(emotion) for emotion in emotions]
             sources = {m: scores.alone[m][0] for m in about.streams if m in scores.alone}
-            if several:
-                sources[ANSWER] = scores.probabilities[0]
-            else:
-                sources[about.streams[0]] = scores.probabilities[0]
+            answer = ANSWER if len(about.streams) > 1 else about.streams[0]
+            sources[answer] = scores.probabilities[0]
             for name, values in sources.items():
                 own = dict(zip(emotions, values[columns].tolist(), strict=True))
                 rows.setdefault(name, mapped(own))
         return {name: rows[name] for name in (*about.streams, ANSWER) if name in rows}
 
-    def _disagreement(self, scores: Scores, modalities: Sequence[str]) -> Iterator[str]:
-        """Yield a sentence for each pair of modalities that are sure of different emotions."""
-        tops = {}
-        for m in modalities:
-            if m in scores.alone:
-                own = self._named(scores.alone[m][0])
-                emotion = max(own, key=lambda e: own[e])
-                if own[emotion] >= scores.thresholds[0].min():
-                    tops[m] = (emotion, own[emotion])
-        for first, second in combinations(tops, 2):
-            (one, p), (other, q) = tops[first], tops[second]
-            if one != other:
-                kind = "disagreement" if NEUTRAL in (one, other) else "contradiction"
-                answers = f"{_label(first)}: {one} ({p:.0%}), {_label(second)}: {other} ({q:.0%})"
-                yield f"{kind} of modalities: {answers}"
-
-    def _absent(self, observation: Observation, used: Sequence[str]) -> dict[str, str]:
+    def _absent(
+        self, observation: Observation, person: ObservedPerson, used: Sequence[str]
+    ) -> dict[str, str]:
         """Say why each modality of the model was not used."""
-        reasons = {**observation.absent, **dict.fromkeys(self.unasked, UNASKED)}
+        others = dict.fromkeys(observation.observed, LISTENS) if person.listens else {}
+        reasons = {**others, **observation.absent, **dict.fromkeys(self.unasked, UNASKED)}
         return {m: reasons[m] for m in ordered(reasons) if m not in used}
 
     def _columns(self) -> dict[str, int]:
@@ -366,24 +387,6 @@ def _one(states: Mapping[str, np.ndarray]) -> dict[str, Frames]:
     return {m: Frames.from_list([own]) for m, own in states.items()}
 
 
-def undimensioned(scorer: Scorer, asked: Asked) -> str:
-    """Say why answers have no dimensions mapped from probabilities; "" if they have."""
-    emotions = scorer.mappable(asked)
-    if asked.values:
-        return ""
-    if not emotions:
-        return (
-            "There are no valence, arousal and dominance: they are mapped from probabilities that "
-            "add up to 1, of all emotions of the model."
-        )
-    if missing := unmapped(emotions):
-        return (
-            "There are no valence, arousal and dominance: no coordinates are published for "
-            f"{', '.join(missing)}."
-        )
-    return ""
-
-
 def _with_readouts(about: Prediction, readouts: Mapping[str, Readout]) -> Prediction:
     """Return the prediction with what heads learned to read."""
     return dataclasses.replace(
@@ -395,33 +398,3 @@ def _with_readouts(about: Prediction, readouts: Mapping[str, Readout]) -> Predic
 
 Shares = Sequence[tuple[Part, np.ndarray]]
 """The parts of an utterance, and the share [C] of each."""
-
-
-def _label(modality: str) -> str:
-    return info_of(modality).label
-
-
-def _by_track(
-    observed: Mapping[str, Sequence[Observed]],
-) -> Iterator[tuple[int | None, dict[str, Observed]]]:
-    """Yield the observations of each person; those without a track are given to every person."""
-    tracks = dict.fromkeys(o.track for group in observed.values() for o in group)
-    persons: list[int | None] = [track for track in tracks if track is not None]
-    for person in persons or [None]:
-        own = {
-            modality: o
-            for modality, group in observed.items()
-            for o in group
-            if o.track in (None, person)
-        }
-        if own:
-            yield person, own
-
-
-def recording_name(path: str) -> str:
-    """Return the name by which a recording's utterances are numbered.
-
-    >>> recording_name("talks/interview.mp4"), recording_name("-")
-    ('interview.mp4', 'recording')
-    """
-    return Path(path).name if path not in ("", "-") else "recording"

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from moodal.core.concatenation import SAME_ROWS
-from moodal.core.emotions import Targets, targets
+from moodal.core.emotions import Targets
 from moodal.core.errors import DataError
 from moodal.core.files import load_json, replacing, replacing_folder
+from moodal.core.targets import targets
 from moodal.core.version import __version__
 from moodal.model.consistency import contradiction, not_finite, tensor_fault
 from moodal.model.format_1 import from_format_1
@@ -201,6 +203,26 @@ def sign_again(folder: Path | str) -> None:
     info = read(folder).info
     with replacing(Path(folder) / DESCRIPTION) as part:
         part.write_text(_signed(info, info.files), encoding="utf-8")
+
+
+def copy_with_card(artefact: Artefact, folder: Path | str, info: ArtefactInfo, card: str) -> Path:
+    """Copy a verified artefact to a folder with another card and description.
+
+    Its other files stay as they are, to the byte.
+
+    Args:
+        info: the description; ``format``, ``moodal``, ``files`` and ``digest`` are set here.
+
+    Raises:
+        OutputError: the folder holds something else, or cannot be written.
+    """
+    with replacing_folder(folder, DESCRIPTION) as part:
+        for name in artefact.info.files:
+            shutil.copyfile(artefact.folder / name, part / name)
+        (part / CARD).write_text(card, encoding="utf-8", newline="\n")
+        hashes = {**artefact.info.files, CARD: _sha256(part / CARD)}
+        (part / DESCRIPTION).write_text(_signed(info, hashes), encoding="utf-8")
+    return Path(folder)
 
 
 def _signed(info: ArtefactInfo, hashes: Mapping[str, str]) -> str:

@@ -75,7 +75,7 @@ def predict_all(
         with _limited(timeout, jobs[0]):
             answers = iter([_one(model, jobs[0], options)])
     elif processes <= 1:
-        answers = map(_guarded, repeat(model), jobs, repeat(options), repeat(timeout))
+        answers = map(guarded, repeat(model), jobs, repeat(options), repeat(timeout))
     else:
         answers = _in_processes(jobs, processes, (load, options, timeout))
     if len(jobs) > 1:
@@ -141,6 +141,10 @@ def _subtitles(path: Path) -> Path | None:
     return subtitles if timed else None
 
 
+class TimeLimitError(DataError):
+    """A recording that took longer than the time for each."""
+
+
 class _TimeUpError(BaseException):
     """The time of a recording is up; no reader takes this for damage of a file."""
 
@@ -150,7 +154,7 @@ def _limited(seconds: float | None, job: Job) -> Iterator[None]:
     """Stop what takes longer than some seconds.
 
     Raises:
-        DataError: it took longer.
+        TimeLimitError: it took longer.
         UsageError: this system, or this thread, has no timer.
     """
     if seconds is None:
@@ -167,7 +171,7 @@ def _limited(seconds: float | None, job: Job) -> Iterator[None]:
     try:
         yield
     except _TimeUpError:
-        raise DataError(
+        raise TimeLimitError(
             f"{job.name} took longer than {seconds:g} s; raise --timeout, or cut it."
         ) from None
     finally:
@@ -175,9 +179,14 @@ def _limited(seconds: float | None, job: Job) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _guarded(
+def guarded(
     model: Model, job: Job, options: PredictOptions, timeout: float | None = None
 ) -> Timeline | Weighed | DataError:
+    """Predict one recording; an error that concerns it alone is the answer.
+
+    Raises:
+        MoodalError: all recordings are affected.
+    """
     try:
         with _limited(timeout, job):
             return _one(model, job, options)
@@ -197,7 +206,7 @@ def _begin(load: Loader, options: PredictOptions, timeout: float | None) -> None
 
 
 def _work(job: Job) -> Timeline | Weighed | DataError:
-    return _guarded(_STATE["model"], job, _STATE["options"], _STATE["timeout"])
+    return guarded(_STATE["model"], job, _STATE["options"], _STATE["timeout"])
 
 
 def _in_processes(

@@ -71,7 +71,10 @@ def _system(info: ArtefactInfo, parameters: int | None, paper: str) -> Card:
         summary=info.summary,
         system=info.name,
         paper=paper,
-        labels=[str(Value(**value.model_dump())) for value in info.values] or info.labels,
+        labels=[
+            *(info.answered if info.task != "regression" else ()),
+            *(str(Value(**value.model_dump())) for value in info.values),
+        ],
         task=info.task,
         streams=list(info.widths),
         vectors=info.vectors or "",

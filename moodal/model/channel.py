@@ -32,6 +32,7 @@ import numpy as np
 
 from moodal.core.records import Frames, ordered
 from moodal.model.chain import smooth
+from moodal.model.corrected import Corrected
 from moodal.model.fusion import NEUTRAL, FusedScores, key, probabilities
 from moodal.model.fusion_info import ChannelInfo
 
@@ -137,6 +138,7 @@ class ChannelFusion:
         prior: [C] log prior odds; those of the basic emotions are the logarithms of
             probabilities that sum to 1.
         threshold: the probability below which nothing is decided.
+        corrected: the scales and offsets that corrections taught; None without any.
     """
 
     words: tuple[str, ...]
@@ -144,6 +146,7 @@ class ChannelFusion:
     channel: Channel
     prior: np.ndarray
     threshold: float
+    corrected: Corrected | None = None
 
     def threshold_of(self, modalities: Sequence[str]) -> float:
         """Return the probability below which nothing is decided."""
@@ -243,12 +246,14 @@ class ChannelFusion:
         present: tuple[str, ...],
     ) -> np.ndarray:
         """Compute the log odds [n, C] given some of the modalities; their basics have mean 0."""
-        count = len(next(iter(ratios.values())))
-        total = np.tile(self.prior, (count, 1))
+        prior = np.tile(self.prior, (len(next(iter(ratios.values()))), 1))
+        likelihood = np.zeros_like(prior)
         if present:
             neutral = self.words.index(NEUTRAL)
-            total = total + self.channel.log_likelihoods(ratios, known, neutral, present)
-        return _centred(total, self.basics)
+            likelihood = self.channel.log_likelihoods(ratios, known, neutral, present)
+        if self.corrected is not None:
+            return _centred(self.corrected.log_odds(prior, likelihood), self.basics)
+        return _centred(prior + likelihood, self.basics)
 
     def _parts(self, steps: Frames, logits: np.ndarray, shares: np.ndarray) -> np.ndarray:
         """Scale the parts of the steps to the share of their modality: [sum of T, C]; estimates.

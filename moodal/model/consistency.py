@@ -14,7 +14,7 @@ import numpy as np
 from moodal.core.dimensions import DIMENSIONS, INTENSITY
 from moodal.model.fusion import NEUTRAL, key
 from moodal.model.fusion_info import ChannelInfo, FusionWeights
-from moodal.model.info import ACTIVATIONS, ArtefactInfo, BranchInfo, FusedBody
+from moodal.model.info import ACTIVATIONS, ArtefactInfo, BranchInfo, FusedBody, SystemBody
 
 LARGEST = 1e6
 """The limit of a weight or vector; larger ones would overflow in a sum."""
@@ -24,7 +24,8 @@ def contradiction(info: ArtefactInfo) -> str:
     """Return the first contradiction within a description; "" if it has none."""
     faults = [_labels(info), _streams(info), _training(info)]
     if isinstance(info.body, FusedBody):
-        own = (_fusion(info.body), _level(info.body), _heads(info, info.body))
+        body = info.body
+        own = (_fusion(body), _level(body), _corrections(body), _heads(info, body))
         faults += [_words(info, info.body), _branches(info, info.body), *own]
     return next(chain.from_iterable(faults), "")
 
@@ -68,8 +69,12 @@ def _labels(info: ArtefactInfo) -> Iterator[str]:
 
 
 def _values(info: ArtefactInfo) -> Iterator[str]:
+    names = tuple(value.name for value in info.values)
     expected = info.labels if info.task == "regression" else ()
-    if tuple(value.name for value in info.values) != expected:
+    further = info.labels[max(1, len(info.labels) - len(names)) :]
+    if info.task != "regression" and isinstance(info.body, SystemBody) and names == further:
+        expected = further  # values next to emotions
+    if names != expected:
         named = ", ".join(expected) or "nothing"
         yield f"values must give the ranges of {named}, as labels and task say"
     for value in info.values:
@@ -216,6 +221,17 @@ def _level(body: FusedBody) -> Iterator[str]:
         yield "body.level.shifts must have one number for each of body.basics"
     if set(body.level.utterances) != set(body.level.shifts):
         yield "body.level.utterances must have one number for each of body.level.shifts"
+
+
+def _corrections(body: FusedBody) -> Iterator[str]:
+    """Check that scales and offsets have a channel model, and numbers of the basic emotions."""
+    if body.corrections is None:
+        return
+    if body.channel is None:
+        yield "body.corrections needs body.channel"
+    for name, own in (("scales", body.corrections.scales), ("offsets", body.corrections.offsets)):
+        if set(own) != set(body.basics):
+            yield f"body.corrections.{name} must have one number for each of body.basics"
 
 
 def _sets(streams: Sequence[str]) -> Iterator[tuple[str, ...]]:

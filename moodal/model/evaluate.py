@@ -35,7 +35,7 @@ from moodal.modalities.infos import info_of
 from moodal.modalities.speech.transcribe import Hearing
 from moodal.modalities.text.language import name_of
 from moodal.model.artefact import hashes, marks
-from moodal.model.label_mapping import MappedRows, name_emotions, one_emotion
+from moodal.model.label_mapping import MappedRows, name_emotions, with_truth
 from moodal.model.languages import Languages, row_languages, row_weights
 from moodal.model.options import EvaluateOptions, gathered
 from moodal.model.row_sources import read_rows, require_media
@@ -102,12 +102,14 @@ def evaluate(
     scorer = model.scorer.under(options.prior)
     streams = options.chosen(model.modalities, model.info.name)
     manifest = only(manifest, options.where, "--where")
+    if manifest.ratings and model.info.values and scorer.ask(options.words or None).values:
+        manifest = manifest.rated
     split, chosen = _split(manifest, options.split, seen_rows(model, manifest))
     require_columns(chosen, [x for x in options.by if x != "streams"], "--by")
     asr = Hearing(options.asr_model, options.language or "") if options.asr else None
     used = require_media(model, chosen, streams, split, asr)
-    majority, stamps = one_emotion(chosen)
-    named = name_emotions(scorer, majority, used, options.words, options.names, options.vectors)
+    stamps: list[str] = []
+    named = name_emotions(scorer, chosen, used, options.words, options.names, options.vectors)
     store = FeatureStore(options.store or out.with_name(f"{out.name}.states"))
     source = read_rows(model, named.manifest, used, store, options.jobs, asr)
     rows = _complete(model, named.manifest, source.rows, split)
@@ -131,7 +133,9 @@ def evaluate(
         stamps.append("levelled by the other rows of the corpus, which presumes the prior")
     else:
         scores = scorer.score(states, named.asked, task, weights)
-    stamps = [*model.info.protocol.stamps, *stamps, *named.stamps]
+    # rows that the training left out are none of these
+    lasting = [s for s in model.info.protocol.stamps if not s.endswith("left out")]
+    stamps = [*lasting, *stamps, *named.stamps]
     if options.prior is not None:
         stamps.append(f"probabilities under the prior {scorer.assumes}")
     if MADE_UP in manifest.notes:
@@ -141,7 +145,7 @@ def evaluate(
         how = "trained or calibrated on" if model.info.kind == "fused" else "trained on"
         stamps.append(f"{old} of these {len(rows)} rows were {how}")
     result = _Result(named, rows, source.rows, scores, tuple(dict.fromkeys(stamps)), split)
-    return _report(model, result, states, out, options.by)
+    return _report(model, result, states, out, options)
 
 
 def _channels(
@@ -279,7 +283,7 @@ def _report(
     result: _Result,
     states: Mapping[str, Frames],
     out: Path,
-    by: Sequence[str],
+    options: EvaluateOptions,
 ) -> dict[str, Any]:
     named, scores = result.named, result.scores
     sets = scores.sets
@@ -287,7 +291,9 @@ def _report(
     asked = named.asked
     columns = [asked.words.index(asked.shown[label]) for label in tested.space.labels]
     logits = scores.logits[:, columns]
-    test = predictions(tested, np.arange(len(tested)), logits, tested.space, result.split, by)
+    rows, truth = np.arange(len(tested)), options.truth
+    test = predictions(tested, rows, logits, tested.space, result.split, options.by, truth)
+    test, unclear = with_truth(test, tested, truth)
     task = tested.space.task
     # the probabilities that predict reports; values are clipped to their ranges
     without = _without_evidence(model, asked, tested.space.labels, sets)
@@ -309,7 +315,8 @@ def _report(
     if any(texts) and (read := model.scorer.transcribe(states, texts)) is not None:
         extras["ctc"] = ctc_entry(*read, reported.clusters_of(utterances)[0])
     thresholds = model.scorer.thresholds_for(tested.space.labels, list(result.read), task)
-    context = ReportContext(stamps=result.stamps, unseen=named.unseen, extras=extras)
+    stamps = (*result.stamps, *unclear)
+    context = ReportContext(stamps=stamps, unseen=named.unseen, extras=extras)
     return report_on(out, model.info.tested(), tested, test, context, thresholds)
 
 
@@ -338,7 +345,8 @@ def _with_sets(manifest: Manifest, sets: Sequence[str]) -> Manifest:
 
 
 def _abstention(test: Scored, scores: Scores, columns: Sequence[int]) -> dict[str, Any]:
-    decided = np.asarray(scores.decided[:, columns].any(1))
+    decided = np.asarray(scores.decided[:, columns].any(1))[test.clear]
+    test = test.hard
     best = test.probabilities.argmax(1)
     right = np.asarray(test.targets[np.arange(len(best)), best] > 0)
     return abstention(test, decided, right)

@@ -10,8 +10,8 @@ import numpy as np
 
 from moodal.core.errors import DataError
 from moodal.core.records import Clip, Utterance, ordered
+from moodal.core.table_rows import ENDINGS
 from moodal.corpora import table
-from moodal.corpora.table_rows import ENDINGS
 from moodal.features.store import resolved
 from moodal.media.probe import probe
 from moodal.media.subtitles import read_subtitles

@@ -31,7 +31,7 @@ class Film:
         self.first: float | None = None
         self._absences = absences
         self._watchers = [m for m in modalities.values() if m.largest]
-        self._pictures: Iterator[Picture] = iter(())
+        self._pictures: Iterator[Picture | None] = iter(())
         self._held: Picture | None = None
         self._last: float | None = None
         self._passed = 0.0
@@ -64,15 +64,20 @@ class Film:
                 modality.watch(picture)
 
     def _next(self) -> Picture | None:
+        """Return the next picture; None if there are no more, or it has not come yet."""
         picture, self._held = self._held, None
+        if picture is not None:
+            return picture
         try:
-            picture = picture or next(self._pictures, None)
+            return next(self._pictures)
+        except StopIteration:
+            pass
         except DataError as error:
             if self._last is None:
                 self._absences.record_missing("pictures", "the pictures cannot be decoded")
             self._absences.note(str(error))
-        self._ended = picture is None
-        return picture
+        self._ended = True
+        return None
 
     def sighting_times(self, until: float) -> list[float]:
         """Return the new seconds before ``until`` at which a modality sees something."""
@@ -82,6 +87,11 @@ class Film:
             self._passed = math.nextafter(new[-1], math.inf)
             self.first = new[0] if self.first is None else self.first
         return new
+
+    def sees(self, since: float) -> bool:
+        """Return whether a modality has seen something since a second."""
+        latest = (m.sighting_times[-1:] for m in self._watchers)
+        return any(at >= since for seconds in latest for at in seconds)
 
     def forget(self, before: float) -> None:
         """Release the pictures before a second."""

@@ -19,6 +19,7 @@ from moodal.evaluation.report.thresholds import Thresholds, fixed
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
 from moodal.model.channel import Channel, ChannelFusion
+from moodal.model.corrected import Corrected
 from moodal.model.fusion import Fusion, Weights
 from moodal.model.fusion_by_set import fused_by_set
 from moodal.model.heads import Head, learned_dimensions, read_head
@@ -188,7 +189,9 @@ class FusedScorer:
             return Fusion(asked.words, count, learned, sets)
         odds = [channel.others.get(word, channel.other) for word in asked.words[count:]]
         prior = np.concatenate([np.log([self.shares[b] for b in self.basics]), odds])
-        return ChannelFusion(asked.words, count, Channel.of(channel), prior, channel.threshold)
+        corrected = Corrected.read(self.artefact.fused.corrections, self.basics)
+        own = Channel.of(channel)
+        return ChannelFusion(asked.words, count, own, prior, channel.threshold, corrected)
 
     def under(self, prior: str | Path | Mapping[str, float] | None) -> FusedScorer:
         """Return the scorer under another prior, see `moodal.model.priors`; None: as it is.

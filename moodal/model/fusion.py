@@ -19,13 +19,15 @@ present. P(w) does not depend on the other words of the question.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 
 from moodal.core.errors import UsageError
 from moodal.core.records import Frames, ordered
+from moodal.modalities.infos import info_of
 from moodal.model.fusion_info import FusionWeights
 
 NEUTRAL = "neutral"
@@ -191,3 +193,23 @@ class Fusion:
         columns = [i for i in range(self.basics) if own_scale[i] and self.words[i] in learned]
         shares = np.array([learned[self.words[i]] for i in columns])
         return np.array(columns, np.intp), shares / max(shares.sum(), 1e-12)
+
+
+def disagreements(alone: Mapping[str, Mapping[str, float]], least: float) -> Iterator[str]:
+    """Yield a sentence for each pair of modalities that are sure of different emotions.
+
+    Args:
+        alone: modality -> the probability of each emotion by that modality alone.
+        least: the probability from which on a modality is sure.
+    """
+    tops = {}
+    for modality, own in alone.items():
+        emotion = max(own, key=lambda e: own[e])
+        if own[emotion] >= least:
+            tops[modality] = (emotion, own[emotion])
+    for first, second in combinations(tops, 2):
+        (one, p), (other, q) = tops[first], tops[second]
+        if one != other:
+            kind = "disagreement" if NEUTRAL in (one, other) else "contradiction"
+            answer = f"{info_of(first).label}: {one} ({p:.0%})"
+            yield f"{kind} of modalities: {answer}, {info_of(second).label}: {other} ({q:.0%})"

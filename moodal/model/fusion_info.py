@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -109,3 +109,36 @@ class LevelInfo(Info):
     strength: Probability
     utterances: dict[str, Count]
     shifts: dict[str, dict[str, Bias]] = Field(min_length=1)
+
+
+class CorrectionInfo(Info):
+    """The scales and offsets that corrections taught, see `moodal.model.corrected`.
+
+    Attributes:
+        source: a name for the corrections.
+        prior: the name of the prior that they presume.
+        corrections, recordings, annotators: their numbers.
+        labels: basic emotion -> the number of corrections that say so.
+        modalities: set of modalities -> the number of corrections of utterances with it.
+        fitted: the parameters: "none" (the corrections did not help), "offsets", "one scale",
+            "scales".
+        width: the standard deviation of the offsets beforehand, in nats.
+        before, after: the mean negative log likelihood of held-out corrections, in nats, without
+            and with the parameters; cross-validated by recording, choices included.
+        scales: basic emotion -> the factor of its log likelihood.
+        offsets: basic emotion -> what is added to its log odds, in nats.
+    """
+
+    source: str = ""
+    prior: Name
+    corrections: Count
+    recordings: Count
+    annotators: Count
+    labels: dict[str, Count]
+    modalities: dict[str, Count]
+    fitted: Literal["none", "offsets", "one scale", "scales"]
+    width: Annotated[float, Field(gt=0, le=1000)]
+    before: float
+    after: float
+    scales: dict[str, Annotated[float, Field(gt=0, le=1000)]]
+    offsets: dict[str, Bias]

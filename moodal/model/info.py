@@ -20,7 +20,7 @@ from moodal.core.version import __version__
 from moodal.evaluation.report.artefact import ReportedArtefact
 from moodal.modalities import MODALITIES
 from moodal.modalities.infos import info_of
-from moodal.model.fusion_info import ChannelInfo, FusionWeights, LevelInfo
+from moodal.model.fusion_info import ChannelInfo, CorrectionInfo, FusionWeights, LevelInfo
 from moodal.model.value_info import (
     Count,
     HeadInfo,
@@ -245,6 +245,7 @@ class FusedBody(Info):
         fusion: set of modalities -> the weights of their sum, see `moodal.model.fusion`.
         channel: the parameters of the channel model, in place of ``fusion``.
         level: the level of the channel of recordings that it was adapted to.
+        corrections: the scales and offsets that corrections taught.
         dimensions: modality -> the head of its valence, arousal and dominance.
         intensity: modality -> the head of its intensity.
     """
@@ -258,6 +259,7 @@ class FusedBody(Info):
     fusion: dict[str, FusionWeights] = {}
     channel: ChannelInfo | None = None
     level: LevelInfo | None = None
+    corrections: CorrectionInfo | None = None
     dimensions: dict[str, HeadInfo] = {}
     intensity: dict[str, HeadInfo] = {}
 
@@ -290,7 +292,8 @@ class ArtefactInfo(Info):
         format: the format of the artefact.json that was read.
         moodal: the version that wrote it.
         labels: the emotions, or the names of the values, in the order of the scores.
-        values: the ranges of the values; none where the labels are emotions.
+        values: the ranges of the values: of all labels, of the last ones where a system learned
+            values next to emotions, or none.
         vectors: source of the emotion vectors, or None.
         widths: modality -> values per step.
         encoders: modality -> the encoder of the training's frames.
@@ -330,6 +333,13 @@ class ArtefactInfo(Info):
     body: FusedBody | SystemBody = Field(discriminator="kind")
     files: dict[str, str] = {}
     digest: str = ""
+
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """The labels of an answer without a question: the emotions, where there are values, too."""
+        if self.task == "regression":
+            return self.labels
+        return self.labels[: len(self.labels) - len(self.values)]
 
     @property
     def kind(self) -> Literal["fused", "system"]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from moodal.core.concatenation import origins
 from moodal.core.emotions import Values
-from moodal.core.errors import SpaceError, UsageError
+from moodal.core.errors import DataError, SpaceError, UsageError
 from moodal.core.manifest import Manifest
+from moodal.core.votes import HardRule
 from moodal.corpora.checks.values import require_values
+from moodal.evaluation.report.scores import Scored
 from moodal.model.scorer import Scorer
 from moodal.model.vocabulary import Asked
 
@@ -35,23 +39,40 @@ class MappedRows:
     stamps: tuple[str, ...]
 
 
-def one_emotion(manifest: Manifest) -> tuple[Manifest, list[str]]:
-    """Replace the shares of votes in single-label rows by their majority.
+OWN_MAJORITY = ("ferplus", "clear")
+"""The corpus whose majority is of all votes, those for no emotion included, and its column."""
 
-    Rows without a majority are left out: those whose column ``clear`` is not "yes" or, without
-    such a column, whose highest share is a half or less. The stamp has their number.
+
+def with_truth(test: Scored, manifest: Manifest, rule: HardRule) -> tuple[Scored, list[str]]:
+    """Take the true emotion of a row by a rule alone, where labels are shares of votes.
+
+    A majority is a share of more than a half, and of FER+ what its own column says, too.
+
+    Args:
+        test: predictions of the rows of ``manifest``, with the shares and their truth by ``rule``.
+
+    Returns:
+        The predictions, in which rows without a true emotion count only in the metrics against
+        shares, and a stamp with their number, if there are any.
+
+    Raises:
+        DataError: no row has a true emotion.
     """
-    one_hot = ((manifest.labels == 0) | (manifest.labels == 1)).all()
-    if manifest.space.task != "single" or one_hot:
-        return manifest, []
-    clear = np.array(manifest.column("clear"), dtype=object)
-    kept = clear == "yes" if (clear != None).any() else manifest.labels.max(1) > 0.5  # noqa: E711
-    rows = np.flatnonzero(kept)
-    clear_rows = manifest.select(rows)
-    best = np.eye(len(clear_rows.space), dtype=np.float32)[clear_rows.labels.argmax(1)]
-    left_out = len(manifest) - len(rows)
-    stamps = [f"{left_out} rows without a majority left out"] if left_out else []
-    return dataclasses.replace(clear_rows, labels=best), stamps
+    if test.rated is None:
+        return test, []
+    clear = test.rated.clear
+    if rule.rule == "majority":
+        corpus, column = OWN_MAJORITY
+        pairs = zip(origins(manifest), manifest.column(column), strict=True)
+        clear = clear & np.array([x != "no" or own[0] != corpus for own, x in pairs])
+    if not clear.any():
+        raise DataError(f"{manifest.corpus}: no row has a single true emotion ({rule}).")
+    without = int((~clear).sum())
+    lacking = "a majority" if rule.rule == "majority" else "one emotion with the most votes"
+    stamp = f"{without} rows without {lacking} count only against the shares of raters"
+    rated = dataclasses.replace(test.rated, clear=clear)
+    targets = np.where(clear[:, None], test.targets, 0)
+    return dataclasses.replace(test, rated=rated, targets=targets), [stamp] * bool(without)
 
 
 def name_emotions(
@@ -75,7 +96,7 @@ def name_emotions(
         SpaceError: nothing is left to score, or the model cannot score a word.
         DataError: a row lacks a value, or has one outside of the corpus's range.
     """
-    _require_same_kind(scorer, manifest)
+    _require_same_kind(scorer, manifest, emotions)
     corpus, declared = manifest.space.labels, names or {}
     if wrong := [x for x in declared if x not in corpus]:
         raise UsageError(
@@ -97,13 +118,17 @@ def name_emotions(
     return MappedRows(scaled, asked, merges, unseen, (*stamps, *scales))
 
 
-def _require_same_kind(scorer: Scorer, manifest: Manifest) -> None:
+def _require_same_kind(scorer: Scorer, manifest: Manifest, emotions: Sequence[str] | None) -> None:
     """Check that a corpus and a model both have emotions, or both have values.
 
     Raises:
         SpaceError: one has emotions, the other values.
     """
     asked, space = scorer.ask(), manifest.space
+    if isinstance(space, Values) and emotions and not asked.values:
+        # a model of both is asked for values by name
+        with contextlib.suppress(SpaceError, UsageError):
+            asked = scorer.ask(emotions)
     if bool(asked.values) == isinstance(space, Values):
         return
     kinds = ("values", "emotions") if asked.values else ("emotions", "values")

@@ -14,7 +14,7 @@ import numpy as np
 from moodal.core.manifest import Manifest
 from moodal.core.records import ordered
 from moodal.modalities.infos import info_of
-from moodal.modalities.text.language import UNKNOWN, base, language_of, name_of
+from moodal.modalities.text.language import UNKNOWN, UNRECOGNISED, base, language_of, name_of
 from moodal.model.info import BranchInfo, LanguageInfo
 
 COLUMN = "language"
@@ -82,6 +82,9 @@ def untrained(language: str, languages: Mapping[str, Languages]) -> tuple[str, .
 def flags(language: str, languages: Mapping[str, Languages]) -> Iterator[str]:
     """Yield a sentence for each of the modalities that was not trained on a language."""
     for modality in untrained(language, languages):
+        if language == UNRECOGNISED:
+            yield f"The language was not recognised; the {info_of(modality).label} may not know it."
+            continue
         own = languages[modality]
         label, name = info_of(modality).label, name_of(language)
         if len(own.weights) == 1:

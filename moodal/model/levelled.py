@@ -10,9 +10,10 @@ import numpy as np
 from moodal.core.records import Frames, ordered
 from moodal.core.timeline import Prediction, Timeline
 from moodal.modalities.encoder import Encoder
-from moodal.model.answer import Answering, Pending
+from moodal.model.answer import Answering
 from moodal.model.fusion_info import LevelInfo
 from moodal.model.level import STRENGTH
+from moodal.model.pending import Pending
 from moodal.model.scorer import Evidence, Scorer
 from moodal.model.vocabulary import Asked
 

@@ -9,36 +9,30 @@ for utterance in timeline:
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, overload
 
 from moodal.core.errors import DataError, MissingDependencyError, UsageError
 from moodal.core.manifest import Manifest
-from moodal.core.records import Frames, ordered
+from moodal.core.records import Frames
 from moodal.core.timeline import Prediction, Timeline
-from moodal.media.recording import Recording, Source, opened
-from moodal.modalities import MODALITIES
+from moodal.media.recording import Source
 from moodal.modalities.encoder import Encoder
-from moodal.modalities.modality import Modality, Settings
-from moodal.model.answer import UNASKED, Answering, Pending, recording_name
 from moodal.model.artefact import Artefact
-from moodal.model.fusion_info import LevelInfo
 from moodal.model.info import ArtefactInfo
+from moodal.model.keeping import Keeper, Kept, rejudged, reweighed
 from moodal.model.level import STRENGTH
-from moodal.model.levelled import Weighed, level_all, level_note
-from moodal.model.observe import Observation, Summary, observe, observe_text
+from moodal.model.levelled import Weighed, level_all
+from moodal.model.live import Live, LiveSource
 from moodal.model.options import EvaluateOptions, PredictOptions, gathered
+from moodal.model.pending import Pending
+from moodal.model.question import Question, stored_level
 from moodal.model.scorer import Scorer, Scores
+from moodal.model.speakers import with_persons
 from moodal.model.vocabulary import Asked
-
-MADE_UP_MODEL = "The model was trained on made-up data: its answers say nothing about people."
-"""The note of a prediction by such a model."""
+from moodal.model.warm import warm_up
 
 
 @dataclass(frozen=True)
@@ -94,11 +88,17 @@ class Model:
         Raises:
             UsageError, SpaceError, DataError: see `predict`.
         """
-        self.scorer.under(options.prior)
-        self.ask(options.words, options.vectors)
-        self._require_modalities(options.chosen(self.modalities, self.info.name))
-        if options.step is not None:
-            self.scorer.require_slices()
+        self._question(options).check()
+
+    def warm(self, options: PredictOptions) -> None:
+        """Load the networks of the modalities that the options use; others load when needed.
+
+        The artefact's folder is not read after that.
+
+        Raises:
+            DataError: a network cannot be run.
+        """
+        warm_up(self._question(options))
 
     def scores(self, frames: Mapping[str, Frames], emotions: Sequence[str] | None = None) -> Scores:
         """Score utterances by the frames of the model's `encoders`.
@@ -140,22 +140,83 @@ class Model:
             SpaceError: an emotion word is invalid, or the model cannot score it.
         """
         options = gathered(PredictOptions, options, more)
-        if options.prior is not None:
-            return self.under(options.prior).predict(
-                source, rate=rate, name=name, options=dataclasses.replace(options, prior=None)
-            )
+        for answer in self.follow(source, rate=rate, name=name, options=options):
+            if isinstance(answer, Timeline):
+                timeline = answer
+        return timeline
+
+    def follow(
+        self,
+        source: Source = None,
+        *,
+        rate: int | None = None,
+        name: str | None = None,
+        options: PredictOptions,
+        keeper: Keeper | None = None,
+    ) -> Iterator[Prediction | Timeline]:
+        """Yield the predictions of a recording as its utterances end, and at last its timeline.
+
+        Speakers and persons are final in the timeline alone. With a level, emotions are known at
+        the end, so that the timeline is all that is yielded. Other arguments and errors are those
+        of `predict`.
+
+        Args:
+            keeper: keeps the evidence, so that `rescore` can answer for other words.
+        """
         if options.level:
-            weighed = self.weigh(source, rate=rate, name=name, options=options)
-            return self.levelled([weighed], options.level_strength)[0]
-        asked = self.ask(options.words, options.vectors)
+            weighed = self.weigh(source, rate=rate, name=name, options=options, keeper=keeper)
+            model = self if options.prior is None else self.under(options.prior)
+            yield from model.levelled([weighed], options.level_strength)
+            return
+        question = self._question(options)
         predictions: list[Prediction] = []
-        answers = self._answers(source, rate, name, options, asked)
-        for answer in answers:
+        for answer in question.answers(
+            source, rate, name, keep=None if keeper is None else keeper.add
+        ):
             if isinstance(answer, Prediction):
                 predictions.append(answer)
-        recording, summary = answer  # type: ignore[misc]
-        return self._timeline(recording, summary, predictions, options, asked)
+                yield answer
+        one, summary = answer  # type: ignore[misc]
+        final = with_persons(one.speakers.final(predictions))
+        timeline = question.timeline(one.recording, one.speakers, summary, final)
+        if keeper is not None:
+            keeper.finish(one.speakers, timeline.notes[len(question.asked.notes) :])
+        yield timeline
 
+    def rescore(self, timeline: Timeline, kept: Kept, options: PredictOptions) -> Timeline:
+        """Answer for other emotion words from evidence that was kept, without the recording.
+
+        Args:
+            timeline: the answer for the words that were asked for first.
+            kept: what `follow` kept.
+            options: those of that answer, with the new words.
+
+        Raises:
+            SpaceError: an emotion word is invalid, or the model cannot score it.
+            UsageError: the model's words are those of its training.
+        """
+        question = self._question(options)
+        if options.level:
+            model = self if options.prior is None else self.under(options.prior)
+            weighed = Weighed(*reweighed(question, timeline, kept), question.asked)
+            return model.levelled([weighed], options.level_strength)[0]
+        return rejudged(question, timeline, kept)
+
+    @overload
+    def stream(
+        self,
+        source: None = None,
+        *,
+        rate: int | None = None,
+        channels: int = 1,
+        name: str = "",
+        pictures: bool = False,
+        words: bool = False,
+        options: PredictOptions | None = None,
+        **more: Any,
+    ) -> Live: ...
+
+    @overload
     def stream(
         self,
         source: Source,
@@ -163,25 +224,45 @@ class Model:
         rate: int | None = None,
         options: PredictOptions | None = None,
         **more: Any,
-    ) -> Iterator[Prediction]:
-        """Yield the predictions of a recording, each as soon as its utterance has ended.
+    ) -> Iterator[Prediction]: ...
 
-        Arguments and errors are those of `predict`; a recording may be an iterable of arrays
-        that are still being recorded.
+    def stream(
+        self,
+        source: Source = None,
+        *,
+        rate: int | None = None,
+        channels: int = 1,
+        name: str = "",
+        pictures: bool = False,
+        words: bool = False,
+        options: PredictOptions | None = None,
+        **more: Any,
+    ) -> Iterator[Prediction] | Live:
+        """Yield the predictions of a recording as its utterances end, or open a live session.
+
+        Args:
+            source: as in `predict`; a recording may be an iterable of arrays that are still being
+                recorded. None: a live session is returned, see `moodal.model.live.Live`.
+            rate: samples per second of arrays; None in a live session: it hears nothing, and has
+                pictures or words alone.
+            channels: of a live session's samples.
+            name: of a live session's timeline.
+            pictures, words: whether a live session will have them, so that it waits for them.
+            options, more: as in `predict`.
+
+        Raises:
+            UsageError: a level is asked for, which is known at the end alone.
+            MoodalError: as `predict`.
         """
         options = gathered(PredictOptions, options, more)
-        if options.prior is not None:
-            later = dataclasses.replace(options, prior=None)
-            yield from self.under(options.prior).stream(source, rate=rate, options=later)
-            return
         if options.level:
             raise UsageError(
                 "A level is known at the end of a recording; leave it out of a stream."
             )
-        asked = self.ask(options.words, options.vectors)
-        for answer in self._answers(source, rate, None, options, asked):
-            if isinstance(answer, Prediction):
-                yield answer
+        question = self._question(options)
+        if source is None:
+            return Live(question, LiveSource(rate, channels, name, pictures, words))
+        return (p for p in question.answers(source, rate, None) if isinstance(p, Prediction))
 
     def weigh(
         self,
@@ -190,24 +271,28 @@ class Model:
         rate: int | None = None,
         name: str | None = None,
         options: PredictOptions,
+        keeper: Keeper | None = None,
     ) -> Weighed:
         """Observe a recording and compute its evidence, which `levelled` turns into emotions.
 
-        Arguments and errors are those of `predict`.
+        Arguments and errors are those of `follow`.
         """
-        if options.prior is not None:
-            later = dataclasses.replace(options, prior=None)
-            return self.under(options.prior).weigh(source, rate=rate, name=name, options=later)
-        asked = self.ask(options.words, options.vectors)
+        question = self._question(options)
         pending: list[Pending] = []
-        for answer in self._answers(source, rate, name, options, asked, weigh=True):
+        for answer in question.answers(
+            source, rate, name, True, None if keeper is None else keeper.add
+        ):
             if isinstance(answer, Pending):
                 pending.append(answer)
-        recording, summary = answer  # type: ignore[misc]
-        timeline = self._timeline(recording, summary, (), options, asked)
+        one, summary = answer  # type: ignore[misc]
+        final = with_persons(one.speakers.final([p.about for p in pending]))
+        pending = [p.called(about) for p, about in zip(pending, final, strict=True)]
+        timeline = question.timeline(one.recording, one.speakers, summary, ())
+        if keeper is not None:
+            keeper.finish(one.speakers, timeline.notes[len(question.asked.notes) :])
         used = {m for one in pending for m in one.about.streams}
         absent = {m: why for m, why in timeline.absent.items() if m not in used}
-        return Weighed(dataclasses.replace(timeline, absent=absent), tuple(pending), asked)
+        return Weighed(dataclasses.replace(timeline, absent=absent), tuple(pending), question.asked)
 
     def levelled(self, recordings: Sequence[Weighed], strength: float = STRENGTH) -> list[Timeline]:
         """Predict recordings of one channel, each levelled by the others, see `moodal.model.level`.
@@ -224,14 +309,9 @@ class Model:
                 notes=(*one.timeline.notes, note),
             )
             for one, predictions, note in level_all(
-                self.scorer, self.encoders, recordings, strength, self._stored_level
+                self.scorer, self.encoders, recordings, strength, stored_level(self.info)
             )
         ]
-
-    @property
-    def _stored_level(self) -> LevelInfo | None:
-        """The level that the artefact was adapted to."""
-        return self.info.body.level if self.info.body.kind == "fused" else None
 
     def predict_many(
         self, sources: Sequence[Path | str], **options: Any
@@ -309,119 +389,12 @@ class Model:
             self, recordings, out, strength=strength, source=source, left_out=left_out
         )
 
-    def _answers(
-        self,
-        source: Source,
-        rate: int | None,
-        name: str | None,
-        options: PredictOptions,
-        asked: Asked,
-        weigh: bool = False,
-    ) -> Iterator[Prediction | Pending | tuple[Recording, Summary]]:
-        """Yield the predictions, or their evidence, and finally the recording with its summary."""
-        chosen = options.chosen(self.modalities, self.info.name)
-        self._require_modalities(chosen)
-        if options.step is not None:
-            self.scorer.require_slices()
-        modalities = {m: _fresh(m, options) for m in chosen}
-        transcribe = None if options.asr is False else partial(_transcribe, options)
-        if source is None:
-            if options.text is None:
-                raise UsageError("There is nothing to predict: give a file, samples, or a text.")
-            recording = Recording(name or "", "text")
-            observations = observe_text(options.text, modalities, options)
-            yield from self._answered(recording, observations, options, asked, weigh)
-            return
-        with opened(source, rate, name, options.track) as recording:
-            observations = observe(recording, modalities, options, transcribe)
-            yield from self._answered(recording, observations, options, asked, weigh)
+    def _question(self, options: PredictOptions) -> Question:
+        """Return what is asked of one recording, under the prior that the options name.
 
-    def _answered(
-        self,
-        recording: Recording,
-        observations: Iterator[Observation | Summary],
-        options: PredictOptions,
-        asked: Asked,
-        weigh: bool,
-    ) -> Iterator[Prediction | Pending | tuple[Recording, Summary]]:
-        name, unasked = recording_name(recording.name), self._unasked(options)
-        answering = Answering(
-            self.scorer, self.encoders, asked, name, unasked, options.step, options.language
-        )
-        for observation in observations:
-            if isinstance(observation, Summary):
-                notes = (*observation.notes, *answering.notes)
-                yield recording, dataclasses.replace(observation, notes=notes)
-            elif weigh:
-                yield from answering.weigh(observation)
-            else:
-                yield from answering.answer(observation)
-
-    def _unasked(self, options: PredictOptions) -> tuple[str, ...]:
-        """Return the modalities of the model that the options leave out."""
-        chosen = options.chosen(self.modalities, self.info.name)
-        return tuple(m for m in self.modalities if m not in chosen)
-
-    def _timeline(
-        self,
-        recording: Recording,
-        summary: Summary,
-        predictions: Sequence[Prediction],
-        options: PredictOptions,
-        asked: Asked,
-    ) -> Timeline:
-        used = {m for p in predictions for m in p.streams}
-        level = None if options.level else self._stored_level
-        own_notes = [
-            *([level_note(level, self.scorer.assumes)] if level else []),
-            *([MADE_UP_MODEL] * self.info.made_up),
-        ]
-        absent = {m: why for m, why in summary.absent.items() if m not in used}
-        absent |= dict.fromkeys(self._unasked(options), UNASKED)
-        return Timeline(
-            path=recording.name,
-            predictions=tuple(predictions),
-            emotions=() if asked.values else tuple(asked.shown),
-            values=asked.values,
-            prior=self.scorer.assumes,
-            step=options.step,
-            duration=summary.duration,
-            kind=recording.kind,
-            absent={m: absent[m] for m in ordered(absent)},
-            notes=(*asked.notes, *summary.notes, *own_notes),
-            artefact={
-                "name": self.info.name,
-                "digest": self.info.digest,
-                "moodal": self.info.moodal,
-            },
-            waveform=summary.waveform,
-            thumbnails=summary.thumbnails,
-            modalities=tuple(self.info.modality(m) for m in self.modalities),
-        )
-
-    def _require_modalities(self, modalities: Sequence[str]) -> None:
-        """Check that the chosen modalities are enough for the model, and have encoders."""
-        if self.scorer.complete and set(modalities) != set(self.modalities):
-            needed = " and ".join(self.modalities)
-            raise UsageError(f"{self.info.name} needs {needed} together; leave --streams out.")
-        for modality in modalities:
-            if modality not in self.encoders:
-                raise DataError(f"{self.artefact.folder}: {self.refused[modality]}")
-
-
-def _fresh(name: str, options: PredictOptions) -> Modality:
-    """Create a modality's observer for one recording."""
-    every = options.faces == "all"
-    return MODALITIES[name](Settings(options.fps, every=every, language=options.language or ""))
-
-
-def _transcribe(options: PredictOptions, samples: np.ndarray, start: float) -> Any:
-    from moodal.modalities.speech.transcribe import transcript
-
-    return transcript(
-        samples,
-        offset=start,
-        threads=min(4, os.cpu_count() or 1),
-        model=options.asr_model,
-        language=options.language or "",
-    )
+        Raises:
+            UsageError, SpaceError: the prior or a word is not one that the model knows.
+        """
+        scorer = self.scorer if options.prior is None else self.scorer.under(options.prior)
+        asked = scorer.ask(options.words, options.vectors)
+        return Question(self.artefact, self.encoders, scorer, self.refused, options, asked)

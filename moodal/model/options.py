@@ -12,9 +12,11 @@ from typing import Any, Literal, TypeVar, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from moodal.core.errors import UsageError
+from moodal.core.votes import HardRule
 from moodal.modalities import MODALITIES
 from moodal.modalities.speech.transcribe import AUTO, require_language
 from moodal.model.level import STRENGTH
+from moodal.model.speakers import CHANNELS, read_speakers
 
 LANGUAGE_TAG = re.compile("[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 """A language tag, as far as it is read here."""
@@ -113,14 +115,18 @@ class PredictOptions(Options):
         text: the words of the recording, which is then one utterance.
         subtitles: an srt or vtt file, whose cues are the utterances.
         whole: whether the recording is one utterance, with or without speech.
-        faces: "main": the face seen longest and largest in an utterance; "all": a prediction for
-            each tracked face.
+        faces: "main": the face that is seen to speak in an utterance, else the one seen longest
+            and largest; "all": a prediction for each tracked face.
         fps: the number of pictures per second that are analysed.
         media: modality -> a further file of the recording.
         track: the sound track of a file with several: its number from 1, or its language as the
             file names it; None: the one that the file marks as its default, or the first.
         step: seconds of the slices into which each utterance is divided besides, 0.25 to 5; None
             for none.
+        speakers: who speaks: "auto" tells voices apart and finds their number; a number of
+            speakers; "channels": each channel is one; the path of an RTTM file, whose turns are
+            then the utterances; None: only subtitles that name speakers tell.
+        face_actions: whether predictions tell what the face does, see `moodal.core.face_action`.
     """
 
     text: str | None = None
@@ -131,6 +137,8 @@ class PredictOptions(Options):
     media: Mapping[str, Path | str] = field(default_factory=dict)
     track: int | str | None = None
     step: float | None = None
+    speakers: str | int | Path | None = None
+    face_actions: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -138,10 +146,21 @@ class PredictOptions(Options):
             raise UsageError(
                 f"step is {SHORTEST_STEP:g} to {LONGEST_STEP:g} seconds; got {self.step:g}."
             )
-        if self.text is not None and not _is_valid(self.text):
+        if self.text is not None and not is_unicode(self.text):
             raise UsageError(
                 "The text holds half of a character (a lone surrogate); read it as UTF-8, or use "
                 'text.encode("utf-8", "replace").decode().'
+            )
+        object.__setattr__(self, "speakers", read_speakers(self.speakers))
+        if self.speakers is not None and (self.whole or self.text is not None):
+            raise UsageError(
+                "Speakers divide a recording into their utterances; leave "
+                f"{'the text' if self.text is not None else 'whole'} out, or the speakers."
+            )
+        if self.speakers == CHANNELS and self.subtitles is not None:
+            raise UsageError(
+                "Subtitles do not say of which channel they are; leave subtitles out, or tell the "
+                'speakers by "auto".'
             )
         if self.text is not None and self.subtitles is not None:
             raise UsageError("Give the text or the subtitles, not both.")
@@ -165,6 +184,7 @@ class EvaluateOptions(Options):
             that each row had.
         jobs: the number of processes that read the rows.
         store: the folder of encoded rows; by default that of the report with the suffix ".states".
+        truth: the rule that makes the true emotion of shares of raters; a majority by default.
     """
 
     split: str | None = None
@@ -173,6 +193,7 @@ class EvaluateOptions(Options):
     by: Sequence[str] = ()
     jobs: int = 1
     store: Path | str | None = None
+    truth: HardRule = field(default=HardRule("majority"))
 
 
 def gathered(kind: type[Kind], options: Kind | None, more: Mapping[str, Any]) -> Kind:
@@ -201,6 +222,8 @@ _FORMS = {
     "names": "the corpus's name -> the model's",
     "where": "column -> value",
     "by": "a list of columns",
+    "truth": 'a HardRule, such as HardRule("plurality")',
+    "speakers": '"auto", a number, "channels", or the path of an RTTM file',
     "language": "a language tag, such as de",
     "asr_model": "the name of a transcriber, or the path of a folder",
     "level": "true or false, or the name of a column",
@@ -228,7 +251,8 @@ def _require_type(kind: type[Options], name: str, value: object) -> None:
         raise UsageError(f"{name} must be {wanted}; got {shown}.") from None
 
 
-def _is_valid(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Return whether a text holds whole characters, which can be written as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
-from moodal.core.records import Frames, Medium
-from moodal.features.store import FeatureStore
+from moodal.core.records import Frames
+from moodal.features.store import FeatureStore, item_of, items_of
 from moodal.modalities import MODALITIES
-from moodal.modalities.face.pixels import Pixels
+from moodal.modalities.encoder import Item
 from moodal.modalities.infos import info_of
 from moodal.modalities.speech.transcribe import Hearing
 from moodal.model.info import ArtefactInfo
-from moodal.model.rows import RowEncoder, Rows, encode_rows, merged, row_items
+from moodal.model.rows import RowEncoder, Rows, encode_rows, merged
 from moodal.model.scorer import ModelParts
 
 
@@ -52,7 +52,7 @@ def require_media(
 def _has(model: ModelParts, manifest: Manifest, modality: str, asr: Hearing | None) -> bool:
     if modality in manifest.features:
         return True
-    media = any(item is not None for item in row_items(manifest, modality))
+    media = any(modality in u.media for u in manifest.utterances)
     if not media and not (_is_text(modality) and asr):
         return False
     if modality not in model.encoders:
@@ -86,7 +86,7 @@ def read_rows(
     source = RowSource()
     ready: dict[str, Frames] = {}
     for modality in modalities:
-        items = row_items(manifest, modality)
+        items = _items(model, manifest, modality)
         raw = modality in model.encoders and any(x is not None for x in items)
         if modality in manifest.features:
             problem, stamps = _compare(model.info, manifest, modality)
@@ -104,11 +104,19 @@ def read_rows(
     return source
 
 
+def _items(model: ModelParts, manifest: Manifest, modality: str) -> Sequence[Item | None]:
+    """Return what the model's encoder reads in each row."""
+    encoder = model.encoders.get(modality)
+    if encoder is None:
+        return [item_of(u, modality, manifest.root) for u in manifest.utterances]
+    return items_of(manifest, modality, encoder)
+
+
 def _raw(
     model: ModelParts,
     manifest: Manifest,
     modality: str,
-    items: Sequence[Medium | None],
+    items: Sequence[Item | None],
     store: FeatureStore,
     jobs: int,
     asr: Hearing | None,
@@ -129,12 +137,12 @@ def _raw(
     return rows
 
 
-def _sounds(manifest: Manifest) -> list[Medium | None]:
+def _sounds(manifest: Manifest) -> list[Item | None]:
     """Return the sound of each row, from which its words can be transcribed."""
-    sounds: list[Medium | None] = [None] * len(manifest)
+    sounds: list[Item | None] = [None] * len(manifest)
     for name, modality in MODALITIES.items():
         if modality.info.medium == "sound":
-            own = row_items(manifest, name)
+            own = [item_of(u, name, manifest.root) for u in manifest.utterances]
             sounds = [a if a is not None else b for a, b in zip(sounds, own, strict=True)]
     return sounds
 
@@ -162,19 +170,8 @@ def _compare(info: ArtefactInfo, manifest: Manifest, modality: str) -> tuple[str
         if info.imported:  # a checkpoint does not say which files it was trained on
             return "", []
         return "", [f"{modality} features came in other files than those of the training"]
-    reader = info.readers.get(modality, trained)
-    if _same_as_encoded(name, reader.name if reader else None, theirs.get("name", "as-given")):
-        return "", []
     return (
         f"{modality}: the artefact was trained on {name} ({fingerprint}), the corpus was encoded "
         f"by {theirs.get('name')} ({theirs.get('fingerprint')}). Prepare it again with the "
         "artefact's encoder."
     ), []
-
-
-def _same_as_encoded(trained: str | None, reader: str | None, theirs: str) -> bool:
-    """Return whether features that came in files equal those that an encoder computes.
-
-    This holds for crops of faces, whatever tool cut them out.
-    """
-    return reader == Pixels.name and {trained, theirs} == {Pixels.name, "as-given"}

@@ -16,11 +16,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moodal.core.errors import DataError
-from moodal.core.manifest import Manifest
-from moodal.core.records import RATE, Clip, Frames, Medium, Sound
+from moodal.core.records import RATE, Clip, Frames, Sound
 from moodal.core.scripts import joined
 from moodal.features.encode import encode_each
-from moodal.features.store import FeatureStore, item_of
+from moodal.features.store import FeatureStore
 from moodal.media.audio import read_audio
 from moodal.media.probe import probe
 from moodal.media.video import frames
@@ -113,7 +112,9 @@ class RowEncoder(Encoder):
         Raises:
             DataError: the clip cannot be read.
         """
-        assert not isinstance(item, np.ndarray | Sound)
+        if isinstance(item, np.ndarray):  # pictures that need no observation
+            return self.reader.encode(item)
+        assert not isinstance(item, Sound)
         if self.heard and isinstance(item, Clip):
             sound = _sound(item)
             item = "" if sound is None else _words(spoken(sound.samples), self.heard)
@@ -154,14 +155,9 @@ class Rows:
         return self.states.lengths > 0
 
 
-def row_items(manifest: Manifest, modality: str) -> list[Medium | None]:
-    """Return what the encoder of a modality reads in each row; None where it has no such medium."""
-    return [item_of(utterance, modality, manifest.root) for utterance in manifest.utterances]
-
-
 def encode_rows(
     encoder: Encoder,
-    items: Sequence[Medium | None],
+    items: Sequence[Item | None],
     store: FeatureStore,
     jobs: int,
     what: str,

@@ -36,7 +36,8 @@ class Segment:
         cry: whether that is a cry, which the detector does not take for speech.
         divisible: whether it was cut by the clock, so that it is divided where its answer changes.
         ready: whether its words are final.
-        speaker: the name of its speaker in the subtitles, if any.
+        speaker: the name of its speaker, if it is known.
+        flags: what a reader should know of who speaks, one sentence each.
         language: the language that the transcriber heard; "" where nothing tells.
     """
 
@@ -50,6 +51,7 @@ class Segment:
     divisible: bool = False
     ready: bool = True
     speaker: str | None = None
+    flags: tuple[str, ...] = ()
     language: str = ""
 
     def window(
@@ -93,6 +95,14 @@ class Segmentation:
         """Return the segments that end with the sound, at ``seconds``."""
         return []
 
+    def current(self, now: float) -> Segment | None:
+        """Return the utterance that goes on at second ``now``; None in a pause."""
+        return None
+
+    def is_quiet(self, now: float) -> bool:
+        """Return whether no utterance goes on at second ``now``, nor has just paused."""
+        return self.current(now) is None
+
 
 @dataclass
 class Cues(Segmentation):
@@ -102,10 +112,28 @@ class Cues(Segmentation):
 
     def begin(self) -> list[Segment]:
         """Return a segment for each cue."""
-        return [
-            Segment(c.start, c.end, c.text, speech=(c.start, c.end), speaker=c.speaker)
-            for c in self.cues
-        ]
+        return [segment_of(cue) for cue in self.cues]
+
+    def current(self, now: float) -> Segment | None:
+        """Return the cue of second ``now``."""
+        return cue_at(self.cues, now)
+
+
+def segment_of(cue: Cue) -> Segment:
+    """Return the segment that a cue is."""
+    return Segment(cue.start, cue.end, cue.text, speech=(cue.start, cue.end), speaker=cue.speaker)
+
+
+def cue_at(cues: Sequence[Cue], now: float) -> Segment | None:
+    """Return the last of the cues within which second ``now`` lies, up to then."""
+    last = next((cue for cue in reversed(cues) if cue.start < now < cue.end), None)
+    return None if last is None else _until(segment_of(last), now)
+
+
+def _until(segment: Segment, now: float) -> Segment:
+    """Return the part of a segment before second ``now``."""
+    assert segment.start is not None
+    return replace(segment, end=now, speech=(segment.start, now))
 
 
 @dataclass
@@ -136,10 +164,22 @@ class Pauses(Segmentation):
             segments.append(Segment(*span, text="", speech=span, cry=True))
         return segments
 
+    def current(self, now: float) -> Segment | None:
+        """Return the speech that goes on."""
+        return _speech_since(self.segmenter.speaking, now)
+
+    def is_quiet(self, now: float) -> bool:
+        """Return whether nobody speaks."""
+        return self.segmenter.is_quiet
+
     def _segments(self, spans: Sequence[Span]) -> list[Segment]:
         if spans:
             self.cries.end()
         return [Segment(s.start, s.end, speech=(s.start, s.end)) for s in spans]
+
+
+def _speech_since(start: float | None, now: float) -> Segment | None:
+    return None if start is None else Segment(start, now, speech=(start, now))
 
 
 @dataclass
@@ -184,6 +224,14 @@ class Whole(Segmentation):
         span = (extent.start, extent.end)
         segment = Segment(bounds.start, bounds.end, self.text, spoken=spoken, speech=span)
         return [replace(segment, cry=cry is not None)]
+
+    def current(self, now: float) -> Segment | None:
+        """Return the speech that goes on, whose words are not known."""
+        return _speech_since(self.segmenter.speaking, now)
+
+    def is_quiet(self, now: float) -> bool:
+        """Return whether nobody speaks."""
+        return self.segmenter.is_quiet
 
 
 @dataclass
@@ -248,6 +296,11 @@ class Buffer:
     def seconds(self) -> float:
         """The seconds of sound that were read so far."""
         return self.reached / self.rate
+
+    @property
+    def begins(self) -> float:
+        """The second from which on the sound is kept."""
+        return self._starts[0] / self.rate if self._starts else self.seconds
 
     def add(self, samples: np.ndarray) -> None:
         """Append the next block."""

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from moodal.core.face_action import FaceAction, mean_action
 from moodal.core.records import Frames, ordered
 from moodal.core.timeline import Prediction
 from moodal.modalities.encoder import Encoder
@@ -33,11 +34,13 @@ class Slices:
         about: the predictions of T slices, without emotions.
         evidence: of the T slices, each by itself.
         counts: modality whose slices overlap -> [T], see `moodal.model.chain.smooth`.
+        states: modality -> the mean state of each slice, none where it lacks the modality.
     """
 
     about: tuple[Prediction, ...]
     evidence: Evidence
     counts: Mapping[str, np.ndarray]
+    states: Mapping[str, Frames]
 
     def smoothed(
         self, scorer: Scorer, asked: Asked, level: Mapping[str, np.ndarray] | None
@@ -117,19 +120,34 @@ class Slicer:
                         for m, row in about.dimensions.items()
                         if m in seen and info_of(m).medium == "text"
                     },
+                    face=_mean_face(observed, start, end),
                 )
             )
         if not rows:
             return None
-        spoken = [about.language or UNKNOWN] * len(rows)
-        weights = row_weights(self.scorer.languages, spoken)
-        evidence = self.scorer.evidence(_frames(rows, states), self.asked).weighed(weights)
+        frames = _frames(rows, states)
         counts = {}
-        for m in evidence.logits:
+        for m in frames:
             present = np.array([m in p.streams for p in kept], float)
             if (windows := observed[m].windows) is not None:
                 counts[m] = present * min(1.0, windows / present.sum())
-        return Slices(tuple(kept), evidence, counts)
+        return self.of(kept, frames, counts)
+
+    def of(
+        self,
+        about: Sequence[Prediction],
+        states: Mapping[str, Frames],
+        counts: Mapping[str, np.ndarray],
+    ) -> Slices:
+        """Compute the evidence of the slices of one utterance from their states.
+
+        Args:
+            about: the predictions of T slices, without emotions.
+            states, counts: see `Slices`.
+        """
+        weights = row_weights(self.scorer.languages, [p.language or UNKNOWN for p in about])
+        evidence = self.scorer.evidence(states, self.asked).weighed(weights)
+        return Slices(tuple(about), evidence, counts, states)
 
     def part(
         self, modality: str, observed: Observed, states: np.ndarray, start: float, end: float
@@ -183,6 +201,15 @@ class Slicer:
 
 SECOND = 1.0
 """Seconds of the parts of a silent stretch whose answers are compared."""
+
+
+def _mean_face(
+    observed: Mapping[str, Observed], start: float, end: float
+) -> tuple[FaceAction, ...]:
+    """Return the mean of what the face does in a part of an utterance; nothing without a face."""
+    parts = [own.during(start, end) for own in observed.values() if own.actions]
+    actions = [a for part in parts if not isinstance(part, Absent) for a in part.actions]
+    return (mean_action(actions, start),) if actions else ()
 
 
 def _frames(

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from moodal.core.emotions import Targets, Values
+from moodal.core.targets import JointTargets
 
 Count = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(min_length=1)]
@@ -35,7 +36,9 @@ class ValueInfo(Info):
 
     @classmethod
     def of(cls, space: Targets) -> tuple[ValueInfo, ...]:
-        """Return the ranges of a space of values; none of emotions."""
+        """Return the ranges of a space of values, or of those next to emotions."""
+        if isinstance(space, JointTargets):
+            space = space.values
         ranges = space.ranges() if isinstance(space, Values) else []
         return tuple(cls(**value) for value in ranges)
 

@@ -1,14 +1,16 @@
 """Vocabulary: the emotion words of a question, and how each modality knows them.
 
 An artefact knows words by their vectors. A question may name its basic emotions, words that some
-modality learned, their declared synonyms, words that `moodal adapt` taught, and any other words,
-whose vectors are computed: the scores of those are marked as guesses.
+modality learned, their declared synonyms, translations of basic emotions, words that `moodal adapt`
+taught, and any other words, whose vectors are computed: the scores of those are marked as guesses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ import numpy as np
 from moodal.core.dimensions import DIMENSIONS
 from moodal.core.emotions import Value
 from moodal.core.errors import SpaceError, UsageError
+from moodal.core.files import load_toml
 
 UNNAMED = "minilm"
 """The source of the vectors of an artefact that names none."""
@@ -56,7 +59,8 @@ def ask(
         emotions: the names that are asked for; None or empty for the basic emotions.
         basics: the emotions that every question compares with.
         known: word -> its vector [d], for every word that the artefact carries.
-        synonyms: other name -> word; declared in the artefact, never guessed.
+        synonyms: other name -> word; declared in the artefact, never guessed. Words of other
+            languages for basic emotions (translations.toml) are synonyms besides.
         source: of the vectors of further words, see
             `moodal.modalities.text.emotion_vectors.word_vectors`.
 
@@ -78,14 +82,35 @@ def ask(
         raise SpaceError(f"An emotion is asked for twice: {', '.join(twice)}.")
     shown, notes = {}, []
     for name in names:
-        word = name if name in known else synonyms.get(name, name)
+        word, why = _meant(name, known, synonyms)
         shown[name] = word
-        if word != name:
-            notes.append(f"{name} is taken for {word}, as the artefact declares.")
+        if why:
+            notes.append(f"{name} is taken for {word}, {why}.")
     words = list(dict.fromkeys([*basics, *shown.values()]))
     new = [word for word in words if word not in known]
     vectors = {**known, **dict(zip(new, vectors_of(new, source), strict=True))}
     return Asked(tuple(words), np.stack([vectors[w] for w in words]), shown, tuple(notes))
+
+
+def _meant(
+    name: str, known: Mapping[str, np.ndarray], synonyms: Mapping[str, str]
+) -> tuple[str, str]:
+    """Return the word that a name stands for, and why; "" where it stands for itself."""
+    if name in known:
+        return name, ""
+    if name in synonyms:
+        return synonyms[name], "as the artefact declares"
+    word = translations().get(name)
+    if word is not None and word in known:
+        return word, "its English word"
+    return name, ""
+
+
+@cache
+def translations() -> Mapping[str, str]:
+    """Read the words of other languages for basic emotions: word -> the English one."""
+    table = load_toml(Path(__file__).with_name("translations.toml"))
+    return {word: emotion for emotion, words in table.items() for word in words}
 
 
 def clean(name: str) -> str:
