@@ -6,8 +6,9 @@ times, such as that of a text, is drawn sentence by sentence (``moodal.output.pl
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
@@ -17,18 +18,19 @@ from moodal.core.errors import UsageError
 from moodal.core.files import replacing
 from moodal.core.guard import plain
 from moodal.core.timeline import Timeline
-from moodal.output import plot_curves, plot_panels, plot_text
+from moodal.output import plot_curves, plot_face, plot_panels, plot_text
 from moodal.output.fonts import installed, missing_fonts
 from moodal.output.footnotes import footnotes
 from moodal.output.formats import timed
 from moodal.output.lettering import wrapped
 from moodal.output.panel_frames import LEFT, RIGHT, WIDTH, crowded, streams_with_shares
 from moodal.output.plot_curves import SIDE, curve_notes, telling_words
+from moodal.output.plot_face import face_notes, face_series
 from moodal.output.plot_panels import FACE, place_faces, words_of
 from moodal.output.style import clock
 from moodal.output.time_axis import set_ticks, unit
 
-DRAW = {**plot_panels.DRAW, **plot_curves.DRAW}
+DRAW: dict[str, Callable[..., None]] = {**plot_panels.DRAW, **plot_curves.DRAW, **plot_face.DRAW}
 """Name of a panel -> the function that draws it."""
 
 _GAP = 0.12  # inches between two panels
@@ -138,6 +140,7 @@ def _notes(t: Timeline, view: _View, panels: Sequence[_Panel]) -> Iterator[str]:
     """Yield what a reader must know of the panels: how curves are made, and words without room."""
     names = {panel.name for panel in panels}
     yield from curve_notes(names, view.length)
+    yield from face_notes(names)
     known = sum(bool(p.text) for p in t)
     drawn = sum(bool(text) for p in panels if p.name == "words" for _, text in p.content[1])
     if 2 * drawn < known and "telling" not in names:
@@ -171,6 +174,7 @@ def _panels(t: Timeline, view: _View) -> Iterator[_Panel]:
     faces = place_faces(t, view.length, view.inch)
     if faces:
         yield _Panel("faces", FACE, faces)
+    yield from _face_actions(t, view)
     if t.waveform is not None and len(t.waveform):
         yield _Panel("sound", 0.7)
     yield from _words(t, view)
@@ -206,6 +210,18 @@ def _dimensions(lane: timed.Lane, curves: bool) -> Iterator[_Panel]:
         yield _Panel("intensity curve", 0.4, lane)
 
 
+def _face_actions(t: Timeline, view: _View) -> Iterator[_Panel]:
+    """Yield the panels of what each lane's face does, where that is known."""
+    for lane, fine in zip(view.lanes, view.fine, strict=True):
+        tracks = {a.track for c in lane.annotations for a in c.prediction.face}
+        alone = [a for a in t.face_between if len(view.lanes) == 1 or a.track in tracks]
+        series = face_series(lane, fine, alone, view.curves)
+        if series.actions:
+            yield _Panel("head and gaze", 0.95, series)
+        if series.units:
+            yield _Panel("action units", 0.15 * len(series.units), series)
+
+
 def _words(t: Timeline, view: _View) -> Iterator[_Panel]:
     """Yield the words of each lane or, where there is no room, of the most telling utterances."""
     if crowded([c for lane in view.lanes for c in lane.annotations], view.inch):
@@ -217,6 +233,18 @@ def _words(t: Timeline, view: _View) -> Iterator[_Panel]:
         if any(text for _, text in words):
             height = 0.05 + 0.135 * max(s.count("\n") + 1 for _, s in words)
             yield _Panel("words", height, (lane.name, words))
+
+
+@contextmanager
+def _quiet_fonts() -> Iterator[None]:
+    """Keep matplotlib from naming each font without a bold face: another one is used then."""
+    logger = logging.getLogger("matplotlib.font_manager")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextmanager
@@ -234,7 +262,7 @@ def _figure(path: Path) -> Iterator[Any]:
         "svg.hashsalt": "moodal",
         "svg.fonttype": "none",
     }
-    with matplotlib.rc_context(style), warnings.catch_warnings():
+    with matplotlib.rc_context(style), warnings.catch_warnings(), _quiet_fonts():
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure = Figure(dpi=150)
         FigureCanvasAgg(figure)

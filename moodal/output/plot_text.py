@@ -42,8 +42,7 @@ def draw(figure: Any, timeline: Timeline, title: str, foot: Sequence[str], width
     start = 0.3 + 0.2 * len(heading)
     pictures = [x for _, x in timeline.thumbnails]
     faces = pictures if len(pictures) == len(shown) else pictures[:1]
-    silent = "" if timeline.kind == "image" else "(no words)"
-    flows = [_flow(figure, p, silent) for p in shown]
+    flows = [_flow(figure, p, _silent(timeline, p)) for p in shown]
     rows = [_height(p, flows[i], i < len(faces)) for i, p in enumerate(shown)]
     marked = any(w.shares for p in shown for w in p.words)
     end = (0.3 if marked else 0.0) + 0.16 * len(foot) + 0.15
@@ -81,6 +80,13 @@ def draw(figure: Any, timeline: Timeline, title: str, foot: Sequence[str], width
         _legend(page, top + 0.12)
     for i, line in enumerate(reversed(foot)):
         page.text(_LEFT, height - 0.12 - 0.16 * i, line, fontsize=7, color="#444444")
+
+
+def _silent(timeline: Timeline, p: Prediction) -> str:
+    """Return what stands in place of words: in a picture of several people, who it is."""
+    if timeline.kind != "image":
+        return "(no words)"
+    return p.who if timeline.persons else ""
 
 
 Flow = list[tuple[float, int, float, str, float | None]]

@@ -68,15 +68,6 @@ def streams_of(timeline: Timeline) -> dict[str, ModalityInfo]:
     }
 
 
-def face_name(track: int | None) -> str:
-    """Name a tracked face by its number; None is what was judged without a face.
-
-    >>> face_name(2), face_name(None)
-    ('face 2', 'no face')
-    """
-    return "no face" if track is None else f"face {track}"
-
-
 def numbered(timeline: Timeline) -> Iterator[tuple[str, Prediction]]:
     """Yield the rows of a timeline with their numbers: 3 of an utterance, 3.1 of its slices."""
     for i, p in enumerate(timeline, 1):

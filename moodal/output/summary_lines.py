@@ -16,7 +16,7 @@ SHOWN = 0.005
 
 
 def summary_lines(timeline: Timeline) -> Iterator[str]:
-    """Yield sentences on the recording as a whole, then on each of several tracked faces.
+    """Yield sentences on the recording as a whole, then on each of several persons.
 
     A single utterance needs no summary.
     """
@@ -26,7 +26,7 @@ def summary_lines(timeline: Timeline) -> Iterator[str]:
     # the faces of a picture are its utterances already
     tracks = () if timeline.kind == "image" else whole.tracks
     for summary in (whole, *tracks):
-        name = "Overall" if summary.track is None else f"Face {summary.track}"
+        name = _capitalised(plain(summary.person)) if summary.person else "Overall"
         if timeline.values:
             for value in timeline.values:
                 ends = summary.values[value.name]
@@ -40,7 +40,8 @@ def _emotions(timeline: Timeline, summary: RecordingSummary, name: str) -> Itera
     whole = "the utterances" if summary.seconds is None else f"{summary.seconds:.1f} s"
     decided = _percentages({**summary.decided, UNSURE: summary.undecided or 0.0})
     yield f"{name}, of {whole}: {decided}."
-    yield f"{name}, mean probability: {_percentages(summary.probabilities)}."
+    shares = _percentages(summary.probabilities) or "all below 1 %"
+    yield f"{name}, mean probability: {shares}."
     headlines = {p.headline for p in timeline}
     for row, means in summary.dimensions.items():
         if row not in headlines:
@@ -53,6 +54,11 @@ def _emotions(timeline: Timeline, summary: RecordingSummary, name: str) -> Itera
     if summary.telling:
         moments = ", ".join(_moment(timeline, moment) for moment in summary.telling)
         yield f"{name}, most telling: {moments}."
+
+
+def _capitalised(name: str) -> str:
+    """Return a name with a capital at its beginning: "speaker 2" -> "Speaker 2"."""
+    return name[:1].upper() + name[1:]
 
 
 def _percentages(shares: Mapping[str, float]) -> str:

@@ -13,7 +13,6 @@ from moodal.output.style import (
     clock,
     colours,
     dimension_texts,
-    face_name,
     ink,
     interval,
     letters,
@@ -26,6 +25,8 @@ from moodal.output.style import (
 from moodal.output.summary_lines import summary_lines
 
 _BAR = 5
+_WORDS = 18
+"""The places of a line that words get at least, before other columns give way to them."""
 _LEVELS = "▁▂▃▄▅▆▇█"
 _ASCII = str.maketrans(
     {c: str(i) for i, c in enumerate(_LEVELS, 1)}
@@ -55,16 +56,20 @@ def show(timelines: Sequence[Timeline], console: Any = None) -> None:
 
 
 def _parts(timeline: Timeline, width: int, encoding: str) -> Iterator[Any]:
-    pen = _Pen(timeline, encoding)
+    pen = Pen(timeline, encoding)
     yield pen.text(_heading(timeline), "bold")
     if len(timeline):
-        yield from (_lines if timeline.values else _strips)(timeline, pen, width)
-        yield _table(timeline, pen, width)
+        yield from (value_lines if timeline.values else strips)(timeline, pen, width)
+        table = _table(timeline, pen, width)
+        yield table
+        columns = [column.header for column in table.columns]
+        if "dimensions" not in columns and any(p.dimensions for p in timeline.rows):
+            yield pen.text("(A wider window has the dimensions of each row.)", "dim")
     for line in (*summary_lines(timeline), *footnotes(timeline)):
         yield pen.text(line)
 
 
-class _Pen:
+class Pen:
     """A writer of text in the output's encoding, and of emotions in their colours."""
 
     def __init__(self, timeline: Timeline, encoding: str) -> None:
@@ -114,12 +119,12 @@ def _length(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
 
 
-def _strips(timeline: Timeline, pen: _Pen, width: int) -> Iterator[Any]:
-    """Yield a row of cells over time (without times, one per sentence) for each tracked face."""
+def strips(timeline: Timeline, pen: Pen, width: int) -> Iterator[Any]:
+    """Yield a row of cells over time (without times, one per sentence) for each person."""
     from rich.text import Text
 
     used: dict[str, None] = {}
-    for name, predictions in _by_face(timeline):
+    for name, predictions in _by_person(timeline):
         start, stop = _ends(timeline)
         columns = max(10, width - len(name) - len(start) - len(stop) - 4)
         line = Text(f"  {name}{start} ")
@@ -138,14 +143,13 @@ def _strips(timeline: Timeline, pen: _Pen, width: int) -> Iterator[Any]:
     yield legend
 
 
-def _by_face(timeline: Timeline) -> list[tuple[str, list[Prediction]]]:
-    """Return the rows of each tracked face with its label; all together where there is one face."""
-    if len(timeline.faces) < 2:
+def _by_person(timeline: Timeline) -> list[tuple[str, list[Prediction]]]:
+    """Return the rows of each person with the name; all together where there is one."""
+    if not timeline.persons:
         return [("", list(timeline.rows))]
-    tracks = dict.fromkeys(p.track for p in timeline)
     return [
-        (f"{face_name(track)}: ", [p for p in timeline.rows if p.track == track])
-        for track in tracks
+        (f"{plain(name)}: ", [p for p in timeline.rows if p.who == name])
+        for name in timeline.persons
     ]
 
 
@@ -157,14 +161,14 @@ def _ends(t: Timeline) -> tuple[str, str]:
     return "0" if length < 60 else clock(0), _length(length)
 
 
-def _lines(timeline: Timeline, pen: _Pen, width: int) -> Iterator[Any]:
+def value_lines(timeline: Timeline, pen: Pen, width: int) -> Iterator[Any]:
     """Yield a row of bars over time for each value and tracked face, as high as the value."""
     from rich.text import Text
 
     start, stop = _ends(timeline)
     names = {v.name: pen.encodable(f"{plain(v.name)} ({interval(v)})") for v in timeline.values}
     wide = max(map(len, names.values()))
-    for face, predictions in _by_face(timeline):
+    for face, predictions in _by_person(timeline):
         for value in timeline.values:
             before = f"  {face}{names[value.name]:{wide}} {start} "
             columns = max(10, width - len(before) - len(stop) - 2)
@@ -218,52 +222,97 @@ def _runs(cells: Iterable[str | None]) -> Iterator[tuple[str | None, int]]:
         yield emotion, len(list(run))
 
 
-def _table(timeline: Timeline, pen: _Pen, width: int) -> Any:
+def _table(timeline: Timeline, pen: Pen, width: int) -> Any:
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
-    timed = any(p.start is not None for p in timeline) and timeline.kind != "image"
-    spoken = any(p.text for p in timeline)
-    short = max([timeline.duration or 0, *(p.end or 0 for p in timeline)]) < 60
-    several = len(timeline.faces) > 1
-    wide = width >= 110
+    columns = _fitted(_columns(timeline, pen, width >= 110), width)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
-    table.add_column("#", justify="right", style="dim", no_wrap=True)
-    if timed:
-        table.add_column("time", no_wrap=True)
-    if several:
-        table.add_column("face", no_wrap=True)
-    if spoken:
-        table.add_column("words", ratio=1, overflow="fold")
-    dimensioned = any(p.dimensions or p.intensity for p in timeline)
-    answers = ["decided", "its shares", *(["dimensions"] if dimensioned else [])]
-    for name in [plain(v.name) for v in timeline.values] or answers:
-        table.add_column(name, no_wrap=True, justify="right" if timeline.values else "left")
-    shown: set[str] = set()
-    for number, p in numbered(timeline):
-        row: list[Any] = [number]
-        if timed:
-            row.append(pen.encodable(_times(p, short)))
-        if several:
-            row.append("" if p.track is None else str(p.track))
-        if spoken:
-            utterance = number.partition(".")[0]  # whose words are shown once
-            text = "" if utterance in shown else p.turn or "(no words)"
-            shown.add(utterance)
-            row.append(pen.text(text, "" if p.text else "dim"))
-        if timeline.values:
-            row += [pen.encodable(numeral(v, p.values[v.name])) for v in timeline.values]
+    for name in columns:
+        if name == "words":
+            table.add_column(name, ratio=1, overflow="fold")
+        elif name == "#":
+            table.add_column(name, justify="right", style="dim", no_wrap=True)
         else:
-            between = "  " if wide else "\n"
-            cells = [_shares(p, pen), *([dimension_texts(p)] if dimensioned else [])]
-            texts = [Text(pen.encodable(between.join(cell) or "–")) for cell in cells]
-            row += [_decided(p, pen), *texts]
+            numeric = name in {plain(v.name) for v in timeline.values}
+            table.add_column(name, no_wrap=True, justify="right" if numeric else "left")
+    for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
     return table
 
 
-def _times(p: Prediction, short: bool) -> str:
+def _fitted(columns: dict[str, list[Any]], width: int) -> dict[str, list[Any]]:
+    """Return columns of which others have given way to words, where these had little room.
+
+    Persons are named in front of their words; dimensions are left to their sums below the table.
+    """
+    for name in ("person", "dimensions"):
+        others = [_wide(head, cells) + 2 for head, cells in columns.items() if head != "words"]
+        if name in columns and "words" in columns and width - sum(others) - 2 < _WORDS:
+            gone = columns[name]
+            columns = {head: cells for head, cells in columns.items() if head != name}
+            if name == "person":
+                columns["words"] = list(map(_spoken_by, gone, columns["words"]))
+    return columns
+
+
+def _columns(timeline: Timeline, pen: Pen, wide: bool) -> dict[str, list[Any]]:
+    """Return the head and cells of each column, all as rich's Text."""
+    rows = list(numbered(timeline))
+    columns: dict[str, list[Any]] = {"#": [pen.text(number) for number, _ in rows]}
+    short = max([timeline.duration or 0, *(p.end or 0 for p in timeline)]) < 60
+    if any(p.start is not None for p in timeline) and timeline.kind != "image":
+        columns["time"] = [pen.text(times(p, short)) for _, p in rows]
+    if timeline.persons:
+        columns["person"] = [pen.text(p.who) for _, p in rows]
+    if any(p.text for p in timeline):
+        columns["words"] = _words(rows, pen, bool(timeline.persons))
+    if timeline.values:
+        for value in timeline.values:
+            columns[plain(value.name)] = [
+                pen.text(numeral(value, p.values[value.name])) for _, p in rows
+            ]
+        return columns
+    columns["decided"] = [decided(p, pen) for _, p in rows]
+    columns["its shares"] = [_lines(_shares(p, pen), pen, wide) for _, p in rows]
+    if any(p.dimensions or p.intensity for p in timeline):
+        columns["dimensions"] = [_lines(dimension_texts(p), pen, wide) for _, p in rows]
+    return columns
+
+
+def _words(rows: Sequence[tuple[str, Prediction]], pen: Pen, several: bool) -> list[Any]:
+    """Return the cells of words; those of an utterance's slices are shown once."""
+    shown: set[str] = set()
+    cells = []
+    for number, p in rows:
+        utterance = number.partition(".")[0]
+        words = p.text if several else p.turn  # the person has a column
+        text = "" if utterance in shown else words or "(no words)"
+        shown.add(utterance)
+        cells.append(pen.text(text, "" if p.text else "dim"))
+    return cells
+
+
+def _spoken_by(person: Any, words: Any) -> Any:
+    """Return words behind the name of who said them."""
+    return person.copy().append(": ").append_text(words) if person.plain else words
+
+
+def _lines(texts: Sequence[str], pen: Pen, wide: bool) -> Any:
+    from rich.text import Text
+
+    return Text(pen.encodable(("  " if wide else "\n").join(texts) or "–"))
+
+
+def _wide(head: str, cells: Sequence[Any]) -> int:
+    """Return the width of a column's widest line, in places of the terminal."""
+    from rich.cells import cell_len
+
+    lines = [line for cell in cells for line in cell.plain.splitlines()]
+    return max(map(cell_len, [head, *lines]))
+
+
+def times(p: Prediction, short: bool) -> str:
     """Format start and end; in a recording under a minute as seconds with tenths."""
     if p.start is None or p.end is None:
         return ""
@@ -272,7 +321,7 @@ def _times(p: Prediction, short: bool) -> str:
     return f"{clock(p.start)}–{clock(p.end)}"
 
 
-def _decided(p: Prediction, pen: _Pen) -> Any:
+def decided(p: Prediction, pen: Pen) -> Any:
     """Return the emotion with its percentage and a small bar; abstaining, the most probable."""
     from rich.text import Text
 
@@ -288,7 +337,7 @@ def _decided(p: Prediction, pen: _Pen) -> Any:
     return shown.append(pen.encodable(empty), style="dim")
 
 
-def _shares(p: Prediction, pen: _Pen) -> list[str]:
+def _shares(p: Prediction, pen: Pen) -> list[str]:
     """Return each stream's share in the emotion's logit, largest first: "voice +1.2"."""
     sources = p.sources.get(p.shown_emotion, {})
     shares = [

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from moodal.core.errors import UsageError
 from moodal.core.files import replacing
 from moodal.core.timeline import Timeline
+from moodal.output.formats import timed
 from moodal.output.formats.csv_ import to_csv, to_summary_csv
 from moodal.output.formats.eaf import to_eaf
+from moodal.output.formats.hume import to_hume
 from moodal.output.formats.json_ import from_json, to_json
 from moodal.output.formats.jsonl import from_jsonl, to_jsonl
+from moodal.output.formats.rttm import to_rttm
 from moodal.output.formats.srt import OWN, to_srt
 from moodal.output.formats.textgrid import to_textgrid
 
@@ -43,6 +46,8 @@ FORMATS: dict[str, Format] = {
     "srt": Format(to_srt, OWN),  # ".srt" would be taken for a transcript
     "textgrid": Format(to_textgrid, ".TextGrid"),
     "eaf": Format(to_eaf, ".eaf"),
+    "rttm": Format(to_rttm, ".rttm", several=True),
+    "hume": Format(to_hume, ".hume.json", several=True),
 }
 """Name -> format; `moodal predict --format` offers these."""
 
@@ -93,14 +98,15 @@ def write(
         _put(render_file(several), folder, several)
         return [folder]
     written, refused = [], []
-    for timeline, name in zip(several, _names(several, chosen.ending), strict=True):
+    for timeline, name in zip(several, timed.distinct_names(several), strict=True):
+        path = folder / f"{name}{chosen.ending}"
         try:
             text = render_file([timeline])
-            _put(text, folder / name, [timeline])
+            _put(text, path, [timeline])
         except UsageError as error:
             refused.append(str(error))
         else:
-            written.append(folder / name)
+            written.append(path)
     if refused:
         more = f" The same holds for {len(refused) - 1} more." if len(refused) > 1 else ""
         raise UsageError(refused[0] + more)
@@ -124,20 +130,3 @@ def _put(text: str, path: Path, timelines: Sequence[Timeline]) -> None:
             raise UsageError(f"{path} is the recording itself; choose another folder or name.")
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _names(timelines: Sequence[Timeline], ending: str) -> list[str]:
-    """Choose distinct names: interview.srt, else interview.mp4.srt, else with a number."""
-    names = [PurePath(t.path).name if t.path not in ("", "-") else "recording" for t in timelines]
-    stems = [PurePath(n).stem for n in names]
-    chosen: list[str] = []
-    taken: set[str] = set()
-    for name, stem in zip(names, stems, strict=True):
-        base = stem if sum(s.lower() == stem.lower() for s in stems) == 1 else name
-        number, unique = 1, base
-        while unique.lower() in taken:
-            number += 1
-            unique = f"{base}-{number}"
-        taken.add(unique.lower())
-        chosen.append(unique + ending)
-    return chosen

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from moodal.core.guard import plain
 from moodal.core.timeline import UNSURE, Timeline
@@ -31,10 +32,11 @@ def to_eaf(timelines: Sequence[Timeline]) -> str:
 
     A model of values gives a tier per value, called as the value, instead of emotions. Where
     utterances have slices, a tier of these lies between the utterance and its emotions or values.
-    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`. Where they
-    are known, the tiers speaker and language come after the utterances. The emotion tier has a
-    vocabulary of the emotions, to choose from when correcting. Overlapping utterances, such as
-    those of several faces, get separate tiers, "utterance (face 2)".
+    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`, and those of what the
+    face does come before the emotions, see `timed.face_tiers`. Where they are known, the tiers
+    speaker and language come after the utterances. The emotion tier has a vocabulary of the
+    emotions, to choose from when correcting. Overlapping utterances, such as those of several
+    faces, get separate tiers, "utterance (face 2)".
 
     Raises:
         UsageError: there are several recordings, or the recording has no times.
@@ -60,6 +62,8 @@ def to_eaf(timelines: Sequence[Timeline]) -> str:
         for value in timeline.values:
             values = (f"{p.values[value.name]:.2f}" for p in predictions)
             page.dependent_tier(f"{timed.value_tier(value)}{name}", "value", parent, ids, values)
+        for tier, texts in timed.face_tiers(timeline, lane):
+            page.dependent_tier(f"{tier}{name}", "face", parent, ids, texts)
         if timeline.values:
             continue
         values = (p.label for p in predictions)
@@ -99,6 +103,7 @@ class _Page:
         self.sliced = timeline.step is not None
         self.labels = [name for name, _ in timed.label_tiers(timeline, timed.Lane("", []))]
         self.dimensions = any(p.dimensions or p.intensity for p in timeline)
+        self.face = any(p.face for p in timeline)
 
     def timed_tier(
         self, name: str, kind: str, spans: Iterable[tuple[int, int, str]], parent: str = ""
@@ -168,6 +173,8 @@ class _Page:
             kinds["probability"] = associated
         if self.dimensions:
             kinds["dimension"] = associated
+        if self.face:
+            kinds["face"] = associated
         for name, more in kinds.items():
             first = {"LINGUISTIC_TYPE_ID": name, "GRAPHIC_REFERENCES": "false"}
             ET.SubElement(self.root, "LINGUISTIC_TYPE", first | more)
@@ -194,14 +201,25 @@ class _Page:
 
 
 def _media(path: str) -> dict[str, str]:
-    """Describe the media file: ELAN tries MEDIA_URL, then the path relative to the document."""
-    kind = mimetypes.guess_type(path)[0] or "unknown"
+    """Describe the media file: ELAN tries MEDIA_URL, then the path relative to the document.
+
+    Of a recording that is not there, such as one with a pseudonym, the name alone is written: a
+    path would tell where the program ran.
+    """
     whole = Path(path).expanduser().absolute()
+    relative = f"./{plain(whole.name)}"
     return {
-        "MEDIA_URL": whole.as_uri(),
-        "MIME_TYPE": kind,
-        "RELATIVE_MEDIA_URL": f"./{plain(whole.name)}",
+        "MEDIA_URL": whole.as_uri() if _exists(whole) else quote(relative),
+        "MIME_TYPE": mimetypes.guess_type(path)[0] or "unknown",
+        "RELATIVE_MEDIA_URL": relative,
     }
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # no name of a file on this system
+        return False
 
 
 def _now() -> str:

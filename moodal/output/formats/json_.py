@@ -1,4 +1,4 @@
-"""Write and read timelines as JSON: everything except thumbnails and the waveform.
+"""Write and read timelines as JSON: everything except thumbnails.
 
 ``moodal.output.formats.schema`` and docs/output.md describe the fields and their units.
 """
@@ -18,9 +18,16 @@ from moodal.core.guard import escaped
 from moodal.core.records import BUILT_IN, ModalityInfo
 from moodal.core.summary import RecordingSummary
 from moodal.core.timeline import Moment, Prediction, Timeline, Word
+from moodal.output.footnotes import footnotes
+from moodal.output.formats.drawn_json import drawn_from_json, drawn_to_json
+from moodal.output.formats.face_json import action_from_json, action_to_json
 from moodal.output.style import streams_of
+from moodal.output.summary_lines import summary_lines
 
 NAME = "moodal-timeline/1"
+
+_DERIVED = ("utterances", "summary", "remarks", "language")
+"""Fields of a recording that are read in another way, or follow from the others."""
 
 TOLERANCE = 1e-4
 """Nats by which shares + bias of a document may differ from the logit, because of rounding."""
@@ -43,7 +50,7 @@ def to_json(timelines: Sequence[Timeline]) -> str:
 
 
 def from_json(text: str, name: str = "The document") -> list[Timeline]:
-    """Read the timelines of a document, which holds no waveforms or thumbnails.
+    """Read the timelines of a document, which holds no thumbnails.
 
     Args:
         text: the document.
@@ -80,6 +87,7 @@ def from_json(text: str, name: str = "The document") -> list[Timeline]:
 
 
 def _recording(t: Timeline) -> dict[str, Any]:
+    written = _as_written(t)
     return {
         "path": t.path,
         "kind": t.kind,
@@ -93,8 +101,21 @@ def _recording(t: Timeline) -> dict[str, Any]:
         **({"prior": t.prior} if t.prior else {}),
         **({} if t.step is None else {"step": t.step}),
         **({"values": Values(t.values).ranges()} if t.values else {}),
-        "summary": _summary(_as_written(t).summary()),
+        **_faces(t),
+        **drawn_to_json(t),
+        "summary": _summary(written.summary()),
+        "remarks": [*summary_lines(written), *footnotes(written)],
         "utterances": [_utterance(p, _word_stream(t)) for p in t],
+    }
+
+
+def _faces(t: Timeline) -> dict[str, Any]:
+    """Return what faces do between utterances, and when none is seen, where that is known."""
+    between = [action_to_json(action, t.path) for action in t.face_between]
+    faceless = [_seconds(at, t.path) for at in t.faceless]
+    return {
+        **({"face_between": between} if between else {}),
+        **({"faceless": faceless} if faceless else {}),
     }
 
 
@@ -137,7 +158,9 @@ def _summary(summary: RecordingSummary) -> dict[str, Any]:
         "first": [asdict(moment) for moment in summary.first],
         **({"values": values} if values else {}),
         **_summary_dimensions(summary),
+        **({"changes": summary.changes} if summary.decided else {}),
         **({} if summary.track is None else {"track": summary.track}),
+        **({} if summary.person is None else {"person": summary.person}),
         **({"tracks": tracks} if tracks else {}),
     }
 
@@ -196,6 +219,7 @@ def _utterance(p: Prediction, word_stream: str) -> dict[str, Any]:
         "track": p.track,
         "text": p.text,
         **({"speaker": p.speaker} if p.speaker else {}),
+        **({"person": p.person} if p.person else {}),
         **({"language": p.language} if p.language else {}),
         **({"untrained": list(p.untrained)} if p.untrained else {}),
         "decided": list(p.decided),
@@ -219,6 +243,7 @@ def _utterance(p: Prediction, word_stream: str) -> dict[str, Any]:
         **({"slices": [_utterance(s, word_stream) for s in p.slices]} if p.slices else {}),
         **_dimensions(p.dimensions, p.id),
         **({"intensity": _rounded(p.intensity, 4, p.id)} if p.intensity else {}),
+        **({"face": [action_to_json(action, p.id) for action in p.face]} if p.face else {}),
     }
 
 
@@ -292,10 +317,13 @@ def _check_values(
 
 
 def _timeline(recording: Mapping[str, Any]) -> Timeline:
-    fields = {k: v for k, v in recording.items() if k not in ("utterances", "summary", "language")}
+    fields = {k: v for k, v in recording.items() if k not in _DERIVED}
     fields |= {k: tuple(fields[k]) for k in ("emotions", "notes")}
     fields["modalities"] = tuple(ModalityInfo(**m) for m in fields["modalities"])
     fields["values"] = tuple(Value(**v) for v in fields["values"])
+    fields["face_between"] = tuple(map(action_from_json, fields["face_between"]))
+    fields["faceless"] = tuple(fields["faceless"])
+    fields |= drawn_from_json(recording)
     return Timeline(predictions=tuple(_prediction(u) for u in recording["utterances"]), **fields)
 
 
@@ -304,6 +332,7 @@ def _prediction(utterance: Mapping[str, Any]) -> Prediction:
     fields["dimensions"] = {s: Dimensions(**row) for s, row in fields["dimensions"].items()}
     fields |= {k: tuple(fields[k]) for k in ("decided", "streams", "flags", "untrained")}
     fields["slices"] = tuple(_prediction(s) for s in fields["slices"])
+    fields["face"] = tuple(map(action_from_json, fields["face"]))
     fields["words"] = tuple(Word(**w) for w in fields["words"])
     fields["moments"] = tuple(Moment(**m) for m in fields["moments"])
     fields["quality"] = {

@@ -12,14 +12,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from moodal.core.face_action import BLENDSHAPES
+
 NAME = "moodal-timeline/1"
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Nats = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Degrees = Annotated[float, Field(ge=-180, le=180)]
 Dimension = Annotated[float, Field(ge=-1, le=1)]
 ByEmotion = dict[str, Nats]
+Base64Str = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 
 
 class _Part(BaseModel):
@@ -71,6 +75,56 @@ class DimensionsPart(_Part):
     )
 
 
+class BoxPart(_Part):
+    """The bounding box of a face's landmarks."""
+
+    left: Number = Field(description="pixels of the file, which is turned upright")
+    top: Number = Field(description="pixels of the file")
+    width: Number = Field(description="pixels of the file")
+    height: Number = Field(description="pixels of the file")
+
+
+class PosePart(_Part):
+    """The turn of a head."""
+
+    yaw: Degrees = Field(description="degrees, positive to the right of the picture")
+    pitch: Degrees = Field(description="degrees, positive up")
+    roll: Degrees = Field(description="degrees, positive clockwise in the picture")
+
+
+class GazePart(_Part):
+    """The direction of both eyes together."""
+
+    yaw: Degrees = Field(description="degrees, positive to the right of the picture")
+    pitch: Degrees = Field(description="degrees, positive up")
+
+
+class FaceActionPart(_Part):
+    """The action of a face in one picture, or its mean over the pictures of a slice."""
+
+    at: Seconds = Field(description="s in the recording; of a slice, its beginning")
+    track: int = Field(description="number of the tracked face")
+    box: BoxPart
+    confidence: Share = Field(description="probability that the landmarks are of a face")
+    pose: PosePart
+    gaze: GazePart = Field(description="relative to the camera; 0 and 0 is into it")
+    gaze_in_head: GazePart = Field(description="relative to the head; 0 and 0 is straight ahead")
+    blink: Share = Field(description="mean closure of both eyes, derived; ignored by readers")
+    mouth_opening: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        description="height of the gap between the lips by the width of an average mouth"
+    )
+    blendshapes: dict[str, Share] = Field(description="MediaPipe's 52 coefficients, by name")
+    action_units: dict[str, Share] = Field(
+        description="FACS action unit -> 0 to 1, derived; ignored by readers"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> FaceActionPart:
+        if missing := [name for name in BLENDSHAPES if name not in self.blendshapes]:
+            raise ValueError(f"blendshapes lack {missing[0]}")
+        return self
+
+
 class UtterancePart(_Part):
     """The emotions, or the values, of one utterance."""
 
@@ -80,7 +134,12 @@ class UtterancePart(_Part):
     track: int | None = Field(description="number of the tracked face; null without one")
     text: str | None = Field(description="the words; null if they are not known")
     speaker: str | None = Field(
-        default=None, description="name of the speaker in the subtitles, several joined by a comma"
+        default=None,
+        description="who speaks: a name of the subtitles or RTTM, speaker 2, or channel 2; several "
+        "joined by a comma",
+    )
+    person: str | None = Field(
+        default=None, description="whose emotions these are, where persons are told apart"
     )
     language: str | None = Field(
         default=None, description="the language of the words, as a BCP 47 tag such as de"
@@ -136,6 +195,10 @@ class UtterancePart(_Part):
     intensity: dict[str, Share] = Field(
         default={}, description="stream -> how strong the expression is, 0 to 1"
     )
+    face: list[FaceActionPart] = Field(
+        default=[],
+        description="what the face does in each picture, or once per slice; only where asked for",
+    )
 
 
 class DecidedMomentPart(_Part):
@@ -190,11 +253,18 @@ class SummaryPart(_Part):
     intensity: dict[str, Share] = Field(
         default={}, description="stream -> mean, weighted by the utterances' seconds"
     )
+    changes: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="how often another emotion is decided than before"
+    )
     track: int | None = Field(
         default=None, description="number of the tracked face; null for the whole recording"
     )
+    person: str | None = Field(
+        default=None, description="name of the person; null for the whole recording"
+    )
     tracks: list[SummaryPart] = Field(
-        default=[], description="a summary for each tracked face, where there are several"
+        default=[],
+        description="a summary for each person, a speaker or a face, where there are several",
     )
 
 
@@ -238,6 +308,30 @@ class RecordingPart(_Part):
     values: list[ValuePart] = Field(
         default=[],
         description="the values that were asked for, in that order; empty for a model of emotions",
+    )
+    face_between: list[FaceActionPart] = Field(
+        default=[],
+        description="what the face does in pictures that belong to no utterance",
+    )
+    faceless: list[Seconds] = Field(
+        default=[],
+        description="s of the pictures without a face; only where actions were asked for",
+    )
+    waveform: Base64Str = Field(
+        default="",
+        description="the sound in equal spans: base64 of a signed byte each for the lowest and "
+        "the highest sample of each span, in 1/127 of full scale; empty without sound",
+    )
+    face_places: Base64Str = Field(
+        default="",
+        description="where each face is in each picture: base64 of six little-endian float32 "
+        "numbers each: s in the recording, track, and left, top, width and height as parts of the "
+        "picture's width and height; empty without faces",
+    )
+    remarks: list[str] = Field(
+        default=[],
+        description="what a reader should know besides the figures, one sentence each, as the "
+        "terminal says it; follows from the other fields, and is ignored by readers",
     )
     summary: SummaryPart | None = Field(
         default=None,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from moodal.core.guard import plain
 from moodal.core.timeline import Prediction, Timeline
 from moodal.output.formats import timed
-from moodal.output.style import face_name, numeral, percent
+from moodal.output.style import numeral, percent
 
 OWN = ".moodal.srt"
 """The ending of subtitles in a folder, so that they are not taken for a transcript."""
@@ -25,7 +25,7 @@ def to_srt(timelines: Sequence[Timeline]) -> str:
     """
     timeline = timed.only(timelines, "srt")
     annotations = timed.annotate(timeline, "srt")
-    several = len(timeline.faces) > 1
+    several = bool(timeline.persons)
     return "".join(
         f"{i}\n{_time(c.start)} --> {_time(c.end)}\n{_line(timeline, c.prediction, several)}\n\n"
         for i, c in enumerate(annotations, 1)
@@ -38,7 +38,8 @@ def _line(t: Timeline, p: Prediction, several: bool) -> str:
         answer = ", ".join(f"{plain(v.name)} {numeral(v, p.values[v.name])}" for v in t.values)
     if p.untrained:
         answer += f", {plain(p.spoken)}"
-    face = f"{face_name(p.track)}: " if several and p.track is not None else ""
+    unnamed = several and not p.speaker and (p.person or p.track is not None)
+    face = f"{plain(p.who)}: " if unnamed else ""
     words = plain(p.text or "") or "(no words)"
     return f"{_name(p)}[{face}{answer}] {words}".replace("-->", "→")
 

@@ -16,8 +16,9 @@ def to_textgrid(timelines: Sequence[Timeline]) -> str:
 
     A model of values gives a tier per value, called as the value, instead of emotions. Of
     utterances with slices, the tiers of emotions and values have an interval per slice.
-    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`. Where they
-    are known, the tiers speaker and language come after the text.
+    The tiers of dimensions and intensity follow, see `timed.dimension_tiers`, and those of what the
+    face does come before the emotions, see `timed.face_tiers`. Where they are known, the tiers
+    speaker and language come after the text.
 
     Overlapping utterances, such as those of several faces, get separate tiers, whose names end
     in "(face 2)" or "(layer 2)".
@@ -61,6 +62,9 @@ def _tiers(lane: timed.Lane, timeline: Timeline) -> Iterator[tuple[str, list[Int
         numbers = [f"{c.prediction.values[value.name]:.2f}" for c in annotations]
         spans = zip(annotations, numbers, strict=True)
         yield timed.value_tier(value), [(c.start, c.end, number) for c, number in spans]
+    for name, texts in timed.face_tiers(timeline, lane):
+        spans = zip(annotations, texts, strict=True)
+        yield name, [(c.start, c.end, text) for c, text in spans]
     if timeline.values:
         return
     yield "emotion", [(c.start, c.end, c.prediction.label) for c in annotations]

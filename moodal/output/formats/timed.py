@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
 from moodal.core.dimensions import DIMENSIONS, INTENSITY
 from moodal.core.emotions import Value
 from moodal.core.errors import UsageError
+from moodal.core.face_action import UNITS, FaceAction, mean_action
+from moodal.core.guard import plain
 from moodal.core.records import ordered
-from moodal.core.summary import faces_of
+from moodal.core.summary import persons_of
 from moodal.core.timeline import Prediction, Timeline
-from moodal.output.style import face_name
 
 
 class Annotation(NamedTuple):
@@ -45,6 +46,23 @@ def only(timelines: Sequence[Timeline], format: str) -> Timeline:
             "name a folder to write them to, such as out/."
         )
     return timelines[0]
+
+
+def distinct_names(timelines: Sequence[Timeline]) -> list[str]:
+    """Choose distinct names: interview, else interview.mp4, else interview.mp4-2."""
+    names = [PurePath(t.path).name if t.path not in ("", "-") else "recording" for t in timelines]
+    stems = [PurePath(n).stem for n in names]
+    chosen: list[str] = []
+    taken: set[str] = set()
+    for name, stem in zip(names, stems, strict=True):
+        base = stem if sum(s.lower() == stem.lower() for s in stems) == 1 else name
+        number, unique = 1, base
+        while unique.lower() in taken:
+            number += 1
+            unique = f"{base}-{number}"
+        taken.add(unique.lower())
+        chosen.append(unique)
+    return chosen
 
 
 def annotate(timeline: Timeline, format: str) -> list[Annotation]:
@@ -92,21 +110,33 @@ def end_of(timeline: Timeline, annotations: Iterable[Annotation]) -> int:
 
 
 def lanes(annotations: Sequence[Annotation]) -> list[Lane]:
-    """Sort annotations into lanes without overlaps: one per tracked face, or more if needed."""
+    """Sort annotations into lanes without overlaps: one per person, or more if needed.
+
+    Persons who are only faces share a lane where they do not overlap.
+    """
+    predictions = [c.prediction for c in annotations]
     layers = _layers(annotations)
-    if len(layers) <= 1:
-        return [Lane("", list(annotations))]
-    if len(faces_of(c.prediction for c in annotations)) < 2:
+    names = persons_of(predictions)
+    if not names or (len(layers) <= 1 and not any(p.person for p in predictions)):
+        if len(layers) <= 1:
+            return [Lane("", list(annotations))]
         return [Lane(f"layer {i}", layer) for i, layer in enumerate(layers, 1)]
     sorted_lanes = []
-    tracks = sorted({c.prediction.track for c in annotations}, key=lambda t: (t is None, t or 0))
-    for track in tracks:
-        name = face_name(track)
-        track_layers = _layers([c for c in annotations if c.prediction.track == track])
-        for i, layer in enumerate(track_layers):
-            layer_name = f", layer {i + 1}" if len(track_layers) > 1 else ""
-            sorted_lanes.append(Lane(name + layer_name, layer))
+    for name in sorted(names, key=lambda name: _order(name, predictions)):
+        own_layers = _layers([c for c in annotations if c.prediction.who == name])
+        for i, layer in enumerate(own_layers):
+            layer_name = f", layer {i + 1}" if len(own_layers) > 1 else ""
+            sorted_lanes.append(Lane(plain(name) + layer_name, layer))
     return sorted_lanes
+
+
+def _order(name: str, predictions: Sequence[Prediction]) -> tuple[bool, int, int]:
+    """Order named persons by their first utterance, then faces by their number, then the rest."""
+    first = next(i for i, p in enumerate(predictions) if p.who == name)
+    p = predictions[first]
+    if p.person:
+        return False, 0, first
+    return p.track is None, 1, p.track or 0
 
 
 def words(lane: Lane) -> list[tuple[int, int, str]]:
@@ -155,13 +185,42 @@ def dimension_tiers(timeline: Timeline, lane: Lane) -> Iterator[tuple[str, list[
         yield f"{INTENSITY} ({stream})", ["" if n is None else f"{n:.2f}" for n in numbers]
 
 
+def face_tiers(timeline: Timeline, lane: Lane) -> Iterator[tuple[str, list[str]]]:
+    """Yield the tiers of what the face does: name, and a text for each annotation.
+
+    The numbers are means over the pictures of an utterance or slice. Nothing is yielded where no
+    utterance has any.
+    """
+    if not any(p.face for p in timeline):
+        return
+    predictions = [c.prediction for c in rows(lane).annotations]
+    means = [mean_action(p.face, p.face[0].at) if p.face else None for p in predictions]
+    for name, (number, digits) in _FACE_TIERS.items():
+        yield name, ["" if mean is None else f"{number(mean):.{digits}f}" for mean in means]
+    for unit in UNITS:
+        numbers = [None if mean is None else mean.action_units[unit] for mean in means]
+        yield f"{unit} (derived)", ["" if n is None else f"{n:.2f}" for n in numbers]
+
+
+_FACE_TIERS: dict[str, tuple[Callable[[FaceAction], float], int]] = {
+    "head yaw": (lambda a: a.pose.yaw, 1),
+    "head pitch": (lambda a: a.pose.pitch, 1),
+    "head roll": (lambda a: a.pose.roll, 1),
+    "gaze yaw": (lambda a: a.gaze.yaw, 1),
+    "gaze pitch": (lambda a: a.gaze.pitch, 1),
+    "blink": (lambda a: a.blink, 2),
+    "mouth opening": (lambda a: a.mouth_opening, 2),
+}
+"""Tier -> its number and decimals."""
+
+
 def value_tier(value: Value) -> str:
     """Name the tier of a value; another tier's name is not taken twice.
 
     >>> value_tier(Value.of("valence")), value_tier(Value("word", 0, 1))
     ('valence', 'word (value)')
     """
-    taken = value.name in ("utterance", "text", "speaker", "language", "word")
+    taken = value.name in ("utterance", "text", "speaker", "language", "word", *_FACE_TIERS)
     return f"{value.name} (value)" if taken else value.name
 
 
