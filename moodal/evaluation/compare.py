@@ -19,11 +19,11 @@ from moodal.evaluation.report import scores
 from moodal.evaluation.report.comparison import markdown
 from moodal.evaluation.report.figures import differences
 from moodal.evaluation.report.intervals import describe
-from moodal.evaluation.report.measures import decisions, headlines
+from moodal.evaluation.report.measures import SHARES, decisions, headlines
 from moodal.evaluation.report.paired import Decided, paired, titles
 from moodal.evaluation.report.scores import Scored
+from moodal.evaluation.report.stored import checked, save
 from moodal.evaluation.report.subgroups import group_rows
-from moodal.evaluation.report.summary import checked, save
 
 SCHEMA = "moodal.compare/1"
 SELECTION = "train.select_on"
@@ -32,13 +32,25 @@ _SELECTING = {SELECTION, "train.early_stop", "split.valid_by", "split.valid_shar
 _WITHOUT_EFFECT = ("title", "about", "report")  # recipe keys that change no prediction
 
 
+SEEDS = "seeds.json"
+"""The file of a run with several seeds, whose folder has one for each."""
+
+
 class ComparedRun(NamedTuple):
-    """A run: its report, and its predictions and decisions for the test rows."""
+    """A run: its report, and its predictions and decisions for the test rows by each seed.
+
+    The report is that of the first seed.
+    """
 
     name: str
     folder: Path
     report: Mapping[str, Any]
-    tested: Decided
+    seeds: tuple[Decided, ...]
+
+    @property
+    def tested(self) -> Decided:
+        """The predictions by the first seed."""
+        return self.seeds[0]
 
 
 def compare(
@@ -79,6 +91,9 @@ def read(folder: Path, name: str) -> ComparedRun:
     Raises:
         DataError: the run is not finished, or a file is damaged.
     """
+    if (folder / SEEDS).exists():
+        parts = [read(folder / part, name) for part in load_json(folder / SEEDS)["folders"]]
+        return parts[0]._replace(folder=folder, seeds=tuple(part.tested for part in parts))
     try:
         report = load_json(folder / "report.json")
     except FileNotFoundError:
@@ -94,7 +109,7 @@ def read(folder: Path, name: str) -> ComparedRun:
         raise DataError(
             f"{folder}: {repeated} rows were tested more than once; compare single folds."
         )
-    return ComparedRun(name, folder, report, Decided(test, _decided(folder, report, test)))
+    return ComparedRun(name, folder, report, (Decided(test, _decided(folder, report, test)),))
 
 
 def _decided(folder: Path, report: Mapping[str, Any], test: Scored) -> dict[str, np.ndarray]:
@@ -136,7 +151,8 @@ def _shared(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
                 f"{', '.join(other.columns)} ({other.task}): only runs of the same emotions or "
                 "values can be compared."
             )
-    ids = set.intersection(*(set(run.tested.scored.ids) for run in runs))
+    every = [seed.scored for run in runs for seed in run.seeds]
+    ids = set.intersection(*(set(scored.ids) for scored in every))
     if not ids:
         raise DataError(
             "The runs have no test row in common; compare runs on the same corpus and folds."
@@ -161,11 +177,15 @@ def _asked(scored: Scored) -> tuple[set[str], str]:
 
 def _select(run: ComparedRun, order: Sequence[str], labels: Sequence[str]) -> ComparedRun:
     """Select rows and labels of a run, in the given order."""
-    row_of = {name: i for i, name in enumerate(run.tested.scored.ids)}
-    tested = run.tested.rows([row_of[name] for name in order])
-    columns = [tested.scored.labels.index(label) for label in labels]
-    decided = {kind: cells[:, columns] for kind, cells in tested.decided.items()}
-    return run._replace(tested=Decided(tested.scored.select(labels), decided))
+
+    def selected(one: Decided) -> Decided:
+        row_of = {name: i for i, name in enumerate(one.scored.ids)}
+        tested = one.rows([row_of[name] for name in order])
+        columns = [tested.scored.labels.index(label) for label in labels]
+        decided = {kind: cells[:, columns] for kind, cells in tested.decided.items()}
+        return Decided(tested.scored.select(labels), decided)
+
+    return run._replace(seeds=tuple(map(selected, run.seeds)))
 
 
 def _report(
@@ -173,14 +193,21 @@ def _report(
 ) -> dict[str, Any]:
     """Build the content of compare.json from the whole runs and from their common rows."""
     first = runs[0].tested.scored
-    systems = [run.tested for run in runs]
-    keys = headlines(first)
+    systems = [run.seeds for run in runs]
+    rated = all(run.tested.scored.rated is not None for run in runs)
+    keys = [key for key in headlines(first) if rated or key not in SHARES]
+    people = _people(whole, runs, keys)
     entries = paired(systems, keys, draws=draws, seed=seed)
     groups = {
         column: {
             value: {
                 "rows": len(rows),
-                "runs": paired([s.rows(rows) for s in systems], keys, draws=draws, seed=seed),
+                "runs": paired(
+                    [[one.rows(rows) for one in seeds] for seeds in systems],
+                    keys,
+                    draws=draws,
+                    seed=seed,
+                ),
             }
             for value, rows in group_rows(values).items()
         }
@@ -200,7 +227,23 @@ def _report(
             for run, entry in zip(whole, entries, strict=True)
         ],
         "groups": groups,
+        **({"people": people} if people else {}),
     }
+
+
+def _people(
+    whole: Sequence[ComparedRun], runs: Sequence[ComparedRun], keys: Sequence[str]
+) -> dict[str, Any]:
+    """Return the agreement of people by metric, of the first run that tested the common rows only.
+
+    Empty where it is unknown.
+    """
+    count = len(runs[0].tested.scored)
+    for run in whole:
+        if len(run.tested.scored) == count:
+            metrics = run.report["metrics"]
+            return {key: metrics[key]["people"] for key in keys if "people" in metrics[key]}
+    return {}
 
 
 def _about(run: ComparedRun, first: ComparedRun, shared: int) -> dict[str, Any]:
@@ -213,6 +256,7 @@ def _about(run: ComparedRun, first: ComparedRun, shared: int) -> dict[str, Any]:
         "name": run.name,
         "folder": str(run.folder),
         "title": run.report["extras"].get("title") or run.name,
+        "seeds": len(run.seeds),
         "rows": tested,
         "left_out": tested - shared,
         "stamps": list(run.report["protocol"]["stamps"]),

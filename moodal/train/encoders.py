@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -32,64 +32,59 @@ TOGETHER = 16
 """Texts of equal length in one batch of a network."""
 LARGEST = float(np.finfo(np.float16).max)
 """The largest value in half precision."""
+ALL = -1
+"""In the place of a layer's number: all layers, side by side."""
 
 
 @dataclass(frozen=True)
-class SpeechFrames(Encoder):
-    """The frames of a pre-trained speech network, in half precision; clips are never padded.
+class SpeechEncoder(Encoder):
+    """The base class of encoders by a pre-trained speech network; clips are never padded.
+
+    Frames are in half precision.
 
     Attributes:
         path: "whisper-tiny", a folder of a wav2vec2, HuBERT, WavLM or Whisper model, or a name in
             the local hub cache.
-        layer: 0 for the frames of the convolutional front-end, which is never trained; a
-            `moodal.train.backbones.speech.SpeechBackbone` computes the layers above. k for the
-            states after k transformer layers (normalised where the network ends so).
         longest: samples that are read of a clip; the rest is cut off.
-        stride: steps averaged into one (layer 1 and above).
+        stride: steps averaged into one (of transformer layers).
     """
 
     path: str = "whisper-tiny"
-    layer: int = 0
+    _: KW_ONLY
     longest: int = LONGEST
     stride: int = 1
-    name: ClassVar[str] = "speech-backbone"
     stream: ClassVar[str] = "speech"
     uses_weights: ClassVar[bool] = True
     patterns: ClassVar[tuple[str, ...]] = ("preprocessor_config.json",)
     dtype: ClassVar[str] = "float16"
 
-    def __post_init__(self) -> None:
+    def require(self, layer: int) -> None:
+        """Check the parameters that speech encoders share.
+
+        Raises:
+            UsageError: one is out of its range, or the network reads no speech.
+        """
         family, sizes = _backbone_files(self.path).family, _sizes(self.path)
         if family not in ("wav2vec2", "hubert", "wavlm", "whisper"):
             raise UsageError(
-                f"Encoder speech-backbone: {self.path} is a {family} model, which does not "
+                f"Encoder {self.name}: {self.path} is a {family} model, which does not "
                 "read speech; wav2vec2, hubert, wavlm and whisper do."
             )
-        if not 0 <= self.layer <= sizes.num_hidden_layers:
+        if not 0 <= layer <= sizes.num_hidden_layers:
             raise UsageError(
-                f"Encoder speech-backbone: {self.path} has layers 0 to {sizes.num_hidden_layers}; "
-                f"got layer={self.layer}."
+                f"Encoder {self.name}: {self.path} has layers 0 to {sizes.num_hidden_layers}; "
+                f"got layer={layer}."
             )
-        if self.stride < 1 or (self.stride > 1 and not self.layer):
+        if self.stride < 1 or (self.stride > 1 and not layer):
             raise UsageError(
-                "Encoder speech-backbone: stride is 1 or more, and 1 for layer=0; "
-                f"got {self.stride}."
+                f"Encoder {self.name}: stride is 1 or more, and 1 for layer=0; got {self.stride}."
             )
         most = 320 * sizes.max_source_positions if family == "whisper" else self.longest
         if not 1 <= self.longest <= most:
             limit = f", for {self.path} at most {most}" if family == "whisper" else ""
             raise UsageError(
-                f"Encoder speech-backbone: longest is in samples, 1 or more{limit}; "
-                f"got {self.longest}."
+                f"Encoder {self.name}: longest is in samples, 1 or more{limit}; got {self.longest}."
             )
-
-    @property
-    def width(self) -> int:
-        """Values per frame, of the front-end or of the transformer layers."""
-        sizes = _sizes(self.path)
-        if self.layer or sizes.model_type == "whisper":
-            return int(sizes.hidden_size)
-        return int(sizes.conv_dim[-1])
 
     @property
     def rate(self) -> float:
@@ -106,29 +101,96 @@ class SpeechFrames(Encoder):
         """Raise DataError if the clip is missing, unreadable, or shorter than its span."""
         check_samples(item)
 
-    def encode(self, item: Item) -> np.ndarray:
-        """Return frames [T, D] float16 of a clip, or of samples [n]; T is at least 1.
+    def network_frames(self, item: Item, layer: int) -> np.ndarray:
+        """Compute the frames [T, D] float16 of a clip, or of samples [n]; T is at least 1.
+
+        Args:
+            layer: 0 for the convolutional front-end, `ALL` for all layers.
 
         Raises:
             DataError: the clip cannot be read, or the model's files are damaged.
         """
         import torch
 
-        audio = samples_of(item)
-        backbone = _speech(_backbone_files(self.path), self.layer)
+        network, audio = _speech(_backbone_files(self.path), layer), samples_of(item)
         wave = torch.from_numpy(np.ascontiguousarray(audio[: self.longest], np.float32))
         lengths = torch.tensor([len(wave)])
         with torch.inference_mode():
-            if self.layer:
-                frames, _ = backbone(wave[None, :, None], lengths)
+            if layer:
+                frames, _ = network(wave[None, :, None], lengths)
             else:
-                frames, _ = backbone.front_end(wave[None], lengths)
-        values: np.ndarray = frames[0].numpy()
-        if self.stride > 1:
-            starts = np.arange(0, len(values), self.stride)
-            sums = np.add.reduceat(values, starts, axis=0)
-            values = sums / np.diff(starts, append=len(values))[:, None]
-        return np.clip(values, -LARGEST, LARGEST).astype(np.float16)
+                frames, _ = network.front_end(wave[None], lengths)
+        return _halved(_averaged(frames[0].numpy(), self.stride))
+
+
+@dataclass(frozen=True)
+class SpeechFrames(SpeechEncoder):
+    """The frames of one layer of a pre-trained speech network.
+
+    Attributes:
+        path, longest, stride: as in `SpeechEncoder`.
+        layer: 0 for the frames of the convolutional front-end, which is never trained; a
+            `moodal.train.backbones.speech.SpeechBackbone` computes the layers above. k for the
+            states after k transformer layers (normalised where the network ends so).
+    """
+
+    layer: int = 0
+    name: ClassVar[str] = "speech-backbone"
+
+    def __post_init__(self) -> None:
+        self.require(self.layer)
+
+    @property
+    def width(self) -> int:
+        """Values per frame, of the front-end or of the transformer layers."""
+        sizes = _sizes(self.path)
+        if self.layer or sizes.model_type == "whisper":
+            return int(sizes.hidden_size)
+        return int(sizes.conv_dim[-1])
+
+    def encode(self, item: Item) -> np.ndarray:
+        """Return frames [T, D] float16 of a clip, or of samples [n]; T is at least 1.
+
+        Raises:
+            DataError: the clip cannot be read, or the model's files are damaged.
+        """
+        return self.network_frames(item, self.layer)
+
+
+@dataclass(frozen=True)
+class SpeechLayers(SpeechEncoder):
+    """The frames of all layers of a pre-trained speech network, side by side.
+
+    They are what enters the first transformer layer, and the states after each (all normalised
+    where the network ends so): K + 1 times H values. A system with ``stored_layers`` = K + 1 learns
+    their weighted sum.
+
+    Attributes:
+        path, longest, stride: as in `SpeechEncoder`.
+    """
+
+    name: ClassVar[str] = "speech-layers"
+
+    def __post_init__(self) -> None:
+        self.require(1)
+
+    @property
+    def layers(self) -> int:
+        """K + 1, the states that are stored of each frame."""
+        return int(_sizes(self.path).num_hidden_layers) + 1
+
+    @property
+    def width(self) -> int:
+        """Values per frame, of all layers."""
+        return self.layers * int(_sizes(self.path).hidden_size)
+
+    def encode(self, item: Item) -> np.ndarray:
+        """Return frames [T, D] float16 of a clip, or of samples [n]; T is at least 1.
+
+        Raises:
+            DataError: the clip cannot be read, or the model's files are damaged.
+        """
+        return self.network_frames(item, ALL)
 
 
 @dataclass(frozen=True)
@@ -189,23 +251,38 @@ class TextStates(TextEncoder):
 
     def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
         """Encode many texts in batches of equal length."""
-        import torch
+        network = _text(_backbone_files(self.path), False)
+        return _text_states(self, items, network, self.layer)
 
-        tokens = _tokens(self.path, [text_of(item) for item in items])
-        rows_by_length: dict[int, list[int]] = defaultdict(list)
-        for row, ids in enumerate(tokens):
-            rows_by_length[len(ids)].append(row)
-        states = [np.zeros((0, self.width), np.float32)] * len(items)
-        network = _text(_backbone_files(self.path))
-        for length, rows in rows_by_length.items():
-            for i in range(0, len(rows) if length else 0, TOGETHER):
-                batch = rows[i : i + TOGETHER]
-                numbers = torch.tensor([tokens[row] for row in batch])
-                with torch.inference_mode():
-                    out = network.states(numbers, self.layer)
-                for row, state in zip(batch, out.float().numpy(), strict=True):
-                    states[row] = state.copy()
-        return states
+
+@dataclass(frozen=True)
+class AllTextStates(TextEncoder):
+    """The hidden states of all layers of a pre-trained text network, side by side.
+
+    They are the embeddings and the states after each layer: K + 1 times H values. A system with
+    ``stored_layers`` = K + 1 learns their weighted sum. Otherwise as `TextStates`.
+
+    Attributes:
+        path: as in `TextEncoder`.
+    """
+
+    name: ClassVar[str] = "text-layers"
+    dtype: ClassVar[str] = "float16"
+
+    @property
+    def layers(self) -> int:
+        """K + 1, the states that are stored of each token."""
+        return int(_sizes(self.path).num_hidden_layers) + 1
+
+    @property
+    def width(self) -> int:
+        """Values per token, of all layers."""
+        return self.layers * int(_sizes(self.path).hidden_size)
+
+    def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
+        """Encode many texts in batches of equal length."""
+        network = _text(_backbone_files(self.path), True)
+        return [_halved(states) for states in _text_states(self, items, network, -1)]
 
 
 @dataclass(frozen=True)
@@ -231,7 +308,9 @@ class Tokens(TextEncoder):
 
 ENCODERS: dict[str, type[Encoder]] = {
     "speech-backbone": SpeechFrames,
+    "speech-layers": SpeechLayers,
     "text-backbone": TextStates,
+    "text-layers": AllTextStates,
     "tokens": Tokens,
 }
 """Name -> dataclass derived from `moodal.modalities.encoder.Encoder`."""
@@ -263,7 +342,7 @@ def _config(files: BackboneFiles) -> Any:
     return config_of(files.config, files.name)
 
 
-def _spec(encoder: SpeechFrames | TextEncoder) -> dict[str, Any]:
+def _spec(encoder: SpeechEncoder | TextEncoder) -> dict[str, Any]:
     """Return the specification of an encoder; the bytes of its files decide.
 
     They are its weights, if it uses them, and the files beside them of its ``patterns``.
@@ -286,21 +365,72 @@ def _limit_threads() -> None:
 @lru_cache(maxsize=2)
 def _speech(files: BackboneFiles, layer: int) -> SpeechBackbone:
     """Load the network that reads samples; with layer 0 only its front-end is used."""
+    from moodal.train.backbones.layered import SideBySide
     from moodal.train.backbones.settings import Backbone
     from moodal.train.backbones.speech import build_speech
 
     _limit_threads()
-    return build_speech(Backbone(path=files.name, layers=max(layer, 1), freeze=-1), 1).eval()
+    layers = 0 if layer == ALL else max(layer, 1)
+    network = build_speech(Backbone(path=files.name, layers=layers, freeze=-1), 1)
+    if layer == ALL:
+        network.layer_sum = SideBySide()
+    return network.eval()
 
 
 @lru_cache(maxsize=2)
-def _text(files: BackboneFiles) -> TextBackbone:
-    """Load the network that reads tokens."""
+def _text(files: BackboneFiles, every: bool) -> TextBackbone:
+    """Load the network that reads tokens.
+
+    Args:
+        every: whether its states are those of all layers, side by side.
+    """
+    from moodal.train.backbones.layered import SideBySide
     from moodal.train.backbones.settings import Backbone
     from moodal.train.backbones.text import build_text
 
     _limit_threads()
-    return build_text(Backbone(path=files.name, freeze=-1), 1).eval()
+    network = build_text(Backbone(path=files.name, freeze=-1), 1)
+    if every:
+        network.require_stack("text-layers")
+        network.layer_sum = SideBySide()
+    return network.eval()
+
+
+def _text_states(
+    encoder: TextEncoder, items: Sequence[Item], network: TextBackbone, layer: int
+) -> list[np.ndarray]:
+    """Compute the states [L, D] float32 of each text, in batches of equal length."""
+    import torch
+
+    tokens = _tokens(encoder.path, [text_of(item) for item in items])
+    rows_by_length: dict[int, list[int]] = defaultdict(list)
+    for row, ids in enumerate(tokens):
+        rows_by_length[len(ids)].append(row)
+    states = [np.zeros((0, encoder.width), np.float32)] * len(items)
+    for length, rows in rows_by_length.items():
+        for i in range(0, len(rows) if length else 0, TOGETHER):
+            batch = rows[i : i + TOGETHER]
+            numbers = torch.tensor([tokens[row] for row in batch])
+            with torch.inference_mode():
+                out = network.states(numbers, layer)
+            for row, state in zip(batch, out.float().numpy(), strict=True):
+                states[row] = state.copy()
+    return states
+
+
+def _averaged(values: np.ndarray, stride: int) -> np.ndarray:
+    """Average each ``stride`` steps of [T, D] into one; the last may have fewer."""
+    if stride == 1:
+        return values
+    starts = np.arange(0, len(values), stride)
+    sums = np.add.reduceat(values, starts, axis=0)
+    means: np.ndarray = sums / np.diff(starts, append=len(values))[:, None]
+    return means
+
+
+def _halved(values: np.ndarray) -> np.ndarray:
+    """Return values in half precision, within its range."""
+    return np.clip(values, -LARGEST, LARGEST).astype(np.float16)
 
 
 def _tokens(path: str, texts: Sequence[str]) -> list[list[int]]:

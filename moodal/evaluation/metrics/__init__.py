@@ -30,6 +30,12 @@ from moodal.evaluation.metrics.decisions import (
     weighted_accuracy,
     weighted_f1,
 )
+from moodal.evaluation.metrics.distributions import (
+    cross_entropy,
+    jsd,
+    mode_accuracy,
+    top2_accuracy,
+)
 from moodal.evaluation.metrics.metric import Metric
 from moodal.evaluation.metrics.ranks import auc, average_precision
 from moodal.evaluation.metrics.rows import mean_defined
@@ -62,14 +68,17 @@ __all__ = [
     "binary_f1",
     "ccc",
     "character_error_rate",
+    "cross_entropy",
     "decide",
     "edit_distances",
     "exact_match",
     "intersect_match",
     "intersect_match_published",
+    "jsd",
     "macro_f1",
     "mae",
     "mean_defined",
+    "mode_accuracy",
     "pearson",
     "precision",
     "recall",
@@ -79,6 +88,7 @@ __all__ = [
     "subset_match",
     "support_weighted_f1",
     "top",
+    "top2_accuracy",
     "weighted_accuracy",
     "weighted_f1",
 ]
@@ -131,6 +141,49 @@ METRICS: dict[str, Metric] = {
         (),
         "Support-weighted F1",
         "weighted F1 (scikit-learn)",
+    ),
+    # the shares of raters
+    "jsd": Metric(
+        jsd,
+        "shares",
+        False,
+        _SINGLE,
+        None,
+        (),
+        "Jensen-Shannon divergence",
+        "JSD, in bits, against the shares of raters",
+        lower_is_better=True,
+    ),
+    "cross_entropy": Metric(
+        cross_entropy,
+        "shares",
+        False,
+        _SINGLE,
+        None,
+        (),
+        "Cross-entropy",
+        "soft cross-entropy, in nats, against the shares of raters",
+        lower_is_better=True,
+    ),
+    "mode_accuracy": Metric(
+        mode_accuracy,
+        "shares",
+        False,
+        _SINGLE,
+        None,
+        (),
+        "Accuracy of the mode",
+        "an emotion with the most votes is the most probable",
+    ),
+    "top2_accuracy": Metric(
+        top2_accuracy,
+        "shares",
+        False,
+        _SINGLE,
+        None,
+        (),
+        "Top-2 accuracy",
+        "an emotion with the most votes is among the two most probable",
     ),
     # all rows together, any number of emotions per row
     "exact_match": Metric(

@@ -10,7 +10,7 @@ import numpy as np
 from moodal.core.emotions import Task
 from moodal.core.errors import UsageError
 
-Needs = Literal["decisions", "scores", "values"]
+Needs = Literal["decisions", "scores", "values", "shares"]
 
 _REQUIREMENTS: dict[str, tuple[Callable[..., Any], str]] = {
     "positives": (lambda t, p: (t > 0).any(0), "no row has this emotion"),
@@ -30,7 +30,8 @@ class Metric(NamedTuple):
 
     Attributes:
         function: (targets, predictions, weights=None) -> one value or [C].
-        needs: the predictions that it takes.
+        needs: the predictions that it takes; "shares" are probabilities that are compared with the
+            shares of raters, [N, C].
         per_emotion: it has a value for each emotion; otherwise one for all of them.
         tasks: the tasks that it is defined for.
         chance: its expectation for predictions without information: a number, "1/C", or

@@ -83,6 +83,19 @@ def ccc(targets: Array, values: Array, weights: Array | None = None) -> Array:
     return 2 * covariance / total
 
 
+def calibration_slope(targets: Array, values: Array, weights: Array | None = None) -> Array:
+    """Compute the slope s_tv / s_v^2 of truth over prediction; undefined for constant predictions.
+
+    It is 1 where predictions are as far apart as the truth that they announce.
+
+    >>> truth = np.array([1.0, 2.0, 3.0])
+    >>> calibration_slope(truth, 2 * truth).item(), calibration_slope(truth, truth - 5).item()
+    (0.5, 1.0)
+    """
+    _, var_v, covariance, _ = _moments(targets, values, weights)
+    return covariance / np.where(var_v > 1e-12, var_v, np.nan)
+
+
 def _moments(targets: Array, values: Array, weights: Array | None) -> tuple[Array, ...]:
     """Compute the variances of truth and prediction, their covariance, and the means' difference.
 

@@ -7,52 +7,26 @@ must know which.
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import unicodedata
 import weakref
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from moodal.core.emotions import Values
 from moodal.core.manifest import Manifest
 from moodal.core.records import Frames
-
-Level = Literal["note", "warning", "error"]
+from moodal.evaluation.protocols.audit_finding import AuditFinding, Level, listed
+from moodal.evaluation.protocols.leaks import leaks
+from moodal.evaluation.protocols.near_texts import normalised
 
 PLACES = 16
 """The places of a row that are compared before it is hashed."""
 
 _cached: dict[int, tuple[weakref.ref[np.ndarray], np.ndarray, list[bytes | None]]] = {}
 """Address of a stream's values -> the values, their lengths and the digests."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFinding:
-    """One thing to know.
-
-    Attributes:
-        level: error where the figures cannot be trusted, warning where they answer a narrower
-            question, note where it is as well to know.
-        what: what is shared, e.g. "speakers"; or "notes" of the corpus.
-        between: the two sides, e.g. "train and test".
-        count: how many different ones both sides have.
-        share: of the rows of the second side, 0 to 1, those concerned.
-        examples: up to three, as they stand in the data.
-        detail: the sentence for people.
-    """
-
-    level: Level
-    what: str
-    between: str
-    count: int
-    share: float
-    examples: tuple[str, ...]
-    detail: str
 
 
 class _Check(NamedTuple):
@@ -78,7 +52,8 @@ def audit(
     (without case and punctuation) and, for each stream, features that are bitwise equal. Shared
     scripts and texts are a warning for a system that reads words, otherwise a note. The audit also
     names emotions that are tested and never trained (a warning), or trained and never tested, and
-    adds the notes of the corpus, e.g. about features that contain the label.
+    adds the notes of the corpus, e.g. about features that contain the label. What equal keys do not
+    show is found by `moodal.evaluation.protocols.leaks`.
 
     Args:
         manifest: the corpus.
@@ -102,21 +77,12 @@ def audit(
     for check in _checks(manifest, manifest.features if streams is None else streams):
         keys = {side: check.key(manifest, r) for side, r in rows.items() if len(r)}
         findings += (f for a, b in pairs if (f := _shared(check, a, b, keys, manifest, rows[b])))
+    read = set(manifest.features) if streams is None else set(streams)
+    findings += leaks(manifest, rows, pairs, read)
     findings += _emotions(manifest, rows["train"], rows["test"], unseen)
     findings += _unknown(manifest, rows["test"])
     findings += (AuditFinding("note", "notes", "all rows", 1, 1.0, (), n) for n in manifest.notes)
     return sorted(findings, key=lambda f: ("error", "warning", "note").index(f.level))
-
-
-@functools.lru_cache(maxsize=1 << 17)
-def normalised(text: str) -> str:
-    """Normalise a text for comparison: lower case, letters and digits, single spaces.
-
-    >>> normalised("  Well -- it's 10 O’clock! ")
-    'well it s 10 o clock'
-    """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join("".join(c if c.isalnum() else " " for c in folded).split())
 
 
 def _checks(manifest: Manifest, streams: Collection[str]) -> list[_Check]:
@@ -262,7 +228,7 @@ def _emotions(
             else f"{'it has' if one else 'they have'} no figures, and the means are over the others"
         )
         detail = (
-            f"The {lacking} rows have no {_listed(names)} ({hit:,} {having} "
+            f"The {lacking} rows have no {listed(names)} ({hit:,} {having} "
             f"row{'s' * (hit != 1)} {'have' if hit != 1 else 'has'} {'it' if one else 'them'}): "
             f"{consequence}."
         )
@@ -270,17 +236,6 @@ def _emotions(
         yield AuditFinding(
             level, "emotions", "train and test", len(names), share, tuple(names[:3]), detail
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Join the first names, and count the others.
-
-    >>> _listed(["fear", "joy"])
-    'fear and joy'
-    """
-    shown, others = list(names[:5]), len(names) - 5
-    last = f"{others} more" if others > 0 else shown.pop()
-    return " and ".join(filter(None, (", ".join(shown), last)))
 
 
 def _unknown(manifest: Manifest, rows: np.ndarray) -> list[AuditFinding]:

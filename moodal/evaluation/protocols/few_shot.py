@@ -1,7 +1,8 @@
 """Few-shot: training contains only a few rows of an emotion.
 
 The published code keeps the first ceil(1%) + 1 rows with the emotion and all rows without it;
-`keep` selects exactly these rows, or a random sample.
+`keep` selects exactly these rows, or a random sample. Where labels are the shares of raters, the
+rows with an emotion are those of which it has the most votes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from moodal.core.errors import DataError
 from moodal.core.recipe import Protocol
+from moodal.core.votes import HardRule, is_soft
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.evaluation.protocols.zero_shot import hold_out
 
@@ -71,19 +73,23 @@ def keep(
     manifest = experiment.manifest
     chosen: set[int] = set()
     stamps = []
+    labels, which = manifest.labels, ""
+    if manifest.space.task == "single" and is_soft(labels):
+        labels = HardRule().decide(labels, ())[0]
+        which = ", which has the most votes there"
     for emotion in emotions:
-        column = manifest.labels[:, manifest.space.index(emotion)]
+        column = labels[:, manifest.space.index(emotion)]
         rows = experiment.train[column[experiment.train] > 0]
         wanted = shots or count(len(rows), share)
         if len(rows) < max(wanted, 1):
             raise DataError(
-                f"{len(rows)} training rows have {emotion!r}, but {wanted} are requested; "
+                f"{len(rows)} training rows have {emotion!r}{which}, but {wanted} are requested; "
                 "lower protocol.shots."
             )
         if seed >= 0:
             rows = np.random.default_rng(seed).permutation(rows)
         chosen.update(int(row) for row in rows[:wanted])
-        stamps.append(f"few-shot: training was shown {wanted} rows of {emotion}")
+        stamps.append(f"few-shot: training was shown {wanted} rows of {emotion}{which}")
     held = hold_out(experiment, emotions)
     return dataclasses.replace(
         held, shots=np.array(sorted(chosen), np.int64), stamps=(*held.stamps, *stamps)

@@ -18,6 +18,7 @@ from moodal.core.concatenation import origins
 from moodal.core.errors import DataError, UsageError
 from moodal.core.files import load_json
 from moodal.core.manifest import Manifest
+from moodal.evaluation.protocols import emobox
 from moodal.evaluation.protocols.experiment import Experiment
 
 PARTS = 16
@@ -131,7 +132,7 @@ def from_file(
 
     Args:
         manifest: the corpus.
-        path: the JSON file.
+        path: the JSON file, or EmoBox's lists (`moodal.evaluation.protocols.emobox`).
         by: the column whose groups validation keeps whole.
         valid_share, seed: see `grouped`.
         valid_by: the same as ``by``; it has priority if both are given.
@@ -141,7 +142,11 @@ def from_file(
             not in the corpus or occurs twice.
     """
     row_of = {u.id: i for i, u in enumerate(manifest.utterances)}
-    folds = _read(Path(path))
+    if emobox.is_lists(Path(path)):
+        folds, note = emobox.read(Path(path), manifest)
+        manifest = dataclasses.replace(manifest, notes=(*manifest.notes, *filter(None, [note])))
+    else:
+        folds = _read(Path(path))
     seen: dict[str, str] = {}
     for name, ids in folds.items():
         where = f"{path}, fold {name!r}"

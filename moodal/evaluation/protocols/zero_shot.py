@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from moodal.core.concatenation import joined_acoustics, joined_ratings, notes_of_ratings
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
@@ -58,7 +59,7 @@ def append(manifest: Manifest, extra: Manifest, emotions: Sequence[str]) -> Mani
     """Append the rows of another corpus that have one of ``emotions``, as new classes.
 
     The label columns of ``emotions`` are appended, and the rows keep their split. Only streams of
-    both corpora are kept.
+    both corpora are kept; so are measures of sounds, and values if both have the same.
 
     Args:
         manifest: the corpus to extend.
@@ -101,5 +102,11 @@ def append(manifest: Manifest, extra: Manifest, emotions: Sequence[str]) -> Mani
             for stream in shared
         },
         encoders={s: e for s, e in manifest.encoders.items() if s in shared},
-        notes=(*manifest.notes, *(n for n in extra.notes if n not in manifest.notes)),
+        notes=(
+            *manifest.notes,
+            *(n for n in extra.notes if n not in manifest.notes),
+            *notes_of_ratings((manifest, added)),
+        ),
+        acoustics=joined_acoustics((manifest, added)),
+        ratings=joined_ratings((manifest, added)),
     )

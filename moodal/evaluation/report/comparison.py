@@ -28,7 +28,7 @@ def show(comparison: Mapping[str, Any], console: Any = None) -> None:
     numbers = {stamp: str(number) for number, stamp in enumerate(marks, 1)}
     column = [", ".join(numbers[stamp] for stamp in run["stamps"]) for run in runs]
     for key in comparison["headlines"]:
-        rows = _rows(runs, runs, key, column)
+        rows = _rows(runs, runs, key, column) + _people(comparison, key, any(column))
         out.print(grid(comparison["titles"][key], rows))
     for number, stamp in enumerate(marks, 1):
         out.print(f"Mark {number}: {stamp}.", highlight=False, markup=False)
@@ -50,7 +50,7 @@ def _parts(comparison: Mapping[str, Any]) -> Iterator[str]:
     marks = ["; ".join(x for x in run["stamps"] if x not in shared) for run in runs]
     for key in comparison["headlines"]:
         yield f"## {comparison['titles'][key]}\n"
-        yield table(_rows(runs, runs, key, marks))
+        yield table(_rows(runs, runs, key, marks) + _people(comparison, key, any(marks)))
     for column, values in comparison["groups"].items():
         yield f"## By {column}\n"
         for value, about in values.items():
@@ -100,16 +100,40 @@ def _rows(
     return rows
 
 
+def _people(comparison: Mapping[str, Any], key: str, marked: bool) -> list[list[str]]:
+    """Build a row with the agreement of people, where it is known of this metric."""
+    entry = comparison.get("people", {}).get(key)
+    if entry is None:
+        return []
+    return [["one rater against the others", cell(entry), "", *[""] * marked]]
+
+
 def _notes(comparison: Mapping[str, Any]) -> Iterator[str]:
     """Describe each run: title, rows, rows left out, and the difference from the first run."""
     first = comparison["runs"][0]
+    key = comparison["headlines"][0]
     for run in comparison["runs"]:
         note = f"{run['name']}: {run['title']}, {run['rows']:,} test rows"
+        if run["seeds"] > 1:
+            note += f", the mean of {run['seeds']} seeds"
         if run["left_out"]:
             note += f", {run['left_out']:,} of them left out, as not all runs tested them"
         if run is not first:
             note += ". " + _difference(run, comparison)
+            note += _over_seeds(run["difference"][key], comparison["titles"][key])
         yield note + "."
+
+
+def _over_seeds(entry: Mapping[str, Any], title: str) -> str:
+    """Describe the difference of a metric over pairs of seeds; "" where they are not paired."""
+    spread = entry.get("seeds")
+    if spread is None:
+        return ""
+    higher = sum(value > 0 for value in spread["values"])
+    return (
+        f". Over {len(spread['values'])} pairs of seeds, {title} differs by {entry['value']:+.3f} "
+        f"[{spread['low']:+.3f}, {spread['high']:+.3f}], and is higher in {higher}"
+    )
 
 
 def _difference(run: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:

@@ -291,6 +291,55 @@ def differences(comparison: Mapping[str, Any], path: Path | str) -> Path:
     return Path(path)
 
 
+def matrix(report: Mapping[str, Any], path: Path | str) -> Path:
+    """Draw the matrix of a cross-corpus test: a row per training, a column per tested corpus.
+
+    A cell has its figure with the interval below; cells with a frame are a training's own test.
+    """
+    rows, columns, key = report["rows"], report["columns"], report["metric"]
+    cells = {(cell["trained"], cell["tested"]): cell for cell in report["cells"]}
+    values = np.full((len(rows), len(columns)), np.nan)
+    for (trained, tested), cell in cells.items():
+        value = cell["metrics"][key]["value"]
+        if value is not None:
+            values[rows.index(trained), columns.index(tested)] = value
+    known = values[np.isfinite(values)]
+    bounded = not len(known) or (known.min() >= 0 and known.max() <= 1)
+    low, high = (0.0, 1.0) if bounded else (float(known.min()), float(known.max()))
+    room = 0.075 * max(map(len, rows))
+    size = (2.4 + room + 1.35 * len(columns), 1.9 + 0.75 * len(rows))
+    with drawing(path, *size) as (figure, axes):
+        colours = "Blues_r" if report["lower_is_better"] else "Blues"
+        image = axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
+        for (trained, tested), cell in cells.items():
+            i, j, entry = rows.index(trained), columns.index(tested), cell["metrics"][key]
+            share = 0.0 if np.isnan(values[i, j]) else (values[i, j] - low) / ((high - low) or 1)
+            dark = (share < 0.45) if report["lower_is_better"] else (share > 0.55)
+            text = "undefined" if entry["value"] is None else f"{entry['value']:.3f}"
+            if entry.get("low") is not None and entry.get("high") is not None:
+                text += f"\n[{entry['low']:.3f}, {entry['high']:.3f}]"
+            ink = "white" if dark else "black"
+            axes.text(j, i, text, ha="center", va="center", color=ink, fontsize=8)
+            if cell["own"]:
+                frame = {"fill": False, "edgecolor": ORANGE, "lw": 2}
+                axes.add_patch(_rectangle((j - 0.47, i - 0.46), 0.94, 0.92, **frame))
+        axes.set_yticks(range(len(rows)), rows)
+        axes.set_xticks(range(len(columns)), columns, rotation=20, ha="right")
+        axes.set(xlabel="tested on (framed: other rows of it trained)", ylabel="trained on")
+        axes.set_title("\n".join(folded([report["title"], *report["stamps"]], 60)))
+        axes.spines[:].set_visible(False)
+        bar = figure.colorbar(image, ax=axes, fraction=0.045, pad=0.03)
+        lower = " (lower is better)" if report["lower_is_better"] else ""
+        bar.set_label(report["titles"][key] + lower)
+    return Path(path)
+
+
+def _rectangle(corner: tuple[float, float], width: float, height: float, **style: Any) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(corner, width, height, **style)
+
+
 def _roc(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Compute false and true positive rates at every threshold between two scores."""
     order = np.argsort(-score, kind="stable")

@@ -47,7 +47,7 @@ LINES: Mapping[Task, tuple[Line, ...]] = {
     ),
     "single": _lines(
         "accuracy balanced_accuracy macro_f1 support_weighted_f1 auc average_precision recall "
-        "precision binary_f1 weighted_accuracy",
+        "precision binary_f1 weighted_accuracy jsd cross_entropy mode_accuracy top2_accuracy",
         each="auc weighted_accuracy binary_accuracy weighted_f1 binary_f1",
     ),
     "regression": _lines(
@@ -62,6 +62,9 @@ HEADLINES: Mapping[Task, tuple[str, ...]] = {
     "regression": ("ccc", "pearson", "mae"),
 }
 """Task -> the keys of its headline metrics; see `headlines`."""
+
+SHARES = ("jsd", "cross_entropy", "mode_accuracy", "top2_accuracy")
+"""The keys of further headline metrics where the shares of raters are known."""
 
 SENTIMENT = ("mae", "pearson", "acc2_nonzero")
 """The keys of the headline metrics if all values are sentiment."""
@@ -78,13 +81,23 @@ BaselineValues = Mapping[str, Mapping[str, np.ndarray]]
 
 
 def lines(scored: Scored) -> list[Line]:
-    """List the rows of a report; steps and signs appear only if a value is sentiment."""
-    sentiment = bool(scored.sentiment.any())
-    return [x for x in LINES[scored.task] if sentiment or not METRICS[x.metric].sentiment]
+    """List the rows of a report; steps and signs appear only if a value is sentiment.
+
+    The metrics against the shares of raters appear only where these are known.
+    """
+    sentiment, rated = bool(scored.sentiment.any()), scored.rated is not None
+    return [
+        x
+        for x in LINES[scored.task]
+        if (sentiment or not METRICS[x.metric].sentiment)
+        and (rated or METRICS[x.metric].needs != "shares")
+    ]
 
 
 def headlines(scored: Scored) -> tuple[str, ...]:
     """Return the keys of the headline metrics."""
+    if scored.rated is not None:
+        return (*HEADLINES[scored.task], *SHARES)
     return SENTIMENT if scored.sentiment.all() else HEADLINES[scored.task]
 
 
@@ -124,10 +137,11 @@ def measures(
     statistics = {line.key: statistic(line, scored, decided) for line in shown}
     drawn = intervals(statistics, scored.clusters, draws=draws, seed=seed)
     rows = np.ones(len(scored))
+    prevalence = (scored.targets[scored.clear] > 0).sum(0) / max(scored.clear.sum(), 1)
     out = {}
     for line in shown:
         about = METRICS[line.metric]
-        level = about.chance_level((scored.targets > 0).mean(0))
+        level = about.chance_level(prevalence)
         others = baselines.get(line.key, {})
         if level is None:
             level = others.get("prior-random")
@@ -219,6 +233,18 @@ def means(labels: Sequence[str], unseen: Sequence[str]) -> dict[str, list[int]]:
     return averages
 
 
+Statistic = Callable[[np.ndarray], np.ndarray]
+"""A metric as a function of row weights."""
+
+
+def percentile_entry(value: np.ndarray, drawn: np.ndarray | None) -> dict[str, Any]:
+    """Return value and interval as JSON values, or the gap."""
+    if np.isnan(value):
+        return {"value": None, "gap": "it is undefined for these rows"}
+    low, high = (None, None) if drawn is None else percentiles(drawn)
+    return {"value": number(value), "low": number(low), "high": number(high)}
+
+
 def number(value: np.ndarray | float | None) -> float | None:
     """Return a JSON number; None if the value is not finite."""
     return None if value is None or not np.isfinite(value) else float(value)
@@ -229,14 +255,22 @@ def _predictions(line: Line, scored: Scored, decided: Decisions) -> np.ndarray:
     needs = METRICS[line.metric].needs
     if needs == "decisions":
         return decided["each" if line.each else "rows"]
+    if needs == "shares":
+        return scored.probabilities
     return scored.logits if line.each or needs == "values" else scored.probabilities
 
 
-def statistic(line: Line, scored: Scored, decided: Decisions) -> Callable[[np.ndarray], np.ndarray]:
+def statistic(line: Line, scored: Scored, decided: Decisions) -> Statistic:
     """Return the metric of this line as a function of row weights [N] or [R, N]."""
     metric, predictions = METRICS[line.metric], _predictions(line, scored, decided)
 
+    rated = scored.rated
+
     def of(weights: np.ndarray) -> np.ndarray:
+        if rated is not None and metric.needs == "shares":
+            return metric.function(rated.shares, predictions, weights)
+        if rated is not None:  # rows without a single true emotion count for nothing here
+            weights = weights * rated.clear
         values = metric.function(scored.targets, predictions, weights)
         if metric.per_emotion and metric.needs == "scores":
             values = np.where(scored.evident, values, np.nan)

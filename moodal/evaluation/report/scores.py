@@ -18,6 +18,7 @@ from moodal.core.errors import DataError, SpaceError
 from moodal.core.files import load_json, replacing
 from moodal.core.guard import cell
 from moodal.core.records import Utterance
+from moodal.evaluation.report.rated_rows import ARRAYS, RatedRows, join_rated
 
 FORMAT = 1
 ClusterKind = Literal["speaker", "dialogue", "utterance"]
@@ -62,9 +63,11 @@ class Scored:
         values: for the task "regression" the C values and their ranges (default: the built-in
             ranges), otherwise none.
         context: the parts of the report of these rows that are no figures of them (marks,
-            thresholds, ...; see `moodal.evaluation.report.summary.context_of`), so that a report
+            thresholds, ...; see `moodal.evaluation.report.stored.context_of`), so that a report
             made again has them, too.
         train_targets: of values the targets of training [M, C], which the baselines need.
+        rated: the shares of raters, where the corpus has them; the targets are then made of them,
+            and are 0 throughout where a row has no single true emotion.
 
     Raises:
         DataError: the sizes do not agree, a number is NaN or infinite, or a range is unknown.
@@ -84,6 +87,7 @@ class Scored:
     values: tuple[Value, ...] = ()
     context: Mapping[str, Any] = field(default_factory=dict)
     train_targets: np.ndarray | None = None
+    rated: RatedRows | None = None
 
     def __post_init__(self) -> None:
         for name in ("ids", "labels", "clusters"):
@@ -113,6 +117,8 @@ class Scored:
                     f"{self.subset}: the {name} of {self.ids[row]!r} contain NaN or infinity; "
                     "check its features and the training loss."
                 )
+        if self.rated is not None:
+            self.rated.require(shape, self.subset)
         for what, names in {"clusters": self.clusters, **self.groups}.items():
             if len(names) != shape[0]:
                 raise DataError(f"{self.subset}: {shape[0]} utterances, but {len(names)} {what}.")
@@ -161,6 +167,18 @@ class Scored:
         return len(self.ids)
 
     @property
+    def clear(self) -> np.ndarray:
+        """The rows that have a single true emotion, where shares are known; else all: [N] bool."""
+        return np.ones(len(self), bool) if self.rated is None else self.rated.clear
+
+    @property
+    def hard(self) -> Scored:
+        """The rows with a single true emotion, without the shares of raters."""
+        if self.rated is None:
+            return self
+        return dataclasses.replace(self.rows(np.flatnonzero(self.clear)), rated=None)
+
+    @property
     def each(self) -> np.ndarray:
         """The probability of each emotion by itself, the sigmoid of its logit: [N, C], 0 to 1."""
         return self.probabilities if self.task == "multi" else sigmoid(self.logits)
@@ -195,6 +213,7 @@ class Scored:
             labels=tuple(labels),
             values=tuple(self.values[c] for c in columns) if self.values else (),
             train_targets=None if self.train_targets is None else self.train_targets[:, columns],
+            rated=None if self.rated is None else self.rated.select(columns),
         )
 
     def rows(self, which: Sequence[int] | np.ndarray) -> Scored:
@@ -212,6 +231,7 @@ class Scored:
             targets=self.targets[which],
             clusters=pick(self.clusters),
             groups={column: pick(values) for column, values in self.groups.items()},
+            rated=None if self.rated is None else self.rated.rows(which),
         )
 
     def save(self, folder: Path | str, name: str = "predictions") -> Path:
@@ -236,8 +256,10 @@ class Scored:
             **({"groups": self.groups} if self.groups else {}),
             **({"values": Values(self.values).ranges()} if self.values else {}),
             **({"context": self.context} if self.context else {}),
+            **({"rated": self.rated.head()} if self.rated else {}),
         }
         arrays = {"probabilities": self.probabilities, "logits": self.logits}
+        arrays |= self.rated.arrays() if self.rated else {}
         if self.train_targets is not None:
             arrays["train_targets"] = self.train_targets
         with replacing(folder / f"{name}.npz") as part, open(part, "wb") as numbers:
@@ -252,16 +274,20 @@ class Scored:
         return folder / f"{name}.npz"
 
     def _write_csv(self, file: Any) -> None:
-        """Write ids, clusters, groups, truth and probabilities or values, a row per utterance."""
+        """Write ids, clusters, groups, truth, shares and probabilities or values, row by row."""
         kind = "value" if self.task == "regression" else "probability"
         writer = csv.writer(file)
         truth = [f"true:{label}" for label in self.labels]
-        scores = (f"{kind}:{label}" for label in self.labels)
+        scores = [f"{kind}:{label}" for label in self.labels]
+        if self.rated is not None:
+            truth += [f"share:{label}" for label in self.labels]
         writer.writerow(map(cell, ["id", self.cluster_kind, *self.groups, *truth, *scores]))
         for row, (name, cluster) in enumerate(zip(self.ids, self.clusters, strict=True)):
             groups = (values[row] for values in self.groups.values())
             predicted = (f"{p:.6g}" for p in self.probabilities[row])
-            true = (f"{t:g}" for t in self.targets[row])
+            true = [f"{t:g}" for t in self.targets[row]]
+            if self.rated is not None:
+                true += [f"{share:.6g}" for share in self.rated.shares[row]]
             writer.writerow([*map(cell, (name, cluster, *groups)), *true, *predicted])
 
 
@@ -280,8 +306,11 @@ def load(folder: Path | str, name: str = "predictions") -> Scored:
             names = ["probabilities", "logits", "targets"]
             names += [name for name in ("train_targets",) if name in arrays]
             numbers = {key: arrays[key] for key in names}
+            rated = {key: arrays[key] for key in ARRAYS if key in arrays}
         values = tuple(Value(**value) for value in head.pop("values", ()))
-        return Scored(**head, **numbers, values=values)
+        about = head.pop("rated", None)
+        shares = None if about is None else RatedRows.read(rated, about)
+        return Scored(**head, **numbers, values=values, rated=shares)
     except FileNotFoundError as error:
         raise DataError(
             f"{folder} has no stored predictions: {error.filename} is missing; "
@@ -354,6 +383,7 @@ def join(parts: Sequence[Scored], subset: str = "all folds") -> Scored:
             if all(column in p.groups for p in parts)
         },
         values=first.values,
+        rated=join_rated([p.rated for p in parts]),
     )
 
 

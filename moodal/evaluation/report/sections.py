@@ -52,6 +52,11 @@ def group_rows(
     return rows
 
 
+def companion_lines(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """Describe what stands beside a system's figures: two baselines, and what it reads aloud."""
+    return text_baseline_line(report), probe_line(report), transcript_line(report)
+
+
 def text_baseline_line(report: Mapping[str, Any]) -> str:
     """Describe the text baseline and the system's gain over it; "" without a text baseline."""
     words = report["extras"].get("words")
@@ -62,6 +67,19 @@ def text_baseline_line(report: Mapping[str, Any]) -> str:
     return (
         f"Text baseline ({words['what']}): UA {cell(ua)}, WA {cell(wa)}, macro F1 {cell(f1)}; "
         f"the system's UA minus the baseline's: {difference(more)}."
+    )
+
+
+def probe_line(report: Mapping[str, Any]) -> str:
+    """Describe the acoustic probe and the system's gain over it; "" without measures of sounds."""
+    probe = report["extras"].get("acoustics")
+    if not probe:
+        return ""
+    ua, wa = (probe["metrics"][key] for key in ("balanced_accuracy", "accuracy"))
+    more = probe["difference"]["balanced_accuracy"]
+    return (
+        f"Acoustic probe ({probe['what']}): UA {cell(ua)}, WA {cell(wa)} (chance UA "
+        f"{1 / len(report['labels']):.3f}); the system's UA minus the probe's: {difference(more)}."
     )
 
 
@@ -84,6 +102,15 @@ def transcript_line(report: Mapping[str, Any]) -> str:
         for key, value in ctc["infinite"].items()
     ]
     return rate + (f"; infinite losses: {', '.join(losses)}." if losses else ".")
+
+
+def values_line(report: Mapping[str, Any]) -> str:
+    """Describe the values that were learned next to the emotions; "" without such."""
+    values = report["extras"].get("values")
+    if not values:
+        return ""
+    figures = ", ".join(f"{METRICS[key].title} {cell(entry)}" for key, entry in values.items())
+    return f"Values learned at the same time: {figures}, means over them; see values/report.md."
 
 
 def audit_lines(findings: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -6,19 +6,16 @@ The schema is versioned and described in docs/reports.md. Numbers are finite or 
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from moodal.core.emotions import Values
 from moodal.core.errors import DataError
-from moodal.core.files import replacing
+from moodal.evaluation.metrics import METRICS
 from moodal.evaluation.report.baselines import (
-    baselines,
     distribution,
     mean_baselines,
     pooled_baselines,
@@ -35,9 +32,12 @@ from moodal.evaluation.report.measures import (
     number,
     overall,
 )
+from moodal.evaluation.report.people import add_people, share_baselines
 from moodal.evaluation.report.scores import Scored, join
+from moodal.evaluation.report.stored import checked, stored_targets
 from moodal.evaluation.report.subgroups import by_group
 from moodal.evaluation.report.thresholds import Thresholds, fixed
+from moodal.evaluation.report.value_calibration import value_calibration
 
 SCHEMA = "moodal.report/1"
 
@@ -102,11 +102,8 @@ def summarise(
     known = stored_targets(test) if train_targets is None else train_targets
     context = _context(test, context, () if known is not None else (UNKNOWN,))
     chosen = _thresholds(test, thresholds)
-    train = np.asarray(test.targets if known is None else known, np.float64)
-    by_baseline = {
-        line.key: baselines(line.metric, test.task, test.targets, train, seed)
-        for line in lines(test)
-    }
+    train = np.asarray(test.hard.targets if known is None else known, np.float64)
+    by_baseline = _baselines(test, [test], [(test.targets[test.clear], train)], seed)
     decided = decisions(test, chosen.values)
     averages = means(test.labels, context.unseen)
     report = _head(test, chosen, draws, seed, context)
@@ -115,18 +112,16 @@ def summarise(
     report["metrics"] = measures(
         test, decided, by_baseline, groups=averages, draws=draws, seed=seed
     )
-    if calibrated := calibration(test, draws=draws, seed=seed):
-        report["calibration"] = calibrated
+    add_people(report, test, draws, seed)
+    report |= _calibrated(test, draws, seed)
     if test.groups:
         report["groups"] = by_group(
             test,
             decided,
             context.unseen,
-            lambda column, value, part: {
-                line.key: baselines(line.metric, part.task, part.targets, train, seed)
-                for line in lines(part)
-                if line.key in headlines(part)
-            },
+            lambda column, value, part: _baselines(
+                part, [part], [(part.targets[part.clear], train)], seed, headlines(part)
+            ),
             draws=draws,
             seed=seed,
         )
@@ -195,15 +190,14 @@ def combine(
     ) -> BaselineValues:
         """Compute the baselines of pooled rows, or average those of the folds' entries."""
         parts = [
-            (test.targets[chosen(test)], np.asarray(known, np.float64))
+            (test.targets[chosen(test) & test.clear], np.asarray(known, np.float64))
             for test, known in zip(tests, trained, strict=True)
             if known is not None
         ]
         if len(parts) < len(tests):
             return mean_baselines(entries, rows.labels)
-        return {
-            line.key: pooled_baselines(line.metric, rows.task, parts, seed) for line in lines(rows)
-        }
+        own = [test.rows(np.flatnonzero(chosen(test))) for test in tests] if rows.rated else tests
+        return _baselines(rows, own, parts, seed)
 
     report["metrics"] = measures(
         pooled,
@@ -215,8 +209,8 @@ def combine(
     )
     for key, entry in report["metrics"].items():
         entry["folds"] = _folds(key, reports)
-    if calibrated := calibration(pooled, draws=draws, seed=seed):
-        report["calibration"] = calibrated
+    add_people(report, pooled, draws, seed)
+    report |= _calibrated(pooled, draws, seed)
     if pooled.groups:
         report["groups"] = by_group(
             pooled,
@@ -240,52 +234,6 @@ def combine(
     ]
     report["extras"] = dict(context.extras)
     return checked(report)
-
-
-def checked(report: dict[str, Any]) -> dict[str, Any]:
-    """Return the report as it will be read back from JSON.
-
-    Raises:
-        DataError: it holds NaN, infinity, or an object that JSON cannot represent.
-    """
-    try:
-        return json.loads(json.dumps(report, allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise DataError(f"The report cannot be written as JSON: {error}.") from None
-
-
-def save(report: Mapping[str, Any], path: Path | str) -> Path:
-    """Write report.json atomically and return its path."""
-    path = Path(path)
-    with replacing(path) as part:
-        part.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    return path
-
-
-CONTEXT = ("bootstrap", "thresholds", "protocol", "train", "valid", "extras")
-"""Keys of a report that are stored with its predictions."""
-
-
-def context_of(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parts of a report that its predictions need to be reported on again."""
-    return {key: report[key] for key in CONTEXT if key in report}
-
-
-def stored_targets(test: Scored) -> np.ndarray | None:
-    """Build training targets [M, C] for the baselines from what is stored with predictions.
-
-    Of emotions the counts are stored, and each column has as many rows as training had; of values
-    the targets themselves. None: they are unknown, or an earlier version stored the predictions.
-    """
-    if test.train_targets is not None:
-        return test.train_targets
-    train = test.context.get("train", {})
-    if "counts" not in train:
-        return None
-    targets = np.zeros((train["rows"], len(test.labels)), np.float32)
-    for column, label in enumerate(test.labels):
-        targets[: train["counts"].get(label, 0), column] = 1
-    return targets
 
 
 def _bootstrap(test: Scored, draws: int | None, seed: int | None) -> tuple[int, int]:
@@ -371,12 +319,47 @@ def _thresholds(test: Scored, given: Thresholds | np.ndarray | None) -> Threshol
     return given
 
 
+def _calibrated(test: Scored, draws: int, seed: int) -> dict[str, Any]:
+    """Compute the calibration of probabilities, or of values, under its key of the report."""
+    entries = {
+        "calibration": calibration(test.hard, draws=draws, seed=seed),
+        "value_calibration": value_calibration(test, draws=draws, seed=seed),
+    }
+    return {key: entry for key, entry in entries.items() if entry}
+
+
 def _validation(valid: Scored, chosen: Thresholds, unseen: Sequence[str]) -> dict[str, Any]:
     """Compute every metric on the validation rows, over all emotions: key -> value."""
     groups = means(valid.labels, unseen)
     entries = measures(valid, decisions(valid, chosen.values), {}, groups=groups, draws=0)
     values = {key: overall(entry)["value"] for key, entry in entries.items()}
     return {"subset": valid.subset, "rows": len(valid), "values": values}
+
+
+def _baselines(
+    rows: Scored,
+    folds: Sequence[Scored],
+    parts: Sequence[tuple[np.ndarray, np.ndarray]],
+    seed: int,
+    only: Collection[str] | None = None,
+) -> BaselineValues:
+    """Compute the baselines of each metric, on the rows that have the truth that it needs.
+
+    Args:
+        rows: all tested rows.
+        folds: the same by fold.
+        parts: of each fold the targets of its rows with a single true emotion, and of its training.
+        seed: of the random baseline.
+        only: the keys to compute.
+    """
+    shown = [line for line in lines(rows) if only is None or line.key in only]
+    out: dict[str, Mapping[str, np.ndarray]] = {}
+    for line in shown:
+        if METRICS[line.metric].needs == "shares":
+            out[line.key] = share_baselines(line.metric, folds)
+        elif any(len(targets) for targets, _ in parts):
+            out[line.key] = pooled_baselines(line.metric, rows.task, parts, seed)
+    return out
 
 
 def _everything(test: Scored) -> np.ndarray:

@@ -9,14 +9,16 @@ from moodal.evaluation.report.calibration import calibration_lines
 from moodal.evaluation.report.cells import bullets, cell, grid, number, table
 from moodal.evaluation.report.learning_curves import kept_lines
 from moodal.evaluation.report.measures import HEADLINES, NO_SENTIMENT
+from moodal.evaluation.report.people import people_lines
 from moodal.evaluation.report.sections import (
     audit_lines,
+    companion_lines,
     group_rows,
     split_lines,
-    text_baseline_line,
-    transcript_line,
+    values_line,
 )
 from moodal.evaluation.report.summary import overall
+from moodal.evaluation.report.value_calibration import value_calibration_lines
 
 _PER_EMOTION = {
     "multi": ("auc", "average_precision", "weighted_accuracy", "binary_f1", "weighted_f1"),
@@ -67,7 +69,7 @@ def show(report: Mapping[str, Any], console: Any = None) -> None:
         # only the first metric has an interval, as a terminal has 80 columns
         narrow = [[*row[:3], *(c.split(" [")[0] for c in row[3:])] for row in rows]
         out.print(grid(f"By {column}", narrow))
-    for line in (text_baseline_line(report), transcript_line(report), *calibration_lines(report)):
+    for line in _remarks(report):
         if line:
             out.print(line, highlight=False, markup=False)
     for line in kept_lines(report):
@@ -82,10 +84,27 @@ def show(report: Mapping[str, Any], console: Any = None) -> None:
         out.print(f"Undefined: {gap}", highlight=False, markup=False)
 
 
+def _remarks(report: Mapping[str, Any]) -> list[str]:
+    """Collect the sentences below the headline metrics; "" for those that have nothing to say."""
+    return [
+        *people_lines(report),
+        *companion_lines(report),
+        values_line(report),
+        *calibration_lines(report),
+        *value_calibration_lines(report),
+    ]
+
+
 def _short(report: Mapping[str, Any]) -> list[list[str]]:
-    """Reduce `headlines` to a terminal of 80 columns: without validation."""
+    """Reduce `headlines` to a terminal of 80 columns: without validation.
+
+    Beside the agreement of people there is no room for baselines.
+    """
     rows = headlines(report)
-    kept = [i for i, name in enumerate(rows[0]) if name != "validation"]
+    left_out = {"validation"}
+    if "votes" in report:
+        left_out |= set(_baselines([overall(e) for e in report["metrics"].values()]))
+    kept = [i for i, name in enumerate(rows[0]) if name not in left_out]
     return [[row[i] for i in kept] for row in rows]
 
 
@@ -225,7 +244,7 @@ def _in_short(report: Mapping[str, Any]) -> Iterator[str]:
     yield table(headlines(report))
     if report["task"] == "single":
         yield SWAPPED + "\n"
-    for line in (text_baseline_line(report), transcript_line(report), *calibration_lines(report)):
+    for line in _remarks(report):
         if line:
             yield line + "\n"
 
@@ -285,8 +304,10 @@ def _metric_rows(
     entries = [overall(report["metrics"][k]) for k in keys]
     names = _baselines(entries)
     valid = report.get("valid", {}).get("values")
+    rated = any("people" in about for about in report["metrics"].values())
     extra = (["validation"] if valid else []) + (["also called"] if aliases else [])
-    rows = [["Metric", "value [interval]", "chance", *names, *extra]]
+    beside = ["one rater against the others"] if rated else []
+    rows = [["Metric", "value [interval]", *beside, "chance", *names, *extra]]
     for key, entry in zip(keys, entries, strict=True):
         about = report["metrics"][key]
         title = about["title"] + (" (lower is better)" if about["lower_is_better"] else "")
@@ -295,7 +316,8 @@ def _metric_rows(
         tail = [number(valid[key])] if valid else []
         tail += [_also_called(report, key)] if aliases else []
         baselines = [number(entry.get("baselines", {}).get(n)) for n in names]
-        rows.append([title, cell(entry), number(entry.get("chance")), *baselines, *tail])
+        person = [cell(about["people"]) if "people" in about else "–"] if rated else []
+        rows.append([title, cell(entry), *person, number(entry.get("chance")), *baselines, *tail])
     return rows
 
 

@@ -13,14 +13,17 @@ from moodal.core.emotions import Targets
 from moodal.core.errors import DataError, writing
 from moodal.core.files import load_json, replacing
 from moodal.core.manifest import Manifest
-from moodal.evaluation.report import figures, summary, tables
+from moodal.core.votes import HardRule
+from moodal.evaluation.report import figures, stored, summary, tables
 from moodal.evaluation.report import scores as scored
 from moodal.evaluation.report.artefact import ReportedArtefact
 from moodal.evaluation.report.calibration import reliability_diagram
 from moodal.evaluation.report.learning_curves import chosen_on, learning_curves
+from moodal.evaluation.report.rated_rows import RatedRows
 from moodal.evaluation.report.scores import Scored, ScoredRows
 from moodal.evaluation.report.summary import ReportContext
 from moodal.evaluation.report.thresholds import Thresholds
+from moodal.evaluation.report.value_calibration import value_calibration_figure
 
 
 class FinishedExperiment(NamedTuple):
@@ -67,9 +70,9 @@ def again(folder: Path, *, draws: int | None = None, seed: int | None = None) ->
         # predictions of an earlier version are stored without their context
         test = done.test
         if not test.context:
-            test = dataclasses.replace(test, context=summary.context_of(report))
+            test = dataclasses.replace(test, context=stored.context_of(report))
         return summary.summarise(test, draws=draws, seed=seed)
-    folders = [folder / fold["name"].replace(" ", "-") for fold in report["folds"]]
+    folders = [_fold(folder, fold["name"].replace(" ", "-")) for fold in report["folds"]]
     folds = [fold for part in folders if (fold := finished(part)) is not None]
     return summary.combine(
         [fold.report for fold in folds],
@@ -81,6 +84,11 @@ def again(folder: Path, *, draws: int | None = None, seed: int | None = None) ->
     )
 
 
+def _fold(folder: Path, name: str) -> Path:
+    """Return the folder of a fold; RUN/values has those of RUN/fold-1/values."""
+    return folder / name if (folder / name).exists() else folder.parent / name / folder.name
+
+
 def predictions(
     manifest: Manifest,
     rows: np.ndarray,
@@ -88,6 +96,7 @@ def predictions(
     space: Targets,
     subset: str,
     by: Sequence[str] = (),
+    truth: HardRule | None = None,
 ) -> Scored:
     """Join the logits of some rows with their truth, clustered by speaker, dialogue or utterance.
 
@@ -98,6 +107,10 @@ def predictions(
         space: the emotions or values.
         subset: name of the rows in reports, e.g. "test".
         by: columns by which the report is broken down.
+        truth: makes one emotion of shares of raters (default: the emotion with the most votes).
+
+    Raises:
+        DataError: the rule makes one emotion of no row.
     """
     utterances = [manifest.utterances[row] for row in rows]
     clusters, kind = scored.clusters_of(utterances)
@@ -106,14 +119,16 @@ def predictions(
         name: [str(column[row] or "") for row in rows]
         for name, column in ((name, manifest.column(name)) for name in by)
     }
-    return Scored.from_logits(
+    rated, targets = RatedRows.of(manifest, rows, columns, truth or HardRule())
+    test = Scored.from_logits(
         logits,
-        manifest.labels[rows][:, columns],
+        targets,
         space,
         ScoredRows([u.id for u in utterances], clusters, kind, groups),
         subset=subset,
         info={"corpus": manifest.corpus},
     )
+    return test if rated is None else dataclasses.replace(test, rated=rated)
 
 
 def report_on(
@@ -193,6 +208,7 @@ def draw_figures(
     folder: Path, report: dict[str, Any], test: Scored, history: Sequence[Mapping[str, float]]
 ) -> None:
     """Draw the figures that fit the report's task, and the learning curves if there are any."""
+    test = test.hard
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     stamps = report["protocol"]["stamps"]
@@ -204,6 +220,7 @@ def draw_figures(
         reliability_diagram(report, folder / "reliability.png")
     if test.values:
         figures.values_against_truth(test, folder / "values.png", stamps)
+        value_calibration_figure(report, folder / "calibration.png")
     else:
         figures.roc_curves(test, folder / "roc.png", stamps=stamps)
     if test.task == "single":
@@ -221,11 +238,11 @@ def store(
     history: Sequence[Mapping[str, float]],
 ) -> FinishedExperiment:
     """Write predictions, report.md and figures, and last report.json, which marks completion."""
-    test = dataclasses.replace(test, context=summary.context_of(report))
+    test = dataclasses.replace(test, context=stored.context_of(report))
     test.save(folder)
     with replacing(folder / "report.md") as part:
         part.write_text(tables.markdown(report), encoding="utf-8")
     if draw:
         draw_figures(folder / "figures", report, test, history)
-    summary.save(report, folder / "report.json")
+    stored.save(report, folder / "report.json")
     return FinishedExperiment(report, test)

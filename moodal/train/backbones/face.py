@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from moodal.train.layers.convolution import compute_singly
+
 SIDE = 48
 
 
@@ -39,6 +41,7 @@ class FaceNetwork(nn.Module):
             _Block(4 * w, 4 * w, 1),
         )
         self.dropout = dropout
+        compute_singly(self)
 
     def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Compute [B, T, 2304] in 0..1 and [B] -> [B, T, H], zero beyond the lengths, and [B]."""

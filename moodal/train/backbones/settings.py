@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from pydantic import Field
 
 from moodal.core.errors import UsageError
 from moodal.core.strict import Strict
+
+
+class Lora(Strict):
+    """Adapters beside frozen matrices, see `moodal.train.backbones.lora`."""
+
+    rank: int = Field(default=0, ge=0)
+    """r, the width of an adapter (0: no adapters)."""
+    alpha: int = Field(default=0, ge=0)
+    """The adapter's product is multiplied by alpha / r (0: 2 r)."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """The share of an adapter's input that is dropped in training."""
+    modules: list[str] = Field(default_factory=list)
+    """Names of the matrices that are adapted, in every layer ([]: queries and values)."""
 
 
 class Backbone(Strict):
@@ -20,6 +34,16 @@ class Backbone(Strict):
     """Transformer layers used, counted from below (0: all)."""
     freeze: int = Field(default=0, ge=-1)
     """Layers, counted from below, that keep their weights, as does all below them (-1: all)."""
+    layer_sum: bool = Field(default=False, exclude_if=operator.not_)
+    """The states are a sum over all layers used, and what enters the first, by learned shares,
+    instead of the last layer's (Yang et al. 2021)."""
+    stored_layers: int = Field(default=0, ge=0, exclude_if=operator.not_)
+    """Without a path: the features are the states of so many layers side by side, as the encoders
+    speech-layers and text-layers store them, and are summed by learned shares."""
+    only_layer: int | None = Field(default=None, ge=0, exclude_if=lambda layer: layer is None)
+    """Use this one of the stored layers, counted from 0, instead of their sum."""
+    lora: Lora = Field(default=Lora(), exclude_if=lambda lora: not lora.rank)
+    """Adapters that train instead of the network's own weights."""
     time_masks: float = Field(default=0.0, ge=0, lt=1)
     """SpecAugment (Park et al. 2019), in training only: the share of frames masked (0: off)."""
     time_length: int = Field(default=10, ge=1)

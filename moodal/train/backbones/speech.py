@@ -8,18 +8,20 @@ front-ends read one clip at a time, unpadded, and attention and positional convo
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from moodal.core.errors import DataError, UsageError
+from moodal.train.backbones.layered import Layered
 from moodal.train.backbones.locate import find
 from moodal.train.backbones.pretrained import from_architecture, from_files, sizes_of
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.whisper import HOP, WINDOW, log_mel
+from moodal.train.layers.convolution import compute_singly
 
 CONVOLUTIONAL = ("wav2vec2", "hubert", "wavlm")
 """Families with a convolutional front-end on the samples themselves."""
@@ -83,8 +85,11 @@ def _require_family(family: str, name: str) -> None:
         )
 
 
-class SpeechBackbone(nn.Module):
+class SpeechBackbone(Layered):
     """A speech network: samples, or a front-end's frames -> frames of the last layer used.
+
+    With ``layer_sum`` they are the learned sum of all layers' frames, each normalised where the
+    network ends so.
 
     Args:
         model: transformers' model (of Whisper, its encoder), or None: the input is passed on.
@@ -98,6 +103,8 @@ class SpeechBackbone(nn.Module):
         settings: with the architecture filled in.
     """
 
+    stream: ClassVar[str] = "speech"
+
     def __init__(
         self,
         model: Any,
@@ -110,8 +117,8 @@ class SpeechBackbone(nn.Module):
         super().__init__()
         self.model, self.settings, self.width = model, settings, width
         self.samples, self.normalise, self.faithful = width == 1, normalise, faithful
-        self.frozen: list[str] = []
         if model is None:
+            self.read_stored(width)
             return
         self.whisper = model.config.model_type == "whisper"
         self.width = model.config.hidden_size
@@ -123,16 +130,18 @@ class SpeechBackbone(nn.Module):
                 f"{self.front}; prepare the corpus with speech=speech-backbone:path={name}."
             )
         self._cut(settings, name)
+        compute_singly(model)
         sizes = {**sizes_of(model), "do_normalize": normalise}
         self.settings = settings.model_copy(update={"architecture": sizes})
         self._freeze(settings.freeze)
-
-    def _layers(self) -> nn.ModuleList:
-        return cast(nn.ModuleList, self.model.layers if self.whisper else self.model.encoder.layers)
+        self.adjust(settings.freeze)
 
     def _cut(self, settings: Backbone, name: str) -> None:
         """Keep the layers used; switch off the network's own masking and layer drop."""
-        available = len(self._layers())
+        self.place = "model.layers" if self.whisper else "model.encoder.layers"
+        # of other families the same name is a normalisation below the layers
+        self.above = ("layer_norm",) if self.whisper or _norm_last(self.model) else ()
+        available = len(self.stack())
         used = settings.layers or available
         for asked, what in ((used, "layers"), (settings.freeze, "freeze")):
             if asked > (available if what == "layers" else used):
@@ -142,7 +151,7 @@ class SpeechBackbone(nn.Module):
                 )
         config = self.model.config
         config._attn_implementation = config._attn_implementation or "sdpa"
-        kept = self._layers()[:used]
+        kept = self.stack()[:used]
         if self.whisper:
             self.model.layers = kept
             config.encoder_layers = used
@@ -163,7 +172,7 @@ class SpeechBackbone(nn.Module):
 
     def _freeze(self, count: int) -> None:
         """Freeze the front-end; with ``count``, that many layers and all below them, too."""
-        model, layers = self.model, self._layers()
+        model, layers = self.model, self.stack()
         if self.whisper:
             parts = ["conv1", "conv2", "embed_positions"]
             below: list[str] = []
@@ -189,17 +198,6 @@ class SpeechBackbone(nn.Module):
         self.frozen = parts
         self.train(self.training)
 
-    def train(self, mode: bool = True) -> SpeechBackbone:
-        """Set the mode; frozen parts always compute as in evaluation."""
-        super().train(mode)
-        for part in self.frozen:
-            self.model.get_submodule(part).eval()
-        return self
-
-    def trained_parameters(self) -> list[nn.Parameter]:
-        """List the parameters that train."""
-        return [p for p in self.parameters() if p.requires_grad]
-
     def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the frames [B, T', H] and their counts [B] from [B, T, D], right-padded, and [B].
 
@@ -207,7 +205,7 @@ class SpeechBackbone(nn.Module):
         faithful mode all counts are T'.
         """
         if self.model is None:
-            return values, lengths
+            return self.stored(values), lengths
         if self.samples and self.faithful:
             return self._faithful(values[..., 0], lengths)
         if self.samples:
@@ -280,8 +278,11 @@ class SpeechBackbone(nn.Module):
         projected = self.model.feature_projection(frames)
         hidden = projected[0] if isinstance(projected, tuple) else projected
         hidden = self._masked(hidden, lengths)
-        out: Tensor = self.model.encoder(hidden, attention_mask=seen).last_hidden_state
-        return out
+        with self.recorded() as states:
+            out: Tensor = self.model.encoder(hidden, attention_mask=seen).last_hidden_state
+        if _norm_last(self.model):
+            states = [self.model.encoder.layer_norm(state) for state in states]
+        return self.summed(states, out)
 
     def _whisper(self, frames: Tensor, lengths: Tensor, seen: Tensor | None) -> Tensor:
         model, steps = self.model, frames.shape[1]
@@ -293,11 +294,24 @@ class SpeechBackbone(nn.Module):
         hidden = self._masked(frames, lengths) + model.embed_positions.weight[:steps]
         hidden = F.dropout(hidden, model.dropout, self.training)
         keys = None if seen is None else seen[:, None, None, :].expand(-1, 1, steps, -1)
-        drop = model.config.encoder_layerdrop if self.training else 0.0
-        for layer in model.layers:
+        return self.transformed(hidden, keys)
+
+    def transformed(self, hidden: Tensor, keys: Tensor | None) -> Tensor:
+        """Compute Whisper's layers: [B, T, H] with positions -> [B, T, H].
+
+        Args:
+            keys: [B, 1, T, T] bool, which steps are attended to; None: all.
+        """
+        drop = self.model.config.encoder_layerdrop if self.training else 0.0
+        states = [hidden]
+        for layer in self.model.layers:
             if not drop or torch.rand([]) >= drop:
                 hidden = layer(hidden, keys)
-        return cast(Tensor, model.layer_norm(hidden))
+            states.append(hidden)
+        if self.layer_sum is None:
+            return cast(Tensor, self.model.layer_norm(hidden))
+        states = [self.model.layer_norm(state) for state in states]
+        return self.summed(states, states[-1])
 
     def _masked(self, hidden: Tensor, lengths: Tensor) -> Tensor:
         """Apply SpecAugment to [B, T, D], in training only."""

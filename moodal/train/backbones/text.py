@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from moodal.core.errors import DataError, UsageError
 from moodal.modalities.text.xlmr import XlmrTokenizer
 from moodal.train.backbones.e5 import read_e5
+from moodal.train.backbones.layered import Layered
 from moodal.train.backbones.locate import E5_FILE, BackboneFiles, find
 from moodal.train.backbones.pretrained import (
     config_of,
@@ -70,8 +71,10 @@ def build_text(settings: Backbone, width: int) -> TextBackbone:
     return TextBackbone(from_files(find(settings.path)), settings, width)
 
 
-class TextBackbone(nn.Module):
+class TextBackbone(Layered):
     """A text network: token numbers -> states of the last layer used.
+
+    With ``layer_sum`` they are the learned sum of the embeddings and all layers' states.
 
     Args:
         model: transformers' model, or None: the input is passed on.
@@ -83,11 +86,14 @@ class TextBackbone(nn.Module):
         settings: with the architecture filled in.
     """
 
+    stream: ClassVar[str] = "text"
+    above = ("final_norm", "final_layer_norm", "norm")
+
     def __init__(self, model: Any, settings: Backbone, width: int):
         super().__init__()
         self.model, self.settings, self.width = model, settings, width
-        self.frozen: list[str] = []
         if model is None:
+            self.read_stored(width)
             return
         name = settings.path or "this backbone"
         config = model.config
@@ -107,6 +113,7 @@ class TextBackbone(nn.Module):
             model.pooler = None  # never used here, so it would only wait for gradients
         self._cut(name)
         self.settings = settings.model_copy(update={"architecture": sizes_of(model)})
+        self.adjust(self.settings.freeze)
 
     def _cut(self, name: str) -> None:
         """Keep the layers used, and freeze layers from below."""
@@ -127,6 +134,7 @@ class TextBackbone(nn.Module):
             stack = cast(nn.ModuleList, _submodule(self.model, place))
             setattr(self.model.get_submodule(parent), attribute, stack[: used or available])
             config.num_hidden_layers = used or available
+            self.place = f"model.{place}"
         if count == -1:
             self.frozen = [""]
         elif count:
@@ -135,21 +143,10 @@ class TextBackbone(nn.Module):
             self.model.get_submodule(part).requires_grad_(False)
         self.train(self.training)
 
-    def train(self, mode: bool = True) -> TextBackbone:
-        """Set the mode; frozen parts always compute as in evaluation."""
-        super().train(mode)
-        for part in self.frozen:
-            self.model.get_submodule(part).eval()
-        return self
-
     @property
     def family(self) -> str:
         """The architecture of the network, e.g. "roberta"; "" where there is none."""
         return "" if self.model is None else str(self.model.config.model_type)
-
-    def trained_parameters(self) -> list[nn.Parameter]:
-        """List the parameters that train."""
-        return [p for p in self.parameters() if p.requires_grad]
 
     def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Compute states [B, L, H], zero beyond [B], from token numbers plus one, [B, L, 1].
@@ -160,7 +157,7 @@ class TextBackbone(nn.Module):
             DataError: a number is beyond the vocabulary, so the tokens are of another network.
         """
         if self.model is None:
-            return values, lengths
+            return self.stored(values), lengths
         valid = torch.arange(values.shape[1], device=values.device) < lengths[:, None]
         pad = self.model.config.pad_token_id or 0
         ids = torch.where(valid, values[..., 0].round().long() - 1, pad)
@@ -173,16 +170,22 @@ class TextBackbone(nn.Module):
         # An absent text attends to one step: attention over nothing is not a number.
         seen = valid.clone()
         seen[:, 0] = True
-        out = self.model(input_ids=ids.clamp(min=0), attention_mask=seen.long())
-        states: Tensor = out.last_hidden_state
+        states = self._states(ids.clamp(min=0), seen.long())
         return states.masked_fill(~valid[..., None], 0.0), lengths
 
     def states(self, ids: Tensor, layer: int = -1) -> Tensor:
         """Compute token numbers [B, L], all of one length -> [B, L, H] after ``layer`` layers."""
+        if layer < 0:
+            return self._states(ids, torch.ones_like(ids))
         out = self.model(
-            input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=layer >= 0
+            input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True
         )
-        return cast(Tensor, out.last_hidden_state if layer < 0 else out.hidden_states[layer])
+        return cast(Tensor, out.hidden_states[layer])
+
+    def _states(self, ids: Tensor, mask: Tensor) -> Tensor:
+        with self.recorded() as states:
+            out = self.model(input_ids=ids, attention_mask=mask)
+        return self.summed(states, out.last_hidden_state)
 
 
 def tokenise(files: BackboneFiles, texts: Sequence[str]) -> list[list[int]]:

@@ -6,13 +6,14 @@ prediction alike: what trains is small, and so is what an artefact carries.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from moodal.core.errors import UsageError
 from moodal.modalities.text.e5 import MIDDLE, WIDTH
+from moodal.train.backbones.layered import Layered
 from moodal.train.backbones.locate import find
 from moodal.train.backbones.pretrained import from_architecture, from_files, sizes_of
 from moodal.train.backbones.settings import Backbone
@@ -20,7 +21,7 @@ from moodal.train.backbones.settings import Backbone
 NAME = "e5-small"
 
 
-class TextLayers(nn.Module):
+class TextLayers(Layered):
     """The layers of multilingual-e5-small above those of the encoder e5.
 
     Args:
@@ -35,6 +36,9 @@ class TextLayers(nn.Module):
     Raises:
         UsageError: another network, other features, or no layer above those of the encoder.
     """
+
+    stream: ClassVar[str] = "text"
+    place = "layers"
 
     def __init__(self, settings: Backbone, width: int):
         super().__init__()
@@ -56,6 +60,7 @@ class TextLayers(nn.Module):
         self.layers: nn.ModuleList = model.encoder.layer[MIDDLE : settings.layers or count]
         self.width = int(model.config.hidden_size)
         self.settings = settings.model_copy(update={"architecture": sizes_of(model)})
+        self.adjust()
 
     def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Compute states [B, T, H], zero beyond the lengths [B], of features [B, T, 384]."""
@@ -70,7 +75,9 @@ class TextLayers(nn.Module):
         return self._through(frames[None], None)[0]
 
     def _through(self, states: Tensor, mask: Tensor | None) -> Tensor:
+        each = [states]
         for layer in self.layers:
             out = layer(states, mask)
             states = out[0] if isinstance(out, tuple) else out
-        return states
+            each.append(states)
+        return self.summed(each, states)

@@ -34,6 +34,8 @@ class State:
     best: float = -float("inf")
     best_epoch: int = -1
     best_weights: dict[str, Tensor] = field(default_factory=dict)
+    rows: dict[str, Tensor] = field(default_factory=dict)
+    """The tensors of all rows that the system's objective keeps, see `System.start_rows`."""
     seconds: float = 0.0
 
     def next_epoch(self) -> None:

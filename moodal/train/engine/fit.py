@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import csv
 import ctypes
+import os
 import sys
 import time
 from pathlib import Path
@@ -19,17 +20,18 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor
 
+from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import UsageError
 from moodal.core.files import replacing
 from moodal.core.recipe import Train
+from moodal.core.targets import JointTargets
 from moodal.train.data.buckets import steps
 from moodal.train.engine.checkpoint import State, restore, saver
 from moodal.train.engine.logs import Bar, TensorBoard
-from moodal.train.engine.scoring import score, scoring_sizes
+from moodal.train.engine.scoring import numbers, score, scoring_sizes
 from moodal.train.engine.selection import figure, merit, recorded
 from moodal.train.engine.step import COUNTS, parameters, set_rates, step
 from moodal.train.engine.training import Training
-from moodal.train.layers.losses import per_utterance
 
 OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
@@ -44,7 +46,7 @@ def launch(config: Train) -> Fabric:
         UsageError: this machine has no such accelerator, or not so many devices.
     """
     strategy: Any = config.strategy
-    if strategy == "auto" and config.devices > 1:
+    if strategy == "auto" and config.devices * machines() > 1:
         # EEA's top layer has weights that never see a gradient; no system has buffers that change
         strategy = DDPStrategy(find_unused_parameters=True, broadcast_buffers=False)
     keep_freed()
@@ -52,6 +54,7 @@ def launch(config: Train) -> Fabric:
         fabric = Fabric(
             accelerator=config.accelerator,
             devices=config.devices,
+            num_nodes=machines(),
             strategy=strategy,
             precision=config.precision,  # type: ignore[arg-type]
         )
@@ -60,6 +63,24 @@ def launch(config: Train) -> Fabric:
         # Lightning's MisconfigurationException and torch's device errors end here
         raise UsageError(f"train.accelerator/devices/precision: {error}.") from None
     return fabric
+
+
+def machines() -> int:
+    """Return the number of machines that train together, as torchrun says; 1 without it.
+
+    Raises:
+        UsageError: torchrun starts other numbers of processes on some of them.
+    """
+    world = os.environ.get("WORLD_SIZE", "1")
+    if not torch.distributed.is_torchelastic_launched():
+        return 1
+    each = os.environ.get("LOCAL_WORLD_SIZE", world)
+    if int(world) % int(each):
+        raise UsageError(
+            f"torchrun starts {each} of {world} processes on this machine; --nproc-per-node must "
+            "be equal on all machines."
+        )
+    return int(world) // int(each)
 
 
 def keep_freed() -> bool:
@@ -113,6 +134,8 @@ class _Loop:
         config, fabric, system = training.config, training.fabric, training.system
         torch.manual_seed(config.seed + fabric.global_rank)
         self.training, self.config = training, config
+        if not isinstance(training.space, EmotionSpace) or isinstance(training.space, JointTargets):
+            system.main_loss = self.main_loss
         self.optimiser = OPTIMISERS[config.optimiser](
             parameters(system, config), lr=config.lr, weight_decay=config.weight_decay
         )
@@ -130,10 +153,18 @@ class _Loop:
         self.epoch_steps = -(-len(training.train) // (config.batch_size * config.accumulate))
         self.total_steps = config.epochs * self.epoch_steps
         path, stateful = training.folder / "resume.pt", (self.optimiser, self.plateau)
-        self.state = State()
+        rows = system.start_rows(len(training.data), training.data.device)
+        self.state = State(rows=rows)
         if path.exists():
             self.state = restore(path, training.signature, system, *stateful, fabric)
+            for name, kept in rows.items():  # the tensors that the system changes
+                kept.copy_(self.state.rows[name])
+            self.state.rows = rows
         self.save = saver(path, training.signature, system, *stateful, fabric)
+
+    def main_loss(self, scores: Tensor, targets: Tensor) -> Tensor:
+        """Compute the loss [B] of a system's scores [B, C] of values, or of emotions with them."""
+        return self.training.losses(numbers(scores, self.training.space), targets)
 
     def finished(self) -> bool:
         """Check whether all epochs are done, or validation has stopped improving."""
@@ -200,12 +231,11 @@ class _Loop:
         if training.shift is not None:
             logits = logits + training.shift[torch.as_tensor(rows)].to(logits.device)
         targets = data.targets[torch.as_tensor(rows, device=data.device)].cpu()
-        weight = None if training.weight is None else training.weight.cpu()
         done = max(state.rows_done, 1)
         row = {"epoch": state.epoch, "train_loss": state.loss_sum / done}
         for name, value in state.parts.items():
             row[f"train_{name}"] = value if name in COUNTS else value / done
-        row["valid_loss"] = float(per_utterance(config.loss, logits, targets, weight).mean())
+        row["valid_loss"] = float(training.losses(logits, targets).mean())
         both = ("balanced_accuracy", "accuracy") if space.task == "single" else ()
         for name in dict.fromkeys((config.select, *both)):
             if name not in ("loss", "last"):

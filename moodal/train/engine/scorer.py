@@ -13,6 +13,7 @@ import torch
 from moodal.core.emotions import EmotionSpace, Targets, Task, Values
 from moodal.core.errors import SpaceError, UsageError
 from moodal.core.records import Frames, ordered
+from moodal.core.targets import JointTargets
 from moodal.evaluation.report.scores import sigmoid, softmax
 from moodal.modalities.encoder import Item
 from moodal.modalities.text.emotion_vectors import word_vectors
@@ -179,14 +180,14 @@ class SystemScorer:
         *,
         exact: bool = False,
     ) -> Asked:
-        """Make a question of its emotions or values.
+        """Make a question of its emotions or values; of both, it is asked for the emotions.
 
         An open-set system takes other emotions, too, with their vectors.
 
         Raises:
-            SpaceError: an emotion or value that it cannot score.
+            SpaceError: an emotion or value that it cannot score, or emotions and values at once.
         """
-        space = self.artefact.space
+        space = self._part(emotions)
         names = list(emotions) if emotions is not None else list(space.labels)
         if not exact:
             names = [name if name in space.labels else clean(name) for name in names]
@@ -195,18 +196,33 @@ class SystemScorer:
             raise SpaceError(f"An emotion is asked for twice: {', '.join(twice)}.")
         new = [name for name in names if name not in space.labels]
         if new:
-            space = self._with(new, vectors)
+            space = self._with(space, new, vectors)
         chosen = space.select(names)
         values = chosen.values if isinstance(chosen, Values) else ()
         return Asked(tuple(names), chosen.vectors, {name: name for name in names}, values=values)
 
-    def _with(self, new: Sequence[str], vectors: str | None) -> EmotionSpace:
+    def _part(self, asked: Sequence[str] | None) -> Targets:
+        """Return the trained targets; of emotions with values, the part that is asked for."""
+        space = self.artefact.space
+        if not isinstance(space, JointTargets):
+            return space
+        names = set(asked or ())
+        if not names & set(space.values.labels):
+            return space.words
+        if other := sorted(names - set(space.values.labels)):
+            raise SpaceError(
+                f"{self.artefact.folder} answers with emotions or with values; ask for "
+                f"{', '.join(other)} and {', '.join(space.values.labels)} separately."
+            )
+        return space.values
+
+    def _with(self, trained: Targets, new: Sequence[str], vectors: str | None) -> EmotionSpace:
         """Add emotions to the trained space that it never had, looked up as its own were.
 
         Raises:
             SpaceError: the system is closed or has values, or no source of vectors fits.
         """
-        info, trained = self.artefact.info, self.artefact.space
+        info = self.artefact.info
         if isinstance(trained, Values):
             raise SpaceError(
                 f"{self.artefact.folder} answers with the values {', '.join(trained.labels)}, not "
@@ -251,9 +267,9 @@ class SystemScorer:
 
     def mappable(self, asked: Asked) -> tuple[str, ...]:
         """Return the labels, if the system chooses one of them and all were asked for."""
-        info = self.artefact.info
-        whole = info.task == "single" and set(asked.words) == set(info.labels)
-        return info.labels if whole else ()
+        labels = self._part(None).labels
+        whole = self.artefact.info.task == "single" and set(asked.words) == set(labels)
+        return labels if whole else ()
 
     def prepared(self, frames: Mapping[str, Frames], aligned: bool = False) -> dict[str, Frames]:
         """Return the frames, without padding if the training cut it off."""
@@ -288,10 +304,10 @@ class SystemScorer:
         info = self.artefact.info
         data, rows = self._data(states), np.arange(len(next(iter(states.values()))))
         trained = self.artefact.space
-        closed = asked.vectors is None
+        closed = asked.vectors is None or not self.system.open_set
         space = trained
-        if not closed and isinstance(trained, Values):
-            space = trained.select(asked.words)
+        if not closed and asked.values:
+            space = Values(asked.values, asked.vectors, trained.source)
         elif not closed and isinstance(trained, EmotionSpace):
             space = EmotionSpace(asked.words, trained.task, asked.vectors, trained.source)
         sizes = info.data.scoring.model_dump() if info.data.scoring else {}
@@ -299,12 +315,13 @@ class SystemScorer:
         shares = self._shares(data, space) if len(rows) == 1 else {}
         if closed:
             logits = logits[:, [trained.index(word) for word in asked.words]]
-        probabilities = _activated(logits, asked, trained.task)
+        own_task: Task = "regression" if asked.values else trained.task
+        probabilities = _activated(logits, asked, own_task)
         thresholds = self._thresholds(asked)
         return Scores(
             logits,
             probabilities,
-            _decided(probabilities, thresholds, trained.task),
+            _decided(probabilities, thresholds, own_task),
             np.broadcast_to(thresholds, logits.shape),
             shares,
             sets=_sets(states),
@@ -326,7 +343,7 @@ class SystemScorer:
     def _thresholds(self, asked: Asked) -> np.ndarray:
         """Return the probability [C] from which each word is decided; 0 where one always is."""
         info = self.artefact.info
-        if info.task != "multi":
+        if info.task != "multi" or asked.values:
             return np.zeros(len(asked.words))
         own = dict(zip(info.labels, info.thresholds.values, strict=True))
         return np.array([own.get(word, 0.5) for word in asked.words])

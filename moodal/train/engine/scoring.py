@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from moodal.core.emotions import Targets, Values
 from moodal.core.recipe import Train
+from moodal.core.targets import JointTargets
 from moodal.train.data.batch import Streams, of_type
 from moodal.train.data.buckets import by_frames
 from moodal.train.data.dataset import TensorData
@@ -21,7 +22,14 @@ from moodal.train.systems.system import System
 
 def outputs(model: nn.Module, streams: Streams, space: Targets) -> Tensor:
     """Compute what a system says of a batch: logits [B, C] of emotions, or numbers of values."""
-    scores = cast(System, model).scores(streams, space)
+    return numbers(cast(System, model).scores(streams, space), space)
+
+
+def numbers(scores: Tensor, space: Targets) -> Tensor:
+    """Turn a system's scores [B, C] of values into numbers; logits of emotions stay as they are."""
+    if isinstance(space, JointTargets):
+        count = len(space.words)
+        return torch.cat([scores[:, :count], numbers(scores[:, count:], space.values)], 1)
     if not isinstance(space, Values):
         return scores
     unit, middle = (

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from moodal.core.errors import MoodalError
 from moodal.core.recipe import Train
+from moodal.train.backbones.layered import Layered
 from moodal.train.data.batch import Batch, of_type
 from moodal.train.engine.scoring import outputs
 from moodal.train.engine.training import Training
-from moodal.train.layers.losses import per_utterance
 from moodal.train.systems.system import Objective, System
 
 COUNTS = ("ctc_infinite",)
@@ -21,18 +21,33 @@ COUNTS = ("ctc_infinite",)
 
 
 def parameters(system: System, config: Train) -> list[dict[str, Any]]:
-    """Group what is trained: the backbone has its own rate or start where the recipe names one."""
+    """Group what is trained: the backbone has its own rate or start where the recipe names one.
+
+    With ``layer_decay`` the layers of each depth are a group, whose rate is lower the deeper it is.
+    """
     trained = [p for p in system.parameters() if p.requires_grad]
-    backbone: list[Tensor] = []
-    if config.backbone_lr or config.backbone_start:
+    backbone: list[nn.Parameter] = []
+    if config.backbone_lr or config.backbone_start or config.layer_decay < 1:
         backbone = [p for p in system.backbone_parameters() if p.requires_grad]
     own = {id(p) for p in backbone}
     new = [p for p in trained if id(p) not in own]
     groups: list[dict[str, Any]] = [{"params": new, "backbone": False}]
-    if backbone:
-        rate = config.backbone_lr or config.lr
+    rate = config.backbone_lr or config.lr
+    if backbone and config.layer_decay == 1:
         groups.append({"params": backbone, "lr": rate, "backbone": True})
+    elif backbone:
+        depths = depths_of(system)
+        for depth in sorted({depths[p] for p in backbone}):
+            layers = [p for p in backbone if depths[p] == depth]
+            decayed = rate * config.layer_decay**depth
+            groups.append({"params": layers, "lr": decayed, "backbone": True})
     return groups
+
+
+def depths_of(system: System) -> dict[nn.Parameter, int]:
+    """Return the number of layers above each parameter of the backbones that train."""
+    stacks = [module for module in system.modules() if isinstance(module, Layered)]
+    return {p: depth for stack in stacks for p, depth in stack.depths().items()}
 
 
 def set_rates(optimiser: Any, number: int, total: int, config: Train) -> None:
@@ -119,7 +134,7 @@ def _losses(training: Training, model: Any, batch: Batch) -> Objective:
         logits = outputs(model, batch.streams, training.space)
     if training.shift is not None:
         logits = logits + training.shift[batch.rows]
-    each = per_utterance(training.config.loss, logits, batch.targets, training.weight)
+    each = training.losses(logits, batch.targets)
     if training.row_weights is not None:
         each = each * training.row_weights[batch.rows]
     return Objective(each, {})

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from moodal.core.emotions import Targets
 from moodal.core.recipe import Train
+from moodal.core.targets import JointTargets
 from moodal.train.data.dataset import TensorData
+from moodal.train.layers.losses import per_utterance
 from moodal.train.systems.system import System
 
 Constrain = Callable[[Fabric, nn.Module], None]
@@ -55,3 +57,30 @@ class Training:
     constrain: Constrain | None = None
     signature: str = ""
     title: str = "training"
+
+    def losses(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Compute the recipe's loss of each row: [B].
+
+        Of emotions with values it is L(words) + w L(values), with the recipe's ``loss``,
+        ``value_loss`` and ``value_weight``.
+
+        Args:
+            logits: [B, C] logits of emotions and numbers of values.
+            targets: [B, C].
+        """
+        config, weight = self.config, None
+        if self.weight is not None:
+            weight = self.weight.to(logits.device)
+        if not isinstance(self.space, JointTargets):
+            return per_utterance(config.loss, logits, targets, weight)
+        count = len(self.space.words)
+        parts = [
+            per_utterance(name, logits[:, own], targets[:, own], weight[own])
+            if weight is not None
+            else per_utterance(name, logits[:, own], targets[:, own])
+            for name, own in (
+                (config.loss, slice(count)),
+                (config.value_loss, slice(count, None)),
+            )
+        ]
+        return parts[0] + config.value_weight * parts[1]

@@ -15,6 +15,7 @@ from moodal.core.emotions import Targets, Values
 from moodal.core.errors import DataError, UsageError
 from moodal.core.manifest import MADE_UP, Manifest
 from moodal.core.recipe import Recipe
+from moodal.core.targets import JointTargets
 from moodal.evaluation.protocols import PROTOCOLS, folds, zero_shot
 from moodal.evaluation.protocols.disjoint import disjoint_by
 from moodal.evaluation.protocols.experiment import Experiment
@@ -35,33 +36,80 @@ def corpus(recipe: Recipe) -> Manifest:
         raise UsageError("data.prepared names no folder.")
     corpora = [manifests.read(folder) for folder in folders]
     manifest = only(corpora[0] if len(corpora) == 1 else concatenate(corpora), recipe.data.where)
+    manifest = learned_part(manifest, recipe)
     if recipe.data.merges:
         manifest = manifest.merged(recipe.data.merges)
     if recipe.protocol.append_from:
         extra = manifests.read(recipe.protocol.append_from)
         manifest = zero_shot.append(manifest, extra, recipe.protocol.unseen)
-    if recipe.data.labels:
+    if recipe.data.labels and manifest.ratings is None:
         manifest = manifest.only(recipe.data.labels)
+    elif recipe.data.labels and manifest.ratings is not None:
+        values = [x for x in recipe.data.labels if x in manifest.ratings.space.labels]
+        words = [x for x in recipe.data.labels if x not in values]
+        ratings = manifest.ratings.only(values) if values else manifest.ratings
+        manifest = dataclasses.replace(manifest, ratings=ratings)
+        manifest = manifest.only(words) if words else manifest
     return manifest
 
 
+def learned_part(manifest: Manifest, recipe: Recipe) -> Manifest:
+    """Keep what the recipe learns of a corpus: its emotions, its values, or both.
+
+    Raises:
+        DataError: the corpus has no values.
+        UsageError: both are asked for, and the corpus has no emotions, or the protocol holds out
+            emotions.
+    """
+    wanted = recipe.data.targets
+    if not wanted:
+        return dataclasses.replace(manifest, ratings=None)
+    if wanted == "values":
+        return manifest.rated
+    if isinstance(manifest.space, Values):
+        raise UsageError(
+            f"data.targets = 'both' needs emotions next to values; {manifest.corpus} has "
+            f"{', '.join(manifest.space.labels)} alone: leave data.targets out."
+        )
+    if recipe.protocol.name != "supervised":
+        raise UsageError(
+            f"protocol {recipe.protocol.name} holds out emotions, which data.targets = 'both' does "
+            "not allow; leave data.targets out."
+        )
+    return manifest if manifest.ratings is not None else manifest.rated
+
+
+def targets_of(manifest: Manifest) -> Targets:
+    """Return what a system learns of a corpus: its labels, with the values next to them."""
+    space = manifest.space
+    if manifest.ratings is None or isinstance(space, Values):
+        return space
+    return JointTargets(space, manifest.ratings.space)
+
+
+def seen_of(space: Targets, experiment: Experiment) -> Targets:
+    """Return the targets that training sees; of emotions with values that is all."""
+    return space if isinstance(space, JointTargets) else space.select(experiment.seen)
+
+
 def space_of(recipe: Recipe, manifest: Manifest) -> Targets:
-    """Look up the vectors of the corpus's emotions or values in the source of the recipe.
+    """Look up the vectors of what is learned of the corpus in the source of the recipe.
 
     Raises:
         SpaceError: a word has no vector.
     """
+    space = targets_of(manifest)
     if not recipe.space.vectors:
-        return manifest.space
+        return space
     from moodal.modalities.text.emotion_vectors import word_vectors
 
     source = word_vectors(recipe.space.vectors)
     vectors = source.vectors(
-        manifest.space.labels,
+        space.labels,
         synonyms=recipe.space.synonyms,
         capitalised=recipe.space.capitalised,
     )
-    return manifest.space.with_vectors(vectors, source.source).of_length(recipe.space.length)
+    return space.with_vectors(vectors, source.source).of_length(recipe.space.length)
 
 
 def experiments(recipe: Recipe, manifest: Manifest) -> list[Experiment]:

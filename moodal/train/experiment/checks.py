@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from moodal.core.emotions import Targets, Values
 from moodal.core.errors import DataError, SpaceError, UsageError
 from moodal.core.manifest import Manifest
 from moodal.core.recipe import Recipe
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.modalities.build import build
+from moodal.train.backbones.layered import Layered
 from moodal.train.encoders import ENCODERS
+from moodal.train.engine.fit import machines
+from moodal.train.engine.step import depths_of
 from moodal.train.systems.system import System
 
 
-def require_objective(recipe: Recipe, system: System) -> None:
+def require_objective(recipe: Recipe, system: System, space: Targets) -> None:
     """Check that the recipe's training keys fit the objective of a multitask system.
+
+    Args:
+        space: what it learns; values have other losses, which `selection.require` checks.
 
     Raises:
         UsageError: they do not; the message names the key to change.
@@ -23,17 +30,28 @@ def require_objective(recipe: Recipe, system: System) -> None:
     if not system.multitask:
         return
     name, train = recipe.system["name"], recipe.train
-    if train.loss != "ce":
-        raise UsageError(f"{name} defines its own objective; set train.loss=ce, its main term.")
+    own = train.loss == system.loss_name or (system.loss_name == "ce" and isinstance(space, Values))
+    if not own:
+        raise UsageError(
+            f"{name} defines its own objective; set train.loss={system.loss_name}, its main term."
+        )
+    if system.loss_name == "bce" and train.weighted:
+        raise UsageError(f"{name}'s objective does not weigh positives; set train.weighted=false.")
+    processes = train.devices * machines()
+    if system.keeps_rows and processes > 1:
+        raise UsageError(
+            f"{name} compares each row with all others that it has read; set train.devices=1, and "
+            "train on one machine."
+        )
     if system.second_views and recipe.data.views == "none":
         raise UsageError(
             f"{name} is to contrast second views (system.losses has augmentation), but data.views "
             'is "none": prepare the corpus with --views and set data.views, or leave that loss out.'
         )
-    if system.faithful and (train.max_frames or train.devices > 1):
+    if system.faithful and (train.max_frames or processes > 1):
         raise UsageError(
             f"{name} in faithful mode computes over a whole batch; set train.max_frames=0 and "
-            "train.devices=1."
+            "train.devices=1, and train on one machine."
         )
 
 
@@ -52,6 +70,40 @@ def require_balance(recipe: Recipe, system: System) -> None:
             f"{recipe.system['name']} defines its own objective, which train.weights do not weigh; "
             "leave them out."
         )
+
+
+def require_rates(recipe: Recipe, system: System) -> None:
+    """Check that there is a backbone for the rates that fall with depth.
+
+    Raises:
+        UsageError: the system trains none.
+    """
+    if recipe.train.layer_decay < 1 and not depths_of(system):
+        raise UsageError(
+            f"train.layer_decay is for a backbone that trains, and {recipe.system['name']} trains "
+            "none here; leave it out."
+        )
+
+
+def require_layers(system: System, manifest: Manifest) -> None:
+    """Check that features of several layers hold as many as the system is to sum.
+
+    Raises:
+        UsageError: they hold others; the message has the number.
+    """
+    for module in system.modules():
+        if not isinstance(module, Layered) or not module.settings.stored_layers:
+            continue
+        spec = manifest.encoders.get(module.stream, {})
+        if spec.get("name") not in ("speech-layers", "text-layers"):
+            continue
+        encoder: Any = build(spec, ENCODERS)
+        if encoder.layers != module.settings.stored_layers:
+            raise UsageError(
+                f"stored_layers = {module.settings.stored_layers}: {manifest.corpus} was prepared "
+                f"with {module.stream}={_written(spec)}, which stores {encoder.layers}; set "
+                f"stored_layers = {encoder.layers}."
+            )
 
 
 def require_features(recipe: Recipe, system: System, manifest: Manifest) -> None:

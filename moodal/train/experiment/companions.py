@@ -1,4 +1,8 @@
-"""Companions of a system's figures in a report: the text baseline, and what its CTC head reads."""
+"""Companions of a system's figures in a report: two baselines, and what its CTC head reads.
+
+The baselines read the transcripts (`text_baseline`), and how sounds were recorded
+(`acoustic_probe`).
+"""
 
 from __future__ import annotations
 
@@ -9,19 +13,20 @@ import numpy as np
 
 from moodal.core.recipe import Recipe
 from moodal.core.records import Utterance
-from moodal.evaluation.protocols.audit import AuditFinding
+from moodal.evaluation.protocols.audit_finding import AuditFinding
 from moodal.evaluation.report.scores import Scored
 from moodal.evaluation.report.transcripts import ctc_combined, ctc_entry
 from moodal.train.data.characters import clean
 from moodal.train.data.dataset import TensorData
 from moodal.train.engine.scoring import transcribe
+from moodal.train.experiment.acoustic_probe import probe_entry
 from moodal.train.experiment.run import Trained
 from moodal.train.experiment.text_baseline import combine_entries, entry, text_logits
 from moodal.train.systems.system import System
 
 
 def extras(trained: Trained, test: Scored) -> dict[str, Any]:
-    """Compute the extras of a report: "words" and "ctc", where recipe and system have them.
+    """Compute the extras of a report: "words", "acoustics" and "ctc", where they exist.
 
     Args:
         test: the system's own predictions of the test rows.
@@ -32,6 +37,8 @@ def extras(trained: Trained, test: Scored) -> dict[str, Any]:
     if recipe.report.words:
         logits = text_logits(experiment.manifest, experiment, seed)
         entries["words"] = entry(test, logits, draws, seed)
+    if probe := probe_entry(experiment, test, draws, seed):
+        entries["acoustics"] = probe
     if trained.data.transcripts is not None:
         references, hypotheses = transcripts(
             trained.system,
@@ -67,10 +74,11 @@ def combined(
     entries: dict[str, Any] = {}
     by_name = {
         name: [r["extras"][name] for r in reports if name in r["extras"]]
-        for name in ("words", "ctc")
+        for name in ("words", "acoustics", "ctc")
     }
-    if len(by_name["words"]) == len(reports):
-        entries["words"] = combine_entries(by_name["words"], tests, draws, seed)
+    for name in ("words", "acoustics"):
+        if len(by_name[name]) == len(reports):
+            entries[name] = combine_entries(by_name[name], tests, draws, seed)
     if len(by_name["ctc"]) == len(reports):
         entries["ctc"] = ctc_combined(by_name["ctc"], draws, seed)
     return entries

@@ -20,6 +20,7 @@ from moodal.core.errors import UsageError
 from moodal.core.files import load_json, replacing
 from moodal.core.manifest import Manifest
 from moodal.core.recipe import Recipe
+from moodal.core.votes import is_soft
 from moodal.evaluation import metrics
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.evaluation.report import null_tests as nulls
@@ -98,10 +99,14 @@ def null_tests(trained: Trained) -> Entries:
         return {}
     manifest, rows = experiment.manifest, experiment.test
     logits = trained.scores(rows)
+    emotions = manifest.labels[rows]
+    if space.task == "single" and is_soft(manifest.labels):  # ranks need rows with or without it
+        rule = recipe.votes.rule(recipe.votes.truth)
+        emotions = rule.decide(emotions, [manifest.utterances[row].id for row in rows])[0]
     entries: Entries = {}
     targets, aucs = {}, {}
     for emotion in experiment.unseen:
-        labels = manifest.labels[rows, manifest.space.index(emotion)]
+        labels = emotions[:, manifest.space.index(emotion)]
         auc = _auc(logits, space, emotion, labels)
         entries[emotion] = {"auc": auc}
         if auc is None:

@@ -23,7 +23,9 @@ from moodal.core.concatenation import origins
 from moodal.core.emotions import Targets, Values
 from moodal.core.errors import DataError
 from moodal.core.recipe import Recipe
+from moodal.core.targets import JointTargets
 from moodal.evaluation.protocols.experiment import Experiment
+from moodal.train.backbones.layered import Layered
 from moodal.train.data.dataset import Scale, TensorData, scales
 from moodal.train.data.label_shift import label_shift
 from moodal.train.engine.fit import fit
@@ -31,6 +33,7 @@ from moodal.train.engine.gem import Gem
 from moodal.train.engine.scoring import score, scoring_sizes
 from moodal.train.engine.training import Constrain, Training
 from moodal.train.experiment import assemble
+from moodal.train.experiment.vote_targets import training_labels
 from moodal.train.layers.losses import pos_weight, range_weight
 from moodal.train.systems.system import System
 
@@ -68,7 +71,7 @@ class Run:
         data = self.tensors(
             system,
             standardised,
-            labels=experiment.manifest.labels[:, experiment.seen_columns],
+            labels=self.targets,
             transcripts=system.transcribes,
             views=recipe.data.views if system.second_views else "none",
         )
@@ -91,7 +94,10 @@ class Run:
         )
         trained = Trained(self, system, data, standardised, history)
         if recipe.protocol.name == "few_shot" and recipe.protocol.method != "scratch":
-            return self.adapt(trained)
+            trained = self.adapt(trained)
+        for module in system.modules():
+            if isinstance(module, Layered):
+                module.merge()  # so that what is tested is what the artefact holds
         return trained
 
     def adapt(self, before: Trained) -> Trained:
@@ -101,7 +107,7 @@ class Run:
         """
         recipe, experiment = self.recipe, self.experiment
         protocol, system = recipe.protocol, before.system
-        data = self.tensors(system, before.scales)
+        data = self.tensors(system, before.scales, labels=self.labels)
         rows, weight = experiment.shots, None
         constrain: Constrain | None = None
         if protocol.method == "joint":
@@ -159,7 +165,21 @@ class Run:
     @property
     def seen(self) -> Targets:
         """The emotions that training sees."""
-        return self.space.select(self.experiment.seen)
+        return assemble.seen_of(self.space, self.experiment)
+
+    @property
+    def targets(self) -> np.ndarray:
+        """The labels [N, C] of `seen`: of emotions, and after them the numbers of values."""
+        manifest = self.experiment.manifest
+        labels = self.labels[:, self.experiment.seen_columns]
+        if manifest.ratings is None:
+            return labels
+        return np.concatenate([labels, manifest.ratings.numbers], 1)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The targets of training [N, C]: labels, or one emotion made of the shares of raters."""
+        return training_labels(self.recipe, self.experiment.manifest)
 
     def loss_weight(self, data: TensorData, rows: np.ndarray) -> Tensor | None:
         """Weigh the columns [C]: emotions by negatives/positives of ``rows``, values by range.
@@ -168,14 +188,27 @@ class Run:
             None where all columns weigh the same. Weights exist for a weighted bce, and for l1 and
             mse of values with different ranges.
         """
-        config, seen = self.recipe.train, self.seen
-        if isinstance(seen, Values):
-            weight = range_weight(seen)
-            return None if weight is None else weight.to(data.device)
-        if config.loss != "bce" or not config.weighted:
-            return None
+        seen = self.seen
         targets = data.targets[torch.as_tensor(rows, device=data.device)]
-        return pos_weight(targets).to(data.device)
+        if not isinstance(seen, JointTargets):
+            weight = self._weight(seen, targets)
+        else:
+            count = len(seen.words)
+            parts = [
+                (seen.words, self._weight(seen.words, targets[:, :count])),
+                (seen.values, self._weight(seen.values, targets[:, count:])),
+            ]
+            weight = torch.cat(
+                [torch.ones(len(part)) if w is None else w.cpu() for part, w in parts]
+            )
+        return None if weight is None else weight.to(data.device)
+
+    def _weight(self, seen: Targets, targets: Tensor) -> Tensor | None:
+        """Weigh the columns of emotions by their rows [n, C], or those of values by range."""
+        if isinstance(seen, Values):
+            return range_weight(seen)
+        config = self.recipe.train
+        return pos_weight(targets) if config.loss == "bce" and config.weighted else None
 
     def label_shift(self, data: TensorData) -> Tensor | None:
         """Return by how much logits are moved in training [N, C]; None for not at all."""
@@ -183,9 +216,10 @@ class Run:
         if not columns:
             return None
         groups = list(zip(*(manifest.column(name) for name in columns), strict=True))
-        labels = manifest.labels[:, self.experiment.seen_columns]
+        labels = self.labels[:, self.experiment.seen_columns]
         shift = label_shift(labels, self.experiment.train, groups)
-        return torch.from_numpy(shift).to(data.device)
+        further = len(self.seen) - shift.shape[1]  # values are not moved
+        return torch.from_numpy(np.pad(shift, ((0, 0), (0, further)))).to(data.device)
 
     def row_weights(self, data: TensorData) -> Tensor | None:
         """Return how much each row counts in training [N]; None where all count alike."""

@@ -29,6 +29,8 @@ INVERSE_PENALTY = 3.0
 FIGURES = ("balanced_accuracy", "accuracy", "macro_f1")
 """The figures of an entry: UA, WA, macro F1."""
 
+WHAT = "TF-IDF of words and word pairs, logistic regression"
+
 _NEVER = 1e-9  # the probability of an emotion that training does not show
 
 
@@ -98,7 +100,7 @@ def entry(test: Scored, logits: np.ndarray, draws: int = 1000, seed: int = 0) ->
         system's less the baseline's, within the same resamples), ``groups`` (column -> value ->
         rows, metrics, difference), ``decided`` (the number of each row's label).
     """
-    return _entry(test, np.asarray(logits).argmax(1), draws, seed)
+    return classified(test, np.asarray(logits).argmax(1), WHAT, draws, seed)
 
 
 def combine_entries(
@@ -107,17 +109,27 @@ def combine_entries(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Compute the `entry` of several folds' rows together.
+    """Compute the entry of several folds' rows together, of this baseline or another.
 
     Args:
         entries: the entries of the folds.
         tests: the folds' predictions, in the same order.
     """
     decided = [int(x) for entry in entries for x in entry["decided"].split()]
-    return _entry(join(tests), np.array(decided, np.int64), draws, seed)
+    what = entries[0]["what"]
+    return classified(join(tests), np.array(decided, np.int64), what, draws, seed)
 
 
-def _entry(test: Scored, decided: np.ndarray, draws: int, seed: int) -> dict[str, Any]:
+def classified(
+    test: Scored, decided: np.ndarray, what: str, draws: int, seed: int
+) -> dict[str, Any]:
+    """Compute the `entry` of any baseline that gives each row one emotion.
+
+    Args:
+        test: the system's predictions.
+        decided: [N] the number of each row's label.
+        what: the baseline, in words.
+    """
     one_hot = np.eye(len(test.labels))[decided]
     both = (
         Decided(test, {"rows": one_hot}),
@@ -131,7 +143,7 @@ def _entry(test: Scored, decided: np.ndarray, draws: int, seed: int) -> dict[str
         for column, values in test.groups.items()
     }
     return {
-        "what": "TF-IDF of words and word pairs, logistic regression",
+        "what": what,
         **_figures(both, draws, seed),
         "groups": groups,
         "decided": " ".join(map(str, decided.tolist())),
@@ -139,7 +151,7 @@ def _entry(test: Scored, decided: np.ndarray, draws: int, seed: int) -> dict[str
 
 
 def _figures(both: Sequence[Decided], draws: int, seed: int) -> dict[str, Any]:
-    text, system = paired(both, FIGURES, draws=draws, seed=seed)
+    text, system = paired([[one] for one in both], FIGURES, draws=draws, seed=seed)
     return {"metrics": text["metrics"], "difference": system["difference"]}
 
 

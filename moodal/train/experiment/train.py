@@ -2,13 +2,13 @@
 
 RUN/recipe.json, report.json, report.md, predictions.*, figures/, artefact/
 RUN/<fold>/...        the same for each fold, if there are several
+RUN/values/...        the report of values that are learned next to emotions
 RUN/<fold>/adapted/   the second training of a few-shot protocol
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,28 +20,38 @@ from torch import Tensor
 
 from moodal.core import recipe as recipes
 from moodal.core.emotions import Targets
-from moodal.core.errors import OutputError, UsageError
-from moodal.core.files import load_json, replacing
+from moodal.core.errors import DataError, OutputError, UsageError
+from moodal.core.files import load_json, save_json
 from moodal.core.manifest import Manifest
 from moodal.core.recipe import Recipe
 from moodal.evaluation.protocols.audit import audit
+from moodal.evaluation.protocols.audit_finding import AuditFinding
 from moodal.evaluation.protocols.experiment import Experiment
 from moodal.evaluation.protocols.subset import labelled, require_columns
+from moodal.evaluation.seeds import write_seeds
+from moodal.hub.fetch import fetch_named_backbones
 from moodal.train.engine import parallel
 from moodal.train.engine.fit import launch
 from moodal.train.engine.selection import require
 from moodal.train.experiment import assemble, checks, companions, null_tests, results
 from moodal.train.experiment.run import Run, load_weights
 from moodal.train.experiment.text_baseline import require_texts
+from moodal.train.experiment.vote_targets import require_votes, with_targets
 from moodal.train.systems.section import current
 from moodal.train.systems.system import System
 
 
 def train(
-    recipe_file: Path | str, overrides: Sequence[str], out: Path | str, jobs: int = 1
+    recipe_file: Path | str,
+    overrides: Sequence[str],
+    out: Path | str,
+    jobs: int = 1,
+    strict_audit: bool = False,
 ) -> dict[str, Any] | None:
     """Train, test and report every experiment of a recipe file; see `train_recipe`."""
-    return train_recipe(recipes.load(recipe_file, overrides), Path(out), jobs=jobs)
+    recipe = recipes.load(recipe_file, overrides)
+    fetch_named_backbones(recipe.model_dump())
+    return train_recipe(recipe, Path(out), jobs=jobs, strict_audit=strict_audit)
 
 
 def train_recipe(
@@ -51,6 +61,7 @@ def train_recipe(
     *,
     jobs: int = 1,
     part: int | None = None,
+    strict_audit: bool = False,
 ) -> dict[str, Any] | None:
     """Train, test and report every experiment of a recipe.
 
@@ -59,22 +70,28 @@ def train_recipe(
         initial: weights to start from.
         jobs: experiments trained at once, each in a separate process.
         part: train only the experiment of this number, and write no report of the whole.
+        strict_audit: whether nothing is trained if the audit has a warning or an error.
 
     Returns:
-        The report, as in report.json; None in all processes but the first.
+        The report, as in report.json, or in seeds.json of a recipe with several seeds; None in all
+        processes but the first.
 
     Raises:
         UsageError: ``out`` holds a run of another recipe, or both ``jobs`` and the recipe's
             devices are more than one.
+        DataError: the audit found something, and ``strict_audit`` refuses it.
     """
+    if recipe.train.seeds:
+        return _train_seeds(recipe, out, initial, jobs=jobs, strict_audit=strict_audit)
     if jobs < 1 or (jobs > 1 and recipe.train.devices > 1):
         raise UsageError(
             "--jobs is how many folds are trained at once, 1 or more; train.devices how many "
             "devices train each: one of the two may be above 1."
         )
-    plan = make_plan(recipe, initial)
-    plan = dataclasses.replace(plan, experiments=[_labelled(e) for e in plan.experiments])
+    plan = ready_plan(recipe, initial)
     count = len(plan.experiments)
+    if strict_audit:
+        require_clean(plan)
     if jobs > 1 and count > 1:
         claim(plan, out)
         parallel.run_parts(partial(_train_part, recipe, out, initial), count, jobs)
@@ -95,6 +112,45 @@ def train_recipe(
     if count == 1:
         return folds[0].report
     return results.write_folds(out, recipe, folds)
+
+
+def _train_seeds(
+    recipe: Recipe,
+    out: Path,
+    initial: Mapping[str, Tensor] | None,
+    *,
+    jobs: int,
+    strict_audit: bool,
+) -> dict[str, Any] | None:
+    """Train a recipe with each of its seeds in a folder of its own, and report them together."""
+    folders = {seed: out / f"seed-{seed}" for seed in recipe.train.seeds}
+    done = [
+        train_recipe(
+            of_seed(recipe, position), folder, initial, jobs=jobs, strict_audit=strict_audit
+        )
+        for position, folder in enumerate(folders.values())
+    ]
+    if None in done:
+        return None
+    draws, seed = recipe.report.draws, recipe.train.seed
+    if recipe.data.targets == "both":
+        values = {number: folder / results.VALUES for number, folder in folders.items()}
+        write_seeds(values, out / results.VALUES, title=recipe.title, draws=draws, seed=seed)
+    return write_seeds(folders, out, title=recipe.title, draws=draws, seed=seed)
+
+
+def of_seed(recipe: Recipe, position: int) -> Recipe:
+    """Return the recipe of one of its seeds, by the seed's position.
+
+    Where the clips of few-shot emotions are drawn (``protocol.shots_seed`` of 0 or more), each seed
+    draws others: its own is the recipe's plus the position. The split is the same for all.
+    """
+    train = recipe.train.model_copy(update={"seed": recipe.train.seeds[position], "seeds": []})
+    protocol = recipe.protocol
+    if protocol.shots_seed >= 0:
+        shots = protocol.shots_seed + position
+        protocol = protocol.model_copy(update={"shots_seed": shots})
+    return recipe.model_copy(update={"train": train, "protocol": protocol})
 
 
 def _train_part(recipe: Recipe, out: Path, initial: Mapping[str, Tensor] | None, part: int) -> None:
@@ -123,6 +179,11 @@ class Plan:
     inputs: tuple[str, ...]
     initial: Mapping[str, Tensor] | None = None
 
+    def audit(self, experiment: Experiment) -> list[AuditFinding]:
+        """Examine the split of one of the experiments."""
+        rows = (experiment.shown, experiment.valid, experiment.test)
+        return audit(self.manifest, *rows, self.inputs, experiment.unseen)
+
     def run(self, fabric: Fabric, experiment: Experiment, folder: Path) -> Run:
         """Return the run that trains one of the experiments in ``folder``."""
         return Run(
@@ -137,7 +198,9 @@ def make_plan(recipe: Recipe, initial: Mapping[str, Tensor] | None = None) -> Pl
         MoodalError: one of them cannot; the message names the wrong key, column or encoder.
     """
     manifest = assemble.corpus(recipe)
-    require(recipe.train.select, recipe.train.loss, manifest.space, recipe.train.record)
+    learned = assemble.targets_of(manifest)
+    require(recipe.train.select, recipe.train.loss, learned, recipe.train.record)
+    require_votes(recipe, manifest)
     space = assemble.space_of(recipe, manifest)
     null_tests.require_cosine(recipe, manifest, space)
     require_columns(manifest, recipe.report.by, "report.by")
@@ -150,16 +213,25 @@ def make_plan(recipe: Recipe, initial: Mapping[str, Tensor] | None = None) -> Pl
     systems: dict[tuple[str, ...], System] = {}
     for experiment in assemble.experiments(recipe, manifest):
         if experiment.seen not in systems:
-            system = assemble.system(recipe, manifest, space.select(experiment.seen))
-            checks.require_objective(recipe, system)
+            system = assemble.system(recipe, manifest, assemble.seen_of(space, experiment))
+            checks.require_objective(recipe, system, space)
             checks.require_balance(recipe, system)
             checks.require_features(recipe, system, manifest)
+            checks.require_rates(recipe, system)
+            checks.require_layers(system, manifest)
             load_weights(system, initial)
             systems[experiment.seen] = system
         system = systems[experiment.seen]
         checks.require_open(recipe, experiment, system)
         experiments.append(assemble.readable(experiment, system, recipe.data.trim_padding))
     return Plan(recipe, manifest, manifest.fingerprint, space, experiments, system.inputs, initial)
+
+
+def ready_plan(recipe: Recipe, initial: Mapping[str, Tensor] | None = None) -> Plan:
+    """Make a plan whose validation and test rows can all be scored, see `make_plan`."""
+    plan = make_plan(recipe, initial)
+    chosen = [with_targets(recipe, _labelled(e)) for e in plan.experiments]
+    return dataclasses.replace(plan, experiments=chosen)
 
 
 def _labelled(experiment: Experiment) -> Experiment:
@@ -177,8 +249,7 @@ def train_experiment(plan: Plan, run: Run) -> results.FinishedExperiment | None:
         The report, with the predictions; None in all processes but the first.
     """
     experiment = run.experiment
-    rows = (experiment.shown, experiment.valid, experiment.test)
-    findings = audit(plan.manifest, *rows, plan.inputs, experiment.unseen)
+    findings = plan.audit(experiment)
     trained = run.train()
     nulls = null_tests.null_tests(trained)
     logits = {"test": trained.scores(experiment.test)}
@@ -188,6 +259,29 @@ def train_experiment(plan: Plan, run: Run) -> results.FinishedExperiment | None:
         return None
     findings = [*findings, *companions.view_findings(trained)]
     return results.write(trained, logits, audit=findings, nulls=nulls)
+
+
+def require_clean(plan: Plan) -> None:
+    """Check that the audit of no experiment has a warning or an error.
+
+    Raises:
+        DataError: names the first three.
+    """
+    found = dict.fromkeys(
+        (
+            f"{finding.detail} (e.g. {', '.join(finding.examples)})"
+            if finding.examples
+            else finding.detail
+        )
+        for experiment in plan.experiments
+        for finding in plan.audit(experiment)
+        if finding.level != "note"
+    )
+    if found:
+        more = f" And {len(found) - 3} more." if len(found) > 3 else ""
+        raise DataError(
+            f"The audit refuses this split (--strict-audit): {' '.join(list(found)[:3])}{more}"
+        )
 
 
 def claim(plan: Plan, out: Path) -> None:
@@ -210,8 +304,7 @@ def claim(plan: Plan, out: Path) -> None:
                 "delete that folder."
             )
         return
-    with replacing(path) as part:
-        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    save_json(path, content)
 
 
 def _same_run(path: Path, content: Mapping[str, Any]) -> bool:

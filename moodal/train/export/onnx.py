@@ -67,10 +67,7 @@ class _Speech(nn.Module):
         model: Any = self.body.upper.model
         frames = F.gelu(model.conv2(F.gelu(model.conv1(self.body.mel(wave))))).transpose(1, 2)
         hidden = frames + model.embed_positions.weight[: frames.shape[1]]
-        for layer in model.layers:
-            hidden = layer(hidden, None)
-        states: Tensor = model.layer_norm(hidden)
-        return states
+        return self.body.upper.transformed(hidden, None)
 
 
 class _Face(nn.Module):
@@ -150,6 +147,17 @@ class _Steps(nn.Module):
         return self.body.states(frames)
 
 
+class _Stored(nn.Module):
+    """Features that are read as they are, or as the learned sum of the layers in them."""
+
+    def __init__(self, network: TextBackbone):
+        super().__init__()
+        self.body = network
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.body.stored(frames)
+
+
 @dataclass(frozen=True)
 class Form:
     """The module and the input with which the network of a modality is exported.
@@ -193,7 +201,7 @@ READERS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     Recurrent: _Last,
     FrameNetwork: _Steps,
     TextLayers: _Steps,
-    TextBackbone: lambda body: nn.Identity(),
+    TextBackbone: _Stored,
 }
 """The type of a network that reads features -> its version for one utterance, [T, D] -> [T', H]."""
 

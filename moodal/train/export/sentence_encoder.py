@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from moodal.core.errors import DataError
 from moodal.core.files import replacing
-from moodal.corpora.table_rows import iterate
+from moodal.core.table_rows import iterate
 from moodal.modalities.text import e5
 from moodal.modalities.text.e5 import BLOCK, FOLDER, LAYERS, MIDDLE, SEPARATOR, WIDTH
 from moodal.modalities.text.xlmr import XlmrTokenizer, word_pieces

@@ -169,7 +169,7 @@ def _thresholds(
         rows = ~np.isnan(has)
         if (rows & first).any():
             rows &= first
-        chosen[word] = best_threshold(has[rows] > 0, scores[rows], "binary_f1")
+        chosen[word] = best_threshold(has[rows] > 0, scores[rows], "expected_f1")
     return chosen
 
 
@@ -201,7 +201,9 @@ def _by_language(
         rows = {p: ~np.isnan(truth[p][:, columns]).any(1) for p in parts}
         best = [
             best_threshold(
-                truth["valid"][rows["valid"], c] > 0, scores["valid"][rows["valid"], c], "binary_f1"
+                truth["valid"][rows["valid"], c] > 0,
+                scores["valid"][rows["valid"], c],
+                "expected_f1",
             )
             for c in columns
         ]

@@ -30,6 +30,7 @@ from moodal.core.records import ordered
 from moodal.corpora import CORPORA
 from moodal.evaluation.report.calibration import reliability_panels
 from moodal.features import prepare
+from moodal.hub.fetch import fetch_named_backbones
 from moodal.modalities import MODALITIES
 from moodal.modalities.build import build
 from moodal.modalities.encoder import Encoder
@@ -99,6 +100,7 @@ def compose(
         DataError: a corpus that is missing or damaged.
     """
     recipe, folder = load_fusion(path, overrides), Path(work)
+    fetch_named_backbones(recipe.model_dump())
     require_heads(recipe, Path(data))
     _require_parts(recipe, Path(data))
     learned = branches_of(recipe, Path(path), Path(data), folder, tell)

@@ -31,11 +31,20 @@ def bce(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor
 def ce(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
     """Compute cross-entropy with the raw target rows: sum over emotions of -y_c log softmax_c.
 
-    On one-hot rows this is ordinary cross-entropy. On multi-hot rows, which the
-    published commands use, a row counts once per emotion in it, and a row
-    without emotions does not count. ``weight`` is not used.
+    On one-hot rows this is ordinary cross-entropy, on shares of raters the soft one. On multi-hot
+    rows, which the published commands use, a row counts once per emotion in it, and a row without
+    emotions does not count. ``weight`` is not used.
     """
     return F.cross_entropy(logits, targets, reduction="none")
+
+
+def kl(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Compute the Kullback-Leibler divergence of softmax(logits) from the shares of raters.
+
+    It is `ce` less the entropy of each row of targets, so that it is 0 where the prediction equals
+    the shares; its gradients are those of `ce`. ``weight`` is not used.
+    """
+    return ce(logits, targets) + torch.xlogy(targets, targets).sum(1)
 
 
 def l1(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -69,6 +78,7 @@ def _errors(logits: Tensor, targets: Tensor, weight: Tensor | None) -> Tensor:
 LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {
     "bce": bce,
     "ce": ce,
+    "kl": kl,
     "l1": l1,
     "mse": mse,
     "ccc": ccc,
@@ -116,7 +126,9 @@ def range_weight(values: Values) -> Tensor | None:
 
 
 def pos_weight(labels: Tensor) -> Tensor:
-    """Count negatives per positive of each emotion: labels [N, C] of 0, 1 and NaN -> [C] float32.
+    """Count negatives per positive of each emotion: labels [N, C] of 0 to 1 and NaN -> [C] float32.
+
+    Shares of raters between 0 and 1 count as such parts of a row.
 
     An emotion without a positive gets 1: there is nothing to weight, and
     negatives / 0 would make every loss infinite or NaN.
@@ -124,7 +136,7 @@ def pos_weight(labels: Tensor) -> Tensor:
     >>> pos_weight(torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.0, 0.0]])).tolist()
     [2.0, 1.0]
     """
-    positives = (labels > 0).sum(0)
+    positives = labels.nan_to_num(0.0).clamp(0.0, 1.0).double().sum(0)
     negatives = (~labels.isnan()).sum(0) - positives
-    ratio = negatives.float() / positives.clamp(min=1).float()
+    ratio = negatives.float() / positives.clamp(min=1e-9).float()
     return torch.where(positives > 0, ratio, torch.ones_like(ratio))

@@ -131,7 +131,7 @@ class BranchSystem(System):
         """List the parameters of a pre-trained body; other networks have none."""
         if not isinstance(self.body, WhisperLayers | TextBackbone | TextLayers):
             return []
-        return [p for p in self.body.parameters() if p.requires_grad]
+        return self.body.trained_parameters()
 
 
 class Body(NamedTuple):
@@ -178,7 +178,7 @@ def _face(config: Config, width: int) -> Body:
 
 
 def _frames(config: Config, width: int) -> Body:
-    if config.backbone.path:
+    if config.backbone != Backbone():
         raise UsageError(
             "branch reads words or samples with a backbone, and other features without; leave "
             "system.backbone out."

@@ -19,7 +19,9 @@ import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 
-from moodal.core.emotions import Targets
+from moodal.core.emotions import Targets, Values
+from moodal.core.errors import UsageError
+from moodal.core.targets import JointTargets
 from moodal.train.backbones.speech import SpeechBackbone
 from moodal.train.data.batch import Batch, Stream, Streams
 from moodal.train.layers.contrastive import between_views, supervised, supervised_published
@@ -133,12 +135,12 @@ class MMER(CrossModalInteraction):
         f, h = self.read(batch.streams)
         without = 'losses=["supervised", "augmentation"]'
         each, parts = self.ce_and_ctc(self.classifier(f), h, batch, self.weight, without)
-        for name, term in self._contrastive(f, batch).items():
+        for name, term in self._contrastive(f, batch, space).items():
             each = each + self.weight * term
             parts[name] = term.detach().mean()
         return Objective(each, parts)
 
-    def _contrastive(self, f: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def _contrastive(self, f: Tensor, batch: Batch, space: Targets) -> dict[str, Tensor]:
         """Compute the contrastive terms [B] that are asked for and that the batch allows."""
         terms: dict[str, Tensor] = {}
         views = batch.views if self.second_views else None
@@ -147,7 +149,9 @@ class MMER(CrossModalInteraction):
         z = self.project(f)
         if "supervised" in self.losses:
             contrast = supervised_published if self.faithful else supervised
-            terms["supervised"] = contrast(z, batch.targets.argmax(1), self.temperature)
+            words = space.words if isinstance(space, JointTargets) else space
+            emotions = batch.targets[:, : len(words)].argmax(1)
+            terms["supervised"] = contrast(z, emotions, self.temperature)
         if views is not None:
             z_view = self.project_view(self.read({**batch.streams, **views}).f)
             unit = not self.faithful
@@ -160,7 +164,13 @@ def build(config: Config, widths: Mapping[str, int], space: Targets) -> MMER:
 
     Raises:
         MoodalError: as of `build_interaction`.
+        UsageError: the supervised contrastive loss is asked for, and there are no emotions.
     """
+    if isinstance(space, Values) and config.lambda_ and "supervised" in config.losses:
+        raise UsageError(
+            "mmer contrasts utterances of different emotions (system.losses has supervised), and "
+            f"{', '.join(space.labels)} are values; leave that loss out of system.losses."
+        )
     own = {
         "losses": config.losses,
         "weight": config.lambda_,

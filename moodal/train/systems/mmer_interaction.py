@@ -148,7 +148,7 @@ def build_interaction(
 
     Raises:
         MissingStreamError: the corpus lacks text or speech.
-        SpaceError: an utterance may have several emotions, or a number.
+        SpaceError: an utterance may have several emotions.
         UsageError: the backbone is not installed, the text is token ids, or the heads do not
             divide the width.
     """

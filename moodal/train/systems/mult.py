@@ -21,6 +21,7 @@ from moodal.core.emotions import Targets
 from moodal.core.strict import Strict
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.layers.attention import CrossEncoder
+from moodal.train.layers.convolution import compute_singly
 from moodal.train.systems.system import (
     StreamNames,
     System,
@@ -126,6 +127,7 @@ class MulT(System):
         self.conv = nn.ModuleDict(
             {m: nn.Conv1d(widths[m], width, _kernel(m), bias=False) for m in self.streams}
         )
+        compute_singly(self.conv)
         # crossmodal Transformers: in "text_speech" text attends to speech
         self.cross = nn.ModuleDict(
             {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple, Protocol
 
+import torch
 from pydantic import AfterValidator, Field, ValidationInfo
 from torch import Tensor, nn
 
@@ -34,15 +35,32 @@ OTHER_HIDDEN = 100
 """Hidden width of the RNN of a modality that the paper does not have."""
 
 
-def complete_hidden(hidden: dict[str, int], info: ValidationInfo) -> dict[str, int]:
-    """Fill in a config's ``hidden`` for the streams that it does not name."""
-    streams = info.data.get("streams", ())
-    known = {**HIDDEN, **{m: OTHER_HIDDEN for m in streams if m not in HIDDEN}}
-    if unknown := sorted(set(hidden) - set(known)):
-        raise ValueError(f"unknown stream {', '.join(unknown)}; choose among {', '.join(known)}")
-    if small := [m for m, width in hidden.items() if width < 1]:
-        raise ValueError(f"the width of {', '.join(small)} must be at least 1")
-    return {**known, **hidden}
+def complete_widths(
+    defaults: Mapping[str, int], other: int
+) -> Callable[[dict[str, int], ValidationInfo], dict[str, int]]:
+    """Return a validator that fills in a config's widths for the streams that they do not name.
+
+    Args:
+        defaults: the paper's modality -> width.
+        other: the width of a modality that the paper does not have.
+    """
+
+    def complete(widths: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+        streams = info.data.get("streams", ())
+        known = {**defaults, **{m: other for m in streams if m not in defaults}}
+        if unknown := sorted(set(widths) - set(known)):
+            raise ValueError(
+                f"unknown stream {', '.join(unknown)}; choose among {', '.join(known)}"
+            )
+        if small := [m for m, width in widths.items() if width < 1]:
+            raise ValueError(f"the width of {', '.join(small)} must be at least 1")
+        return {**known, **widths}
+
+    return complete
+
+
+complete_hidden = complete_widths(HIDDEN, OTHER_HIDDEN)
+"""Fills in a config's ``hidden``."""
 
 
 class KeyedScoring(NamedTuple):
@@ -92,7 +110,12 @@ class System(nn.Module):
         features: stream -> {"name", "parameters"}, a part of the encoder specification that the
             stream must have been prepared with; checked against the corpus before training.
         portable: the config from which it can be built again without the user's files.
-        multitask: whether training lowers its own `objective`; ``train.loss`` must then be "ce".
+        multitask: whether training lowers its own `objective`; its main term is ``train.loss``,
+            which for emotions must be ``loss_name``.
+        loss_name: the name of the main term of its objective.
+        main_loss: scores [B, C] and targets [B, C] -> the main term [B] of the objective of a
+            multitask system, set by the training; None: cross-entropy.
+        keeps_rows: whether its objective keeps something of each row, see `start_rows`.
         faithful: whether it computes over a whole padded batch, as some published code does.
         heavy: whether it has a backbone, so that scoring needs batches as small as training's.
     """
@@ -103,6 +126,9 @@ class System(nn.Module):
     features: Mapping[str, Mapping[str, Any]] = {}
     portable: Strict
     multitask: bool = False
+    loss_name: str = "ce"
+    main_loss: Callable[[Tensor, Tensor], Tensor] | None = None
+    keeps_rows: bool = False
     faithful: bool = False
     heavy: bool = False
 
@@ -150,6 +176,14 @@ class System(nn.Module):
             DataError: CTC is asked for and the corpus has no transcripts.
         """
         return None
+
+    def start_rows(self, count: int, device: torch.device | str) -> dict[str, Tensor]:
+        """Start what the objective keeps of each of N rows, and return it: name -> [N, ...].
+
+        The objective changes these tensors in place, at ``batch.rows``. They are no weights:
+        checkpoints hold them, so that a training resumes with them, and artefacts do not.
+        """
+        return {}
 
     def transcribe(self, streams: Streams) -> list[str]:
         """Read the words of each utterance off its speech: B texts.
@@ -233,12 +267,12 @@ def require_widths(
 
 
 def require_single(name: str, space: Targets) -> None:
-    """Check that each utterance of a space's corpus has one emotion.
+    """Check that each utterance of a space's corpus has one emotion, or numbers.
 
     Raises:
-        SpaceError: an utterance may have several emotions, or a number.
+        SpaceError: an utterance may have several emotions.
     """
-    if space.task != "single":
+    if space.task == "multi":
         raise SpaceError(
             f"{name} chooses one emotion of several (task single); here the task is {space.task}: "
             "use eea or rnn."

@@ -6,6 +6,7 @@ Symbols: h [T, H] the backbone's last states of one utterance.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import ClassVar, Literal, TypeVar
 
 import torch
@@ -68,14 +69,17 @@ class Transcriber(System):
     ) -> Objective:
         """Compute CE + weight CTC of each utterance [B]; CE alone where it does not transcribe.
 
+        Where values are learned, their loss takes the place of CE, or is added to it.
+
         Args:
             without: the setting that needs no transcripts, for the message.
 
         Raises:
             DataError: CTC is asked for and the corpus has no transcripts.
         """
-        each = per_utterance("ce", logits, batch.targets)
-        parts = {"ce": each.detach().mean()}
+        main = self.main_loss or partial(per_utterance, "ce")
+        each = main(logits, batch.targets)
+        parts = {"ce" if self.main_loss is None else "main": each.detach().mean()}
         if self.transcribes:
             transcripts = require_transcripts(self.name, without, batch)
             loss = ctc(self.ctc(h.values), h.lengths, transcripts)
@@ -113,7 +117,7 @@ def build_transcriber(
 
     Raises:
         MissingStreamError: the corpus lacks a modality of the system.
-        SpaceError: an utterance may have several emotions, or a number.
+        SpaceError: an utterance may have several emotions.
         UsageError: the backbone is not installed, or none is named for a stream of samples.
     """
     require_widths(name, config.streams, widths)

@@ -9,41 +9,29 @@ Symbols: h [T, H] the backbone's last states of one utterance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moodal.core.emotions import Targets
 from moodal.core.strict import Strict
 from moodal.train.backbones.settings import Backbone
-from moodal.train.backbones.speech import SpeechBackbone, build_speech, speech_features
-from moodal.train.backbones.text import TextBackbone, build_text, text_features
+from moodal.train.backbones.speech import SpeechBackbone
+from moodal.train.backbones.text import TextBackbone
 from moodal.train.data.batch import Stream, Streams
 from moodal.train.layers.pooling import masked_mean
-from moodal.train.systems.system import (
-    System,
-    require_all,
-    require_space,
-    require_widths,
-)
-
-
-def _one(streams: tuple[str, ...]) -> tuple[str, ...]:
-    if len(streams) != 1:
-        raise ValueError("name one stream, speech or text")
-    return streams
+from moodal.train.systems.reader import OneStream, build_reader
+from moodal.train.systems.system import System, require_all, require_space
 
 
 class Config(Strict):
     """The paper's values; ``mode`` "faithful" averages padding, too, as published."""
 
     # the paper's two baselines; `branch` reads one modality of any kind
-    streams: Annotated[
-        tuple[Literal["speech", "text"], ...], Field(strict=False), AfterValidator(_one)
-    ] = ("speech",)
+    streams: OneStream = ("speech",)
     mode: Literal["corrected", "faithful"] = "corrected"
     speech: Backbone = Backbone()
     """The backbone of speech; without a path, the features are used as they are."""
@@ -100,27 +88,6 @@ class UnimodalBaseline(System):
         return self.backbone.trained_parameters()
 
 
-class Reader(NamedTuple):
-    """A backbone that reads a modality, and the encoder that it needs, see `System.features`."""
-
-    features: dict[str, dict[str, Any]]
-    backbone: SpeechBackbone | TextBackbone
-
-
-def _speech(config: Config, width: int) -> Reader:
-    features = speech_features(config.speech, width)
-    faithful = config.mode == "faithful"
-    return Reader(features, build_speech(config.speech, width, faithful=faithful))
-
-
-def _text(config: Config, width: int) -> Reader:
-    return Reader(text_features(config.text, width), build_text(config.text, width))
-
-
-READERS: dict[str, Callable[[Config, int], Reader]] = {"speech": _speech, "text": _text}
-"""Modality -> the function that builds its backbone for D values a step."""
-
-
 def build(config: Config, widths: Mapping[str, int], space: Targets) -> UnimodalBaseline:
     """Build a baseline for one stream of a corpus (stream -> D) and the emotions of ``space``.
 
@@ -128,15 +95,18 @@ def build(config: Config, widths: Mapping[str, int], space: Targets) -> Unimodal
         MissingStreamError: the corpus lacks the stream.
         UsageError: the backbone is not installed, or none is named for samples or token ids.
     """
-    require_widths("unimodal_baseline", config.streams, widths)
     [stream] = config.streams
-    features, backbone = READERS[stream](config, widths[stream])
+    faithful = config.mode == "faithful"
+    settings = config.text if stream == "text" else config.speech
+    features, backbone = build_reader(
+        "unimodal_baseline", stream, settings, widths, faithful=faithful
+    )
     system = UnimodalBaseline(
         space.labels,
         stream,
         backbone,
         dropout=config.dropout,
-        faithful=config.mode == "faithful",
+        faithful=faithful,
     )
     system.features = features
     system.portable = config.model_copy(update={stream: backbone.settings})
