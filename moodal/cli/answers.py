@@ -14,6 +14,7 @@ from moodal.cli.common import require_nothing_left_out, warn
 from moodal.core.errors import DataError, OutputError, writing
 from moodal.core.files import replacing
 from moodal.core.guard import line
+from moodal.core.privacy import Privacy
 
 if TYPE_CHECKING:
     from moodal.core.timeline import Timeline
@@ -29,10 +30,18 @@ class Answers:
         args: the arguments of `predict`.
         count: the number of recordings.
         left_out: files of the folders that are not read.
+        privacy: takes names and words out of all that is written and said.
     """
 
-    def __init__(self, args: argparse.Namespace, count: int, left_out: Sequence[Path]):
-        self.args, self.count, self.left_out = args, count, left_out
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        count: int,
+        left_out: Sequence[Path],
+        privacy: Privacy | None = None,
+    ):
+        self.args, self.count, self.privacy = args, count, privacy or Privacy()
+        self.left_out = [Path(self.privacy.path(path)) for path in left_out]
         self.timelines: list[Timeline] = []
         self.failed: list[DataError] = []
         self.lines: Any = None
@@ -76,8 +85,10 @@ class Answers:
             self.timelines = from_jsonl(whole.decode("utf-8"), str(path))
         except UnicodeDecodeError as error:
             raise DataError(f"{path} is not UTF-8 ({error}); name another --out.") from None
-        here = asked()
+        digest, emotions, prior, step = asked()
+        here = digest, emotions, self.privacy.message(str(prior)), step
         for timeline in self.timelines:
+            self.privacy.require_protected(timeline, path)
             there = (timeline.artefact["digest"], timeline.emotions, timeline.prior, timeline.step)
             if there != here:
                 raise DataError(
@@ -86,13 +97,15 @@ class Answers:
                 )
         os.truncate(path, len(whole))
         finished = {timeline.path for timeline in self.timelines}
-        return [job for job in jobs if _as_written(job.name) not in finished]
+        names = {job.name: _as_written(self.privacy.recording(job.name)) for job in jobs}
+        return [job for job in jobs if names[job.name] not in finished]
 
     def add(self, answer: Timeline | DataError) -> None:
         """Keep an answer, and write its line."""
         if isinstance(answer, DataError):
-            self.failed.append(answer)
+            self.failed.append(type(answer)(self.privacy.message(str(answer))))
             return
+        answer = self.privacy.timeline(answer)
         if self.args.format == "jsonl":
             self._write_line(answer)
         self.timelines.append(answer)
@@ -160,6 +173,11 @@ def _deliver(args: argparse.Namespace, timelines: Sequence[Timeline]) -> Any:
             sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     if args.plot:
         _plot(args.plot, timelines)
+    if args.face_actions:
+        from moodal.output.formats.face_csv import write_face_actions
+
+        table = write_face_actions(timelines, args.face_actions)
+        print(line(f"Written: {table}"), file=sys.stderr)
     if args.format == "jsonl":  # was written as each recording ended
         return None
     if args.format and args.out:

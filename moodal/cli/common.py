@@ -46,11 +46,53 @@ def prior_arguments(parser: Arguments) -> None:
     )
 
 
-def default_artefact(path: Path) -> Path:
-    """Return the path of the package's artefact for the name "default", else ``path``."""
+def privacy_arguments(parser: Any) -> None:
+    """Add the arguments that take names and words out of every output."""
+    parser.add_argument(
+        "--pseudonyms",
+        type=Path,
+        metavar="KEY.csv",
+        help="rename recordings, persons, sessions and paths in every output, as this key says; "
+        "names that it lacks are added to it",
+    )
+    parser.add_argument(
+        "--no-text", action="store_true", help="leave all words out of every output"
+    )
+
+
+def artefact_path(text: str) -> Path | str:
+    """Read an option that names an artefact: a folder, or an address of the hub, left as it is."""
+    from moodal.hub.address import is_address
+
+    return text if is_address(text) else Path(text)
+
+
+def default_artefact(path: Path | str) -> Path:
+    """Return the folder of the artefact that a command names, fetched where it is on the hub.
+
+    Args:
+        path: a folder, "default" for the artefact in the package, or hf://owner/name@revision.
+
+    Raises:
+        MoodalError: as `moodal.hub.fetch.fetch_artefact`.
+    """
+    from moodal.hub.address import HubAddress, is_address
     from moodal.model.artefact import DEFAULT
 
-    return DEFAULT if str(path) == "default" and not path.exists() else path
+    if is_address(path):
+        from moodal.hub.fetch import fetch_artefact
+
+        address = HubAddress.parse(str(path))
+        folder = fetch_artefact(address)
+        if not address.pinned:
+            warn(f"{address} is now {address.at(folder.name)}; name that to get the same again.")
+        return folder
+    return DEFAULT if str(path) == "default" and not Path(path).exists() else Path(path)
+
+
+def chosen_artefact(path: Path | str | None) -> Path | None:
+    """Return the folder of `default_artefact`, or None where the command names none."""
+    return None if path is None else default_artefact(path)
 
 
 def pair(text: str, option: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from moodal.cli.common import (
     Arguments,
+    artefact_path,
     default_artefact,
     pair,
     prior_arguments,
@@ -19,7 +20,8 @@ from moodal.cli.common import (
 
 def evaluate_arguments(parser: Arguments) -> None:
     """Add the arguments of `evaluate`."""
-    parser.add_argument("artefact", type=Path, help='folder of an artefact, or "default"')
+    about = 'folder of an artefact, hf://owner/name@revision, or "default"'
+    parser.add_argument("artefact", type=artefact_path, help=about)
     parser.add_argument(
         "corpus",
         metavar="CORPUS",

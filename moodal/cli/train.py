@@ -22,14 +22,25 @@ def train_arguments(parser: Arguments) -> None:
         "--out", type=Path, required=True, help="folder for the run; repeat the command to resume"
     )
     parser.add_argument("--jobs", type=int, default=1, help="folds trained in parallel")
+    parser.add_argument(
+        "--strict-audit",
+        action="store_true",
+        help="train nothing if the audit of a split has a warning or an error",
+    )
 
 
 def train(args: argparse.Namespace) -> Any:
     """Run the recipe and return its report."""
+    from moodal.evaluation import seeds
     from moodal.train.experiment import train as experiments
 
-    report = experiments.train(args.recipe, args.overrides, args.out, jobs=args.jobs)
-    if report is not None and not args.json:
+    report = experiments.train(
+        args.recipe, args.overrides, args.out, jobs=args.jobs, strict_audit=args.strict_audit
+    )
+    if report is not None and report["schema"] == seeds.SCHEMA and not args.json:
+        seeds.show(report)
+        tell(f"Report: {args.out}/seeds.md")
+    elif report is not None and not args.json:
         show_report(report)
         tell(f"Report: {args.out}/report.md")
     return report
