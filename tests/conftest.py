@@ -9,6 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import HealthCheck, settings
+
+# a busy machine makes inputs slowly, and no property is about time
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 DATA = Path(os.environ.get("MOODAL_DATA") or Path(__file__).parents[2] / "shared/data").resolve()
 """The folder of real corpora: MOODAL_DATA if it is set, else shared/data beside the checkout."""
@@ -101,3 +108,76 @@ def simple_ear():
 def ear(monkeypatch, simple_ear):
     """Speech is found by `simple_ear`."""
     monkeypatch.setattr("moodal.modalities.speech.segment._detector", simple_ear)
+    monkeypatch.setattr("moodal.modalities.speech.segment._IDLE", [])
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium that Playwright drives, with a fake microphone and camera.
+
+    It is Debian's, or Playwright's own; where neither is there, the test is skipped.
+    """
+    api = pytest.importorskip("playwright.sync_api", reason="tests of pages need playwright")
+    system = next(
+        (p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(p).exists()), None
+    )
+    with api.sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=system, args=["--no-sandbox"])
+        except api.Error as error:
+            first = str(error).strip().split("\n")[0]
+            pytest.skip(f"there is no Chromium, which `make browser` installs ({first})")
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(chromium):
+    """Return a function that opens a page: new_page(width=1280, scheme="light") -> Page.
+
+    A test fails if a script of a page fails, or if a page asks for anything but files, data and
+    addresses of this machine.
+    """
+    contexts, faults = [], []
+
+    def make(width=1280, scheme="light", **more):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme, **more
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+        page.on(
+            "dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss())
+        )
+        page.on(
+            "request",
+            lambda request: faults.append(request.url) if not _is_near(request.url) else None,
+        )
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert not faults
+
+
+def _is_near(url):
+    return url.startswith(("file:", "data:", "blob:", "about:", "http://127.0.0.1:"))
+
+
+@pytest.fixture(scope="session")
+def serious_faults():
+    """Return a function: the serious and critical faults of a page by axe-core."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+    def find(page):
+        violations = axe.run(page).response["violations"]
+        return [
+            f"{v['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+            for v in violations
+            if v["impact"] in ("serious", "critical")
+            for node in v["nodes"]
+        ]
+
+    return find

@@ -7,6 +7,15 @@ import dataclasses
 import numpy as np
 
 from moodal.core.emotions import Value
+from moodal.core.face_action import (
+    BLENDSHAPES,
+    FaceAction,
+    FaceBox,
+    Gaze,
+    HeadPose,
+    coefficients_of,
+    mean_action,
+)
 from moodal.core.timeline import Moment, Prediction, Timeline, Word
 from moodal.model.chain import slice_edges
 
@@ -148,6 +157,46 @@ def sliced(step=0.5, **more):
         )
         predictions.append(dataclasses.replace(p, slices=parts))
     return dataclasses.replace(whole, predictions=tuple(predictions), step=step)
+
+
+def face_action(at, track=1, *, yaw=10.0, pitch=5.0, roll=-3.0, opening=0.2, **shapes):
+    """What a face does in one picture; blendshapes that are not given are 0."""
+    return FaceAction(
+        at,
+        track,
+        FaceBox(100.0, 50.0, 80.0, 96.0),
+        0.98,
+        HeadPose(yaw, pitch, roll),
+        Gaze(4.0, -2.0),
+        Gaze(-6.0, -7.0),
+        opening,
+        coefficients_of({**dict.fromkeys(BLENDSHAPES, 0.0), **shapes}),
+    )
+
+
+def acted(whole, fps=5.0):
+    """The same recording with what the face does; no face is seen in its last second."""
+    predictions = []
+    for p in whole:
+        times = np.arange(np.ceil(p.start * fps), p.end * fps) / fps
+        smile = 0.9 if p.top == "happiness" else 0.1
+        shapes = {"mouthSmileLeft": smile, "mouthSmileRight": smile, "browInnerUp": 0.3}
+        face = tuple(face_action(float(at), yaw=float(4 * at), **shapes) for at in times)
+        if "face" not in p.streams:
+            face = ()
+        slices = tuple(
+            dataclasses.replace(part, face=(mean_action(own, part.start),))
+            if (own := [a for a in face if part.start <= a.at < part.end])
+            else part
+            for part in p.slices
+        )
+        predictions.append(dataclasses.replace(p, face=face, slices=slices))
+    return dataclasses.replace(
+        whole,
+        predictions=tuple(predictions),
+        face_between=(face_action(0.0), face_action(0.2)),
+        faceless=tuple(round(whole.duration - at, 2) for at in (0.8, 0.6, 0.4, 0.2)),
+    )
 
 
 def text_timeline(path="letter.txt", *, lines=LINES, emotions=BASICS):

@@ -42,6 +42,35 @@ def test_recipes_that_are_named_are_there(page):
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
+def pictures(page: Path) -> list[str]:
+    """The files that a page shows, as Markdown or as HTML; not those of other sites."""
+    text = page.read_text(encoding="utf-8")
+    shown = re.findall(r"!\[[^\]]*\]\(\s*<?([^)\s>]+)", text)
+    shown += re.findall(r"<(?:img|source)\b[^>]*?\bsrc(?:set)?=[\"']([^\"'\s]+)", text)
+    return [name for name in shown if "://" not in name]
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda p: p.stem)
+def test_pictures_that_are_shown_are_there(page):
+    wrong = [n for n in pictures(page) if not drawn(page.parent / n.partition("#")[0])]
+    assert not wrong
+
+
+def drawn(path: Path) -> bool:
+    """Whether a file is a picture, by its beginning."""
+    if not path.is_file():
+        return False
+    head = path.read_bytes()[:4096]
+    if path.suffix == ".svg":
+        return b"<svg" in head
+    begins = {".png": b"\x89PNG", ".webp": b"RIFF", ".jpg": b"\xff\xd8", ".gif": b"GIF8"}
+    return head.startswith(begins[path.suffix])
+
+
+def test_pictures_are_found():
+    assert len({name for page in PAGES for name in pictures(page)}) > 5
+
+
 def test_commands_are_found():
     found = [command for page in PAGES for command in commands(page)]
     assert len(found) > 15

@@ -37,6 +37,31 @@ def test_no_line_escapes_the_formatter():
     assert not [p for p in MODULES if "fmt: skip" in p.read_text(encoding="utf-8")]
 
 
+def test_functions_of_the_command_line_can_be_seen_whole():
+    long = {
+        f"{path.relative_to(PACKAGE)}:{node.name}": node.end_lineno - node.lineno + 1
+        for path, tree in trees()
+        if path.parent.name == "cli"
+        for node in functions(tree)
+    }
+    assert not {name: lines for name, lines in long.items() if lines > 60}
+
+
+def test_names_say_what_they_hold():
+    """In the rooms that read and show answers; "found" and "told" may hold anything."""
+    vague = {"told", "said", "made", "found"}
+    rooms = ("core", "cli", "corpora", "evaluation", "media", "output", "features", "serve")
+    names = []
+    for path, tree in trees():
+        place = path.relative_to(PACKAGE)
+        if place.parts[0] in rooms:
+            bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+            bound |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
+            bound |= {node.name for node in functions(tree)}
+            names += [f"{place}: {name}" for name in bound & vague]
+    assert not names
+
+
 def test_functions_have_few_parameters():
     wide = []
     for path, tree in trees():

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from moodal import NO_TELEMETRY
+from moodal.core.offline import BY_MOODAL, NO_TELEMETRY, OFFLINE
 
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "examples" / "clip.mp4"
 CLEARED = {
     *NO_TELEMETRY,
-    "HF_HUB_OFFLINE",
+    OFFLINE,
+    BY_MOODAL,
     "HF_HOME",
     "XDG_CACHE_HOME",
     "XDG_CONFIG_HOME",
@@ -110,6 +111,10 @@ def trial(folder: Path, *commands: list[str]) -> Trial:
         for path in place.rglob("*")
         if path.is_file() and "matplotlib" not in path.relative_to(folder).parts
     ]
+    # the detector of languages, unpacked, and nothing of the user's
+    kept = [name for name in written if name.startswith("home/.cache/moodal/language-")]
+    assert len(kept) <= 1
+    written = [name for name in written if name not in kept]
     lines = trace.read_text(errors="replace").splitlines() if traced else None
     return Trial(
         written,
@@ -196,6 +201,20 @@ def test_prepare_train_and_evaluate(tmp_path):
         [*moodal, "evaluate", "run/artefact", "prepared", "--out", "report", "--split", "valid"],
     )
     assert (tmp_path / "report" / "report.json").exists()
+    require_silence(result)
+
+
+@pytest.mark.parametrize("name", ["datasets", "audformat"])
+def test_corpora_of_other_toolkits(tmp_path, name):
+    pytest.importorskip(name)
+    moodal, raw = ["-m", "moodal"], ["--encoder", "text=none", "--encoder", "speech=wave"]
+    result = trial(
+        tmp_path,
+        [*moodal, "synthesise", name, "raw", "--utterances", "12"],
+        [*moodal, "prepare", name, "raw", "prepared", *raw],
+        [*moodal, "export", "prepared", "copy", "--to", name],
+    )
+    assert (tmp_path / "copy").is_dir()
     require_silence(result)
 
 

@@ -51,6 +51,8 @@ def test_the_resumable_commands_are_known():
     assert {name for name, command in cli.COMMANDS.items() if command.resumable} == {
         "prepare",
         "train",
+        "cross",
+        "search",
         "evaluate",
         "compose",
     }
@@ -79,6 +81,14 @@ def test_the_parser_imports_no_format():
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "moodal.cli.predict" in modules.stdout.split()
     assert not [name for name in modules.stdout.split() if name.startswith(("moodal.out", "numpy"))]
+
+
+def test_a_prediction_imports_no_reader_of_corpora():
+    code = "import sys, moodal.loading, moodal.cli.predict; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    names = modules.stdout.split()
+    assert "moodal.model.model" in names
+    assert not [name for name in names if name.startswith(("moodal.corpora", "torch", "pandas"))]
 
 
 def _actions(command):
@@ -185,3 +195,19 @@ def test_escape_codes_of_tables_and_warnings_do_not_reach_the_terminal(tmp_path,
     assert "\x07" not in told
     record = logging.LogRecord("moodal", logging.WARNING, "", 0, "x\x1b[31m %s", ("y\x07",), None)
     assert logging.lastResort.format(record) == "x[31m y"
+
+
+def test_a_package_of_another_system_is_one_sentence(capsys):
+    message = "libnative.so: cannot open shared object file\nmore"
+    with pytest.raises(SystemExit) as end, cli.user_errors("moodal"):
+        raise ImportError(message, name="onnxruntime.capi._pybind_state")
+    error = capsys.readouterr().err
+    assert end.value.code == 7
+    assert error.startswith("moodal: onnxruntime is installed, but cannot be loaded on this system")
+    assert "libnative.so: cannot open shared object file; install it again here with" in error
+    assert error.count("\n") == 1
+
+
+def test_a_fault_of_our_own_imports_is_not_hidden():
+    with pytest.raises(ImportError), cli.user_errors("moodal"):
+        raise ImportError("cannot import name 'x'", name="moodal.core")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from moodal.core.concatenation import concatenate, name_in, origins
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import EmotionSpace, Value, Values
 from moodal.core.errors import DataError
-from moodal.core.manifest import MADE_UP, Manifest
+from moodal.core.manifest import MADE_UP, Manifest, Ratings
 from moodal.core.records import Clip, Frames, Utterance
 from moodal.evaluation.protocols.folds import official
 
@@ -107,6 +107,9 @@ def test_what_is_made_up_stays_a_note_of_the_whole():
         ("crema-d+ravdess", "meld", None),
         ("iemocap-release", "mmer", "01"),
         ("iemocap-release+crema-d", "mmer", "iemocap-release:01"),
+        ("iemocap-votes", "mmer", "01"),
+        ("meld+crema-d", "crema-d-panels", "crema-d:01"),
+        ("fer2013", "ferplus", "01"),
     ],
 )
 def test_a_row_is_known_under_its_name_in_another_corpus(whole, own, expected):
@@ -118,6 +121,9 @@ def test_a_row_is_known_under_its_name_in_another_corpus(whole, own, expected):
     [
         (("iemocap-release", "mmer"), "iemocap-release and mmer have the same utterances"),
         (("ferplus", "fer2013"), "ferplus and fer2013 have the same utterances"),
+        (("crema-d", "crema-d-votes"), "crema-d and crema-d-votes have the same utterances"),
+        (("crema-d-voice-votes", "crema-d-face-votes"), "have the same utterances"),
+        (("iemocap-votes", "mmer"), "iemocap-votes and mmer have the same utterances"),
         (("table", "table"), "put their rows into one table"),
     ],
 )
@@ -143,3 +149,18 @@ def test_a_corpus_without_an_official_split_is_not_left_out_in_silence():
     assert len(official(a).train) == 1
     with pytest.raises(DataError, match="second has no official split, and would be left out"):
         official(concatenate([a, b]))
+
+
+def test_values_next_to_emotions_stay_where_all_corpora_have_the_same():
+    def rated(name, high=5):
+        numbers = np.full((3, 1), high, np.float32)
+        ratings = Ratings(Values([Value("valence", 1, high)]), numbers)
+        return dataclasses.replace(corpus(name, ["sad"], 3), ratings=ratings)
+
+    both = concatenate([rated("a"), rated("b")])
+    assert both.ratings.numbers.tolist() == [[5]] * 6
+    assert both.select([4]).ratings.numbers.tolist() == [[5]]
+    for other in (rated("b", 7), corpus("b", ["sad"], 3)):
+        whole = concatenate([rated("a"), other])
+        assert whole.ratings is None
+        assert "next to emotions were left out: not all corpora have the same" in whole.notes[-1]

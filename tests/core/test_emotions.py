@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moodal.core.emotions import EmotionSpace, Value, Values, targets
+from moodal.core.emotions import EmotionSpace, Value, Values
 from moodal.core.errors import SpaceError
+from moodal.core.targets import targets
 
 
 def test_adding_keeps_the_others_and_selecting_undoes_it():

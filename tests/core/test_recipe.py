@@ -118,10 +118,13 @@ def test_shipped_recipes_are_whole(path):
         "rnn",
         "transformer",
         "mult",
+        "tfn",
+        "self_mm",
         "mmer",
         "mmer_2022",
         "cai_sota",
         "unimodal_baseline",
+        "emobox",
     }
     assert recipe.system["name"] in {*systems, "branch"}
 
@@ -142,7 +145,8 @@ def test_every_row_of_mmers_tables_has_a_recipe():
 
 
 def test_every_row_of_the_papers_has_a_recipe():
-    systems = ["eea", "rnn-ef", "rnn-lf", "rnn-eflf", "rnn-ts", "transformer", "mult"]
+    systems = ["eea", "rnn-ef", "rnn-lf", "rnn-eflf", "rnn-ts", "transformer", "mult", "tfn"]
+    systems.append("self-mm")
     modalities = ["t", "a", "v", "ta", "tv", "av"]
     unseen = {
         "mosei": ["anger", "disgust", "fear", "happy", "sad", "surprise"],

@@ -28,16 +28,16 @@ def paths(tmp_path: Path) -> Paths:
     ],
 )
 def test_a_path_is_found_in_other_spellings(paths: Paths, spelling: str) -> None:
-    assert paths.found(spelling) == "clips/Zo\u00eb/re\u0301sume\u0301.wav"
+    assert paths.resolve(spelling) == "clips/Zo\u00eb/re\u0301sume\u0301.wav"
 
 
 @pytest.mark.parametrize(
     "name", ["odd\\name.wav", "clips\\gone.wav", "a\0b", "n" * 5000, "C:\\x.wav"]
 )
 def test_other_names_stay_as_they_are(paths: Paths, name: str) -> None:
-    assert paths.found(name) == name
+    assert paths.resolve(name) == name
 
 
 def test_an_absolute_path_is_found(paths: Paths, tmp_path: Path) -> None:
     composed = str(tmp_path / "clips" / "Zo\u00eb" / "r\u00e9sum\u00e9.wav")
-    assert Path(paths.found(composed)).is_file()
+    assert Path(paths.resolve(composed)).is_file()

@@ -1,11 +1,13 @@
 """One's own table: three formats, two kinds of label, and every fault in one sentence."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from moodal.core import manifest as manifests
 from moodal.core.emotions import EmotionSpace, Value, Values
 from moodal.core.errors import DataError
 from moodal.core.records import Clip
@@ -156,6 +158,24 @@ def test_a_folder_with_one_table(tmp_path: Path) -> None:
         table.read(tmp_path / "nowhere.csv")
 
 
+@pytest.mark.parametrize("words", ["label", "emotion:sad"])
+def test_declared_values_may_stand_next_to_emotions(tmp_path: Path, words: str) -> None:
+    cell = "sad" if words == "label" else "1"
+    path = tmp_path / "t.csv"
+    path.write_text(f"id,text,arousal,value:v[1..5],{words}\na,x,.3,2.5,{cell}\n")
+    manifest = table.read(path)
+    assert manifest.space.labels == ("sad",)
+    assert manifest.ratings is not None
+    assert manifest.ratings.space == Values([Value("valence", 1, 5)])
+    assert manifest.ratings.numbers.tolist() == [[2.5]]
+    assert manifest.utterances[0].extra == {"arousal": ".3"}  # not declared
+    manifest.write(tmp_path / "prepared")
+    again = manifests.read(tmp_path / "prepared")
+    assert again.fingerprint == manifest.fingerprint
+    assert again.rated.labels.tolist() == [[2.5]]
+    assert dataclasses.replace(manifest, ratings=None).fingerprint != manifest.fingerprint
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -181,8 +201,7 @@ def test_a_folder_with_one_table(tmp_path: Path) -> None:
         ("id,text,value:trust\na,x,1\n", r"column 'value:trust': The range of trust is not known"),
         ('id,text,"value:v[5,1]"\na,x,1\n', "from a lower to a higher number"),
         ("id,text,value:v,value:valence\na,x,1,0\n", "A value occurs twice"),
-        ("id,text,value:v,label\na,x,1,sad\n", "both a column label and value:v"),
-        ("id,text,value:v,emotion:joy\na,x,1,0\n", "both a column emotion:joy and value:v"),
+        ("id,text,value:v,label\na,x,high,sad\n", r"row 1 \(a\) has valence 'high'"),
         ("id,text,V,A,D\na,x,3,2,1\n", r"such as value:valence\[1,5\]"),
         ("id,text,label\na,well, well,sad\n", "row 1: more cells than columns"),
         ("id,text,Text,label\na,x,y,sad\n", "two columns 'text'"),

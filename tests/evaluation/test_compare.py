@@ -19,7 +19,8 @@ from moodal.evaluation.protocols.select_on_test import SELECTED_ON_TEST
 from moodal.evaluation.report import comparison
 from moodal.evaluation.report.intervals import interval
 from moodal.evaluation.report.scores import Scored, ScoredRows, join
-from moodal.evaluation.report.summary import ReportContext, combine, save, summarise
+from moodal.evaluation.report.stored import save
+from moodal.evaluation.report.summary import ReportContext, combine, summarise
 
 LABELS = ["angry", "happy", "sad"]
 

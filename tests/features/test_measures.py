@@ -1,4 +1,4 @@
-"""Length and peak of sounds: silence, and lengths far from those that are stated."""
+"""Findings of sounds: silence, and lengths far from those that are stated."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import soundfile
 
+from moodal.core.acoustics import Acoustics
 from moodal.core.emotions import EmotionSpace
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Utterance
-from moodal.features.measures import Measures, sound_findings, stated_seconds
+from moodal.features.acoustics import SoundMeasures
+from moodal.features.measures import sound_findings, stated_seconds
 from moodal.modalities.speech.spoken import QUIET
 
-MEASURES = Measures()
+MEASURES = SoundMeasures()
 
 
 def corpus(*utterances: Utterance) -> Manifest:
@@ -28,9 +30,14 @@ def spoken(name: str, **extra: str) -> Utterance:
     return Utterance(name, media={"speech": Clip(f"{name}.wav")}, extra=extra)
 
 
-def measured(*values: tuple[float, float] | None) -> list[np.ndarray]:
+def measured(*values: tuple[float, float] | None) -> Acoustics:
     """Make measures of seconds and peaks."""
-    return [np.zeros((0, 2)) if v is None else np.array([v], np.float32) for v in values]
+    rows = [np.zeros((0, MEASURES.width)) for _ in values]
+    for row, value in enumerate(values):
+        if value is not None:
+            rows[row] = np.zeros((1, MEASURES.width), np.float32)
+            rows[row][0, :2] = value
+    return Acoustics.of(rows)
 
 
 def test_a_clip_and_its_samples_are_measured_alike(tmp_path: Path) -> None:
@@ -38,9 +45,10 @@ def test_a_clip_and_its_samples_are_measured_alike(tmp_path: Path) -> None:
     samples[100] = -0.5
     soundfile.write(tmp_path / "a.wav", samples, 16000, subtype="FLOAT")
     for item in (samples, Clip(str(tmp_path / "a.wav"))):
-        np.testing.assert_allclose(MEASURES.encode(item), [[1.5, 0.5]])
-    assert MEASURES.encode(Clip(str(tmp_path / "a.wav"), 0.5, 1.0)).tolist() == [[0.5, 0.0]]
-    assert MEASURES.encode(np.zeros(0, np.float32)).tolist() == [[0.0, 0.0]]
+        np.testing.assert_allclose(MEASURES.encode(item)[:, :2], [[1.5, 0.5]])
+    clip = Clip(str(tmp_path / "a.wav"), 0.5, 1.0)
+    assert MEASURES.encode(clip)[:, :2].tolist() == [[0.5, 0.0]]
+    assert MEASURES.encode(np.zeros(0, np.float32))[:, :2].tolist() == [[0.0, 0.0]]
 
 
 @pytest.mark.parametrize(("peak", "silent"), [(0.0, True), (QUIET / 2, True), (QUIET * 2, False)])

@@ -189,7 +189,7 @@ def test_silence_is_named_also_from_a_store(
     _, again = prepare("crema-d", root, tmp_path / "b", encoders=only)
     assert again == findings
     monkeypatch.undo()
-    for shelf in (tmp_path / "feature-store").glob("measures-*"):
+    for shelf in (tmp_path / "feature-store").glob("acoustics-*"):
         shutil.rmtree(shelf)  # a store of an earlier version
     assert prepare("crema-d", root, tmp_path / "c", encoders=only)[1] == findings
 
@@ -199,7 +199,7 @@ def test_silence_is_named_also_from_a_store(
     [
         ({"voice": "egemaps"}, "No stream is called 'voice'; there are text, speech, face"),
         ({"text": "glove-50"}, "mosei has no text to encode; leave the encoder of text out"),
-        ({"face": "openface"}, "mosei has no face to encode"),
+        ({"face": "pixels"}, "mosei has no face to encode"),
     ],
 )
 def test_encoders_that_do_not_fit(tmp_path: Path, encoders: dict[str, str], message: str) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -118,13 +119,16 @@ def test_few_shot_in_every_way(small_eea, tmp_path, answer, method):
     assert np.isfinite(report["metrics"]["auc"]["emotions"]["sad"]["value"])
 
 
-@pytest.mark.parametrize("name", ["rnn-ef", "rnn-lf", "rnn-eflf", "rnn-ts", "transformer", "mult"])
+BASELINES = ["rnn-ef", "rnn-lf", "rnn-eflf", "rnn-ts", "transformer", "mult", "tfn", "self-mm"]
+
+
+@pytest.mark.parametrize("name", BASELINES)
 def test_every_baseline_trains_and_refuses_the_unseen(small, tmp_path, answer, fails, name):
-    tiny = {"transformer": ["system.width=16", "system.heads=2", "system.layers=1"]}.get(
-        name, ["system.layers=1"]
-    )
-    if name == "mult":
-        tiny = [*tiny, "system.width=10", "system.heads=2"]
+    tiny = {
+        "transformer": ["system.width=16", "system.heads=2", "system.layers=1"],
+        "mult": ["system.width=10", "system.heads=2", "system.layers=1"],
+        "self-mm": ["system.width=16"],
+    }.get(name, ["system.layers=1"])
     recipe = RECIPES / f"mosei/{name}.toml"
     report = answer("train", recipe, *small, *tiny, "--out", tmp_path / "run")
     assert report["rows"] > 0
@@ -245,6 +249,36 @@ def test_two_processes_give_what_one_gives(small_eea, tmp_path, process, answer)
     assert two["metrics"]["auc"]["mean"]["value"] == pytest.approx(key, abs=0.01)
 
 
+def test_two_machines_give_what_one_gives(small_eea, tmp_path, process, answer):
+    words = [
+        "train",
+        RECIPES / "mosei/eea.toml",
+        *small_eea,
+        "system.dropout=0.0",
+        "train.batch_size=33",
+        "report.figures=false",
+    ]
+    answer(*words, "--out", tmp_path / "one")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    together = ["--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1"]
+    running = [
+        process(
+            *(*together, f"--master-port={port}", f"--node-rank={rank}", "-m", "moodal"),
+            *(*words, "--out", tmp_path / "two"),
+            module="torch.distributed.run",
+        )
+        for rank in (0, 1)
+    ]
+    for machine in running:
+        _, message = machine.communicate(timeout=300)
+        assert machine.returncode == 0, message
+    a, b = (artefact.read(tmp_path / x / "artefact").weights() for x in ("one", "two"))
+    for name in a:
+        np.testing.assert_allclose(a[name], b[name], atol=2e-5, err_msg=name)
+
+
 def test_scores_of_training_rows_are_stamped_and_never_land_in_a_run(
     mosei, small_eea, tmp_path, answer, fails
 ):
@@ -302,3 +336,30 @@ def test_a_run_that_never_began_does_not_hold_its_folder(small_eea, tmp_path, an
     assert not (tmp_path / "run").exists()
     assert fails(*words, "train.lr=1e30", "train.clip=0")[0] == 1
     assert answer(*words)["rows"] > 0
+
+
+def test_a_recipe_with_several_seeds(mosei, small_eea, tmp_path, answer, fails):
+    recipe, out = RECIPES / "mosei/eea.toml", tmp_path / "run"
+    words = (*small_eea, "train.epochs=1", "report.draws=50")
+    report = answer("train", recipe, *words, "train.seed=[3,5]", "--out", out)
+    assert report["seeds"] == [3, 5]
+    alone = answer("train", recipe, *words, "train.seed=5", "--out", tmp_path / "alone")
+    values = report["metrics"]["auc"]["seeds"]["values"]
+    assert values[1] == pytest.approx(alone["metrics"]["auc"]["mean"]["value"])
+    assert values[0] != values[1]
+    before = (out / "seed-3" / "report.json").stat().st_mtime_ns
+    assert answer("train", recipe, *words, "train.seed=[3,5]", "--out", out) == report
+    assert (out / "seed-3" / "report.json").stat().st_mtime_ns == before  # it was not trained again
+    code, said = fails("train", recipe, *words, "train.seed=[3,3]", "--out", out)
+    assert (code, "seed names 3 twice" in said) == (2, True)
+
+
+def test_a_strict_audit_trains_nothing(mosei, small_eea, tmp_path, fails):
+    corpus = manifests.read(mosei / "prepared")
+    known = tuple(dataclasses.replace(u, speaker="Ann") for u in corpus.utterances)
+    dataclasses.replace(corpus, utterances=known).write(tmp_path / "known")
+    words = (*small_eea, f"data.prepared={tmp_path / 'known'}", "--out", tmp_path / "run")
+    code, said = fails("train", RECIPES / "mosei/eea.toml", *words, "--strict-audit")
+    assert (code, "The audit refuses this split (--strict-audit)" in said) == (3, True)
+    assert "train and test share 1 speaker" in said
+    assert not (tmp_path / "run").exists()

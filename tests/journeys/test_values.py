@@ -52,6 +52,23 @@ SYSTEMS = {
         "train.loss=ccc",
         "train.select=loss",
     ],
+    "unimodal_baseline": ['system={name="unimodal_baseline", streams=["speech"]}'],
+    "cai_sota": ['system={name="cai_sota", alpha=0.0}', "train.loss=mse"],
+    "mmer": ['system={name="mmer", lambda=0.0, width=8}', "train.loss=l1"],
+    "branch": [
+        'system={name="branch", streams=["text"], width=8, joint=8}',
+        "space.vectors=glove-50",
+    ],
+    "tfn": [
+        'system={name="tfn", streams=["text", "speech"], hidden=8, width=8}',
+        "train.loss=mse",
+        "train.select=ccc",
+    ],
+    "self_mm": [
+        'system={name="self_mm", streams=["text", "speech"]}',
+        "train.loss=l1",
+        "train.select=loss",
+    ],
 }
 """Name -> what makes the recipe one of this system."""
 
@@ -124,12 +141,12 @@ def test_what_is_wrong_with_the_numbers_is_a_sentence_each(clips, tmp_path, fail
     write(tmp_path / "values.csv", rows)
     code, sentence = fails("prepare", "table", tmp_path / "values.csv", tmp_path / "p")
     assert code == 3
-    assert f"1 utterance has no arousal: {rows[1]['id']};" in sentence
+    assert f"1 utterance has no arousal: {rows[1]['id']} (row 2);" in sentence
     assert "And 2 more such findings" in sentence
     rows[1]["value:arousal"] = "0.1"
     write(tmp_path / "values.csv", rows)
     code, sentence = fails("prepare", "table", tmp_path / "values.csv", tmp_path / "p")
-    assert f"a dominance outside of 1 to 5 (0.5): {rows[4]['id']};" in sentence
+    assert f"a dominance outside of 1 to 5 (0.5): {rows[4]['id']} (row 5);" in sentence
     assert not (tmp_path / "p").exists()
 
 
@@ -256,8 +273,8 @@ def test_a_corpus_on_another_scale_is_brought_to_the_models(trained, clips, tmp_
         assert other["metrics"][name]["mean"]["value"] == pytest.approx(value, abs=2e-3)
 
 
-@pytest.mark.parametrize("kind", formats.FORMATS)
-def test_every_format_tells_the_values(kind, trained, clips, tmp_path):
+@pytest.mark.parametrize("kind", [name for name in formats.FORMATS if name not in ("rttm", "hume")])
+def test_every_format_of_answers_tells_the_values(kind, trained, clips, tmp_path):
     row = rows_of(clips / "values.csv")[0]
     out = tmp_path / f"clip{formats.FORMATS[kind].ending}"
     words = ("--artefact", trained("eea") / "artefact", "--whole", "--text", row["text"])
@@ -347,7 +364,7 @@ def test_rows_without_a_number_are_not_tested(trained, clips, tmp_path, fails):
         (["train.select=acc7"], "choose: ccc, pearson, mae, rmse."),
         (["protocol.name=zero_shot", 'protocol.unseen=["valence"]'], "holds out emotions"),
         (['data.merges={valence="joy", arousal="joy"}'], "twice in one space: joy"),
-        (['system={name="cai_sota"}'], "chooses one emotion of several"),
+        (['system={name="mmer", width=8}'], "contrasts utterances of different emotions"),
     ],
 )
 def test_recipes_that_are_for_emotions_are_refused(prepared, tmp_path, fails, changes, said):

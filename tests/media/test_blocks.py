@@ -351,3 +351,18 @@ def test_a_single_loud_sample_is_drawn():
     assert envelope.drawn.shape == (4000, 2)
     assert envelope.peak == envelope.drawn.max() == np.float32(0.9)
     assert np.flatnonzero(envelope.drawn[:, 1]).tolist() == [70000 * 4000 // (60 * RATE)]
+
+
+@pytest.mark.parametrize("size", [1, 159, 512, 16_000, 50_000])
+def test_the_waveform_is_that_of_blocks_of_any_size(size):
+    samples = np.random.default_rng(0).uniform(-1, 1, 40_123).astype(np.float32)
+    whole, parts = Envelope(), Envelope()
+    whole.add(samples)
+    for at in range(0, len(samples), size):
+        parts.add(samples[at : at + size])
+    np.testing.assert_array_equal(parts.drawn, whole.drawn)
+    assert parts.peak == whole.peak
+    assert len(whole.drawn) == 251
+    assert len(parts.parts) <= 3
+    stretch = samples[160 * 250 :]
+    assert whole.drawn[-1].tolist() == [stretch.min(), stretch.max()]

@@ -2,14 +2,16 @@
 
 import gzip
 import os
+import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 from moodal.core.errors import DataError
-from moodal.media.probe import probe
+from moodal.media.probe import is_recording, probe
 from moodal.media.video import frames
 
 av = pytest.importorskip("av")
@@ -194,6 +196,17 @@ def test_a_film_whose_index_is_lost_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-400])
     with pytest.raises(DataError, match=r"a\.mp4 is damaged: its index is missing"):
         probe(path)
+
+
+def test_only_sound_films_and_pictures_are_recordings(tmp_path):
+    names = {"a.txt": b"words", "a.mp4": b"words", "a.wav": b"RIFF", "a.svg": b"<svg/>", "b": b""}
+    for name, content in names.items():
+        (tmp_path / name).write_bytes(content)
+        assert not is_recording(tmp_path / name)
+    assert not is_recording(tmp_path)
+    assert not is_recording(tmp_path / "gone.mp4")
+    clip = Path(__file__).parents[2] / "examples" / "clip.mp4"
+    assert is_recording(shutil.copy(clip, tmp_path / "named.txt"))
 
 
 def test_no_file(tmp_path):

@@ -268,7 +268,8 @@ def test_the_artefact_in_the_package_has_the_present_format():
     content = json.loads(Path(artefact.DEFAULT, "artefact.json").read_text(encoding="utf-8"))
     assert content["format"] == 2
     info = artefact.read(artefact.DEFAULT).info
-    assert info.readers["face"].name == "pixels"
+    assert info.encoders["face"].name == "pixels"
+    assert set(info.readers) == {"speech"}
     assert set(info.modalities) == {"text", "speech", "face"}
 
 

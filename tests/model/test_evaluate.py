@@ -14,13 +14,15 @@ from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError, SpaceError, UsageError
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Frames, Utterance
+from moodal.core.votes import HardRule
 from moodal.evaluation.report.measures import NO_EVIDENCE
+from moodal.evaluation.report.write import predictions
 from moodal.features.store import FeatureStore
 from moodal.modalities.face.pixels import Pixels
 from moodal.modalities.modality import Absent
 from moodal.model import states
 from moodal.model.evaluate import rows_of
-from moodal.model.label_mapping import one_emotion
+from moodal.model.label_mapping import with_truth
 from moodal.model.row_sources import read_rows
 from moodal.model.rows import observe_row
 
@@ -189,7 +191,8 @@ def test_what_a_used_branch_never_learned_is_left_out(model, tmp_path):
 
 def test_faces_that_came_as_pixels_are_read_as_they_are(model, tmp_path):
     rng = np.random.default_rng(0)
-    values = rng.random((9, 2304)).astype(np.float16)
+    # noise shows no face, so that each picture is taken as a whole
+    values = (rng.integers(0, 256, (9, 2304)) / 255).astype(np.float16)
     manifest = Manifest(
         "faces",
         EmotionSpace(["anger", "happiness", "awe"], "single"),
@@ -207,12 +210,12 @@ def test_faces_that_came_as_pixels_are_read_as_they_are(model, tmp_path):
         return read_rows(model, manifest, ["face"], store, 1, False).rows["face"].states
 
     expected = branch.states(values.astype(np.float32))
-    assert states_of(manifest).values == pytest.approx(expected, abs=1e-4)
+    assert states_of(manifest).values == pytest.approx(expected, abs=1e-3)
     twice = Frames(values[:8], np.array([3, 0, 1, 0, 4, 0, 0, 0, 0]))
     read = states_of(replace(manifest, features={"face": twice}))
     assert read.lengths.tolist() == [1, 0, 1, 0, 1] + [0] * 4
     expected = branch.states(values[4:8].astype(np.float32)).mean(0)
-    assert read[4][0] == pytest.approx(expected, abs=1e-4)
+    assert read[4][0] == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_picture_of_48_pixels_is_a_face_already(tmp_path):
@@ -228,18 +231,63 @@ def test_a_picture_of_48_pixels_is_a_face_already(tmp_path):
     assert observe_row("face", Clip(str(tmp_path / "b.png"))) == Absent("no face")
 
 
-def test_votes_are_scored_by_their_majority():
+def test_votes_are_scored_by_their_majority_or_another_rule():
     labels = np.array([[0.7, 0.3], [0.5, 0.5], [0.2, 0.8]], np.float32)
     space = EmotionSpace(["anger", "fear"], "single")
-    people = tuple(Utterance(str(i)) for i in range(3))
-    found, stamps = one_emotion(Manifest("votes", space, people, labels))
-    assert found.labels.tolist() == [[1, 0], [0, 1]]
-    assert stamps == ["1 rows without a majority left out"]
-    told = tuple(Utterance(str(i), extra={"clear": x}) for i, x in enumerate(("no", "no", "yes")))
-    found, _ = one_emotion(Manifest("votes", space, told, labels))
-    assert [u.id for u in found.utterances] == ["2"]
-    clear = Manifest("votes", space, people, np.eye(2, dtype=np.float32)[[0, 1, 1]])
-    assert one_emotion(clear) == (clear, [])
+    own = tuple(Utterance(str(i), extra={"clear": x}) for i, x in enumerate(("no", "no", "yes")))
+
+    def scored(corpus, truth):
+        manifest = Manifest(corpus, space, own, labels)
+        test = predictions(manifest, np.arange(3), labels, space, "test", truth=truth)
+        return with_truth(test, manifest, truth)
+
+    # a column "clear" of another corpus than FER+ is a column as any other
+    one, stamps = scored("table", HardRule("majority"))
+    assert one.targets.tolist() == [[1, 0], [0, 0], [0, 1]]
+    assert one.clear.tolist() == [True, False, True]
+    assert stamps == ["1 rows without a majority count only against the shares of raters"]
+    one, _ = scored("ferplus", HardRule("majority"))
+    assert one.clear.tolist() == [False, False, True]
+    one, stamps = scored("ferplus", HardRule("plurality", "first"))
+    assert (one.clear.tolist(), stamps) == ([True, True, True], [])
+
+
+def test_a_majority_is_that_of_the_emotions_that_are_scored(model, tmp_path):
+    shares = {"share:happiness": 0.4, "share:excited": 0.4, "share:sadness": 0.2}
+    rows = [{"id": f"u{i}", "text": "so glad", "speaker": f"s{i}", **shares} for i in range(4)]
+    corpus = rows_of(written(tmp_path / "t.csv", rows))
+    report = model.evaluate(corpus, tmp_path / "out", names={"excited": "happiness"})
+    assert report["votes"]["without_truth"] == 0
+    others = {"share:happiness": 0.4, "share:fear": 0.3, "share:sadness": 0.3}
+    rows = [{"id": f"u{i}", "text": "so glad", "speaker": f"s{i}", **others} for i in range(4)]
+    corpus = rows_of(written(tmp_path / "o.csv", rows))
+    with pytest.raises(DataError, match="no row to be tested has a single true emotion"):
+        model.evaluate(corpus, tmp_path / "majority")
+    report = model.evaluate(corpus, tmp_path / "plurality", truth=HardRule("plurality"))
+    assert report["votes"]["without_truth"] == 0
+
+
+def test_shares_of_raters_are_tested_as_such(model, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "id": f"u{i}",
+            "text": "so glad" if i % 2 else "so sad",
+            "speaker": f"s{i % 6}",
+            **{f"rater:{who}": str(rng.choice(["happiness", "sadness"])) for who in "abc"},
+            "rater:d": "happiness" if i % 2 else "",
+        }
+        for i in range(24)
+    ]
+    corpus = rows_of(written(tmp_path / "t.csv", rows))
+    report = model.evaluate(corpus, tmp_path / "out")
+    assert report["rows"] == 24
+    assert report["votes"]["without_truth"] > 0
+    assert set(report["votes"]["raters"]) == {"a", "b", "c", "d"}
+    jsd = report["metrics"]["jsd"]["all"]
+    assert 0 < jsd["low"] <= jsd["value"] <= jsd["high"] < 1
+    assert report["metrics"]["accuracy"]["people"]["value"] is not None
+    assert "prior" not in jsd["baselines"]  # the shares of its training are unknown
 
 
 def test_rows_with_any_number_of_emotions(tiny, tmp_path):

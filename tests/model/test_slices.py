@@ -15,7 +15,7 @@ from moodal.core.records import RATE
 from moodal.modalities.face.observe import ObservedFaces
 from moodal.modalities.modality import Absent, Observed
 from moodal.model.answer import Answering
-from moodal.model.observe import Observation
+from moodal.model.observation import Observation
 from moodal.model.options import PredictOptions
 from moodal.model.segmentation import Segment
 from moodal.model.slices import Slicer

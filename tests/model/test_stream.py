@@ -324,7 +324,7 @@ class CountingBuffer(Buffer):
 def most_held(monkeypatch):
     """Return the most seconds of sound that were held at once."""
     monkeypatch.setattr(CountingBuffer, "most", 0)
-    monkeypatch.setattr("moodal.model.observe.Buffer", CountingBuffer)
+    monkeypatch.setattr("moodal.model.reading.Buffer", CountingBuffer)
     return lambda: CountingBuffer.most / RATE
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from moodal.core.errors import SpaceError
+from moodal.core.files import load_toml
+from moodal.model import vocabulary
 from moodal.model.vocabulary import ask, sources
 
 BASICS = ("anger", "happiness")
@@ -91,3 +94,26 @@ def test_worthless_guesses_are_left_out_where_another_knows_better():
     assert sources("bored", there, weights) == {"text": "learned", "speech": "absent"}
     alone = {"speech": there["speech"]}
     assert sources("bored", alone, weights) == {"speech": "guess"}
+
+
+@pytest.mark.parametrize(
+    ("name", "emotion"),
+    [("Freude", "happiness"), ("colère", "anger"), ("恐惧", "fear"), ("огида", "disgust")],
+)
+def test_translations_of_basic_emotions_stand_for_them(name, emotion):
+    basics = ["anger", "disgust", "fear", "happiness"]
+    known = dict(zip(basics, np.eye(4, dtype=np.float32), strict=True))
+    asked = ask([name], basics, known, {})
+    assert asked.shown == {name.lower(): emotion}
+    assert asked.notes == (f"{name.lower()} is taken for {emotion}, its English word.",)
+    # a word that the artefact carries stays itself
+    own = {**known, name.lower(): np.ones(4, np.float32)}
+    assert ask([name], basics, own, {}).shown == {name.lower(): name.lower()}
+
+
+def test_translations_are_clean_words_of_one_emotion():
+    table = load_toml(Path(vocabulary.__file__).with_name("translations.toml"))
+    words = [word for own in table.values() for word in own]
+    assert len(words) == len(set(words)) > 300
+    assert [vocabulary.clean(word) for word in words] == words
+    assert set(table) == set(vocabulary.translations().values())

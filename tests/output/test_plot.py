@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -214,3 +216,17 @@ def test_one_face_that_is_seen_now_and_then_has_no_number(made, tmp_path):
     assert timeline.faces == (0,)
     assert "face 0" not in plot(timeline, tmp_path / "a.svg").read_text()
     assert "face" not in render([timeline], "srt")
+
+
+def test_each_of_several_faces_in_a_picture_has_its_name(made, tmp_path):
+    whole = made.timeline()
+    faces = [
+        dataclasses.replace(p, track=i, start=None, end=None, text=None, words=(), speaker=None)
+        for i, p in enumerate(whole.predictions[:3])
+    ]
+    timeline = dataclasses.replace(
+        whole, kind="image", duration=None, waveform=None, predictions=tuple(faces)
+    )
+    words = re.findall(r">([^<>]+)<", plot(timeline, tmp_path / "a.svg").read_text())
+    pairs = list(itertools.pairwise(word.strip() for word in words if word.strip()))
+    assert all(("face", str(number)) in pairs for number in range(3))

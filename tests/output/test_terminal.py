@@ -170,3 +170,21 @@ def test_names_stand_before_the_words_and_do_not_reach_the_terminal(made):
     assert "\x1b" not in text
     assert ": Well, it cannot" not in text
     assert _shown(made.named(made.sliced(), ["ANNA"] * 5), width=200).count("ANNA: ") == 5
+
+
+@pytest.mark.parametrize(
+    ("width", "person", "dimensions"), [(200, True, True), (80, False, True), (66, False, False)]
+)
+def test_words_have_room_in_a_narrow_terminal(made, width, person, dimensions):
+    timeline = made.dimensioned(made.timeline())
+    names = ["Annabella", "Bo"] * 2 + ["Bo"]
+    own = [dataclasses.replace(p, person=n) for p, n in zip(timeline, names, strict=True)]
+    timeline = dataclasses.replace(timeline, predictions=tuple(own))
+    text = _shown(timeline, width=width)
+    head = next(line for line in text.splitlines() if line.startswith("#"))
+    assert ("person" in head.split()) == person
+    assert ("dimensions" in head.split()) == dimensions
+    assert ("A wider window" in text) != dimensions
+    assert ("Annabella: I told" in text) != person
+    assert head.index("decided") - head.index("words") >= 18
+    assert all(len(line) <= width for line in text.splitlines())

@@ -189,13 +189,13 @@ def test_missing_numbers_and_numbers_out_of_range_are_a_sentence_each():
     assert details == [
         (
             "error",
-            f"2 utterances have no valence: {names[1]}, {names[4]}; fill in a number or leave the "
-            "row out.",
+            f"2 utterances have no valence: {names[1]} (row 2), {names[4]} (row 5); fill in a "
+            "number or leave the row out.",
         ),
         (
             "error",
-            f"1 utterance has a valence outside of -1 to 1 (3.5): {names[7]}; correct it, or "
-            "declare the range that is meant, in a table as value:valence[LOW,HIGH].",
+            f"1 utterance has a valence outside of -1 to 1 (3.5): {names[7]} (row 8); correct it, "
+            "or declare the range that is meant, in a table as value:valence[LOW,HIGH].",
         ),
     ]
     with pytest.raises(DataError, match="2 utterances have no valence"):

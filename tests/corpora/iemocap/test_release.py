@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from moodal.core.emotions import Value, Values
 from moodal.core.errors import DataError
 from moodal.core.manifest import Manifest
 from moodal.corpora.checks.check import check
@@ -89,6 +90,23 @@ def test_a_turn_has_all_that_the_release_says(one: Path) -> None:
     labels = [manifest.space.labels[int(c)] for c in manifest.labels.argmax(1)]
     assert labels == ["neutral", "undecided", "frustrated"]
     assert manifest.labels.shape == (3, 11)
+
+
+def test_ratings_are_numbers_and_those_beyond_the_ends_are_cut_off(tmp_path: Path) -> None:
+    names = [f"Ses01F_impro01_F00{i}" for i in range(3)]
+    rated = ("[5.5000, 2.0000, 0.5000]", "[1.0000, 5.0000, 3.2500]", "[2.5000, 2.5000, 2.5000]")
+    plain = "[2.5000, 2.5000, 2.5000]"
+    lines = "".join(line(n).replace(plain, r) for n, r in zip(names, rated, strict=True))
+    manifest = release.read(session(tmp_path, 1, HEAD + lines))
+    assert manifest.ratings is not None
+    space = [Value(name, 1, 5) for name in ("valence", "arousal", "dominance")]
+    assert manifest.ratings.space == Values(space)
+    assert manifest.ratings.numbers.tolist() == [[5, 2, 1], [1, 5, 3.25], [2.5, 2.5, 2.5]]
+    assert manifest.utterances[0].extra["valence"] == "5.5000"
+    [note] = [n for n in manifest.notes if "rating" in n]
+    assert note.startswith("1 turns have a mean rating outside of 1 to 5")
+    assert names[0] in note
+    assert manifest.rated.labels is manifest.ratings.numbers
 
 
 def test_a_turn_of_remarks_alone_keeps_them_and_spells_nothing(one: Path) -> None:

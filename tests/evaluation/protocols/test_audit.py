@@ -16,7 +16,8 @@ from moodal.core.emotions import EmotionSpace, Values
 from moodal.core.manifest import Manifest
 from moodal.core.records import Frames, Utterance, media_of
 from moodal.evaluation.protocols import audit as audits
-from moodal.evaluation.protocols.audit import audit, normalised
+from moodal.evaluation.protocols.audit import audit
+from moodal.evaluation.protocols.near_texts import normalised
 
 TRAIN, VALID, TEST = [0, 1, 2, 3], [4, 5], [6, 7, 8, 9]
 

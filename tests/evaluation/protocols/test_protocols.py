@@ -1,5 +1,6 @@
 """Splits, zero-shot and few-shot: the rows of each training."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import get_args
@@ -10,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.acoustics import Acoustics
+from moodal.core.emotions import EmotionSpace, Values
 from moodal.core.errors import DataError
-from moodal.core.manifest import Manifest
+from moodal.core.manifest import Manifest, Ratings
 from moodal.core.recipe import Protocol
 from moodal.core.records import Frames, Utterance
 from moodal.evaluation.protocols import PROTOCOLS, few_shot, folds, zero_shot
@@ -158,6 +160,34 @@ def test_appended_classes_are_new_columns_and_the_old_rows_stay():
         zero_shot.append(four, nine, ["happy"])
 
 
+@pytest.mark.parametrize("both_measured", [True, False])
+def test_appended_rows_bring_their_sounds_and_values_if_both_corpora_have_them(both_measured):
+    def corpus(name, word, whole):
+        return Manifest(
+            name,
+            EmotionSpace(["sad", word], "single"),
+            tuple(Utterance(f"a{i}", split="test") for i in range(3)),
+            np.eye(2, dtype=np.float32)[[1, 0, 1]],
+            acoustics=Acoustics.of([np.ones((1, 391))] * 3) if whole else None,
+            ratings=Ratings(Values(["valence"]), np.full((3, 1), 0.5)) if whole else None,
+        )
+
+    four, nine = corpus("four", "happy", True), corpus("nine", "excited", both_measured)
+    both = zero_shot.append(four, nine, ["excited"])
+    if both_measured:
+        assert len(both.acoustics) == len(both.ratings.numbers) == len(both) == 5
+        assert not both.notes
+    else:
+        assert both.acoustics is both.ratings is None
+        assert "The values of four next to emotions were left out" in both.notes[0]
+    assert len(both.select([4])) == 1
+
+
+def test_measures_of_other_sounds_are_refused():
+    with pytest.raises(DataError, match="3 utterances need measures of 3 sounds; got 2"):
+        dataclasses.replace(manifest(np.eye(3)), acoustics=Acoustics.of([np.ones((1, 391))] * 2))
+
+
 def test_more_shots_than_rows_are_refused():
     labels = np.zeros((10, 2))
     labels[0, 0] = 1
@@ -165,6 +195,21 @@ def test_more_shots_than_rows_are_refused():
     whole = Experiment("all", manifest(labels), rows, rows, rows, EMOTIONS[:2])
     with pytest.raises(DataError, match="1 training rows have 'anger', but 5 are requested"):
         few_shot.keep(whole, ["anger"], shots=5)
+
+
+def test_shots_of_shares_are_rows_of_which_the_emotion_has_the_most_votes():
+    shares = np.array([[0.9, 0.1], [0.5, 0.5], [0.4, 0.6], [1, 0], [0, 1], [1, 0]], np.float32)
+    people = tuple(Utterance(f"u{i}") for i in range(len(shares)))
+    votes = Manifest("votes", EmotionSpace(EMOTIONS[:2], "single"), people, shares)
+    rows = np.arange(len(shares))
+    whole = Experiment("all", votes, rows, rows, rows, EMOTIONS[:2])
+    kept = few_shot.keep(whole, ["disgust"], shots=2)
+    assert kept.shots.tolist() == [2, 4]
+    assert kept.train.tolist() == [3, 5]
+    stamp = "few-shot: training was shown 2 rows of disgust, which has the most votes there"
+    assert kept.stamps[-1] == stamp
+    with pytest.raises(DataError, match="2 training rows have 'disgust', which has the most votes"):
+        few_shot.keep(whole, ["disgust"], shots=3)
 
 
 def test_recipes_name_the_protocols_of_the_table():

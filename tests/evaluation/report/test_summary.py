@@ -12,18 +12,12 @@ import pytest
 from moodal.core.emotions import EmotionSpace
 from moodal.core.errors import DataError
 from moodal.evaluation import metrics
-from moodal.evaluation.protocols.audit import AuditFinding
+from moodal.evaluation.protocols.audit_finding import AuditFinding
 from moodal.evaluation.report.intervals import interval
 from moodal.evaluation.report.measures import lines
 from moodal.evaluation.report.scores import Scored, ScoredRows
-from moodal.evaluation.report.summary import (
-    SCHEMA,
-    ReportContext,
-    combine,
-    overall,
-    save,
-    summarise,
-)
+from moodal.evaluation.report.stored import save
+from moodal.evaluation.report.summary import SCHEMA, ReportContext, combine, overall, summarise
 from moodal.evaluation.report.thresholds import Thresholds, choose
 
 

@@ -47,6 +47,39 @@ def test_no_other_threshold_is_better(criterion, rows):
     assert gain(chosen) >= max(gain(t) for t in np.linspace(0, 1, 41)) - 1e-9
 
 
+@given(
+    rows=st.lists(st.tuples(st.booleans(), st.integers(1, 499)), min_size=2, max_size=40),
+)
+def test_the_expected_f1_is_that_of_calibrated_rows(rows):
+    target, scores = (np.array(x) for x in zip(*rows, strict=True))
+    scores = scores / 500
+    if target.all() or not target.any():
+        return
+    threshold = thresholds.best_threshold(target, scores, "expected_f1")
+    assert 0 <= threshold <= 1
+    logits = thresholds._logits(scores)
+    probabilities = thresholds.calibrated(target, logits)
+
+    def promised(decided):
+        return 2 * probabilities[decided].sum() / (decided.sum() + probabilities.sum())
+
+    best = max(promised(logits >= level) for level in logits)
+    decided = scores > threshold
+    assert decided.any()
+    assert promised(decided) >= best - 1e-9
+
+
+def test_calibration_is_the_logistic_regression_of_softened_targets():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=4000)
+    target = rng.random(4000) < 1 / (1 + np.exp(-(2 * logits - 3)))
+    probabilities = thresholds.calibrated(target, logits)
+    slope, offset = np.polyfit(logits, np.log(probabilities / (1 - probabilities)), 1)
+    assert (slope, offset) == (pytest.approx(2, abs=0.2), pytest.approx(-3, abs=0.25))
+    backwards = thresholds.calibrated(target, -logits)
+    assert np.ptp(backwards) < 1e-9  # scores that tell the opposite are not believed
+
+
 def test_of_equally_good_ones_the_nearest_to_half():
     assert choose(_scored([0, 0, 1], [0.1, 0.2, 0.9])).values[0] == pytest.approx(0.55)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from moodal.core.errors import DataError
-from moodal.evaluation.protocols.audit import AuditFinding
+from moodal.evaluation.protocols.audit_finding import AuditFinding
 from moodal.evaluation.report import scores, summary
 from moodal.evaluation.report.artefact import ReportedArtefact
 from moodal.evaluation.report.summary import UNKNOWN, ReportContext, summarise

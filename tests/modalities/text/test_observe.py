@@ -234,3 +234,23 @@ def test_of_a_text_of_megabytes_the_beginning_is_read():
     [observed] = Text().observe(Window(text=long))
     assert CUT in observed.flags
     assert divided(long) is not None
+
+
+def test_letters_of_another_script_have_not_the_language_of_what_was_said_before():
+    text = Text()
+    said = [
+        "Je suis vraiment très triste aujourd'hui.",
+        "我非常害怕。",
+        "Да.",
+        "Oui.",
+        "\U0001f62d",
+    ]
+    languages = [text.observe(Window(text=one))[0].language for one in said]
+    assert languages == ["fr", "zh", UNKNOWN, UNKNOWN, UNKNOWN]
+
+
+def test_long_texts_without_blanks_are_cut_by_their_signs():
+    parts = sentences("我今天非常高兴" * 100)
+    assert "".join(parts) == "我今天非常高兴" * 100
+    assert max(map(len, parts)) == 200
+    assert not any(CUT in Text().observe(Window(text=part))[0].flags for part in parts)

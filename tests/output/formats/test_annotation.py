@@ -125,8 +125,18 @@ def test_words_stay_within_their_utterance_and_apart(made):
     assert found == [(1000, 1400, "one"), (1400, 1600, "two"), (1900, 2000, "three")]
 
 
-def test_an_elan_document_holds_together(made, monkeypatch):
+def test_an_elan_document_of_a_recording_that_is_not_there_tells_no_folder(made):
+    media = ET.fromstring(to_eaf(made.timeline("recording-a b")).encode()).find(
+        "HEADER/MEDIA_DESCRIPTOR"
+    )
+    assert media.get("MEDIA_URL") == "./recording-a%20b"
+    assert media.get("RELATIVE_MEDIA_URL") == "./recording-a b"
+
+
+def test_an_elan_document_holds_together(made, monkeypatch, tmp_path):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my clip.mp4").write_bytes(b"")
     timeline = made.timeline("my clip.mp4")
     text = to_eaf(timeline)
     assert text == to_eaf(timeline)

@@ -28,6 +28,7 @@ def test_every_field_is_told():
     for row, part in (
         ("words", schema.WordPart),
         ("moments", schema.MomentPart),
+        ("face", schema.FaceActionPart),
         ("modalities", schema.ModalityPart),
         ("telling", schema.DecidedMomentPart),
         ("values", schema.ValuePart),

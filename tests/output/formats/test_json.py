@@ -8,6 +8,7 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from moodal.core.errors import DataError
@@ -121,7 +122,10 @@ def test_back_again_but_for_pictures(made):
     for before, after in zip(several, back, strict=True):
         assert (after.path, after.kind, after.notes) == (before.path, before.kind, before.notes)
         assert after.duration == before.duration
-        assert after.waveform is None
+        if before.waveform is None:
+            assert after.waveform is None
+        else:
+            np.testing.assert_allclose(after.waveform, before.waveform, atol=1 / 253)
         for p, q in zip(before, after, strict=True):
             same = (
                 "id",

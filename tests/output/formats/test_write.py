@@ -12,20 +12,16 @@ from moodal.output.formats import FORMATS, from_json, render, write
 def test_one_recording_to_a_file_in_one_piece(format, made, tmp_path, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     out = tmp_path / "deep" / "a.out"
-    assert write(made.timeline(), format, out) == [out]
-    assert out.read_text(encoding="utf-8") == render([made.timeline()], format)
+    timeline = made.named(made.timeline())
+    assert write(timeline, format, out) == [out]
+    assert out.read_text(encoding="utf-8") == render([timeline], format)
     assert [p.name for p in out.parent.iterdir()] == ["a.out"]
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_several_recordings(format, made, tmp_path):
-    several = [
-        made.timeline("x/a.mp4"),
-        made.timeline("x/a.wav"),
-        made.timeline("y/a.wav"),
-        made.timeline("b.c.mp4"),
-        made.timeline("-"),
-    ]
+    paths = ("x/a.mp4", "x/a.wav", "y/a.wav", "b.c.mp4", "-")
+    several = [made.named(made.timeline(path)) for path in paths]
     end = FORMATS[format].ending
     written = write(several, format, f"{tmp_path}/out/")
     names = ["a.mp4", "a.wav", "a.wav-2", "b.c", "recording"]

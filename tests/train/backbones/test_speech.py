@@ -131,7 +131,7 @@ def test_fewer_layers_are_the_states_in_between(networks, name):
     values, lengths = waves([8000])
     cut = build_speech(Backbone(path=networks[name], layers=2), 1).eval()
     whole = build_speech(Backbone(path=networks[name]), 1).eval()
-    assert len(cut._layers()) == 2
+    assert len(cut.stack()) == 2
     with torch.no_grad():
         got, _ = cut(values, lengths)
         assert not torch.allclose(got, whole(values, lengths)[0], atol=1e-3)
@@ -149,7 +149,7 @@ def test_what_is_frozen_keeps_its_weights_and_the_rest_learns(networks, name, fr
     backbone = build_speech(Backbone(path=networks[name], freeze=freeze), 1).train()
     out, _ = backbone(*waves([6000, 3000]))
     trained = backbone.trained_parameters()
-    learns = [i for i, p in enumerate(backbone._layers()) if next(p.parameters()).requires_grad]
+    learns = [i for i, p in enumerate(backbone.stack()) if next(p.parameters()).requires_grad]
     assert learns == list(range(3 if freeze == -1 else freeze, 3))
     still = {n for n, p in backbone.model.named_parameters() if not p.requires_grad}
     front = [n for n in still if n.startswith(("feature_extractor", "conv1", "conv2"))]

@@ -5,6 +5,7 @@ import pytest
 
 from moodal.core.emotions import EmotionSpace, Values
 from moodal.core.errors import UsageError
+from moodal.core.targets import JointTargets
 from moodal.train.engine.selection import figure, merit, recorded, require
 
 LOGITS = np.array([[2.0, -1.0], [-1.0, 3.0], [1.0, 0.5]])
@@ -76,3 +77,35 @@ def test_a_constant_prediction_has_a_correlation_of_0_and_a_constant_truth_none(
     assert figure("pearson", same, truth, values) == pytest.approx(1)
     with pytest.raises(UsageError, match="a value is the same in all"):
         figure("ccc", same, truth * 0, values)
+
+
+def test_shares_of_raters_are_compared_as_such_or_by_their_mode():
+    shares = np.array([[0.7, 0.3], [0.5, 0.5], [0.4, 0.6]])
+    assert figure("accuracy", LOGITS, shares, SINGLE) == 0.5  # the tied row does not count
+    assert figure("top2_accuracy", LOGITS, shares, SINGLE) == 1
+    probabilities = np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True)
+    soft = -(shares * np.log(probabilities)).sum(1).mean()
+    assert figure("cross_entropy", LOGITS, shares, SINGLE) == pytest.approx(soft)
+    assert recorded("jsd", LOGITS, shares, SINGLE).keys() == {"valid/jsd"}
+    one = recorded("recall", LOGITS, shares, SINGLE)
+    assert one == {"valid/recall/joy": 1.0, "valid/recall/fear": 1.0}
+    tied = np.full((3, 2), 0.5)
+    assert figure("accuracy", LOGITS, tied, SINGLE) == pytest.approx(2 / 3)
+    row = {"epoch": 0.0, "valid_jsd": 0.25}
+    assert merit("jsd", row) == -0.25
+
+
+def test_of_both_each_metric_is_of_its_part():
+    values = Values(["valence"])
+    both = JointTargets(SINGLE, values)
+    numbers, truth = np.array([[0.1], [0.5], [0.2]]), np.array([[0.0], [0.6], [0.4]])
+    logits, targets = np.hstack([LOGITS, numbers]), np.hstack([TARGETS, truth])
+    for name, part, own in (("accuracy", SINGLE, slice(2)), ("ccc", values, slice(2, None))):
+        expected = figure(name, logits[:, own], targets[:, own], part)
+        assert figure(name, logits, targets, both) == expected
+        require(name, "ce", both)
+    assert list(recorded("mae", logits, targets, both)) == ["valid/mae/valence"]
+    with pytest.raises(UsageError, match="choose: "):
+        require("exact_match", "ce", both)
+    with pytest.raises(UsageError, match="is for values"):
+        require("ccc", "ccc", both)

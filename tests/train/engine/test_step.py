@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from moodal.core.emotions import EmotionSpace
+from moodal.core.emotions import EmotionSpace, Values
 from moodal.core.manifest import Manifest
 from moodal.core.recipe import Train
 from moodal.core.records import Frames, Utterance
+from moodal.core.targets import JointTargets
 from moodal.train.data.dataset import TensorData
 from moodal.train.engine.fit import fit, launch
 from moodal.train.engine.step import set_rates
 from moodal.train.engine.training import Training
+from moodal.train.layers.losses import per_utterance
 from moodal.train.systems import cai_sota
 
 
@@ -73,3 +75,18 @@ def test_a_late_backbone_keeps_the_rate_that_a_plateau_has_lowered():
     optimiser.param_groups[1]["lr"] = 0.01
     set_rates(optimiser, 15, 20, config)
     assert optimiser.param_groups[1]["lr"] == 0.01
+
+
+def test_the_loss_of_both_is_the_sum_of_its_parts(tmp_path):
+    both = JointTargets(EmotionSpace(["a", "b"], "single"), Values(["valence", "arousal"]))
+    values = {"loss": "ce", "value_loss": "mse", "value_weight": 0.3, "accelerator": "cpu"}
+    weight = torch.tensor([1.0, 1.0, 2.0, 0.5])
+    logits, targets = torch.randn(5, 4), torch.rand(5, 4)
+    for own in (None, weight):
+        training = Training(
+            None, None, both, None, None, None, Train(**values), tmp_path, weight=own
+        )
+        factor = 1 if own is None else own[2:]
+        words = per_utterance("ce", logits[:, :2], targets[:, :2])
+        errors = ((logits - targets)[:, 2:] * factor).square().mean(1)
+        torch.testing.assert_close(training.losses(logits, targets), words + 0.3 * errors)

@@ -17,10 +17,10 @@ from moodal.train.systems import branch, eea
 SPACE = EmotionSpace(["a", "b"], "single", np.eye(2, 384))
 
 
-def built(stream):
+def built(stream, **settings):
     torch.manual_seed(0)
     paths = {"text": "minilm", "speech": "whisper-tiny", "face": ""}
-    backbone = Backbone(path=paths[stream], layers=1 if stream != "face" else 0)
+    backbone = Backbone(path=paths[stream], layers=1 if stream != "face" else 0, **settings)
     config = branch.Config(streams=(stream,), backbone=backbone, width=16)
     widths = {"text": 1, "speech": 1, "face": 2304}
     return branch.build(config, widths, SPACE).eval()
@@ -53,6 +53,28 @@ def test_equal_to_torch(stream):
     found = graphs.run(exported(system), values)
     found = found if stream == "face" else found[0]
     np.testing.assert_allclose(found, told(system, stream, values), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("stream", ["text", "speech"])
+def test_a_learned_sum_of_layers_is_a_part_of_the_graph(stream):
+    system, values = built(stream, layer_sum=True), example(stream)
+    body = system.body if stream == "text" else system.body.upper
+    with torch.no_grad():
+        body.layer_sum.weights.copy_(torch.tensor([0.5, -0.5]))
+    graph = graphs.run(exported(system), values)[0]
+    np.testing.assert_allclose(graph, told(system, stream, values), atol=1e-4, rtol=1e-4)
+    assert np.abs(graph - told(built(stream), stream, values)).max() > 0.1
+
+
+@pytest.mark.parametrize("only", [None, 1])
+def test_stored_layers_are_summed_in_the_graph(only):
+    settings = Backbone(stored_layers=3, only_layer=only)
+    config = branch.Config(streams=("text",), backbone=settings)
+    system = branch.build(config, {"text": 12}, SPACE).eval()
+    frames = np.random.default_rng(1).normal(size=(7, 12)).astype(np.float32)
+    got = graphs.run(graphs.graph(system.keyed(), 12), frames)
+    layers = frames.reshape(7, 3, 4)
+    np.testing.assert_allclose(got, layers.mean(1) if only is None else layers[:, only], atol=1e-6)
 
 
 @pytest.mark.parametrize("stream", ["text", "speech", "face"])

@@ -121,10 +121,26 @@ def test_half_precision_logits_are_counted_in_full() -> None:
 
 
 def test_an_unknown_loss_is_refused_in_words() -> None:
-    with pytest.raises(UsageError, match="choose one of bce, ce, l1, mse, ccc"):
+    with pytest.raises(UsageError, match="choose one of bce, ce, kl, l1, mse, ccc"):
         loss("hinge", LOGITS, MULTI)
 
 
 def test_pos_weight_is_negatives_per_positive() -> None:
     labels = torch.tensor([[1.0, 0, 1], [0, 0, 1], [0, 0, 1], [1, 0, 1]])
     assert pos_weight(labels).tolist() == [1.0, 1.0, 0.0]
+
+
+def test_kl_is_the_soft_cross_entropy_less_the_entropy_of_the_shares() -> None:
+    shares = torch.tensor([[0.5, 0.3, 0.2, 0.0], [1.0, 0.0, 0.0, 0.0]])
+    logits = LOGITS[:2].clone().requires_grad_()
+    expected = F.kl_div(logits.log_softmax(1), shares, reduction="none").sum(1)
+    torch.testing.assert_close(per_utterance("kl", logits, shares), expected)
+    assert per_utterance("kl", shares.clamp(min=1e-9).log(), shares).abs().max() < 1e-5
+    (soft,) = torch.autograd.grad(loss("ce", logits, shares), logits)
+    (divergence,) = torch.autograd.grad(loss("kl", logits, shares), logits)
+    torch.testing.assert_close(soft, divergence)
+
+
+def test_shares_are_parts_of_positive_rows() -> None:
+    shares = torch.tensor([[0.5, 0.5], [0.25, 0.75], [0.25, 0.75]])
+    torch.testing.assert_close(pos_weight(shares), torch.tensor([2.0, 0.5]))

@@ -22,6 +22,7 @@ CASES = {
     "ts-uni": ("rnn", {"fusion": "ts", "hidden": EQUAL, "bidirectional": False, "layers": 1}),
     "transformer": ("transformer", {"width": 16, "layers": 2, "heads": 2, "feedforward": 32}),
     "mult": ("mult", {"width": 10, "layers": 1, "heads": 5}),
+    "tfn": ("tfn", {"hidden": 6, "embedding": {"text": 5, "face": 3}, "width": 9, "dropout": 0.0}),
     "mult-causal": ("mult", {"width": 10, "layers": 1, "heads": 5, "attention_mask": True}),
 }
 
@@ -49,7 +50,7 @@ def test_neither_batch_nor_padding_matters(case, widths, space, make_streams) ->
                 torch.testing.assert_close(together[i : i + 1], system(clip, space), **CLOSE)
 
 
-@pytest.mark.parametrize("case", ["lf", "ts", "mult", "mult-causal"])
+@pytest.mark.parametrize("case", ["lf", "ts", "mult", "mult-causal", "tfn"])
 def test_unaligned_streams(case, widths, space, make_streams) -> None:
     lengths = {"text": [3, 5], "speech": [9, 2], "face": [1, 6]}
     system, streams = build(case, widths, space), make_streams(lengths)
@@ -94,7 +95,7 @@ def test_one_stream_is_enough_where_nothing_looks_across(case, widths, space, ma
     assert system({"speech": make_streams([6, 5])["speech"]}, space).shape == (2, 3)
 
 
-@pytest.mark.parametrize("case", ["ef", "lf", "transformer", "mult"])
+@pytest.mark.parametrize("case", ["ef", "lf", "transformer", "mult", "tfn"])
 def test_a_modality_that_the_paper_lacks_is_one_more_stream(case, widths, space, make_streams):
     more = {"hidden": {"text": 7}} if case == "lf" else {}
     streams = ("text", "gesture")
@@ -117,6 +118,10 @@ def test_a_modality_that_the_paper_lacks_is_one_more_stream(case, widths, space,
         ("mult", {"streams": ["text"]}, "at least two"),
         ("mult", {"heads": 7}, "must divide"),
         ("mult", {"attention_dropout": {"text": 0.1}}, "lacks speech, face"),
+        ("tfn", {"streams": ["text"]}, "at least two"),
+        ("tfn", {"embedding": {"hand": 3}}, "unknown stream hand"),
+        ("tfn", {"embedding": {"speech": 0}}, "width of speech must be at least 1"),
+        ("tfn", {"embedding": {"speech": 600}}, "2,558,457 values, above 2,097,152"),
         ("transformer", {"width": 20, "heads": 8}, "must divide"),
         ("transformer", {"unknown": 1}, "not permitted"),
         ("mult", {"attention_dropout": {"text": 1.0, "speech": 0, "face": 0}}, "less than 1"),

@@ -13,6 +13,7 @@ from moodal.core.errors import UsageError
 from moodal.train.data.batch import Batch, Stream, Streams
 from moodal.train.systems import SYSTEMS
 from moodal.train.systems.system import System
+from moodal.train.systems.transcriber import Transcriber
 
 SPACE = EmotionSpace(["happy", "sad"], "single")
 STREAMS = {"text": Stream(torch.ones(2, 3, 4), torch.tensor([3, 1]))}
@@ -39,7 +40,8 @@ def test_every_system_of_the_table_derives_from_system(name) -> None:
     for c in classes:
         multitask = c.objective is not System.objective
         assert c.multitask == multitask, "an objective that training would never compute"
-        assert (c.transcribe is not System.transcribe) == multitask
+        assert (c.transcribe is not System.transcribe) == issubclass(c, Transcriber)
+        assert (c.start_rows is not System.start_rows) == c.keeps_rows
         assert (c.backbone_parameters is not System.backbone_parameters) == c.heavy
 
 
@@ -48,6 +50,8 @@ def test_the_defaults_are_a_closed_set_system_that_reads_features() -> None:
     assert not any((model.open_set, model.multitask, model.faithful, model.heavy))
     assert not any((model.transcribes, model.second_views))
     assert model.features == {}
+    assert not model.keeps_rows
+    assert model.start_rows(3, "cpu") == {}
     assert model.backbone_parameters() == []
     assert model.contributions(STREAMS, SPACE) == {}
     assert model.objective(Batch(STREAMS, torch.eye(2), torch.arange(2)), SPACE) is None

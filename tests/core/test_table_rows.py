@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from moodal.core.errors import DataError
-from moodal.corpora.table_rows import read_rows, read_table
+from moodal.core.table_rows import read_rows, read_table
 
 ROWS = [["id", "text", "label"], ["1", "So good, really", "happy"], ["2", "No; never", "angry"]]
 EXPECTED = [
