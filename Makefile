@@ -9,7 +9,7 @@ LIGHT  := $(VENV)-light
 MOODAL_DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart first-training artefact encoder test lint types tests benchmark clean
+.PHONY: help browser quickstart first-training artefact encoder test lint types tests docs notebooks dist benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 18
@@ -58,11 +58,38 @@ lint: $(READY)  ## style, and the one direction of imports
 types: $(READY)  ## mypy on the package
 	$(BIN)/mypy
 
-tests: $(READY)  ## pytest with the doctests
+# as root on Debian its own, else Playwright's; without either the tests of pages are skipped
+INSTALL_CHROMIUM := DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium
+
+browser: $(READY)  ## Chromium, for the tests of pages (where it can be had)
+	@command -v chromium chromium-browser google-chrome > /dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null \
+	       && { $(INSTALL_CHROMIUM) || { apt-get -qq update && $(INSTALL_CHROMIUM); }; } > /dev/null 2>&1; } \
+	  || $(BIN)/python -m playwright install chromium > /dev/null 2>&1 \
+	  || echo "There is no Chromium here, and it cannot be installed: the tests of pages are skipped."
+
+tests: $(READY) browser  ## pytest with the doctests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+docs: $(READY)  ## the guide as a site, in site/ (strict: a link to nowhere stops it)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --site-dir site
+	@echo "Open site/index.html."
+
+notebooks: $(READY)  ## run the tutorials of docs/notebooks, and save them with their outputs (about ten minutes)
+	$(BIN)/python tools/notebooks.py
+
+# the wheel is installed in an environment of its own, and answers from there
+dist: $(READY)  ## wheel and sdist in dist/, installed and tried
+	rm -rf dist build moodal.egg-info
+	$(BIN)/python -m build
+	rm -rf build
+	rm -rf dist/try && $(PYTHON) -m venv dist/try
+	dist/try/bin/python -m pip install --quiet --constraint constraints.txt dist/*.whl
+	cd dist && try/bin/moodal inspect default && try/bin/moodal predict --text "Thank you so much!"
+	rm -rf dist/try
 
 benchmark: $(READY)  ## an epoch of EEA at MOSEI's size against a plain loop (about ten minutes)
 	$(BIN)/python benchmarks/epoch.py
 
 clean:  ## remove the environment and caches (not data/ or runs/)
-	rm -rf $(VENV) $(LIGHT) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LIGHT) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -98,13 +98,18 @@ def vocabulary(folders: list[str]) -> None:
 def left_out(folders: list[str], work: Path, languages: list[str]) -> None:
     """Train without each language in turn, and compare with a training that has it."""
     prepared = f"data.prepared={json.dumps(folders)}"
+    spoken = {
+        (m.corpus, language)
+        for m in map(manifests.read, folders)
+        for language in set(m.column("language"))
+    }
     print(
         "language  AUC trained  AUC left out  macro F1 trained  left out  factor trained  left out"
     )
     for language in languages:
         row = []
         for out in (None, language):
-            own = MOST | ({f"{c} {out}": 0 for c in ("brighter", "xed")} if out else {})
+            own = MOST | {f"{c} {out}": 0 for c in ("brighter", "xed") if (c, out) in spoken}
             values = ",".join(f'"{name}"={count}' for name, count in own.items())
             folder = work / (f"without-{out}" if out else "whole")
             branch = learn_branch(

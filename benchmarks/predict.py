@@ -43,7 +43,7 @@ AIMS = {
 }
 
 
-def lengthened(path: Path, seconds: float) -> Path:
+def lengthened(path: Path, seconds: float, size: tuple[int, int] | None = None) -> Path:
     """The clip, again and again, as an MP4 of H.264 (where FFmpeg has it) and AAC."""
     import av
     import numpy as np
@@ -59,11 +59,13 @@ def lengthened(path: Path, seconds: float) -> Path:
     codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
     with av.open(str(path), "w") as file:
         video = file.add_stream(codec, rate=rate)
-        video.height, video.width, video.pix_fmt = *pictures[0].shape[:2], "yuv420p"
+        height, width = pictures[0].shape[:2]
+        video.width, video.height = size or (width, height)
+        video.pix_fmt = "yuv420p"
         heard = file.add_stream("aac", rate=RATE, layout="mono")
         for i in range(round(seconds * rate)):
-            picture = pictures[i % len(pictures)]
-            file.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            frame = av.VideoFrame.from_ndarray(pictures[i % len(pictures)], format="rgb24")
+            file.mux(video.encode(frame.reformat(video.width, video.height)))
         file.mux(video.encode(None))
         for at in range(0, wanted, 1024):
             piece = np.zeros((1, 1024), np.float32)

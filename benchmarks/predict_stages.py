@@ -14,7 +14,6 @@ import numpy as np
 import moodal
 from moodal.core.errors import DataError, MissingDependencyError
 from moodal.core.records import RATE, Frames
-from moodal.core.timeline import Word
 from moodal.media.blocks import blocks
 from moodal.media.probe import probe
 from moodal.media.recording import Recording, opened
@@ -24,11 +23,12 @@ from moodal.modalities.face.pixels import LONGEST
 from moodal.modalities.face.track import Follower
 from moodal.modalities.modality import Settings
 from moodal.modalities.speech.segment import Span, speech_spans
-from moodal.modalities.speech.transcribe import transcriber, words
+from moodal.modalities.speech.transcribe import Transcript, transcriber, transcript
 from moodal.model.absences import Absences
 from moodal.model.branches import INPUTS
 from moodal.model.model import Model
-from moodal.model.observe import Observation, observe
+from moodal.model.observation import Observation
+from moodal.model.observe import observe
 from moodal.model.options import PredictOptions
 from moodal.model.segmentation import Buffer, Segment
 from moodal.model.transcription import Transcription
@@ -123,12 +123,12 @@ def _fused(model: Model, states: dict[str, list[np.ndarray]], asked: Any) -> Non
         model.scorer.score(own, asked)
 
 
-def _transcribed(sound: np.ndarray, spans: list[Span], threads: int) -> list[list[Word]]:
+def _transcribed(sound: np.ndarray, spans: list[Span], threads: int) -> list[Transcript]:
     """Transcribe utterances, neighbours together, as a prediction does."""
-    transcripts: list[list[Word]] = []
+    transcripts: list[Transcript] = []
 
-    def transcribe(samples: np.ndarray, start: float) -> list[Word]:
-        transcripts.append(words(samples, offset=start, threads=threads))
+    def transcribe(samples: np.ndarray, start: float) -> Transcript:
+        transcripts.append(transcript(samples, offset=start, threads=threads))
         return transcripts[-1]
 
     buffer = Buffer(RATE)
