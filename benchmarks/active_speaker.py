@@ -84,7 +84,7 @@ def voice_of(
     width = 0
     for picture in pictures:
         width = picture.rgb.shape[1]
-        face.watch(picture)
+        face.watch(face.look(picture))
     observed = face.observe(Window(start, end))
     if not isinstance(observed, list):
         return "no face"

@@ -58,6 +58,7 @@ class Recording:
             yet; None without pictures.
         path: where a text or subtitles lie.
         channels: of its sound; None where nothing tells, or there is no sound.
+        is_live: whether its pictures come as they are made, so that none may be read ahead.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Recording:
     pictures: Callable[[float, int, OnDamage], Iterator[Picture | None]] | None = None
     path: Path | None = None
     channels: int | None = None
+    is_live: bool = False
 
 
 @contextlib.contextmanager

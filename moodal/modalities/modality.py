@@ -1,9 +1,9 @@
 """Modality: one sense, as data that says what it is and a method that observes an utterance.
 
-A recording is read once. Pictures are shown to each modality as they are decoded (`watch`), and
-each utterance, when it ends, as a `Window`, of which a modality takes what it needs and says what
-it observed. Encoding that and scoring it is the affair of `moodal.modalities.encoder.Encoder`
-and of the model.
+A recording is read once. Pictures are shown to each modality as they are decoded (`look`), and what
+it found in them is taken in when their time has come (`watch`); each utterance, when it ends, is
+shown as a `Window`, of which a modality takes what it needs and says what it observed. Encoding
+that and scoring it is the affair of `moodal.modalities.encoder.Encoder` and of the model.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -168,8 +168,17 @@ class Modality:
     def __init__(self, settings: Settings = Settings()):
         self.settings = settings
 
-    def watch(self, picture: Picture) -> None:
-        """Take in one picture; they come once each, in the order of their times."""
+    def look(self, picture: Picture) -> Any:
+        """Find in a picture what `watch` takes in, by default the picture itself.
+
+        Pictures come once each, in the order of their times. Those of a file come on another
+        thread, ahead of all else that the recording is asked: so what is found depends on the
+        pictures so far alone, and only `watch` may change what the other methods read.
+        """
+        return picture
+
+    def watch(self, seen: Any) -> None:
+        """Take in what `look` found in one picture; they come in the order of their times."""
 
     @property
     def sighting_times(self) -> Sequence[float]:

@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from moodal.core.errors import DataError
+from moodal.media.ahead import ahead
 from moodal.media.recording import Recording
 from moodal.media.video import Picture
 from moodal.modalities.modality import Modality
 from moodal.model.absences import Absences
+
+WAITING = 8
+"""The largest number of pictures that were looked at and wait for their sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A picture that the modalities looked at.
+
+    Attributes:
+        at: its second.
+        seen: what each of them found.
+        damages: what was found damaged before it.
+    """
+
+    at: float
+    seen: Sequence[Any]
+    damages: Sequence[str]
 
 
 class Film:
@@ -31,8 +52,9 @@ class Film:
         self.first: float | None = None
         self._absences = absences
         self._watchers = [m for m in modalities.values() if m.largest]
-        self._pictures: Iterator[Picture | None] = iter(())
-        self._held: Picture | None = None
+        self._damages: list[str] = []
+        self._pictures: Iterator[_Looked | None] = iter(())
+        self._held: _Looked | None = None
         self._last: float | None = None
         self._passed = 0.0
         self._ended = recording.pictures is None or not self._watchers
@@ -40,7 +62,10 @@ class Film:
             absences.record_missing("pictures", "no pictures")
         elif self._watchers:
             largest = max(m.largest for m in self._watchers)
-            self._pictures = recording.pictures(fps, largest, absences.note)
+            pictures = recording.pictures(fps, largest, self._damages.append)
+            self._pictures = map(self._looked, pictures)
+            if not recording.is_live:
+                self._pictures = ahead(self._pictures, WAITING)
 
     @property
     def end(self) -> float | None:
@@ -60,24 +85,39 @@ class Film:
                 self._held = picture
                 return
             self._last = picture.at
-            for modality in self._watchers:
-                modality.watch(picture)
+            for modality, seen in zip(self._watchers, picture.seen, strict=True):
+                modality.watch(seen)
 
-    def _next(self) -> Picture | None:
+    def _looked(self, picture: Picture | None) -> _Looked | None:
+        """Let the modalities look at a picture; on a thread of its own, ahead of the sound."""
+        if picture is None:
+            return None
+        seen = [modality.look(picture) for modality in self._watchers]
+        return _Looked(picture.at, seen, self._new_damages())
+
+    def _new_damages(self) -> Sequence[str]:
+        damages = tuple(self._damages)
+        self._damages.clear()
+        return damages
+
+    def _next(self) -> _Looked | None:
         """Return the next picture; None if there are no more, or it has not come yet."""
         picture, self._held = self._held, None
         if picture is not None:
             return picture
+        failed = ""
         try:
-            return next(self._pictures)
+            picture = next(self._pictures)
         except StopIteration:
-            pass
+            self._ended = True
         except DataError as error:
+            self._ended, failed = True, str(error)
             if self._last is None:
                 self._absences.record_missing("pictures", "the pictures cannot be decoded")
-            self._absences.note(str(error))
-        self._ended = True
-        return None
+        damages = self._new_damages() if self._ended else picture.damages if picture else ()
+        for sentence in (*damages, *filter(None, [failed])):
+            self._absences.note(sentence)
+        return picture
 
     def sighting_times(self, until: float) -> list[float]:
         """Return the new seconds before ``until`` at which a modality sees something."""

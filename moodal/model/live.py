@@ -114,7 +114,9 @@ class Live:
         self._question, self._source = question, source
         self._sound = None if source.rate is None else LiveSound(source.rate, source.channels)
         self._pictures = LivePictures()
-        self._recording = Recording(source.name, "audio", pictures=self._pictures.read)
+        self._recording = Recording(
+            source.name, "audio", pictures=self._pictures.read, is_live=True
+        )
         given = options.speakers
         self._speakers = Speakers() if given is None else speakers_of(given, source.name)
         self._reading = Reading(

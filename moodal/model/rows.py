@@ -49,7 +49,7 @@ def observe_row(name: str, item: str | Clip) -> Observed | Absent:
     elif modality.info.medium == "pictures":
         pictures = frames(item.path, start=item.start, end=item.end, longest=modality.largest)
         for picture in pictures:
-            modality.watch(picture)
+            modality.watch(modality.look(picture))
         answer = modality.observe(Segment().window())
     else:
         answer = modality.observe(Segment().window(media={name: item}))

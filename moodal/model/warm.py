@@ -45,7 +45,7 @@ def _answer_noise(question: Question) -> None:
     observed = {}
     for name, modality in observers(question.modalities, question.options).items():
         for picture in pictures if modality.largest else ():
-            modality.watch(picture)
+            modality.watch(modality.look(picture))
         answer = modality.observe(window)
         if not isinstance(answer, Absent):
             observed[name] = answer

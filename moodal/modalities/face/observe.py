@@ -89,6 +89,24 @@ class ObservedFaces(Observed):
         return np.array([nearest] if distance[nearest] <= self.lasting else [], int)
 
 
+@dataclass(frozen=True, slots=True)
+class SeenFaces:
+    """The faces of one picture.
+
+    Attributes:
+        at: the picture's second.
+        height, width: of the picture, in pixels.
+        sightings: the faces, the largest first.
+        crowded: whether more faces are seen than are followed.
+    """
+
+    at: float
+    height: int
+    width: int
+    sightings: Sequence[Sighting]
+    crowded: bool
+
+
 class Face(Modality):
     """The faces in an utterance: all tracked faces, or the one seen longest and largest."""
 
@@ -111,23 +129,28 @@ class Face(Modality):
         self._crowded: list[float] = []
         self._places = array("f")  # 6 numbers a face: 24 bytes, so that hours fit into memory
 
-    def watch(self, picture: Picture) -> None:
+    def look(self, picture: Picture) -> SeenFaces:
         """Track the faces of the next picture."""
-        self._times.append(picture.at)
         sightings = self._follower.look(picture)
-        if self._follower.crowded:
-            self._crowded.append(picture.at)
-        if self.settings.face_actions and not sightings:
-            self._faceless.append(picture.at)
-        for sighting in sightings:
+        height, width = picture.rgb.shape[:2]
+        return SeenFaces(picture.at, height, width, sightings, self._follower.crowded)
+
+    def watch(self, seen: SeenFaces) -> None:
+        """Remember the faces of the next picture."""
+        self._times.append(seen.at)
+        if seen.crowded:
+            self._crowded.append(seen.at)
+        if self.settings.face_actions and not seen.sightings:
+            self._faceless.append(seen.at)
+        for sighting in seen.sightings:
             self._sightings.append(sighting)
             self._seconds.append(sighting.at)
             self._show(sighting)
-            self._place(sighting, picture.rgb.shape)
+            self._place(sighting, seen.height, seen.width)
 
-    def _place(self, sighting: Sighting, shape: tuple[int, ...]) -> None:
+    def _place(self, sighting: Sighting, height: int, width: int) -> None:
         """Keep where a face is, as parts of the picture's width and height."""
-        box, (height, width) = sighting.box, shape[:2]
+        box = sighting.box
         wide, high = box.right - box.left, box.bottom - box.top
         place = (box.left / width, box.top / height, wide / width, high / height)
         self._places.extend((sighting.at, sighting.track, *place))

@@ -19,7 +19,7 @@ def watched(pictures, fps=5.0, every=False, actions=False):
     """A modality that was shown pictures, ``fps`` of them a second."""
     face = Face(Settings(fps, every, face_actions=actions))
     for i, rgb in enumerate(pictures):
-        face.watch(Picture(i / fps, rgb, 1.0))
+        face.watch(face.look(Picture(i / fps, rgb, 1.0)))
     return face
 
 
