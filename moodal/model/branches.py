@@ -37,6 +37,13 @@ STEPS, LAYERS = "steps", "layers"
 side, which heads read."""
 
 
+Keys = tuple[np.ndarray, np.ndarray]
+"""The keys [H, C] and constants [C] of C words."""
+
+QUESTIONS = 32
+"""The largest number of questions whose keys are kept."""
+
+
 @dataclass(frozen=True)
 class Branch:
     """The network of one modality; threads may share it, and it can be copied and pickled.
@@ -65,17 +72,33 @@ class Branch:
     bias: np.ndarray | None = None
     input: str | None = None
     _session: ProcessLocal[Any] = field(init=False, repr=False, compare=False)
+    _keys: dict[tuple[Any, ...], Keys] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         opened = partial(session, self.graph, self.threads, unpacked=self.unpacked)
         object.__setattr__(self, "_session", ProcessLocal(opened))
 
-    def keys(self, words: Sequence[str], vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Compute keys [H, C] and constants [C] of words with vectors [C, d].
+    def keys(self, words: Sequence[str], vectors: np.ndarray) -> Keys:
+        """Return keys [H, C] and constants [C] of words with vectors [C, d].
 
         The log share of a learned word is subtracted from its constant, so that a logit measures
         the evidence beyond the prior; for another word the mean log share is subtracted.
+
+        They are computed once for a question: their product is large enough to wake the threads of
+        NumPy's BLAS, which then wait for more by spinning, longer than an utterance takes.
         """
+        question = (*words, vectors.tobytes())
+        found = self._keys.get(question)
+        if found is None:
+            found = self._compute_keys(words, vectors)
+            if len(self._keys) >= QUESTIONS:
+                self._keys.clear()
+            self._keys[question] = found
+        return found
+
+    def _compute_keys(self, words: Sequence[str], vectors: np.ndarray) -> Keys:
         keys = self.map @ vectors.T
         if self.bias is not None:
             keys = keys + self.bias[:, None]
@@ -83,6 +106,7 @@ class Branch:
         for i, word in enumerate(words):
             if word in self.adapted:
                 keys[:, i], constants[i] = self.adapted[word]
+        keys.flags.writeable = constants.flags.writeable = False
         return keys, constants
 
     def log_shares(self, words: Sequence[str]) -> np.ndarray:

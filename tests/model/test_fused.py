@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -221,3 +223,19 @@ def test_scores_of_frames_are_those_of_the_media(model, tmp_path):
     scores = model.scores({"speech": Frames.from_list([frames])})
     (answer,) = model.predict(tmp_path / "a.wav", whole=True, asr=False)
     assert list(answer.probabilities.values()) == pytest.approx(scores.probabilities[0], abs=1e-5)
+
+
+def test_keys_are_computed_once_for_a_question(scorer, asked):
+    branch = scorer.branches["speech"]
+    keys, constants = branch.keys(asked.words, asked.vectors)
+    again = branch.keys(asked.words, asked.vectors.copy())
+    assert again[0] is keys
+    assert again[1] is constants
+    with pytest.raises(ValueError, match="read-only"):
+        keys[0, 0] = 1  # what others read
+    other = scorer.ask(["joy", "bored"])
+    assert not np.array_equal(branch.keys(other.words, other.vectors)[0], keys)
+    word = asked.words[0]
+    adapted = dataclasses.replace(branch, adapted={word: (np.zeros(len(keys)), 3.0)})
+    assert adapted.keys(asked.words, asked.vectors)[1][0] == 3
+    assert branch.keys(asked.words, asked.vectors)[0] is keys
