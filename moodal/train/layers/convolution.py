@@ -14,7 +14,6 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-
 FEW, WIDE = 16, 8
 """Convolutions of fewer input channels per group, with a kernel at least so wide, may be wrong."""
 
