@@ -1,6 +1,7 @@
 """Time and memory of one whole epoch of EEA at CMU-MOSEI's size, against a plain loop.
 
     python benchmarks/epoch.py [--scale 0.1] [--rounds 3] [--device cuda] [--threads 2]
+                               [--precision bf16-mixed]
 
 The plain loop does what the published code does: PyTorch's stacked bidirectional
 LSTM, a DataLoader with default collation, Adam, clipping, and the validation and
@@ -9,7 +10,7 @@ the test rows scored after each epoch. The other side is `moodal.train.engine.fi
 training, so not here. Each side's clock starts before its data set and its model
 are built and moved to the device. Both see the same rows, start from the same weights, and
 run in processes of their own, in turns. Before, one batch through both must give
-the same logits and gradients.
+the same logits and gradients, in single precision; ``--precision`` is that of moodal's loop.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ def plain_epoch(manifest, device: str) -> dict[str, float]:
     return clock.taken()
 
 
-def moodal_epoch(manifest, device: str) -> dict[str, float]:
+def moodal_epoch(manifest, device: str, precision: str) -> dict[str, float]:
     """One epoch of `fit`, as `moodal train` calls it, and what it took."""
     import torch
 
@@ -167,7 +168,8 @@ def moodal_epoch(manifest, device: str) -> dict[str, float]:
     from moodal.train.engine.training import Training
     from moodal.train.layers.losses import pos_weight
 
-    config = Train(epochs=1, batch_size=BATCH, accelerator="cuda" if device == "cuda" else "cpu")
+    accelerator = "cuda" if device == "cuda" else "cpu"
+    config = Train(epochs=1, batch_size=BATCH, accelerator=accelerator, precision=precision)
     fabric = launch(config)
     clock = Clock(device)
     data = TensorData(manifest, list(WIDTHS), trim=False, device=fabric.device)
@@ -250,24 +252,27 @@ def differences(device: str) -> dict[str, float]:
     return {"logits": gap, "gradients": worst}
 
 
-def child(side: str, scale: float, device: str, threads: int) -> None:
+def child(args: argparse.Namespace) -> None:
     """Run one side here, and print what it took as JSON."""
     import torch
 
-    if threads:
-        torch.set_num_threads(threads)
-    if side == "differences":
-        print(json.dumps(differences(device)))
-        return
-    epoch = {"plain": plain_epoch, "moodal": moodal_epoch}[side]
-    print(json.dumps(epoch(corpus(scale), device)))
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    if args.child == "differences":
+        taken = differences(args.device)
+    elif args.child == "plain":
+        taken = plain_epoch(corpus(args.scale), args.device)
+    else:
+        taken = moodal_epoch(corpus(args.scale), args.device, args.precision)
+    print(json.dumps(taken))
 
 
 def run(side: str, args: argparse.Namespace) -> dict[str, float]:
     """One side in a process of its own."""
     words = ["--child", side, "--scale", str(args.scale), "--device", args.device]
+    words += ["--threads", str(args.threads), "--precision", args.precision]
     done = subprocess.run(
-        [sys.executable, __file__, *words, "--threads", str(args.threads)],
+        [sys.executable, __file__, *words],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -282,10 +287,11 @@ def main() -> None:
     top.add_argument("--rounds", type=int, default=1, help="turns of each side")
     top.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     top.add_argument("--threads", type=int, default=0, help="PyTorch's threads (0: its default)")
+    top.add_argument("--precision", default="32-true", choices=("32-true", "bf16-mixed"))
     top.add_argument("--child", help=argparse.SUPPRESS)
     args = top.parse_args()
     if args.child:
-        child(args.child, args.scale, args.device, args.threads)
+        child(args)
         return
     found = run("differences", args)
     print(
