@@ -350,6 +350,5 @@ def test_a_training_that_is_refused_names_its_corpus(folders, tmp_path, monkeypa
         raise DataError("fold 0: no train row has speech.")
 
     monkeypatch.setattr(crossing, "train_recipe", refuse)
-    asked = (recipe(), [folders["alpha"], folders["gamma"]], tmp_path / "out")
     with pytest.raises(DataError, match=r"^Training on alpha: fold 0: no train row has speech\.$"):
-        cross(*asked, load=moodal.load)
+        crossed(folders, tmp_path / "out")
