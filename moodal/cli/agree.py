@@ -47,16 +47,21 @@ def agree_arguments(parser: Arguments) -> None:
 
 def agree(args: argparse.Namespace) -> Any:
     """Compare the raters, print their agreement, and return it."""
-    from moodal.corpora.ratings import read_raters
+    from moodal.corpora.ratings import of_one_recording, read_raters, renamed
     from moodal.evaluation.agreement import agree as compare
 
     names = dict(pair(text, "--map") for text in args.map)
-    raters = read_raters(args.raters, args.tier, names)
+    raters = read_raters(args.raters, args.tier)
     model = None
     if args.model is not None:
-        (one,) = read_raters([args.model], args.tier, names)
+        (one,) = read_raters([args.model], args.tier)
         model = one.name if one.name not in {r.name for r in raters} else f"{one.name} (model)"
         raters.append(type(one)(model, one.ratings))
+    raters = renamed(raters, names) if names else raters
+    if (together := of_one_recording(args.raters, raters)) is not None:
+        files = ", ".join(path.name for path in args.raters)
+        warn(f"{files} are taken for ratings of one recording; for several, give folders.")
+        raters = together
     report = compare(raters, model=model, step=args.step, seed=args.seed)
     if report["clusters"]["warning"]:
         warn(report["clusters"]["warning"])
@@ -71,7 +76,7 @@ def _show(report: Mapping[str, Any]) -> None:
     console = Console()
     unit = f"moments {report['step']:g} s apart" if report["step"] else "items"
     console.print(f"Units are {unit}; intervals (95%) by recording.")
-    if report["emotions"]:
+    if any(one["units"] for one in report["pairs"]) or not report["values"]:
         _show_labels(console, report)
     for value, groups in report["values"].items():
         rows = [

@@ -135,7 +135,8 @@ def _show(outcome: Outcome, count: int) -> None:
     before = f", {outcome.before} were finished before" if outcome.before else ""
     tell(
         f"{outcome.answered} of {count} recordings were answered{before}; "
-        f"{outcome.partitions} partitions were written to {outcome.out}."
+        f"{outcome.partitions} {'partition was' if outcome.partitions == 1 else 'partitions were'} "
+        f"written to {outcome.out}."
     )
 
 
@@ -178,7 +179,8 @@ def folder_for(args: argparse.Namespace) -> Iterator[Path]:
     """
     if "://" in args.root:
         raise UsageError(
-            f"{args.root}: the readers of corpora need a folder; mount the bucket, or copy it."
+            f"{args.root} is a URL, and the files of a corpus must lie on this machine; copy them "
+            "into a folder, or mount the bucket, and name that."
         )
     if "://" not in args.out:
         yield Path(args.out)

@@ -45,9 +45,10 @@ def parse(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
             raise UsageError(f"{where}: unknown key {key!r}{more}; {hint}") from None
         if first["type"] == "missing":
             raise UsageError(f"{where}: key {key!r} is missing{more}.") from None
-        raise UsageError(
-            f"{where}: {key} = {first['input']!r}: {first['msg'].lower()}{more}."
-        ) from None
+        what = first["msg"].removeprefix("Value error, ")
+        what = what[:1].lower() + what[1:] if first["type"] == "value_error" else what.lower()
+        value = f"{key} = {first['input']!r}: " if key else ""
+        raise UsageError(f"{where}: {value}{what}{more}.") from None
 
 
 def _known(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from moodal.core.emotions import RANGES
-from moodal.core.errors import DataError
+from moodal.core.errors import DataError, UsageError
 from moodal.core.rating import LONGEST, Rater, Rating
 from moodal.core.table_rows import Row, number, read_table
 from moodal.core.timeline import UNSURE
@@ -24,6 +24,10 @@ corrections, and of moodal's answers."""
 
 VALUE = "value:"
 """Begins the name of a column of values; those that everybody knows, such as valence, need none."""
+
+
+ANSWERED = "value_"
+"""Begins the name of a column of values in moodal's answers."""
 
 
 def read_raters(
@@ -56,18 +60,68 @@ def read_raters(
                     ratings[rater or own].append(rating)
         if sum(map(len, ratings.values())) == before:
             raise DataError(f"{path} holds no ratings; see docs/agreement.md for what is read.")
-    known = {name.lower(): other.lower() for name, other in (names or {}).items()}
-    return [Rater(name, tuple(_renamed(r, known) for r in own)) for name, own in ratings.items()]
+    raters = [Rater(name, tuple(map(_plain, own))) for name, own in ratings.items()]
+    return renamed(raters, names) if names else raters
 
 
-def _renamed(rating: Rating, names: Mapping[str, str]) -> Rating:
-    """Return a rating with its emotion in small letters, under the name that is compared.
+def renamed(raters: Sequence[Rater], names: Mapping[str, str]) -> list[Rater]:
+    """Return raters with other names of some emotions.
 
-    Where moodal abstains, no emotion was chosen.
+    Args:
+        raters: those of whom one or more chose each of the emotions.
+        names: a name of an emotion in any case -> the one that is compared.
+
+    Raises:
+        UsageError: nobody chose an emotion of such a name.
     """
+    known = {name.lower(): other.lower() for name, other in names.items()}
+    chosen = dict.fromkeys(r.label for rater in raters for r in rater.ratings if r.label)
+    if lost := [name for name in known if name not in chosen]:
+        raise UsageError(
+            f"--map {lost[0]}: no rating has this emotion; there are "
+            f"{', '.join(chosen) or 'no emotions'}."
+        )
+    return [
+        replace(
+            rater,
+            ratings=tuple(
+                replace(r, label=known.get(r.label or "", r.label)) for r in rater.ratings
+            ),
+        )
+        for rater in raters
+    ]
+
+
+def of_one_recording(paths: Sequence[Path], raters: Sequence[Rater]) -> list[Rater] | None:
+    """Return raters of one recording whose documents bear the raters' names.
+
+    An ELAN document or a TextGrid is named by its recording. Where single documents have
+    different names, they are those of persons, and what is rated is the same.
+
+    Args:
+        paths: the files, one for each person.
+        raters: the persons, and a model, which may have rated one recording of any name.
+
+    Returns:
+        The raters, all of whose ratings are of one recording; None where the files are no such
+        documents, or have names in common.
+    """
+    names = [{r.recording for r in rater.ratings} for rater in raters]
+    documents = len(paths) > 1 and all(path.suffix.lower() in TIERED for path in paths)
+    single = all(len(own) == 1 for own in names) and len(set.union(*names)) > 1
+    if not documents or not single or len(set.union(*names[: len(paths)])) < len(paths):
+        return None
+    one = min(names[0])
+    return [
+        replace(rater, ratings=tuple(replace(r, recording=one) for r in rater.ratings))
+        for rater in raters
+    ]
+
+
+def _plain(rating: Rating) -> Rating:
+    """Return a rating with its emotion in small letters; none where moodal abstains."""
     label = (rating.label or "").strip().lower()
-    chosen = names.get(label, label)
-    return replace(rating, label=None if chosen in ("", UNSURE) else chosen)
+    return replace(rating, label=None if label in ("", UNSURE) else label)
 
 
 def _distinct(paths: Sequence[Path]) -> list[str]:
@@ -144,10 +198,11 @@ def _table_ratings(path: Path) -> Iterator[tuple[str, Rating]]:
     rows = read_table(path).rows
     columns = list(dict.fromkeys(key for row in rows for key in row))
     label = next((name for name in LABELS if name in columns), None)
+    begin = (VALUE, ANSWERED) if "decided" in columns else (VALUE,)
     values = {
-        name: name.removeprefix(VALUE).split("[")[0]
+        name: name.removeprefix(VALUE).removeprefix(ANSWERED).split("[")[0]
         for name in columns
-        if name.startswith(VALUE) or name in RANGES
+        if name.startswith(begin) or name in RANGES
     }
     if label is None and not values:
         raise DataError(

@@ -146,7 +146,7 @@ def _values(columns: Sequence[str], values: Sequence[Value], note: str = "") -> 
         try:
             space = Values(values)
         except SpaceError as error:
-            raise DataError(f"{path}: {error}") from None
+            raise DataError(f"{path}, columns {', '.join(columns)}: {error}") from None
         cells = [[number(row.get(column)) for column in columns] for row in rows]
         # what is missing is not a number, and a finding of the corpus's check
         return space, np.array(cells, np.float32)

@@ -64,8 +64,7 @@ def read(root: Path | str) -> Manifest:
     labels: list[np.ndarray] = []
     utterances: list[Utterance] = []
     notes: list[str] = []
-    for language, projected, rows in _parts(folder, notes):
-        prefix = "xed" if language == "en" and not projected else f"{language}{'-p' * projected}-"
+    for prefix, language, projected, rows in _parts(folder, notes):
         extra = {"language": language, "projected": "yes" if projected else "no"}
         for number, (text, numbers) in enumerate(rows):
             row = np.zeros(len(LABELS), np.float32)
@@ -90,18 +89,28 @@ Line = tuple[str, tuple[int, ...]]
 """A text, and the numbers of its emotions."""
 
 
-def _parts(folder: Path, notes: list[str]) -> Iterator[tuple[str, bool, dict[Line, None]]]:
-    """Yield each language, whether its lines are projected, and these; annotated ones first."""
+def _parts(folder: Path, notes: list[str]) -> Iterator[tuple[str, str, bool, dict[Line, None]]]:
+    """Yield how a file's ids begin, its language, whether it is projected, and its lines.
+
+    Annotated files come first. Ids begin with the language, or, where the files of two scripts or
+    countries have one language, with the name of the file.
+    """
     annotated = {path.name.split("-")[0]: path for path in sorted(folder.glob(ANNOTATED))}
     neutral = {path.stem.removeprefix("neu_"): path for path in folder.glob(NEUTRAL)}
     for name in sorted(annotated, key=lambda name: (name != "en", name)):
         lines = [*_annotated(annotated[name])]
         if name in neutral:
             lines += _neutral(neutral[name])
-        yield LANGUAGES.get(name, name), False, dict.fromkeys(lines)
-    for path in sorted(folder.glob(PROJECTED)):
-        name = path.name.split("-")[0]
-        yield LANGUAGES.get(name, name), True, dict.fromkeys(_projected(path, notes))
+        language = LANGUAGES.get(name, name)
+        yield "xed" if name == "en" else f"{language}-", language, False, dict.fromkeys(lines)
+    projected = sorted(folder.glob(PROJECTED))
+    names = [path.name.split("-")[0] for path in projected]
+    for name, path in zip(names, projected, strict=True):
+        language = LANGUAGES.get(name, name)
+        begin = name if language in names else language
+        if names.count(name) > 1:
+            begin = path.stem
+        yield f"{begin}-p-", language, True, dict.fromkeys(_projected(path, notes))
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str, str]]:

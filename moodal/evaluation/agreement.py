@@ -146,9 +146,10 @@ def _nothing_shared(raters: Sequence[Rater]) -> str:
     """Return the sentence on raters who have no recording in common, with a name of each."""
     first, other = (next(iter(r.ratings), Rating("nothing")) for r in raters[:2])
     return (
-        f"No recording was rated by two raters: {raters[0].name} rates "
-        f"{first.recording or first.unit}, {raters[1].name} {other.recording or other.unit}. "
-        "Names are compared without folder and ending."
+        f"No recording was rated by two raters: {raters[0].name} rated for instance "
+        f"'{first.recording or first.unit}', and {raters[1].name} "
+        f"'{other.recording or other.unit}'; give recordings the same name in both, which is "
+        "compared without folder and ending."
     )
 
 

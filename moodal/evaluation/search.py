@@ -7,6 +7,7 @@ many were tried, and gives the test, which chose nothing, with its interval.
 
 from __future__ import annotations
 
+import shlex
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from moodal.core.files import replacing
 from moodal.core.search_space import assignments
-from moodal.evaluation.report.cells import cell, grid, number, table
+from moodal.evaluation.report.cells import cell, grid, metric_title, number, table
 from moodal.evaluation.report.measures import overall
 from moodal.evaluation.report.stored import checked, save
 
@@ -35,8 +36,8 @@ def write_search(
             ``trials``: each with number, state ("complete" or "failed"), values, valid, epochs,
             seconds, and the reason of a failure.
         test: the report of the chosen trials' test.
-        about: title, recipe, select, lower_is_better, seed, sampler, and space (key -> words on
-            its range).
+        about: title, recipe, command (the recipe's file and what replaces its keys, as in a
+            shell), select, lower_is_better, seed, sampler, and space (key -> words on its range).
     """
     folds = [_described(search, bool(about["lower_is_better"])) for search in searches]
     report = {
@@ -91,10 +92,10 @@ def markdown(report: Mapping[str, Any]) -> str:
     for search in report["searches"]:
         parts += [f"## Trials, {search['experiment']}\n", table(trial_rows(report, search))]
         chosen = next(t for t in search["trials"] if t["number"] == search["chosen"])
-        values = " ".join(f"'{text}'" for text in assignments(chosen["values"]))
+        values = shlex.join(assignments(chosen["values"]))
         parts += [
             f"Chosen: trial {search['chosen']}, as in\n",
-            f"    moodal train RECIPE {values}\n",
+            f"    moodal train {report['command']} {values} --out RUN\n",
         ]
     return "\n".join(parts)
 
@@ -105,7 +106,10 @@ def show(report: Mapping[str, Any], console: Any = None) -> None:
 
     out = console or Console()
     for search in report["searches"]:
-        out.print(grid(f"Trials, {search['experiment']}", trial_rows(report, search)))
+        head, *rows = trial_rows(report, search)
+        short = [name.replace(".", ". ", 1).replace("_", "_ ") for name in head]
+        short = [*(name.replace("validation", "valid") for name in short[:-1]), "s"]
+        out.print(grid(f"Trials, {search['experiment']}", [short, *rows]))
     for sentence in sentences(report):
         out.print(sentence, highlight=False, markup=False)
     out.print(grid("Test of the chosen trial", test_rows(report)))
@@ -121,7 +125,8 @@ def sentences(report: Mapping[str, Any]) -> list[str]:
     best = ", ".join(number(s["best_valid"]) for s in report["searches"])
     median = ", ".join(number(s["median_valid"]) for s in report["searches"])
     return [
-        f"{count} trials{each}{lost}, {report['seconds']:.0f} seconds of training, proposed with "
+        f"{count} {'trial' if count == 1 else 'trials'}{each}{lost}, {report['seconds']:.1f} s of "
+        "training, proposed with "
         f"seed {report['seed']} ({report['sampler']}).",
         f"The best validation figure, {report['select']} {best} (median of the trials {median}), "
         f"is the best of {count // folds}{within} and therefore optimistic. The test "
@@ -134,7 +139,7 @@ def test_rows(report: Mapping[str, Any]) -> list[list[str]]:
     """Build a row per headline metric of the test, with its interval."""
     test = report["test"]
     rows = [["metric", f"test, {test['rows']:,} rows"]]
-    return rows + [[test["titles"][key], cell(entry)] for key, entry in test["metrics"].items()]
+    return rows + [[metric_title(test, key), cell(entry)] for key, entry in test["metrics"].items()]
 
 
 def trial_rows(report: Mapping[str, Any], search: Mapping[str, Any]) -> list[list[str]]:

@@ -143,8 +143,19 @@ def unreachable(address: HubAddress, endpoint: str) -> DataError:
     """Return the error of an address that is neither reachable nor in the cache."""
     return DataError(
         f"{address} is not in the local cache, and {endpoint} cannot be reached; connect to the "
-        "network, or copy the folder from a machine that has it and name the folder instead."
+        f"network, {_OR_COPY}."
     )
+
+
+def forbidden(address: HubAddress) -> DataError:
+    """Return the error of an address that is not in the cache, where no connection is allowed."""
+    return DataError(
+        f"{address} is not in the local cache, and HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids "
+        f"every connection; unset it, {_OR_COPY}."
+    )
+
+
+_OR_COPY = "or copy the folder from a machine that has it and name the folder instead"
 
 
 def _refused(error: Any, endpoint: str) -> str:

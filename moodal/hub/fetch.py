@@ -16,7 +16,7 @@ from moodal.core.errors import DataError, UnsafeFileError
 from moodal.core.files import load_json
 from moodal.core.offline import asked_offline
 from moodal.hub.address import SCHEME, HubAddress
-from moodal.hub.connection import client, connect, unreachable
+from moodal.hub.connection import client, connect, forbidden
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -178,7 +178,7 @@ def _parsed(address: HubAddress | str) -> HubAddress:
 
 
 def _absent(address: HubAddress) -> DataError:
-    return unreachable(address, "the network (HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set)")
+    return forbidden(address)
 
 
 def _file(api: HfApi, address: HubAddress, name: str) -> Path:

@@ -175,17 +175,11 @@ class Answered:
         """The partitions that were deleted since they could not be read."""
 
     def __enter__(self) -> Answered:
-        names = self.place.names()
-        if JOB in names:
-            self._require_same(self.place.read(JOB))
-        elif foreign := [name for name in names if name != LOCK]:
-            raise OutputError(
-                f"{self.place} holds {foreign[0]}, which is no answer of moodal; choose another "
-                "folder."
-            )
+        self._require_own(self.place.names())
         self.lock.__enter__()
         try:
-            if JOB not in names:
+            names = self.place.names()  # again: another command may have ended in between
+            if JOB not in names or not self._require_own(names):
                 self.place.put(JOB, json.dumps({"asked": self.asked}, indent=2).encode())
         except OutputError:
             self.lock.__exit__()
@@ -251,7 +245,22 @@ class Answered:
         rows = pyarrow.compute.is_in(table["recording"], value_set=names)
         self.place.put(name, _content(table.filter(rows), kept))
 
-    def _require_same(self, content: bytes | None) -> None:
+    def _require_own(self, names: Sequence[str]) -> bool:
+        """Check that a folder holds answers to this question alone; return whether it has any.
+
+        A command that ended before its first answer binds no other.
+        """
+        others = [name for name in names if name not in (JOB, LOCK)]
+        if JOB in names:
+            self._require_same(self.place.read(JOB), answered=bool(others))
+        elif others:
+            raise OutputError(
+                f"{self.place} holds {others[0]}, which is no answer of moodal; choose another "
+                "folder."
+            )
+        return bool(others)
+
+    def _require_same(self, content: bytes | None, *, answered: bool) -> None:
         try:
             earlier = json.loads(content or b"")["asked"]
             changed = [k for k in (*self.asked, *earlier) if earlier.get(k) != self.asked.get(k)]
@@ -260,7 +269,7 @@ class Answered:
                 f"{self.place.of(JOB)} is damaged; delete it if the answers are of this question, "
                 "else name another --out."
             ) from None
-        if changed:
+        if changed and answered:
             key = changed[0]
             raise OutputError(
                 f"{self.place} holds answers to another question: {key} was "

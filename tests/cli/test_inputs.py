@@ -142,3 +142,8 @@ def test_a_folder_is_read_by_content_and_what_is_left_out_is_named(tmp_path):
     assert tell_left_out(left_out).endswith(f"was left out: {tmp_path / 'notes.csv'}.")
     assert tell_left_out([]) == ""
     assert " and 2 more." in tell_left_out([tmp_path / str(i) for i in range(12)])
+
+
+def test_a_url_is_read_by_an_engine_alone():
+    with pytest.raises(UsageError, match=r"s3://b/calls is a URL: add --engine ray"):
+        recordings(["s3://b/calls"], [])

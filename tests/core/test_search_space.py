@@ -37,7 +37,10 @@ def test_ranges_of_each_kind(tmp_path):
         ("", "varies no key"),
         ("train.lr = ", "not TOML"),
         ("train.lr = 3", "train.lr = 3 is no range"),
-        ("train.lr = { low = 2.0, high = 1.0 }", "low must be below high; got 2.0 and 1.0"),
+        (
+            "train.lr = { low = 2.0, high = 1.0 }",
+            "lr: low must be below high; got 2.0 and 1.0",
+        ),
         ("train.lr = { low = 1.0, high = 1.0 }", "low must be below high"),
         ("train.lr = { low = 1.0 }", "needs low and high"),
         ("train.lr = { low = 0.0, high = 1.0, log = true }", "low must be above 0"),

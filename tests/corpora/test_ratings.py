@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
-from moodal.core.errors import DataError
-from moodal.corpora.ratings import read_raters
+from moodal.core.errors import DataError, UsageError
+from moodal.corpora.ratings import of_one_recording, read_raters
 from moodal.output.formats import FORMATS, write
 
 
@@ -135,3 +135,27 @@ def test_missing_files_and_empty_folders(tmp_path):
         read_raters([tmp_path / "none.csv"])
     with pytest.raises(DataError, match="holds no table, ELAN document or TextGrid"):
         read_raters([tmp_path])
+
+
+def test_values_of_answers_are_read(tmp_path):
+    rows = [{"recording": "a.wav", "start": 0, "end": 1, "decided": "", "value_trust": 3.5}]
+    [rater] = read_raters([table(tmp_path / "answers.csv", rows)])
+    assert [dict(r.values) for r in rater.ratings] == [{"trust": 3.5}]
+
+
+def test_another_name_of_an_emotion_that_nobody_chose(tmp_path):
+    rows = [{"recording": "a.wav", "start": 0, "end": 1, "label": "happiness"}]
+    path = table(tmp_path / "ann.csv", rows)
+    with pytest.raises(UsageError, match=r"--map happines: no rating .*; there are happiness\."):
+        read_raters([path], names={"happines": "joy"})
+
+
+def test_documents_named_by_raters_are_of_one_recording(made, tmp_path):
+    files = [tmp_path / "ann.TextGrid", tmp_path / "ben.TextGrid", tmp_path / "x" / "ben.TextGrid"]
+    for file in files:
+        write(made.timeline(), "textgrid", file)
+    together = of_one_recording(files[:2], read_raters(files[:2]))
+    assert [{r.recording for r in rater.ratings} for rater in together] == [{"ann"}, {"ann"}]
+    assert of_one_recording(files[1:], read_raters(files[1:])) is None  # already have one name
+    folders = [tmp_path / "x", files[0]]
+    assert of_one_recording(folders, read_raters(folders)) is None

@@ -28,3 +28,17 @@ def test_a_line_that_is_none_is_named(tmp_path):
     (tmp_path / "b" / "neu_en.txt").unlink()
     with pytest.raises(DataError, match=r"has no neu_en.txt; XED's English part"):
         xed.read(tmp_path / "b")
+
+
+def test_two_files_of_one_language_have_other_ids(tmp_path):
+    root = write(tmp_path / "xed")
+    for name in ("br", "cn", "zh"):
+        (root / f"{name}-projections.tsv").write_text("Oh .\t7\nNo .\t1\n", encoding="utf-8")
+    manifest = xed.read(root)
+    projected = [(u.id, u.extra["language"]) for u in manifest.utterances[3:]]
+    assert projected[::2] == [
+        ("pt-BR-p-00000", "pt-BR"),
+        ("cn-p-00000", "zh"),
+        ("zh-p-00000", "zh"),
+    ]
+    assert len({u.id for u in manifest.utterances}) == len(manifest.utterances)

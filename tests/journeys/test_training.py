@@ -17,6 +17,7 @@ from moodal.core.records import Frames
 from moodal.evaluation.report.write import again
 from moodal.model import artefact
 from moodal.train.engine import checkpoint
+from moodal.train.experiment import train as training
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -363,3 +364,17 @@ def test_a_strict_audit_trains_nothing(mosei, small_eea, tmp_path, fails):
     assert (code, "The audit refuses this split (--strict-audit)" in said) == (3, True)
     assert "train and test share 1 speaker" in said
     assert not (tmp_path / "run").exists()
+
+
+def test_a_strict_audit_examines_a_split_once(mosei, small_eea, tmp_path, answer, monkeypatch):
+    audited: list[int] = []
+
+    def audit(manifest, *rows):
+        audited.append(len(manifest))
+        return []
+
+    monkeypatch.setattr(training, "audit", audit)
+    words = (f"data.prepared={mosei / 'prepared'}", "train.epochs=1", "report.draws=0")
+    out = ("--strict-audit", "--out", tmp_path / "run")
+    answer("train", RECIPES / "mosei/eea.toml", *small_eea, *words, *out)
+    assert len(audited) == 1

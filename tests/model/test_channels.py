@@ -12,17 +12,9 @@ from moodal.core.errors import DataError, UsageError
 from moodal.core.records import RATE
 from moodal.media.blocks import array_blocks, blocks
 from moodal.model.speakers import OVERLAP
+from tests.sounds import bursts
 
 OPTIONS = {"asr": False, "streams": "speech"}
-
-
-def bursts(*times, total):
-    """Sound that `ear` takes for speech from each second to another, silent elsewhere."""
-    samples = np.zeros(round(total * RATE), np.float32)
-    for first, last in times:
-        span = slice(round(first * RATE), round(last * RATE))
-        samples[span] = np.random.default_rng(0).normal(0, 0.3, span.stop - span.start).clip(-1, 1)
-    return samples
 
 
 CALL = np.stack(

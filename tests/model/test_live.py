@@ -21,20 +21,12 @@ from moodal.media.video import frames
 from moodal.model.answer import Answering
 from moodal.model.live import AHEAD, PATIENCE, RECENT
 from moodal.model.said import WAIT
+from tests.sounds import bursts
 
 CLIP = Path(__file__).parents[2] / "examples" / "clip.mp4"
 WORDS = CLIP.with_suffix(".srt")
 BLOCKS = [0.02, 3.0]
 """Seconds of a block: of a browser or a telephone, and more than many utterances."""
-
-
-def bursts(*times, total):
-    """Sound that `ear` takes for speech from each second to another, silent elsewhere."""
-    samples = np.zeros(round(total * RATE), np.float32)
-    for first, last in times:
-        span = slice(round(first * RATE), round(last * RATE))
-        samples[span] = np.random.default_rng(0).normal(0, 0.3, span.stop - span.start).clip(-1, 1)
-    return samples
 
 
 def lived(live, samples, seconds, *, rate=RATE, pictures=(), cues=(), late=0.0, after=0.0):

@@ -24,6 +24,7 @@ from moodal.media import recording as recordings
 from moodal.media.audio import read_audio
 from moodal.modalities.face.observe import Face
 from moodal.model.segmentation import Buffer
+from tests.sounds import bursts
 
 CLIP = Path(__file__).parents[2] / "examples" / "clip.mp4"
 needs_clip = pytest.mark.skipif(not CLIP.exists(), reason="the example clip is not here")
@@ -34,15 +35,6 @@ OPTIONS = {"asr": False, "fps": 2}
 def said():
     """The sound of the example clip, [n] at 16 kHz."""
     return read_audio(CLIP)
-
-
-def bursts(*times, total):
-    """Sound that `ear` takes for speech from each second to another, silent elsewhere."""
-    samples = np.zeros(round(total * RATE), np.float32)
-    for first, last in times:
-        span = slice(round(first * RATE), round(last * RATE))
-        samples[span] = np.random.default_rng(0).normal(0, 0.3, span.stop - span.start).clip(-1, 1)
-    return samples
 
 
 class Microphone:

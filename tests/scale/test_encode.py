@@ -144,7 +144,7 @@ def test_another_moodal_on_a_machine_is_refused():
 @pytest.mark.parametrize(
     ("root", "out", "message"),
     [
-        ("s3://b/x", "out", "the readers of corpora need a folder"),
+        ("s3://b/x", "out", "must lie on this machine"),
         ("raw", "memory://b/x", "name a folder for features with --store"),
     ],
 )

@@ -127,3 +127,12 @@ def test_a_damaged_question_is_one_sentence(tmp_path, content):
 def test_a_folder_without_partitions_has_no_table(tmp_path):
     with pytest.raises(DataError, match="holds no partition"):
         read(str(tmp_path))
+
+
+def test_a_job_without_an_answer_binds_no_other(tmp_path):
+    with Answered(Place(tmp_path), {"artefact": "1"}):
+        pass
+    with Answered(Place(tmp_path), {"artefact": "2"}) as answered:
+        answered.put("part-a.parquet", b"")
+    with pytest.raises(OutputError, match="artefact was 2 and is 1; name another --out"):
+        Answered(Place(tmp_path), {"artefact": "1"}).__enter__()

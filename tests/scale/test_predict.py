@@ -267,7 +267,7 @@ def test_two_jobs_on_one_output_are_refused(entries, tiny_artefact, tmp_path):
 def test_another_question_is_not_answered_into_the_same_folder(entries, tiny_artefact, tmp_path):
     out = tmp_path / "out"
     digest = load(tiny_artefact).info.digest
-    with partitions.Answered(Place(out), {"artefact": digest, "step": "0.5"}):
-        pass
+    with partitions.Answered(Place(out), {"artefact": digest, "step": "0.5"}) as answered:
+        answered.put("part-a.parquet", b"")
     with pytest.raises(OutputError, match=r"another question: .* name another --out"):
         predict_entries(entries, str(out), load, tiny_artefact)

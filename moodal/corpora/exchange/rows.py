@@ -13,6 +13,7 @@ from moodal.core.emotions import Value, Values
 from moodal.core.errors import DataError, MissingDependencyError, installation
 from moodal.core.manifest import Manifest
 from moodal.core.records import Clip, Utterance
+from moodal.core.table_rows import number
 from moodal.corpora.find import VIDEO
 
 LABEL = "label"
@@ -22,6 +23,9 @@ FILES = ("audio", "video", "image")
 """Columns that name files."""
 
 FIELDS = ("speaker", "session", "dialogue", "split")
+
+TIMES = ("start", "end")
+"""The columns of seconds, of a row's media or of the corpus itself."""
 
 Cells = dict[str, Any]
 """Column -> text, number or None."""
@@ -40,8 +44,14 @@ def rows_of(manifest: Manifest) -> list[Cells]:
         fields = {name: getattr(utterance, name) for name in FIELDS}
         row: Cells = {"id": utterance.id, **_media(utterance), **fields, **label, **numbers}
         row |= {k: v for k, v in utterance.extra.items() if k not in row}
+        row |= {k: _time(row[k]) for k in TIMES if k in row}
         rows.append(row)
     return rows
+
+
+def _time(cell: Any) -> float | None:
+    """Return seconds as a number; some corpora keep the times of a row without media as text."""
+    return number(cell) if isinstance(cell, str) else cell
 
 
 def imported(package: str, what: str) -> Any:

@@ -103,7 +103,7 @@ def _by_row(manifest: Manifest, stream: str, spec: FeatureSpec) -> list[FeatureF
             continue
         except DataError as error:
             faults[row] = f"cannot be read: {str(error).rstrip('.')}"
-    _refuse(manifest, stream, faults, "or leave the cell empty where there is no such stream")
+    _refuse(manifest, stream, faults, "leave the cell empty where there is no such stream")
     return rows
 
 
@@ -166,7 +166,7 @@ def _from_path(manifest: Manifest, stream: str, spec: FeatureSpec) -> list[Featu
     missing = {i for i, frames in enumerate(rows) if frames is None} - absent
     lacking = dict.fromkeys(sorted(missing), f"has no features in {path}")
     if not spec.absent:
-        cure = "or write absent=true into the specification if they have no such stream"
+        cure = "write absent=true into the specification if they have no such stream"
         _refuse(manifest, stream, lacking, cure)
     return rows
 
@@ -226,7 +226,7 @@ def joined(
             faults[row] = f"has {frames.values.shape[1]} values a step, where {source} {width}"
         elif frames.names != first.names:
             faults[row] = "has columns of other names than the rows before"
-    _refuse(manifest, stream, faults, "or leave the rows out")
+    _refuse(manifest, stream, faults, "leave the rows out")
     rate = spec.rate or _common_rate(present.values())
     for row, frames in present.items():
         check_rate(spec.rate, frames.rate, f"{stream} of {manifest.utterances[row].id}")
@@ -260,7 +260,8 @@ def _refuse(manifest: Manifest, stream: str, faults: Mapping[int, str], otherwis
     if faults:
         ids = [u.id for u in manifest.utterances]
         listed = [f"row {row + 1} ({ids[row]}) {what}" for row, what in faults.items()]
+        again = "" if any(";" in what for what in faults.values()) else "write them again, or "
         raise DataError(
-            f"{manifest.corpus}, {stream} features: {shortened(listed)}; write them again, "
+            f"{manifest.corpus}, {stream} features: {shortened(listed, separator='; ')}; {again}"
             f"{otherwise}."
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moodal.core.guard import line
+from moodal.evaluation.metrics import METRICS
 
 Rows = Sequence[Sequence[str]]
 
@@ -36,6 +37,12 @@ def difference(entry: Mapping[str, Any]) -> str:
     return f"{entry['value']:+.3f} [{entry['low']:+.3f}, {entry['high']:+.3f}]"
 
 
+def metric_title(report: Mapping[str, Any], key: str) -> str:
+    """Return the name of a metric of a report with ``titles``, and whether less of it is better."""
+    lower = " (lower is better)" if METRICS[key].lower_is_better else ""
+    return f"{report['titles'][key]}{lower}"
+
+
 def bullets(lines: Sequence[str]) -> str:
     """Format lines as a Markdown list."""
     return "".join(f"- {' '.join(line.split())}\n" for line in lines)
@@ -53,6 +60,10 @@ def table(rows: Rows, right: bool = True) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *body))
 
 
+_NARROW = 10
+"""Characters that a first column keeps in a narrow terminal, where its longest word has them."""
+
+
 def grid(title: str, rows: Rows) -> Any:
     """Build a rich table whose first row is the header; header words wrap, figures do not."""
     from rich import box
@@ -61,8 +72,10 @@ def grid(title: str, rows: Rows) -> Any:
 
     built = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE)
     for i, column in enumerate(zip(*rows, strict=True)):
-        wide = max(len(c) for c in column[1:]) if i else None
-        name = "\n".join(line(column[0]).replace("-", " ").split())
+        name = "\n".join(line(column[0]).replace("-", "-\n").split())
+        words = name.split() if i else " ".join(column[1:]).split()
+        wide = max((len(word) for word in words), default=0)
+        wide = max(wide, *(len(c) for c in column[1:])) if i else min(wide, _NARROW)
         # Text, as "[" would be read as markup
         built.add_column(Text(name), justify="right" if i else "left", min_width=wide)
     for row in rows[1:]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from moodal.evaluation.report.cells import cell, difference, grid, table
+from moodal.evaluation.report.cells import cell, difference, grid, metric_title, table
 from moodal.evaluation.report.tables import SWAPPED
 
 _KEYS_SHOWN = 8
@@ -29,7 +29,7 @@ def show(comparison: Mapping[str, Any], console: Any = None) -> None:
     column = [", ".join(numbers[stamp] for stamp in run["stamps"]) for run in runs]
     for key in comparison["headlines"]:
         rows = _rows(runs, runs, key, column) + _people(comparison, key, any(column))
-        out.print(grid(comparison["titles"][key], rows))
+        out.print(grid(metric_title(comparison, key), rows))
     for number, stamp in enumerate(marks, 1):
         out.print(f"Mark {number}: {stamp}.", highlight=False, markup=False)
     for line in _notes(comparison):
@@ -49,7 +49,7 @@ def _parts(comparison: Mapping[str, Any]) -> Iterator[str]:
         yield f"> **Mark of every number here: {stamp}.**\n"
     marks = ["; ".join(x for x in run["stamps"] if x not in shared) for run in runs]
     for key in comparison["headlines"]:
-        yield f"## {comparison['titles'][key]}\n"
+        yield f"## {metric_title(comparison, key)}\n"
         yield table(_rows(runs, runs, key, marks) + _people(comparison, key, any(marks)))
     for column, values in comparison["groups"].items():
         yield f"## By {column}\n"
@@ -57,7 +57,7 @@ def _parts(comparison: Mapping[str, Any]) -> Iterator[str]:
             yield f"{value or f'without {column}'}, {about['rows']:,} rows:\n"
             for key in comparison["headlines"][:2]:
                 rows = _rows(runs, about["runs"], key, marks)
-                yield table([[comparison["titles"][key], *rows[0][1:]], *rows[1:]])
+                yield table([[metric_title(comparison, key), *rows[0][1:]], *rows[1:]])
     yield "## The runs\n"
     for line in _notes(comparison):
         yield f"- {line}"

@@ -13,6 +13,7 @@ import numpy as np
 
 from moodal.core.errors import DataError, UsageError
 from moodal.evaluation.metrics import auc, ccc, mae, pearson, top
+from moodal.evaluation.report.cells import metric_title
 from moodal.evaluation.report.drawing import (
     BLUE,
     COLOURS,
@@ -267,7 +268,7 @@ def differences(comparison: Mapping[str, Any], path: Path | str) -> Path:
                         axis.plot([entry["low"], entry["high"]], [place] * 2, color="black", lw=1.4)
                     axis.plot(entry["value"], place, "o", color=colour, mec="black", mew=0.6)
             axes[0].annotate(
-                comparison["titles"][key],
+                metric_title(comparison, key),
                 (0, block * (len(runs) + 0.7) - 0.62),
                 fontsize=8,
                 xycoords=("axes fraction", "data"),
@@ -280,13 +281,20 @@ def differences(comparison: Mapping[str, Any], path: Path | str) -> Path:
         for axis in axes:
             axis.set_ylim(places[-1][0] + 0.7, -1)  # the first on top
             axis.grid(axis="x", alpha=0.25)
+            axis.locator_params(axis="x", nbins=6)  # more labels would overlap
         axes[0].set_xlabel(
             "value" + (", with 95% interval" if comparison["bootstrap"]["draws"] else "")
         )
         axes[1].set_xlabel(f"minus {runs[0]['name']}")
-        marked = dict.fromkeys(s for run in runs for s in run["stamps"])
-        notes = [s if s in everywhere else f"orange: {s}" for s in marked]
-        lines = [f"{comparison['rows']:,} rows that all runs tested", *notes]
+        marked: dict[str, list[str]] = {}
+        for run in runs:
+            for stamp in run["stamps"]:
+                marked.setdefault(stamp, []).append(run["name"])
+        notes = [
+            stamp if stamp in everywhere else f"orange, {', '.join(names)}: {stamp}"
+            for stamp, names in marked.items()
+        ]
+        lines = [f"{comparison['rows']:,} rows that all runs tested", *folded(notes, 110)]
         figure.suptitle("\n".join(lines), fontsize=9)
     return Path(path)
 

@@ -95,7 +95,10 @@ def cross(
     tests: list[CorpusTest] = []
     for name, (own, trained) in trainings.items():
         folder = out / "trained" / name
-        train_recipe(trained, folder, jobs=options.jobs)
+        try:
+            train_recipe(trained, folder, jobs=options.jobs)
+        except DataError as error:
+            raise DataError(f"Training on {name}: {error}") from None
         for corpus in corpora:
             if corpus in own:
                 tests.append(_own_test(name, corpus, folder, len(own) > 1))

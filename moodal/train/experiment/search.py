@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ def search(
     about = {
         "title": plan.recipe.title,
         "recipe": plan.recipe.model_dump(mode="json"),
+        "command": shlex.join([str(recipe_file), *overrides]),
         "select": plan.recipe.train.select,
         "lower_is_better": _lower(plan.recipe.train.select),
         "seed": seed,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -178,11 +178,16 @@ class Plan:
     experiments: Sequence[Experiment]
     inputs: tuple[str, ...]
     initial: Mapping[str, Tensor] | None = None
+    _audited: dict[str, list[AuditFinding]] = field(default_factory=dict, init=False, repr=False)
+    """Name of an experiment -> the findings on its split."""
 
     def audit(self, experiment: Experiment) -> list[AuditFinding]:
-        """Examine the split of one of the experiments."""
-        rows = (experiment.shown, experiment.valid, experiment.test)
-        return audit(self.manifest, *rows, self.inputs, experiment.unseen)
+        """Examine the split of one of the experiments, once."""
+        if experiment.name not in self._audited:
+            rows = (experiment.shown, experiment.valid, experiment.test)
+            findings = audit(self.manifest, *rows, self.inputs, experiment.unseen)
+            self._audited[experiment.name] = findings
+        return self._audited[experiment.name]
 
     def run(self, fabric: Fabric, experiment: Experiment, folder: Path) -> Run:
         """Return the run that trains one of the experiments in ``folder``."""

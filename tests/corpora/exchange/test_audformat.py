@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 from pathlib import Path
@@ -244,3 +245,14 @@ def test_export_needs_the_recordings(tmp_path: Path, corpus, sounds: Path) -> No
     with pytest.raises(DataError, match="is not there, so it cannot be written"):
         audformat_writer.write(manifest, tmp_path / "db")
     assert not (tmp_path / "db").exists()
+
+
+def test_times_that_a_corpus_keeps_as_text_are_times(corpus, tmp_path):
+    made = corpus()
+    rows = [
+        dataclasses.replace(u, media={"text": u.text}, extra={"start": "1.5", "end": "2.25"})
+        for u in made.utterances
+    ]
+    audformat_writer.write(dataclasses.replace(made, utterances=tuple(rows)), tmp_path / "out")
+    frame = audformat.Database.load(str(tmp_path / "out"))["emotion.train"].get()
+    assert frame.index.get_level_values("end").total_seconds().tolist() == [2.25, 2.25]

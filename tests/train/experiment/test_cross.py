@@ -18,6 +18,7 @@ from moodal.core.records import Frames, Utterance
 from moodal.core.votes import HardRule
 from moodal.evaluation.compare import read
 from moodal.evaluation.metrics import balanced_accuracy, top
+from moodal.train.experiment import cross as crossing
 from moodal.train.experiment.cross import CrossOptions, cross
 from moodal.train.experiment.crossed_corpora import read_corpora
 
@@ -342,3 +343,12 @@ def test_a_wrong_list_of_rows_is_one_sentence(folders, tmp_path, content, messag
     with pytest.raises(DataError, match=message):
         crossed(folders, tmp_path / "run", lists=lists)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_training_that_is_refused_names_its_corpus(folders, tmp_path, monkeypatch):
+    def refuse(*asked, **more):
+        raise DataError("fold 0: no train row has speech.")
+
+    monkeypatch.setattr(crossing, "train_recipe", refuse)
+    with pytest.raises(DataError, match=r"^Training on alpha: fold 0: no train row has speech\.$"):
+        crossed(folders, tmp_path / "out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def test_each_fold_is_searched_by_itself(files, tmp_path, scored, corpus):
 
 def test_the_chosen_trial_is_the_best_and_its_run_is_that_of_train(files, tmp_path):
     out = tmp_path / "out"
-    report = search(*files, [], out, trials=3, seed=1)
+    report = search(*files, ["train.clip=2.0"], out, trials=3, seed=1)
     [fold] = report["searches"]
     valid = [t["valid"] for t in fold["trials"]]
     assert fold["best_valid"] == max(valid) == valid[fold["chosen"]]
@@ -118,7 +119,7 @@ def test_the_chosen_trial_is_the_best_and_its_run_is_that_of_train(files, tmp_pa
     assert all(1e-3 <= t["values"]["train.lr"] <= 1e-1 for t in fold["trials"])
     assert len({t["values"]["train.lr"] for t in fold["trials"]}) == 3
     chosen = fold["trials"][fold["chosen"]]["values"]
-    overrides = assignments(chosen)
+    overrides = ["train.clip=2.0", *assignments(chosen)]
     again = train(files[0], overrides, tmp_path / "again")
     for key, entry in report["test"]["metrics"].items():
         assert entry["value"] == again["metrics"][key]["mean"]["value"]
@@ -132,7 +133,7 @@ def test_the_chosen_trial_is_the_best_and_its_run_is_that_of_train(files, tmp_pa
     text = (out / "search.md").read_text()
     assert "# small: a search of 3 trials" in text
     assert "is the best of 3 and therefore optimistic" in text
-    assert f"'train.optimiser=\"{chosen['train.optimiser']}\"'" in text
+    assert f"moodal train {shlex.join([str(files[0]), *overrides])} --out RUN" in text
 
 
 def test_a_search_that_was_stopped_ends_as_one_that_was_not(files, tmp_path, monkeypatch):
