@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from moodal.core.errors import DataError
+from moodal.serve.privacy import ServedPrivacy
 from moodal.serve.service import opened_service
 from moodal.serve.settings import ServeSettings
 
@@ -106,10 +111,10 @@ def test_corrections_and_their_exports_show_no_name(hidden, job):
 @pytest.mark.parametrize(
     ("name", "content", "more"),
     [
-        ("damaged quux.wav", b"RIFF, and then vexatious bytes", {}),
+        ("damaged quux.wav", b"RIFF\x00\x01\x00\x00WAVEvexatious\x00\xff", {}),
         ("quux.wav", b"", {}),
         ("quux.exe", b"MZ\x00vexatious", {}),
-        ("a.mp4", None, {"rttm": ("Quux.rttm", b"SPEAKER vexatious\n")}),
+        ("a.mp4", None, {"rttm": ("Quux.rttm", b"SPEAKER x 1 vexatious 1 <NA> <NA> QUUX\n")}),
         ("a.mp4", None, {"subtitles": ("Quux.srt", b"")}),
     ],
 )
@@ -132,6 +137,17 @@ def test_turns_of_an_rttm_file_are_renamed(hidden, clip):
 def test_nothing_that_is_kept_or_logged_has_a_name(hidden, job):
     assert len(data(hidden)) > 1000
     assert leaks(data(hidden)) == []
+
+
+def test_threads_that_name_files_at_the_same_time_lose_no_name(tmp_path, monkeypatch):
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: (time.sleep(0.005), fsync(number)))
+    names = [f"quux{n}.wav" for n in range(16)]
+    privacy = ServedPrivacy(tmp_path / "key.csv")
+    with ThreadPoolExecutor(8) as pool:
+        shown = dict(zip(names, pool.map(partial(privacy.file, "file"), names), strict=True))
+    again = ServedPrivacy(tmp_path / "key.csv")
+    assert {name: again.file("file", name) for name in names} == shown
 
 
 def test_jobs_at_the_same_time_extend_one_key(fresh, tmp_path):
