@@ -5,6 +5,7 @@ import { element, fill } from "./dom.js";
 import { complain, intake } from "./intake.js";
 import { consent, showLive } from "./live.js";
 import { limits } from "./notes.js";
+import { confirmed } from "./question.js";
 import { showJob } from "./result.js";
 import { setTexts, text } from "./texts.js";
 import { canBeShown, worklist } from "./worklist.js";
@@ -35,6 +36,12 @@ async function begin() {
     close = null;
     (await ending)?.();
     fill(place);
+  }
+
+  /** Return whether what is shown may be left; asks where a recording would be lost. */
+  async function mayLeave() {
+    const ending = await close;
+    return !ending?.unsaved?.() || confirmed(text("live.leave"), text("live.leave.yes"));
   }
 
   async function showHome() {
@@ -74,7 +81,8 @@ async function begin() {
   }
 
   /** Show what the address names: a recording, or the list. */
-  function follow() {
+  async function follow() {
+    if (!(await mayLeave())) return void history.pushState({ moodal: true }, "", LIVE);
     const id = RECORDING.exec(location.hash)?.[1];
     const job = id ? list.find(decoded(id)) : null;
     complain(message, id && !job ? text("job.gone") : null);

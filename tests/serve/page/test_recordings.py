@@ -259,13 +259,13 @@ def test_back_leads_from_a_recording_to_the_list(home, server):
     assert "#recording=" in address
     page.go_back()
     page.locator(".jobs").wait_for()
-    assert page.url == server.base
+    page.wait_for_url(server.base)
     page.go_forward()
     wait_for_answer(page)
-    assert page.url == address
+    page.wait_for_url(address)
     page.get_by_role("button", name="All recordings").click()
     page.locator(".jobs").wait_for()
-    assert page.url == server.base
+    page.wait_for_url(server.base)
     page.locator(".job", has_text="clip.mp4").first.get_by_role("button", name="Show").click()
     wait_for_answer(page)
     page.reload()
@@ -275,7 +275,7 @@ def test_back_leads_from_a_recording_to_the_list(home, server):
     page.locator(".jobs").wait_for()
     page.goto(f"{server.base}#recording=none")
     page.get_by_text("That recording is no longer here").wait_for()
-    assert page.url == server.base
+    page.wait_for_url(server.base)
 
 
 def test_after_a_reload_playing_says_what_is_missing_and_takes_the_file(home):
