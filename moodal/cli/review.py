@@ -138,7 +138,7 @@ def _ask_all(queue: Review) -> None:
         elif answer == SKIP:
             place += 1
         elif (emotion := _emotion(item, answer)) is not None:
-            queue.decide(item.number, "emotion", emotion)
+            queue.decide(item.number, {"emotion": emotion})
             if queue.blind:
                 tell(f"The model says {item.prediction.label}.")
         else:

@@ -48,6 +48,13 @@ def serve_arguments(parser: Arguments) -> None:
         help="keep uploads as long as their results (default: deleted when their job ends)",
     )
     parser.add_argument(
+        "--pseudonyms",
+        type=Path,
+        metavar="KEY.csv",
+        help="rename recordings, speakers and files in all that the server answers, keeps and "
+        "logs, as this key says; names that it lacks are added to it",
+    )
+    parser.add_argument(
         "--no-text",
         action="store_true",
         help="leave words out of all answers, and keep none when a job has ended",
@@ -125,6 +132,7 @@ def settings_of(args: argparse.Namespace, artefacts: tuple[str, ...]) -> ServeSe
         live_workers=args.live_workers,
         queue=args.queue,
         retain=duration(args.retain, "--retain"),
+        pseudonyms=None if args.pseudonyms is None else args.pseudonyms.absolute(),
         text=not args.no_text,
         keep_media=args.keep_media,
         tls_cert=args.tls_cert,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,6 +91,24 @@ COLUMNS = tuple(one.name for one in fields(Correction))
 """The columns of the file."""
 
 
+def corrections_of(
+    timeline: Timeline, p: Prediction, changes: Mapping[CorrectionKind, str], annotator: str = ""
+) -> list[Correction]:
+    """Make the corrections of one utterance that are saved, and undone, together.
+
+    Args:
+        timeline: the recording.
+        p: the utterance.
+        changes: kind -> the emotion or the words.
+        annotator: a name.
+
+    Raises:
+        DataError: see `Correction.of`.
+    """
+    rows = [Correction.of(timeline, p, kind, new, annotator) for kind, new in changes.items()]
+    return [replace(row, time=rows[0].time) for row in rows]
+
+
 class CorrectionFile:
     """A CSV file of corrections to which rows are added one by one.
 
@@ -123,27 +141,54 @@ class CorrectionFile:
         """All rows in the order in which they were written, as of the last change made here."""
         return self._rows
 
-    def append(self, row: Correction) -> None:
-        """Add a row; it is on the disk when this returns.
+    def append(self, *rows: Correction) -> None:
+        """Add rows in one piece; they are on the disk when this returns.
 
         Raises:
             DataError: the file has been damaged meanwhile.
             OutputError: the file cannot be written.
         """
+        self._add(rows, lambda row: True)
+
+    def decide(self, rows: Sequence[Correction]) -> tuple[Correction, ...]:
+        """Add those rows that change what their annotator said; return them.
+
+        A decision that the annotator took before, and words that are the model's own, change
+        nothing. To agree with an emotion of the model for the first time is a decision.
+
+        Raises:
+            DataError: the file has been damaged meanwhile.
+            OutputError: the file cannot be written.
+        """
+        return self._add(rows, self._changes)
+
+    def _changes(self, row: Correction) -> bool:
+        before = (one.new for one in reversed(self._rows) if one.place == row.place)
+        return row.new != next(before, row.old if row.kind == "text" else None)
+
+    def _add(
+        self, rows: Sequence[Correction], wanted: Callable[[Correction], bool]
+    ) -> tuple[Correction, ...]:
+        """Add the wanted ones of some rows, and return them."""
         if self.make_folder:
             with writing(self.path):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
         with folder_lock(self.path.parent):
             self._read()
+            if not (own := tuple(filter(wanted, rows))):
+                return ()
             with writing(self.path), open(self.path, "ab") as file:
                 begins = file.tell() == 0
-                file.write((_header() if begins else b"") + _line(row))
+                file.write((_header() if begins else b"") + b"".join(map(_line, own)))
                 file.flush()
                 os.fsync(file.fileno())
-            self._keep((*self._rows, row))
+            self._keep((*self._rows, *own))
+        return own
 
-    def undo(self, annotator: str = "") -> Correction | None:
-        """Remove the last row of an annotator, and return it; None if there is none.
+    def undo(self, annotator: str = "") -> tuple[Correction, ...]:
+        """Remove what an annotator saved last, and return its rows; none if there are none.
+
+        An emotion and words that were saved together go together, see `corrections_of`.
 
         Raises:
             DataError: the file has been damaged meanwhile.
@@ -153,9 +198,10 @@ class CorrectionFile:
             self._read()
             own = [i for i, row in enumerate(self._rows) if row.annotator == annotator]
             if not own:
-                return None
-            removed = self._rows[own[-1]]
-            rows = self._rows[: own[-1]] + self._rows[own[-1] + 1 :]
+                return ()
+            last = own[-2:] if _is_one_save([self._rows[i] for i in own[-2:]]) else own[-1:]
+            removed = tuple(self._rows[i] for i in last)
+            rows = tuple(row for i, row in enumerate(self._rows) if i not in last)
             with replacing(self.path) as part, open(part, "wb") as file:
                 file.write(_header() + b"".join(map(_line, rows)))
                 file.flush()
@@ -198,6 +244,12 @@ class CorrectionFile:
         with writing(self.path):
             os.truncate(self.path, len(whole))
         return True
+
+
+def _is_one_save(rows: Sequence[Correction]) -> bool:
+    """Return whether two rows are the emotion and the words of one utterance, saved together."""
+    saves = {(row.recording, row.id, row.time) for row in rows}
+    return len({row.kind for row in rows}) == 2 and len(saves) == 1 and rows[0].time != ""
 
 
 def read_corrections(path: Path | str) -> list[Correction]:

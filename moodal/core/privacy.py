@@ -18,10 +18,12 @@ class Privacy:
     Attributes:
         pseudonyms: other names for recordings, speakers and paths; None: names remain.
         text: whether words may be shown.
+        renamed: whether recordings have their pseudonyms already, as files that were uploaded.
     """
 
     pseudonyms: Pseudonyms | None = None
     text: bool = True
+    renamed: bool = False
 
     @classmethod
     def of(cls, key: Path | str | None, no_text: bool = False) -> Privacy:
@@ -41,7 +43,7 @@ class Privacy:
         if not self.text:
             timeline = _unquoted(without_text(timeline))
         if self.pseudonyms is not None:
-            timeline = self.pseudonyms.timeline(timeline)
+            timeline = self.pseudonyms.timeline(timeline, renamed=self.renamed)
             self.pseudonyms.save()
         return timeline
 

@@ -86,6 +86,13 @@ class Pseudonyms:
             self._spellings.setdefault(spelling, pseudonym)
         return pseudonym
 
+    def uploaded(self, name: str, kind: PseudonymKind = "recording") -> str:
+        """Return the pseudonym of a file that came with this name alone, from another machine.
+
+        Files of this machine that have the same name are others, unless the key names them so.
+        """
+        return self._named.get((kind, name)) or self._new(kind, name)
+
     def speaker(self, name: str) -> str:
         """Return the pseudonym of a speaker, or of several joined by a comma.
 
@@ -145,10 +152,9 @@ class Pseudonyms:
             recording: the name from which its id begins.
             pseudonym: the name that replaces it.
         """
-        number = p.id[len(recording) :] if p.id.startswith(recording) else p.id.rpartition("#")[2]
         return replace(
             p,
-            id=f"{pseudonym}{number if number[:1] == '#' else '#' + number}",
+            id=_renamed_id(p.id, recording, pseudonym),
             speaker=None if p.speaker is None else self.speaker(p.speaker),
             person=None if p.person is None else self.speaker(p.person),
             flags=tuple(map(self.message, p.flags)),
@@ -156,9 +162,14 @@ class Pseudonyms:
             slices=tuple(self.prediction(s, recording, pseudonym) for s in p.slices),
         )
 
-    def timeline(self, timeline: Timeline) -> Timeline:
-        """Return a timeline under other names, and without the pictures of faces."""
-        pseudonym = self.recording(timeline.path)
+    def timeline(self, timeline: Timeline, *, renamed: bool = False) -> Timeline:
+        """Return a timeline under other names, and without the pictures of faces.
+
+        Args:
+            timeline: the recording.
+            renamed: whether its path is a pseudonym already.
+        """
+        pseudonym = timeline.path if renamed else self.recording(timeline.path)
         for p in timeline:  # all names are known before any sentence is read
             for name in filter(None, (p.speaker, p.person)):
                 self.speaker(name)
@@ -244,6 +255,13 @@ def without_quotes(text: str) -> str:
     'line 3, … is no span of time'
     """
     return QUOTED.sub(_unquoted, text)
+
+
+def _renamed_id(id: str, recording: str, pseudonym: str) -> str:
+    if recording == pseudonym and id.startswith(recording):
+        return id
+    number = id[len(recording) :] if id.startswith(recording) else id.rpartition("#")[2]
+    return f"{pseudonym}{number if number[:1] == '#' else '#' + number}"
 
 
 def _unquoted(match: re.Match[str]) -> str:

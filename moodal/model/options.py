@@ -17,6 +17,7 @@ from moodal.modalities import MODALITIES
 from moodal.modalities.speech.transcribe import AUTO, require_language
 from moodal.model.level import STRENGTH
 from moodal.model.speakers import CHANNELS, read_speakers
+from moodal.model.vocabulary import split_words
 
 LANGUAGE_TAG = re.compile("[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 """A language tag, as far as it is read here."""
@@ -33,7 +34,8 @@ class Options:
     """The options that prediction and evaluation share.
 
     Attributes:
-        emotions: words that the model can score, or one text with commas; by default its own.
+        emotions: words that the model can score, or one text with commas, semicolons or slashes
+            between them; by default its own.
         vectors: the source of vectors of emotion words that the model does not carry.
         streams: the modalities that may be used, or one text with commas; default: all of the
             model's.
@@ -80,6 +82,8 @@ class Options:
     @property
     def words(self) -> list[str] | None:
         """The emotions one by one; None for the model's own."""
+        if isinstance(self.emotions, str) and self.emotions:
+            return split_words(self.emotions)
         return _listed(self.emotions or None)
 
     def chosen(self, modalities: Sequence[str], name: str) -> tuple[str, ...]:

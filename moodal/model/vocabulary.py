@@ -7,6 +7,7 @@ taught, and any other words, whose vectors are computed: the scores of those are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -70,12 +71,12 @@ def ask(
         MissingDependencyError: a word is new, and the encoder of its vector is not installed.
     """
     if isinstance(emotions, str):
-        emotions = emotions.split(",")
+        emotions = split_words(emotions)
     names = [clean(name) for name in emotions or basics]
     if dimensions := [name for name in names if name in DIMENSIONS and name not in known]:
         raise UsageError(
             f"{dimensions[0]} is a dimension, no emotion: every answer has it without asking "
-            "(`dimensions`); leave it out of --emotions."
+            "(`dimensions`); leave it out of the emotions."
         )
     twice = sorted({x for x in names if names.count(x) > 1})
     if twice:
@@ -113,6 +114,15 @@ def translations() -> Mapping[str, str]:
     return {word: emotion for emotion, words in table.items() for word in words}
 
 
+def split_words(text: str) -> list[str]:
+    """Split a text into words, between commas, semicolons, slashes or line ends.
+
+    >>> split_words("joy, grief; pride/relief")
+    ['joy', 'grief', 'pride', 'relief']
+    """
+    return [word.strip() for word in re.split(r"[,;/\n]", text)]
+
+
 def clean(name: str) -> str:
     """Normalise an emotion word to lower case and single spaces.
 
@@ -124,7 +134,8 @@ def clean(name: str) -> str:
         raise SpaceError(f"{name!r} holds half of a character; write the word in UTF-8.")
     if not word or not any(c.isalpha() for c in word):
         raise SpaceError(
-            f"{name!r} is no emotion word; --emotions takes words with commas between."
+            f"{name!r} is no emotion word; write emotions as words with commas between, such as "
+            "joy, grief."
         )
     if len(word) > LONGEST:
         raise SpaceError(

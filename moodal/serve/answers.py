@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from moodal.core.errors import MoodalError
-from moodal.core.privacy import Privacy
 from moodal.core.timeline import Prediction, Timeline
 from moodal.model.model import Model
 from moodal.output import formats
 from moodal.serve.failure import Failure, sentence_of
+from moodal.serve.privacy import ServedPrivacy
 
 TYPES: dict[str, str] = {
     "json": "application/json",
@@ -30,10 +30,20 @@ def document(timeline: Timeline) -> str:
     return formats.render([timeline], "json")
 
 
-def answer_of(prediction: Prediction, model: Model, privacy: Privacy) -> dict[str, Any]:
-    """Return one prediction as it stands in the JSON document of its recording."""
+def answer_of(
+    prediction: Prediction, model: Model, privacy: ServedPrivacy, name: str = ""
+) -> dict[str, Any]:
+    """Return one prediction as it stands in the JSON document of its recording.
+
+    Args:
+        prediction: of an utterance.
+        model: that predicted.
+        privacy: of the server.
+        name: of the recording.
+    """
     modalities = tuple(model.info.modality(m) for m in model.modalities)
-    timeline = Timeline("", (prediction,), tuple(prediction.probabilities), modalities=modalities)
+    emotions = tuple(prediction.probabilities)
+    timeline = Timeline(name, (prediction,), emotions, modalities=modalities)
     text = document(privacy.timeline(timeline))
     answer: dict[str, Any] = json.loads(text)["recordings"][0]["utterances"][0]
     return answer

@@ -33,17 +33,27 @@ LONGEST = 20_000
 
 
 class Decision(BaseModel):
-    """The body of a decision.
+    """The body of a decision on one utterance; what it holds is saved, and undone, together.
 
     Attributes:
-        kind: "emotion" or "text".
-        new: the emotion, "unsure", or the words.
+        emotion: the emotion, or "unsure".
+        text: the words.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    kind: CorrectionKind = "emotion"
-    new: str = Field(max_length=LONGEST)
+    emotion: str | None = Field(default=None, max_length=LONGEST)
+    text: str | None = Field(default=None, max_length=LONGEST)
+
+    @property
+    def changes(self) -> dict[CorrectionKind, str]:
+        """The kind of each correction -> the emotion or the words."""
+        changes: dict[CorrectionKind, str] = {}
+        if self.emotion is not None:
+            changes["emotion"] = self.emotion
+        if self.text is not None:
+            changes["text"] = self.text
+        return changes
 
 
 Body = TypeVar("Body", bound=Decision)
@@ -57,11 +67,14 @@ async def received(kind: type[Body], request: Request, limits: Limits) -> Body:
     """
     content = await receive_json(request, limits)
     try:
-        return kind.model_validate(content)
+        decision = kind.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise Failure(400, f"{place}: {first['msg']}.") from None
+    if not decision.changes:
+        raise Failure(400, "A decision has an emotion, a text, or both.")
+    return decision
 
 
 @contextlib.contextmanager
@@ -88,7 +101,7 @@ def undone(correction: Undone | None) -> Undone:
     Raises:
         Failure: there was nothing to take back.
     """
-    if correction is None:
+    if not correction:
         raise Failure(404, "There is no correction to take back.")
     return correction
 

@@ -29,22 +29,34 @@ class Failure(Exception):
 
 
 def sentence_of(error: MoodalError, names: Mapping[str, str]) -> str:
-    """Return the sentence of an error without paths of the server.
+    """Return the sentence of an error, in the words of a client and without the server's paths.
 
     Args:
         error: the error.
         names: path -> the name by which the client knows the file.
     """
-    text = str(error)
+    text = _OPTION.sub(_field, str(error))
     for path, name in sorted(names.items(), key=lambda pair: -len(pair[0])):
         text = text.replace(path, name)
     return plain(_PATH.sub("a file of the server", text))[:1000]
+
+
+def _field(match: re.Match[str]) -> str:
+    """Name the field of a form instead of the option of the command line."""
+    name = match["name"].replace("-", "_")
+    return f"{name}={match['value']}" if match["value"] else f"the field {name}"
 
 
 def status_of(error: MoodalError) -> int:
     """Return the status of HTTP for an error of the library."""
     return 501 if isinstance(error, MissingDependencyError) else 422
 
+
+_OPTION = re.compile(
+    r"(?<!\S)--(?P<name>[a-z]+(?:-[a-z]+)*)"
+    r"(?:[ =](?P<value>auto|channels|all|base|tiny\.en|level|talk|training)(?!\w))?"
+)
+"""An option of the command line, with its value if that is one of a few."""
 
 _PATH = re.compile(
     r"""(?<![\w:/.])

@@ -14,7 +14,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from moodal.core.correction import Correction, CorrectionFile
+from moodal.core.correction import Correction, CorrectionFile, corrections_of
 from moodal.core.timeline import Timeline
 from moodal.output.formats import from_json
 from moodal.serve.decision import (
@@ -70,21 +70,27 @@ class _Routes:
         self._undoing = threading.Lock()
 
     async def correct(self, request: Request) -> JSONResponse:
-        """Keep the correction of an utterance; it is on the disk when this answers."""
+        """Keep the correction of an utterance; it is on the disk when this answers.
+
+        The status is 200 where nothing changes, and nothing is stored.
+        """
         asked = await received(JobDecision, request, self.service.settings.limits)
         job = owned(self.service, request, asked.job)
-        await asyncio.to_thread(self._keep, job, asked)
-        return JSONResponse({"job": job.id, "id": asked.id, "new": asked.new}, 201)
+        rows = await asyncio.to_thread(self._keep, job, asked)
+        changed = {row.kind: row.new for row in rows}
+        answer = {"job": job.id, "id": asked.id, "changed": changed}
+        return JSONResponse(answer, 201 if changed else 200)
 
     async def undo(self, request: Request, annotator: str = "", job: str = "") -> JSONResponse:
-        """Take the last correction of an annotator back, of one job or of all."""
+        """Take back what an annotator saved last, of one job or of all."""
         if job:
             jobs = [owned(self.service, request, job)]
         else:
             jobs = self.service.store.of(owner_of_request(request))
         removed = await asyncio.to_thread(self._undo, jobs, annotator)
-        id, row = undone(removed)
-        return JSONResponse({"job": id, "id": row.id, "kind": row.kind, "old": row.old})
+        id, rows = undone(removed)
+        kinds = [row.kind for row in rows]
+        return JSONResponse({"job": id, "id": rows[0].id, "kinds": kinds})
 
     async def export(self, request: Request, job: str, format: str = "csv") -> Response:
         """Return the corrections of a job (csv), or its corrected result."""
@@ -93,25 +99,27 @@ class _Routes:
         text = await asyncio.to_thread(self._export, own, format)
         return correction_file_response(text, format)
 
-    def _keep(self, job: ServedJob, asked: JobDecision) -> None:
+    def _keep(self, job: ServedJob, asked: JobDecision) -> tuple[Correction, ...]:
         with self._mistakes(job):
             timeline = self._timeline(job)
             p = next((p for p in timeline if p.id == asked.id), None)
             if p is None:
                 raise Failure(404, "The result has no such utterance.")
-            row = Correction.of(timeline, p, asked.kind, asked.new, asked.annotator[:100])
-            self._file(job).append(row)
+            rows = corrections_of(timeline, p, asked.changes, asked.annotator[:100])
+            return self._file(job).decide(rows)
 
-    def _undo(self, jobs: list[ServedJob], annotator: str) -> tuple[str, Correction] | None:
-        """Remove the newest correction of an annotator, and return its job and the row."""
+    def _undo(
+        self, jobs: list[ServedJob], annotator: str
+    ) -> tuple[str, tuple[Correction, ...]] | None:
+        """Remove what an annotator saved last, and return its job and the rows."""
         with self._undoing:  # two at once would take the same one for the newest
             newest = max(self._last_rows(jobs, annotator), key=lambda one: one[0], default=None)
             if newest is None:
                 return None
             _, job, file = newest
             with self._mistakes(job):
-                row = file.undo(annotator)
-            return None if row is None else (job.id, row)
+                rows = file.undo(annotator)
+            return (job.id, rows) if rows else None
 
     def _last_rows(
         self, jobs: list[ServedJob], annotator: str

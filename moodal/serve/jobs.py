@@ -174,6 +174,10 @@ class JobStore:
         """Return the ids of all jobs."""
         return {row["id"] for row in self._db.execute("SELECT id FROM jobs")}
 
+    def names(self) -> set[str]:
+        """Return the names of all jobs."""
+        return {row["name"] for row in self._db.execute("SELECT name FROM jobs")}
+
     def start(self, id: str) -> bool:
         """Mark a job as begun; return whether it still waited."""
         if id in self._ends:

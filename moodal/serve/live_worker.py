@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from moodal.core.errors import DataError, MoodalError, UsageError
-from moodal.core.privacy import Privacy
 from moodal.model.keeping import Kept
 from moodal.model.live import Live, LiveAnswer
 from moodal.model.model import Model
@@ -26,6 +25,7 @@ from moodal.serve.answers import answer_of, document
 from moodal.serve.channel import Message, WorkerEnd
 from moodal.serve.failure import Failure, sentence_of, status_of
 from moodal.serve.options import predict_options
+from moodal.serve.privacy import ServedPrivacy
 from moodal.serve.worker import EVIDENCE, RESULT, Load, begin, loaded, place_of
 
 TYPES: dict[str, np.dtype[Any]] = {"pcm16": np.dtype("<i2"), "f32": np.dtype("<f4")}
@@ -53,7 +53,7 @@ class LiveSession:
         type: of the samples.
         channels: of the samples.
         longest: seconds of the longest session.
-        privacy: takes words out of answers, where the server does.
+        privacy: takes names and words out of answers, where the server does.
         computing: seconds of work that it may cost.
         spent: seconds of work so far.
     """
@@ -63,7 +63,7 @@ class LiveSession:
     type: np.dtype[Any]
     channels: int
     longest: float
-    privacy: Privacy
+    privacy: ServedPrivacy
     computing: float
     spent: float = 0.0
 
@@ -152,13 +152,21 @@ class Desk:
             elif id in self.sessions:
                 self._feed(id, self.sessions[id], message, payload)
         except Failure as failure:
-            self._fail(id, failure.sentence, failure.status)
+            self._fail(id, self._privacy(message).message(failure.sentence), failure.status)
         except MoodalError as error:
             names = {message["folder"]: "the job"} if "folder" in message else {}
-            self._fail(id, sentence_of(error, names), status_of(error))
+            sentence = self._privacy(message).message(sentence_of(error, names))
+            self._fail(id, sentence, status_of(error))
         except Exception as error:  # a fault of ours in one session ends no other
             kind = type(error).__name__
             self._fail(id, f"This cannot be answered ({kind}); please report it.", 500, error)
+
+    def _privacy(self, message: Message) -> ServedPrivacy:
+        """Return what is taken out of the answer to a message."""
+        session = self.sessions.get(message["id"])
+        if session is not None:
+            return session.privacy
+        return ServedPrivacy.of(message) if "pseudonyms" in message else ServedPrivacy()
 
     def _fail(self, id: str, sentence: str, code: int, error: Exception | None = None) -> None:
         self.sessions.pop(id, None)
@@ -183,7 +191,7 @@ class Desk:
             samples,
             message["channels"],
             message["longest"],
-            Privacy(text=message["text"]),
+            ServedPrivacy.of(message),
             message["computing"],
         )
 

@@ -49,12 +49,17 @@ def review_router(review: Review, limits: Limits) -> APIRouter:
 
     @router.post("/v1/corrections")
     async def decide(request: Request) -> JSONResponse:
-        """Keep a decision; it is on the disk when this answers."""
+        """Keep a decision; it is on the disk when this answers.
+
+        The status is 200 where nothing changes, and nothing is stored.
+        """
         asked = await received(ItemDecision, request, limits)
         with mistakes():
-            await asyncio.to_thread(review.decide, asked.item, asked.kind, asked.new)
+            rows = await asyncio.to_thread(review.decide, asked.item, asked.changes)
             item = review.shown(review.item(asked.item))
-        return JSONResponse({"item": item, "left": review.left}, 201)
+        changed = [row.kind for row in rows]
+        answer = {"item": item, "left": review.left, "changed": changed}
+        return JSONResponse(answer, 201 if changed else 200)
 
     @router.delete("/v1/corrections/last")
     async def undo() -> JSONResponse:

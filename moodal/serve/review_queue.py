@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from moodal.core.correction import Correction, CorrectionFile, CorrectionKind
+from moodal.core.correction import Correction, CorrectionFile, CorrectionKind, corrections_of
 from moodal.core.errors import DataError, UsageError
 from moodal.core.timeline import Prediction, Timeline
 from moodal.media.probe import is_recording
@@ -117,22 +117,22 @@ class Review:
         path = self.item(number).media
         return path if path is not None and is_recording(path) else None
 
-    def decide(self, number: int, kind: CorrectionKind, new: str) -> Correction:
-        """Write a decision to the file.
+    def decide(self, number: int, changes: Mapping[CorrectionKind, str]) -> tuple[Correction, ...]:
+        """Write a decision to the file; return its rows, none where it changes nothing.
 
         Raises:
             DataError: there is no such utterance, or the emotion was not asked for.
             OutputError: the file cannot be written.
         """
         item = self.item(number)
-        row = Correction.of(item.timeline, item.prediction, kind, new, self.annotator)
-        self.file.append(row)
-        return row
+        return self.file.decide(
+            corrections_of(item.timeline, item.prediction, changes, self.annotator)
+        )
 
     def undo(self) -> ReviewItem | None:
         """Take the annotator's last decision back, and return its utterance; None without any."""
-        row = self.file.undo(self.annotator)
-        return next((i for i in self.items if row and _key(i) == (row.recording, row.id)), None)
+        places = {(row.recording, row.id) for row in self.file.undo(self.annotator)}
+        return next((item for item in self.items if _key(item) in places), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the queue as JSON values, without the answers that are still hidden."""

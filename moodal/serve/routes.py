@@ -172,7 +172,8 @@ class _Routes:
         service.uploading += 1
         upload = service.folder.new_upload()
         try:
-            yield await receive_form(request, upload, service.settings.limits), upload
+            form = await receive_form(request, upload, service.settings.limits, service.privacy)
+            yield form, upload
         except OutputError:
             raise Failure(507, "The server's disk is full; try again later.") from None
         finally:

@@ -23,6 +23,7 @@ from moodal.serve.jobs import JobStore, ServedJob, new_id
 from moodal.serve.live_pool import LivePool
 from moodal.serve.metrics import Metrics
 from moodal.serve.options import FormQuestion
+from moodal.serve.privacy import ServedPrivacy
 from moodal.serve.settings import ServeSettings
 from moodal.serve.uploads import ReceivedForm
 from moodal.serve.worker import RESULT, Load, place_of, work
@@ -77,6 +78,11 @@ class Service:
             self.settings.limits.silence,
             self.settings.limits.computing,
         )
+
+    @property
+    def privacy(self) -> ServedPrivacy:
+        """The protection of names and words in all answers."""
+        return ServedPrivacy(self.settings.pseudonyms, self.settings.text)
 
     @property
     def arguments(self) -> tuple[Any, ...]:
@@ -211,6 +217,7 @@ class Service:
             "artefact": job.artefact,
             "options": job.options,
             "emotions": emotions,
+            **self.privacy.to_dict(),
         }
         async with self.pool.line() as line:
             await line.send(message)
@@ -294,7 +301,7 @@ class Service:
             "files": job.files,
             "longest": self.settings.limits.duration,
             "waited": job.waited,
-            "text": self.settings.text,
+            **self.privacy.to_dict(),
         }
         try:
             await worker.channel.send(message)
@@ -386,10 +393,12 @@ def opened_service(settings: ServeSettings, load: Load) -> Service:
     folder = DataFolder(settings.folder)
     folder.open()
     try:
-        return Service(settings, folder, JobStore(folder.database), load)
+        service = Service(settings, folder, JobStore(folder.database), load)
+        service.privacy.require_protected(service.store)
     except MoodalError:
         folder.close()
         raise
+    return service
 
 
 def discard(upload: Path) -> None:

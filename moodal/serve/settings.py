@@ -68,6 +68,8 @@ class ServeSettings:
         live_workers: processes that answer live sessions and other words of kept evidence.
         queue: jobs that may wait or run at a time.
         retain: seconds that the result of a job is kept.
+        pseudonyms: the key by which recordings, speakers and files are renamed in all that the
+            server answers and keeps; None: names remain.
         text: whether answers hold words, and anything keeps them when a job has ended.
         keep_media: whether uploads are kept as long as their job's result.
         tls_cert, tls_key: PEM files, for HTTPS.
@@ -84,6 +86,7 @@ class ServeSettings:
     live_workers: int = 1
     queue: int = 32
     retain: float = 86400.0
+    pseudonyms: Path | None = None
     text: bool = True
     keep_media: bool = False
     tls_cert: Path | None = None

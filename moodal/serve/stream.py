@@ -121,7 +121,7 @@ class _Conversation:
         sound = "f32" if first["sound"] == "webm" else first["sound"]
         more = {"rate": rate, "channels": channels, "sound": sound}
         bounds = {"longest": limits.duration, "computing": limits.computing}
-        return {"kind": "open", **first, **more, **bounds, "text": self.service.settings.text}
+        return {"kind": "open", **first, **more, **bounds, **self.service.privacy.to_dict()}
 
     async def _received(self) -> dict[str, Any]:
         """Return the next message of the client.

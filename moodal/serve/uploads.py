@@ -23,6 +23,7 @@ from moodal.core.errors import writing
 from moodal.core.guard import plain
 from moodal.serve.failure import Failure
 from moodal.serve.options import FILES
+from moodal.serve.privacy import ServedPrivacy
 from moodal.serve.settings import Limits
 
 SPARE = 256 << 20
@@ -90,8 +91,16 @@ async def pieces(request: Request, limits: Limits, most: int) -> AsyncIterator[b
             yield piece
 
 
-async def receive_form(request: Request, folder: Path, limits: Limits) -> ReceivedForm:
+async def receive_form(
+    request: Request, folder: Path, limits: Limits, privacy: ServedPrivacy
+) -> ReceivedForm:
     """Receive a form, and write its files into a folder.
+
+    Args:
+        request: that brings it.
+        folder: of its files.
+        limits: bounds on it.
+        privacy: renames its files, whose own names are not kept.
 
     Raises:
         Failure: it is no form, breaks a bound, or holds what a form may not hold.
@@ -104,7 +113,7 @@ async def receive_form(request: Request, folder: Path, limits: Limits) -> Receiv
     if kind != b"multipart/form-data" or not boundary:
         raise Failure(415, "The body is a form: send it as multipart/form-data.")
     _require_space(request, folder)
-    reader = _FormReader(folder, limits, boundary)
+    reader = _FormReader(folder, limits, boundary, privacy)
     try:
         async for piece in pieces(request, limits, limits.upload):
             await asyncio.to_thread(reader.write, piece)
@@ -125,7 +134,8 @@ def _require_space(request: Request, folder: Path) -> None:
 class _FormReader:
     """Reads a form from its pieces; files go to disk as they come."""
 
-    def __init__(self, folder: Path, limits: Limits, boundary: bytes):
+    def __init__(self, folder: Path, limits: Limits, boundary: bytes, privacy: ServedPrivacy):
+        self.privacy = privacy
         self.folder, self.limits, self.form = folder, limits, ReceivedForm()
         self.header, self.headers = [b"", b""], dict[bytes, bytes]()
         self.name, self.value = "", bytearray()
@@ -204,7 +214,7 @@ class _FormReader:
         if self.name not in FILES:
             raise Failure(400, f"A file is one of {', '.join(FILES)}; not {self.name[:60]!r}.")
         filename = parameters[b"filename"].decode("utf-8", "replace")
-        self.form.files[self.name] = clean_name(filename)
+        self.form.files[self.name] = self.privacy.file(self.name, clean_name(filename))
         self.file = open(self.folder / self.name, "xb")  # noqa: SIM115
 
     def _data(self, data: bytes, start: int, end: int) -> None:

@@ -21,7 +21,6 @@ from typing import Any
 
 from moodal.core.errors import MoodalError
 from moodal.core.files import replacing
-from moodal.core.privacy import Privacy
 from moodal.core.timeline import Prediction, Timeline
 from moodal.model.keeping import Keeper
 from moodal.model.model import Model
@@ -29,6 +28,7 @@ from moodal.serve.answers import answer_of, document
 from moodal.serve.channel import Message, WorkerEnd
 from moodal.serve.failure import Failure, sentence_of, status_of
 from moodal.serve.options import predict_options
+from moodal.serve.privacy import ServedPrivacy
 
 Load = Callable[[str], Model]
 """Loads the model of a name; it can be pickled."""
@@ -137,7 +137,7 @@ class Work:
         channel: to the server.
         inbox: tells when the job is not wanted any more.
         message: the job: "id", "folder", "name", "artefact", "options", "files", "longest",
-            "text", "waited".
+            "text", "pseudonyms", "waited".
     """
 
     channel: WorkerEnd
@@ -151,9 +151,10 @@ class Work:
         except _Cancelled:
             return {"status": "cancelled"}
         except Failure as failure:
-            return {"status": "failed", "error": failure.sentence, "code": failure.status}
+            sentence = self._privacy.message(failure.sentence)
+            return {"status": "failed", "error": sentence, "code": failure.status}
         except MoodalError as error:
-            sentence = sentence_of(error, self._names)
+            sentence = self._privacy.message(sentence_of(error, self._names))
             return {"status": "failed", "error": sentence, "code": status_of(error)}
         except Exception as error:  # a fault of ours in one file ends no other job
             kind = type(error).__name__
@@ -166,8 +167,8 @@ class Work:
         return Path(self.message["folder"])
 
     @property
-    def _privacy(self) -> Privacy:
-        return Privacy(text=self.message["text"])
+    def _privacy(self) -> ServedPrivacy:
+        return ServedPrivacy.of(self.message)
 
     @property
     def _name(self) -> str:
@@ -203,8 +204,7 @@ class Work:
         timeline = self._privacy.timeline(dataclasses.replace(timeline, path=name))
         kept = keeper.kept
         if kept is not None and model.info.kind == "fused" and not self.message["waited"]:
-            kept = kept if self._privacy.text else kept.without_text()
-            kept.write(self._folder / EVIDENCE)
+            self._privacy.kept(kept).write(self._folder / EVIDENCE)
         with replacing(self._folder / RESULT) as part:
             part.write_text(document(timeline), encoding="utf-8")
 
@@ -239,7 +239,7 @@ class Work:
                 "kind": "answer",
                 "id": self.message["id"],
                 "seconds": answer.end,
-                "answer": answer_of(answer, model, self._privacy),
+                "answer": answer_of(answer, model, self._privacy, self.message["name"]),
             }
         )
 

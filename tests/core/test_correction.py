@@ -97,11 +97,38 @@ def test_undo_removes_the_last_row_of_the_annotator(tmp_path):
     rows = [row(1, annotator="ann"), row(2, annotator="ben"), row(3, annotator="ann")]
     for one in rows:
         file.append(one)
-    assert file.undo("ben") == rows[1]
-    assert file.undo("ben") is None
+    assert file.undo("ben") == (rows[1],)
+    assert file.undo("ben") == ()
     assert read_corrections(file.path) == [rows[0], rows[2]]
-    assert file.undo("ann") == rows[2]
+    assert file.undo("ann") == (rows[2],)
     assert CorrectionFile(file.path).rows == (rows[0],)
+
+
+def test_what_was_saved_together_is_undone_together(tmp_path):
+    file = CorrectionFile(tmp_path / "c.csv")
+    earlier = row(1, time="2026-01-02T03:04:04+00:00")
+    others = [row(2), row(1, annotator="ben"), row(1, kind="text", annotator="ben")]
+    file.append(earlier)
+    file.append(row(1), row(1, kind="text", new="No!"))
+    file.append(*others)
+    assert [one.kind for one in file.undo("ann")] == ["emotion"]  # of another utterance
+    assert [one.kind for one in file.undo("ann")] == ["emotion", "text"]
+    assert read_corrections(file.path) == [earlier, *others[1:]]
+    assert file.undo("ann") == (earlier,)
+    file.append(row(5, time=""), row(5, kind="text", time=""))
+    assert len(file.undo("ann")) == 1  # nothing says that these were saved together
+
+
+def test_a_decision_that_changes_nothing_is_not_stored(tmp_path):
+    file = CorrectionFile(tmp_path / "c.csv")
+    same, words = row(1, new="fear"), row(1, kind="text", old="Yes.", new="Yes.")
+    assert file.decide([same, words]) == (same,)  # to agree is a decision, the words are no change
+    assert file.decide([same, words]) == ()
+    other = row(1, kind="text", old="Yes.", new="No.")
+    assert file.decide([same, other]) == (other,)
+    assert file.decide([words]) == (words,)  # back to those of the model
+    assert file.decide([row(1, new="fear", annotator="ben")])
+    assert [r.new for r in read_corrections(file.path)] == ["fear", "No.", "Yes.", "fear"]
 
 
 def in_threads(*works):
@@ -154,7 +181,7 @@ def test_an_undo_leaves_what_others_write_meanwhile(tmp_path, shared):
 
     def undo():
         for _ in range(6):
-            assert one.undo("ann") is not None
+            assert one.undo("ann")
 
     def append():
         for i in range(6):
@@ -196,7 +223,7 @@ def test_a_folder_that_went_is_not_made_again(tmp_path):
     file.path.parent.mkdir()
     file.append(row())
     shutil.rmtree(file.path.parent)
-    assert file.undo("ann") is None
+    assert file.undo("ann") == ()
     assert not file.path.parent.exists()
 
 

@@ -101,22 +101,37 @@ def test_recordings_that_are_lost_are_named(recordings, results):
     assert any("p05 has not every condition" in note for note in answer.notes)
 
 
-@pytest.mark.skipif(not CLIP.exists(), reason="the example clip is not here")
-def test_calls_with_a_person_per_channel(tmp_path):
-    said = read_audio(CLIP, rate=RATE)[: 6 * RATE]
+@pytest.fixture
+def said():
+    """Six seconds of the example clip's synthetic voice."""
+    if not CLIP.exists():
+        pytest.skip("the example clip is not here")
+    return read_audio(CLIP, rate=RATE)[: 6 * RATE]
+
+
+def write_calls(folder, said, count):
+    """Write calls in which an agent speaks, then a caller in the other channel; and their table."""
     silence = np.zeros_like(said)
-    calls, out = tmp_path / "calls", tmp_path / "results"
+    calls = folder / "calls"
     calls.mkdir()
     lines = ["recording,participant,condition,channel"]
-    for i in range(3):
+    for i in range(count):
         loud = said * (0.5 + 0.2 * i)
         left, right = np.concatenate([loud, silence]), np.concatenate([silence, said])
         soundfile.write(calls / f"call{i}.wav", np.stack([left, right], axis=1), RATE)
         lines += [f"call{i}.wav,agent{i},agent,1", f"call{i}.wav,caller{i},caller,2"]
-    design = tmp_path / "design.csv"
+    design = folder / "design.csv"
     design.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    options = ["--speakers", "channels", "--streams", "speech", "--no-asr", "--format", "jsonl"]
-    main(["predict", str(calls), *options, "--out", str(out / "calls.jsonl")])
+    return calls, design
+
+
+BY_CHANNEL = ("--speakers", "channels", "--streams", "speech", "--no-asr")
+
+
+def test_calls_with_a_person_per_channel(said, tmp_path):
+    calls, design = write_calls(tmp_path, said, 3)
+    out = tmp_path / "results"
+    main(["predict", str(calls), *BY_CHANNEL, "--format", "jsonl", "--out", str(out / "c.jsonl")])
     results = read_results(out)
     answer = study(results, design)
     assert answer.counts["observations"] == 6
@@ -133,3 +148,43 @@ def test_calls_with_a_person_per_channel(tmp_path):
 
 
 WHO = ("agent", "caller")
+
+
+def test_a_report_of_calls_shows_a_person_per_channel(said, tmp_path, new_page):
+    calls, design = write_calls(tmp_path, said, 2)
+    out, table = tmp_path / "report.html", tmp_path / "study.csv"
+    study_options = ["--design", str(design), "--csv", str(table), "--embed"]
+    main(["report", str(calls), *BY_CHANNEL, *study_options, "--out", str(out)])
+
+    rows = list(csv.DictReader(table.open(encoding="utf-8")))
+    assert {(r["recording"], r["participant"], r["condition"], r["channel"]) for r in rows} == {
+        (f"call{i}.wav", f"{who}{i}", who, str(channel))
+        for i in range(2)
+        for channel, who in enumerate(WHO, 1)
+    }
+    page = new_page()
+    page.goto(out.as_uri())
+    page.wait_for_selector(".stage audio")  # the call is a part of the page
+    persons = [
+        name.split("\n")[0] for name in page.locator(".decided .track-name").all_inner_texts()
+    ]
+    assert persons == ["channel 1", "channel 2"]
+    places = {}
+    for utterance in page.locator(".utterance").all():
+        who = utterance.locator(".who").inner_text().strip()
+        start = float(utterance.locator(".when").inner_text().split("–")[0])
+        places.setdefault(who, []).append(start)
+    assert set(places) == {"channel 1:", "channel 2:"}
+    assert max(places["channel 1:"]) < len(said) / RATE - 0.5 < min(places["channel 2:"])
+    shown = page.locator(".study").inner_text()
+    assert "4 participants" in shown
+    assert "different people, not paired" in shown
+    means = page.locator(".study-table").first.locator("tr")
+    for condition in WHO:
+        values = [
+            float(r["value"])
+            for r in rows
+            if (r["measure"], r["condition"]) == ("p_anger", condition)
+        ]
+        own = means.filter(has_text=condition).locator(".figure:nth-last-child(3)")
+        assert f"{np.mean(values):.3f}" in own.all_inner_texts()

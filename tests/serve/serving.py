@@ -49,7 +49,7 @@ def main() -> None:
     limits = Limits(**asked.pop("limits", {}))
     folder = Path(asked.pop("folder"))
     asked.setdefault("port", 0)
-    for name in ("tls_cert", "tls_key"):
+    for name in ("tls_cert", "tls_key", "pseudonyms"):
         if name in asked:
             asked[name] = Path(asked[name])
     serve(ServeSettings(folder=folder, limits=limits, **asked), partial(load, artefact), announce)

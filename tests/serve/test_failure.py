@@ -37,3 +37,12 @@ def test_a_damaged_file_of_corrections_names_no_path():
     with pytest.raises(Failure) as failure, decision.mistakes():
         raise DataError("/home/My User/data/corrections.csv, row 3: it is damaged.")
     assert failure.value.sentence == "a file of the server, row 3: it is damaged."
+
+
+def test_options_of_the_command_line_are_named_as_fields():
+    for text, sentence in (
+        ("Say who speaks, for example with --speakers auto.", "speakers=auto."),
+        ("Leave --text and --face-actions out.", "Leave the field text and the field face_actions"),
+        ("A dash--and 3 -- 4.", "A dash--and 3 -- 4."),
+    ):
+        assert sentence in sentence_of(DataError(text), {})

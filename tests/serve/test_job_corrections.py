@@ -33,8 +33,9 @@ def done(finished):
     return finished()
 
 
-def correct(server, job, id="clip.mp4#1", new="fear", **more):
-    body = json.dumps({"job": job, "id": id, "new": new, **more})
+def correct(server, job, id="clip.mp4#1", **more):
+    changes = more if more.keys() & {"emotion", "text"} else {"emotion": "fear", **more}
+    body = json.dumps({"job": job, "id": id, **changes})
     return server.ask("POST", "/v1/corrections", body, {"Content-Type": "application/json"})
 
 
@@ -46,7 +47,7 @@ def exported(server, job, format):
 
 def test_a_label_and_words_are_corrected_and_exported(server, done):
     assert correct(server, done, annotator="ann").status == 201
-    assert correct(server, done, kind="text", new="We lost.", annotator="ann").status == 201
+    assert correct(server, done, text="We lost.", annotator="ann").status == 201
     rows = csv.DictReader(io.StringIO(exported(server, done, "csv")))
     assert [row["new"] for row in rows] == ["fear", "We lost."]
     [timeline] = from_json(exported(server, done, "json"))
@@ -67,6 +68,29 @@ def test_the_last_correction_of_an_annotator_is_undone(server, done):
     assert server.ask("DELETE", f"/v1/corrections/last?job={done}").status == 404
 
 
+def test_a_label_and_words_that_were_saved_together_are_undone_together(server, done):
+    correct(server, done, emotion="fear", annotator="ann")
+    answer = correct(server, done, emotion="anger", text="We lost.", annotator="ann")
+    assert (answer.status, answer.json["changed"]) == (
+        201,
+        {"emotion": "anger", "text": "We lost."},
+    )
+    undo = f"/v1/corrections/last?annotator=ann&job={done}"
+    assert server.ask("DELETE", undo).json["kinds"] == ["emotion", "text"]
+    rows = csv.DictReader(io.StringIO(exported(server, done, "csv")))
+    assert [(row["kind"], row["new"]) for row in rows] == [("emotion", "fear")]
+
+
+def test_a_correction_that_changes_nothing_is_not_stored(server, done):
+    [timeline] = from_json(exported(server, done, "json"))
+    assert correct(server, done, text=timeline[0].text).json["changed"] == {}
+    assert correct(server, done).status == 201
+    again = correct(server, done)
+    assert (again.status, again.json["changed"]) == (200, {})
+    path = server.folder / "jobs" / done / "corrections.csv"
+    assert [row.new for row in read_corrections(path)] == ["fear"]
+
+
 def test_what_others_correct_later_does_not_choose_the_job_of_an_undo(server, finished):
     first, second = finished(), finished()
     correct(server, first, annotator="ann")
@@ -77,7 +101,7 @@ def test_what_others_correct_later_does_not_choose_the_job_of_an_undo(server, fi
 
 
 def test_corrections_go_with_their_job(server, done):
-    correct(server, done, kind="text", new="canary-of-words")
+    correct(server, done, text="canary-of-words")
     assert server.ask("DELETE", f"/v1/jobs/{done}").status == 200
     left = b"".join(p.read_bytes() for p in server.folder.rglob("*") if p.is_file())
     assert b"canary-of-words" not in left
@@ -86,7 +110,7 @@ def test_corrections_go_with_their_job(server, done):
 
 def test_clients_may_correct_one_job_at_the_same_time(server, done):
     def send(number):
-        return correct(server, done, kind="text", new=f"words {number}").status
+        return correct(server, done, text=f"words {number}").status
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(send, range(24))) == [201] * 24
@@ -104,13 +128,13 @@ def test_a_job_that_went_keeps_no_words_and_its_folder_is_not_made_again(server,
     else:
 
         def send(number):
-            return correct(server, done, kind="text", new=f"canary {number}")
+            return correct(server, done, text=f"canary {number}")
 
         with ThreadPoolExecutor(8) as pool:
             answers = pool.map(send, range(24))
             assert server.ask("DELETE", f"/v1/jobs/{done}").status == 200
             assert {answer.status for answer in answers} <= {201, 404}
-    answer = correct(server, done, kind="text", new="canary")
+    answer = correct(server, done, text="canary")
     assert (answer.status, answer.error) == (404, "There is no such job.")
     assert not folder.exists()
     assert server.ask("DELETE", f"/v1/corrections/last?job={done}").status == 404
@@ -122,10 +146,10 @@ def test_a_job_that_went_keeps_no_words_and_its_folder_is_not_made_again(server,
         ({"id": "clip.mp4#99"}, 404),
         ({"job": "x"}, 404),
         ({"job": "../jobs"}, 404),
-        ({"new": "melancholy"}, 422),
-        ({"new": 3}, 400),
-        ({"kind": "mood"}, 400),
-        ({"kind": "text", "new": "x" * 30_000}, 400),
+        ({"emotion": "melancholy"}, 422),
+        ({"emotion": 3}, 400),
+        ({"mood": "x"}, 400),
+        ({"text": "x" * 30_000}, 400),
         ({"path": "/etc/passwd"}, 400),
     ],
 )
@@ -137,7 +161,7 @@ def test_a_wrong_correction_is_one_sentence(server, done, body, status):
 
 
 def test_other_websites_and_strangers_are_refused(server, done):
-    body = json.dumps({"job": done, "id": "clip.mp4#1", "new": "fear"})
+    body = json.dumps({"job": done, "id": "clip.mp4#1", "emotion": "fear"})
     foreign = {"Content-Type": "application/json", "Origin": "http://evil.example"}
     assert server.ask("POST", "/v1/corrections", body, foreign).status == 403
     assert server.ask("POST", "/v1/corrections", body, token=False).status in (401, 403)

@@ -87,14 +87,17 @@ def test_results_without_emotions_are_refused(made, folder):
 def test_decisions_are_written_at_once_and_undone(start, folder):
     _, client = start()
     first = client.get("/v1/review/queue").json()["items"][0]
-    answer = client.post("/v1/corrections", json={"item": first["item"], "new": "fear"})
+    answer = client.post("/v1/corrections", json={"item": first["item"], "emotion": "fear"})
     assert answer.status_code == 201
     assert answer.json()["item"]["decided"] == {"emotion": "fear"}
     assert answer.json()["left"] == 4
     [row] = read_corrections(folder / "corrections.csv")
     assert (row.id, row.old, row.new, row.annotator) == (first["id"], "unsure", "fear", "ann")
-    words = {"item": first["item"], "kind": "text", "new": "Well, it can."}
+    words = {"item": first["item"], "text": "Well, it can."}
     assert client.post("/v1/corrections", json=words).status_code == 201
+    again = client.post("/v1/corrections", json={**words, "emotion": "fear"})
+    assert (again.status_code, again.json()["changed"]) == (200, [])
+    assert len(read_corrections(folder / "corrections.csv")) == 2
     assert client.delete("/v1/corrections/last").json()["item"]["decided"] == {"emotion": "fear"}
     assert client.delete("/v1/corrections/last").json()["left"] == 5
     assert client.delete("/v1/corrections/last").status_code == 404
@@ -113,14 +116,14 @@ def test_a_long_review_is_listed_in_time_that_grows_with_its_length(made, folder
     listed = review.to_dict()
     assert time.process_time() - begun < 0.8  # a scan of all decisions per utterance took 11 s
     assert [i["id"] for i in listed["items"] if not i["decided"]] == ["0"]
-    review.decide(0, "emotion", "anger")
+    review.decide(0, {"emotion": "anger"})
     assert (review.left, review.shown(review.item(0))["decided"]) == (0, {"emotion": "anger"})
 
 
 def test_a_review_goes_on_where_it_was_stopped(start):
     _, client = start()
     for item in client.get("/v1/review/queue").json()["items"][:3]:
-        client.post("/v1/corrections", json={"item": item["item"], "new": "anger"})
+        client.post("/v1/corrections", json={"item": item["item"], "emotion": "anger"})
     _, client = start()
     queue = client.get("/v1/review/queue").json()
     assert (queue["left"], queue["total"]) == (2, 5)
@@ -133,13 +136,13 @@ def test_a_blind_review_sends_no_answer_before_the_decision(start):
     hidden = ("answer", "probabilities", "flags", "dB", "label")
     assert not [word for word in hidden if word in queue.text]
     item = queue.json()["items"][1]
-    first = client.post("/v1/corrections", json={"item": item["item"], "kind": "text", "new": "x"})
+    first = client.post("/v1/corrections", json={"item": item["item"], "text": "x"})
     assert "answer" not in first.json()["item"]  # words are no decision on the emotion
     for format in ("json", "textgrid", "eaf"):
         refused = client.get(f"/v1/corrections?format={format}&item=0")
         assert refused.status_code == 422
         assert "undecided" in refused.json()["error"]
-    after = client.post("/v1/corrections", json={"item": item["item"], "new": "fear"})
+    after = client.post("/v1/corrections", json={"item": item["item"], "emotion": "fear"})
     p = review.item(item["item"]).prediction
     assert after.json()["item"]["answer"]["label"] == p.label
     again = client.get("/v1/review/queue").json()["items"]
@@ -151,7 +154,7 @@ def test_a_blind_review_sends_no_answer_before_the_decision(start):
 def test_corrected_results_are_exported(start):
     review, client = start()
     p = review.item(0).prediction
-    client.post("/v1/corrections", json={"item": 0, "new": "fear"})
+    client.post("/v1/corrections", json={"item": 0, "emotion": "fear"})
     [back] = from_json(client.get("/v1/corrections?format=json").text)
     assert (p.label, back[0].label) == ("anger", "fear")
     assert "fear" in client.get("/v1/corrections?format=eaf&item=0").text
@@ -165,13 +168,13 @@ def test_corrected_results_are_exported(start):
 @pytest.mark.parametrize(
     "body",
     [
-        {"item": 0, "new": "melancholy"},
-        {"item": 99, "new": "fear"},
-        {"item": -1, "new": "fear"},
-        {"item": "0", "new": "fear"},
-        {"item": 0, "new": "fear", "annotator": "eve"},
-        {"item": 0, "kind": "mood", "new": "x"},
-        {"item": 0, "kind": "text", "new": "x" * 30_000},
+        {"item": 0, "emotion": "melancholy"},
+        {"item": 99, "emotion": "fear"},
+        {"item": -1, "emotion": "fear"},
+        {"item": "0", "emotion": "fear"},
+        {"item": 0, "emotion": "fear", "annotator": "eve"},
+        {"item": 0, "mood": "x"},
+        {"item": 0, "text": "x" * 30_000},
         {"item": 0},
         [],
         "fear",
@@ -247,7 +250,7 @@ def test_nobody_else_may_ask(start):
     rebound = client.get("/v1/review/queue", headers={"host": "evil.example"})
     assert rebound.status_code == 421
     foreign = {"origin": "http://evil.example"}
-    body = {"item": 0, "new": "fear"}
+    body = {"item": 0, "emotion": "fear"}
     assert client.post("/v1/corrections", json=body, headers=foreign).status_code == 403
     assert client.delete("/v1/corrections/last", headers=foreign).status_code == 403
     policy = client.get("/").headers["content-security-policy"]

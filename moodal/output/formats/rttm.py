@@ -36,8 +36,8 @@ def _lines(timeline: Timeline, recording: str) -> Iterator[str]:
     spoken = [c.prediction for c in annotations if c.prediction.text or _is_voice(c.prediction)]
     if spoken and not any(p.speaker for p in spoken):
         raise UsageError(
-            f"Nobody is named in {recording}, but rttm tells who speaks: ask for it, for example "
-            "with --speakers auto."
+            f"Nobody is named in {recording}, but RTTM tells who speaks: predict the recording "
+            "again, for example with --speakers auto."
         )
     for turn in timeline.turns:
         yield _line(recording, turn.start, turn.end, _field(turn.speaker))

@@ -33,10 +33,10 @@ export function details(model, actions) {
       body,
       heading(model, current, actions),
       current.source.text ? element("blockquote", {}, current.source.text) : null,
+      actions.correction?.(current) ?? null,
       model.emotions.length ? probabilities(model, current, asked, pick) : valueList(model, current),
       asked ? shares(model, current, asked) : null,
       remarksOf(model, current),
-      actions.correction?.(current) ?? null,
       measures(model, current),
     );
   }
@@ -56,7 +56,7 @@ function heading(model, utterance, actions) {
   const who = model.persons.length ? utterance.who : utterance.source.speaker;
   const place = model.timed ? times(utterance.from, utterance.to, model.short) : "";
   const parts = [text("utterance", { number: utterance.number }), place, who].filter(Boolean);
-  const play = model.timed
+  const play = model.timed && model.playable
     ? element("button", { type: "button", class: "small", onclick: () => actions.play(utterance) }, text("details.play"))
     : null;
   return element(

@@ -5,10 +5,11 @@ import { text } from "./texts.js";
 
 /** Return the player of a recording.
  *
- * `media` is {url} or null; `range` gets the second that is played. Where there is no recording, or
- * it cannot be played, the reader may choose the file.
+ * `media` is {url} or null, and `missing` a sentence that says why there is none; `range` gets the
+ * second that is played. Where there is no recording, or it cannot be played, the reader may choose
+ * the file, which `chosen(file)` is told.
  */
-export function player(model, media, range) {
+export function player(model, media, range, { missing = text("player.none"), chosen = () => {} } = {}) {
   const stage = element("div", { class: "stage" });
   const host = element("div", { class: "player", role: "group", "aria-label": text("player") }, stage);
   const state = { element: null, until: null, url: null };
@@ -17,14 +18,17 @@ export function player(model, media, range) {
     const input = element("input", {
       type: "file",
       accept: "audio/*,video/*,image/*",
+      "aria-describedby": "no-media",
       onchange: () => {
         const [file] = input.files;
-        if (file) open(URL.createObjectURL(file), false, file.name);
+        if (!file) return;
+        open(URL.createObjectURL(file), false, file.name);
+        chosen(file);
       },
     });
     const label = element("label", { class: "choose" }, text("player.choose"), input);
     state.element = null;
-    fill(stage, element("div", { class: "no-media" }, element("p", {}, message), label));
+    fill(stage, element("div", { class: "no-media" }, element("p", { id: "no-media" }, message), label));
     host.dispatchEvent(new CustomEvent("media"));
   }
 
@@ -78,18 +82,25 @@ export function player(model, media, range) {
   }
 
   const plays = () => state.element !== null && "play" in state.element;
-  if (model.kind === "text" || model.kind === "subtitles") host.hidden = true;
+
+  /** Lead the reader, who wants to play, to the reason why nothing can be played. */
+  function explain() {
+    host.scrollIntoView({ block: "nearest" });
+    stage.querySelector(".no-media input")?.focus({ preventScroll: true });
+  }
+
+  if (!model.playable) host.hidden = true;
   else if (media) open(media.url, !media.url.startsWith("blob:"));
-  else offer(text("player.none"));
+  else offer(missing);
 
   return {
     element: host,
     stage,
     media: () => state.element,
     open: (url) => open(url, false),
-    /** Play, or pause; nothing without a recording. */
+    /** Play, or pause; without a recording, say why there is none. */
     toggle() {
-      if (!plays()) return;
+      if (!plays()) return void explain();
       state.until = null;
       if (state.element.paused) state.element.play().catch(() => {});
       else state.element.pause();
@@ -101,7 +112,7 @@ export function player(model, media, range) {
     },
     /** Play from one second to another. */
     playSpan(from, to) {
-      if (!plays()) return;
+      if (!plays()) return void explain();
       state.element.currentTime = from;
       state.until = to;
       state.element.play().catch(() => {});

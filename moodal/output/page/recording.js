@@ -24,6 +24,7 @@ export function readRecording(recording) {
     name: nameOf(recording),
     kind: recording.kind,
     timed,
+    playable: recording.kind !== "text" && recording.kind !== "subtitles" && !recording.live,
     length,
     short: length < 60,
     utterances,

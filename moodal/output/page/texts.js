@@ -16,6 +16,6 @@ export function text(key, values = {}) {
 }
 
 /** Return the text of a key for a number: key.one for 1, else key.many. */
-export function counted(key, count) {
-  return text(`${key}.${count === 1 ? "one" : "many"}`, { count });
+export function counted(key, count, values = {}) {
+  return text(`${key}.${count === 1 ? "one" : "many"}`, { count, ...values });
 }

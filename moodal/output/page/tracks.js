@@ -85,7 +85,7 @@ function controls(model, range, actions, now) {
     "div",
     { class: "toolbar", role: "toolbar", "aria-label": text("timeline.tools") },
     element("h2", {}, text("timeline")),
-    model.source.live ? null : button(text("tool.play"), "▶", actions.toggle),
+    model.playable ? button(text("tool.play"), "▶", actions.toggle) : null,
     now,
     element("span", { class: "space" }),
     button(text("tool.left"), "←", () => range.pan(-0.5), "tool pan"),

@@ -10,11 +10,12 @@ const STRONGEST = 0.5; // opacity of the word with the largest share
 /** Return the list of utterances.
  *
  * `choose(index, second)` is called for a clicked one; `correct(index, what)`, where there are
- * corrections, for a clicked "label" or "words".
+ * corrections, for a clicked "label" or "words"; `drafted(utterance)` tells of one with a correction
+ * that is not saved.
  */
-export function transcript(model, choose, correct = null) {
+export function transcript(model, choose, correct = null, drafted = () => false) {
   const largest = largestShare(model);
-  const items = model.utterances.map((utterance) => item(model, utterance, largest, { choose, correct }));
+  const items = model.utterances.map((utterance) => item(model, utterance, largest, { choose, correct, drafted }));
   const list = element("ol", { class: "utterances" }, items);
   const legend = element("p", { class: "quiet" }, text(largest ? "words.legend" : "words.plain"));
   return {
@@ -37,7 +38,7 @@ function largestShare(model) {
   return largest;
 }
 
-function item(model, utterance, largest, { choose, correct }) {
+function item(model, utterance, largest, { choose, correct, drafted }) {
   const { source } = utterance;
   const place = model.timed ? times(utterance.from, utterance.to, model.short) : "";
   const who = model.persons.length ? utterance.who : source.speaker ?? "";
@@ -60,6 +61,7 @@ function item(model, utterance, largest, { choose, correct }) {
   const flags = source.flags.length
     ? element("span", { class: "flagged", title: source.flags.join(" ") }, text("flagged"))
     : null;
+  const draft = correct && element("span", { class: "flagged draft", hidden: !drafted(utterance) }, text("draft"));
   return element(
     "li",
     { class: `utterance${utterance.provisional ? " provisional" : ""}`, "data-utterance": utterance.utterance },
@@ -82,7 +84,7 @@ function item(model, utterance, largest, { choose, correct }) {
       who ? element("b", { class: "who" }, `${who}: `) : null,
       source.text ? words(model, utterance, largest) : element("i", { class: "quiet" }, text("words.none")),
     ),
-    element("div", { class: "answer" }, badge, flags, utterance.provisional ? element("span", { class: "flagged" }, text("provisional")) : null),
+    element("div", { class: "answer" }, badge, flags, draft, utterance.provisional ? element("span", { class: "flagged" }, text("provisional")) : null),
   );
 }
 

@@ -15,17 +15,20 @@ import { transcript } from "./transcript.js";
 
 /** Show a recording of a moodal-timeline/1 document in an element.
  *
- * Options: `media` {url} is the recording itself, or null; `correction(utterance)` returns a form
- * that corrects it, or null; `tools` are elements that stand above the tracks; `live` is whether
- * the recording still goes on, so that there is nothing to play.
+ * Options: `media` {url} is the recording itself, or null, and `missing` a sentence that says why
+ * there is none; `chosen(file)` is told a file that the reader chose instead; `correction(utterance)`
+ * returns a form that corrects it, or null; `drafted(utterance)` tells of one with a correction that
+ * is not saved; `tools` are elements that stand above the tracks; `live` is whether the recording
+ * still goes on, so that there is nothing to play.
  *
- * Returns {model, choose(index), update(recording), follow(second), leave(), close()}.
+ * Returns {model, chosen, choose(index), update(recording), markDraft(index, on), follow(second), leave(),
+ * close()}.
  */
-export function showRecording(root, recording, { media = null, correction = null, tools = [], live = false } = {}) {
+export function showRecording(root, recording, { media = null, missing, chosen, correction = null, drafted, tools = [], live = false } = {}) {
   let model = readRecording(recording);
   const range = timeRange(model.length);
   const view = { chosen: null };
-  const playing = player(model, media, range);
+  const playing = player(model, media, range, { missing, chosen });
   if (live) playing.element.hidden = true;
   const room = element("div", { class: "view", tabindex: "-1" });
 
@@ -54,7 +57,7 @@ export function showRecording(root, recording, { media = null, correction = null
     const list = transcript(model, actions.choose, correction && ((index, what) => {
       actions.choose(index);
       room.querySelector(`.correction .correct-${what}`)?.focus();
-    }));
+    }), drafted);
     const lines = tracks(model, range, actions);
     fill(
       room,
@@ -63,11 +66,10 @@ export function showRecording(root, recording, { media = null, correction = null
       element(
         "div",
         { class: "columns" },
-        element("div", { class: "main-column" }, playing.element, lines.element, list.element),
+        // all of it, so that the column at the side stays in sight to the end of the page
+        element("div", { class: "main-column" }, playing.element, lines.element, list.element, notes(model), keyHelp(correction !== null)),
         element("div", { class: "side-column" }, why.element),
       ),
-      notes(model),
-      keyHelp(correction !== null),
     );
     return { why, list, lines };
   }
@@ -118,6 +120,7 @@ export function showRecording(root, recording, { media = null, correction = null
   return {
     model: () => model,
     element: room,
+    chosen: () => view.chosen,
     choose: (index) => actions.choose(index),
     /** Show another answer to the same recording; the player, the zoom and the choice stay. */
     update(other) {
@@ -129,6 +132,10 @@ export function showRecording(root, recording, { media = null, correction = null
       parts.lines.draw();
       if (chosen !== null && model.utterances[chosen]) mark(model.utterances[chosen], false);
       else if (live && model.utterances.length) parts.why.show(model.utterances.at(-1));
+    },
+    /** Mark an utterance as one with a correction that is not saved, or take the mark away. */
+    markDraft(index, on) {
+      for (const tag of room.querySelectorAll(`.utterance[data-utterance="${index}"] .draft`)) tag.hidden = !on;
     },
     /** Put the playhead on a second. */
     follow: (second) => range.setNow(second),

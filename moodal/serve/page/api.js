@@ -1,5 +1,6 @@
 // The server's interface, as far as the page uses it. Every error is one sentence.
 
+import { inPageWords } from "./sentences.js";
 import { text } from "./texts.js";
 
 /** Return the answer to a request; an error has the server's sentence as its message. */
@@ -29,7 +30,7 @@ async function sentenceOf(response) {
   if (response.status === 401) return text("error.key");
   try {
     const { error } = await response.json();
-    if (typeof error === "string") return error;
+    if (typeof error === "string") return inPageWords(error);
   } catch {
     // it was no JSON, as of a proxy
   }
@@ -50,7 +51,7 @@ export function sendJob(form, progress, signal) {
     });
     request.addEventListener("load", () => {
       if (request.status < 300) resolve(request.response);
-      else reject(new Error(request.response?.error ?? text("error.status", { status: request.status })));
+      else reject(new Error(inPageWords(request.response?.error ?? text("error.status", { status: request.status }))));
     });
     request.addEventListener("error", () => reject(new Error(text("error.unreachable"))));
     request.addEventListener("abort", () => reject(new Error(text("job.cancelled"))));

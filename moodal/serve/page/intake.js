@@ -1,20 +1,28 @@
 // What goes in: files and folders that are dropped or chosen, a text, and what is asked of them.
 
 import { element, fill } from "./dom.js";
-import { text } from "./texts.js";
+import { emotionWords } from "./sentences.js";
+import { counted, text } from "./texts.js";
 
 const SUBTITLES = /\.(srt|vtt)$/i;
+// texts and pictures, to which no subtitles belong, as for moodal predict
+const WITHOUT = /\.(txt|bmp|gif|hei[cf]|jpe?g|png|tiff?|webp)$/i;
+const LANGUAGE = /\.[a-z]{2,3}([-_][a-z0-9]{2,8}){0,2}(\.(sdh|cc|forced|hi))?$/i;
 const HIDDEN = /(^|\/)\./;
 
-/** Return the panel that takes recordings; `take(recordings, question)` gets them.
+/** Return {element, value} of the panel that takes recordings, see `questionFields`.
  *
- * A recording is {file, subtitles}: subtitles beside it, of the same name, belong to it.
+ * `take(recordings, question, sentence)` gets them.
+ *
+ * A recording is {file, subtitles}: subtitles beside it, of the same name, belong to it; the
+ * sentence tells of those that belong to none.
  */
 export function intake(take, models) {
   const asked = questionFields(models);
   const give = (files) => {
     const recordings = paired(files.filter((file) => !HIDDEN.test(file.path)));
-    if (recordings.length) take(recordings, asked.value());
+    const question = recordings.length ? asked.value() : null;
+    if (question) take(recordings, question, unpairedSentence(recordings));
   };
   const chosen = (event) => {
     give([...event.target.files].map((file) => ({ file, path: file.webkitRelativePath || file.name })));
@@ -33,13 +41,14 @@ export function intake(take, models) {
     ),
   );
   listenToDrops(zone, give);
-  return element(
+  const panel = element(
     "section",
     { class: "panel", "aria-label": text("drop") },
     zone,
     asked.element,
     typedText(take, asked),
   );
+  return { element: panel, value: asked.value };
 }
 
 function questionFields(models) {
@@ -51,10 +60,12 @@ function questionFields(models) {
   const artefact = element("select", { name: "artefact" }, models.map((name) => element("option", { value: name }, name)));
   const labelled = (key, field, about) =>
     element("label", { class: "field" }, element("span", {}, text(key)), field, about ? element("span", { class: "quiet" }, text(about)) : null);
+  const message = element("div", { role: "alert" });
   const room = element(
     "div",
     { class: "question" },
     labelled("ask.emotions", emotions, "ask.emotions.about"),
+    message,
     element(
       "details",
       {},
@@ -70,7 +81,16 @@ function questionFields(models) {
       ),
     ),
   );
+  /** Return what is asked, field by field; null where the emotions are no words, which is said. */
   const value = () => {
+    const words = emotionWords(emotions.value);
+    const wrong = emotions.value.trim() !== "" && !words.length;
+    complain(message, wrong ? text("ask.emotions.none", { name: text("ask.emotions") }) : null);
+    if (wrong) {
+      emotions.focus();
+      return null;
+    }
+    emotions.value = words.join(", ");
     const fields = { emotions, language, speakers, faces, prior };
     if (models.length > 1) fields.artefact = artefact;
     return Object.fromEntries(
@@ -82,6 +102,13 @@ function questionFields(models) {
   return { element: room, value };
 }
 
+/** Return the sentence on subtitles that belong to no recording; null where there are none. */
+function unpairedSentence(recordings) {
+  const names = recordings.filter(({ file }) => SUBTITLES.test(file.name)).map(({ file }) => file.name);
+  const shown = names.length > 3 ? [...names.slice(0, 3), "…"] : names;
+  return names.length ? counted("drop.unpaired", names.length, { names: shown.join(", ") }) : null;
+}
+
 function choice(name, values, key) {
   return element("select", { name }, values.map((value) => element("option", { value }, text(`${key}.${value || "default"}`))));
 }
@@ -90,8 +117,9 @@ function typedText(take, asked) {
   const area = element("textarea", { id: "typed", rows: 3 });
   const go = () => {
     const content = area.value.trim();
-    if (!content) return;
-    take([{ file: null, text: content }], asked.value());
+    const question = content ? asked.value() : null;
+    if (!question) return;
+    take([{ file: null, text: content }], question, null);
     area.value = "";
   };
   return element(
@@ -103,17 +131,23 @@ function typedText(take, asked) {
   );
 }
 
-/** Put subtitles with the recording of the same name; those without one stand for themselves. */
+/** Put subtitles with the recording of the same name; those without one stand for themselves.
+ *
+ * Between name and ending may stand a language, as in talk.en.srt.
+ */
 export function paired(files) {
   const stem = (path) => path.replace(/\.[^./]*$/, "");
   const media = files.filter(({ path }) => !SUBTITLES.test(path));
-  const words = new Map(files.filter(({ path }) => SUBTITLES.test(path)).map((one) => [stem(one.path), one]));
+  const words = new Set(files.filter(({ path }) => SUBTITLES.test(path)));
   const recordings = media.map(({ file, path }) => {
-    const own = words.get(stem(path));
-    words.delete(stem(path));
+    const near = WITHOUT.test(path) ? [] : [...words];
+    const own =
+      near.find((one) => stem(one.path) === stem(path)) ??
+      near.find((one) => LANGUAGE.test(stem(one.path)) && stem(one.path).replace(LANGUAGE, "") === stem(path));
+    words.delete(own);
     return { file, subtitles: own?.file ?? null };
   });
-  return [...recordings, ...[...words.values()].map(({ file }) => ({ file, subtitles: null }))];
+  return [...recordings, ...[...words].map(({ file }) => ({ file, subtitles: null }))];
 }
 
 function listenToDrops(zone, give) {

@@ -46,7 +46,8 @@ function waveOf(peaks) {
 
 /** Show a live recording in an element.
  *
- * `analyse(file)` sends what was recorded as a file. Returns what closes it.
+ * `analyse(file)` sends what was recorded as a file. Returns what closes it; its `unsaved()` tells
+ * whether a recording would be lost.
  */
 export async function showLive(room, camera, question, analyse) {
   const told = element("div", { role: "status", class: "told" });
@@ -62,7 +63,7 @@ export async function showLive(room, camera, question, analyse) {
     place,
   );
   const head = room.firstChild;
-  const state = { finals: [], provisional: [], wave: [], view: null, recorded: null, ended: false, at: 0, closed: false };
+  const state = { finals: [], provisional: [], wave: [], view: null, recorded: null, ended: false, at: 0, closed: false, saved: false };
   let stream = null;
   let capturing = null;
   let socket = null;
@@ -150,6 +151,7 @@ export async function showLive(room, camera, question, analyse) {
     const name = `${text("live.file")}.${ending}`;
     const file = new File([state.recorded], name, { type: state.recorded.type || `${kind}/webm` });
     const save = () => {
+      state.saved = true;
       const link = element("a", { href: URL.createObjectURL(file), download: name });
       link.click();
     };
@@ -220,11 +222,13 @@ export async function showLive(room, camera, question, analyse) {
     else stop.disabled = false;
   }
 
-  return () => {
+  const close = () => {
     state.closed = true;
     state.ended = true;
     socket.close();
     release();
     state.view?.close();
   };
+  close.unsaved = () => capturing !== null && !state.saved;
+  return close;
 }

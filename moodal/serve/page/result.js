@@ -3,6 +3,8 @@
 import { ask, askJson } from "./api.js";
 import { correctedRecording, correctionForm } from "./corrections.js";
 import { element, fill, keep } from "./dom.js";
+import { draftsOf } from "./drafts.js";
+import { emotionWords, inPageWords, recordingInPageWords } from "./sentences.js";
 import { text } from "./texts.js";
 import { showRecording } from "./view.js";
 
@@ -24,6 +26,7 @@ const CORRECTED = [
 /** Show the answer of a job in an element; returns what closes it. */
 export async function showJob(room, job) {
   const state = { recording: null, view: null, scored: false, words: "" };
+  const drafts = draftsOf(job.id);
   const message = element("div", { role: "status", class: "told" });
   const media = job.file ? { url: URL.createObjectURL(job.file) } : null;
   const place = element("div", {});
@@ -31,7 +34,8 @@ export async function showJob(room, job) {
   fill(room, message, place);
   const path = `/v1/jobs/${encodeURIComponent(job.id)}`;
 
-  function show(recording, scored = false) {
+  function show(answer, scored = false) {
+    const recording = recordingInPageWords(answer);
     Object.assign(state, { recording, scored });
     fill(tools, words(), exports_());
     if (state.view && state.view.model().kind === recording.kind) state.view.update(recording);
@@ -39,8 +43,13 @@ export async function showJob(room, job) {
       state.view?.leave(); // its player is of another kind, as of a film with an unknown ending
       state.view = showRecording(place, recording, {
         media,
+        missing: text("player.gone", { name: job.name }),
+        chosen: (file) => {
+          job.file = file;
+        },
         tools: [tools],
         correction,
+        drafted: ({ source }) => finished() && drafts.has(source.id),
       });
     }
   }
@@ -49,8 +58,9 @@ export async function showJob(room, job) {
 
   function correction(utterance) {
     if (!finished() || state.recording.values?.length) return null;
-    if (!state.scored) return correctionForm(job, state.recording, utterance, showResult);
-    const back = element("button", { type: "button", onclick: () => work(showResult) }, text("score.back"));
+    const drafted = (one, on) => state.view.markDraft(one.utterance, on);
+    if (!state.scored) return correctionForm(job, state.recording, utterance, { drafts, drafted, changed: showResult });
+    const back = element("button", { type: "button", onclick: () => work(() => showResult()) }, text("score.back"));
     return element("div", { class: "correction" }, element("p", { class: "quiet" }, text("correct.own")), element("p", {}, back));
   }
 
@@ -59,9 +69,11 @@ export async function showJob(room, job) {
     const score = async (event) => {
       event.preventDefault();
       await work(async () => {
+        const words = emotionWords(field.value, state.recording.emotions).join(", ");
+        if (!words) throw new Error(text("score.none", { name: text("score.label") }));
         fill(message, element("p", {}, text("score.running")));
-        const answer = await askJson(`${path}/score`, { method: "POST", body: { emotions: field.value } });
-        state.words = field.value;
+        const answer = await askJson(`${path}/score`, { method: "POST", body: { emotions: words } });
+        state.words = words;
         fill(message);
         show(answer.recordings[0], true);
         document.getElementById("other-emotions").focus();
@@ -95,6 +107,7 @@ export async function showJob(room, job) {
         const content = await answer.text();
         const ending = EXPORTS.find(([name]) => name === format)[1];
         const stem = job.name.replace(/\.[^.]*$/, "") || "moodal";
+        if (corrected && drafts.count()) fill(message, element("p", {}, text("draft.left", { numbers: draftNumbers() })));
         keep(content, `${stem}${corrected ? ".corrected" : ""}${ending}`, "application/octet-stream");
       });
     return element(
@@ -114,19 +127,28 @@ export async function showJob(room, job) {
     }
   }
 
-  async function showResult() {
+  /** Return the numbers of the utterances with drafts. */
+  function draftNumbers() {
+    const numbers = state.view.model().utterances.filter(({ source }) => drafts.has(source.id)).map(({ number }) => number);
+    return numbers.join(", ");
+  }
+
+  /** Show the corrected result, and the utterance of an id. */
+  async function showResult(id = null) {
     show(await correctedRecording(job));
+    const place = state.recording.utterances.findIndex((one) => one.id === id);
+    if (place >= 0 && place !== state.view.chosen()) state.view.choose(place);
   }
 
   const soFar = () => {
-    if (finished()) return void work(showResult);
-    if (job.status === "failed") return void fill(message, element("p", { class: "error" }, job.error));
+    if (finished()) return void work(() => showResult());
+    if (job.status === "failed") return void fill(message, element("p", { class: "error" }, inPageWords(job.error)));
     fill(message, element("p", {}, text("job.running.about")));
     show(partial(job));
   };
   const listener = throttled(soFar, 700);
   if (!finished()) job.listeners.add(listener);
-  if (finished()) await work(showResult);
+  if (finished()) await work(() => showResult());
   else soFar();
   return () => {
     job.listeners.delete(listener);

@@ -4,6 +4,7 @@
 import { askJson } from "./api.js";
 import { UNSURE } from "./appearance.js";
 import { element, fill } from "./dom.js";
+import { draftsOf } from "./drafts.js";
 import { setTexts, text } from "./texts.js";
 
 const STEP = 0.05; // seconds by which playing may overrun its end
@@ -11,8 +12,11 @@ const STEP = 0.05; // seconds by which playing may overrun its end
 const state = { queue: null, place: 0, editing: false, sentence: "" };
 const root = document.getElementById("review");
 
+const drafts = draftsOf("review"); // words that are typed and not kept, by utterance
+
 const items = () => state.queue.items;
 const current = () => items()[state.place];
+const draftKey = ({ recording, id }) => `${recording} ${id}`;
 
 /** Replace an utterance of the queue by what the server says of it now. */
 function replace(item) {
@@ -31,7 +35,7 @@ function onwards() {
 
 function go(place) {
   state.place = Math.min(Math.max(place, 0), items().length - 1);
-  state.editing = false;
+  state.editing = drafts.has(draftKey(current()));
   show();
   play();
 }
@@ -56,27 +60,29 @@ async function work(action) {
 function decide(emotion) {
   const { item } = current();
   work(async () => {
-    const answer = await askJson("/v1/corrections", { method: "POST", body: { item, kind: "emotion", new: emotion } });
+    const answer = await askJson("/v1/corrections", { method: "POST", body: { item, emotion } });
     state.queue.left = answer.left;
     const place = replace(answer.item);
-    tell(saved(answer.item));
+    tell(saved(answer.item, answer.changed));
     if (place === state.place && !state.queue.blind) onwards();
     else if (place === state.place) show(); // the answer is shown now; Enter goes on
   });
 }
 
-function saved(item) {
-  const kept = text("saved", { label: shownEmotion(item.decided.emotion) });
+function saved(item, changed) {
+  const kept = text(changed.length ? "saved" : "same", { label: shownEmotion(item.decided.emotion) });
   return item.answer ? `${kept} ${text("model", { label: shownEmotion(item.answer.label) })}` : kept;
 }
 
 function keepWords(content) {
   const { item } = current();
+  const key = draftKey(current());
   work(async () => {
-    const answer = await askJson("/v1/corrections", { method: "POST", body: { item, kind: "text", new: content } });
+    const answer = await askJson("/v1/corrections", { method: "POST", body: { item, text: content } });
+    drafts.set(key, null);
     replace(answer.item);
     state.editing = false;
-    tell(text("saved", { label: content || text("nowords") }));
+    tell(text(answer.changed.length ? "saved" : "same", { label: content || text("nowords") }));
     show();
   });
 }
@@ -143,12 +149,21 @@ function show() {
       element("progress", { class: "review-bar", max: state.queue.total, value: done, "aria-label": text("left", { done, total: state.queue.total }) }),
     ),
     ...state.queue.notes.map((note) => element("p", { class: "warning" }, note)),
+    draftsLeft(item),
     state.queue.left ? "" : element("p", { class: "panel", id: "done" }, text("done", { total: state.queue.total })),
     element("section", { class: "panel", "aria-label": item.id }, about(item), playing(item), wordsOf(item), emotions(item)),
     controls(),
     element("p", { id: "message", role: "status", class: "quiet" }, state.sentence),
     keys(),
   );
+}
+
+/** Return the sentence on other utterances whose words were typed and not kept. */
+function draftsLeft(shown) {
+  const places = items().map((one, i) => [one, i]).filter(([one]) => one !== shown && drafts.has(draftKey(one)));
+  if (!places.length) return "";
+  const buttons = places.map(([one, i]) => element("button", { type: "button", class: "small", onclick: () => go(i) }, one.id));
+  return element("p", { class: "warning", id: "drafts" }, text("drafts.left"), " ", buttons);
 }
 
 function about(item) {
@@ -177,19 +192,26 @@ function wordsOf(item) {
     );
   }
   const area = element("textarea", { id: "edit", rows: 2, "aria-label": text("words") });
-  area.value = content;
+  area.value = drafts.get(draftKey(item)) ?? content;
+  const note = element("p", { class: "quiet", id: "draft", hidden: area.value === content }, element("span", { class: "flagged" }, text("draft")), " ", text("draft.about"));
   const keep = () => keepWords(area.value);
+  area.addEventListener("input", () => {
+    const changed = area.value !== content;
+    drafts.set(draftKey(item), changed ? area.value : null);
+    note.hidden = !changed;
+  });
   area.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       keep();
     }
     if (event.key === "Escape") {
+      drafts.set(draftKey(item), null);
       state.editing = false;
       show();
     }
   });
-  return element("div", { class: "review-words" }, area, element("button", { type: "button", onclick: keep }, text("keep")));
+  return element("div", { class: "review-words" }, area, note, element("button", { type: "button", onclick: keep }, text("keep")));
 }
 
 function edit() {
@@ -286,6 +308,7 @@ async function begin() {
   state.place = -1;
   const open = items().findIndex((one) => !("emotion" in one.decided));
   state.place = Math.max(open, 0);
+  state.editing = drafts.has(draftKey(current()));
   show();
 }
 

@@ -2,8 +2,11 @@
 
 import { askJson, listenToJob, sendJob } from "./api.js";
 import { clock, percent } from "./appearance.js";
-import { element, fill } from "./dom.js";
+import { element } from "./dom.js";
+import { draftsOf } from "./drafts.js";
 import { formOf } from "./intake.js";
+import { confirmed } from "./question.js";
+import { inPageWords } from "./sentences.js";
 import { text } from "./texts.js";
 
 const AT_ONCE = 2; // uploads at the same time
@@ -17,31 +20,34 @@ const AT_ONCE = 2; // uploads at the same time
 export function worklist(open) {
   const rows = element("ul", { class: "jobs" });
   const room = element("section", { class: "panel", "aria-label": text("jobs"), hidden: true }, element("h2", {}, text("jobs")), rows);
+  const jobs = new Set();
   const waiting = [];
   let sending = 0;
 
   function row(job) {
+    const name = element("span", { class: "job-name" });
     const state = element("span", { class: "job-state", role: "status" });
     const bar = element("progress", { max: 1, "aria-label": text("job.progress", { name: job.name }) });
     const show = element("button", { type: "button", onclick: () => open(job) }, text("job.open"));
-    const stop = element("button", { type: "button", onclick: () => remove(job) }, text("job.delete"));
+    const stop = element("button", { type: "button", onclick: () => removeIfMeant(job) }, text("job.delete"));
     const item = element(
       "li",
       { class: "job" },
-      element("span", { class: "job-name" }, job.name),
+      name,
       state,
       bar,
       element("span", { class: "job-buttons" }, show, stop),
     );
     job.draw = () => {
       const running = ["sending", "queued", "running"].includes(job.status);
+      name.textContent = job.name;
       state.textContent = stateOf(job);
       state.classList.toggle("error", job.status === "failed");
       bar.hidden = !running;
       const share = job.status === "sending" ? job.sent : shareOf(job.progress);
       if (share === null || share === undefined) bar.removeAttribute("value");
       else bar.value = share;
-      show.hidden = job.status !== "done" && !job.answers.length;
+      show.hidden = !canBeShown(job);
       stop.textContent = text(running ? "job.stop" : "job.delete");
       job.listeners.forEach((listener) => listener(job));
     };
@@ -51,12 +57,20 @@ export function worklist(open) {
     job.draw();
   }
 
+  /** Remove a job; of one that has an answer, ask first. */
+  async function removeIfMeant(job) {
+    const ask = () => confirmed(text("delete.ask", { name: job.name }), text("delete.yes"));
+    if (job.status !== "done" || (await ask())) await remove(job);
+  }
+
   async function remove(job) {
     job.deaf?.();
     job.status = "cancelled";
     job.upload.abort();
     job.item.remove();
+    jobs.delete(job);
     room.hidden = !rows.children.length;
+    if (job.id) draftsOf(job.id).clear();
     if (job.id) await askJson(`/v1/jobs/${encodeURIComponent(job.id)}`, { method: "DELETE" }).catch(() => {});
     job.listeners.forEach((listener) => listener(job));
   }
@@ -79,8 +93,9 @@ export function worklist(open) {
         job.sent = share;
         job.draw();
       };
-      const { id, status } = await sendJob(formOf(job.recording, job.question), progress, job.upload.signal);
+      const { id, name, status } = await sendJob(formOf(job.recording, job.question), progress, job.upload.signal);
       job.id = id;
+      job.name = name || job.name; // the server may have given it another name
       if (job.status === "cancelled") return void remove(job);
       job.status = status;
       follow(job);
@@ -109,6 +124,7 @@ export function worklist(open) {
 
   const add = (fields) => {
     const job = { id: null, status: "sending", sent: 0, progress: null, error: null, answers: [], listeners: new Set(), upload: new AbortController(), file: null, ...fields };
+    jobs.add(job);
     row(job);
     return job;
   };
@@ -117,22 +133,29 @@ export function worklist(open) {
     element: room,
     /** Send recordings as jobs, and return these. */
     take(recordings, question) {
-      const jobs = recordings.map((recording) =>
+      const added = recordings.map((recording) =>
         add({ name: recording.file?.name ?? text("typed.name"), recording, question, file: recording.file }),
       );
-      waiting.push(...jobs);
+      waiting.push(...added);
       sendNext();
-      return jobs;
+      return added;
     },
+    /** Return the job of an id; null without one. */
+    find: (id) => [...jobs].find((job) => job.id === id) ?? null,
     /** Add the jobs that the server still has, the oldest first. */
     async restore() {
-      const { jobs } = await askJson("/v1/jobs");
-      for (const { id, name, status, error, progress } of [...jobs].reverse()) {
+      const answer = await askJson("/v1/jobs");
+      for (const { id, name, status, error, progress } of [...answer.jobs].reverse()) {
         const job = add({ id, name: name || text("typed.name"), status, error, progress });
         if (["queued", "running"].includes(status)) follow(job);
       }
     },
   };
+}
+
+/** Return whether a job has something to show. */
+export function canBeShown(job) {
+  return job.status === "done" || job.answers.length > 0;
 }
 
 function shareOf(progress) {
@@ -141,7 +164,7 @@ function shareOf(progress) {
 
 function stateOf(job) {
   if (job.status === "sending") return job.sent ? text("job.sending", { percent: percent(job.sent) }) : text("job.waiting");
-  if (job.status === "failed") return job.error ?? text("job.failed");
+  if (job.status === "failed") return inPageWords(job.error ?? text("job.failed"));
   if (job.status !== "running") return text(`job.${job.status}`);
   const parts = [text("job.running")];
   const { progress } = job;

@@ -56,7 +56,7 @@ def test_an_utterance_of_several_faces_is_written_once(made):
 
 
 def test_nobody_is_named(made):
-    with pytest.raises(UsageError, match=r"Nobody is named in .*, but rttm tells who speaks"):
+    with pytest.raises(UsageError, match=r"Nobody is named in .*, but RTTM tells who speaks"):
         render([spoken(made, [None])], "rttm")
 
 

@@ -157,6 +157,20 @@ def test_pictures_are_seen_and_the_recording_can_be_played_and_analysed(
     page.context.close()
 
 
+def test_a_recording_that_would_be_lost_is_asked_about(listening, server, signed_in):
+    page, _, _ = recorded(listening, server, signed_in, camera=False, seconds=2)
+    page.go_back()
+    page.get_by_role("button", name="No, keep it").click()
+    page.wait_for_url(f"{server.base}#live")
+    assert page.locator("#analyse").is_visible()
+    page.get_by_role("button", name="All recordings").click()
+    page.get_by_role("alertdialog", name="in this browser alone").wait_for()
+    page.get_by_role("button", name="Yes, leave it").click()
+    page.locator("#record").wait_for()
+    page.wait_for_url(server.base)
+    page.context.close()
+
+
 def replayed(sent) -> Timeline:
     """Give what was sent to a live session of the library."""
     from PIL import Image
@@ -257,8 +271,9 @@ def test_microphone_and_camera_are_released_when_the_server_refuses(watched):
 
 def test_microphone_and_camera_are_released_when_the_view_is_left(watched):
     page = watched()
-    page.wait_for_function("() => window.tracks?.length > 0")
+    page.wait_for_selector("#stop:not([disabled])", timeout=60000)
     page.get_by_role("button", name="All recordings").click()
+    page.get_by_role("button", name="Yes, leave it").click()
     page.wait_for_function(RELEASED)
 
 

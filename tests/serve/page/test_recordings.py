@@ -88,7 +88,7 @@ def test_a_film_from_drop_to_export(home, whole_model, tmp_path):
     playing = "document.querySelector('.stage video')"
     assert page.evaluate(f"{playing}.currentTime") == pytest.approx(timeline[1].start, abs=0.01)
     page.evaluate(f"{playing}.muted = true")
-    page.get_by_role("button", name="Play it").click()
+    page.get_by_role("button", name="Play it", exact=True).click()
     page.locator(".details blockquote", has_text="How dare you").wait_for()
     for _ in range(100):
         if page.evaluate(f"{playing}.currentTime >= {timeline[1].end} && {playing}.paused"):
@@ -154,26 +154,250 @@ def test_a_film_from_drop_to_export(home, whole_model, tmp_path):
     text, _ = kept(page, "corrected textgrid")
     assert '"I missed her so much."' in text
 
-    # undone, first the words, then the label
+    # one undo takes back the label and the words that were saved together, also from elsewhere
+    page.locator(".block").nth(0).click()
     page.get_by_role("button", name="Undo the last").click()
-    page.locator(".correction", has_text="Undone.").wait_for()
-    page.get_by_role("button", name="Undo the last").click()
-    page.locator(".badge", has_text="sadness").wait_for()
+    page.locator(".correction", has_text="Undone: utterance 3 is as it was before.").wait_for()
+    assert page.locator(".utterance.chosen .number").inner_text() == "3"
+    assert answers(page)[2].startswith("sadness")
+    assert "I miss her so much." in page.locator(".utterance").nth(2).inner_text()
+    assert page.get_by_role("button", name="Undo the last").is_disabled()
 
 
-def test_a_reload_keeps_the_list_and_the_file_can_be_chosen_again(home):
-    page = home()
+def corrections(page):
+    """The bodies of the corrections that a page sends from now on."""
+    sent = []
+    page.on(
+        "request",
+        lambda request: (
+            sent.append(request.post_data_json)
+            if request.method == "POST" and request.url.endswith("/v1/corrections")
+            else None
+        ),
+    )
+    return sent
+
+
+def opened(page):
+    """Drop the example film with its subtitles, and wait for its view."""
     drop(page, CLIP, CLIP.with_suffix(".srt"))
     wait_for_answer(page)
-    page.reload()
+
+
+def drafts(page):
+    """The numbers of the utterances that are marked as not saved."""
+    marked = page.locator(".utterance", has=page.locator(".draft:visible"))
+    return marked.locator(".number").all_inner_texts()
+
+
+def test_a_correction_that_is_not_saved_stays_as_a_marked_draft(home):
+    page = home()
+    opened(page)
+    sent = corrections(page)
+    page.locator(".block").nth(1).click()
+    page.locator(".correct-words").fill("How dare you!")
+    page.locator(".correct-label").select_option("fear")
+    assert drafts(page) == ["2"]
+    page.locator(".block").nth(2).click()
+    assert page.locator(".draft-note").is_hidden()
+    page.locator(".correct-words").fill("I missed her.")
+    page.locator(".block").nth(1).click()
+    assert page.locator(".correct-words").input_value() == "How dare you!"
+    assert page.locator(".correct-label").input_value() == "fear"
+    page.reload()  # as after a crash; nothing is lost
+    wait_for_answer(page)
+    assert drafts(page) == ["2", "3"]
+    page.locator(".block").nth(1).click()
+    page.locator(".draft-note").get_by_text("not saved").wait_for()
+    assert page.locator(".correct-words").input_value() == "How dare you!"
+    text, _ = kept(page, "corrected csv")
+    assert len(text.splitlines()) == 1
+    assert "no part of the file: 2, 3." in page.locator(".result .told").inner_text()
+    page.get_by_role("button", name="Save the correction").click()
+    page.locator(".correction", has_text="Saved.").wait_for()
+    assert drafts(page) == ["3"]
+    page.locator(".block").nth(2).click()
+    page.get_by_role("button", name="Discard it").click()
+    assert drafts(page) == []
+    assert page.locator(".correct-words").input_value() == "I miss her so much."
+    assert [(one["emotion"], one["text"]) for one in sent] == [("fear", "How dare you!")]
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_save_without_a_change_is_told_and_not_stored(home):
+    page = home()
+    opened(page)
+    sent = corrections(page)
+    page.locator(".block").nth(1).click()
+    page.locator(".correct-words").fill("  How dare you,   again! ")
+    words = page.locator(".details blockquote").inner_text()
+    page.locator(".correct-words").fill(f" {words}  ")  # blanks are no change
+    assert drafts(page) == []
+    page.get_by_role("button", name="Save the correction").click()
+    page.get_by_text("Nothing changed, so nothing was saved.").wait_for()
+    assert sent == []
+    assert page.get_by_role("button", name="Undo the last").is_disabled()
+
+
+def test_the_form_of_a_correction_is_in_sight_after_a_click(home):
+    page = home()
+    opened(page)
+    for click in (
+        page.locator(".block").nth(1),
+        page.locator(".utterance-place").nth(2),
+        page.locator("button.badge").nth(1),
+    ):
+        click.click()
+        box = page.locator(".correction .primary").bounding_box()
+        assert 0 <= box["y"] <= box["y"] + box["height"] <= 800
+
+
+def test_back_leads_from_a_recording_to_the_list(home, server):
+    page = home()
+    opened(page)
+    address = page.url
+    assert "#recording=" in address
+    page.go_back()
+    page.locator(".jobs").wait_for()
+    page.wait_for_url(server.base)
+    page.go_forward()
+    wait_for_answer(page)
+    page.wait_for_url(address)
+    page.get_by_role("button", name="All recordings").click()
+    page.locator(".jobs").wait_for()
+    page.wait_for_url(server.base)
     page.locator(".job", has_text="clip.mp4").first.get_by_role("button", name="Show").click()
-    page.wait_for_selector(".no-media")
-    page.set_input_files(".choose input[type=file]:visible, .no-media input", str(CLIP))
+    wait_for_answer(page)
+    page.reload()
+    wait_for_answer(page)
+    assert page.title() == "clip.mp4 – moodal"
+    page.get_by_role("button", name="All recordings").click()
+    page.locator(".jobs").wait_for()
+    page.goto(f"{server.base}#recording=none")
+    page.get_by_text("That recording is no longer here").wait_for()
+    page.wait_for_url(server.base)
+
+
+def test_after_a_reload_playing_says_what_is_missing_and_takes_the_file(home):
+    page = home()
+    opened(page)
+    page.reload()
+    wait_for_answer(page)
+    reason = page.locator(".no-media p")
+    assert "choose the file again to play it" in reason.inner_text()
+    assert "clip.mp4" in reason.inner_text()
+    for button in (
+        page.get_by_role("button", name="Play it", exact=True),
+        page.locator("[title^='Play or']"),
+    ):
+        page.locator(".result").focus()
+        button.click()
+        assert page.evaluate("document.activeElement.type") == "file"
+        assert page.evaluate("document.activeElement.getAttribute('aria-describedby')") == (
+            reason.get_attribute("id")
+        )
+    page.set_input_files(".no-media input", str(CLIP))
     page.wait_for_selector(".stage video")
-    assert len(answers(page)) == 3
+    page.go_back()
+    page.locator(".job", has_text="clip.mp4").first.get_by_role("button", name="Show").click()
+    page.wait_for_selector(".stage video")  # it is the browser's own copy again
 
 
-def test_a_folder_of_recordings_is_a_list(home, tmp_path):
+def test_subtitles_alone_have_nothing_to_play(home):
+    page = home()
+    drop(page, CLIP.with_suffix(".srt"))
+    wait_for_answer(page)
+    assert page.get_by_role("button", name="Play it", exact=True).count() == 0
+    assert page.locator("[title^='Play or']").count() == 0
+
+
+def copied(tmp_path, **names):
+    """Copies of the example film and its subtitles under other names."""
+    paths = []
+    for kind, name in names.items():
+        paths.append(tmp_path / name)
+        paths[-1].write_bytes(CLIP.with_suffix(f".{kind}").read_bytes())
+    return paths
+
+
+def test_subtitles_of_another_name_are_told_and_how_to_pair_them(home, tmp_path):
+    page = home()
+    drop(page, *copied(tmp_path, mp4="talk.mp4", srt="words.srt"))
+    told = page.get_by_text("words.srt became a recording of its own")
+    told.wait_for()
+    assert "name both files alike (talk.mp4, talk.srt)" in told.inner_text()
+    assert page.locator(".job", has_text="words.srt").count() >= 1
+    drop(page, *copied(tmp_path, mp4="call.mp4", srt="call.en-GB.srt"))  # a language is no name
+    page.wait_for_selector(".view")
+    assert page.get_by_text("became a recording").count() == 0
+
+
+def test_a_text_and_a_picture_take_no_subtitles(home):
+    page = home()
+    pairs = page.evaluate("""async () => {
+      const { paired } = await import("/static/intake.js");
+      const named = (...paths) => paired(paths.map((path) => ({ path, file: path })));
+      return [named("a.txt", "a.srt"), named("a.png", "a.vtt"), named("a.WAV", "a.SRT", "b.srt")];
+    }""")
+    assert [[one["subtitles"] for one in some] for some in pairs] == [
+        [None, None],
+        [None, None],
+        ["a.SRT", None],
+    ]
+
+
+@pytest.mark.parametrize("separator", ["; ", "/", " / "])
+def test_other_separators_of_emotion_words_are_read(home, separator):
+    page = home()
+    page.fill("#emotions", separator.join(["joy", "grief", ""]))
+    opened(page)
+    names = page.locator(".probability .name").all_inner_texts()
+    assert names == ["joy", "grief"]
+    page.fill("#other-emotions", f"pride{separator}relief")
+    page.get_by_role("button", name="Score these words").click()
+    page.locator(".probability", has_text="relief").wait_for(timeout=60000)
+    assert page.locator(".probability .name").all_inner_texts() == ["pride", "relief"]
+
+
+def test_no_words_and_nobody_named_are_told_in_words_of_the_page(home):
+    page = home()
+    page.fill("#emotions", ",,,")
+    drop(page, CLIP)
+    page.get_by_text("There is no word in the field “Emotions”").wait_for()
+    assert page.evaluate("document.activeElement.id") == "emotions"
+    page.fill("#emotions", "")
+    drop(page, CLIP, CLIP.with_suffix(".srt"))
+    wait_for_answer(page)
+    assert page.get_by_text("There is no word").count() == 0
+    page.fill("#other-emotions", " ; ")
+    page.get_by_role("button", name="Score these words").click()
+    page.get_by_text("There is no word in the field “Emotion words”").wait_for()
+    page.select_option("#export", "rttm")
+    page.click("#export-go")
+    page.locator(".told .error").get_by_text("Who speaks: tell voices apart").wait_for()
+    assert "--" not in page.locator(".told .error").inner_text()
+
+
+def test_sentences_name_the_fields_of_the_page(home):
+    page = home()
+    sentences = [
+        "Say it with --speakers channels.",
+        "Say it with speakers=channels.",
+        "Leave the field emotions out.",
+        "--asr makes one; a=b.",
+    ]
+    shown = page.evaluate(
+        """async (sentences) => {
+          const { inPageWords } = await import("/static/sentences.js");
+          return sentences.map(inPageWords);
+        }""",
+        sentences,
+    )
+    assert shown[0] == shown[1] == "Say it with “Who speaks: one person per sound channel”."
+    assert shown[2:] == ["Leave the field “Emotions” out.", sentences[3]]
+
+
+def test_a_folder_of_recordings_is_a_list(home, tmp_path, serious_faults):
     for number in range(2):
         seconds = np.arange(24000) / 16000
         sound = 0.2 * np.sin(2 * np.pi * (150 + 50 * number) * seconds)
@@ -191,7 +415,19 @@ def test_a_folder_of_recordings_is_a_list(home, tmp_path):
     assert "I am so angry with you, 1!" in page.locator(".utterance").inner_text()
     page.get_by_role("button", name="All recordings").click()
     count = page.locator(".job").count()
-    page.locator(".job", has_text="call0.wav").get_by_role("button", name="Delete").click()
+    delete = page.locator(".job", has_text="call0.wav").get_by_role("button", name="Delete")
+    delete.click()
+    dialog = page.get_by_role("alertdialog", name="Delete call0.wav with its answer")
+    dialog.wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "No, keep it"
+    assert serious_faults(page) == []
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+    assert page.evaluate("document.activeElement.textContent") == "Delete"
+    assert page.locator(".job").count() == count
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # yes
     page.locator(".job", has_text="call0.wav").wait_for(state="detached")
     page.reload()
     page.locator(".job").first.wait_for()

@@ -121,6 +121,47 @@ def test_quick_keys_decide_nothing_unseen_and_lose_nothing(opened, folder):
     assert rows(folder) == [("clip.mp4#2", "emotion", "anger")]
 
 
+def test_words_that_are_not_kept_stay_as_a_draft(opened, folder):
+    page = opened()
+    first = shown(page)
+    page.keyboard.press("t")
+    page.locator("#edit").fill("I typed this.")
+    page.locator("#draft").get_by_text("not saved").wait_for()
+    page.locator("#next").click()
+    page.wait_for_function(f"() => document.querySelector('section').ariaLabel !== '{first}'")
+    assert rows(folder) == []
+    page.reload()  # as after a crash
+    page.locator("#edit, #drafts").first.wait_for()
+    page.locator("#previous").click() if shown(page) != first else None
+    assert page.locator("#edit").input_value() == "I typed this."
+    page.locator("#next").click()
+    page.locator("#drafts").get_by_role("button", name=first).click()
+    page.locator("#edit").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#words")
+    assert rows(folder) == [(first, "text", "I typed this.")]
+    assert page.locator("#drafts").count() == 0
+
+
+def test_a_decision_that_changes_nothing_is_told_and_not_stored(opened, folder):
+    page = opened()
+    first = shown(page)
+    page.keyboard.press("3")
+    until(page, "count", "1 of")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function(f"() => document.querySelector('section').ariaLabel === '{first}'")
+    page.keyboard.press("3")
+    until(page, "message", "Nothing changed: it was fear already.")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("t")
+    page.keyboard.press("Enter")
+    until(page, "message", "Nothing changed")
+    assert rows(folder) == [(first, "emotion", "fear")]
+    page.keyboard.press("z")
+    until(page, "count", "0 of")
+    assert rows(folder) == []
+
+
 def test_words_are_corrected_and_markup_is_text(opened, folder):
     page = opened()
     for _ in range(5):
