@@ -64,7 +64,7 @@ def vocabulary(folders: list[str]) -> None:
     from moodal.train.backbones.text import build_text
 
     file = read_e5(find("e5-small").weights[0], weights=False)
-    whole = XlmrTokenizer(file.pieces, file.special, file.normalised)
+    whole = XlmrTokenizer(file.pieces, file.scores, file.special, file.normalised)
     network = build_text(Backbone(path="e5-small"), 1).model.eval()
     texts = defaultdict(list)
     for folder in folders:

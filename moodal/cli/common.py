@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,18 @@ def default_artefact(path: Path | str) -> Path:
 def chosen_artefact(path: Path | str | None) -> Path | None:
     """Return the folder of `default_artefact`, or None where the command names none."""
     return None if path is None else default_artefact(path)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Let the garbage collector rest while modules and a model are loaded, which it cannot free."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def pair(text: str, option: str) -> tuple[str, str]:

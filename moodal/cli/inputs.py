@@ -13,7 +13,6 @@ from moodal.cli.common import warn
 from moodal.core.errors import DataError, UsageError
 from moodal.media.sniff import as_text, read_head
 from moodal.media.subtitles import subtitles_of
-from moodal.output.formats.srt import OWN
 
 ENDINGS = (
     ".wav",
@@ -134,6 +133,8 @@ def _matching_files(name: str, left_out: list[Path]) -> list[Path]:
 
 def _counts(path: Path, folder: Path) -> bool:
     """Return whether a file of a folder is neither hidden nor the output of an earlier run."""
+    from moodal.output.formats.srt import OWN
+
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
     return path.is_file() and not hidden and not path.name.lower().endswith(OWN)
 

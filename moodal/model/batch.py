@@ -7,14 +7,12 @@ import dataclasses
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass
 from itertools import repeat
-from multiprocessing import get_context
 from pathlib import Path
 from threading import current_thread, main_thread
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from moodal.core.errors import DataError, MoodalError, UsageError
 from moodal.core.timeline import Timeline
@@ -23,6 +21,9 @@ from moodal.media.subtitles import subtitles_of
 from moodal.model.levelled import Weighed
 from moodal.model.model import Model
 from moodal.model.options import PredictOptions
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 STDIN = "-"
 """The name of standard input."""
@@ -214,6 +215,10 @@ def _in_processes(
 ) -> Iterator[Timeline | Weighed | DataError]:
     """Yield the answers in order; if a process crashes, only its recording fails."""
 
+    # with multiprocessing, which one process does not need
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     def pool(size: int) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(size, get_context("spawn"), _begin, setting)
 
@@ -223,7 +228,7 @@ def _in_processes(
         for job, future in zip(jobs, waiting, strict=True):
             try:
                 yield future.result()
-            except BrokenProcessPool:  # this recording or a concurrent one: try it alone
+            except BrokenExecutor:  # this recording or a concurrent one: try it alone
                 with pool(1) as alone:
                     yield _alone(alone, job)
     finally:
@@ -233,7 +238,7 @@ def _in_processes(
 def _alone(pool: ProcessPoolExecutor, job: Job) -> Timeline | Weighed | DataError:
     try:
         answer: Timeline | Weighed | DataError = pool.submit(_work, job).result()
-    except BrokenProcessPool:
+    except BrokenExecutor:
         return DataError(
             f"{job.name} ended the process that read it: a decoder crashed, or memory ran out."
         )

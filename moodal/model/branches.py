@@ -80,6 +80,10 @@ class Branch:
         opened = partial(session, self.graph, self.threads, unpacked=self.unpacked)
         object.__setattr__(self, "_session", ProcessLocal(opened))
 
+    def begin(self) -> None:
+        """Begin to load the network in another thread, so that the first states come earlier."""
+        self._session.begin()
+
     def keys(self, words: Sequence[str], vectors: np.ndarray) -> Keys:
         """Return keys [H, C] and constants [C] of words with vectors [C, d].
 

@@ -149,6 +149,10 @@ class FusedScorer:
         """Compute the states [T', H] of a branch."""
         return self.branches[modality].states(frames)
 
+    def begin(self, modality: str) -> None:
+        """Begin to load the network of a branch."""
+        self.branches[modality].begin()
+
     def read(self, modality: str, frames: np.ndarray) -> Readout:
         """Compute the states of one utterance, and what the heads read from its features."""
         dimensions = self.dimension_heads.get(modality)

@@ -56,37 +56,45 @@ def require_safe(content: bytes, name: Path | str) -> None:
 
 def _faults(content: memoryview) -> Iterator[str]:
     """Yield what makes a graph unsafe."""
-    graphs = list(_fields(content, _GRAPH))
+    fields = list(_all_fields(content))
+    graphs = [part for number, part in fields if number == _GRAPH]
     if len(graphs) != 1:
         yield "it is no ONNX graph"
-    if any(_fields(content, _FUNCTIONS)):
+    if any(number == _FUNCTIONS for number, _ in fields):
         yield "it defines functions of its own"
     for graph in graphs:
-        if any(True for _ in _fields(graph, _SPARSE)):
-            yield "it holds sparse weights"
-        for tensor in _fields(graph, _INITIALISER):
-            yield from _external(tensor)
-        for node in _fields(graph, _NODE):
-            yield from _node_faults(node)
+        for number, part in _all_fields(graph):
+            if number == _SPARSE:
+                yield "it holds sparse weights"
+            elif number == _INITIALISER:
+                yield from _external(part)
+            elif number == _NODE:
+                yield from _node_faults(part)
 
 
 def _node_faults(node: memoryview) -> Iterator[str]:
-    operator = b"".join(_fields(node, _OPERATOR)).decode()
-    domain = b"".join(_fields(node, _DOMAIN)).decode()
+    fields = list(_all_fields(node))
+    operator = b"".join(part for number, part in fields if number == _OPERATOR).decode()
+    domain = b"".join(part for number, part in fields if number == _DOMAIN).decode()
     if domain not in ("", "ai.onnx") or operator not in OPERATORS:
         yield f"its operator {f'{domain}.' if domain else ''}{operator[:40]} is not allowed"
-    for attribute in _fields(node, _ATTRIBUTE):
-        if any(True for kind in (_SUBGRAPH, _SUBGRAPHS) for _ in _fields(attribute, kind)):
+    for number, part in fields:
+        if number == _ATTRIBUTE:
+            yield from _attribute_faults(part)
+
+
+def _attribute_faults(attribute: memoryview) -> Iterator[str]:
+    for number, part in _all_fields(attribute):
+        if number in (_SUBGRAPH, _SUBGRAPHS):
             yield "it holds a graph within a graph"
-        for kind in (_TENSOR, _TENSORS):
-            for tensor in _fields(attribute, kind):
-                yield from _external(tensor)
+        elif number in (_TENSOR, _TENSORS):
+            yield from _external(part)
 
 
 def _external(tensor: memoryview) -> Iterator[str]:
-    kept_outside = any(True for _ in _fields(tensor, _EXTERNAL))
-    if kept_outside or any(place != b"\x00" for place in _fields(tensor, _LOCATION)):
-        yield "it keeps weights in another file"
+    for number, part in _all_fields(tensor):
+        if number == _EXTERNAL or (number == _LOCATION and part != b"\x00"):
+            yield "it keeps weights in another file"
 
 
 def graph_parameters(path: Path) -> int:
@@ -107,19 +115,27 @@ def graph_parameters(path: Path) -> int:
 
 def _fields(message: memoryview, wanted: int) -> Iterator[memoryview]:
     """Yield the content of each field of one number in a protobuf message, without a copy."""
-    place = 0
-    while place < len(message):
-        key, place = _number(message, place)
+    return (part for number, part in _all_fields(message) if number == wanted)
+
+
+def _all_fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Yield the number and the content of each field of a protobuf message, without a copy."""
+    place, end = 0, len(message)
+    while place < end:
+        key, place = message[place], place + 1
+        if key > 127:
+            key, place = _number(message, place - 1)
         kind, begin = key & 7, place
-        if kind == 0:
-            _, place = _number(message, place)
-        elif kind == 2:
-            size, begin = _number(message, place)
+        if kind == 2:
+            size, begin = message[place], place + 1
+            if size > 127:
+                size, begin = _number(message, place)
             place = begin + size
+        elif kind == 0:
+            _, place = _number(message, place)
         else:
             place += 8 if kind == 1 else 4
-        if key >> 3 == wanted:
-            yield message[begin:place]
+        yield key >> 3, message[begin:place]
 
 
 def _numbers(packed: memoryview) -> Iterator[int]:

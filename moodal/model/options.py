@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -68,7 +68,9 @@ class Options:
 
     def __post_init__(self) -> None:
         for option in fields(self):
-            _require_type(type(self), option.name, getattr(self, option.name))
+            value = getattr(self, option.name)
+            if not _is_default(option, value):  # to build the check of a type takes a while
+                _require_type(type(self), option.name, value)
         if self.language is not None and not LANGUAGE_TAG.fullmatch(self.language):
             raise UsageError(
                 f"language is a tag such as de or pt-BR (BCP 47); got {self.language!r}."
@@ -233,6 +235,12 @@ _FORMS = {
     "level": "true or false, or the name of a column",
 }
 """Option -> what it may be, for messages."""
+
+
+def _is_default(option: Field[Any], value: object) -> bool:
+    factory = option.default_factory
+    default = option.default if factory is MISSING else factory()
+    return type(value) is type(default) and value == default
 
 
 @cache

@@ -119,13 +119,25 @@ class Question:
         if source is None:
             if options.text is None:
                 raise UsageError("There is nothing to predict: give a file, samples, or a text.")
+            self._begin("text")
             recording = Recording(name or "", "text")
             observations = observe_text(options.text, observers(self.modalities, options), options)
             yield from self._answered(Opened(recording, observations, Speakers()), weigh, keep)
             return
+        if options.text is not None:
+            self._begin("text")
         observing = Observing(options, self.modalities, self.transcriber)
         with observing.open(source, rate, name) as one:
+            if one.recording.kind in ("audio", "video"):
+                self._begin("sound")
             yield from self._answered(one, weigh, keep)
+
+    def _begin(self, medium: str) -> None:
+        """Begin to load the networks that will read a medium, while it is decoded."""
+        for modality in self.modalities:
+            if self.info.modality(modality).medium == medium:
+                self.encoders[modality].begin()
+                self.scorer.begin(modality)
 
     def _answered(
         self, one: Opened, weigh: bool, keep: Keep | None

@@ -176,6 +176,10 @@ class Scorer(Protocol):
         """
         ...
 
+    def begin(self, modality: str) -> None:
+        """Begin to load in another thread what `read` needs of a modality."""
+        ...
+
     def read(self, modality: str, frames: np.ndarray) -> Readout:
         """Compute the states of one utterance, and what heads read from them."""
         ...

@@ -60,6 +60,62 @@ def test_a_copy_makes_its_own(copied):
     assert twin.get() is not holder.get()
 
 
+def test_what_was_begun_is_made_once_in_another_thread():
+    makers = []
+
+    def make():
+        makers.append(threading.current_thread())
+        time.sleep(0.05)
+        return len(makers)
+
+    holder = ProcessLocal(make)
+    for _ in range(3):
+        holder.begin()
+    assert holder.get() == 1
+    holder.begin()
+    assert len(makers) == 1
+    assert makers[0] is not threading.current_thread()
+
+
+def test_an_error_of_what_was_begun_is_raised_by_who_needs_it():
+    def make():
+        raise OSError("damaged")
+
+    holder = ProcessLocal(make)
+    holder.begin()
+    with pytest.raises(OSError, match="damaged"):
+        holder.get()
+
+
+def test_two_are_made_at_the_same_time():
+    both = threading.Barrier(2, timeout=10)
+    holders = [ProcessLocal(both.wait) for _ in range(2)]
+    holders[0].begin()
+    holders[1].get()
+    holders[0].get()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_does_not_wait_for_what_its_parent_was_making():
+    started, go_on = threading.Event(), threading.Event()
+
+    def make():
+        started.set()
+        if threading.current_thread() is not threading.main_thread():
+            go_on.wait(10)
+        return "value"
+
+    holder = ProcessLocal(make)
+    holder.begin()
+    started.wait(10)
+    child = os.fork()
+    if not child:
+        os._exit(0 if holder.get() == "value" else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    go_on.set()
+    assert holder.get() == "value"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_makes_its_own_and_does_not_free_its_parents(monkeypatch):
     monkeypatch.setattr(Model, "freed", [])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from moodal.core.errors import DataError, UnsafeFileError
+from moodal.core.errors import DataError, MissingReaderError, UnsafeFileError, installation
 
 _TRUSTED = 64 * 2**20
 """Bytes up to which the size that a data set claims is not checked."""
@@ -32,9 +32,14 @@ def opened(path: Path) -> Iterator[DataSets]:
 
     Raises:
         DataError: the file is missing, or damaged, also where that shows later.
+        MissingReaderError: the package h5py is not installed.
     """
-    import h5py
-
+    try:
+        import h5py
+    except ModuleNotFoundError:
+        raise MissingReaderError(
+            f"{path} is an HDF5 file, which needs the package h5py; {installation('features')}."
+        ) from None
     if not path.is_file():
         raise DataError(f"{path} is missing; check the folder, or fetch the file again.")
     with _damages(path), h5py.File(path, "r") as file:

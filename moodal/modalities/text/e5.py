@@ -18,6 +18,7 @@ import numpy as np
 
 from moodal.core.errors import UsageError
 from moodal.core.process_local import ProcessLocal
+from moodal.core.tensors import mapped_tensors
 from moodal.modalities.encoder import Encoder, Item, specification
 from moodal.modalities.graphs import open_graph
 from moodal.modalities.text.sentence_network import embedding_of, in_equal_lengths
@@ -81,6 +82,12 @@ class E5(Encoder):
         files = [FOLDER / name for name in (VOCABULARY, *graphs)]
         return specification(self, packages=[], weights=files)
 
+    def begin(self) -> None:
+        """Begin to load the network in another thread."""
+        _LOWER.begin()
+        if self.layers == LAYERS:
+            _UPPER.begin()
+
     def encode(self, item: Item) -> np.ndarray:
         """Return features [T, D] float32 of a text; [1, 384] with ``pool``."""
         return self.encode_many([item])[0]
@@ -118,7 +125,8 @@ class Vocabulary:
     """The pieces that are known, and the embedding of each.
 
     Attributes:
-        pieces: the pieces and their scores, by number.
+        pieces: the pieces, by number.
+        scores: the log probability of each.
         special: "bos", "eos", "pad" and "unk" -> number.
         normalised: character -> the text that stands for it.
         bits: [N, 192] uint8, two weights of 4 bits each; their values are (bits - 8) times
@@ -126,7 +134,8 @@ class Vocabulary:
         center: [384], the mean embedding of frequent words of all languages.
     """
 
-    pieces: list[tuple[str, float]]
+    pieces: list[str]
+    scores: Sequence[float]
     special: Mapping[str, int]
     normalised: Mapping[str, str]
     bits: np.ndarray
@@ -144,13 +153,12 @@ class Vocabulary:
 
 @cache
 def vocabulary() -> Vocabulary:
-    """Read the vocabulary of the package."""
-    from safetensors.numpy import load_file
-
-    arrays = load_file(FOLDER / VOCABULARY)
+    """Read the vocabulary of the package; the embeddings of pieces are read when they are used."""
+    arrays = mapped_tensors(FOLDER / VOCABULARY)
     names = ("bos", "eos", "pad", "unk")
     return Vocabulary(
-        list(zip(_texts(arrays, "pieces"), arrays["scores"].tolist(), strict=True)),
+        _texts(arrays, "pieces"),
+        arrays["scores"].data,  # whose items are numbers of Python
         dict(zip(names, arrays["special"].tolist(), strict=True)),
         dict(zip(_texts(arrays, "characters"), _texts(arrays, "normalised"), strict=True)) | SIGNS,
         arrays["bits"],
@@ -173,7 +181,7 @@ def _texts(arrays: Mapping[str, np.ndarray], name: str) -> list[str]:
 def tokenizer() -> XlmrTokenizer:
     """Load the tokeniser of the vocabulary."""
     own = vocabulary()
-    return XlmrTokenizer(own.pieces, own.special, own.normalised, LONGEST)
+    return XlmrTokenizer(own.pieces, own.scores, own.special, own.normalised, LONGEST)
 
 
 def word_vector(word: str) -> np.ndarray | None:

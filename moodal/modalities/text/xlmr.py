@@ -7,14 +7,17 @@ model of SentencePiece (Kudo, ACL 2018), whose characters are normalised first.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from moodal.modalities.text.unigram import Unigram
 
 AROUND = 2
 """The special pieces around a text."""
 WORD_START = "\u2581"
 """The sign with which the first piece of a word begins."""
+_WORD = re.compile(f"{WORD_START}[^{WORD_START}]*")
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class XlmrTokenizer:
     """A tokeniser that normalises characters, then cuts words into the most probable pieces.
 
     Args:
-        pieces: the pieces and their scores (log probabilities), by number.
+        pieces: the pieces, by number.
+        scores: the log probability of each.
         special: "bos", "eos", "pad" and "unk" -> number.
         normalised: character -> the text that stands for it.
         longest: the most pieces that are read, the two special ones included.
@@ -58,45 +62,56 @@ class XlmrTokenizer:
 
     def __init__(
         self,
-        pieces: Sequence[tuple[str, float]],
+        pieces: Sequence[str],
+        scores: Sequence[float],
         special: Mapping[str, int],
         normalised: Mapping[str, str],
         longest: int = 512,
     ):
-        from tokenizers import Tokenizer, pre_tokenizers
-        from tokenizers.models import Unigram
-
         self._normalised = str.maketrans(dict(normalised))
         self._ends = special["bos"], special["eos"]
         self._unknown = special["unk"]
         self._longest = longest
-        self._blank = next((i for i, (piece, _) in enumerate(pieces) if piece == WORD_START), -1)
-        self._model: Any = Tokenizer(Unigram(list(pieces), unk_id=special["unk"]))
-        self._model.pre_tokenizer = pre_tokenizers.Metaspace()
+        self._model = Unigram(pieces, scores, special["unk"])
+        [(self._blank, _)] = self._model.divide(WORD_START)
 
     def encode(self, text: str) -> Encoded:
         """Cut a text into pieces, and say where in it each begins."""
-        return self.encode_many([text])[0]
+        most = self._longest - AROUND
+        normal, origin = self._normal(text)
+        # the sign before the first word has no place of its own
+        pieces = [(number, max(0, place)) for number, place in self._pieces(normal, most + 1)]
+        ids = [number for number, _ in pieces[:most]]
+        places = [origin[place] if place < len(origin) else -1 for _, place in pieces[:most]]
+        first, last = self._ends
+        return Encoded(
+            [first, *ids, last],
+            [-1, *places, -1],
+            ids.count(self._unknown),
+            len(pieces) > most,
+            ids.count(self._blank) if self._blank != self._unknown else 0,
+        )
 
     def encode_many(self, texts: Sequence[str]) -> list[Encoded]:
         """Cut several texts into pieces."""
-        normal = [self._normal(text) for text in texts]
-        encoded = self._model.encode_batch([text for text, _ in normal], add_special_tokens=False)
-        return [self._encoded(e, origin) for e, (_, origin) in zip(encoded, normal, strict=True)]
+        return [self.encode(text) for text in texts]
 
-    def _encoded(self, encoded: Any, origin: Sequence[int]) -> Encoded:
-        most = self._longest - AROUND
-        ids = encoded.ids[:most]
-        places = [origin[start] if start < len(origin) else -1 for start, _ in encoded.offsets]
-        first, last = self._ends
-        unknown = ids.count(self._unknown)
-        return Encoded(
-            [first, *ids, last],
-            [-1, *places[:most], -1],
-            unknown,
-            len(encoded.ids) > most,
-            ids.count(self._blank),
-        )
+    def _pieces(self, normal: str, most: int | None) -> list[tuple[int, int]]:
+        """Cut a normalised text into pieces: number and place of each.
+
+        Args:
+            most: the words after the one that reaches so many pieces are not read.
+        """
+        words = normal.replace(" ", WORD_START)
+        added = 0 if not words or words.startswith(WORD_START) else 1
+        pieces: list[tuple[int, int]] = []
+        begin = -added
+        for word in _WORD.findall(WORD_START * added + words):
+            pieces += [(number, begin + place) for number, place in self._model.divide(word)]
+            begin += len(word)
+            if most is not None and len(pieces) >= most:
+                break
+        return pieces
 
     def _normal(self, text: str) -> tuple[str, Sequence[int]]:
         """Return the normalised text without repeated spaces, and the origin of each character."""
@@ -123,18 +138,17 @@ class XlmrTokenizer:
 
         The signature is that of the tokenisers of transformers.
         """
-        plain = [self._normal(text)[0] for text in texts]
         first, last = self._ends
         most = max_length - AROUND if truncation else None
-        encoded = self._model.encode_batch(plain, add_special_tokens=False)
-        return {"input_ids": [[first, *e.ids[:most], last] for e in encoded]}
+        cut = [self._pieces(self._normal(text)[0], most)[:most] for text in texts]
+        return {"input_ids": [[first, *(number for number, _ in one), last] for one in cut]}
 
 
-def word_pieces(pieces: Sequence[tuple[str, float]], count: int) -> list[str]:
+def word_pieces(pieces: Sequence[str], count: int) -> list[str]:
     """Return the most frequent pieces that are whole words of several letters, in any language."""
     words = (
         piece[1:]
-        for piece, _ in pieces
+        for piece in pieces
         if piece.startswith(WORD_START) and len(piece) > 2 and piece[1:].isalpha()
     )
     return list(itertools.islice(words, count))

@@ -40,13 +40,18 @@ def to_json(timelines: Sequence[Timeline]) -> str:
         DataError: a time, probability, share or value is not finite.
     """
     several = [timelines] if isinstance(timelines, Timeline) else timelines
-    document = {
-        "schema": NAME,
-        "units": {"time": "seconds", "shares": "nats"},
-        "recordings": [_recording(t) for t in several],
-    }
-    text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
-    return escaped(text.encode("utf-8", "replace").decode("utf-8")) + "\n"
+    units = {"time": "seconds", "shares": "nats"}
+    document = _dumped({"schema": NAME, "units": units, "recordings": []}, 1)
+    return _shown(_filled(document, (_recording_text(t, {}, 1) for t in several), 1))
+
+
+def to_json_line(timeline: Timeline) -> str:
+    """Write one recording into one line, with the schema before it.
+
+    Raises:
+        DataError: a time, probability, share or value is not finite.
+    """
+    return _shown(_recording_text(timeline, {"schema": NAME}, None))
 
 
 def from_json(text: str, name: str = "The document") -> list[Timeline]:
@@ -86,7 +91,34 @@ def from_json(text: str, name: str = "The document") -> list[Timeline]:
     return [_timeline(r.model_dump()) for r in document.recordings]
 
 
+def _shown(text: str) -> str:
+    return escaped(text.encode("utf-8", "replace").decode("utf-8")) + "\n"
+
+
+def _recording_text(t: Timeline, before: Mapping[str, Any], indent: int | None) -> str:
+    """Write a recording utterance by utterance: as objects, those of hours are large."""
+    words = _word_stream(t)
+    utterances = (_dumped(_utterance(p, words), indent) for p in t)
+    return _filled(_dumped({**before, **_recording(t)}, indent), utterances, indent)
+
+
+def _dumped(content: Mapping[str, Any], indent: int | None) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=indent, allow_nan=False)
+
+
+def _filled(text: str, items: Iterable[str], indent: int | None) -> str:
+    """Put the texts of items into the empty list with which an object ends."""
+    head, end = text.removesuffix("\n}").removesuffix("}"), text[-2:] if indent else "}"
+    assert head.endswith("[]"), "the list is the last field"
+    if indent is None:
+        return f"{head[:-1]}{', '.join(items)}]{end}"
+    # strings hold no line ends, so that each is one of the layout
+    listed = ",".join("\n  " + item.replace("\n", "\n  ") for item in items)
+    return f"{head[:-1]}{listed}\n ]{end}" if listed else text
+
+
 def _recording(t: Timeline) -> dict[str, Any]:
+    """Return a recording without its utterances, for which it has an empty list at the end."""
     written = _as_written(t)
     return {
         "path": t.path,
@@ -105,7 +137,7 @@ def _recording(t: Timeline) -> dict[str, Any]:
         **drawn_to_json(t),
         "summary": _summary(written.summary()),
         "remarks": [*summary_lines(written), *footnotes(written)],
-        "utterances": [_utterance(p, _word_stream(t)) for p in t],
+        "utterances": [],
     }
 
 

@@ -9,9 +9,8 @@ import json
 from collections.abc import Sequence
 
 from moodal.core.errors import DataError
-from moodal.core.guard import escaped
 from moodal.core.timeline import Timeline
-from moodal.output.formats.json_ import NAME, from_json, to_json
+from moodal.output.formats.json_ import from_json, to_json_line
 
 
 def to_jsonl(timelines: Sequence[Timeline]) -> str:
@@ -21,7 +20,7 @@ def to_jsonl(timelines: Sequence[Timeline]) -> str:
         DataError: a time, probability, share or value is not finite.
     """
     several = [timelines] if isinstance(timelines, Timeline) else timelines
-    return "".join(_line(timeline) for timeline in several)
+    return "".join(map(to_json_line, several))
 
 
 def from_jsonl(text: str, name: str = "The file") -> list[Timeline]:
@@ -37,13 +36,6 @@ def from_jsonl(text: str, name: str = "The file") -> list[Timeline]:
     *lines, cut = text.split("\n")
     del cut  # what stands after the last line end was not finished
     return [_read(line, f"{name}, line {number}") for number, line in enumerate(lines, 1)]
-
-
-def _line(timeline: Timeline) -> str:
-    document = json.loads(to_json([timeline]))
-    [recording] = document["recordings"]
-    text = json.dumps({"schema": NAME, **recording}, ensure_ascii=False, allow_nan=False)
-    return escaped(text) + "\n"
 
 
 def _read(line: str, place: str) -> Timeline:

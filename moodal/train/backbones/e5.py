@@ -47,13 +47,15 @@ class E5File:
     """The content of the package's file.
 
     Attributes:
-        pieces: the pieces and their scores (log probabilities), by number.
+        pieces: the pieces, by number.
+        scores: the log probability of each.
         special: "bos", "eos", "pad" and "unk" -> number.
         normalised: character -> the text that stands for it.
         weights: name of transformers -> tensor, float32.
     """
 
-    pieces: tuple[tuple[str, float], ...]
+    pieces: tuple[str, ...]
+    scores: tuple[float, ...]
     special: Mapping[str, int]
     normalised: Mapping[str, str]
     weights: dict[str, Tensor]
@@ -77,13 +79,13 @@ def read_e5(path: Path, *, weights: bool = True) -> E5File:
         width, layers, _, inner, _, _, _, _, block = reader.numbers("7ifi")
         if block != BLOCK:
             raise ValueError(f"blocks of {block} weights, not {BLOCK}")
-        pieces, special = _pieces(reader)
+        pieces, scores, special = _pieces(reader)
         if not all(0 <= number < len(pieces) for number in special.values()):
             raise ValueError("a special piece is none of its pieces")
         normalised = _normalised(reader)
         tensors = dict(_tensors(reader, content)) if weights else {}
         named = _named(tensors, width, layers, inner) if weights else {}
-        return E5File(pieces, special, normalised, named)
+        return E5File(pieces, scores, special, normalised, named)
     except (OSError, ValueError, KeyError, OverflowError, struct.error) as error:
         raise DataError(
             f"{path} holds no multilingual-e5-small that can be read ({error}); install the "
@@ -135,16 +137,16 @@ class _Reader:
         return np.frombuffer(self.take(count * kind.itemsize), kind)
 
 
-def _pieces(reader: _Reader) -> tuple[tuple[tuple[str, float], ...], dict[str, int]]:
-    """Read the pieces with their scores, and the numbers of the special ones."""
+def _pieces(reader: _Reader) -> tuple[tuple[str, ...], tuple[float, ...], dict[str, int]]:
+    """Read the pieces, their scores, and the numbers of the special ones."""
     (count,) = reader.numbers("i")
     special = dict(zip(("bos", "eos", "pad", "unk"), reader.numbers("4i"), strict=True))
     (size,) = reader.numbers("Q")
     ends = reader.array(count + 1, np.dtype("<u4"))
     scores = reader.array(count, np.dtype("<f4"))
     text = reader.take(size)
-    pieces = tuple((text[ends[i] : ends[i + 1]].decode(), float(scores[i])) for i in range(count))
-    return pieces, special
+    pieces = tuple(text[ends[i] : ends[i + 1]].decode() for i in range(count))
+    return pieces, tuple(scores.tolist()), special
 
 
 def _normalised(reader: _Reader) -> dict[str, str]:

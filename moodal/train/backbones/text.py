@@ -207,7 +207,7 @@ def _tokenizer(files: BackboneFiles) -> tuple[Any, int]:
 
     if files.weights[0].name == E5_FILE:
         file = read_e5(files.weights[0], weights=False)
-        return XlmrTokenizer(file.pieces, file.special, file.normalised), LONGEST
+        return XlmrTokenizer(file.pieces, file.scores, file.special, file.normalised), LONGEST
     folder, name = files.folder, files.name
     try:
         with quiet():

@@ -261,6 +261,9 @@ class SystemScorer:
         """Return the frames without padding: what they tell depends on the other modalities."""
         return np.asarray(self.prepared({modality: Frames.from_list([frames])})[modality].values)
 
+    def begin(self, modality: str) -> None:
+        """Do nothing: a system is loaded as a whole."""
+
     def read(self, modality: str, frames: np.ndarray) -> Readout:
         """Return the frames without padding; a system has no heads."""
         return Readout(self.states(modality, frames))

@@ -75,11 +75,11 @@ def write(texts: Iterable[str], folder: Path | str = FOLDER) -> Path:
 
 def kept_pieces(file: E5File, texts: Iterable[str]) -> np.ndarray:
     """Choose the pieces that are kept: frequent ones, single characters, and those of the texts."""
-    tokenizer = XlmrTokenizer(file.pieces, file.special, file.normalised)
+    tokenizer = XlmrTokenizer(file.pieces, file.scores, file.special, file.normalised)
     counts = np.zeros(len(file.pieces), np.int64)
     for ids in tokenizer(list(texts))["input_ids"]:
         np.add.at(counts, ids, 1)
-    single = np.array([len(piece) == 1 for piece, _ in file.pieces])
+    single = np.array([len(piece) == 1 for piece in file.pieces])
     special = np.isin(np.arange(len(counts)), list(file.special.values()))
     frequent = np.arange(len(counts)) < FREQUENT
     return np.flatnonzero(frequent | single | special | (counts >= LEAST))
@@ -88,15 +88,14 @@ def kept_pieces(file: E5File, texts: Iterable[str]) -> np.ndarray:
 def _tokeniser_arrays(file: E5File, kept: np.ndarray) -> dict[str, np.ndarray]:
     """Return the arrays of the pruned pieces, and of the characters that are normalised."""
     number = {int(old): new for new, old in enumerate(kept)}
-    pieces = [file.pieces[i] for i in kept]
-    texts = [piece for piece, _ in pieces]
+    texts = [file.pieces[i] for i in kept]
     if any(SEPARATOR in text for text in texts):
         raise DataError("A piece of the vocabulary holds a line break; it cannot be stored.")
     # a line break is a space to the tokeniser, and separates the texts here
     changed = {c: n for c, n in file.normalised.items() if SEPARATOR not in c + n}
     return {
         "pieces": _joined(texts),
-        "scores": np.array([score for _, score in pieces], np.float32),
+        "scores": np.array([file.scores[i] for i in kept], np.float32),
         "special": np.array([number[n] for n in file.special.values()], np.int32),
         "characters": _joined(list(changed)),
         "normalised": _joined(list(changed.values())),
@@ -151,7 +150,7 @@ def _write_graph(path: Path, module: _Layers) -> None:
 
 def _center(model: Any, file: E5File) -> np.ndarray:
     """Compute the mean embedding [384] of the most frequent words of all languages."""
-    tokenizer = XlmrTokenizer(file.pieces, file.special, file.normalised)
+    tokenizer = XlmrTokenizer(file.pieces, file.scores, file.special, file.normalised)
     words = [e5.FEELING + word for word in word_pieces(file.pieces, WORDS)]
     ids_by_length: dict[int, list[list[int]]] = defaultdict(list)
     for ids in tokenizer(words)["input_ids"]:

@@ -1,12 +1,13 @@
 """A data set is read from its own file alone."""
 
 import contextlib
+import sys
 
 import h5py
 import numpy as np
 import pytest
 
-from moodal.core.errors import DataError, UnsafeFileError
+from moodal.core.errors import DataError, MissingReaderError, UnsafeFileError
 from moodal.corpora.published import h5
 
 
@@ -68,3 +69,9 @@ def test_damaged_files_are_one_sentence(tmp_path):
         path.write_bytes(bytes(damaged[: rng.integers(1, len(damaged) + 1)]))
         with contextlib.suppress(DataError):
             h5.read(path, "x")
+
+
+def test_without_h5py_it_says_what_brings_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(MissingReaderError, match=r"features\.h5 .* needs the package h5py; .*\[fe"):
+        h5.read(tmp_path / "features.h5", "x")

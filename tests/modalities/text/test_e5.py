@@ -71,9 +71,9 @@ def test_the_vocabulary_is_that_of_its_package():
     file = read_e5(find("e5-small").weights[0])
     table = file.weights["embeddings.word_embeddings.weight"].numpy()
     own = e5.vocabulary()
-    number = {piece: i for i, (piece, _) in enumerate(file.pieces)}
+    number = {piece: i for i, piece in enumerate(file.pieces)}
     rows = np.random.default_rng(0).permutation(len(own.pieces))[:500]
-    theirs = table[[number[own.pieces[row][0]] for row in rows]]
+    theirs = table[[number[own.pieces[row]] for row in rows]]
     np.testing.assert_array_equal(own.embedded(rows), theirs)
 
 

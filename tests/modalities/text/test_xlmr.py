@@ -6,37 +6,27 @@ from hypothesis import strategies as st
 
 from moodal.modalities.text.xlmr import XlmrTokenizer, word_pieces
 
-PIECES = [
-    ("<s>", 0.0),
-    ("<pad>", 0.0),
-    ("</s>", 0.0),
-    ("<unk>", 0.0),
-    ("▁so", -2.0),
-    ("▁good", -3.0),
-    ("▁", -4.0),
-    ("s", -5.0),
-    ("o", -5.0),
-    ("0", -6.0),
-    ("▁Tag", -7.0),
-]
+PIECES = ["<s>", "<pad>", "</s>", "<unk>", "▁so", "▁good", "▁", "s", "o", "0", "▁Tag"]
+SCORES = [0.0, 0.0, 0.0, 0.0, -2.0, -3.0, -4.0, -5.0, -5.0, -6.0, -7.0]
 SPECIAL = {"bos": 0, "eos": 2, "pad": 1, "unk": 3}
+NORMALISED = {"０": "0", "\x01": "", "…": "..", "\t": " "}
 
 
 @pytest.fixture
 def tokenizer():
-    return XlmrTokenizer(PIECES, SPECIAL, {"０": "0", "\x01": "", "…": "..", "\t": " "}, longest=6)
+    return XlmrTokenizer(PIECES, SCORES, SPECIAL, NORMALISED, longest=6)
 
 
 def test_places_are_those_of_the_text_as_written(tokenizer):
     encoded = tokenizer.encode("so\t\t good")
-    assert [PIECES[i][0] for i in encoded.ids] == ["<s>", "▁so", "▁good", "</s>"]
+    assert [PIECES[i] for i in encoded.ids] == ["<s>", "▁so", "▁good", "</s>"]
     assert encoded.places == [-1, 0, 2, -1]
     assert (encoded.unknown, encoded.cut) == (0, False)
 
 
 def test_what_stands_for_a_character_is_at_its_place(tokenizer):
     encoded = tokenizer.encode("s\x01o０")
-    assert [PIECES[i][0] for i in encoded.ids] == ["<s>", "▁so", "0", "</s>"]
+    assert [PIECES[i] for i in encoded.ids] == ["<s>", "▁so", "0", "</s>"]
     assert encoded.places == [-1, 0, 3, -1]
 
 
@@ -53,7 +43,7 @@ def test_unknown_signs_are_counted(tokenizer):
 
 @given(st.text(alphabet="so g０\x01\t…", max_size=30))
 def test_places_ascend_within_the_text(text):
-    own = XlmrTokenizer(PIECES, SPECIAL, {"０": "0", "\x01": "", "…": "..", "\t": " "})
+    own = XlmrTokenizer(PIECES, SCORES, SPECIAL, NORMALISED)
     places = own.encode(text).places[1:-1]
     assert places == sorted(places)
     assert all(0 <= place < len(text) for place in places)

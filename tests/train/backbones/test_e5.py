@@ -92,7 +92,7 @@ def test_every_weight_is_read_to_the_last_bit(made):
 
 def tokenizer_of(path):
     file = read_e5(path, weights=False)
-    return XlmrTokenizer(file.pieces, file.special, file.normalised)
+    return XlmrTokenizer(file.pieces, file.scores, file.special, file.normalised)
 
 
 def test_texts_are_normalised_and_cut_into_the_likeliest_pieces(made):

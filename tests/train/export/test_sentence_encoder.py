@@ -20,8 +20,8 @@ from moodal.train.systems.system import KeyedScoring
 def test_pieces_are_kept_that_texts_use_or_that_are_frequent(monkeypatch):
     monkeypatch.setattr(sentence_encoder, "FREQUENT", 6)
     names = ["<s>", "<pad>", "</s>", "<unk>", "▁so", "▁good", "▁rare", "▁seldom", "x", "▁", "r"]
-    pieces = tuple((name, -float(i)) for i, name in enumerate(names))
-    file = E5File(pieces, {"bos": 0, "eos": 2, "pad": 1, "unk": 3}, {}, {})
+    scores = tuple(-float(i) for i in range(len(names)))
+    file = E5File(tuple(names), scores, {"bos": 0, "eos": 2, "pad": 1, "unk": 3}, {}, {})
     kept = kept_pieces(file, ["so rare", "rare", "seldom"])
     # frequent ones, a piece that is used twice, and single characters
     assert [names[i] for i in kept] == [*names[:6], "▁rare", "x", "▁", "r"]
