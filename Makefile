@@ -9,7 +9,7 @@ LIGHT  := $(VENV)-light
 MOODAL_DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help browser quickstart first-training artefact encoder test lint types tests docs notebooks dist benchmark clean
+.PHONY: help browser container quickstart first-training artefact encoder test lint types tests docs notebooks dist benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 18
@@ -48,7 +48,7 @@ artefact: $(READY)  ## make the artefact of the package from the corpora in MOOD
 encoder: $(READY)  ## write the encoder e5 of the package anew (what was trained on it has to be trained again)
 	$(BIN)/python -m moodal.train.export.sentence_encoder $(MOODAL_DATA)
 
-test: $(READY) lint types tests  ## everything that must pass: ruff, import-linter, mypy, pytest with doctests
+test: $(READY) lint types container tests  ## everything that must pass: ruff, import-linter, mypy, the container's steps, pytest with doctests
 
 lint: $(READY)  ## style, and the one direction of imports
 	$(BIN)/ruff check .
@@ -70,6 +70,9 @@ browser: $(READY)  ## Chromium, for the tests of pages (where it can be had)
 
 tests: $(READY) browser  ## pytest with the doctests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+container:  ## what the container holds, installed into an empty environment and asked (Linux)
+	@[ "$$(uname)" != Linux ] || PYTHON=$(PYTHON) sh container/try.sh
 
 docs: $(READY)  ## the guide as a site, in site/ (strict: a link to nowhere stops it)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --site-dir site

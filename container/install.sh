@@ -5,7 +5,7 @@ set -eu
 source=$1
 target=$2
 extras=$3
-python3 -m venv "$target"
+"${PYTHON:-python3}" -m venv "$target"
 "$target/bin/pip" install --no-cache-dir --quiet \
     --constraint "$source/constraints.txt" "$source[$extras]"
 "$target/bin/pip" uninstall --yes --quiet pip setuptools 2>/dev/null || true

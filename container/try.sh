@@ -5,6 +5,12 @@
 set -eu
 source=$(cd "$(dirname "$0")/.." && pwd)
 folder=${1:-$(mktemp -d)}
+server=
+finish() {
+    [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; } || true
+    [ -n "$1" ] || rm -rf "$folder"
+}
+trap 'finish "${1:-}"' EXIT
 "$source/container/install.sh" "$source" "$folder/moodal" serve
 mkdir -p "$folder/data" "$folder/home"
 cd "$folder"
@@ -13,7 +19,6 @@ env -i PATH="$folder/moodal/bin:/usr/bin:/bin" HOME="$folder/home" OMP_NUM_THREA
     moodal serve --no-browser --data "$folder/data" --port 0 --host 0.0.0.0 \
     --behind-proxy localhost > "$folder/log" 2>&1 &
 server=$!
-trap 'kill $server 2>/dev/null || true' EXIT
 for _ in $(seq 120); do
     grep -q "Stop with" "$folder/log" && break
     kill -0 $server || { cat "$folder/log"; exit 1; }
