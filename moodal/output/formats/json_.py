@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import chain
 from typing import Any
 
 from moodal.core.dimensions import DIMENSIONS, Dimensions, headline
@@ -42,7 +43,8 @@ def to_json(timelines: Sequence[Timeline]) -> str:
     several = [timelines] if isinstance(timelines, Timeline) else timelines
     units = {"time": "seconds", "shares": "nats"}
     document = _dumped({"schema": NAME, "units": units, "recordings": []}, 1)
-    return _shown(_filled(document, (_recording_text(t, {}, 1) for t in several), 1))
+    parts = _filled(document, (_recording_text(t, {}, 1) for t in several), 1)
+    return "".join(chain(parts, "\n"))
 
 
 def to_json_line(timeline: Timeline) -> str:
@@ -51,7 +53,7 @@ def to_json_line(timeline: Timeline) -> str:
     Raises:
         DataError: a time, probability, share or value is not finite.
     """
-    return _shown(_recording_text(timeline, {"schema": NAME}, None))
+    return "".join(chain(_recording_text(timeline, {"schema": NAME}, None), "\n"))
 
 
 def from_json(text: str, name: str = "The document") -> list[Timeline]:
@@ -91,30 +93,33 @@ def from_json(text: str, name: str = "The document") -> list[Timeline]:
     return [_timeline(r.model_dump()) for r in document.recordings]
 
 
-def _shown(text: str) -> str:
-    return escaped(text.encode("utf-8", "replace").decode("utf-8")) + "\n"
-
-
-def _recording_text(t: Timeline, before: Mapping[str, Any], indent: int | None) -> str:
+def _recording_text(t: Timeline, before: Mapping[str, Any], indent: int | None) -> Iterator[str]:
     """Write a recording utterance by utterance: as objects, those of hours are large."""
     words = _word_stream(t)
-    utterances = (_dumped(_utterance(p, words), indent) for p in t)
+    utterances = ([_dumped(_utterance(p, words), indent)] for p in t)
     return _filled(_dumped({**before, **_recording(t)}, indent), utterances, indent)
 
 
 def _dumped(content: Mapping[str, Any], indent: int | None) -> str:
-    return json.dumps(content, ensure_ascii=False, indent=indent, allow_nan=False)
+    text = json.dumps(content, ensure_ascii=False, indent=indent, allow_nan=False)
+    return escaped(text.encode("utf-8", "replace").decode("utf-8"))
 
 
-def _filled(text: str, items: Iterable[str], indent: int | None) -> str:
-    """Put the texts of items into the empty list with which an object ends."""
-    head, end = text.removesuffix("\n}").removesuffix("}"), text[-2:] if indent else "}"
-    assert head.endswith("[]"), "the list is the last field"
-    if indent is None:
-        return f"{head[:-1]}{', '.join(items)}]{end}"
-    # strings hold no line ends, so that each is one of the layout
-    listed = ",".join("\n  " + item.replace("\n", "\n  ") for item in items)
-    return f"{head[:-1]}{listed}\n ]{end}" if listed else text
+def _filled(text: str, items: Iterable[Iterable[str]], indent: int | None) -> Iterator[str]:
+    """Put items, each in parts, into the empty list with which the text of an object ends."""
+    end = "]}" if indent is None else "]\n}"
+    assert text.endswith(f"[{end}"), "the list is the last field"
+    yield text.removesuffix(end)
+    count = 0
+    for count, parts in enumerate(items, 1):
+        if indent is None:
+            yield ", " if count > 1 else ""
+            yield from parts
+            continue
+        yield ",\n  " if count > 1 else "\n  "
+        # strings hold no line ends, so that each is one of the layout
+        yield from (part.replace("\n", "\n  ") for part in parts)
+    yield f"\n {end}" if count and indent is not None else end
 
 
 def _recording(t: Timeline) -> dict[str, Any]:
