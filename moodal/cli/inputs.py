@@ -105,7 +105,9 @@ def standard_input() -> Iterator[Path]:
 def _matching_files(name: str, left_out: list[Path]) -> list[Path]:
     path = Path(name)
     if "://" in name and not path.exists():
-        raise UsageError(f"{name} is a URL: add --engine ray, which reads it, or copy it here.")
+        raise UsageError(
+            f"{name} is a URL, which only predict --engine ray reads; else copy it to this machine."
+        )
     try:
         if name and path.is_dir():
             files = [p for p in sorted(path.rglob("*")) if _counts(p, path)]

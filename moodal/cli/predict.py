@@ -302,7 +302,7 @@ def _asked(args: argparse.Namespace, load: Callable[[], Model]) -> tuple[object,
     That is the artefact's digest, the emotions, the prior and the step.
     """
     model = load().under(args.prior)
-    asked = model.ask(options_of(args).words, args.vectors)
+    asked = model.ask(options_of(args).words(model.info.labels), args.vectors)
     emotions = () if asked.values else tuple(asked.shown)
     return model.info.digest, emotions, model.scorer.assumes, args.step
 

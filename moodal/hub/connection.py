@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _LOCK = threading.RLock()
 
+_OR_COPY = "or copy the folder from a machine that has it and name the folder instead"
+
 
 def client() -> HfApi:
     """Return a client of the hub that HF_ENDPOINT names, by default Hugging Face's.
@@ -153,9 +155,6 @@ def forbidden(address: HubAddress) -> DataError:
         f"{address} is not in the local cache, and HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids "
         f"every connection; unset it, {_OR_COPY}."
     )
-
-
-_OR_COPY = "or copy the folder from a machine that has it and name the folder instead"
 
 
 def _refused(error: Any, endpoint: str) -> str:

@@ -94,13 +94,13 @@ class Branch:
         NumPy's BLAS, which then wait for more by spinning, longer than an utterance takes.
         """
         question = (*words, vectors.tobytes())
-        found = self._keys.get(question)
-        if found is None:
-            found = self._compute_keys(words, vectors)
+        keys = self._keys.get(question)
+        if keys is None:
+            keys = self._compute_keys(words, vectors)
             if len(self._keys) >= QUESTIONS:
                 self._keys.clear()
-            self._keys[question] = found
-        return found
+            self._keys[question] = keys
+        return keys
 
     def _compute_keys(self, words: Sequence[str], vectors: np.ndarray) -> Keys:
         keys = self.map @ vectors.T

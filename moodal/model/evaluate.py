@@ -102,14 +102,15 @@ def evaluate(
     scorer = model.scorer.under(options.prior)
     streams = options.chosen(model.modalities, model.info.name)
     manifest = only(manifest, options.where, "--where")
-    if manifest.ratings and model.info.values and scorer.ask(options.words or None).values:
+    words = options.words(model.info.labels)
+    if manifest.ratings and model.info.values and scorer.ask(words or None).values:
         manifest = manifest.rated
     split, chosen = _split(manifest, options.split, seen_rows(model, manifest))
     require_columns(chosen, [x for x in options.by if x != "streams"], "--by")
     asr = Hearing(options.asr_model, options.language or "") if options.asr else None
     used = require_media(model, chosen, streams, split, asr)
     stamps: list[str] = []
-    named = name_emotions(scorer, chosen, used, options.words, options.names, options.vectors)
+    named = name_emotions(scorer, chosen, used, words, options.names, options.vectors)
     store = FeatureStore(options.store or out.with_name(f"{out.name}.states"))
     source = read_rows(model, named.manifest, used, store, options.jobs, asr)
     rows = _complete(model, named.manifest, source.rows, split)

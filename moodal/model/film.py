@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,13 @@ class Film:
             self._pictures = map(self._looked, pictures)
             if not recording.is_live:
                 self._pictures = ahead(self._pictures, WAITING)
+
+    def close(self) -> None:
+        """Read no more pictures, and release their file and the thread that looks ahead."""
+        # the thread holds this object, so that without a call it would only end with a collection
+        pictures, self._pictures, self._ended = self._pictures, iter(()), True
+        if isinstance(pictures, Generator):
+            pictures.close()
 
     @property
     def end(self) -> float | None:

@@ -396,5 +396,5 @@ class Model:
             UsageError, SpaceError: the prior or a word is not one that the model knows.
         """
         scorer = self.scorer if options.prior is None else self.scorer.under(options.prior)
-        asked = scorer.ask(options.words, options.vectors)
+        asked = scorer.ask(options.words(self.info.labels), options.vectors)
         return Question(self.artefact, self.encoders, scorer, self.refused, options, asked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -81,11 +81,14 @@ class Options:
                 f"level_strength is above 0 and at most 1; got {self.level_strength:g}."
             )
 
-    @property
-    def words(self) -> list[str] | None:
-        """The emotions one by one; None for the model's own."""
+    def words(self, known: Collection[str] = ()) -> list[str] | None:
+        """Return the emotions one by one; None for the model's own.
+
+        Args:
+            known: the words of the model, of which one may hold a slash.
+        """
         if isinstance(self.emotions, str) and self.emotions:
-            return split_words(self.emotions)
+            return split_words(self.emotions, known)
         return _listed(self.emotions or None)
 
     def chosen(self, modalities: Sequence[str], name: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import math
@@ -89,12 +90,13 @@ class Reading:
 
     def run(self) -> Iterator[Observation]:
         """Read the recording to its end."""
-        segmentation, sound = self._opened()
-        self.begin(segmentation)
-        for block in sound:
-            self.hear(block)
-            yield from self.advance(self.buffer.seconds)
-        yield from self.finish()
+        with contextlib.closing(self.film):
+            segmentation, sound = self._opened()
+            self.begin(segmentation)
+            for block in sound:
+                self.hear(block)
+                yield from self.advance(self.buffer.seconds)
+            yield from self.finish()
 
     def begin(self, segmentation: Segmentation) -> None:
         """Begin to divide the recording into utterances."""

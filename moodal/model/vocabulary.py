@@ -8,7 +8,7 @@ taught, and any other words, whose vectors are computed: the scores of those are
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -71,7 +71,7 @@ def ask(
         MissingDependencyError: a word is new, and the encoder of its vector is not installed.
     """
     if isinstance(emotions, str):
-        emotions = split_words(emotions)
+        emotions = split_words(emotions, known)
     names = [clean(name) for name in emotions or basics]
     if dimensions := [name for name in names if name in DIMENSIONS and name not in known]:
         raise UsageError(
@@ -114,13 +114,22 @@ def translations() -> Mapping[str, str]:
     return {word: emotion for emotion, words in table.items() for word in words}
 
 
-def split_words(text: str) -> list[str]:
+def split_words(text: str, known: Collection[str] = ()) -> list[str]:
     """Split a text into words, between commas, semicolons, slashes or line ends.
+
+    Args:
+        text: the words.
+        known: words of a model, of which one with a slash stays whole.
 
     >>> split_words("joy, grief; pride/relief")
     ['joy', 'grief', 'pride', 'relief']
+    >>> split_words("joy, calm/neutral", {"calm/neutral"})
+    ['joy', 'calm/neutral']
     """
-    return [word.strip() for word in re.split(r"[,;/\n]", text)]
+    parts = [part.strip() for part in re.split(r"[,;\n]", text)]
+    return [
+        word.strip() for part in parts for word in ([part] if part in known else part.split("/"))
+    ]
 
 
 def clean(name: str) -> str:

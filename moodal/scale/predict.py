@@ -172,7 +172,8 @@ def predict_entries(
         raise UsageError("--level needs all recordings at once; leave --engine out.")
     model = load(artefact)
     model.check(options.predict)
-    asked = model.under(options.predict.prior).ask(options.predict.words, options.predict.vectors)
+    words = options.predict.words(model.info.labels)
+    asked = model.under(options.predict.prior).ask(words, options.predict.vectors)
     columns = Columns(
         () if asked.values else tuple(asked.shown),
         tuple(value.name for value in asked.values),

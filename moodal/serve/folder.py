@@ -91,6 +91,10 @@ class DataFolder:
         path.mkdir(mode=0o700)
         return path
 
+    def discard(self, upload: Path) -> None:
+        """Delete the folder of an upload that did not become a job."""
+        shutil.rmtree(upload, ignore_errors=True)
+
     def job(self, id: str) -> Path:
         """Return the folder of a job."""
         return self.jobs / id

@@ -70,6 +70,15 @@ class ServedJob:
         """True while it waits or runs."""
         return self.status in ACTIVE
 
+    def described(self, progress: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return what a client may know of it, JSON-ready.
+
+        Args:
+            progress: see `moodal.serve.feed.Feed.progress`; None where it neither waits nor runs.
+        """
+        names = ("id", "name", "status", "error", "created", "ended", "expires", "artefact")
+        return {**{name: getattr(self, name) for name in names}, "progress": progress}
+
 
 @dataclass(frozen=True)
 class _End:

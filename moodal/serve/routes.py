@@ -22,7 +22,7 @@ from moodal.serve.feed import Event
 from moodal.serve.jobs import ServedJob
 from moodal.serve.options import FIELDS, FILES, LONGEST, OTHERS, FormQuestion, question
 from moodal.serve.requests import ERROR, document_response, owned, owner_of_request
-from moodal.serve.service import Service, described_job, discard
+from moodal.serve.service import Service
 from moodal.serve.uploads import ReceivedForm, receive_form, receive_json
 
 HEARTBEAT = 15.0
@@ -178,7 +178,7 @@ class _Routes:
             raise Failure(507, "The server's disk is full; try again later.") from None
         finally:
             service.uploading -= 1
-            discard(upload)
+            service.folder.discard(upload)
 
     def _question(self, form: ReceivedForm) -> FormQuestion:
         asked = question(form.fields, self.service.settings.artefacts)
@@ -200,7 +200,8 @@ class _Routes:
         return JSONResponse(self._described(owned(self.service, request, id)))
 
     def _described(self, job: ServedJob) -> dict[str, Any]:
-        return described_job(job, self.service.feeds.get(job.id))
+        feed = self.service.feeds.get(job.id)
+        return job.described(None if feed is None else feed.progress)
 
     async def remove(self, request: Request, id: str) -> JSONResponse:
         """Stop a job that waits or runs; delete one that has ended, with its result."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
-import shutil
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -399,19 +397,3 @@ def opened_service(settings: ServeSettings, load: Load) -> Service:
         folder.close()
         raise
     return service
-
-
-def discard(upload: Path) -> None:
-    """Delete an upload that did not become a job."""
-    shutil.rmtree(upload, ignore_errors=True)
-
-
-def described_job(job: ServedJob, feed: Feed | None) -> dict[str, Any]:
-    """Return what a client may know of its job."""
-    status = dataclasses.asdict(job)
-    names = ("id", "name", "status", "error", "created", "ended", "expires")
-    return {
-        **{name: status[name] for name in names},
-        "artefact": job.artefact,
-        "progress": None if feed is None else feed.progress,
-    }

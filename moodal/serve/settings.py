@@ -108,6 +108,12 @@ class ServeSettings:
         for path in (self.tls_cert, self.tls_key):
             if path is not None and not path.is_file():
                 raise UsageError(f"There is no file {path}, which is named for HTTPS.")
+        key, data = self.pseudonyms, self.folder.resolve()
+        if key is not None and key.resolve().is_relative_to(data):
+            raise UsageError(
+                f"{key} lies in the data folder, which --purge empties; name a key of pseudonyms "
+                "elsewhere."
+            )
         if not self.is_local and not self.tls and self.proxy is None:
             raise UsageError(
                 f"{self.host} can be reached from other machines: give --tls-cert and --tls-key, "

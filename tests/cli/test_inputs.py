@@ -145,5 +145,7 @@ def test_a_folder_is_read_by_content_and_what_is_left_out_is_named(tmp_path):
 
 
 def test_a_url_is_read_by_an_engine_alone():
-    with pytest.raises(UsageError, match=r"s3://b/calls is a URL: add --engine ray"):
+    with pytest.raises(
+        UsageError, match=r"s3://b/calls is a URL, which only predict --engine ray reads"
+    ):
         recordings(["s3://b/calls"], [])

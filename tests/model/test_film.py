@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
 import numpy as np
 import pytest
 
 from moodal.core.errors import DataError
+from moodal.core.records import BUILT_IN, RATE
+from moodal.media.blocks import Block
 from moodal.media.recording import Recording
 from moodal.media.video import Picture
 from moodal.modalities.modality import Modality
 from moodal.model.absences import Absences
 from moodal.model.film import Film
+from moodal.model.options import PredictOptions
+from moodal.model.reading import Reading
 
 
 class Watcher(Modality):
     """A modality that keeps the seconds it looked at and watched, and on which thread it looked."""
 
+    info = BUILT_IN["face"]
     largest = 64
 
     def __init__(self):
@@ -77,3 +83,55 @@ def test_pictures_that_cannot_be_decoded_are_told_after_what_was_damaged():
         "the file ends too early.",
         "nothing follows.",
     ]
+
+
+@pytest.mark.parametrize("is_live", [False, True])
+def test_a_film_that_is_left_early_releases_its_pictures(is_live):
+    released = []
+
+    def opened():
+        try:
+            yield from pictures(lambda sentence: None)
+        finally:
+            released.append(True)
+
+    read = Recording("a", "video", pictures=lambda *how: opened(), is_live=is_live)
+    film, watcher, _ = film_of(read)
+    film.watch(2.0)
+    gc.disable()  # a collection would hide that nobody else ends it
+    try:
+        film.close()
+        assert released == [True]
+    finally:
+        gc.enable()
+    film.watch(np.inf)  # nothing more comes
+    film.close()
+    assert watcher.watched == [0, 1]
+    assert not any(thread.name.startswith("ahead") for thread in threading.enumerate())
+
+
+def test_an_interrupted_reading_releases_its_pictures():
+    released = []
+
+    def sound(damage):
+        for start in range(5):
+            yield Block(float(start), np.zeros(RATE, np.float32))
+        assert watcher.looked
+        raise KeyboardInterrupt
+
+    def opened():
+        try:
+            yield from pictures(lambda sentence: None)
+        finally:
+            released.append(True)
+
+    watcher = Watcher()
+    read = Recording("a", "video", sound=sound, pictures=lambda *how: opened())
+    reading = Reading(read, {"face": watcher}, PredictOptions(fps=1.0))
+    gc.disable()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(reading.run())
+        assert released == [True]
+    finally:
+        gc.enable()

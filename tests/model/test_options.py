@@ -38,7 +38,15 @@ def test_what_is_meant_is_taken():
 
 
 def test_one_word_is_one_word():
-    assert PredictOptions(emotions="anger").words == ["anger"]
+    assert PredictOptions(emotions="anger").words() == ["anger"]
+
+
+def test_a_word_of_the_model_may_hold_a_slash():
+    options = PredictOptions(emotions="calm/neutral, joy/pride; grief")
+    assert options.words(["calm/neutral"]) == ["calm/neutral", "joy", "pride", "grief"]
+    assert options.words() == ["calm", "neutral", "joy", "pride", "grief"]
+    listed = PredictOptions(emotions=["joy/pride"])
+    assert listed.words() == ["joy/pride"]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from moodal.core.errors import DataError
+from moodal.core.errors import DataError, UsageError
 from moodal.serve.privacy import ServedPrivacy
 from moodal.serve.service import opened_service
 from moodal.serve.settings import ServeSettings
@@ -179,6 +179,12 @@ def test_a_damaged_key_stops_the_server_and_stays(tmp_path):
     with pytest.raises(DataError, match="is no key of pseudonyms"):
         opened_service(settings, lambda name: None)
     assert key.read_text() == "some notes\n"
+
+
+def test_a_key_that_a_purge_would_delete_is_refused(tmp_path):
+    key = tmp_path / "data" / "keys" / ".." / "key.csv"
+    with pytest.raises(UsageError, match="lies in the data folder"):
+        ServeSettings(folder=tmp_path / "data", pseudonyms=key)
 
 
 def test_a_key_that_breaks_meanwhile_is_told_in_a_sentence(fresh, tmp_path, words):

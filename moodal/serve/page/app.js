@@ -19,9 +19,11 @@ async function begin() {
   const message = element("div", { role: "alert" });
   const remark = element("div", { role: "status", class: "remark" });
   let models = [];
+  let learned = [];
   try {
     const answer = await askJson("/v1/models");
     models = answer.models.map((model) => model.name ?? model);
+    learned = answer.models.flatMap((model) => model.words ?? []);
   } catch (error) {
     complain(message, error.message);
   }
@@ -120,7 +122,7 @@ async function begin() {
     );
   }
 
-  const asked = intake(take, models);
+  const asked = intake(take, models, learned);
   fill(
     home,
     element("p", { class: "lead" }, text("lead")),

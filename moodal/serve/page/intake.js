@@ -17,8 +17,8 @@ const HIDDEN = /(^|\/)\./;
  * A recording is {file, subtitles}: subtitles beside it, of the same name, belong to it; the
  * sentence tells of those that belong to none.
  */
-export function intake(take, models) {
-  const asked = questionFields(models);
+export function intake(take, models, learned) {
+  const asked = questionFields(models, learned);
   const give = (files) => {
     const recordings = paired(files.filter((file) => !HIDDEN.test(file.path)));
     const question = recordings.length ? asked.value() : null;
@@ -51,7 +51,7 @@ export function intake(take, models) {
   return { element: panel, value: asked.value };
 }
 
-function questionFields(models) {
+function questionFields(models, learned) {
   const emotions = element("input", { id: "emotions", name: "emotions", placeholder: text("ask.emotions.default"), autocomplete: "off", spellcheck: "false" });
   const language = element("input", { name: "language", placeholder: text("ask.language.default"), size: 20, autocomplete: "off" });
   const speakers = choice("speakers", ["", "auto", "channels"], "ask.speakers");
@@ -83,7 +83,7 @@ function questionFields(models) {
   );
   /** Return what is asked, field by field; null where the emotions are no words, which is said. */
   const value = () => {
-    const words = emotionWords(emotions.value);
+    const words = emotionWords(emotions.value, learned);
     const wrong = emotions.value.trim() !== "" && !words.length;
     complain(message, wrong ? text("ask.emotions.none", { name: text("ask.emotions") }) : null);
     if (wrong) {

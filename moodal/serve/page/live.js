@@ -222,7 +222,10 @@ export async function showLive(room, camera, question, analyse) {
     else stop.disabled = false;
   }
 
+  const ask = (event) => close.unsaved() && event.preventDefault(); // the browser's own question
+  globalThis.addEventListener("beforeunload", ask);
   const close = () => {
+    globalThis.removeEventListener("beforeunload", ask);
     state.closed = true;
     state.ended = true;
     socket.close();

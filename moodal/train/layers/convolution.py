@@ -2,8 +2,9 @@
 
 PyTorch's kernels (oneDNN) give wrong sums for some small or grouped convolutions in bfloat16 on
 processors with AMX: https://github.com/pytorch/pytorch/issues/163347. With PyTorch 2.13 these were
-convolutions with an even number of input channels per group up to 12 whose kernel is at least 8
-wide; 1,180 shapes with kernels of 1 and 3, and all with 16 or more channels, were right.
+convolutions with an even number of input channels per group, up to 14, whose kernel is at least 8
+wide; the narrower or taller kernels, odd numbers and 16 or more channels that were tried, and all
+gradients, were right.
 """
 
 from __future__ import annotations

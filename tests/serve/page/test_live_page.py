@@ -163,6 +163,10 @@ def test_a_recording_that_would_be_lost_is_asked_about(listening, server, signed
     page.get_by_role("button", name="No, keep it").click()
     page.wait_for_url(f"{server.base}#live")
     assert page.locator("#analyse").is_visible()
+    with page.expect_event("dialog") as asking:
+        page.close(run_before_unload=True)
+    assert asking.value.type == "beforeunload"
+    asking.value.dismiss()
     page.get_by_role("button", name="All recordings").click()
     page.get_by_role("alertdialog", name="in this browser alone").wait_for()
     page.get_by_role("button", name="Yes, leave it").click()
