@@ -13,14 +13,14 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from moodal.core.acoustics import BANDS, MEASURES, PARTS
 from moodal.core.records import RATE
-from moodal.modalities.encoder import Encoder, Item, specification
-from moodal.modalities.speech.samples import check_samples, samples_of
+from moodal.modalities.encoder import Item
+from moodal.modalities.speech.samples import SampleEncoder, samples_of
 
 WINDOW, HOP = 512, 160
 """Samples of a frame, and between the beginnings of two."""
@@ -39,21 +39,12 @@ LONGEST = 600
 
 
 @dataclass(frozen=True)
-class SoundMeasures(Encoder):
+class SoundMeasures(SampleEncoder):
     """The measures and the print of a sound, see `moodal.core.acoustics`: one step [1, 391]."""
 
     name: ClassVar[str] = "acoustics"
-    stream: ClassVar[str] = "speech"
     width: ClassVar[int] = len(MEASURES) + BANDS * PARTS
     rate: ClassVar[None] = None
-
-    def spec(self) -> dict[str, Any]:
-        """See `moodal.modalities.encoder.specification`."""
-        return specification(self, packages=[])
-
-    def check(self, item: Item) -> None:
-        """Raise DataError if the clip is missing, unreadable, or shorter than its span."""
-        check_samples(item)
 
     def encode(self, item: Item) -> np.ndarray:
         """Measure a clip or samples [n] at 16 kHz.

@@ -6,7 +6,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,34 +13,22 @@ from moodal.core.dimensions import INTENSITY
 from moodal.core.emotions import Task
 from moodal.core.errors import UsageError
 from moodal.core.records import Frames, ordered
-from moodal.evaluation.report.scores import sigmoid
 from moodal.evaluation.report.thresholds import Thresholds, fixed
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
 from moodal.model.channel import Channel, ChannelFusion
 from moodal.model.corrected import Corrected
 from moodal.model.fusion import Fusion, Weights
-from moodal.model.fusion_by_set import fused_by_set
+from moodal.model.fusion_by_set import fused_by_set, scores_by_word
 from moodal.model.heads import Head, learned_dimensions, read_head
 from moodal.model.languages import Languages, of_branches
 from moodal.model.level import STRENGTH, Level, cross_fitted, level_of, with_stored
 from moodal.model.priors import LEVEL, prior_of
+from moodal.model.ratios import Ratios, ratios_of
 from moodal.model.rows import RowEncoder
 from moodal.model.scorer import Evidence, Readout, Scores
 from moodal.model.states import States, mean_states
 from moodal.model.vocabulary import Asked, ask, sources
-
-
-class _Ratios(NamedTuple):
-    """The likelihood ratios of one modality.
-
-    Attributes:
-        values: [n, basics], log r; NaN in rows that lack the modality.
-        learned: the columns of the emotions that it learned.
-    """
-
-    values: np.ndarray
-    learned: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -279,7 +266,8 @@ class FusedScorer:
         modalities = list(evidence.logits)
         if task == "multi" and len(modalities) == 1 and (own := self.thresholds(modalities)):
             [(modality, values)] = evidence.logits.items()
-            return self._by_word(summed, modality, values, own, asked)
+            totals = values + self.branches[modality].log_shares(asked.words)
+            return scores_by_word(totals, asked.words, own, summed.sets)
         return summed
 
     def levels(
@@ -316,22 +304,18 @@ class FusedScorer:
             for m, own in self._ratios(evidence, asked).items()
         }
 
-    def _ratios(self, evidence: Evidence, asked: Asked) -> dict[str, _Ratios]:
+    def _ratios(self, evidence: Evidence, asked: Asked) -> dict[str, Ratios]:
         """Compute the likelihood ratios of the basic emotions, for each modality."""
-        fusion, count = self.fusion(asked), len(self.basics)
+        fusion = self.fusion(asked)
         if isinstance(fusion, Fusion):
             raise UsageError(
                 f"{self.artefact.info.name} is fused by a sum, which cannot be levelled; compose "
                 'it with fusion = "channel".'
             )
-        ratios = {}
-        for m, logits in evidence.logits.items():
-            sources = self.sources(asked, [m])
-            values = fusion.ratios(m, logits, sources)[:, :count]
-            values[evidence.steps[m].lengths == 0] = np.nan
-            own = [i for i in range(count) if sources[asked.words[i]][m] == "learned"]
-            ratios[m] = _Ratios(values, np.array(own))
-        return ratios
+        return {
+            m: ratios_of(fusion, m, evidence, self.sources(asked, [m]), self.basics)
+            for m in evidence.logits
+        }
 
     def _stored(self, count: int) -> dict[str, np.ndarray]:
         """Return the level that the artefact was adapted to, for each of ``count`` utterances."""
@@ -371,25 +355,6 @@ class FusedScorer:
         values = evidence.logits[modality]
         logits = fusion.smoothed(modality, values, sources, counts, times, own)
         return replace(evidence, logits={**evidence.logits, modality: logits})
-
-    def _by_word(
-        self,
-        summed: Scores,
-        modality: str,
-        logits: np.ndarray,
-        own: Mapping[str, float],
-        asked: Asked,
-    ) -> Scores:
-        totals = logits + self.branches[modality].log_shares(asked.words)
-        probabilities = sigmoid(totals)
-        thresholds = np.array([own.get(word, 0.5) for word in asked.words])
-        return Scores(
-            totals,
-            probabilities,
-            probabilities >= thresholds,
-            np.broadcast_to(thresholds, totals.shape),
-            sets=summed.sets,
-        )
 
     def thresholds(self, modalities: Sequence[str]) -> Mapping[str, float]:
         """Return the decision thresholds of a branch that is used alone: word -> probability."""

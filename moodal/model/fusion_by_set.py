@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from moodal.core.records import Frames
+from moodal.evaluation.report.scores import sigmoid
 from moodal.model.channel import ChannelFusion
 from moodal.model.fusion import Fusion, key
 from moodal.model.scorer import Evidence, Scores
@@ -76,3 +77,23 @@ def _best(probabilities: np.ndarray, asked: Asked) -> np.ndarray:
     """Return the columns [n] of the most probable of the words that were asked for."""
     columns = np.array([asked.words.index(word) for word in asked.shown.values()])
     return np.asarray(columns[probabilities[:, columns].argmax(1)])
+
+
+def scores_by_word(
+    totals: np.ndarray,
+    words: Sequence[str],
+    thresholds: Mapping[str, float],
+    sets: tuple[str, ...],
+) -> Scores:
+    """Score each word by itself, as one modality was trained to answer.
+
+    Args:
+        totals: [n, C] logits, the words' shares in training included.
+        words: C words.
+        thresholds: word -> the least probability with which it is decided; .5 for others.
+        sets: n names of the sets of modalities that were present.
+    """
+    probabilities = sigmoid(totals)
+    least = np.array([thresholds.get(word, 0.5) for word in words])
+    decided = probabilities >= least
+    return Scores(totals, probabilities, decided, np.broadcast_to(least, totals.shape), sets=sets)

@@ -14,24 +14,10 @@ from moodal.modalities.encoder import Encoder, Item, specification
 
 
 @dataclass(frozen=True)
-class Wave(Encoder):
-    """The samples of a clip at 16 kHz, one per step: [T, 1] float32 in [-1, 1].
+class SampleEncoder(Encoder):
+    """The base class of encoders that compute from samples alone, without a package or weights."""
 
-    Attributes:
-        longest: samples that are kept; the rest is cut off (MMER's paper: 210,000, 13.1 s).
-    """
-
-    longest: int = 210_000
-    name: ClassVar[str] = "wave"
     stream: ClassVar[str] = "speech"
-    width: ClassVar[int] = 1
-    rate: ClassVar[float] = float(RATE)
-
-    def __post_init__(self) -> None:
-        if self.longest < 1:
-            raise UsageError(
-                f"Encoder {self.name}: longest is in samples, 1 or more; got {self.longest}."
-            )
 
     def spec(self) -> dict[str, Any]:
         """See `moodal.modalities.encoder.specification`."""
@@ -40,6 +26,26 @@ class Wave(Encoder):
     def check(self, item: Item) -> None:
         """Raise DataError if the clip is missing, unreadable, or shorter than its span."""
         check_samples(item)
+
+
+@dataclass(frozen=True)
+class Wave(SampleEncoder):
+    """The samples of a clip at 16 kHz, one per step: [T, 1] float32 in [-1, 1].
+
+    Attributes:
+        longest: samples that are kept; the rest is cut off (MMER's paper: 210,000, 13.1 s).
+    """
+
+    longest: int = 210_000
+    name: ClassVar[str] = "wave"
+    width: ClassVar[int] = 1
+    rate: ClassVar[float] = float(RATE)
+
+    def __post_init__(self) -> None:
+        if self.longest < 1:
+            raise UsageError(
+                f"Encoder {self.name}: longest is in samples, 1 or more; got {self.longest}."
+            )
 
     def encode(self, item: Item) -> np.ndarray:
         """Return the samples [T, 1] float32 of a clip, or of samples [n].
