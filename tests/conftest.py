@@ -111,11 +111,12 @@ def ear(monkeypatch, simple_ear):
     monkeypatch.setattr("moodal.modalities.speech.segment._IDLE", [])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
     """A headless Chromium that Playwright drives, with a fake microphone and camera.
 
-    It is Debian's, or Playwright's own; where neither is there, the test is skipped.
+    It is Debian's, or Playwright's own; where neither is there, the test is skipped. It ends with
+    its module, for Playwright has an event loop in this thread, beside which no other can run.
     """
     api = pytest.importorskip("playwright.sync_api", reason="tests of pages need playwright")
     system = next(

@@ -1,17 +1,10 @@
 """The events of a job, for those who follow it."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from moodal.serve.feed import Feed
-
-
-def in_a_thread(coroutine):
-    """Run a coroutine; a browser that drives other tests has a loop in this thread."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
 
 
 async def followed(feed, place):
@@ -32,4 +25,4 @@ def test_the_last_event_is_always_told(place):
         assert len(live) == max(1, 3 - place)
         assert await asyncio.wait_for(followed(feed, place), 2) == live
 
-    in_a_thread(run())
+    asyncio.run(run())

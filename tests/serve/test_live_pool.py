@@ -2,7 +2,6 @@
 
 import asyncio
 import types
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -36,8 +35,7 @@ def handed_out(*messages, sent=(), computing=0.05):
         async with asyncio.timeout(0.6):
             await _hand_out(worker, seat, 0.05, computing)
 
-    with ThreadPoolExecutor(1) as thread:  # a browser of another test may have a loop in this one
-        return thread.submit(asyncio.run, run()).result()
+    return asyncio.run(run())
 
 
 TAKEN = ({"kind": "taken", "id": "a"}, b"")

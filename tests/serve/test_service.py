@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,12 +15,6 @@ from moodal.serve.options import FormQuestion
 from moodal.serve.service import opened_service
 from moodal.serve.settings import ServeSettings
 from moodal.serve.uploads import ReceivedForm
-
-
-def in_a_thread(coroutine):
-    """Run a coroutine; a browser that drives other tests has a loop in this thread."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
 
 
 @dataclass
@@ -133,7 +126,7 @@ def test_a_job_is_cancelled_while_its_worker_is_started_again(tmp_path, monkeypa
             assert own.store.get(id).status == "cancelled"
             assert own.is_healthy
 
-    in_a_thread(run())
+    asyncio.run(run())
 
 
 def test_a_database_that_cannot_be_written_ends_no_keeper(tmp_path, monkeypatch):
@@ -154,7 +147,7 @@ def test_a_database_that_cannot_be_written_ends_no_keeper(tmp_path, monkeypatch)
             await until(lambda: own.is_healthy)
             assert not (own.folder.job(id) / "file").exists()
 
-    in_a_thread(run())
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("method", ["start", "get"])
@@ -171,7 +164,7 @@ def test_a_fault_ends_one_job_alone(tmp_path, monkeypatch, method):
             assert await ended(own, added(own)) == "done"
             assert own.is_healthy
 
-    in_a_thread(run())
+    asyncio.run(run())
 
 
 def test_a_sweep_that_fails_is_tried_again(tmp_path, monkeypatch):
@@ -185,7 +178,7 @@ def test_a_sweep_that_fails_is_tried_again(tmp_path, monkeypatch):
             own.store.expired = usual
             await until(lambda: own.store.get(id) is None)
 
-    in_a_thread(run())
+    asyncio.run(run())
 
 
 def test_a_keeper_that_ended_is_told_as_unhealthy(tmp_path, monkeypatch):
@@ -196,7 +189,7 @@ def test_a_keeper_that_ended_is_told_as_unhealthy(tmp_path, monkeypatch):
             await asyncio.sleep(0.05)
             assert not own.is_healthy
 
-    in_a_thread(run())
+    asyncio.run(run())
 
 
 def test_an_upload_whose_job_cannot_be_kept_is_deleted(tmp_path, monkeypatch):
@@ -207,7 +200,7 @@ def test_an_upload_whose_job_cannot_be_kept_is_deleted(tmp_path, monkeypatch):
                 added(own)
             assert list(own.folder.jobs.iterdir()) == []
 
-    in_a_thread(run())
+    asyncio.run(run())
 
 
 def test_stops_in_order_are_no_crashes(tmp_path, monkeypatch):
@@ -220,7 +213,7 @@ def test_stops_in_order_are_no_crashes(tmp_path, monkeypatch):
 
     id = None
     for _ in range(5):
-        id = in_a_thread(run(id))
+        id = asyncio.run(run(id))
     with contextlib.closing(JobStore(tmp_path / "data" / "jobs.sqlite")) as store:
         assert (store.get(id).status, store.get(id).starts) == ("queued", 0)
 
@@ -244,7 +237,7 @@ def test_uploads_of_jobs_that_have_ended_are_deleted_at_the_start(tmp_path, monk
             assert "3 times" in given_up.error
             assert given_up.expires < time.time() + 61
 
-    in_a_thread(run())
+    asyncio.run(run())
 
 
 def test_a_job_begins_once(tmp_path):

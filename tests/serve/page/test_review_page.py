@@ -101,8 +101,7 @@ def test_keys_decide_undo_and_go_on(opened, folder):
     page.keyboard.press("ArrowLeft")
     assert page.locator("[aria-pressed=true]").get_attribute("data-emotion") == "fear"
     page.keyboard.press("u")
-    page.wait_for_selector("[data-emotion=unsure]")
-    page.wait_for_timeout(200)
+    until(page, "message", "Kept: cannot tell.")
     assert rows(folder)[-1] == (first, "emotion", "unsure")
 
 
@@ -155,7 +154,8 @@ def test_a_decision_that_changes_nothing_is_told_and_not_stored(opened, folder):
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("t")
     page.keyboard.press("Enter")
-    until(page, "message", "Nothing changed")
+    page.wait_for_selector("#words")  # the field is closed once the server has kept the words
+    assert "Nothing changed" in page.locator("#message").text_content()
     assert rows(folder) == [(first, "emotion", "fear")]
     page.keyboard.press("z")
     until(page, "count", "0 of")
