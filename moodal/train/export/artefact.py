@@ -114,12 +114,15 @@ def rebuild(read: artefact.Artefact) -> System:
 
 
 def _depth(config: Mapping[str, Any]) -> int:
-    """Return the largest number of layers that a config asks for, at any depth."""
+    """Return the largest number of layers that a config asks for, at any depth.
+
+    Layers that features store are none of the system's: it has one share for each, in one tensor.
+    """
     inner = [_depth(value) for value in config.values() if isinstance(value, Mapping)]
     own = [
         int(value)
         for key, value in config.items()
-        if "layers" in key and isinstance(value, int | float)
+        if "layers" in key and key != "stored_layers" and isinstance(value, int | float)
     ]
     return max(inner + own, default=0)
 

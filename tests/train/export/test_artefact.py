@@ -44,36 +44,36 @@ CONFIG = {"streams": ["text", "speech"], "hidden": {"text": 6, "speech": 3}, "la
 AS_GIVEN = {"name": "as-given", "fingerprint": "f"}
 
 
-def written(folder, name="eea", config=CONFIG, task="multi"):
+def written(folder, name="eea", config=CONFIG, task="multi", widths=WIDTHS):
     """Write the artefact of a small system with random weights."""
     torch.manual_seed(0)
     vectors = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
     space = EmotionSpace(LABELS, task, vectors, "made up")
     settings = SYSTEMS[name].Config(**config)
-    system = SYSTEMS[name].build(settings, WIDTHS, space)
+    system = SYSTEMS[name].build(settings, widths, space)
     info = ArtefactInfo(
         body=SystemBody(name=name, config=system.portable.model_dump(mode="json")),
-        widths=WIDTHS,
+        widths=widths,
         labels=LABELS,
         task=task,
         vectors="made up",
         trained=LABELS,
-        encoders={s: EncoderInfo(width=w, **AS_GIVEN) for s, w in WIDTHS.items()},
+        encoders={s: EncoderInfo(width=w, **AS_GIVEN) for s, w in widths.items()},
         activation={"multi": "sigmoid", "single": "softmax"}[task],
         thresholds=ThresholdInfo(values=(0.5,) * 3, source="fixed at 0.5"),
         protocol=ProtocolInfo(name="supervised", experiment="official"),
         metrics={"auc": {"value": 0.7, "low": 0.6, "high": 0.8}},
         data=DataInfo(
             corpus="made up",
-            rows={"train": 9},
-            trained=LabelCounts(rows=9, counts=dict.fromkeys(LABELS, 4)),
+            rows={"train": 12},
+            trained=LabelCounts(rows=12, counts=dict.fromkeys(LABELS, 4)),
             scoring=BatchInfo(size=8),
         ),
         licence="CC0",
     )
-    ones = {s: np.ones(w, np.float32) for s, w in WIDTHS.items()}
+    ones = {s: np.ones(w, np.float32) for s, w in widths.items()}
     scales = {s: Scale(0 * one_, one_) for s, one_ in ones.items()}
-    ids = [str(row) for row in range(9)]
+    ids = [str(row) for row in range(12)]
     return export(folder, system, info, vectors, scales=scales, trained_ids=ids)
 
 
@@ -116,6 +116,14 @@ def test_a_system_is_rebuilt_with_equal_weights_and_scales(tmp_path):
     for name, values in artefact.weights().items():
         np.testing.assert_array_equal(state[name].numpy(), values)
     np.testing.assert_array_equal(scales["speech"].deviation, np.ones(4))
+
+
+def test_layers_that_features_store_need_no_weights_of_their_own(tmp_path):
+    config = {"streams": ["speech"], "speech": {"stored_layers": 8}, "hidden": 2}
+    folder = written(tmp_path / "a", "emobox", config, "single", {"speech": 16})
+    system, artefact, _ = load(folder)
+    assert len(artefact.weights()) < 8
+    assert system.state_dict()["backbone.layer_sum.weights"].shape == (8,)
 
 
 def test_the_card_of_a_system_has_its_figures(tmp_path):
