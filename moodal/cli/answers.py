@@ -113,16 +113,16 @@ class Answers:
     def _write_line(self, timeline: Timeline) -> None:
         from moodal.output import formats
 
-        text = formats.render([timeline], "jsonl")
+        parts = formats.json_line(timeline)  # all, so that a fault leaves no half of a line
         if not self.args.out:
-            sys.stdout.write(text)
+            sys.stdout.writelines(parts)
             sys.stdout.flush()
             return
         with writing(self.args.out):
             if self.lines is None:
                 Path(self.args.out).parent.mkdir(parents=True, exist_ok=True)
                 self.lines = open(self.args.out, "a", encoding="utf-8")  # noqa: SIM115
-            self.lines.write(text)
+            self.lines.writelines(parts)
             self.lines.flush()
 
     def deliver(self) -> Any:

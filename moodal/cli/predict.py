@@ -14,6 +14,7 @@ from moodal.cli.common import (
     chosen_artefact,
     prior_arguments,
     privacy_arguments,
+    share_heap,
     transcriber_arguments,
     uncollected,
     warn,
@@ -246,6 +247,7 @@ def predict(args: argparse.Namespace) -> Any:
 def _predict(args: argparse.Namespace, privacy: Privacy) -> Any:
     from functools import partial
 
+    share_heap()
     with uncollected():
         from moodal.cli.answers import Answers
         from moodal.loading import load

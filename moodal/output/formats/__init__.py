@@ -13,13 +13,13 @@ from moodal.output.formats import timed
 from moodal.output.formats.csv_ import to_csv, to_summary_csv
 from moodal.output.formats.eaf import to_eaf
 from moodal.output.formats.hume import to_hume
-from moodal.output.formats.json_ import from_json, to_json
+from moodal.output.formats.json_ import from_json, json_line, to_json
 from moodal.output.formats.jsonl import from_jsonl, to_jsonl
 from moodal.output.formats.rttm import to_rttm
 from moodal.output.formats.srt import OWN, to_srt
 from moodal.output.formats.textgrid import to_textgrid
 
-__all__ = ["FORMATS", "Format", "from_json", "from_jsonl", "render", "write"]
+__all__ = ["FORMATS", "Format", "from_json", "from_jsonl", "json_line", "render", "write"]
 
 
 @dataclass(frozen=True)

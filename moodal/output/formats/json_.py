@@ -47,13 +47,13 @@ def to_json(timelines: Sequence[Timeline]) -> str:
     return "".join(chain(parts, "\n"))
 
 
-def to_json_line(timeline: Timeline) -> str:
-    """Write one recording into one line, with the schema before it.
+def json_line(timeline: Timeline) -> list[str]:
+    """Write one recording into one line, in parts, with the schema before it.
 
     Raises:
         DataError: a time, probability, share or value is not finite.
     """
-    return "".join(chain(_recording_text(timeline, {"schema": NAME}, None), "\n"))
+    return [*_recording_text(timeline, {"schema": NAME}, None), "\n"]
 
 
 def from_json(text: str, name: str = "The document") -> list[Timeline]:

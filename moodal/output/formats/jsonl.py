@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from moodal.core.errors import DataError
 from moodal.core.timeline import Timeline
-from moodal.output.formats.json_ import from_json, to_json_line
+from moodal.output.formats.json_ import from_json, json_line
 
 
 def to_jsonl(timelines: Sequence[Timeline]) -> str:
@@ -20,7 +20,7 @@ def to_jsonl(timelines: Sequence[Timeline]) -> str:
         DataError: a time, probability, share or value is not finite.
     """
     several = [timelines] if isinstance(timelines, Timeline) else timelines
-    return "".join(map(to_json_line, several))
+    return "".join(part for timeline in several for part in json_line(timeline))
 
 
 def from_jsonl(text: str, name: str = "The file") -> list[Timeline]:

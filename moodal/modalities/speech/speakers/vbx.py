@@ -68,8 +68,10 @@ def find_speakers(
     for _ in range(settings.rounds):
         inverse = 1 / (1 + ratio * gamma.sum(0)[:, None] * between)
         alpha = ratio * inverse * (gamma.T @ scaled)
-        score = settings.acoustic * (scaled @ alpha.T - (inverse + alpha**2) @ between / 2)
-        gamma, entries, likelihood = _forward_backward(score, pi, settings.stay)
+        score = scaled @ alpha.T
+        score -= (inverse + alpha**2) @ between / 2
+        score *= settings.acoustic
+        entries, likelihood = _forward_backward(score, pi, settings.stay, gamma)
         pi = entries / entries.sum()
         prior = np.sum(np.log(inverse) - inverse - alpha**2 + 1)
         bound = likelihood + settings.speaker * prior / 2
@@ -84,31 +86,32 @@ def find_speakers(
 
 
 def _forward_backward(
-    score: np.ndarray, pi: np.ndarray, stay: float
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Run the forward-backward algorithm: [T, S] posteriors, [S] expected entries, log-likelihood.
+    score: np.ndarray, pi: np.ndarray, stay: float, gamma: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Run the forward-backward algorithm; return [S] expected entries and the log-likelihood.
 
-    A state is kept with probability ``stay``, else drawn anew from ``pi``.
+    A state is kept with probability ``stay``, else drawn anew from ``pi``. Hours of speech have
+    large arrays, so two serve for all: the posteriors are written into ``gamma`` [T, S], and
+    ``score`` [T, S] is used up.
     """
     top = score.max(1, keepdims=True)
-    emission = np.maximum(np.exp(score - top), 1e-100)
+    score -= top
+    emission = np.maximum(np.exp(score, out=score), 1e-100, out=score)
     enter = (1 - stay) * pi
-    forward, scale = np.empty_like(emission), np.empty(len(emission))
+    scale = np.empty(len(emission))
     state = pi * emission[0]
     for t in range(len(emission)):
         if t:
             state = (stay * state + enter) * emission[t]
         scale[t] = state.sum()
         state = state / scale[t]
-        forward[t] = state
-    gamma = np.empty_like(emission)
-    gamma[-1] = forward[-1]
+        gamma[t] = state
     entries = np.zeros(len(pi))
     back = np.ones(len(pi))
     for t in range(len(emission) - 1, 0, -1):
         ahead = back * emission[t] / scale[t]
         entries += enter * ahead
         back = stay * ahead + enter @ ahead
-        gamma[t - 1] = forward[t - 1] * back
+        gamma[t - 1] *= back
     entries += gamma[0]
-    return gamma, entries, float(np.log(scale).sum() + top.sum())
+    return entries, float(np.log(scale).sum() + top.sum())
