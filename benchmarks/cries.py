@@ -18,7 +18,6 @@ from moodal.core.records import RATE
 from moodal.media.audio import read_audio
 from moodal.modalities.speech.segment import speech_spans
 from moodal.model.evaluate import rows_of
-from moodal.model.label_mapping import one_emotion
 
 
 def main() -> None:
@@ -28,7 +27,7 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     args = parser.parse_args()
     with user_errors("cries.py"):
-        manifest, _ = one_emotion(rows_of(args.corpus, args.root))
+        manifest = rows_of(args.corpus, args.root)
         model = moodal.load(threads=1)
     known = model.scorer.synonyms
     silent: Counter[str] = Counter()

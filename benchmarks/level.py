@@ -20,7 +20,7 @@ from moodal.core.records import Frames
 from moodal.features.store import FeatureStore
 from moodal.model import level
 from moodal.model.evaluate import rows_of, seen_rows
-from moodal.model.label_mapping import name_emotions, one_emotion
+from moodal.model.label_mapping import name_emotions
 from moodal.model.priors import MELD_TRAIN
 from moodal.model.row_sources import read_rows
 from moodal.model.scorer import Evidence
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("runs/level.states"))
     args = parser.parse_args()
     model, streams = moodal.load(threads=1), args.streams.split(",")
-    manifest, _ = one_emotion(rows_of(args.corpus, args.root))
+    manifest = rows_of(args.corpus, args.root)
     manifest = manifest.select(np.flatnonzero(~seen_rows(model, manifest)))
     rows = name_emotions(model.scorer, manifest, streams, args.emotions.split(","), {}, None)
     read = read_rows(model, rows.manifest, streams, FeatureStore(args.store), 1, False).rows
