@@ -184,8 +184,8 @@ def as_trained(experiment: Experiment, marks: np.ndarray) -> Experiment | None:
 
     Lines that say the same are told by embeddings, which other processors round in another way, so
     a corpus of translations (`moodal prepare --same-lines`) is divided a little otherwise there.
-    Of such a corpus nothing validates, since the marks are of rows that trained or validated, and
-    what says the same as a marked row does not test.
+    What says the same as a marked row does not test then. The marks are of rows that trained or
+    validated, so that half of the lines which are left to test validate in their place.
 
     Args:
         marks: [m] `moodal.model.artefact.marks` of the rows that trained or validated.
@@ -197,8 +197,7 @@ def as_trained(experiment: Experiment, marks: np.ndarray) -> Experiment | None:
     manifest = experiment.manifest
     names = origins(manifest)
     marked = np.isin(artefacts.marks(names), marks)
-    used = np.zeros(len(manifest), bool)
-    used[np.union1d(experiment.train, experiment.valid)] = True
+    used = _mask(len(manifest), np.union1d(experiment.train, experiment.valid))
     unknown = len(marks) - int(marked.sum())
     if (used == marked).all() and not unknown:
         return experiment
@@ -208,13 +207,21 @@ def as_trained(experiment: Experiment, marks: np.ndarray) -> Experiment | None:
     if any(line is None for line in lines[divided]) or unknown > len(marks) / UNKNOWN:
         return None
     said = np.isin(lines.astype(str), np.unique(lines[divided & marked].astype(str)))
-    valid = np.zeros(len(manifest), bool)
-    valid[experiment.valid] = True
-    test = np.zeros(len(manifest), bool)
-    test[experiment.test] = True
+    half = artefacts.hashes(lines.astype(str).tolist()) % 2 == 1
+    valid, test = (_mask(len(manifest), rows) for rows in (experiment.valid, experiment.test))
+    left = test & divided & ~marked & ~said
+    valid = (valid & ~divided) | (left & half)
+    test = (test & ~divided) | (left & ~half)
+    train = marked & ~valid
     return replace(
         experiment,
-        train=np.flatnonzero(marked & ~(valid & ~divided)),
-        valid=np.flatnonzero(valid & ~divided),
-        test=np.flatnonzero(test & ~(divided & (marked | said))),
+        train=np.flatnonzero(train),
+        valid=np.flatnonzero(valid),
+        test=np.flatnonzero(test),
     )
+
+
+def _mask(count: int, rows: np.ndarray) -> np.ndarray:
+    mask = np.zeros(count, bool)
+    mask[rows] = True
+    return mask
