@@ -62,7 +62,7 @@ def test_it_learns(corpus, space, tmp_path):
 
 
 def test_the_best_epoch_is_kept_not_the_last(corpus, space, tmp_path):
-    config = Train(epochs=12, lr=0.05, select="loss")
+    config = Train(epochs=16, lr=0.2, select="loss")
     system, data, history = trained(corpus, space, tmp_path, config)
     losses = [row["valid_loss"] for row in history]
     assert losses.index(min(losses)) < len(losses) - 1, "the case must tell best from last"

@@ -27,6 +27,7 @@ WIDTHS = {
     "crema-d": {"speech": 25},
     "crema-d/speech": {"text": 384, "speech": 384},
     "crema-d/speech/probe": {"speech": 5 * 384},
+    "crema-d/speech/probe/base": {"speech": 7 * 512},
     "msp-podcast/speech": {"speech": 1},
     "msp-podcast": {"text": 384, "speech": 25},
     "ravdess": {"speech": 25, "face": 35},
