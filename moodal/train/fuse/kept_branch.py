@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +20,12 @@ from moodal.core.errors import UsageError
 from moodal.core.recipe import Recipe
 from moodal.core.records import Frames
 from moodal.evaluation.protocols.experiment import Experiment
-from moodal.features.same_lines import LINE
 from moodal.model import artefact as artefacts
 from moodal.model.artefact import Artefact
 from moodal.model.branches import Branch, read_branches
 from moodal.model.info import AgreementInfo, GuessInfo
 from moodal.train.experiment.run import Run
 from moodal.train.fuse.train_branch import FusedBranch, branch_run
-
-UNKNOWN = 100
-"""One in so many rows that trained may be unknown, as after a correction of a reader."""
 
 
 @dataclass(frozen=True)
@@ -169,59 +165,13 @@ def keep_branch(
     if modality not in branches:
         raise UsageError(f"{source} has no branch of {modality}; it has {', '.join(branches)}.")
     run = branch_run(recipes.load(recipe, overrides), Path(folder), str(recipe))
-    experiment = as_trained(run.experiment, artefact.vectors()[f"{modality}.trained"])
-    if experiment is None:
+    experiment = run.experiment
+    trained = np.union1d(experiment.train, experiment.valid)
+    own = artefacts.marks(origins(experiment.manifest, trained))
+    if set(own.tolist()) != set(artefact.vectors()[f"{modality}.trained"].tolist()):
         raise UsageError(
             f"{source}: its branch of {modality} was trained on other rows than {recipe} says; "
             "give the recipe and corpus by which it was made, or train a new one."
         )
     Path(folder).mkdir(parents=True, exist_ok=True)
-    return KeptBranch(replace(run, experiment=experiment), artefact, branches[modality])
-
-
-def as_trained(experiment: Experiment, marks: np.ndarray) -> Experiment | None:
-    """Return an experiment in which the marked rows trained, and no others.
-
-    Lines that say the same are told by embeddings, which other processors round in another way, so
-    a corpus of translations (`moodal prepare --same-lines`) is divided a little otherwise there.
-    What says the same as a marked row does not test then. The marks are of rows that trained or
-    validated, so that half of the lines which are left to test validate in their place.
-
-    Args:
-        marks: [m] `moodal.model.artefact.marks` of the rows that trained or validated.
-
-    Returns:
-        None where the corpus is another one: rows of a corpus without lines are divided otherwise,
-        or more than one in a hundred marked rows are not there.
-    """
-    manifest = experiment.manifest
-    names = origins(manifest)
-    marked = np.isin(artefacts.marks(names), marks)
-    used = _mask(len(manifest), np.union1d(experiment.train, experiment.valid))
-    unknown = len(marks) - int(marked.sum())
-    if (used == marked).all() and not unknown:
-        return experiment
-    corpora = np.array([corpus for corpus, _ in names])
-    lines = np.array(manifest.column(LINE), dtype=object)
-    divided = np.isin(corpora, np.unique(corpora[used != marked]))
-    if any(line is None for line in lines[divided]) or unknown > len(marks) / UNKNOWN:
-        return None
-    said = np.isin(lines.astype(str), np.unique(lines[divided & marked].astype(str)))
-    half = artefacts.hashes(lines.astype(str).tolist()) % 2 == 1
-    valid, test = (_mask(len(manifest), rows) for rows in (experiment.valid, experiment.test))
-    left = test & divided & ~marked & ~said
-    valid = (valid & ~divided) | (left & half)
-    test = (test & ~divided) | (left & ~half)
-    train = marked & ~valid
-    return replace(
-        experiment,
-        train=np.flatnonzero(train),
-        valid=np.flatnonzero(valid),
-        test=np.flatnonzero(test),
-    )
-
-
-def _mask(count: int, rows: np.ndarray) -> np.ndarray:
-    mask = np.zeros(count, bool)
-    mask[rows] = True
-    return mask
+    return KeptBranch(run, artefact, branches[modality])
