@@ -47,11 +47,14 @@ class Answers:
         self.lines: Any = None
 
     def begin(self) -> None:
-        """Empty the file of JSON lines, unless a run is resumed.
+        """Make the output ready, and empty the file of JSON lines unless a run is resumed.
 
         Raises:
             OutputError: it cannot be written, or is no regular file.
         """
+        if self.args.json or self.args.format:  # in UTF-8, whatever the terminal's encoding
+            with contextlib.suppress(AttributeError):
+                sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
         if self.args.format != "jsonl" or not self.args.out:
             return
         path = Path(self.args.out)
@@ -113,7 +116,7 @@ class Answers:
     def _write_line(self, timeline: Timeline) -> None:
         from moodal.output import formats
 
-        parts = formats.json_line(timeline)  # all, so that a fault leaves no half of a line
+        parts = formats.json_line(timeline)  # all of them before the first is written
         if not self.args.out:
             sys.stdout.writelines(parts)
             sys.stdout.flush()
@@ -168,9 +171,6 @@ def _deliver(args: argparse.Namespace, timelines: Sequence[Timeline]) -> Any:
     from moodal.output import formats
     from moodal.output.terminal import show
 
-    if args.json or args.format:  # documents are in UTF-8, whatever the terminal's encoding
-        with contextlib.suppress(AttributeError):
-            sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     if args.plot:
         _plot(args.plot, timelines)
     if args.face_actions:

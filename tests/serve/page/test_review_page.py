@@ -155,7 +155,8 @@ def test_a_decision_that_changes_nothing_is_told_and_not_stored(opened, folder):
     page.keyboard.press("t")
     page.keyboard.press("Enter")
     page.wait_for_selector("#words")  # the field is closed once the server has kept the words
-    assert "Nothing changed" in page.locator("#message").text_content()
+    words = page.locator("#words").text_content().strip().strip("“”")
+    assert page.locator("#message").text_content() == f"Nothing changed: it was {words} already."
     assert rows(folder) == [(first, "emotion", "fear")]
     page.keyboard.press("z")
     until(page, "count", "0 of")

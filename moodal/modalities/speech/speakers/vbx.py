@@ -72,11 +72,14 @@ def find_speakers(
         score -= (inverse + alpha**2) @ between / 2
         score *= settings.acoustic
         entries, likelihood = _forward_backward(score, pi, settings.stay, gamma)
+        del score
         pi = entries / entries.sum()
         prior = np.sum(np.log(inverse) - inverse - alpha**2 + 1)
         bound = likelihood + settings.speaker * prior / 2
         kept = pi >= min(settings.least, pi.max())
-        gamma, pi = gamma[:, kept], pi[kept] / pi[kept].sum()
+        if not kept.all():
+            gamma = gamma[:, kept]
+        pi = pi[kept] / pi[kept].sum()
         gamma /= np.maximum(gamma.sum(1, keepdims=True), 1e-300)
         alpha = alpha[kept]
         if abs(bound - before) < 1e-4 * abs(bound):
