@@ -2,12 +2,13 @@
 
     python benchmarks/limits.py [--threads 1] [--seconds 60]
 
-Three tables. The first has the products of matrices a second that PyTorch reaches here (the largest
-of some sizes). The second has the work with weights of what the other benchmarks time (operations:
-a multiplication or an addition), and the seconds that it would take at that peak: below them no
-implementation of the same arithmetic can come. Of MMER it is wav2vec 2.0 of the base size alone,
-which is nearly all. The third decodes the film of `benchmarks/predict.py` by FFmpeg alone, by PyAV
-alone, and as a prediction does (one picture in five turned to RGB).
+Three tables. The first has the operations a second that products of matrices reach here (the best
+of some sizes, by PyTorch's two libraries and NumPy's). The second has the work with weights of what
+the other benchmarks time (operations: a multiplication or an addition), and the seconds that it
+would take at that peak: below them no implementation of the same arithmetic can come. Of MMER it is
+wav2vec 2.0 of the base size alone, which is nearly all. The third decodes the film of
+`benchmarks/predict.py` by FFmpeg alone, by PyAV alone, and as a prediction does (one picture in
+five turned to RGB).
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import epoch
 import mmer_epoch
+import numpy as np
 import onnx
 from predict import lengthened
 from rich.console import Console
@@ -52,6 +55,7 @@ def least(work: Callable[[], object], rounds: int = 7) -> float:
 def peaks() -> dict[str, float]:
     """Number format -> operations a second of products of square matrices."""
     import torch
+    from torch.nn.functional import conv2d
 
     found = {}
     for name, kind in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
@@ -59,6 +63,12 @@ def peaks() -> dict[str, float]:
         for n in SIZES:
             a, b = torch.randn(n, n).to(kind), torch.randn(n, n).to(kind)
             rates.append(2 * n**3 / least(lambda a=a, b=b: a @ b))
+            with torch.no_grad():  # a product, too, by the library that runs LSTMs and convolutions
+                image, kernel = a[None, :, :, None], b[:, :, None, None]
+                rates.append(2 * n**3 / least(lambda x=image, k=kernel: conv2d(x, k)))
+        if kind == torch.float32:
+            pair = a.numpy(), b.numpy()
+            rates.append(2 * SIZES[-1] ** 3 / least(partial(np.matmul, *pair)))
         found[name] = max(rates)
     return found
 
