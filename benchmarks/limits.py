@@ -32,10 +32,9 @@ from rich.console import Console
 from rich.table import Table
 
 from moodal.media.video import frames
+from moodal.modalities.face.landmarks import FOLDER
 from moodal.modalities.face.pixels import LONGEST
 
-PACKAGE = Path(__file__).resolve().parents[1] / "moodal"
-FACE = PACKAGE / "modalities" / "face" / "mediapipe"
 SIZES = (768, 1024, 1536, 2048)
 FPS = 5.0
 TRAINING = 3
@@ -174,8 +173,8 @@ def main() -> None:
         "epoch of EEA, plain loop": eea_epoch("plain"),
         "epoch of EEA, moodal": eea_epoch("moodal"),
         f"epoch of MMER, {args.clips} clips": mmer_epoch_work(args.clips),
-        "landmarks of a face": convolutions(FACE / "landmarks.onnx"),
-        "detection in a picture": convolutions(FACE / "detector.onnx"),
+        "landmarks of a face": convolutions(FOLDER / "landmarks.onnx"),
+        "detection in a picture": convolutions(FOLDER / "detector.onnx"),
     }
     rows = [
         (name, short(much / 1e9), *(short(much / rate) for rate in peak.values()))
